@@ -1,0 +1,38 @@
+"""Feed-forward networks trained by matrix equations on the Array API.
+
+The same code runs on NumPy, CuPy, PyTorch, JAX and array-api-strict; there is no autograd tape.
+"""
+
+from __future__ import annotations
+
+from xpnet import datasets, optimizers
+from xpnet._version import __version__
+from xpnet.activations import Activation, elementwise
+from xpnet.backends import Backend, asarray, available_backends, get_backend, to_numpy
+from xpnet.checkpoint import load
+from xpnet.errors import DivergenceError
+from xpnet.gradient_check import gradient_check
+from xpnet.gradients import Gradients
+from xpnet.losses import Loss
+from xpnet.network import Network
+from xpnet.training import History
+
+__all__ = [
+    "Activation",
+    "Backend",
+    "DivergenceError",
+    "Gradients",
+    "History",
+    "Loss",
+    "Network",
+    "__version__",
+    "asarray",
+    "available_backends",
+    "datasets",
+    "elementwise",
+    "get_backend",
+    "gradient_check",
+    "load",
+    "optimizers",
+    "to_numpy",
+]

@@ -1,0 +1,274 @@
+"""Activation functions and their derivative products.
+
+For A = f(Z) over the last axis, with tangents tZ and cotangents dA of the same shape:
+
+    vjp     dZ  = f'(Z)ᵀ dA             what the backward pass needs
+    jvp     tA  = f'(Z) tZ              what a forward derivative needs
+    second  tdZ = (f''(Z) tZ)ᵀ dA       the derivative of vjp along tZ, for Hessian products
+
+An elementwise function is a row of three: f, f' and f''. Softmax mixes the features of an example
+and brings its products itself. Every function takes the namespace first and uses standard names
+only; Z and A are what the forward pass computed, so no derivative repeats it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from xpnet.special import normal_cdf, normal_pdf, sigmoid
+
+__all__ = ["ACTIVATIONS", "Activation", "elementwise"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Activation:
+    """One activation: its function and three derivative products.
+
+    Parameters
+    ----------
+    name : str
+        What a saved model calls it.
+    f : (xp, Z) -> A
+        The function over an array (..., N, n) whose last axis holds an example's features.
+    vjp : (xp, Z, A, dA) -> dZ
+        f'(Z)ᵀ dA. It may overwrite dA.
+    jvp : (xp, Z, A, tZ) -> tA
+        f'(Z) tZ.
+    second : (xp, Z, A, tZ, dA) -> tdZ, optional
+        The derivative of ``vjp`` along tZ with dA held fixed.
+
+    See Also
+    --------
+    elementwise : the same from f, f' and f'' of one number.
+    """
+
+    name: str
+    f: Callable[[Any, Any], Any]
+    vjp: Callable[[Any, Any, Any, Any], Any]
+    jvp: Callable[[Any, Any, Any, Any], Any]
+    second: Callable[[Any, Any, Any, Any, Any], Any] | None = None
+
+    def __repr__(self) -> str:
+        return f"Activation({self.name!r})"
+
+
+def elementwise(
+    name: str,
+    f: Callable[[Any, Any], Any],
+    df: Callable[[Any, Any, Any], Any],
+    d2f: Callable[[Any, Any, Any], Any] | None = None,
+) -> Activation:
+    """An activation that acts on each number alone, from f(xp, Z), f'(xp, Z, A) and f''(xp, Z, A).
+
+    >>> import xpnet
+    >>> square = xpnet.elementwise(
+    ...     "square", lambda xp, Z: Z * Z, lambda xp, Z, A: 2 * Z, lambda xp, Z, A: 0 * Z + 2
+    ... )
+    >>> xpnet.Network([3, 4, 1], activation=square, rng=1).layers[0].activation
+    Activation('square')
+    """
+
+    def product(xp: Any, Z: Any, A: Any, t: Any) -> Any:
+        return df(xp, Z, A) * t
+
+    def second(xp: Any, Z: Any, A: Any, tZ: Any, dA: Any) -> Any:
+        assert d2f is not None
+        return d2f(xp, Z, A) * tZ * dA
+
+    return Activation(name, f, product, product, None if d2f is None else second)
+
+
+# --- identity: f = z, f' = 1, f'' = 0
+
+
+def _identity(xp: Any, Z: Any) -> Any:
+    return Z
+
+
+def _identity_product(xp: Any, Z: Any, A: Any, t: Any) -> Any:
+    return t
+
+
+def _zero_second(xp: Any, Z: Any, A: Any, tZ: Any, dA: Any) -> Any:
+    return xp.zeros_like(Z)
+
+
+# --- relu: f = max(z, 0), f' = [z > 0]
+
+
+def _relu(xp: Any, Z: Any) -> Any:
+    return xp.maximum(Z, 0.0)
+
+
+def _relu_product(xp: Any, Z: Any, A: Any, t: Any) -> Any:
+    return xp.where(A > 0, t, 0.0)
+
+
+# --- leaky_relu: f = max(z, 0.01 z)
+
+_SLOPE = 0.01
+
+
+def _leaky_relu(xp: Any, Z: Any) -> Any:
+    return xp.maximum(Z, Z * _SLOPE)
+
+
+def _leaky_relu_product(xp: Any, Z: Any, A: Any, t: Any) -> Any:
+    return xp.where(A > 0, t, t * _SLOPE)
+
+
+# --- elu: f = z or e^z − 1, f' = 1 or e^z, f'' = 0 or e^z (for z > 0, or else)
+
+
+def _elu(xp: Any, Z: Any) -> Any:
+    return xp.where(Z > 0, Z, xp.expm1(xp.minimum(Z, 0.0)))
+
+
+def _elu_d(xp: Any, Z: Any, A: Any) -> Any:
+    return xp.exp(xp.minimum(Z, 0.0))
+
+
+def _elu_d2(xp: Any, Z: Any, A: Any) -> Any:
+    return xp.where(Z > 0, 0.0, xp.exp(xp.minimum(Z, 0.0)))
+
+
+# --- selu: f = λz or λα(e^z − 1). Klambauer et al., "Self-normalizing neural networks" (2017)
+
+_LAMBDA = 1.0507009873554804934
+_LAMBDA_ALPHA = _LAMBDA * 1.6732632423543772848
+
+
+def _selu(xp: Any, Z: Any) -> Any:
+    return xp.where(Z > 0, Z * _LAMBDA, xp.expm1(xp.minimum(Z, 0.0)) * _LAMBDA_ALPHA)
+
+
+def _selu_d(xp: Any, Z: Any, A: Any) -> Any:
+    return xp.where(Z > 0, _LAMBDA, xp.exp(xp.minimum(Z, 0.0)) * _LAMBDA_ALPHA)
+
+
+def _selu_d2(xp: Any, Z: Any, A: Any) -> Any:
+    return xp.where(Z > 0, 0.0, xp.exp(xp.minimum(Z, 0.0)) * _LAMBDA_ALPHA)
+
+
+# --- gelu: f = z Φ(z), f' = Φ + zφ, f'' = (2 − z²)φ. Hendrycks and Gimpel (2016), the exact form
+
+
+def _gelu(xp: Any, Z: Any) -> Any:
+    return xp.maximum(Z, -40.0) * normal_cdf(xp, Z)  # Φ(−40) = 0: no −∞ · 0
+
+
+def _gelu_d(xp: Any, Z: Any, A: Any) -> Any:
+    z = xp.minimum(xp.maximum(Z, -40.0), 40.0)
+    return normal_cdf(xp, z) + z * normal_pdf(xp, z)
+
+
+def _gelu_d2(xp: Any, Z: Any, A: Any) -> Any:
+    z = xp.minimum(xp.maximum(Z, -40.0), 40.0)
+    return (2.0 - z * z) * normal_pdf(xp, z)
+
+
+# --- silu: f = z σ(z), f' = σ + zσ', f'' = σ'(2 + z(1 − 2σ)) with σ' = σ(z) σ(−z)
+
+
+def _silu(xp: Any, Z: Any) -> Any:
+    return xp.maximum(Z, -1000.0) * sigmoid(xp, Z)  # σ(−1000) = 0: no −∞ · 0
+
+
+def _silu_d(xp: Any, Z: Any, A: Any) -> Any:
+    z = xp.minimum(xp.maximum(Z, -1000.0), 1000.0)
+    return sigmoid(xp, z) * (z * sigmoid(xp, -z) + 1.0)
+
+
+def _silu_d2(xp: Any, Z: Any, A: Any) -> Any:
+    z = xp.minimum(xp.maximum(Z, -1000.0), 1000.0)
+    s = sigmoid(xp, z)
+    return s * sigmoid(xp, -z) * (z * (1.0 - 2.0 * s) + 2.0)
+
+
+# --- tanh: f' = 1 − f², f'' = −2 f f'
+
+
+def _tanh(xp: Any, Z: Any) -> Any:
+    return xp.tanh(Z)
+
+
+def _tanh_d(xp: Any, Z: Any, A: Any) -> Any:
+    return (1.0 - A) * (A + 1.0)
+
+
+def _tanh_d2(xp: Any, Z: Any, A: Any) -> Any:
+    return (1.0 - A) * (A + 1.0) * A * -2.0
+
+
+# --- sigmoid: f' = e/(1 + e)² with e = e^(−|z|), since f(1 − f) is zero too early; f'' = f'(1 − 2f)
+
+
+def _sigmoid_d(xp: Any, Z: Any, A: Any) -> Any:
+    e = xp.exp(-xp.abs(Z))
+    return e / ((e + 1.0) * (e + 1.0))
+
+
+def _sigmoid_d2(xp: Any, Z: Any, A: Any) -> Any:
+    return _sigmoid_d(xp, Z, A) * (1.0 - 2.0 * A)
+
+
+# --- softplus: f = ln(1 + e^z) = max(z, 0) + ln(1 + e^(−|z|)), f' = σ, f'' = σ'
+
+
+def _softplus(xp: Any, Z: Any) -> Any:
+    return xp.maximum(Z, 0.0) + xp.log1p(xp.exp(-xp.abs(Z)))
+
+
+def _softplus_d(xp: Any, Z: Any, A: Any) -> Any:
+    return sigmoid(xp, Z)
+
+
+# --- exp: f = f' = f''
+
+
+def _exp(xp: Any, Z: Any) -> Any:
+    return xp.exp(Z)
+
+
+def _exp_d(xp: Any, Z: Any, A: Any) -> Any:
+    return A
+
+
+# --- softmax: P = e^(z − max) / Σ e^(z − max); its Jacobian diag(P) − P Pᵀ is symmetric
+
+
+def _softmax(xp: Any, Z: Any) -> Any:
+    E = xp.exp(Z - xp.max(Z, axis=-1, keepdims=True))
+    E /= xp.sum(E, axis=-1, keepdims=True)
+    return E
+
+
+def _softmax_product(xp: Any, Z: Any, A: Any, t: Any) -> Any:
+    return A * (t - xp.sum(A * t, axis=-1, keepdims=True))
+
+
+def _softmax_second(xp: Any, Z: Any, A: Any, tZ: Any, dA: Any) -> Any:
+    tA = _softmax_product(xp, Z, A, tZ)
+    mean = xp.sum(A * dA, axis=-1, keepdims=True)
+    return tA * (dA - mean) - A * xp.sum(tA * dA, axis=-1, keepdims=True)
+
+
+_ROWS = (
+    Activation("identity", _identity, _identity_product, _identity_product, _zero_second),
+    Activation("relu", _relu, _relu_product, _relu_product, _zero_second),
+    Activation("leaky_relu", _leaky_relu, _leaky_relu_product, _leaky_relu_product, _zero_second),
+    elementwise("elu", _elu, _elu_d, _elu_d2),
+    elementwise("selu", _selu, _selu_d, _selu_d2),
+    elementwise("gelu", _gelu, _gelu_d, _gelu_d2),
+    elementwise("silu", _silu, _silu_d, _silu_d2),
+    elementwise("tanh", _tanh, _tanh_d, _tanh_d2),
+    elementwise("sigmoid", sigmoid, _sigmoid_d, _sigmoid_d2),
+    elementwise("softplus", _softplus, _softplus_d, _sigmoid_d),
+    elementwise("exp", _exp, _exp_d, _exp_d),
+    Activation("softmax", _softmax, _softmax_product, _softmax_product, _softmax_second),
+)
+
+ACTIVATIONS: dict[str, Activation] = {row.name: row for row in _ROWS}
+"""Every named activation, by its name."""

@@ -1,0 +1,178 @@
+"""Array libraries: choose one and a device, and move arrays between them."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from xpnet.backends.base import DTYPES, Backend, library_of
+from xpnet.errors import look_up
+
+__all__ = [
+    "DTYPES",
+    "Backend",
+    "BackendInfo",
+    "asarray",
+    "available_backends",
+    "get_backend",
+    "move",
+    "to_numpy",
+]
+
+
+class _Library(NamedTuple):
+    module: str  # of this package
+    package: str  # to import
+    install: str  # how to get it
+
+
+_LIBRARIES = {
+    "numpy": _Library("numpy_backend", "numpy", "pip install numpy"),
+    "cupy": _Library(
+        "cupy_backend", "cupy", 'pip install "xpnet[cuda12]" (or "xpnet[cuda13]" for CUDA 13)'
+    ),
+    "torch": _Library("torch_backend", "torch", 'pip install "xpnet[torch]"'),
+    "jax": _Library("jax_backend", "jax", 'pip install "xpnet[jax]"'),
+    "array-api-strict": _Library(
+        "strict_backend", "array_api_strict", "pip install array-api-strict"
+    ),
+}
+
+_BY_PACKAGE = {row.package: name for name, row in _LIBRARIES.items()} | {"jaxlib": "jax"}
+
+
+class BackendInfo(NamedTuple):
+    """One backend as this machine has it.
+
+    ``usable`` tells whether `get_backend` gives it; ``reason`` why not, and what to do about it.
+    """
+
+    name: str
+    usable: bool
+    version: str | None
+    devices: tuple[str, ...]
+    reason: str | None
+
+
+def get_backend(name: str | Backend = "auto", device: Any = None) -> Backend:
+    """The backend of that name, on a device.
+
+    Parameters
+    ----------
+    name : {"auto", "numpy", "cupy", "torch", "jax", "array-api-strict"} or Backend
+        "auto" is CuPy when a CUDA device answers, else NumPy. A Backend is returned as it is.
+    device : optional
+        The library's own name for it ("cpu", "cuda:1", …), an index, or its device object; None is
+        the library's default.
+
+    Raises
+    ------
+    ValueError
+        An unknown name, or a device that the library does not have.
+    ImportError
+        The package is missing; the message has the command that installs it.
+    RuntimeError
+        No GPU answers.
+    """
+    if isinstance(name, Backend):
+        if device is not None:
+            raise ValueError("a Backend has its device already: leave device out, or give a name")
+        return name
+    if name == "auto":
+        name = "cupy" if find_spec("cupy") and _devices("cupy") else "numpy"
+    library = look_up("backend", name, _LIBRARIES)
+    backend: Backend = _load(name, library).create(device)
+    return backend
+
+
+def _load(name: str, library: _Library) -> Any:
+    """This package's module for a library, which must be installed."""
+    try:
+        import_module(library.package)
+    except ImportError as error:
+        raise ImportError(
+            f"backend {name!r} needs the package {library.package}: {library.install}"
+        ) from error
+    return import_module(f"xpnet.backends.{library.module}")
+
+
+def _devices(name: str) -> list[str]:
+    """The library's devices; none where it cannot be imported."""
+    try:
+        found: list[str] = _load(name, _LIBRARIES[name]).devices()
+    except ImportError:
+        return []
+    return found
+
+
+def available_backends() -> list[BackendInfo]:
+    """Every backend, usable or not. Imports each library that is installed, which takes seconds."""
+    return [_describe(name, library) for name, library in _LIBRARIES.items()]
+
+
+def _describe(name: str, library: _Library) -> BackendInfo:
+    try:
+        module = _load(name, library)
+    except ImportError as error:
+        return BackendInfo(name, False, None, (), str(error))
+    version = str(import_module(library.package).__version__)
+    try:
+        module.create(None)
+    except RuntimeError as error:
+        return BackendInfo(name, False, version, (), str(error))
+    return BackendInfo(name, True, version, tuple(module.devices()), None)
+
+
+def to_numpy(x: Any) -> np.ndarray[Any, Any]:
+    """A host array of x: an array of any library, a data frame, a list of numbers.
+
+    Shares memory with x where x lies in host memory already.
+    """
+    name = _BY_PACKAGE.get(library_of(x))
+    if name is None:
+        return _foreign_to_numpy(x)
+    module = import_module(f"xpnet.backends.{_LIBRARIES[name].module}")
+    host: np.ndarray[Any, Any] = module.to_numpy(x)
+    return host
+
+
+def _foreign_to_numpy(x: Any) -> np.ndarray[Any, Any]:
+    if hasattr(x, "__dlpack__") and not hasattr(x, "__array__"):
+        return np.from_dlpack(x)
+    if isinstance(x, (list, tuple)) and any(library_of(e) in _BY_PACKAGE for e in x):
+        return np.asarray([to_numpy(e) for e in x])
+    return np.asarray(x)
+
+
+def asarray(
+    x: Any, backend: str | Backend = "auto", device: Any = None, dtype: str | None = None
+) -> Any:
+    """X as an array of a backend, on its device.
+
+    An array that is there already, with that dtype, is returned as it is; everything else is
+    copied: device arrays without a way over the host where both libraries can, host arrays in C
+    order.
+
+    Parameters
+    ----------
+    x : array of any library, or nested lists of numbers
+    backend, device
+        As for `get_backend`.
+    dtype : str, optional
+        Such as "float32"; None keeps it.
+    """
+    return move(get_backend(backend, device), x, dtype)
+
+
+def move(backend: Backend, x: Any, dtype: str | None = None) -> Any:
+    """X on the backend's device, as `asarray` gives it."""
+    with backend.context():
+        there = x if backend.owns(x) and backend.is_here(x) else backend.from_device(x)
+        if there is None:
+            host = to_numpy(x)
+            return backend.from_numpy(host if dtype is None else host.astype(dtype, copy=False))
+        wanted = there.dtype if dtype is None else backend.dtype(dtype)
+        return there if there.dtype == wanted else backend.xp.astype(there, wanted)

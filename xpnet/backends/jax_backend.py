@@ -1,0 +1,113 @@
+"""JAX: immutable arrays, and the whole step compiled by ``jax.jit``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from xpnet.backends.base import Backend, library_of
+
+__all__ = ["JaxBackend", "create", "devices", "to_numpy"]
+
+
+def to_numpy(x: Any) -> np.ndarray[Any, Any]:
+    """The array itself (NumPy), or a view or copy of it on the host."""
+    return np.asarray(x)
+
+
+class JaxBackend(Backend):
+    """JAX arrays on one device."""
+
+    name = "jax"
+    packages = ("jax", "jaxlib")
+
+    @property
+    def index_dtype(self) -> str:  # type: ignore[override]
+        """int64 where JAX's 64-bit mode is on."""
+        import jax
+
+        return "int64" if jax.config.jax_enable_x64 else "int32"
+
+    def dtype(self, name: str) -> Any:
+        """The dtype of that name. float64 turns JAX's 64-bit mode on, for the whole process."""
+        if name == "float64":
+            import jax
+
+            jax.config.update("jax_enable_x64", True)
+        return super().dtype(name)
+
+    def is_here(self, x: Any) -> bool:
+        """Whether x lies on this device alone."""
+        return bool(x.devices() == {self.device})
+
+    def from_numpy(self, x: np.ndarray[Any, Any]) -> Any:
+        """A copy on the device."""
+        import jax
+
+        return jax.device_put(np.array(x, order="C", copy=True), self.device)
+
+    def from_device(self, x: Any) -> Any | None:
+        """An array of another device, or a CuPy or torch array on a GPU, by DLPack.
+
+        JAX takes only C-ordered ones.
+        """
+        import jax
+
+        if self.owns(x):
+            return jax.device_put(x, self.device)
+        if self.device.platform != "gpu" or library_of(x) not in ("cupy", "torch"):
+            return None
+        ordered = x.contiguous() if library_of(x) == "torch" else x.copy(order="C")
+        return jax.device_put(self.xp.from_dlpack(ordered, copy=True), self.device)
+
+    to_numpy = staticmethod(to_numpy)
+
+    def compile(self, function: Callable[..., Any], static: int) -> Callable[..., Any]:
+        """``jax.jit``, with the state's buffers given back for reuse."""
+        return _jit(function, static)
+
+    def context(self) -> AbstractContextManager[Any]:
+        """New arrays on this device."""
+        import jax
+
+        device: AbstractContextManager[Any] = jax.default_device(self.device)
+        return device
+
+
+@cache
+def _jit(function: Callable[..., Any], static: int) -> Callable[..., Any]:
+    import jax
+
+    compiled: Callable[..., Any] = jax.jit(
+        function, static_argnums=tuple(range(static)), donate_argnums=(static,)
+    )
+    return compiled
+
+
+def devices() -> list[str]:
+    """The devices of this library."""
+    import jax
+
+    return [f"{device.platform}:{device.id}" for device in jax.devices()]
+
+
+def create(device: Any) -> Backend:
+    """The backend on a JAX device: None (the first), "cpu", "gpu:0", its index or the object."""
+    import jax
+    import jax.numpy as xp
+
+    if device is None:
+        return JaxBackend(xp, jax.devices()[0])
+    if isinstance(device, jax.Device):
+        return JaxBackend(xp, device)
+    platform, _, index = str(device).rpartition(":") if ":" in str(device) else (device, "", 0)
+    if isinstance(device, int):
+        platform, index = None, device
+    try:
+        return JaxBackend(xp, jax.devices(platform)[int(index)])
+    except (RuntimeError, IndexError, ValueError) as error:
+        raise RuntimeError(f"device {device!r}: JAX has {', '.join(devices())}") from error

@@ -1,0 +1,49 @@
+"""array-api-strict: what the standard promises and no more, with pretend devices. For tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from xpnet.backends.base import Backend
+
+__all__ = ["StrictBackend", "create", "devices", "to_numpy"]
+
+
+def to_numpy(x: Any) -> np.ndarray[Any, Any]:
+    """The array on the host."""
+    import array_api_strict as xp
+
+    return np.asarray(x.to_device(xp.Device("CPU_DEVICE")))
+
+
+class StrictBackend(Backend):
+    """Arrays that refuse what the standard does not have, and to mix devices."""
+
+    name = "array-api-strict"
+    packages = ("array_api_strict",)
+
+    to_numpy = staticmethod(to_numpy)
+
+
+def devices() -> list[str]:
+    """The devices of this library."""
+    import array_api_strict as xp
+
+    names = (str(d) for d in xp.__array_namespace_info__().devices())
+    return [name.partition("'")[2].rstrip("')") for name in names]
+
+
+def create(device: Any) -> Backend:
+    """The backend on a pretend device: None ("CPU_DEVICE"), its name or the object."""
+    import array_api_strict as xp
+
+    if device is None or device == "cpu":
+        device = "CPU_DEVICE"
+    try:
+        return StrictBackend(xp, device if isinstance(device, xp.Device) else xp.Device(device))
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            f"device {device!r}: array-api-strict has {', '.join(devices())}"
+        ) from error

@@ -1,0 +1,167 @@
+"""Model files: safetensors with the network's settings beside its weights.
+
+One file, no code in it. It is written whole or not at all: into a temporary file, flushed to the
+disk, then renamed.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+
+from xpnet._version import __version__
+from xpnet.activations import Activation
+from xpnet.backends import Backend, to_numpy
+from xpnet.losses import Loss
+from xpnet.network import Network
+
+__all__ = ["describe", "load", "save"]
+
+_FORMAT = "xpnet model 1"
+
+
+def save(net: Network, path: str | os.PathLike[str]) -> None:
+    """Write ``net`` to a safetensors file; see `Network.save`.
+
+    Tensors are layers.0.weight (n_1, n_0), layers.0.bias (n_1,), …; the settings are JSON in the
+    file's metadata. A user's own activation or loss is stored by its name.
+    """
+    import json
+
+    from safetensors.numpy import save as to_bytes
+
+    tensors = {}
+    for l, (W, b) in enumerate(zip(net.weights, net.biases, strict=True)):
+        tensors[f"layers.{l}.weight"] = np.ascontiguousarray(to_numpy(W))
+        tensors[f"layers.{l}.bias"] = np.ascontiguousarray(to_numpy(b))
+    metadata = {
+        "format": _FORMAT,
+        "xpnet_version": __version__,
+        "network": json.dumps(_config(net)),
+    }
+    _write(os.path.abspath(path), to_bytes(tensors, metadata))
+
+
+def _config(net: Network) -> dict[str, Any]:
+    return {
+        "sizes": list(net.sizes),
+        "activations": [layer.activation.name for layer in net.layers],
+        "loss": None if net.loss is None else net.loss.name,
+        "output_named": net.output_is_named,
+        "initializer": net.initializer,
+        "dtype": net.dtype,
+        "seed": net.seed,
+        "epoch": net.epoch,
+    }
+
+
+def _write(path: str, content: bytes) -> None:
+    """Temporary file beside it, fsync, rename, fsync of the directory."""
+    import tempfile  # 4 ms, when a file is written
+
+    folder, name = os.path.split(path)
+    handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+    if os.name == "posix":
+        directory = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The settings in a model file's metadata.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such file.
+    ValueError
+        It is not an xpnet model, or it is damaged.
+    """
+    return _read(os.fspath(path))[0]
+
+
+def _read(path: str) -> tuple[dict[str, Any], dict[str, np.ndarray[Any, Any]]]:
+    import json
+
+    from safetensors import SafetensorError, safe_open
+
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f"there is no model file {path!r}")
+    try:
+        with safe_open(path, framework="np") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise ValueError(f"{path!r} is not a model file, or is damaged: {error}") from error
+    if metadata.get("format") != _FORMAT:
+        kind = metadata.get("format", "another kind of safetensors file")
+        raise ValueError(f"{path!r} is not an xpnet model of a known kind, but {kind}")
+    config: dict[str, Any] = json.loads(metadata["network"])
+    return {"xpnet_version": metadata["xpnet_version"], **config}, tensors
+
+
+def load(
+    path: str | os.PathLike[str],
+    backend: str | Backend = "numpy",
+    device: Any = None,
+    dtype: Any = None,
+    *,
+    custom: tuple[Activation | Loss, ...] = (),
+) -> Network:
+    """The network that `Network.save` wrote, on any backend.
+
+    Parameters
+    ----------
+    path : path of a safetensors file
+    backend, device
+        As for `xpnet.get_backend`.
+    dtype : {"float32", "float64"}, optional
+        None keeps the file's.
+    custom : tuple of Activation and Loss
+        A user's own, which the file names: it holds no code.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        No file, or one that is damaged or of another kind.
+    """
+    config, tensors = _read(os.fspath(path))
+    own = {(type(item), item.name): item for item in custom}
+    activations = [own.get((Activation, name), name) for name in config["activations"]]
+    net = Network(
+        config["sizes"],
+        activation=activations,
+        loss=own.get((Loss, config["loss"]), config["loss"]),
+        initializer=config["initializer"],
+        backend=backend,
+        device=device,
+        dtype=dtype or config["dtype"],
+        rng=config["seed"],
+    )
+    net.restore(config["epoch"], config["output_named"])
+    n = len(config["sizes"]) - 1
+    net.set_weights(
+        [tensors[f"layers.{l}.weight"] for l in range(n)],
+        [tensors[f"layers.{l}.bias"] for l in range(n)],
+    )
+    return net

@@ -1,0 +1,256 @@
+"""Checks at the public edge: what comes in is right, or an error says what to do about it.
+
+Nothing here changes a network. Each function returns its argument in the form that the passes take.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from xpnet.activations import ACTIVATIONS, Activation
+from xpnet.backends import DTYPES, Backend, move, to_numpy
+from xpnet.errors import look_up
+from xpnet.initializers import INITIALIZERS
+from xpnet.losses import LOSSES, Loss
+
+__all__ = [
+    "activation_list",
+    "check_finite",
+    "check_outputs",
+    "dtype_name",
+    "example_weights",
+    "features",
+    "find_activation",
+    "find_initializer",
+    "find_loss",
+    "is_integer",
+    "positive_integer",
+    "targets",
+    "widths",
+]
+
+
+# --- settings of a network
+
+
+def positive_integer(name: str, value: Any) -> int:
+    """``value`` as an int ≥ 1."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{name} must be a positive integer, got {value!r}")
+    if value < 1:
+        raise ValueError(f"{name} must be a positive integer, got {value}")
+    return int(value)
+
+
+def widths(name: str, sizes: Any, least: int) -> tuple[int, ...]:
+    """At least so many positive integers."""
+    if isinstance(sizes, (str, bytes)) or not hasattr(sizes, "__iter__"):
+        raise TypeError(f"{name} must be a sequence of positive integers, got {sizes!r}")
+    found = tuple(positive_integer(f"{name}[{i}]", n) for i, n in enumerate(sizes))
+    if len(found) < least:
+        raise ValueError(
+            f"{name} must have at least {least} widths (the input's, …, the output's), "
+            f"got {list(found)}"
+        )
+    return found
+
+
+def find_activation(activation: str | Activation) -> Activation:
+    """The activation of that name, or the one given."""
+    if isinstance(activation, Activation):
+        return activation
+    return look_up("activation", activation, ACTIVATIONS)
+
+
+def find_loss(loss: str | Loss | None) -> Loss | None:
+    """The loss of that name, or the one given; None stays open until targets are seen."""
+    if loss is None or isinstance(loss, Loss):
+        return loss
+    return look_up("loss", loss, LOSSES)
+
+
+def find_initializer(name: str | None) -> str | None:
+    """A known initializer's name, or None."""
+    if name is not None:
+        look_up("initializer", name, INITIALIZERS)
+    return name
+
+
+def dtype_name(dtype: Any) -> str:
+    """ "float32" or "float64", from its name or a library's dtype."""
+    name = dtype if isinstance(dtype, str) else getattr(dtype, "__name__", str(dtype))
+    name = name.rpartition(".")[2]
+    if name not in DTYPES:
+        raise ValueError(f"dtype must be one of {', '.join(DTYPES)}, got {dtype!r}")
+    return name
+
+
+def activation_list(
+    activation: Any, output: str | Activation | None, n_layers: int
+) -> tuple[list[Activation], Activation | None]:
+    """The hidden layers' activations, and the output's where one is named."""
+    named_output = None if output is None else find_activation(output)
+    if isinstance(activation, (str, Activation)):
+        return [find_activation(activation)] * (n_layers - 1), named_output
+    if not isinstance(activation, Sequence):
+        raise TypeError(f"activation must be a name or a list of names, got {activation!r}")
+    if len(activation) != n_layers:
+        raise ValueError(
+            f"a list of activations has one for each of the {n_layers} layers, the output's "
+            f"included; got {len(activation)}"
+        )
+    if output is not None:
+        raise ValueError("the list of activations names the output's already: leave output out")
+    *hidden, last = map(find_activation, activation)
+    return hidden, last
+
+
+def check_outputs(loss: Loss, output: Activation) -> None:
+    """The output activation is one that the loss goes with."""
+    if loss.outputs is not None and output.name not in loss.outputs:
+        raise ValueError(
+            f"loss {loss.name!r} takes the output {' or '.join(map(repr, loss.outputs))}, "
+            f"not {output.name!r}"
+        )
+
+
+# --- arrays
+
+
+def is_integer(x: Any) -> bool:
+    """Whether an array of any library holds integers or booleans."""
+    return _kind(x).startswith(("int", "uint", "bool"))
+
+
+def _kind(x: Any) -> str:
+    return str(x.dtype).rpartition(".")[2].lower()
+
+
+def _real(name: str, x: Any) -> Any:
+    """An array of real numbers: x itself where it is an array, else a host array of it."""
+    if not hasattr(x, "dtype") or not hasattr(x, "shape"):
+        try:
+            x = to_numpy(x)
+        except ValueError as error:
+            raise ValueError(f"{name} must be an array, but its rows differ in length") from error
+    if not _kind(x).startswith(("int", "uint", "bool", "float", "bfloat")):
+        raise TypeError(f"{name} must hold real numbers, got dtype {_kind(x)}")
+    return x
+
+
+def features(backend: Backend, X: Any, width: int, dtype: str) -> tuple[Any, bool]:
+    """X as (N, n_0) on the device, and whether it was one example (n_0,)."""
+    X = _real("X", X)
+    if len(X.shape) not in (1, 2):
+        raise ValueError(
+            f"X must be (examples, {width}), or ({width},) for one, got the shape {tuple(X.shape)}"
+        )
+    if X.shape[-1] != width:
+        raise ValueError(
+            f"X has {X.shape[-1]} columns, but the first layer expects {width} (sizes[0])"
+        )
+    if len(X.shape) == 2 and X.shape[0] == 0:
+        raise ValueError("X has no examples")
+    X = move(backend, X, dtype)
+    return (X[None, :], True) if X.ndim == 1 else (X, False)
+
+
+def targets(
+    backend: Backend, Y: Any, loss: Loss, n_examples: int, single: bool, width: int, dtype: str
+) -> Any:
+    """Y on the device: labels (N,), or rows (N, n_L), whichever the loss takes."""
+    Y = _real("Y", Y)
+    shape = (1, *Y.shape) if single else tuple(Y.shape)
+    if not shape or shape[0] != n_examples:
+        raise ValueError(
+            f"X has {n_examples} examples, but Y has the shape {tuple(Y.shape)}: one target for "
+            "each is needed"
+        )
+    if loss.targets == "labels" and len(shape) == 1 and (width > 1 or is_integer(Y)):
+        return _labels(backend, Y, shape, width)
+    if shape not in ((n_examples, width), (n_examples,) if width == 1 else None):
+        raise ValueError(_shape_message(shape, loss, n_examples, width))
+    rows = backend.xp.reshape(move(backend, Y, dtype), (n_examples, width))
+    _check_values(backend, rows, loss)
+    return rows
+
+
+def _shape_message(shape: tuple[int, ...], loss: Loss, n_examples: int, width: int) -> str:
+    wanted = f"({n_examples}, {width})"
+    if loss.targets == "labels":
+        wanted += f", or integer labels of shape ({n_examples},)"
+    return f"Y has the shape {shape}, but loss {loss.name!r} takes {wanted}"
+
+
+def _labels(backend: Backend, Y: Any, shape: tuple[int, ...], width: int) -> Any:
+    if not is_integer(Y):
+        raise ValueError(
+            f"class labels must be integers, got dtype {_kind(Y)} of shape {shape}: convert them, "
+            'or name a loss for numbers, such as "mean_squared_error"'
+        )
+    xp = backend.xp
+    labels = xp.reshape(move(backend, Y, backend.index_dtype), shape)
+    lowest, highest = int(xp.min(labels)), int(xp.max(labels))
+    if lowest < 0 or highest >= width:
+        raise ValueError(
+            f"class labels must lie in 0 … {width - 1} (the output has {width} units), "
+            f"got {lowest if lowest < 0 else highest}"
+        )
+    return labels
+
+
+def _check_values(backend: Backend, rows: Any, loss: Loss) -> None:
+    """What the loss asks of its targets' values. NaN passes: `check_finite` is for that."""
+    xp = backend.xp
+    if loss.targets == "rows":
+        return
+    if bool(xp.any(rows < 0)):
+        raise ValueError(f"loss {loss.name!r} takes targets ≥ 0")
+    if loss.targets == "probabilities" and bool(xp.any(rows > 1)):
+        raise ValueError(f"loss {loss.name!r} takes targets in [0, 1]")
+    if loss.targets == "labels":
+        worst = float(xp.max(xp.abs(xp.sum(rows, axis=-1) - 1.0)))
+        if worst > 1e-4:
+            raise ValueError(
+                f"loss {loss.name!r} takes rows that sum to 1; one differs by {worst:.3g}"
+            )
+
+
+def check_finite(backend: Backend, name: str, x: Any) -> None:
+    """No NaN and no infinity, by one reduction on the device."""
+    xp = backend.xp
+    if xp.isdtype(x.dtype, "real floating") and not bool(xp.all(xp.isfinite(x))):
+        raise ValueError(
+            f"{name} has NaN or infinite entries, or some too large for {_kind(x)}: "
+            "remove or replace those examples"
+        )
+
+
+def example_weights(sample_weight: Any, n_examples: int) -> np.ndarray[Any, Any] | None:
+    """Weights (N,) in float64 on the host, not negative and not all zero; None stays None."""
+    if sample_weight is None:
+        return None
+    w = to_numpy(_real("sample_weight", sample_weight)).astype(np.float64)
+    if w.shape != (n_examples,):
+        raise ValueError(
+            f"sample_weight must be ({n_examples},), one number an example, got {w.shape}"
+        )
+    if not np.all(np.isfinite(w)) or np.any(w < 0):
+        raise ValueError("sample_weight must be finite and not negative")
+    if not np.any(w > 0):
+        raise ValueError("sample_weight is zero for every example: nothing is left to train on")
+    return w
+
+
+def learning_rate(value: Any) -> None:
+    """A finite number ≥ 0, or None."""
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.floating, np.integer)):
+        raise TypeError(f"learning_rate must be a number, got {value!r}")
+    if not math.isfinite(value) or value < 0:
+        raise ValueError(f"learning_rate must be a finite number ≥ 0, got {value}")

@@ -1,0 +1,40 @@
+"""The command ``xpnet``: a file a subcommand, each with ``add_parser`` and what it runs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from xpnet._version import __version__
+from xpnet.cli import backends, info, train
+
+__all__ = ["main"]
+
+_EXPECTED = (ValueError, TypeError, ImportError, RuntimeError, OSError, ArithmeticError)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    top = argparse.ArgumentParser(
+        prog="xpnet", description="Feed-forward networks trained by matrix equations."
+    )
+    top.add_argument("--version", action="version", version=f"xpnet {__version__}")
+    commands = top.add_subparsers(metavar="command", required=True)
+    for command in (train, info, backends):
+        command.add_parser(commands)
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; what a user can mend is one line on stderr and the exit status 1."""
+    options = parser().parse_args(arguments)
+    try:
+        status: int = options.run(options)
+    except _EXPECTED as error:
+        print(f"xpnet: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("xpnet: interrupted", file=sys.stderr)
+        return 130
+    return status

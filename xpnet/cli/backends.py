@@ -1,0 +1,28 @@
+"""``xpnet backends``: the array libraries that this machine can use."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from xpnet.backends import available_backends
+
+__all__ = ["add_parser"]
+
+
+def add_parser(commands: Any) -> None:
+    """The options of ``xpnet backends``."""
+    parser = commands.add_parser(
+        "backends",
+        help="list the array libraries that this machine can use",
+        description="List the array libraries that this machine can use, and why not the others.",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print one line a backend."""
+    for row in available_backends():
+        state = ", ".join(row.devices) if row.usable else f"not usable: {row.reason}"
+        print(f"{row.name:18}{row.version or '–':14}{state}")
+    return 0

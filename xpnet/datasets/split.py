@@ -1,0 +1,39 @@
+"""Training and test examples."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from xpnet.random import SPLIT, permutation
+
+__all__ = ["stratified_split"]
+
+
+def stratified_split(
+    labels: np.ndarray[Any, Any], fraction: float = 0.2, seed: int = 0
+) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Indices of training and of test examples, with ``fraction`` of every class in the test part.
+
+    The draw is a function of (seed, class) alone; both index arrays are sorted.
+
+    Raises
+    ------
+    ValueError
+        A fraction that is not within (0, 1), or that leaves a class without examples on one side.
+    """
+    if not 0 < fraction < 1:
+        raise ValueError(f"fraction must lie between 0 and 1, got {fraction}")
+    test: list[np.ndarray[Any, Any]] = []
+    for k, label in enumerate(np.unique(labels)):
+        members = np.flatnonzero(labels == label)
+        n_test = round(fraction * len(members))
+        if n_test in (0, len(members)):
+            raise ValueError(
+                f"class {label!r} has {len(members)} examples: a fraction of {fraction} leaves one "
+                "side without any"
+            )
+        test.append(members[permutation(seed, SPLIT, (k,), len(members))[:n_test]])
+    chosen = np.sort(np.concatenate(test))
+    return np.setdiff1d(np.arange(len(labels)), chosen), chosen

@@ -1,0 +1,46 @@
+"""Errors with a name of their own, and the wording that several places share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+__all__ = ["DivergenceError", "look_up", "unknown_name"]
+
+T = TypeVar("T")
+
+
+class DivergenceError(ArithmeticError):
+    """A loss that is no longer finite; the network keeps the parameters it had before the fit.
+
+    Attributes
+    ----------
+    epoch, step : int
+        Where it happened, both counted from 1; ``step`` within the epoch.
+    """
+
+    def __init__(self, epoch: int, step: int, loss: float) -> None:
+        super().__init__(
+            f"the loss is {loss} in epoch {epoch}, step {step}: lower the learning rate or scale "
+            "the inputs; the network has the parameters it had before this fit"
+        )
+        self.epoch, self.step, self.loss = epoch, step, loss
+
+    def __reduce__(self) -> tuple[type[DivergenceError], tuple[int, int, float]]:
+        return DivergenceError, (self.epoch, self.step, self.loss)
+
+
+def unknown_name(kind: str, name: object, known: Mapping[str, object]) -> ValueError:
+    """The error for a name that is not in a table, with the nearest one that is."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(str(name).lower().replace("-", "_").replace(" ", "_"), known, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return ValueError(f"unknown {kind} {name!r}: {hint}known are {', '.join(known)}")
+
+
+def look_up(kind: str, name: object, known: Mapping[str, T]) -> T:
+    """known[name], or an error that names the nearest."""
+    if isinstance(name, str) and name in known:
+        return known[name]
+    raise unknown_name(kind, name, known)

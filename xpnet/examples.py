@@ -1,0 +1,73 @@
+"""Examples with their targets and weights, checked and on the network's device."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from xpnet import checks
+from xpnet.backends import Backend, to_numpy
+from xpnet.losses import LOSSES, Loss
+from xpnet.parameters import Layers
+
+__all__ = ["Examples", "examples", "infer_loss", "infer_widths"]
+
+
+class Examples(NamedTuple):
+    """What the passes and the loop take.
+
+    Attributes
+    ----------
+    X : (N, n_0)
+    Y : (N,) labels, or (N, n_L)
+    w : (N,) float64 on the host, or None
+    classes : bool
+        Whether Y came as classes, so that an accuracy means something.
+    """
+
+    X: Any
+    Y: Any
+    w: np.ndarray[Any, Any] | None
+    classes: bool
+
+
+def examples(
+    backend: Backend,
+    layers: Layers,
+    loss: Loss,
+    dtype: str,
+    X: Any,
+    Y: Any,
+    sample_weight: Any = None,
+) -> Examples:
+    """Checked, converted and moved to the device; one example becomes a batch of one."""
+    width = layers[-1].fan_out
+    X, single = checks.features(backend, X, layers[0].fan_in, dtype)
+    N = X.shape[0]
+    classes = checks.is_integer(_array(Y)) and (
+        loss.targets == "labels" or (loss.targets == "probabilities" and width == 1)
+    )
+    Y = checks.targets(backend, Y, loss, N, single, width, dtype)
+    return Examples(X, Y, checks.example_weights(sample_weight, N), classes)
+
+
+def infer_loss(Y: Any) -> Loss:
+    """cross_entropy for integer targets, mean_squared_error for others."""
+    return LOSSES["cross_entropy" if checks.is_integer(_array(Y)) else "mean_squared_error"]
+
+
+def infer_widths(X: Any, Y: Any) -> tuple[int, int]:
+    """n_0 and n_L: the columns of X; the classes of integer labels, or the columns of Y."""
+    X, Y = _array(X), _array(Y)
+    if len(X.shape) != 2 or 0 in X.shape:
+        raise ValueError(f"X must be (examples, features), got the shape {tuple(X.shape)}")
+    if len(Y.shape) not in (1, 2) or 0 in Y.shape:
+        raise ValueError(f"Y must be (examples,) or (examples, outputs), got {tuple(Y.shape)}")
+    if len(Y.shape) == 2:
+        return X.shape[1], Y.shape[1]
+    return X.shape[1], int(to_numpy(Y).max()) + 1 if checks.is_integer(Y) else 1
+
+
+def _array(x: Any) -> Any:
+    return x if hasattr(x, "dtype") else to_numpy(x)

@@ -1,0 +1,72 @@
+"""Stochastic gradient descent, with momentum."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from xpnet.optimizers.settings import check_fraction, check_not_negative
+
+__all__ = ["SGD"]
+
+
+class _Settings(NamedTuple):
+    learning_rate: float = 0.01
+    momentum: float = 0.0
+    nesterov: bool = False
+
+
+class SGD(_Settings):
+    """Gradient descent; with momentum μ, a running sum of gradients takes the gradient's place.
+
+        u ← μ u + g
+        θ ← θ − η u                  or, with nesterov,   θ ← θ − η (g + μ u)
+
+    As in PyTorch, u is not scaled by the learning rate η, and starts as the first gradient.
+
+    Parameters
+    ----------
+    learning_rate : float
+        η, finite and ≥ 0.
+    momentum : float
+        μ in [0, 1).
+    nesterov : bool
+        Sutskever et al., "On the importance of initialization and momentum" (2013), in PyTorch's
+        form. Needs a momentum.
+    """
+
+    __slots__ = ()
+
+    def __new__(
+        cls, learning_rate: float = 0.01, momentum: float = 0.0, nesterov: bool = False
+    ) -> SGD:
+        """Check the settings."""
+        check_not_negative("learning_rate", learning_rate)
+        check_fraction("momentum", momentum)
+        if nesterov and momentum == 0:
+            raise ValueError("nesterov needs a momentum above 0")
+        return super().__new__(cls, learning_rate, momentum, nesterov)
+
+    def init(self, xp: Any, theta: Any) -> tuple[Any, ...]:
+        """u = 0, where there is momentum."""
+        return (xp.zeros_like(theta),) if self.momentum else ()
+
+    def coefficients(self, t: int) -> tuple[float, ...]:
+        """η."""
+        return (self.learning_rate,)
+
+    def update(
+        self, xp: Any, c: tuple[Any, ...], g: Any, state: tuple[Any, ...], theta: Any
+    ) -> tuple[Any, tuple[Any, ...]]:
+        """One step; g is overwritten."""
+        (rate,) = c
+        if state:
+            (u,) = state
+            u *= self.momentum
+            u += g
+            state = (u,)
+            if self.nesterov:
+                g += u * self.momentum
+            else:
+                g = u
+        theta -= g * rate
+        return theta, state

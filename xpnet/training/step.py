@@ -1,0 +1,55 @@
+"""One training step, a function of arrays: (θ, optimizer state, g) and a batch → the same."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from xpnet import passes
+from xpnet.backends import Backend
+from xpnet.losses import Loss
+from xpnet.optimizers import Optimizer
+from xpnet.parameters import Layers
+
+__all__ = ["State", "start", "step"]
+
+
+class State(NamedTuple):
+    """What a step takes and gives back; its arrays may be overwritten."""
+
+    theta: Any
+    optimizer: tuple[Any, ...]
+    gradient: Any  # the buffer for g, or None where the backend cannot write in place
+
+
+def start(backend: Backend, optimizer: Optimizer, theta: Any) -> State:
+    """The state before the first step, on a copy of θ."""
+    xp = backend.xp
+    theta = xp.asarray(theta, copy=True)
+    buffer = xp.zeros_like(theta) if backend.in_place else None
+    return State(theta, optimizer.init(xp, theta), buffer)
+
+
+def step(
+    backend: Backend,
+    layers: Layers,
+    loss: Loss,
+    optimizer: Optimizer,
+    state: State,
+    data: tuple[Any, Any, Any],
+    index: Any,
+    coefficients: tuple[Any, ...],
+) -> tuple[State, Any]:
+    """Gather the batch, take its gradient, update θ. Also returns Σ w_n loss_n, (), before it.
+
+    The first four arguments are fixed for a fit, so that a backend can compile the rest.
+    """
+    X, Y, w = data if index is None else _gather(backend, data, index)
+    scale = 1.0 / X.shape[-2] if w is None else 1.0 / backend.xp.sum(w)
+    theta, moments, g = state
+    total, g = passes.gradient(backend, layers, loss, theta, X, Y, w, scale, g)
+    theta, moments = optimizer.update(backend.xp, coefficients, g, moments, theta)
+    return State(theta, moments, g if backend.in_place else None), total
+
+
+def _gather(backend: Backend, data: tuple[Any, ...], index: Any) -> tuple[Any, ...]:
+    return tuple(None if x is None else backend.take(x, index) for x in data)
