@@ -127,7 +127,7 @@ def is_integer(x: Any) -> bool:
 
 
 def _kind(x: Any) -> str:
-    return str(x.dtype).rpartition(".")[2].lower()
+    return str(getattr(x.dtype, "name", x.dtype)).rpartition(".")[2].lower()
 
 
 def _real(name: str, x: Any) -> Any:

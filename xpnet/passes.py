@@ -30,8 +30,9 @@ __all__ = ["Trace", "backward", "forward", "gradient", "outputs"]
 
 
 class Trace(NamedTuple):
-    """What the backward pass needs of the forward one: A_0 … A_{L-1} and Z_1 … Z_L."""
+    """What the backward pass needs of the forward one: W_l, A_0 … A_{L-1} and Z_1 … Z_L."""
 
+    W: list[Any]
     A: list[Any]
     Z: list[Any]
 
@@ -45,7 +46,7 @@ def forward(backend: Backend, layers: Layers, theta: Any, X: Any) -> Trace:
         Z[l] += b[l]
         if l < len(layers):
             A.append(f[l].f(xp, Z[l]))  # (N, n_l)
-    return Trace(A, Z)
+    return Trace(W, A, Z)
 
 
 def outputs(backend: Backend, layers: Layers, theta: Any, X: Any) -> Any:
@@ -54,15 +55,13 @@ def outputs(backend: Backend, layers: Layers, theta: Any, X: Any) -> Any:
     return layers[-1].activation.f(backend.xp, Z_L)
 
 
-def backward(
-    backend: Backend, layers: Layers, theta: Any, trace: Trace, dZ: Any, out: Any = None
-) -> Any:
+def backward(backend: Backend, layers: Layers, trace: Trace, dZ: Any, out: Any = None) -> Any:
     """The gradient with respect to θ, flat as θ is, from dZ = dZ_L.
 
     It is written into ``out`` where one is given, which the backend must be able to write to; else
     it is a new array.
     """
-    xp, f, (W, _), (A, Z) = backend.xp, _functions(layers), _views(backend, layers, theta), trace
+    xp, f, (W, A, Z) = backend.xp, _functions(layers), trace
     dW, db = _views(backend, layers, out)
     ones = xp.ones((1, dZ.shape[-2]), dtype=dZ.dtype, device=backend.device)
     for l in range(len(layers), 0, -1):
@@ -92,7 +91,7 @@ def gradient(
     trace = forward(backend, layers, theta, X)
     output = layers[-1].activation
     total, dZ = from_preactivation(backend.xp, loss, output, trace.Z[-1], Y, w, scale)
-    return total, backward(backend, layers, theta, trace, dZ, out)
+    return total, backward(backend, layers, trace, dZ, out)
 
 
 def _functions(layers: Layers) -> list[Any]:

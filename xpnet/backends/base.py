@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["DTYPES", "Backend", "library_of"]
+__all__ = ["DTYPES", "Backend", "library_of", "native_copy"]
 
 DTYPES = ("float32", "float64")
 
@@ -20,6 +20,11 @@ DTYPES = ("float32", "float64")
 def library_of(x: Any) -> str:
     """The top-level package that an array's type comes from, without importing anything."""
     return type(x).__module__.partition(".")[0]
+
+
+def native_copy(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """A writable copy in C order and in this machine's byte order, which any library takes."""
+    return np.array(x, dtype=x.dtype.newbyteorder("="), order="C", copy=True)
 
 
 class Backend:
@@ -72,7 +77,7 @@ class Backend:
 
     def from_numpy(self, x: np.ndarray[Any, Any]) -> Any:
         """A C-ordered copy of a host array on the device."""
-        return self.xp.asarray(np.array(x, order="C", copy=True), device=self.device)
+        return self.xp.asarray(native_copy(x), device=self.device)
 
     def from_device(self, x: Any) -> Any | None:
         """The array moved from another device without a way over the host, or None."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from xpnet.backends.base import Backend, library_of
+from xpnet.backends.base import Backend, library_of, native_copy
 
 __all__ = ["CupyBackend", "create", "devices", "to_numpy"]
 
@@ -32,7 +32,7 @@ class CupyBackend(Backend):
     def from_numpy(self, x: np.ndarray[Any, Any]) -> Any:
         """A copy on the device."""
         with self.device:
-            return self.xp.asarray(np.ascontiguousarray(x))
+            return self.xp.asarray(native_copy(x))
 
     def from_device(self, x: Any) -> Any | None:
         """An array of another GPU, or a torch or JAX array on a GPU, by DLPack."""

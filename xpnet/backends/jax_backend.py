@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from xpnet.backends.base import Backend, library_of
+from xpnet.backends.base import Backend, library_of, native_copy
 
 __all__ = ["JaxBackend", "create", "devices", "to_numpy"]
 
@@ -48,7 +48,7 @@ class JaxBackend(Backend):
         """A copy on the device."""
         import jax
 
-        return jax.device_put(np.array(x, order="C", copy=True), self.device)
+        return jax.device_put(native_copy(x), self.device)
 
     def from_device(self, x: Any) -> Any | None:
         """An array of another device, or a CuPy or torch array on a GPU, by DLPack.

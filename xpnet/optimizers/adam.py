@@ -57,16 +57,18 @@ class Adam(_Settings):
         return xp.zeros_like(theta), xp.zeros_like(theta)
 
     def coefficients(self, t: int) -> tuple[float, ...]:
-        """η/(1 − β₁ᵗ) and √(1 − β₂ᵗ), with 1 − βᵗ = −expm1(t ln β), which loses no digits."""
-        return self.learning_rate / _correction(self.beta1, t), math.sqrt(
-            _correction(self.beta2, t)
-        )
+        """η r/(1 − β₁ᵗ) and ε r with r = √(1 − β₂ᵗ), for the update with m and v uncorrected.
+
+        η m̂/(√v̂ + ε) = (η r/(1 − β₁ᵗ)) m/(√v + ε r), and 1 − βᵗ = −expm1(t ln β) loses no digits.
+        """
+        root = math.sqrt(_correction(self.beta2, t))
+        return self.learning_rate * root / _correction(self.beta1, t), self.epsilon * root
 
     def update(
         self, xp: Any, c: tuple[Any, ...], g: Any, state: tuple[Any, ...], theta: Any
     ) -> tuple[Any, tuple[Any, ...]]:
         """One step; g is overwritten, and one more vector of its size is in use."""
-        (rate, root), (m, v) = c, state
+        (rate, epsilon), (m, v) = c, state
         m *= self.beta1
         m += g * (1.0 - self.beta1)
         g *= g
@@ -74,8 +76,7 @@ class Adam(_Settings):
         v *= self.beta2
         v += g
         step = xp.sqrt(v)
-        step /= root
-        step += self.epsilon
+        step += epsilon
         step **= -1  # in place: m / step would be one more vector
         step *= m
         step *= rate

@@ -1,0 +1,75 @@
+"""The same losses of the same networks in torch and JAX, for their automatic derivatives.
+
+Written with each library's own functions, so that nothing is shared with xpnet.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+def torch_loss(layers: list[tuple[Any, Any]], names: list[str], loss: str, X: Any, Y: Any) -> Any:
+    """Mean loss from torch's functions; layers are (W, b) tensors, Y labels or rows."""
+    import torch
+    from torch.nn import functional as F
+
+    functions = {
+        "identity": lambda z: z,
+        "relu": F.relu,
+        "leaky_relu": F.leaky_relu,
+        "elu": F.elu,
+        "selu": F.selu,
+        "gelu": F.gelu,
+        "silu": F.silu,
+        "tanh": torch.tanh,
+        "sigmoid": torch.sigmoid,
+        "softplus": lambda z: torch.logaddexp(z, torch.zeros_like(z)),  # F's is cut at 20
+        "exp": torch.exp,
+        "softmax": lambda z: torch.softmax(z, dim=-1),
+    }
+    A, Z = X, X
+    for (W, b), name in zip(layers, names, strict=True):
+        Z = F.linear(A, W, b)
+        A = functions[name](Z)
+    return {
+        "squared_error": lambda: ((A - Y) ** 2).sum(dim=-1).mean(),
+        "mean_squared_error": lambda: F.mse_loss(A, Y),
+        "absolute_error": lambda: F.l1_loss(A, Y),
+        "huber": lambda: F.huber_loss(A, Y),
+        "poisson": lambda: (A - Y * torch.log(A)).mean(),
+        "binary_cross_entropy": lambda: F.binary_cross_entropy_with_logits(Z, Y),
+        "cross_entropy": lambda: F.cross_entropy(Z, Y),
+    }[loss]()
+
+
+def jax_loss(layers: list[tuple[Any, Any]], names: list[str], loss: str, X: Any, Y: Any) -> Any:
+    """Mean loss from jax.nn's functions; layers are (W, b) arrays, Y labels or rows."""
+    import jax
+    import jax.numpy as jnp
+
+    functions = {
+        "identity": lambda z: z,
+        "exp": jnp.exp,
+        "tanh": jnp.tanh,
+        "gelu": lambda z: jax.nn.gelu(z, approximate=False),
+    }
+    A, Z = X, X
+    for (W, b), name in zip(layers, names, strict=True):
+        Z = A @ W.T + b
+        A = functions[name](Z) if name in functions else getattr(jax.nn, name)(Z)
+    R = A - Y if np.ndim(Y) == 2 else None
+    return {
+        "squared_error": lambda: (R**2).sum(axis=-1).mean(),
+        "mean_squared_error": lambda: (R**2).mean(),
+        "absolute_error": lambda: jnp.abs(R).mean(),
+        "huber": lambda: jnp.where(jnp.abs(R) <= 1, R**2 / 2, jnp.abs(R) - 0.5).mean(),
+        "poisson": lambda: (A - Y * jnp.log(A)).mean(),
+        "binary_cross_entropy": lambda: (
+            -(Y * jax.nn.log_sigmoid(Z) + (1 - Y) * jax.nn.log_sigmoid(-Z)).mean()
+        ),
+        "cross_entropy": lambda: (
+            -jnp.take_along_axis(jax.nn.log_softmax(Z), jnp.asarray(Y)[:, None], axis=-1).mean()
+        ),
+    }[loss]()

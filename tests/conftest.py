@@ -1,0 +1,66 @@
+"""Every numerical test takes ``backend`` and runs on each array library that is here.
+
+array-api-strict runs as its hostile self: on a device that is not the host, without boolean
+indexing and data-dependent shapes. A library that is not here is skipped; the summary says why.
+"""
+
+from __future__ import annotations
+
+import warnings
+from importlib import import_module
+
+import pytest
+
+from xpnet.backends import Backend, get_backend
+
+NAMES = ("numpy", "array-api-strict", "torch", "jax", "cupy")
+DEVICES = {"array-api-strict": "device1"}
+
+_state: dict[str, Backend | str] = {}
+
+
+def open_backend(name: str) -> Backend | str:
+    """The backend, or the reason why it can't be had."""
+    if name not in _state:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # a library's own, at its import
+                opened = get_backend(name, DEVICES.get(name))
+                opened.dtype("float64")  # JAX's 64-bit mode, for the whole session
+                _state[name] = opened
+        except (ImportError, RuntimeError) as error:
+            _state[name] = str(error)
+    return _state[name]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def hostile_strict() -> None:
+    """Leave array-api-strict only what every array library has."""
+    if isinstance(open_backend("array-api-strict"), Backend):
+        import_module("array_api_strict").set_array_api_strict_flags(
+            boolean_indexing=False, data_dependent_shapes=False
+        )
+
+
+@pytest.fixture(
+    params=[pytest.param(n, marks=pytest.mark.gpu if n == "cupy" else ()) for n in NAMES]
+)
+def backend(request: pytest.FixtureRequest) -> Backend:
+    """Each array library in turn."""
+    found = open_backend(request.param)
+    if isinstance(found, str):
+        pytest.skip(found)
+    return found
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    """One line on which backends ran, and one for each that did not."""
+    ran = [
+        f"{name} {import_module(b.packages[0]).__version__}"
+        for name, b in _state.items()
+        if isinstance(b, Backend)
+    ]
+    terminalreporter.write_line(f"backends that ran: {', '.join(ran) or 'none'}")
+    for name, reason in _state.items():
+        if isinstance(reason, str):
+            terminalreporter.write_line(f"backend {name} was skipped: {reason}")

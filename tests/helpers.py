@@ -1,0 +1,50 @@
+"""What several test modules share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import xpnet
+from xpnet.activations import ACTIVATIONS
+from xpnet.backends import Backend, to_numpy
+from xpnet.losses import LOSSES
+
+PAIRS = [
+    (activation, loss)
+    for loss, row in LOSSES.items()
+    for activation in ACTIVATIONS
+    if row.outputs is None or activation in row.outputs
+]
+"""Every output activation with every loss that takes it."""
+
+
+def random_targets(rng: np.random.Generator, loss: str, N: int, n: int) -> np.ndarray[Any, Any]:
+    """Targets that the loss takes: labels, probabilities, counts, or any numbers."""
+    kind = LOSSES[loss].targets
+    if kind == "labels":
+        return rng.integers(0, n, N)
+    if kind == "probabilities":
+        return rng.uniform(0, 1, (N, n))
+    if kind == "counts":
+        return rng.poisson(2.0, (N, n)).astype(np.float64)
+    return rng.normal(size=(N, n))
+
+
+def relative(found: Any, expected: Any) -> float:
+    """‖found − expected‖ / ‖expected‖."""
+    found, expected = (np.asarray(to_numpy(x), dtype=np.float64) for x in (found, expected))
+    assert found.shape == expected.shape
+    size = np.linalg.norm(expected)
+    return float(np.linalg.norm(found - expected) / (size if size > 0 else 1.0))
+
+
+def network(backend: Backend, sizes: list[int], **settings: Any) -> xpnet.Network:
+    """A float64 network on a backend, with biases that are not zero."""
+    net = xpnet.Network(sizes, backend=backend, **{"dtype": "float64", "rng": 3, **settings})
+    b = np.random.default_rng(7).normal(size=sum(sizes[1:])) * 0.3
+    theta = to_numpy(net.parameters).copy()
+    theta[len(theta) - len(b) :] = b
+    net.set_parameters(theta)
+    return net
