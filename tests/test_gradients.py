@@ -93,9 +93,10 @@ def test_equals_mpmath_for_every_hidden_activation(backend, hidden):
     assert_exact(backend, "softmax", "cross_entropy", hidden)
 
 
-@pytest.mark.parametrize(
-    ("output", "loss"), [("softmax", "cross_entropy"), ("sigmoid", "binary_cross_entropy")]
-)
+CONFIDENT_PAIRS = [("softmax", "cross_entropy"), ("sigmoid", "binary_cross_entropy")]
+
+
+@pytest.mark.parametrize(("output", "loss"), CONFIDENT_PAIRS)
 @pytest.mark.parametrize("hidden", ["relu", "tanh", "silu"])
 def test_equals_mpmath_for_a_confident_network(backend, output, loss, hidden):
     *_, value, _ = exact_case(output, loss, hidden, confident=True)
@@ -106,35 +107,50 @@ def test_equals_mpmath_for_a_confident_network(backend, output, loss, hidden):
 # --- automatic derivatives
 
 
-@pytest.mark.parametrize(("activation", "loss"), PAIRS)
-def test_equals_torch_autograd(backend, activation, loss):
-    torch = pytest.importorskip("torch", reason="torch is not installed")
-    names = ["silu", "tanh", activation]
-    net = network(backend, SIZES, activation=names, loss=loss)
-    X, Y = problem(loss)
+def torch_gradient(net, names, loss, X, Y):
+    """The loss and its flat gradient by torch.autograd."""
+    import torch
+
     layers = [
         tuple(torch.tensor(p, requires_grad=True) for p in pair)
         for pair in zip(*parts(net), strict=True)
     ]
     value = torch_loss(layers, names, loss, torch.tensor(X), torch.tensor(Y))
     value.backward()
-    expected = flat_from([W.grad.numpy() for W, _ in layers], [b.grad.numpy() for _, b in layers])
+    slopes = [W.grad.numpy() for W, _ in layers], [b.grad.numpy() for _, b in layers]
+    return float(value.detach()), flat_from(*slopes)
+
+
+@pytest.mark.parametrize(("activation", "loss"), PAIRS)
+def test_equals_torch_autograd(backend, activation, loss):
+    pytest.importorskip("torch", reason="torch is not installed")
+    names = ["silu", "tanh", activation]
+    net = network(backend, SIZES, activation=names, loss=loss)
+    X, Y = problem(loss)
+    value, expected = torch_gradient(net, names, loss, X, Y)
     found_value, found = net.value_and_gradient(X, Y)
-    assert found_value == pytest.approx(float(value.detach()), rel=1e-12)
+    assert found_value == pytest.approx(value, rel=1e-12)
     assert relative(found.flat, expected) <= 1e-12
+
+
+def jax_gradient(net, names, loss, X, Y):
+    """The loss and its flat gradient by jax.grad."""
+    import jax
+
+    layers = list(zip(*parts(net), strict=True))
+    value, slopes = jax.value_and_grad(jax_loss)(layers, names, loss, X, Y)
+    return float(value), flat_from([W for W, _ in slopes], [b for _, b in slopes])
 
 
 @pytest.mark.parametrize(("activation", "loss"), PAIRS)
 def test_equals_jax_grad(activation, loss):
-    jax = pytest.importorskip("jax", reason="jax is not installed")
+    pytest.importorskip("jax", reason="jax is not installed")
     names = ["gelu", "elu", activation]
     net = network(get_backend("jax"), SIZES, activation=names, loss=loss)
     X, Y = problem(loss)
-    layers = list(zip(net.weights, net.biases, strict=True))
-    value, slopes = jax.value_and_grad(jax_loss)(layers, names, loss, X, Y)
+    value, expected = jax_gradient(net, names, loss, X, Y)
     found_value, found = net.value_and_gradient(X, Y)
-    assert found_value == pytest.approx(float(value), rel=1e-12)
-    expected = flat_from([W for W, _ in slopes], [b for _, b in slopes])
+    assert found_value == pytest.approx(value, rel=1e-12)
     assert relative(found.flat, expected) <= 1e-12
 
 

@@ -35,7 +35,7 @@ def gradient_check(
     Y: Any,
     sample_weight: Any = None,
     *,
-    gradient: Gradients | None = None,
+    gradient: Gradients | Any = None,
     directions: int = 8,
     epsilon: float = 1e-5,
     rng: Rng = 0,
@@ -54,7 +54,7 @@ def gradient_check(
     net : Network
     X, Y, sample_weight
         As for `Network.gradient`.
-    gradient : Gradients, optional
+    gradient : Gradients or (P,), optional
         What to check; None takes ``net.gradient``.
     directions : int
         Random directions for each layer.
@@ -67,7 +67,9 @@ def gradient_check(
     if not epsilon > 0:
         raise ValueError(f"epsilon must be above 0, got {epsilon}")
     net = net.to(dtype="float64")
-    g = to_numpy((gradient or net.gradient(X, Y, sample_weight)).flat).astype(np.float64)
+    gradient = net.gradient(X, Y, sample_weight) if gradient is None else gradient
+    flat = gradient.flat if isinstance(gradient, Gradients) else gradient
+    g = to_numpy(flat).astype(np.float64)
     theta = to_numpy(net.parameters).copy()
     generator = np.random.Generator(np.random.Philox(seed_from(rng)))
 

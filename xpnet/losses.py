@@ -34,7 +34,8 @@ class Loss:
     name : str
         What a saved model calls it.
     of_output : (xp, A, Y) -> (losses, dA), optional
-        losses has shape (..., N), dA that of A. Left out where only matched outputs are allowed.
+        losses has shape (..., N), dA that of A. It is overwritten, so it must be a new array. Left
+        out where only matched outputs are allowed.
     of_preactivation : mapping of str to (xp, Z, Y) -> (losses, dZ)
         By the name of a matched output activation: the same from Z_L, without forming A_L.
     output : str
@@ -58,7 +59,7 @@ class Loss:
 
 
 def per_example(xp: Any, loss: Loss, activation: Activation, Z: Any, Y: Any) -> tuple[Any, Any]:
-    """Each example's loss (..., N) and its dZ (..., N, n_L), unweighted, from Z_L."""
+    """Each example's loss_n (..., N) and ∂loss_n/∂Z_n (..., N, n_L): no weight, no scale yet."""
     matched = loss.of_preactivation.get(activation.name)
     if matched is not None:
         return matched(xp, Z, Y)

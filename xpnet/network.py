@@ -252,7 +252,9 @@ class Network:
 
     def _decided_by(self, Y: Any) -> tuple[Layers, Loss]:
         """Layers and loss; where the loss is open, those that targets like Y ask for."""
-        loss = self.loss or infer_loss(Y)
+        if self.loss is not None:
+            return self.layers, self.loss
+        loss = infer_loss(Y)
         layers = self._build(self.sizes, loss)
         checks.check_outputs(loss, layers[-1].activation)
         return layers, loss

@@ -10,8 +10,9 @@ N examples are rows, layer l = 1 … L has widths n_{l-1} → n_l, and A_0 = X:
     dA_{l-1} = dZ_l W_l           (N, n_{l-1})
     dZ_{l-1} = dA_{l-1} ∘ f'_{l-1}(Z_{l-1})
 
-3L − 1 products, derived index by index in docs/backprop.md. Lists are indexed as in the equations:
-W[l], b[l], Z[l] and A[l], with W[0], b[0] and Z[0] empty. Examples are axis −2 and features axis
+3L − 1 products, and L row sums as 1ᵀ dZ, which on a CPU is quicker than a sum. Derived index by
+index in docs/backprop.md. Lists are indexed as in the equations: W[l], b[l], Z[l] and A[l], with
+W[0], b[0] and Z[0] empty; b[l] and db[l] are rows (1, n_l). Examples are axis −2 and features axis
 −1, so a leading axis, of θ (R, P) and of X (R, N, n_0) or (N, n_0), makes it R networks at once.
 
 These functions are pure but for the buffers they are given, run on arrays of one device, and check

@@ -1,0 +1,120 @@
+"""What the benchmarks share: the machine in words, and timings that take turns."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import timeit
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import xpnet
+
+__all__ = ["blas_threads", "interleave", "machine", "write"]
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def machine() -> dict[str, Any]:
+    """Versions, processor, BLAS and thread counts: what a timing depends on, and no path or name.
+
+    ``blas`` is there where threadpoolctl is installed: of every BLAS that is loaded its name,
+    version, kernels ("architecture") and threads.
+    """
+    found: dict[str, Any] = {
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "xpnet": xpnet.__version__,
+        "system": f"{platform.system()} {platform.machine()}",
+        "cpu": _cpu_model(),
+        "cpus": _cpus(),
+        "threads": {name: os.environ[name] for name in THREAD_VARIABLES if name in os.environ},
+    }
+    if find_spec("threadpoolctl"):
+        from threadpoolctl import threadpool_info
+
+        found["blas"] = [
+            {
+                "name": library["internal_api"],
+                "version": library["version"],
+                "kernels": library.get("architecture"),
+                "threads": library["num_threads"],
+            }
+            for library in threadpool_info()
+            if library["user_api"] == "blas"
+        ]
+    return found
+
+
+def blas_threads(n: int | None) -> AbstractContextManager[Any]:
+    """Within it BLAS takes at most n threads, where threadpoolctl is installed to tell it so.
+
+    None leaves the number alone.
+    """
+    if n is None:
+        return nullcontext()
+    if not find_spec("threadpoolctl"):
+        print(f"threadpoolctl is not installed: BLAS is not held to {n} threads")
+        return nullcontext()
+    from threadpoolctl import threadpool_limits
+
+    limits: AbstractContextManager[Any] = threadpool_limits(n, user_api="blas")
+    return limits
+
+
+def _cpus() -> int:
+    """How many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _cpu_model() -> str:
+    """The processor's name, as far as the system tells it."""
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text(encoding="utf-8", errors="replace").splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == "model name":
+                return value.strip()
+    return platform.processor() or platform.machine()
+
+
+def interleave(
+    candidates: Mapping[str, Callable[[], Any]], *, rounds: int = 7, seconds: float = 0.02
+) -> dict[str, list[float]]:
+    """Seconds a call of each candidate, one figure a round.
+
+    In every round each candidate has its turn, so that a slow moment of the machine meets them all;
+    the one that begins changes from round to round. A turn is so many calls that it takes about
+    ``seconds`` or longer, which a first, untimed turn finds out. The garbage collector rests.
+    """
+    timers = {name: timeit.Timer(call) for name, call in candidates.items()}
+    calls = {name: _calls(timer, seconds) for name, timer in timers.items()}
+    found: dict[str, list[float]] = {name: [] for name in candidates}
+    names = list(candidates)
+    for r in range(rounds):
+        first = r % len(names)
+        for name in names[first:] + names[:first]:
+            found[name].append(timers[name].timeit(calls[name]) / calls[name])
+    return found
+
+
+def _calls(timer: timeit.Timer, seconds: float) -> int:
+    """How many calls take about so many seconds; one where a single call is longer."""
+    calls = 1
+    while (taken := timer.timeit(calls)) < seconds / 2:
+        calls = min(10 * calls, 1 + int(calls * seconds / max(taken, 1e-9)))
+    return calls
+
+
+def write(path: Path, result: Mapping[str, Any]) -> None:
+    """Write a result as JSON, with a folder for it where there is none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

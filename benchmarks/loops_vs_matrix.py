@@ -1,0 +1,172 @@
+"""A loop over every weight against the matrix form: the same gradient, and the time of each.
+
+    python -m benchmarks.loops_vs_matrix [--rounds 15] [--threads 1] [--out FILE]
+
+The loops (`tests.loops`, Python over NumPy elements, float64) take a batch one example after the
+other. The matrix form runs on NumPy in float64 and float32, twice: as ``net.gradient``, with the
+checks of its edge, and as the bare passes on prepared arrays. Both results are compared before
+anything is timed. For large widths the loops are timed on the batch's first few examples, and the
+time is scaled to all of them; the table marks that. BLAS has one thread unless told otherwise, as
+the loops have.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+import xpnet
+from benchmarks.common import blas_threads, interleave, machine, write
+from tests.loops import backpropagate
+from xpnet import passes
+from xpnet.losses import LOSSES
+
+SIZES = ((8, 8, 4), (64, 32, 10), (784, 128, 10))
+BATCHES = (1, 128)
+DTYPES = ("float64", "float32")
+MOST_WEIGHTS = 500_000
+"""So many weights, over all the examples of one call, do the loops go through at most."""
+
+OUT = Path(__file__).parent / "results" / "loops_vs_matrix.json"
+
+
+def derivative(z: Any) -> Any:
+    """tanh'(z) = 1 − tanh(z)²."""
+    return 1.0 - np.tanh(z) ** 2
+
+
+def loops(
+    net: xpnet.Network, X: np.ndarray[Any, Any], Y: np.ndarray[Any, Any]
+) -> Callable[[], list[list[list[Any]]]]:
+    """A call that gives [weightgrad, biasgrad] of each example, one after the other."""
+    weights, biases = list(net.weights), list(net.biases)
+
+    def run() -> list[list[list[Any]]]:
+        return [
+            backpropagate(weights, biases, x, y, np.tanh, derivative)
+            for x, y in zip(X, Y, strict=True)
+        ]
+
+    return run
+
+
+def bare_passes(
+    net: xpnet.Network, X: np.ndarray[Any, Any], Y: np.ndarray[Any, Any]
+) -> Callable[[], Any]:
+    """A call of the passes alone, on arrays of the network's dtype: the flat gradient."""
+    theta, loss, out = net.parameters, LOSSES["squared_error"], np.empty_like(net.parameters)
+    scale = 1.0 / len(X)
+
+    def run() -> Any:
+        return passes.gradient(net.backend, net.layers, loss, theta, X, Y, None, scale, out)[1]
+
+    return run
+
+
+def candidates(sizes: tuple[int, ...], N: int) -> tuple[dict[str, Callable[[], Any]], int]:
+    """What is timed, by name, and how many of the N examples the loops take."""
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(N, sizes[0])), rng.uniform(-1, 1, (N, sizes[-1]))
+    net = xpnet.Network(sizes, activation="tanh", output="tanh", loss="squared_error", rng=0)
+    net = net.to(dtype="float64")
+    weights = sum(W.size for W in net.weights)
+    n = max(1, min(N, MOST_WEIGHTS // weights))
+    check_equal(net, X[:n], Y[:n])
+    calls: dict[str, Callable[[], Any]] = {"loops": loops(net, X[:n], Y[:n])}
+    for dtype in DTYPES:
+        calls.update(matrix_forms(net.to(dtype=dtype), X, Y))
+    return calls, n
+
+
+def matrix_forms(
+    net: xpnet.Network, X: np.ndarray[Any, Any], Y: np.ndarray[Any, Any]
+) -> dict[str, Callable[[], Any]]:
+    """``net.gradient`` and the passes on arrays of the network's dtype."""
+    X, Y = X.astype(net.dtype), Y.astype(net.dtype)
+    return {
+        f"net.gradient {net.dtype}": lambda: net.gradient(X, Y),
+        f"passes {net.dtype}": bare_passes(net, X, Y),
+    }
+
+
+def check_equal(net: xpnet.Network, X: np.ndarray[Any, Any], Y: np.ndarray[Any, Any]) -> None:
+    """The mean of the loops' gradients is the matrix form's, or an AssertionError."""
+    flat = [
+        np.concatenate([array.reshape(-1) for arrays in example for array in arrays])
+        for example in loops(net, X, Y)()
+    ]
+    mean = np.mean(flat, axis=0)
+    for found in (net.gradient(X, Y).flat, bare_passes(net, X, Y)()):
+        assert np.linalg.norm(found - mean) <= 1e-12 * np.linalg.norm(mean)
+
+
+def measure(sizes: tuple[int, ...], N: int, rounds: int) -> dict[str, Any]:
+    """One row: median seconds of each candidate for N examples, and the rounds they come from."""
+    calls, n = candidates(sizes, N)
+    seconds = interleave(calls, rounds=rounds)
+    seconds["loops"] = [s * N / n for s in seconds["loops"]]
+    medians = {name: median(figures) for name, figures in seconds.items()}
+    ratios = {name: medians["loops"] / m for name, m in medians.items() if name != "loops"}
+    return {
+        "sizes": list(sizes),
+        "examples": N,
+        "examples_the_loops_were_timed_on": n,
+        "median_seconds": {name: rounded(m) for name, m in medians.items()},
+        "loops_over_matrix": {name: rounded(ratio) for name, ratio in ratios.items()},
+        "seconds": {name: [rounded(s) for s in figures] for name, figures in seconds.items()},
+    }
+
+
+def rounded(x: float) -> float:
+    """Four digits: more are noise."""
+    return float(f"{x:.4g}")
+
+
+def line(row: dict[str, Any]) -> str:
+    """A row of the table: microseconds, and in how much less time the matrix form has it."""
+    medians, ratios = row["median_seconds"], row["loops_over_matrix"]
+    N, n = row["examples"], row["examples_the_loops_were_timed_on"]
+    cells = [f"{'-'.join(map(str, row['sizes'])):>11} {N:>4}"]
+    cells.append(f"{medians['loops'] * 1e6:>12,.0f}{' ' if n == N else '*'}")
+    cells += [f"{medians[name] * 1e6:>9,.1f} ({ratio:>7,.0f}×)" for name, ratio in ratios.items()]
+    return " ".join(cells)
+
+
+def header() -> str:
+    """The names over the columns."""
+    names = [f"{form} {dtype}" for dtype in DTYPES for form in ("gradient", "passes")]
+    return f"{'layers':>11} {'N':>4} {'loops':>12}  " + " ".join(f"{name:>20}" for name in names)
+
+
+def table(rounds: int) -> list[dict[str, Any]]:
+    """Every row, printed as it is measured."""
+    print("one gradient of the squared error, tanh layers: microseconds (loops ÷ matrix form)")
+    print(header())
+    rows = []
+    for N in BATCHES:
+        for sizes in SIZES:
+            rows.append(measure(sizes, N, rounds))
+            print(line(rows[-1]), flush=True)
+    print("* timed on a few of the examples, and scaled to all")
+    return rows
+
+
+def main() -> None:
+    """Time everything, print the table, write the JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=15, help="turns of each candidate (15)")
+    parser.add_argument("--out", type=Path, default=OUT, help="where the JSON goes")
+    parser.add_argument("--threads", type=int, default=1, help="threads of BLAS (1)")
+    settings = parser.parse_args()
+    with blas_threads(settings.threads):
+        rows = table(settings.rounds)
+        write(settings.out, {"machine": machine(), "rounds": settings.rounds, "rows": rows})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Every check, the same by hand and in CI: bash ci/test.sh
+#
+# Makes two virtual environments in a temporary folder and removes them at the end: a bare one, for
+# the README's two commands on a machine with nothing but Python, and one with every optional
+# backend that runs on a CPU.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+echo "== the README's first command, with the package's own dependencies alone"
+python3 -m venv "$work/bare"
+(
+  . "$work/bare/bin/activate"
+  pip install --quiet . && (cd "$work" && xpnet train digits && xpnet info digits.safetensors)
+)
+
+echo "== the README's second command, without optional backends"
+(
+  . "$work/bare/bin/activate"
+  pip install --quiet -e ".[test]" && pytest -q
+)
+
+echo "== the same with torch and JAX"
+python3 -m venv "$work/full"
+. "$work/full/bin/activate"
+pip install --quiet torch==2.13.0
+pip install --quiet jax
+pip install --quiet -e ".[test]" && pytest -q --durations=5
+
+echo "== style and types"
+pip install --quiet -e ".[lint]"
+ruff check .
+ruff format --check .
+mypy

@@ -1,0 +1,105 @@
+"""The documentation's code runs, and its links lead where they say.
+
+In docs/backprop.md a link to a line of code quotes that line, whole or in part:
+
+    [`dA = backend.matmul(dZ, W[l])`](../xpnet/passes.py#L72)
+
+When code has moved, ``python -m tests.test_docs`` writes the line numbers anew. A quotation that is
+nowhere in the file any more is left for a person.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = sorted((ROOT / "docs").glob("*.md"))
+PAGES = [page for page in (ROOT / "README.md", *DOCS) if page.exists()]
+QUOTING = [page for page in DOCS if page.name == "backprop.md"]
+
+FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^()\s]+)\)")
+LINE = re.compile(r"\]\((\.\./xpnet/[\w/]+\.py)#L(\d+)\)")
+INLINE = re.compile(r"`[^`\n]*`")
+QUOTED = re.compile(r"\[`([^`]+)`\]\((\.\./xpnet/[\w/]+\.py)#L(\d+)\)")
+
+MEND = "`python -m tests.test_docs` writes the numbers anew"
+
+of_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+of_doc = pytest.mark.parametrize("page", DOCS, ids=lambda page: page.name)
+of_quoting = pytest.mark.parametrize("page", QUOTING, ids=lambda page: page.name)
+
+
+def read(page):
+    return page.read_text(encoding="utf-8")
+
+
+def source(page, link):
+    return read((page.parent / link).resolve()).splitlines()
+
+
+def prose(page):
+    """The page without its code, where brackets mean something else."""
+    return INLINE.sub("", FENCE.sub("", read(page)))
+
+
+def mended(page):
+    """The page's text with every quoting link at the nearest line that has the quotation."""
+
+    def mend(match):
+        text, link, number = match[1], match[2], int(match[3])
+        there = [n for n, line in enumerate(source(page, link), start=1) if text in line]
+        nearest = min(there, key=lambda n: abs(n - number), default=number)
+        return f"[`{text}`]({link}#L{nearest})"
+
+    return QUOTED.sub(mend, read(page))
+
+
+@of_page
+def test_code_runs(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = read(page)
+    blocks = [block for block in FENCE.finditer(text) if block[1] == "python"]
+    assert len(blocks) == text.count("```python"), "a block is indented: it would not be run"
+    namespace = {"__name__": page.stem}
+    for block in blocks:
+        above = text[: block.start(2)].count("\n")  # so that a traceback has the page's lines
+        exec(compile("\n" * above + block[2], str(page), "exec"), namespace)
+
+
+@of_page
+def test_relative_links_lead_to_files(page):
+    links = [link.partition("#")[0] for link in LINK.findall(prose(page))]
+    relative = [link for link in links if not link.startswith(("http:", "https:", "mailto:"))]
+    missing = [link for link in relative if not (page.parent / link).exists()]
+    assert not missing, f"{page.name} links to what is not there: {missing}"
+
+
+@of_doc
+def test_linked_lines_exist(page):
+    for link, number in LINE.findall(read(page)):
+        lines = source(page, link)
+        assert 1 <= int(number) <= len(lines), f"{link} has {len(lines)} lines, no #L{number}"
+
+
+@of_quoting
+def test_linked_lines_say_what_is_quoted(page):
+    text = read(page)
+    assert len(QUOTED.findall(text)) == len(LINE.findall(text)), (
+        "a link to a line quotes it in backticks: [`code`](../xpnet/file.py#L1)"
+    )
+    wrong = []
+    for code, link, number in QUOTED.findall(text):
+        lines = source(page, link)
+        if not any(code in line for line in lines[int(number) - 1 : int(number)]):
+            there = [n for n, line in enumerate(lines, start=1) if code in line]
+            wrong.append(f"`{code}`: {link}#L{number}, but it is at {there or 'no line'}")
+    assert not wrong, "\n".join([f"{page.name}: {MEND}", *wrong])
+
+
+if __name__ == "__main__":
+    for page in QUOTING:
+        page.write_text(mended(page), encoding="utf-8")
