@@ -7,14 +7,17 @@ disk, then renamed.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from xpnet._version import __version__
-from xpnet.activations import Activation
-from xpnet.backends import Backend, to_numpy
-from xpnet.losses import Loss
+from xpnet.activations import ACTIVATIONS, Activation
+from xpnet.backends import Backend, get_backend, to_numpy
+from xpnet.checks import dtype_name
+from xpnet.losses import LOSSES, Loss
 from xpnet.network import Network
 
 __all__ = ["describe", "load", "save"]
@@ -41,7 +44,7 @@ def save(net: Network, path: str | os.PathLike[str]) -> None:
         "xpnet_version": __version__,
         "network": json.dumps(_config(net)),
     }
-    _write(os.path.abspath(path), to_bytes(tensors, metadata))
+    _write(os.path.abspath(path), _in_order(to_bytes(tensors, metadata)))
 
 
 def _config(net: Network) -> dict[str, Any]:
@@ -55,6 +58,17 @@ def _config(net: Network) -> dict[str, Any]:
         "seed": net.seed,
         "epoch": net.epoch,
     }
+
+
+def _in_order(content: bytes) -> bytes:
+    """The same file with its header sorted: safetensors writes the metadata in any order."""
+    import json
+
+    size = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + size])
+    text = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + content[8 + size :]
 
 
 def _write(path: str, content: bytes) -> None:
@@ -116,8 +130,19 @@ def _read(path: str) -> tuple[dict[str, Any], dict[str, np.ndarray[Any, Any]]]:
     if metadata.get("format") != _FORMAT:
         kind = metadata.get("format", "another kind of safetensors file")
         raise ValueError(f"{path!r} is not an xpnet model of a known kind, but {kind}")
-    config: dict[str, Any] = json.loads(metadata["network"])
-    return {"xpnet_version": metadata["xpnet_version"], **config}, tensors
+    with _names(path):
+        config: dict[str, Any] = json.loads(metadata["network"])
+        return {"xpnet_version": metadata["xpnet_version"], **config}, tensors
+
+
+@contextmanager
+def _names(path: str) -> Iterator[None]:
+    """What goes wrong within is the file's fault, and says which file."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError) as error:
+        reason = f"{error} is missing" if isinstance(error, KeyError) else error
+        raise ValueError(f"{path!r} is not a model file that can be used: {reason}") from error
 
 
 def load(
@@ -146,15 +171,38 @@ def load(
         No file, or one that is damaged or of another kind.
     """
     config, tensors = _read(os.fspath(path))
-    own = {(type(item), item.name): item for item in custom}
-    activations = [own.get((Activation, name), name) for name in config["activations"]]
+    backend = get_backend(backend, device)
+    wanted = None if dtype is None else dtype_name(dtype)
+    with _names(os.fspath(path)):
+        return _build(config, tensors, backend, wanted, custom)
+
+
+def _build(
+    config: dict[str, Any],
+    tensors: dict[str, np.ndarray[Any, Any]],
+    backend: Backend,
+    dtype: str | None,
+    custom: tuple[Activation | Loss, ...],
+) -> Network:
+    own = {(isinstance(item, Loss), item.name): item for item in custom}
+    for known, is_loss, names in (
+        (ACTIVATIONS, False, config["activations"]),
+        (LOSSES, True, [config["loss"]] if config["loss"] else []),
+    ):
+        for name in names:
+            if name not in known and (is_loss, name) not in own:
+                kind = "loss" if is_loss else "activation"
+                raise ValueError(f"it has the {kind} {name!r}, give yours in custom=(…,)")
+    seed, epoch = config["seed"], config["epoch"]
+    if type(seed) is not int or type(epoch) is not int or epoch < 0:
+        raise ValueError(f"seed {seed!r} and epoch {epoch!r} are not both integers ≥ 0")
+    activations = [own.get((False, name), name) for name in config["activations"]]
     net = Network(
         config["sizes"],
         activation=activations,
-        loss=own.get((Loss, config["loss"]), config["loss"]),
+        loss=own.get((True, config["loss"]), config["loss"]),
         initializer=config["initializer"],
         backend=backend,
-        device=device,
         dtype=dtype or config["dtype"],
         rng=config["seed"],
     )

@@ -19,6 +19,7 @@ from xpnet.losses import LOSSES, Loss
 
 __all__ = [
     "activation_list",
+    "as_array",
     "check_finite",
     "check_outputs",
     "dtype_name",
@@ -29,6 +30,7 @@ __all__ = [
     "find_loss",
     "is_integer",
     "positive_integer",
+    "real",
     "targets",
     "widths",
 ]
@@ -130,13 +132,19 @@ def _kind(x: Any) -> str:
     return str(getattr(x.dtype, "name", x.dtype)).rpartition(".")[2].lower()
 
 
-def _real(name: str, x: Any) -> Any:
-    """An array of real numbers: x itself where it is an array, else a host array of it."""
-    if not hasattr(x, "dtype") or not hasattr(x, "shape"):
-        try:
-            x = to_numpy(x)
-        except ValueError as error:
-            raise ValueError(f"{name} must be an array, but its rows differ in length") from error
+def as_array(name: str, x: Any) -> Any:
+    """X itself where it is an array, else a host array of it."""
+    if hasattr(x, "dtype") and hasattr(x, "shape"):
+        return x
+    try:
+        return to_numpy(x)
+    except ValueError as error:
+        raise ValueError(f"{name} must be an array, but its rows differ in length") from error
+
+
+def real(name: str, x: Any) -> Any:
+    """An array of real numbers."""
+    x = as_array(name, x)
     if not _kind(x).startswith(("int", "uint", "bool", "float", "bfloat")):
         raise TypeError(f"{name} must hold real numbers, got dtype {_kind(x)}")
     return x
@@ -144,7 +152,7 @@ def _real(name: str, x: Any) -> Any:
 
 def features(backend: Backend, X: Any, width: int, dtype: str) -> tuple[Any, bool]:
     """X as (N, n_0) on the device, and whether it was one example (n_0,)."""
-    X = _real("X", X)
+    X = real("X", X)
     if len(X.shape) not in (1, 2):
         raise ValueError(
             f"X must be (examples, {width}), or ({width},) for one, got the shape {tuple(X.shape)}"
@@ -163,7 +171,7 @@ def targets(
     backend: Backend, Y: Any, loss: Loss, n_examples: int, single: bool, width: int, dtype: str
 ) -> Any:
     """Y on the device: labels (N,), or rows (N, n_L), whichever the loss takes."""
-    Y = _real("Y", Y)
+    Y = real("Y", Y)
     shape = (1, *Y.shape) if single else tuple(Y.shape)
     if not shape or shape[0] != n_examples:
         raise ValueError(
@@ -192,15 +200,21 @@ def _labels(backend: Backend, Y: Any, shape: tuple[int, ...], width: int) -> Any
             f"class labels must be integers, got dtype {_kind(Y)} of shape {shape}: convert them, "
             'or name a loss for numbers, such as "mean_squared_error"'
         )
-    xp = backend.xp
-    labels = xp.reshape(move(backend, Y, backend.index_dtype), shape)
+    if not backend.owns(Y):
+        Y = to_numpy(Y)
+    _check_range(backend.xp if backend.owns(Y) else np, Y, width)  # a narrower dtype may wrap them
+    return backend.xp.reshape(move(backend, Y, backend.index_dtype), shape)
+
+
+def _check_range(xp: Any, labels: Any, width: int) -> None:
+    if xp.isdtype(labels.dtype, "bool"):
+        labels = xp.astype(labels, xp.int8)
     lowest, highest = int(xp.min(labels)), int(xp.max(labels))
     if lowest < 0 or highest >= width:
         raise ValueError(
             f"class labels must lie in 0 … {width - 1} (the output has {width} units), "
             f"got {lowest if lowest < 0 else highest}"
         )
-    return labels
 
 
 def _check_values(backend: Backend, rows: Any, loss: Loss) -> None:
@@ -234,7 +248,7 @@ def example_weights(sample_weight: Any, n_examples: int) -> np.ndarray[Any, Any]
     """Weights (N,) in float64 on the host, not negative and not all zero; None stays None."""
     if sample_weight is None:
         return None
-    w = to_numpy(_real("sample_weight", sample_weight)).astype(np.float64)
+    w = to_numpy(real("sample_weight", sample_weight)).astype(np.float64)
     if w.shape != (n_examples,):
         raise ValueError(
             f"sample_weight must be ({n_examples},), one number an example, got {w.shape}"
@@ -243,7 +257,8 @@ def example_weights(sample_weight: Any, n_examples: int) -> np.ndarray[Any, Any]
         raise ValueError("sample_weight must be finite and not negative")
     if not np.any(w > 0):
         raise ValueError("sample_weight is zero for every example: nothing is left to train on")
-    return w
+    exponent = int(np.frexp(w.max())[1])
+    return np.asarray(np.ldexp(w, -exponent))  # their scale has no meaning, and might overflow
 
 
 def learning_rate(value: Any) -> None:

@@ -45,7 +45,7 @@ def examples(
     width = layers[-1].fan_out
     X, single = checks.features(backend, X, layers[0].fan_in, dtype)
     N = X.shape[0]
-    classes = checks.is_integer(_array(Y)) and (
+    classes = checks.is_integer(checks.as_array("Y", Y)) and (
         loss.targets == "labels" or (loss.targets == "probabilities" and width == 1)
     )
     Y = checks.targets(backend, Y, loss, N, single, width, dtype)
@@ -54,20 +54,34 @@ def examples(
 
 def infer_loss(Y: Any) -> Loss:
     """cross_entropy for integer targets, mean_squared_error for others."""
-    return LOSSES["cross_entropy" if checks.is_integer(_array(Y)) else "mean_squared_error"]
+    return LOSSES[
+        "cross_entropy" if checks.is_integer(checks.as_array("Y", Y)) else "mean_squared_error"
+    ]
 
 
 def infer_widths(X: Any, Y: Any) -> tuple[int, int]:
     """n_0 and n_L: the columns of X; the classes of integer labels, or the columns of Y."""
-    X, Y = _array(X), _array(Y)
+    X, Y = checks.as_array("X", X), checks.as_array("Y", Y)
     if len(X.shape) != 2 or 0 in X.shape:
         raise ValueError(f"X must be (examples, features), got the shape {tuple(X.shape)}")
     if len(Y.shape) not in (1, 2) or 0 in Y.shape:
         raise ValueError(f"Y must be (examples,) or (examples, outputs), got {tuple(Y.shape)}")
     if len(Y.shape) == 2:
         return X.shape[1], Y.shape[1]
-    return X.shape[1], int(to_numpy(Y).max()) + 1 if checks.is_integer(Y) else 1
+    return X.shape[1], _classes(to_numpy(Y)) if checks.is_integer(Y) else 1
 
 
-def _array(x: Any) -> Any:
-    return x if hasattr(x, "dtype") else to_numpy(x)
+_MANY = 10_000
+
+
+def _classes(labels: np.ndarray[Any, Any]) -> int:
+    """One more than the largest label."""
+    lowest, n = int(labels.min()), int(labels.max()) + 1
+    if lowest < 0:
+        raise ValueError(f"class labels must not be negative, got {lowest}")
+    if n > max(_MANY, len(labels)):
+        raise ValueError(
+            f"class labels up to {n - 1} ask for {n} outputs: number the classes 0, 1, … , name a "
+            "loss for numbers, or give sizes"
+        )
+    return n

@@ -158,6 +158,7 @@ class Network:
     def set_parameters(self, theta: Any) -> None:
         """Take θ (P,) from any array library, by a copy."""
         P = count(self.layers)
+        theta = checks.real("θ", theta)
         if tuple(theta.shape) != (P,):
             raise ValueError(
                 f"the network has {P} parameters, so θ must be ({P},), not {tuple(theta.shape)}"
@@ -166,6 +167,8 @@ class Network:
 
     def set_weights(self, weights: Sequence[Any], biases: Sequence[Any]) -> None:
         """Take every layer's W_l (n_l, n_{l-1}) and b_l (n_l,) from any library, by a copy."""
+        weights = [checks.real(f"weights[{l}]", W) for l, W in enumerate(weights)]
+        biases = [checks.real(f"biases[{l}]", b) for l, b in enumerate(biases)]
         for name, given, owned in (
             ("weights", weights, self.weights),
             ("biases", biases, self.biases),

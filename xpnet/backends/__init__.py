@@ -169,10 +169,10 @@ def asarray(
 
 def move(backend: Backend, x: Any, dtype: str | None = None) -> Any:
     """X on the backend's device, as `asarray` gives it."""
-    with backend.context():
+    with backend.context(), np.errstate(over="ignore"):
+        wanted = None if dtype is None else backend.dtype(dtype)
         there = x if backend.owns(x) and backend.is_here(x) else backend.from_device(x)
         if there is None:
             host = to_numpy(x)
             return backend.from_numpy(host if dtype is None else host.astype(dtype, copy=False))
-        wanted = there.dtype if dtype is None else backend.dtype(dtype)
-        return there if there.dtype == wanted else backend.xp.astype(there, wanted)
+        return there if wanted in (None, there.dtype) else backend.xp.astype(there, wanted)

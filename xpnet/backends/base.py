@@ -65,6 +65,8 @@ class Backend:
 
     def dtype(self, name: str) -> Any:
         """The namespace's dtype of that name ("float32", "int64", …)."""
+        if not isinstance(name, str) or not hasattr(self.xp, name):
+            raise ValueError(f"dtype must be a name such as float32 or int64, got {name!r}")
         return getattr(self.xp, name)
 
     def owns(self, x: Any) -> bool:

@@ -23,6 +23,10 @@ class NumpyBackend(Backend):
     packages = ("numpy",)
     in_place = True
 
+    def owns(self, x: Any) -> bool:
+        """Whether x is a plain array: matrices and scalars are copied into one."""
+        return type(x) in (np.ndarray, np.memmap)
+
     to_numpy = staticmethod(to_numpy)
 
     def matmul(self, a: Any, b: Any, out: Any = None) -> Any:

@@ -14,6 +14,8 @@ __all__ = ["TorchBackend", "create", "devices", "to_numpy"]
 
 def to_numpy(x: Any) -> np.ndarray[Any, Any]:
     """The tensor on the host."""
+    if str(x.dtype) == "torch.bfloat16":  # NumPy has none
+        x = x.float()
     host: np.ndarray[Any, Any] = x.detach().cpu().resolve_conj().resolve_neg().numpy()
     return host
 
@@ -62,7 +64,12 @@ def create(device: Any) -> Backend:
     if device is None:
         chosen = torch.get_default_device()
     else:
-        chosen = torch.device("cuda", device) if isinstance(device, int) else torch.device(device)
+        try:
+            chosen = torch.device(f"cuda:{device}" if isinstance(device, int) else device)
+        except (RuntimeError, TypeError) as error:
+            raise ValueError(
+                f"device {device!r}: torch {torch.__version__} has {', '.join(devices())}"
+            ) from error
     if chosen.type == "cuda":
         if (chosen.index or 0) >= torch.cuda.device_count():
             raise RuntimeError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from xpnet._version import __version__
 from xpnet.cli import backends, info, train
@@ -14,11 +15,17 @@ __all__ = ["main"]
 _EXPECTED = (ValueError, TypeError, ImportError, RuntimeError, OSError, ArithmeticError)
 
 
+class _Parser(argparse.ArgumentParser):
+    """One line for a bad option, without the usage: --help has that."""
+
+    def error(self, message: str) -> NoReturn:
+        """Exit with status 2."""
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    top = argparse.ArgumentParser(
-        prog="xpnet", description="Feed-forward networks trained by matrix equations."
-    )
+    top = _Parser(prog="xpnet", description="Feed-forward networks trained by matrix equations.")
     top.add_argument("--version", action="version", version=f"xpnet {__version__}")
     commands = top.add_subparsers(metavar="command", required=True)
     for command in (train, info, backends):

@@ -48,12 +48,16 @@ def get_optimizer(optimizer: Any, learning_rate: float | None = None) -> Optimiz
     """The optimizer of that name, or the one given, with another learning rate if one is named."""
     if isinstance(optimizer, str):
         optimizer = look_up("optimizer", optimizer, OPTIMIZERS)()
-    if not all(hasattr(optimizer, part) for part in ("init", "coefficients", "update")):
+    if isinstance(optimizer, type) or not all(
+        hasattr(optimizer, part) for part in ("init", "coefficients", "update")
+    ):
         raise TypeError(
             f"optimizer must be a name ({', '.join(OPTIMIZERS)}) or an instance such as "
             f"xpnet.optimizers.Adam(), got {optimizer!r}"
         )
     if learning_rate is not None:
-        optimizer = type(optimizer)(**{**optimizer._asdict(), "learning_rate": learning_rate})
+        optimizer = type(optimizer)(
+            **{**optimizer._asdict(), "learning_rate": float(learning_rate)}
+        )
     chosen: Optimizer = optimizer
     return chosen

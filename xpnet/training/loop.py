@@ -56,7 +56,7 @@ def fit(
     with net.unchanged_on_error(), net.backend.context():
         net.complete(X, Y)
         data = _checked(net, "", X, Y, sample_weight)
-        validation = _checked(net, "validation ", *validation_data) if validation_data else None
+        validation = _validation(net, validation_data)
         return _Loop(net, method, data, validation, settings).run()
 
 
@@ -67,6 +67,14 @@ def _checked(net: Network, prefix: str, X: Any, Y: Any, sample_weight: Any = Non
     checks.check_finite(net.backend, f"{prefix}X", data.X)
     checks.check_finite(net.backend, f"{prefix}Y", data.Y)
     return data
+
+
+def _validation(net: Network, data: Any) -> Examples | None:
+    if data is None:
+        return None
+    if not isinstance(data, (tuple, list)) or len(data) != 2:
+        raise TypeError("validation_data must be a pair (X, Y)")
+    return _checked(net, "validation ", *data)
 
 
 class _Loop:
@@ -114,7 +122,7 @@ class _Loop:
         began = time.perf_counter()
         totals, weight = self._steps(interrupt, bar)
         losses = self._read(totals)
-        self.net.finish_epoch(self.state.theta)
+        self.net.finish_epoch(self._theta())
         self.history.epoch.append(self.net.epoch)
         self.history.loss.append(float(losses.sum()) / weight)
         if self.validation is not None:
@@ -134,6 +142,11 @@ class _Loop:
             if interrupt.requested:
                 break
         return totals, weight
+
+    def _theta(self) -> Any:
+        """θ for the network: a copy where a callback may keep it, since steps overwrite it."""
+        theta = self.state.theta
+        return self.net.backend.xp.asarray(theta, copy=True) if self.settings.callbacks else theta
 
     def _read(self, totals: list[Any]) -> np.ndarray[Any, Any]:
         """The losses of an epoch's steps, read to the host at once and in float64."""

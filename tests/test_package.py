@@ -1,0 +1,141 @@
+"""The package as a whole: what an import costs, what it offers, and its doctests."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import json
+import os
+import pkgutil
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import pytest
+
+import xpnet
+
+HEAVY = (
+    "cupy",
+    "torch",
+    "jax",
+    "jaxlib",
+    "scipy",
+    "sklearn",
+    "matplotlib",
+    "pandas",
+    "numba",
+    "rich",
+    "safetensors",
+    "array_api_compat",
+    "array_api_compat.numpy",
+    "array_api_strict",
+    "numpy.random",  # 10 ms, which the first network pays
+    "xpnet.cli",
+)
+FOLDER = Path(xpnet.__file__).parent
+MODULES = sorted(
+    module.name
+    for module in pkgutil.walk_packages(xpnet.__path__, "xpnet.")
+    if not module.name.endswith("__main__")
+)
+
+
+def loaded_after(code: str) -> set[str]:
+    """The modules that a fresh interpreter has imported after the code."""
+    run = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport json, sys\nprint(json.dumps(list(sys.modules)))"],
+        env={**os.environ, "PYTHONPATH": str(FOLDER.parent)},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    return set(json.loads(run.stdout.splitlines()[-1]))
+
+
+def test_import_loads_no_framework():
+    beyond_numpy = loaded_after("import xpnet") - loaded_after("import numpy")
+    assert "xpnet.network" in beyond_numpy
+    assert beyond_numpy.isdisjoint(HEAVY)
+
+
+def test_a_network_on_numpy_trains_without_any_framework():
+    code = (
+        "import numpy, xpnet\n"
+        "net = xpnet.Network([2, 3, 2])\n"
+        "net.fit(numpy.eye(2), numpy.asarray([0, 1]), epochs=1)\n"
+        "net.evaluate(numpy.eye(2), numpy.asarray([0, 1])); net.summary(); net.to(dtype='float64')"
+    )
+    assert loaded_after(code).isdisjoint(set(HEAVY) - {"numpy.random"})
+
+
+def test_every_public_name_exists_and_is_named_once():
+    assert len(set(xpnet.__all__)) == len(xpnet.__all__)
+    for name in xpnet.__all__:
+        assert getattr(xpnet, name) is not None
+    namespace: dict[str, object] = {}
+    exec("from xpnet import *", namespace)
+    assert set(xpnet.__all__) <= set(namespace)
+
+
+CONTRACT = ("Network", "load", "gradient_check", "get_backend", "available_backends", "asarray")
+
+
+@pytest.mark.parametrize("name", [*CONTRACT, "to_numpy", "optimizers", "DivergenceError"])
+def test_the_contract_is_public(name):
+    assert name in xpnet.__all__
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if "._" not in name])
+def test_every_module_says_what_it_is_and_what_it_offers(name):
+    module = importlib.import_module(name)
+    assert module.__doc__
+    assert len(set(module.__all__)) == len(module.__all__)
+    for public in module.__all__:
+        assert hasattr(module, public)
+
+
+def test_the_version_is_that_of_the_installed_package():
+    try:
+        installed = version("xpnet")
+    except PackageNotFoundError:
+        pytest.skip("xpnet is not installed, it only lies on the path")
+    assert xpnet.__version__ == installed
+
+
+def test_the_version_is_a_release_number():
+    numbers = xpnet.__version__.split(".")
+    assert len(numbers) == 3
+    assert all(number[0].isdigit() for number in numbers)
+
+
+def test_it_says_that_it_is_typed():
+    assert (FOLDER / "py.typed").is_file()
+
+
+def test_the_data_and_their_attribution_ship_with_it():
+    assert (FOLDER / "datasets" / "digits.npz").is_file()
+    assert "by/4.0" in (FOLDER / "datasets" / "NOTICE.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["xpnet", *MODULES])
+def test_doctests(name):
+    try:
+        module = importlib.import_module(name)
+    except ImportError as error:
+        pytest.skip(str(error))
+    result = doctest.testmod(module, optionflags=doctest.ELLIPSIS)
+    assert result.failed == 0
+
+
+def test_there_are_doctests():
+    finder = doctest.DocTestFinder()
+    examples = [
+        example
+        for name in MODULES
+        for test in finder.find(importlib.import_module(name))
+        for example in test.examples
+    ]
+    assert len(examples) >= 5
