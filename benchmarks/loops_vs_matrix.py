@@ -106,7 +106,7 @@ def check_equal(net: xpnet.Network, X: np.ndarray[Any, Any], Y: np.ndarray[Any, 
 
 
 def measure(sizes: tuple[int, ...], N: int, rounds: int) -> dict[str, Any]:
-    """One row: median seconds of each candidate for N examples, and the rounds they come from."""
+    """One row: median seconds of each candidate for N examples, and their ratios."""
     calls, n = candidates(sizes, N)
     seconds = interleave(calls, rounds=rounds)
     seconds["loops"] = [s * N / n for s in seconds["loops"]]
@@ -118,7 +118,6 @@ def measure(sizes: tuple[int, ...], N: int, rounds: int) -> dict[str, Any]:
         "examples_the_loops_were_timed_on": n,
         "median_seconds": {name: rounded(m) for name, m in medians.items()},
         "loops_over_matrix": {name: rounded(ratio) for name, ratio in ratios.items()},
-        "seconds": {name: [rounded(s) for s in figures] for name, figures in seconds.items()},
     }
 
 

@@ -1,0 +1,89 @@
+"""Write the tables of docs/performance.md from the committed results.
+
+python -m benchmarks.tables
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parent / "results"
+PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
+
+
+def read(name: str) -> Any:
+    """A committed result."""
+    return json.loads((RESULTS / name).read_text(encoding="utf-8"))
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table with its numbers to the right."""
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(row)} |" for row in lines)
+
+
+def step() -> str:
+    """Products and passes by shape."""
+    rows = [
+        [shape, f"{row['products_us']:,.1f}", f"{row['passes_us']:,.1f}", f"{row['ratio']:.2f}"]
+        for shape, row in read("step_numpy.json")["step"].items()
+    ]
+    return table(["shape, batch", "products, µs", "passes, µs", "ratio"], rows)
+
+
+def fit() -> str:
+    """The ratio of a fit's step to the bare step, and the peak memory."""
+    found = read("step_numpy.json")
+    ratio = found["fit"]["784-128-10, 64"]["ratio"]
+    memory = found["memory"]["784-512-512-10, 128"]
+    peak, budget = memory["peak_bytes"] / 1e6, memory["budget_bytes"] / 1e6
+    return (
+        "A step of `fit` at 784-128-10, batch 64, gathering and history included, takes "
+        f"{ratio:.2f} times the bare step on one batch.\n"
+        "Peak memory of a step at 784-512-512-10, batch 128, with Adam's state: "
+        f"{peak:.1f} MB; the budget (below) is {budget:.1f} MB."
+    )
+
+
+def loops() -> str:
+    """Loops, gradient and passes by shape and batch."""
+    rows = read("loops_vs_matrix.json")["rows"]
+    head = ["layers, batch", "loops, µs", *(f"{name}, µs" for name in rows[0]["loops_over_matrix"])]
+    return table(head, [loops_row(row) for row in rows])
+
+
+def loops_row(row: dict[str, Any]) -> list[str]:
+    """One shape and batch."""
+    seconds, ratios = row["median_seconds"], row["loops_over_matrix"]
+    scaled = "*" if row["examples_the_loops_were_timed_on"] < row["examples"] else ""
+    cells = ["-".join(map(str, row["sizes"])) + f", {row['examples']}"]
+    cells.append(f"{seconds['loops'] * 1e6:,.0f}{scaled}")
+    cells += [f"{seconds[name] * 1e6:,.1f} ({ratio:,.0f} ×)" for name, ratio in ratios.items()]
+    return cells
+
+
+def accuracy() -> str:
+    """Errors by backend and reference."""
+    found = read("gradient_accuracy.json")["largest_relative_error"]
+    references = list(next(iter(found.values())))
+    rows = [[name, *(f"{row[key]:.1e}" for key in references)] for name, row in found.items()]
+    return table(["backend", *references], rows)
+
+
+def main() -> None:
+    """Replace what stands between the page's markers."""
+    page = PAGE.read_text(encoding="utf-8")
+    for part in (step, fit, loops, accuracy):
+        before, marker, rest = page.partition(f"<!-- {part.__name__} -->\n")
+        _, end, after = rest.partition("<!-- end -->")
+        if not (marker and end):
+            raise ValueError(f"{PAGE.name} has no place marked {marker or part.__name__}")
+        page = f"{before}{marker}{part()}\n{end}{after}"
+    PAGE.write_text(page, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
