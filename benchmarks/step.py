@@ -101,7 +101,7 @@ def bare_steps(backend: Backend) -> Callable[[], None]:
     def run() -> None:
         state = start(backend, optimizer, net.parameters)
         for t in range(1, FIT_BATCHES * FIT_EPOCHS + 1):
-            state, total = one(*fixed, state, (X, Y, None), None, optimizer.coefficients(t))
+            state, total = one(*fixed, state, (X, Y, None), None, optimizer.coefficients(t, 0.001))
         finish(backend, total)
 
     return run
@@ -129,7 +129,7 @@ def peak_memory(sizes: tuple[int, ...], N: int) -> tuple[int, int]:
     tracemalloc.start()
     state = start(backend, optimizer, net.parameters)
     for t in (1, 2):
-        state, _ = step(*fixed, state, (X, Y, None), None, optimizer.coefficients(t))  # type: ignore[arg-type]
+        state, _ = step(*fixed, state, (X, Y, None), None, optimizer.coefficients(t, 0.001))  # type: ignore[arg-type]
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     activations = 2 * N * sum(sizes[1:])

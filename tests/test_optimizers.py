@@ -48,7 +48,8 @@ def test_a_hundred_steps_equal_torch(backend, optimizer, name, settings):
         theirs.grad = torch.tensor(gradients(theirs.detach().numpy(), t))
         reference.step()
         g = move(backend, gradients(to_numpy(theta), t))
-        theta, state = optimizer.update(backend.xp, optimizer.coefficients(t), g, state, theta)
+        c = optimizer.coefficients(t, optimizer.learning_rate)
+        theta, state = optimizer.update(backend.xp, c, g, state, theta)
     assert relative(theta, theirs.detach().numpy()) <= 1e-12
 
 
@@ -56,13 +57,13 @@ def test_first_step_of_adam_has_epsilon_outside_the_root_of_the_corrected_v():
     """At g = 1e-7: −η g/(|g| + ε), which is −9.1e-4; scikit-learn's convention gives −2.4e-4."""
     adam, theta = Adam(), np.zeros(1)
     state = adam.init(np, theta)
-    theta, _ = adam.update(np, adam.coefficients(1), np.asarray([1e-7]), state, theta)
+    theta, _ = adam.update(np, adam.coefficients(1, 0.001), np.asarray([1e-7]), state, theta)
     assert theta[0] == pytest.approx(-0.001 * 1e-7 / (1e-7 + 1e-8), rel=1e-12)
 
 
 def test_correction_of_adam_loses_no_digits():
     """1 − 0.999^t for t = 1, where 1 − βᵗ in float32 is off by 2e-5."""
-    rate, epsilon = Adam(learning_rate=1.0, beta1=0.0, beta2=0.999, epsilon=1.0).coefficients(1)
+    rate, epsilon = Adam(beta1=0.0, beta2=0.999, epsilon=1.0).coefficients(1, rate=1.0)
     assert rate == pytest.approx(math.sqrt(0.001), rel=1e-15)
     assert epsilon == pytest.approx(math.sqrt(0.001), rel=1e-15)
 

@@ -184,7 +184,7 @@ def test_the_step_under_jit_is_the_step(loss):
     index = move(backend, np.arange(0, 60, 3))
     optimizer = Adam()
     fixed = backend, net.layers, net.loss, optimizer
-    arguments = (X, Y, w), index, optimizer.coefficients(1)
+    arguments = (X, Y, w), index, optimizer.coefficients(1, 0.001)
     eager, total = step(*fixed, start(backend, optimizer, net.parameters), *arguments)
     compiled = jax.jit(step, static_argnums=(0, 1, 2, 3))
     found, found_total = compiled(*fixed, start(backend, optimizer, net.parameters), *arguments)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from xpnet.activations import Activation
 
-__all__ = ["Dense", "count", "dense_layers", "pack", "unpack"]
+__all__ = ["Dense", "Layout", "count", "dense_layers", "layout", "pack", "unpack"]
 
 
 class Dense(NamedTuple):
@@ -46,6 +46,30 @@ def dense_layers(sizes: Sequence[int], activations: Sequence[Activation]) -> Lay
         weight += fan_in * fan_out
         bias += fan_out
     return tuple(layers)
+
+
+class Layout(NamedTuple):
+    """Where what lies in θ, for what treats its parts differently.
+
+    Attributes
+    ----------
+    size : int
+        P, the number of parameters.
+    n_weights : int
+        θ[:n_weights] are weights; after them come biases and gains.
+    matrices : tuple of (offset, rows, columns)
+        Each weight matrix.
+    """
+
+    size: int
+    n_weights: int
+    matrices: tuple[tuple[int, int, int], ...]
+
+
+def layout(layers: Layers) -> Layout:
+    """The layout of these layers' θ."""
+    matrices = tuple((layer.weight, layer.fan_out, layer.fan_in) for layer in layers)
+    return Layout(count(layers), sum(m * n for _, m, n in matrices), matrices)
 
 
 def count(layers: Layers) -> int:

@@ -3,7 +3,7 @@
 An optimizer is a NamedTuple of its settings with three methods:
 
     init(xp, theta) -> state                       arrays, a tuple
-    coefficients(t) -> (float, …)                  what step t = 1, 2, … needs, computed on the host
+    coefficients(t, rate) -> (float, …)            what step t = 1, 2, … needs, computed on the host
     update(xp, c, g, state, theta) -> (theta, state)
 
 ``update`` may overwrite g, state and theta: use what it returns. Its arithmetic knows no step
@@ -31,8 +31,8 @@ class Optimizer(Protocol):
     def init(self, xp: Any, theta: Any) -> tuple[Any, ...]:
         """The state before the first step."""
 
-    def coefficients(self, t: int) -> tuple[float, ...]:
-        """The numbers of step t, counted from 1."""
+    def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
+        """The numbers of step t, counted from 1, at the learning rate that holds there."""
 
     def update(
         self, xp: Any, c: tuple[Any, ...], g: Any, state: tuple[Any, ...], theta: Any

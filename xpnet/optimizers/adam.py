@@ -56,13 +56,13 @@ class Adam(_Settings):
         """m = v = 0."""
         return xp.zeros_like(theta), xp.zeros_like(theta)
 
-    def coefficients(self, t: int) -> tuple[float, ...]:
+    def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
         """η r/(1 − β₁ᵗ) and ε r with r = √(1 − β₂ᵗ), for the update with m and v uncorrected.
 
         η m̂/(√v̂ + ε) = (η r/(1 − β₁ᵗ)) m/(√v + ε r), and 1 − βᵗ = −expm1(t ln β) loses no digits.
         """
         root = math.sqrt(_correction(self.beta2, t))
-        return self.learning_rate * root / _correction(self.beta1, t), self.epsilon * root
+        return rate * root / _correction(self.beta1, t), self.epsilon * root
 
     def update(
         self, xp: Any, c: tuple[Any, ...], g: Any, state: tuple[Any, ...], theta: Any

@@ -50,9 +50,9 @@ class SGD(_Settings):
         """u = 0, where there is momentum."""
         return (xp.zeros_like(theta),) if self.momentum else ()
 
-    def coefficients(self, t: int) -> tuple[float, ...]:
+    def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
         """η."""
-        return (self.learning_rate,)
+        return (rate,)
 
     def update(
         self, xp: Any, c: tuple[Any, ...], g: Any, state: tuple[Any, ...], theta: Any

@@ -134,7 +134,7 @@ class _Loop:
         totals, weight = [], 0.0
         for index, batch_weight in self.batches.epoch(self.net.epoch):
             self.t += 1
-            c = self.optimizer.coefficients(self.t)
+            c = self.optimizer.coefficients(self.t, self.optimizer.learning_rate)
             self.state, total = self.step(*self.fixed, self.state, self.data, index, c)
             totals.append(total)
             weight += batch_weight
