@@ -10,6 +10,7 @@ import xpnet
 from xpnet.activations import ACTIVATIONS
 from xpnet.backends import Backend, to_numpy
 from xpnet.losses import LOSSES
+from xpnet.parameters import layout
 
 PAIRS = [
     (activation, loss)
@@ -40,11 +41,11 @@ def relative(found: Any, expected: Any) -> float:
     return float(np.linalg.norm(found - expected) / (size if size > 0 else 1.0))
 
 
-def network(backend: Backend, sizes: list[int], **settings: Any) -> xpnet.Network:
-    """A float64 network on a backend, with biases that are not zero."""
+def network(backend: Backend, sizes: list[Any], **settings: Any) -> xpnet.Network:
+    """A float64 network on a backend, with biases that are not zero and gains that are not one."""
     net = xpnet.Network(sizes, backend=backend, **{"dtype": "float64", "rng": 3, **settings})
-    b = np.random.default_rng(7).normal(size=sum(sizes[1:])) * 0.3
     theta = to_numpy(net.parameters).copy()
-    theta[len(theta) - len(b) :] = b
+    n_weights = layout(net.layers).n_weights
+    theta[n_weights:] += np.random.default_rng(7).normal(size=len(theta) - n_weights) * 0.3
     net.set_parameters(theta)
     return net

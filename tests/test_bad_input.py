@@ -36,7 +36,7 @@ def with_one_output(loss: str | None = None, **settings: Any) -> xpnet.Network:
 
 def state(net: xpnet.Network) -> tuple[Any, ...]:
     """Everything about a network that a call could change; parameters by their bits."""
-    settings = repr(net), net.epoch, net.seed, net.loss, net.output_is_named, net.backend, net.dtype
+    settings = repr(net), net.epoch, net.seed, net.loss, net.plan, net.backend, net.dtype
     if "sizes open" in repr(net):
         return settings
     return *settings, net.layers, to_numpy(net.parameters).tobytes()
@@ -95,8 +95,8 @@ def test_unchanged_sees_a_change():
         ([4, None, 3], TypeError, r"sizes\[1\] must be a positive integer, got None"),
         ([4], ValueError, r"sizes must have at least 2 widths .* got \[4\]"),
         ([], ValueError, r"sizes must have at least 2 widths .* got \[\]"),
-        ("10", TypeError, r"sizes must be a sequence of positive integers, got '10'"),
-        (10, TypeError, r"sizes must be a sequence of positive integers, got 10"),
+        ("10", TypeError, r"sizes must be a sequence of positive integers or layers, got '10'"),
+        (10, TypeError, r"sizes must be a sequence of positive integers or layers, got 10"),
     ],
 )
 def test_widths_are_positive_integers(sizes, error, match):
@@ -110,7 +110,7 @@ def test_widths_are_positive_integers(sizes, error, match):
         ((0,), ValueError, r"hidden\[0\] must be a positive integer, got 0"),
         ((8, -3), ValueError, r"hidden\[1\] must be a positive integer, got -3"),
         ((8.0,), TypeError, r"hidden\[0\] must be a positive integer, got 8\.0"),
-        (8, TypeError, r"hidden must be a sequence of positive integers, got 8"),
+        (8, TypeError, r"hidden must be a sequence of positive integers or layers, got 8"),
     ],
 )
 def test_hidden_widths_are_positive_integers(hidden, error, match):

@@ -55,7 +55,7 @@ def same(found: xpnet.Network, expected: xpnet.Network) -> bool:
         and [f.activation.name for f in found.layers]
         == [f.activation.name for f in expected.layers]
         and (found.loss and found.loss.name) == (expected.loss and expected.loss.name)
-        and found.output_is_named == expected.output_is_named
+        and found.plan.output == expected.plan.output
         and found.initializer == expected.initializer
         and (found.seed, found.epoch) == (expected.seed, expected.epoch)
         and to_numpy(found.parameters).tobytes()
@@ -233,7 +233,7 @@ def test_an_open_loss_stays_open_and_is_decided_by_the_first_fit(
     net.save(tmp_path / "m.safetensors")
     again = xpnet.load(tmp_path / "m.safetensors", backend=backend)
     assert again.loss is None
-    assert not again.output_is_named
+    assert again.plan.output is None
     np.testing.assert_array_equal(to_numpy(again(X)), to_numpy(net(X)))
     again.fit(X, Y, **FIT)
     net.fit(X, Y, **FIT)
@@ -247,7 +247,7 @@ def test_a_named_output_with_an_open_loss_stays_named(tmp_path):
     net = xpnet.Network([4, 6, 3], output="tanh")
     net.save(tmp_path / "m.safetensors")
     again = xpnet.load(tmp_path / "m.safetensors")
-    assert again.output_is_named
+    assert again.plan.output is not None
     again.fit(X, ROWS, **FIT)
     assert again.layers[-1].activation.name == "tanh"
     with pytest.raises(ValueError, match="takes the output 'softmax' or 'identity'"):

@@ -261,7 +261,7 @@ def test_a_stack_of_three_networks_is_three_networks(backend, activation, loss, 
     stacked_X = move(backend, X[0] if shared_inputs else X)
     weights = move(backend, w)
     out = xp.zeros_like(theta) if backend.in_place else None
-    total, g = passes.gradient(
+    total, g, _ = passes.gradient(
         backend,
         nets[0].layers,
         nets[0].loss,
@@ -283,7 +283,7 @@ def test_a_stack_of_three_networks_is_three_networks(backend, activation, loss, 
 def test_without_a_buffer_the_gradient_is_the_same(backend):
     net = network(backend, SIZES, loss="huber")
     X, Y = (move(backend, v) for v in problem("huber"))
-    _, g = passes.gradient(backend, net.layers, net.loss, net.parameters, X, Y, None, 0.25)
+    _, g, _ = passes.gradient(backend, net.layers, net.loss, net.parameters, X, Y, None, 0.25)
     np.testing.assert_array_equal(to_numpy(g), to_numpy(net.gradient(X, Y).flat))
 
 

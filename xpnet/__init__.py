@@ -5,7 +5,7 @@ The same code runs on NumPy, CuPy, PyTorch, JAX and array-api-strict; there is n
 
 from __future__ import annotations
 
-from xpnet import datasets, optimizers
+from xpnet import datasets, layers, optimizers
 from xpnet._version import __version__
 from xpnet.activations import Activation, elementwise
 from xpnet.backends import Backend, asarray, available_backends, get_backend, to_numpy
@@ -32,6 +32,7 @@ __all__ = [
     "elementwise",
     "get_backend",
     "gradient_check",
+    "layers",
     "load",
     "optimizers",
     "to_numpy",

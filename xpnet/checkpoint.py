@@ -7,7 +7,7 @@ disk, then renamed.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,8 +17,10 @@ from xpnet._version import __version__
 from xpnet.activations import ACTIVATIONS, Activation
 from xpnet.backends import Backend, get_backend, to_numpy
 from xpnet.checks import dtype_name
+from xpnet.layers.build import from_config
 from xpnet.losses import LOSSES, Loss
 from xpnet.network import Network
+from xpnet.parameters import Slot, layout
 
 __all__ = ["describe", "load", "save"]
 
@@ -35,10 +37,10 @@ def save(net: Network, path: str | os.PathLike[str]) -> None:
 
     from safetensors.numpy import save as to_bytes
 
-    tensors = {}
-    for l, (W, b) in enumerate(zip(net.weights, net.biases, strict=True)):
-        tensors[f"layers.{l}.weight"] = np.ascontiguousarray(to_numpy(W))
-        tensors[f"layers.{l}.bias"] = np.ascontiguousarray(to_numpy(b))
+    theta = to_numpy(net.parameters)
+    tensors = {name: _shaped(theta, slot) for name, slot in _named_slots(net.layers)}
+    for name, stat in zip(_stat_names(net.layers), net.statistics, strict=True):
+        tensors[name] = np.ascontiguousarray(to_numpy(stat)[0, :])
     metadata = {
         "format": _FORMAT,
         "xpnet_version": __version__,
@@ -50,14 +52,44 @@ def save(net: Network, path: str | os.PathLike[str]) -> None:
 def _config(net: Network) -> dict[str, Any]:
     return {
         "sizes": list(net.sizes),
-        "activations": [layer.activation.name for layer in net.layers],
+        "layers": [_layer_config(layer) for layer in net.plan.layers],
+        "activations": [layer.activation.name for layer in net.layers if layer.kind == "dense"],
         "loss": None if net.loss is None else net.loss.name,
-        "output_named": net.output_is_named,
+        "output_named": net.plan.output is not None,
         "initializer": net.initializer,
         "dtype": net.dtype,
         "seed": net.seed,
         "epoch": net.epoch,
     }
+
+
+def _layer_config(layer: Any) -> dict[str, Any]:
+    """A layer's settings; those of a dense one's activation stand in a list of their own."""
+    config: dict[str, Any] = layer.config()
+    return {**config, "activation": None} if config["layer"] == "dense" else config
+
+
+def _named_slots(layers: Sequence[Any], prefix: str = "layers") -> Iterator[tuple[str, Slot]]:
+    """Every parameter by its name in the file, such as layers.0.weight or layers.2.1.bias."""
+    for l, layer in enumerate(layers):
+        yield from _named_slots(layer.children, f"{prefix}.{l}")
+        within = sum(len(child.slots) for child in layer.children)
+        for slot in layer.slots[within:]:
+            yield f"{prefix}.{l}.{slot.name}", slot
+
+
+def _stat_names(layers: Sequence[Any], prefix: str = "layers") -> Iterator[str]:
+    """Every statistic's name in the file, such as layers.1.running_mean."""
+    for l, layer in enumerate(layers):
+        yield from _stat_names(layer.children, f"{prefix}.{l}")
+        if not layer.children and layer.n_stats:
+            yield from (f"{prefix}.{l}.running_mean", f"{prefix}.{l}.running_variance")
+
+
+def _shaped(theta: np.ndarray[Any, Any], slot: Slot) -> np.ndarray[Any, Any]:
+    """A parameter as the file has it: matrices (rows, columns), vectors (n,)."""
+    part = theta[slot.offset : slot.offset + slot.size]
+    return np.ascontiguousarray(part.reshape(slot.shape) if slot.is_weight else part)
 
 
 def _in_order(content: bytes) -> bytes:
@@ -184,32 +216,54 @@ def _build(
     dtype: str | None,
     custom: tuple[Activation | Loss, ...],
 ) -> Network:
-    own = {(isinstance(item, Loss), item.name): item for item in custom}
-    for known, is_loss, names in (
-        (ACTIVATIONS, False, config["activations"]),
-        (LOSSES, True, [config["loss"]] if config["loss"] else []),
-    ):
-        for name in names:
-            if name not in known and (is_loss, name) not in own:
-                kind = "loss" if is_loss else "activation"
-                raise ValueError(f"it has the {kind} {name!r}, give yours in custom=(…,)")
+    own_activations = {item.name: item for item in custom if isinstance(item, Activation)}
+    own_losses = {item.name: item for item in custom if isinstance(item, Loss)}
+    within = [name for layer in config["layers"] for name in _activation_names(layer)]
+    _check_known("activation", [*config["activations"], *within], ACTIVATIONS, own_activations)
+    _check_known("loss", [config["loss"]], LOSSES, own_losses)
     seed, epoch = config["seed"], config["epoch"]
     if type(seed) is not int or type(epoch) is not int or epoch < 0:
         raise ValueError(f"seed {seed!r} and epoch {epoch!r} are not both integers ≥ 0")
-    activations = [own.get((False, name), name) for name in config["activations"]]
+    layers = [from_config(layer, own_activations) for layer in config["layers"]]
     net = Network(
-        config["sizes"],
-        activation=activations,
-        loss=own.get((True, config["loss"]), config["loss"]),
+        [config["sizes"][0], *layers],
+        activation=[own_activations.get(name, name) for name in config["activations"]],
+        loss=own_losses.get(config["loss"], config["loss"]),
         initializer=config["initializer"],
         backend=backend,
         dtype=dtype or config["dtype"],
         rng=config["seed"],
     )
+    if list(net.sizes) != config["sizes"]:
+        raise ValueError(f"its sizes are {config['sizes']}, those of its layers {list(net.sizes)}")
     net.restore(config["epoch"], config["output_named"])
-    n = len(config["sizes"]) - 1
-    net.set_weights(
-        [tensors[f"layers.{l}.weight"] for l in range(n)],
-        [tensors[f"layers.{l}.bias"] for l in range(n)],
-    )
+    _fill(net, tensors)
     return net
+
+
+def _fill(net: Network, tensors: dict[str, np.ndarray[Any, Any]]) -> None:
+    """Set every parameter and statistic from the file's tensors."""
+    theta = np.zeros(layout(net.layers).size)
+    for name, slot in _named_slots(net.layers):
+        wanted = slot.shape if slot.is_weight else slot.shape[1:]
+        if tensors[name].shape != wanted:
+            raise ValueError(f"{name} must be {wanted}, got {tensors[name].shape}")
+        theta[slot.offset : slot.offset + slot.size] = tensors[name].reshape(-1)
+    net.set_parameters(theta)
+    net.set_statistics([tensors[name][None, :] for name in _stat_names(net.layers)])
+
+
+def _activation_names(layer: dict[str, Any]) -> Iterator[str]:
+    """The activations that a layer's settings name, those of layers within included."""
+    if layer.get("activation"):
+        yield layer["activation"]
+    for inner in layer.get("layers", ()):
+        yield from _activation_names(inner)
+
+
+def _check_known(
+    kind: str, names: Sequence[str | None], known: Mapping[str, Any], own: Mapping[str, Any]
+) -> None:
+    for name in names:
+        if name is not None and name not in known and name not in own:
+            raise ValueError(f"it has the {kind} {name!r}, give yours in custom=(…,)")

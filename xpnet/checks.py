@@ -32,7 +32,6 @@ __all__ = [
     "positive_integer",
     "real",
     "targets",
-    "widths",
 ]
 
 
@@ -46,19 +45,6 @@ def positive_integer(name: str, value: Any) -> int:
     if value < 1:
         raise ValueError(f"{name} must be a positive integer, got {value}")
     return int(value)
-
-
-def widths(name: str, sizes: Any, least: int) -> tuple[int, ...]:
-    """At least so many positive integers."""
-    if isinstance(sizes, (str, bytes)) or not hasattr(sizes, "__iter__"):
-        raise TypeError(f"{name} must be a sequence of positive integers, got {sizes!r}")
-    found = tuple(positive_integer(f"{name}[{i}]", n) for i, n in enumerate(sizes))
-    if len(found) < least:
-        raise ValueError(
-            f"{name} must have at least {least} widths (the input's, …, the output's), "
-            f"got {list(found)}"
-        )
-    return found
 
 
 def find_activation(activation: str | Activation) -> Activation:

@@ -11,7 +11,7 @@ from xpnet.backends import Backend, to_numpy
 from xpnet.losses import LOSSES, Loss
 from xpnet.parameters import Layers
 
-__all__ = ["Examples", "examples", "infer_loss", "infer_widths"]
+__all__ = ["Examples", "examples", "features", "infer_loss", "infer_widths"]
 
 
 class Examples(NamedTuple):
@@ -43,13 +43,21 @@ def examples(
 ) -> Examples:
     """Checked, converted and moved to the device; one example becomes a batch of one."""
     width = layers[-1].fan_out
-    X, single = checks.features(backend, X, layers[0].fan_in, dtype)
+    X, single = features(backend, layers, dtype, X)
     N = X.shape[0]
     classes = checks.is_integer(checks.as_array("Y", Y)) and (
         loss.targets == "labels" or (loss.targets == "probabilities" and width == 1)
     )
     Y = checks.targets(backend, Y, loss, N, single, width, dtype)
     return Examples(X, Y, checks.example_weights(sample_weight, N), classes)
+
+
+def features(backend: Backend, layers: Layers, dtype: str, X: Any) -> tuple[Any, bool]:
+    """X (N, n_0) on the device, and whether it was one example; checked by the first layer too."""
+    X, single = checks.features(backend, X, layers[0].fan_in, dtype)
+    if layers[0].kind == "embedding":
+        layers[0].check(backend, X)
+    return X, single
 
 
 def infer_loss(Y: Any) -> Loss:

@@ -10,7 +10,7 @@ from xpnet.backends import to_numpy
 from xpnet.checks import positive_integer
 from xpnet.gradients import Gradients
 from xpnet.network import Network
-from xpnet.parameters import Dense
+from xpnet.protocol import BoundLayer
 from xpnet.random import seed_from
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ __all__ = ["GradientCheck", "gradient_check"]
 
 
 class GradientCheck(tuple[float, ...]):
-    """The largest relative error of each layer, first to last; prints as a table."""
+    """The largest relative error of each layer that has parameters, first to last."""
 
     __slots__ = ()
 
@@ -36,11 +36,12 @@ def gradient_check(
     sample_weight: Any = None,
     *,
     gradient: Gradients | Any = None,
+    training: bool = False,
     directions: int = 8,
     epsilon: float = 1e-5,
     rng: Rng = 0,
 ) -> GradientCheck:
-    """The largest relative error of each layer's gradient.
+    """The largest relative error of each layer's gradient, for layers that have parameters.
 
     In float64, along random directions v of ±1 within one layer's parameters, the slope ⟨g, v⟩ is
     held against (8 d(ε) − d(2ε)) / 12ε with d(ε) = loss(θ + εv) − loss(θ − εv), whose own error is
@@ -56,6 +57,8 @@ def gradient_check(
         As for `Network.gradient`.
     gradient : Gradients or (P,), optional
         What to check; None takes ``net.gradient``.
+    training : bool
+        Whether dropout and batch normalisation do as in training.
     directions : int
         Random directions for each layer.
     epsilon : float
@@ -67,7 +70,9 @@ def gradient_check(
     if not epsilon > 0:
         raise ValueError(f"epsilon must be above 0, got {epsilon}")
     net = net.to(dtype="float64")
-    gradient = net.gradient(X, Y, sample_weight) if gradient is None else gradient
+    gradient = (
+        net.gradient(X, Y, sample_weight, training=training) if gradient is None else gradient
+    )
     flat = gradient.flat if isinstance(gradient, Gradients) else gradient
     g = to_numpy(flat).astype(np.float64)
     theta = to_numpy(net.parameters).copy()
@@ -75,7 +80,7 @@ def gradient_check(
 
     def loss(at: np.ndarray[Any, Any]) -> float:
         net.set_parameters(at)
-        return net.value_and_gradient(X, Y, sample_weight)[0]
+        return net.value_and_gradient(X, Y, sample_weight, training=training)[0]
 
     def error(v: np.ndarray[Any, Any], norm: float) -> float:
         near, far = (loss(theta + h * v) - loss(theta - h * v) for h in (epsilon, 2 * epsilon))
@@ -86,15 +91,17 @@ def gradient_check(
     errors = []
     for layer in net.layers:
         part = _part(layer, len(theta))
+        if not part.any():
+            continue
         norm = float(np.linalg.norm(g[part]))
         signs = (part * generator.choice((-1.0, 1.0), len(theta)) for _ in range(directions))
         errors.append(max(error(v, norm) for v in signs))
     return GradientCheck(errors)
 
 
-def _part(layer: Dense, P: int) -> np.ndarray[Any, Any]:
+def _part(layer: BoundLayer, P: int) -> np.ndarray[Any, Any]:
     """Which of the P numbers of θ are the layer's."""
-    at = np.arange(P)
-    W = (at >= layer.weight) & (at < layer.weight + layer.fan_in * layer.fan_out)
-    b = (at >= layer.bias) & (at < layer.bias + layer.fan_out)
-    return np.asarray(W | b)
+    part = np.zeros(P, dtype=bool)
+    for slot in layer.slots:
+        part[slot.offset : slot.offset + slot.size] = True
+    return part

@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from xpnet.parameters import Layers, unpack
+from xpnet.parameters import Layers, flatten, view
 
-__all__ = ["Gradients"]
+__all__ = ["Gradients", "dense_parameters"]
+
+
+def dense_parameters(xp: Any, layers: Layers, flat: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """W_l (n_l, n_{l-1}) and b_l (n_l,) of every dense layer, as views of a vector like θ."""
+    dense: list[Any] = [layer for layer in flatten(layers) if layer.kind == "dense"]
+    weights = tuple(view(xp, flat, layer.weight) for layer in dense)
+    return weights, tuple(view(xp, flat, layer.bias)[..., 0, :] for layer in dense)
 
 
 class Gradients:
@@ -16,19 +23,17 @@ class Gradients:
     Attributes
     ----------
     weights : tuple of (n_l, n_{l-1}) arrays
-        dW_1 … dW_L.
+        dW_1 … dW_L, of the dense layers.
     biases : tuple of (n_l,) arrays
         db_1 … db_L.
     flat : (P,) array
-        All of them in the layout of ``net.parameters``; on every backend but JAX the others are
-        views of it.
+        The gradient of every parameter, in the layout of ``net.parameters``; on every backend but
+        JAX the others are views of it.
     """
 
     def __init__(self, xp: Any, layers: Layers, flat: Any) -> None:
-        weights, biases = unpack(xp, layers, flat)
         self.flat = flat
-        self.weights = tuple(weights)
-        self.biases = tuple(biases)
+        self.weights, self.biases = dense_parameters(xp, layers, flat)
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
         return iter((self.weights, self.biases))

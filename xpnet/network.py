@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xpnet import checks, passes
-from xpnet.activations import ACTIVATIONS, Activation
+from xpnet.activations import Activation
 from xpnet.backends import Backend, get_backend, move, to_numpy
-from xpnet.examples import examples, infer_loss, infer_widths
-from xpnet.gradients import Gradients
-from xpnet.initializers import default_for, initial_weights
+from xpnet.examples import examples, features, infer_loss, infer_widths
+from xpnet.gradients import Gradients, dense_parameters
+from xpnet.layers.build import Plan, plan
 from xpnet.losses import Loss
-from xpnet.parameters import Layers, count, dense_layers, unpack
+from xpnet.masks import context
+from xpnet.parameters import Layers, layout, slots
 from xpnet.random import seed_from
 from xpnet.training.batches import slices
 from xpnet.training.history import History
@@ -28,19 +29,21 @@ __all__ = ["Network"]
 
 
 class Network:
-    """A feed-forward network of dense layers.
+    """A feed-forward network: a chain of dense layers, and others between them.
 
     Z_l = A_{l-1} W_lᵀ + b_l and A_l = f_l(Z_l), with A_0 = X (N, n_0), one example a row.
 
     Parameters
     ----------
-    sizes : sequence of int, optional
-        The widths n_0 … n_L, input and output included. None: the first `fit` infers n_0 and n_L
-        from its data, around ``hidden``.
-    hidden : sequence of int
-        The hidden widths, used when ``sizes`` is None.
+    sizes : sequence of int and layers, optional
+        The widths n_0 … n_L, input and output included; in place of a width, and between them, a
+        layer of `xpnet.layers`. The last is dense. None: the first `fit` infers n_0 and n_L from
+        its data, around ``hidden``.
+    hidden : sequence of int and layers
+        What stands between them, used when ``sizes`` is None.
     activation : str, Activation, or a list of L of them
-        One for the hidden layers, or one for each layer with the output's last. Names:
+        One for the hidden dense layers, or one for each of the L dense layers with the output's
+        last; a layer that names its own keeps it. Names:
         identity relu leaky_relu elu selu gelu silu tanh sigmoid softplus exp softmax.
     output : str or Activation, optional
         The output's. None follows the loss: softmax, sigmoid, exp or identity.
@@ -77,9 +80,9 @@ class Network:
 
     def __init__(
         self,
-        sizes: Sequence[int] | None = None,
+        sizes: Sequence[Any] | None = None,
         *,
-        hidden: Sequence[int] = (100,),
+        hidden: Sequence[Any] = (100,),
         activation: str | Activation | Sequence[str | Activation] = "relu",
         output: str | Activation | None = None,
         loss: str | Loss | None = None,
@@ -89,13 +92,10 @@ class Network:
         dtype: Any = "float32",
         rng: Rng = 0,
     ) -> None:
-        self._hidden = checks.widths("hidden", hidden, least=0)
-        sizes = None if sizes is None else checks.widths("sizes", sizes, least=2)
-        n_layers = len(self._hidden) + 1 if sizes is None else len(sizes) - 1
-        self._activations, self._output = checks.activation_list(activation, output, n_layers)
+        self._plan = plan(sizes, hidden, activation, output)
         self.loss = checks.find_loss(loss)
-        if self.loss is not None and self._output is not None:
-            checks.check_outputs(self.loss, self._output)
+        if self.loss is not None and self._plan.output is not None:
+            checks.check_outputs(self.loss, self._plan.output)
         self._initializer = checks.find_initializer(initializer)
         self.dtype = checks.dtype_name(dtype)
         self.backend = get_backend(backend, device)
@@ -104,9 +104,20 @@ class Network:
         self.epoch = 0
         self._layers: Layers | None = None
         self._theta: Any = None
+        self._stats: tuple[Any, ...] = ()
         if sizes is not None:
-            self._layers = self._build(sizes, self.loss)
-            self._theta = self._initial_parameters(self._layers)
+            self._start()
+
+    def _start(self) -> None:
+        """Build the layers, with initial parameters and statistics."""
+        self._layers = layers = self._plan.build(self.loss)
+        parts = [W for layer in layers for W in layer.initial(self.seed, self._initializer)]
+        theta = np.zeros(layout(layers).size, dtype=self.dtype)
+        for slot, part in zip(slots(layers), parts, strict=True):
+            theta[slot.offset : slot.offset + slot.size] = part.reshape(-1)
+        stats = (stat for layer in layers for stat in layer.initial_stats())
+        self._theta = self.backend.from_numpy(theta)
+        self._stats = tuple(self.backend.from_numpy(stat.astype(self.dtype)) for stat in stats)
 
     # --- what it is made of
 
@@ -121,13 +132,14 @@ class Network:
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """The widths n_0 … n_L."""
-        return (self.layers[0].fan_in, *(layer.fan_out for layer in self.layers))
+        """The widths n_0 … n_L: the input's, and those of the dense layers."""
+        dense = (layer.fan_out for layer in self.layers if layer.kind == "dense")
+        return (self.layers[0].fan_in, *dense)
 
     @property
-    def output_is_named(self) -> bool:
-        """Whether the output activation was chosen, and so stays whatever the loss."""
-        return self._output is not None
+    def plan(self) -> Plan:
+        """What it was built of, as the user wrote it."""
+        return self._plan
 
     @property
     def initializer(self) -> str | None:
@@ -146,18 +158,23 @@ class Network:
         return self._theta
 
     @property
+    def statistics(self) -> tuple[Any, ...]:
+        """What layers keep from batch to batch (batch normalisation's means and variances)."""
+        return self._stats
+
+    @property
     def weights(self) -> tuple[Any, ...]:
-        """W_1 … W_L, each (n_l, n_{l-1}); views of θ, or slices on JAX."""
-        return tuple(unpack(self.backend.xp, self.layers, self._theta)[0])
+        """W_1 … W_L of the dense layers, each (n_l, n_{l-1}); views of θ, or slices on JAX."""
+        return dense_parameters(self.backend.xp, self.layers, self._theta)[0]
 
     @property
     def biases(self) -> tuple[Any, ...]:
-        """b_1 … b_L, each (n_l,); views of θ, or slices on JAX."""
-        return tuple(unpack(self.backend.xp, self.layers, self._theta)[1])
+        """b_1 … b_L of the dense layers, each (n_l,); views of θ, or slices on JAX."""
+        return dense_parameters(self.backend.xp, self.layers, self._theta)[1]
 
     def set_parameters(self, theta: Any) -> None:
         """Take θ (P,) from any array library, by a copy."""
-        P = count(self.layers)
+        P = layout(self.layers).size
         theta = checks.real("θ", theta)
         if tuple(theta.shape) != (P,):
             raise ValueError(
@@ -166,7 +183,7 @@ class Network:
         self._theta = self._own_copy(theta)
 
     def set_weights(self, weights: Sequence[Any], biases: Sequence[Any]) -> None:
-        """Take every layer's W_l (n_l, n_{l-1}) and b_l (n_l,) from any library, by a copy."""
+        """Take every dense layer's W_l and b_l from any library, by a copy."""
         weights = [checks.real(f"weights[{l}]", W) for l, W in enumerate(weights)]
         biases = [checks.real(f"biases[{l}]", b) for l, b in enumerate(biases)]
         for name, given, owned in (
@@ -180,32 +197,29 @@ class Network:
                     raise ValueError(
                         f"{name}[{l}] must be {tuple(old.shape)}, got {tuple(np.shape(new))}"
                     )
-        flat = [to_numpy(array).astype(self.dtype).reshape(-1) for array in (*weights, *biases)]
-        self._theta = self._own_copy(np.concatenate(flat))
+        theta = to_numpy(self._theta).copy()
+        for views, given in zip(
+            dense_parameters(np, self.layers, theta), (weights, biases), strict=True
+        ):
+            for part, new in zip(views, given, strict=True):
+                part[...] = to_numpy(new)
+        self._theta = self._own_copy(theta)
+
+    def set_statistics(self, statistics: Sequence[Any]) -> None:
+        """Take the layers' statistics, in the shapes of `statistics`, by a copy."""
+        self._stats = tuple(map(self._own_copy, statistics))
 
     def _own_copy(self, theta: Any) -> Any:
         with self.backend.context():
             return self.backend.xp.asarray(move(self.backend, theta, self.dtype), copy=True)
 
-    def _build(self, sizes: Sequence[int], loss: Loss | None) -> Layers:
-        output = self._output or ACTIVATIONS["identity" if loss is None else loss.output]
-        return dense_layers(sizes, [*self._activations, output])
-
-    def _initial_parameters(self, layers: Layers) -> Any:
-        theta = np.zeros(count(layers), dtype=self.dtype)
-        for l, (fan_in, fan_out, activation, at, _) in enumerate(layers):
-            name = self._initializer or default_for(activation.name)
-            W = initial_weights(name, fan_in, fan_out, self.seed, l)
-            theta[at : at + W.size] = W.reshape(-1)
-        return self.backend.from_numpy(theta)
-
     # --- the passes
 
     def __call__(self, X: Any) -> Any:
         """The outputs A_L (N, n_L); for one example (n_0,) they are (n_L,)."""
-        X, single = checks.features(self.backend, X, self.layers[0].fan_in, self.dtype)
+        X, single = features(self.backend, self.layers, self.dtype, X)
         with self.backend.context():
-            A = passes.outputs(self.backend, self.layers, self._theta, X)
+            A = passes.outputs(self.backend, self.layers, self._theta, X, self._stats)
         return A[0, :] if single else A
 
     def predict(self, X: Any, batch_size: int | None = None) -> Any:
@@ -213,25 +227,28 @@ class Network:
         if batch_size is None:
             return self(X)
         checks.positive_integer("batch_size", batch_size)
-        X, single = checks.features(self.backend, X, self.layers[0].fan_in, self.dtype)
+        X, single = features(self.backend, self.layers, self.dtype, X)
+        fixed = self.backend, self.layers, self._theta
         with self.backend.context():
             parts = [
-                passes.outputs(self.backend, self.layers, self._theta, X[part, :])
+                passes.outputs(*fixed, X[part, :], self._stats)
                 for part in slices(X.shape[0], batch_size)
             ]
             A = self.backend.xp.concat(parts, axis=0)
         return A[0, :] if single else A
 
-    def gradient(self, X: Any, Y: Any, sample_weight: Any = None) -> Gradients:
+    def gradient(
+        self, X: Any, Y: Any, sample_weight: Any = None, *, training: bool = False
+    ) -> Gradients:
         """∂loss/∂θ of the mean loss Σ w_n loss_n / Σ w_n.
 
         For one example x (n_0,) with squared error, ``weight_gradients, bias_gradients =
         net.gradient(x, y)`` is what a loop over every weight returns.
         """
-        return self.value_and_gradient(X, Y, sample_weight)[1]
+        return self.value_and_gradient(X, Y, sample_weight, training=training)[1]
 
     def value_and_gradient(
-        self, X: Any, Y: Any, sample_weight: Any = None
+        self, X: Any, Y: Any, sample_weight: Any = None, *, training: bool = False
     ) -> tuple[float, Gradients]:
         """The mean loss, a float, and its gradient.
 
@@ -241,6 +258,9 @@ class Network:
         Y : (N,) integer labels or (N, n_L), or without the N for one example
         sample_weight : (N,), optional
             w ≥ 0; the loss is the weighted mean.
+        training : bool
+            Whether dropout and batch normalisation do as in training; the masks are then those of
+            the next epoch. Statistics are left as they are.
         """
         layers, loss = self._decided_by(Y)
         X, Y, w, _ = examples(self.backend, layers, loss, self.dtype, X, Y, sample_weight)
@@ -248,19 +268,19 @@ class Network:
         with self.backend.context():
             w = None if w is None else move(self.backend, w, self.dtype)
             out = self.backend.xp.empty_like(self._theta) if self.backend.in_place else None
-            total, flat = passes.gradient(
-                self.backend, layers, loss, self._theta, X, Y, w, scale, out
+            ctx = context(self.backend, layers, self.seed, self.epoch, X.shape[0], training)
+            total, flat, _ = passes.gradient(
+                self.backend, layers, loss, self._theta, X, Y, w, scale, out, self._stats, ctx
             )
             return float(total) * scale, Gradients(self.backend.xp, layers, flat)
 
     def _decided_by(self, Y: Any) -> tuple[Layers, Loss]:
         """Layers and loss; where the loss is open, those that targets like Y ask for."""
+        layers = self.layers
         if self.loss is not None:
-            return self.layers, self.loss
+            return layers, self.loss
         loss = infer_loss(Y)
-        layers = self._build(self.sizes, loss)
-        checks.check_outputs(loss, layers[-1].activation)
-        return layers, loss
+        return self._plan.build(loss), loss
 
     # --- training
 
@@ -337,25 +357,24 @@ class Network:
             checks.positive_integer("batch_size", batch_size)
         layers, loss = self._decided_by(Y)
         data = examples(self.backend, layers, loss, self.dtype, X, Y, sample_weight)
-        return evaluate(self.backend, layers, loss, self._theta, data, batch_size)
+        return evaluate(self.backend, layers, loss, self._theta, data, batch_size, self._stats)
 
     def complete(self, X: Any, Y: Any) -> None:
         """Settle what was left open, sizes and loss, by the data of a first fit."""
         if self._layers is None:
-            n_in, n_out = infer_widths(X, Y)
-            self._layers = self._build((n_in, *self._hidden, n_out), self.loss)
-            self._theta = self._initial_parameters(self._layers)
+            self._plan = self._plan.sized(*infer_widths(X, Y))
+            self._start()
         self._layers, self.loss = self._decided_by(Y)
 
-    def finish_epoch(self, theta: Any) -> None:
-        """Take θ as an epoch of training left it, and count the epoch."""
-        self._theta = theta
+    def finish_epoch(self, theta: Any, statistics: tuple[Any, ...]) -> None:
+        """Take θ and the statistics as an epoch of training left them, and count the epoch."""
+        self._theta, self._stats = theta, statistics
         self.epoch += 1
 
     def restore(self, epoch: int, output_is_named: bool) -> None:
         """What a model file tells beyond the settings that a new network takes."""
         self.epoch = epoch
-        self._output = self._output if output_is_named else None
+        self._plan = self._plan if output_is_named else self._plan._replace(output=None)
 
     @contextmanager
     def unchanged_on_error(self) -> Iterator[None]:
@@ -385,6 +404,7 @@ class Network:
         new.backend.dtype(new.dtype)
         if self._theta is not None:
             new._theta = new._own_copy(self._theta)
+            new.set_statistics(self._stats)
         return new
 
     def save(self, path: str | os.PathLike[str]) -> None:

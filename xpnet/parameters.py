@@ -1,51 +1,92 @@
 """θ, one flat vector of all parameters, and its views.
 
-Weights come first and everything else after them:
+Weights come first and everything else after them, each in the order of the layers:
 
     θ = [W_1 | W_2 | … | W_L | b_1 | b_2 | … | b_L]        (P,), or (R, P) for a stack of R networks
 
 so that the penalised part is one slice, and an optimizer, a gradient norm or a checkpoint is one
-operation on one array. A gradient has the same layout.
+operation on one array. A gradient has the same layout. Vectors such as biases are seen as rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import pairwise
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from xpnet.activations import Activation
+if TYPE_CHECKING:
+    from xpnet.protocol import BoundLayer
 
-__all__ = ["Dense", "Layout", "count", "dense_layers", "layout", "pack", "unpack"]
+__all__ = [
+    "Allocator",
+    "Layers",
+    "Layout",
+    "Slot",
+    "flatten",
+    "layout",
+    "pack",
+    "slots",
+    "unpack",
+    "view",
+]
+
+Layers = tuple[Any, ...]
+"""Bound layers (`xpnet.protocol.BoundLayer`), the last of them dense."""
 
 
-class Dense(NamedTuple):
-    """A dense layer A_l = f(A_{l-1} Wᵀ + b): its widths, and where W and b start in θ."""
+class Slot(NamedTuple):
+    """One parameter: its name, its shape as the passes see it, and its place in θ."""
 
-    fan_in: int
-    fan_out: int
-    activation: Activation
-    weight: int
-    bias: int
+    name: str
+    shape: tuple[int, int]
+    offset: int
+    is_weight: bool
 
     @property
     def size(self) -> int:
-        """Number of parameters."""
-        return self.fan_out * (self.fan_in + 1)
+        """Number of entries."""
+        return self.shape[0] * self.shape[1]
 
 
-Layers = tuple[Dense, ...]
+class Allocator:
+    """Gives out places in θ, weights first, and a number for each layer.
+
+    The others start behind all weights, whose number a first round finds out.
+    """
+
+    def __init__(self, n_weights: int = 0) -> None:
+        self.weights = 0
+        self.others = n_weights
+        self.layers = 0
+
+    def weight(self, name: str, rows: int, columns: int) -> Slot:
+        """A matrix among the weights."""
+        slot = Slot(name, (rows, columns), self.weights, is_weight=True)
+        self.weights += slot.size
+        return slot
+
+    def row(self, name: str, n: int) -> Slot:
+        """A row vector behind all weights."""
+        slot = Slot(name, (1, n), self.others, is_weight=False)
+        self.others += n
+        return slot
+
+    def number(self) -> int:
+        """The layer's number, which its random streams start from."""
+        self.layers += 1
+        return self.layers - 1
 
 
-def dense_layers(sizes: Sequence[int], activations: Sequence[Activation]) -> Layers:
-    """The layers of widths n_0 … n_L, with the offsets of their parameters."""
-    layers = []
-    weight, bias = 0, sum(m * n for m, n in pairwise(sizes))
-    for (fan_in, fan_out), activation in zip(pairwise(sizes), activations, strict=True):
-        layers.append(Dense(fan_in, fan_out, activation, weight, bias))
-        weight += fan_in * fan_out
-        bias += fan_out
-    return tuple(layers)
+def flatten(layers: Sequence[BoundLayer]) -> Iterator[BoundLayer]:
+    """Every layer, each before the layers within it."""
+    for layer in layers:
+        yield layer
+        yield from flatten(layer.children)
+
+
+def slots(layers: Sequence[BoundLayer]) -> Iterator[Slot]:
+    """Every parameter of the layers, in their order."""
+    for layer in layers:
+        yield from layer.slots
 
 
 class Layout(NamedTuple):
@@ -68,29 +109,30 @@ class Layout(NamedTuple):
 
 def layout(layers: Layers) -> Layout:
     """The layout of these layers' θ."""
-    matrices = tuple((layer.weight, layer.fan_out, layer.fan_in) for layer in layers)
-    return Layout(count(layers), sum(m * n for _, m, n in matrices), matrices)
+    every = list(slots(layers))
+    weights = [slot for slot in every if slot.is_weight]
+    return Layout(
+        sum(slot.size for slot in every),
+        sum(slot.size for slot in weights),
+        tuple((slot.offset, *slot.shape) for slot in weights),
+    )
 
 
-def count(layers: Layers) -> int:
-    """P, the number of parameters."""
-    return sum(layer.size for layer in layers)
-
-
-def unpack(xp: Any, layers: Layers, theta: Any) -> tuple[list[Any], list[Any]]:
-    """Weights (..., n_l, n_{l-1}) and biases (..., n_l) of each layer, as views of θ (..., P).
+def unpack(xp: Any, layers: Layers, theta: Any) -> list[Any]:
+    """Every parameter in the order of the layers, (..., rows, columns): views of θ (..., P).
 
     Where the library has no views (JAX) they are slices.
     """
-    lead = theta.shape[:-1]
-    weights, biases = [], []
-    for fan_in, fan_out, _, weight, bias in layers:
-        W = theta[..., weight : weight + fan_out * fan_in]
-        weights.append(xp.reshape(W, (*lead, fan_out, fan_in)))
-        biases.append(theta[..., bias : bias + fan_out])
-    return weights, biases
+    return [view(xp, theta, slot) for slot in slots(layers)]
 
 
-def pack(xp: Any, weights: Sequence[Any], biases: Sequence[Any]) -> Any:
-    """A new θ (..., P) from the layers' weights (..., n_l, n_{l-1}) and biases (..., 1, n_l)."""
-    return xp.concat([xp.reshape(M, (*M.shape[:-2], -1)) for M in (*weights, *biases)], axis=-1)
+def view(xp: Any, theta: Any, slot: Slot) -> Any:
+    """One parameter (..., rows, columns)."""
+    part = theta[..., slot.offset : slot.offset + slot.size]
+    return xp.reshape(part, (*theta.shape[:-1], *slot.shape))
+
+
+def pack(xp: Any, layers: Layers, parts: Sequence[Any]) -> Any:
+    """A new θ (..., P) from every parameter in the order of the layers."""
+    placed = sorted(zip(slots(layers), parts, strict=True), key=lambda pair: pair[0].offset)
+    return xp.concat([xp.reshape(x, (*x.shape[:-2], -1)) for _, x in placed], axis=-1)

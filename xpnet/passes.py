@@ -1,4 +1,4 @@
-"""The forward and the backward pass of a dense network, as matrix equations.
+"""The forward and the backward pass, as matrix equations.
 
 N examples are rows, layer l = 1 … L has widths n_{l-1} → n_l, and A_0 = X:
 
@@ -11,9 +11,10 @@ N examples are rows, layer l = 1 … L has widths n_{l-1} → n_l, and A_0 = X:
     dZ_{l-1} = dA_{l-1} ∘ f'_{l-1}(Z_{l-1})
 
 3L − 1 products, and L row sums as 1ᵀ dZ, which on a CPU is quicker than a sum. Derived index by
-index in docs/backprop.md. Lists are indexed as in the equations: W[l], b[l], Z[l] and A[l], with
-W[0], b[0] and Z[0] empty; b[l] and db[l] are rows (1, n_l). Examples are axis −2 and features axis
-−1, so a leading axis, of θ (R, P) and of X (R, N, n_0) or (N, n_0), makes it R networks at once.
+index in docs/backprop.md. First the equations of one dense layer; then the chain of layers, dense
+and others, each of which brings its own (`xpnet.layers`). Vectors are rows (1, n_l). Examples are
+axis −2 and features axis −1, so a leading axis, of θ (R, P) and of X (R, N, n_0) or (N, n_0), makes
+it R networks at once.
 
 These functions are pure but for the buffers they are given, run on arrays of one device, and check
 nothing: `xpnet.Network` does that at its edge.
@@ -21,39 +22,109 @@ nothing: `xpnet.Network` does that at its edge.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from xpnet.activations import Activation
 from xpnet.backends.base import Backend
 from xpnet.losses import Loss, from_preactivation
 from xpnet.parameters import Layers, pack, unpack
+from xpnet.protocol import INFERENCE, BoundLayer, Context
 
-__all__ = ["Trace", "backward", "forward", "gradient", "outputs"]
+__all__ = [
+    "Trace",
+    "backward",
+    "chain",
+    "chain_gradients",
+    "dense_activation",
+    "dense_gradients",
+    "dense_input_gradient",
+    "dense_preactivation",
+    "dense_preactivation_gradient",
+    "forward",
+    "gradient",
+    "outputs",
+]
+
+
+# --- one dense layer
+
+
+def dense_preactivation(backend: Backend, A: Any, W: Any, b: Any) -> Any:
+    """Z_l = A_{l-1} W_lᵀ + b_l."""
+    Z = backend.matmul(A, W.mT)  # (N, n_l)
+    Z += b
+    return Z
+
+
+def dense_activation(backend: Backend, f: Activation, Z: Any) -> Any:
+    """A_l = f_l(Z_l)."""
+    return f.f(backend.xp, Z)  # (N, n_l)
+
+
+def dense_preactivation_gradient(backend: Backend, f: Activation, Z: Any, A: Any, dA: Any) -> Any:
+    """dZ_l = dA_l ∘ f'_l(Z_l); for a softmax, its vector-Jacobian product."""
+    return f.vjp(backend.xp, Z, A, dA)  # (N, n_l)
+
+
+def dense_gradients(backend: Backend, A: Any, dZ: Any, g: Sequence[Any]) -> list[Any]:
+    """dW_l = dZ_lᵀ A_{l-1} and db_l = 1ᵀ dZ_l, into the buffers g = (dW_l, db_l) or new arrays."""
+    ones = backend.xp.ones((1, dZ.shape[-2]), dtype=dZ.dtype, device=backend.device)
+    dW = backend.matmul(dZ.mT, A, out=g[0])  # (n_l, n_{l-1})
+    db = backend.matmul(ones, dZ, out=g[1])  # (1, n_l)
+    return [dW, db]
+
+
+def dense_input_gradient(backend: Backend, dZ: Any, W: Any) -> Any:
+    """dA_{l-1} = dZ_l W_l."""
+    return backend.matmul(dZ, W)  # (N, n_{l-1})
+
+
+# --- the chain of layers
 
 
 class Trace(NamedTuple):
-    """What the backward pass needs of the forward one: W_l, A_0 … A_{L-1} and Z_1 … Z_L."""
+    """What a forward pass leaves behind.
 
-    W: list[Any]
-    A: list[Any]
-    Z: list[Any]
+    Attributes
+    ----------
+    p : list of arrays
+        Views of every layer's parameters.
+    saved : list
+        What each layer but the last kept for its backward pass.
+    A, Z : arrays
+        The last layer's input A_{L-1} and pre-activation Z_L.
+    stats : tuple of arrays
+        The layers' statistics after the pass.
+    """
+
+    p: list[Any]
+    saved: list[Any]
+    A: Any
+    Z: Any
+    stats: tuple[Any, ...]
 
 
-def forward(backend: Backend, layers: Layers, theta: Any, X: Any) -> Trace:
-    """Every layer's Z_l, and every A_l but the last, which a matched loss never needs."""
-    xp, f, (W, b) = backend.xp, _functions(layers), _views(backend, layers, theta)
-    A, Z = [X], [None]
-    for l in range(1, len(layers) + 1):
-        Z.append(backend.matmul(A[l - 1], W[l].mT))  # (N, n_l)
-        Z[l] += b[l]
-        if l < len(layers):
-            A.append(f[l].f(xp, Z[l]))  # (N, n_l)
-    return Trace(W, A, Z)
+def forward(
+    backend: Backend,
+    layers: Layers,
+    theta: Any,
+    X: Any,
+    stats: tuple[Any, ...] = (),
+    ctx: Context = INFERENCE,
+) -> Trace:
+    """Everything up to Z_L, from which a matched loss starts; A_L may never be needed."""
+    p = unpack(backend.xp, layers, theta)
+    A, saved, stats = chain(backend, layers[:-1], p, stats, X, ctx)
+    return Trace(p, saved, A, dense_preactivation(backend, A, p[-2], p[-1]), stats)
 
 
-def outputs(backend: Backend, layers: Layers, theta: Any, X: Any) -> Any:
+def outputs(
+    backend: Backend, layers: Layers, theta: Any, X: Any, stats: tuple[Any, ...] = ()
+) -> Any:
     """A_L = f_L(Z_L), (N, n_L)."""
-    Z_L = forward(backend, layers, theta, X).Z[-1]
-    return layers[-1].activation.f(backend.xp, Z_L)
+    Z_L = forward(backend, layers, theta, X, stats).Z
+    return dense_activation(backend, layers[-1].activation, Z_L)
 
 
 def backward(backend: Backend, layers: Layers, trace: Trace, dZ: Any, out: Any = None) -> Any:
@@ -62,16 +133,13 @@ def backward(backend: Backend, layers: Layers, trace: Trace, dZ: Any, out: Any =
     It is written into ``out`` where one is given, which the backend must be able to write to; else
     it is a new array.
     """
-    xp, f, (W, A, Z) = backend.xp, _functions(layers), trace
-    dW, db = _views(backend, layers, out)
-    ones = xp.ones((1, dZ.shape[-2]), dtype=dZ.dtype, device=backend.device)
-    for l in range(len(layers), 0, -1):
-        dW[l] = backend.matmul(dZ.mT, A[l - 1], out=dW[l])  # (n_l, n_{l-1})
-        db[l] = backend.matmul(ones, dZ, out=db[l])  # (1, n_l)
-        if l > 1:
-            dA = backend.matmul(dZ, W[l])  # (N, n_{l-1})
-            dZ = f[l - 1].vjp(xp, Z[l - 1], A[l - 1], dA)  # (N, n_{l-1})
-    return pack(xp, dW[1:], db[1:]) if out is None else out
+    p, saved, A, *_ = trace
+    g = [None] * len(p) if out is None else unpack(backend.xp, layers, out)
+    dp = dense_gradients(backend, A, dZ, g[-2:])
+    if saved:
+        dA = dense_input_gradient(backend, dZ, p[-2])
+        dp = chain_gradients(backend, layers[:-1], p, saved, dA, g, is_first=True)[0] + dp
+    return pack(backend.xp, layers, dp) if out is None else out
 
 
 def gradient(
@@ -84,25 +152,59 @@ def gradient(
     w: Any,
     scale: Any,
     out: Any = None,
-) -> tuple[Any, Any]:
-    """Σ w_n loss_n, and the gradient of scale · Σ w_n loss_n with respect to θ.
+    stats: tuple[Any, ...] = (),
+    ctx: Context = INFERENCE,
+) -> tuple[Any, Any, tuple[Any, ...]]:
+    """Σ w_n loss_n, the gradient of scale · Σ w_n loss_n with respect to θ, and the statistics.
 
     scale is 1/Σw for the mean loss, 1 for sums that are added up elsewhere.
     """
-    trace = forward(backend, layers, theta, X)
+    trace = forward(backend, layers, theta, X, stats, ctx)
     output = layers[-1].activation
-    total, dZ = from_preactivation(backend.xp, loss, output, trace.Z[-1], Y, w, scale)
-    return total, backward(backend, layers, trace, dZ, out)
+    total, dZ = from_preactivation(backend.xp, loss, output, trace.Z, Y, w, scale)
+    return total, backward(backend, layers, trace, dZ, out), trace.stats
 
 
-def _functions(layers: Layers) -> list[Any]:
-    return [None, *(layer.activation for layer in layers)]
+def chain(
+    backend: Backend,
+    layers: Sequence[BoundLayer],
+    p: Sequence[Any],
+    stats: tuple[Any, ...],
+    A: Any,
+    ctx: Context,
+) -> tuple[Any, list[Any], tuple[Any, ...]]:
+    """A through one layer after another: (A, what each saved, their statistics)."""
+    saved: list[Any] = []
+    after: list[Any] = []
+    for layer, part, kept in _parts(layers):
+        A, save, stat = layer.forward(backend, p[part], stats[kept], A, ctx)
+        saved.append(save)
+        after.extend(stat)
+    return A, saved, tuple(after)
 
 
-def _views(backend: Backend, layers: Layers, flat: Any) -> tuple[list[Any], list[Any]]:
-    """W[1] … W[L] and b[1] … b[L], the biases as rows (..., 1, n_l); all None without a vector."""
-    if flat is None:
-        nothing = [None] * (len(layers) + 1)
-        return nothing, list(nothing)
-    weights, biases = unpack(backend.xp, layers, flat)
-    return [None, *weights], [None, *(b[..., None, :] for b in biases)]
+def chain_gradients(
+    backend: Backend,
+    layers: Sequence[BoundLayer],
+    p: Sequence[Any],
+    saved: Sequence[Any],
+    dA: Any,
+    g: Sequence[Any],
+    is_first: bool = False,
+) -> tuple[list[Any], Any]:
+    """Every parameter's gradient, and dA of the input; None for that where ``is_first``."""
+    dp: list[Any] = []
+    for l, (layer, part, _) in reversed(list(enumerate(_parts(layers)))):
+        needed = l > 0 or not is_first
+        d, dA = layer.gradients(backend, p[part], saved[l], dA, g[part], needed)
+        dp = d + dp
+    return dp, dA
+
+
+def _parts(layers: Sequence[BoundLayer]) -> Iterator[tuple[BoundLayer, slice, slice]]:
+    """Each layer, and which of all parameters and statistics are its own."""
+    i = j = 0
+    for layer in layers:
+        m, n = i + len(layer.slots), j + layer.n_stats
+        yield layer, slice(i, m), slice(j, n)
+        i, j = m, n

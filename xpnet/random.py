@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-__all__ = ["ORDER", "SPLIT", "WEIGHTS", "permutation", "seed_from", "uniform"]
+__all__ = ["MASKS", "ORDER", "SPLIT", "WEIGHTS", "permutation", "seed_from", "uniform", "words"]
 
-WEIGHTS, ORDER, SPLIT = range(3)  # the purposes; new ones are added at the end
+WEIGHTS, ORDER, SPLIT, MASKS = range(4)  # the purposes; new ones are added at the end
 
 if TYPE_CHECKING:  # numpy.random takes 10 ms to import, and NumPy does it when first used
     Rng: TypeAlias = int | np.random.SeedSequence | np.random.Generator | None
@@ -41,7 +41,7 @@ def seed_from(rng: Rng) -> int:
     )
 
 
-def _words(seed: int, purpose: int, counter: tuple[int, ...], n: int) -> np.ndarray[Any, Any]:
+def words(seed: int, purpose: int, counter: tuple[int, ...], n: int) -> np.ndarray[Any, Any]:
     """N raw 64-bit words of the stream (seed, purpose, counter)."""
     sequence = np.random.SeedSequence(seed, spawn_key=(purpose, *counter))
     words: np.ndarray[Any, Any] = np.random.Philox(sequence).random_raw(n)
@@ -50,9 +50,9 @@ def _words(seed: int, purpose: int, counter: tuple[int, ...], n: int) -> np.ndar
 
 def uniform(seed: int, purpose: int, counter: tuple[int, ...], n: int) -> np.ndarray[Any, Any]:
     """N float64 numbers in [0, 1): the upper 53 bits of each word, times 2⁻⁵³."""
-    return (_words(seed, purpose, counter, n) >> np.uint64(11)) * 2.0**-53
+    return (words(seed, purpose, counter, n) >> np.uint64(11)) * 2.0**-53
 
 
 def permutation(seed: int, purpose: int, counter: tuple[int, ...], n: int) -> np.ndarray[Any, Any]:
     """0 … n−1 in the order of the stream's words, ties by index: (n,) int64."""
-    return np.argsort(_words(seed, purpose, counter, n), kind="stable")
+    return np.argsort(words(seed, purpose, counter, n), kind="stable")

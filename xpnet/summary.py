@@ -2,37 +2,43 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from xpnet.parameters import count
+from xpnet.parameters import layout
 
 if TYPE_CHECKING:
     from xpnet.network import Network
 
 __all__ = ["summary"]
 
+BYTES = {"float32": 4, "float64": 8}
+
 
 def summary(net: Network) -> str:
-    """One line a layer, with the shapes of W and b, then totals."""
-    bytes_each = {"float32": 4, "float64": 8}[net.dtype]
+    """One line a layer, with the shapes of its parameters, then totals."""
     rows: list[tuple[str, ...]] = [
-        ("layer", "weights", "biases", "activation", "parameters", "bytes")
+        ("layer", "output", "parameters", "activation", "count", "bytes")
     ]
     for l, layer in enumerate(net.layers, start=1):
-        rows.append(
-            (
-                f"dense {l}",
-                f"{layer.fan_out} × {layer.fan_in}",
-                f"{layer.fan_out}",
-                layer.activation.name,
-                f"{layer.size:,}",
-                f"{layer.size * bytes_each:,}",
-            )
-        )
-    P = count(net.layers)
-    rows.append(("total", "", "", "", f"{P:,}", f"{P * bytes_each:,}"))
+        rows += _rows(str(l), layer, BYTES[net.dtype])
+    P = layout(net.layers).size
+    rows.append(("total", "", "", "", f"{P:,}", f"{P * BYTES[net.dtype]:,}"))
     loss = "open until the first fit" if net.loss is None else net.loss.name
     return f"{_table(rows)}\nloss {loss}; {net.dtype} on {net.backend.name} ({net.device})"
+
+
+def _rows(number: str, layer: Any, bytes_each: int) -> list[tuple[str, ...]]:
+    """A layer's row, and those of the layers within it."""
+    within = sum(len(child.slots) for child in layer.children)
+    own = layer.slots[within:]
+    shapes = ", ".join(f"{slot.name} {slot.shape[0]} × {slot.shape[1]}" for slot in own)
+    size = sum(slot.size for slot in own)
+    activation = layer.activation.name if layer.kind == "dense" else ""
+    row = (f"{number} {layer.kind}", f"{layer.fan_out}", shapes, activation)
+    rows: list[tuple[str, ...]] = [(*row, f"{size:,}", f"{size * bytes_each:,}")]
+    for l, child in enumerate(layer.children, start=1):
+        rows += _rows(f"  {number}.{l}", child, bytes_each)
+    return rows
 
 
 def _table(rows: list[tuple[str, ...]]) -> str:

@@ -25,6 +25,7 @@ def evaluate(
     theta: Any,
     data: Examples,
     batch_size: int | None = None,
+    stats: tuple[Any, ...] = (),
 ) -> dict[str, float]:
     """{"loss": Σ w loss / Σ w}, and "accuracy" for classes.
 
@@ -37,7 +38,7 @@ def evaluate(
     with backend.context():
         for part in slices(X.shape[0], size):
             y = Y[part, ...]
-            Z = passes.forward(backend, layers, theta, X[part, :]).Z[-1]
+            Z = passes.forward(backend, layers, theta, X[part, :], stats).Z
             each, _ = per_example(backend.xp, loss, layers[-1].activation, Z, y)
             losses.append(backend.to_numpy(each))
             if classes:

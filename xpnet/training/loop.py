@@ -12,6 +12,7 @@ from xpnet import checks
 from xpnet.backends import move
 from xpnet.errors import DivergenceError
 from xpnet.examples import Examples, examples
+from xpnet.masks import key_of, needs_masks
 from xpnet.optimizers import Optimizer, get_optimizer
 from xpnet.training.batches import Batches
 from xpnet.training.evaluation import evaluate
@@ -100,7 +101,8 @@ class _Loop:
         self.step: Callable[..., Any] = step
         if settings.compile is not False:
             self.step = backend.compile(step, static=len(self.fixed))
-        self.state = start(backend, optimizer, net.parameters)
+        self.state = start(backend, optimizer, net.parameters, net.statistics)
+        self.masks = needs_masks(net.layers)
         self.t = 0  # steps done
         self.history = History()
 
@@ -122,7 +124,7 @@ class _Loop:
         began = time.perf_counter()
         totals, weight = self._steps(interrupt, bar)
         losses = self._read(totals)
-        self.net.finish_epoch(self._theta())
+        self.net.finish_epoch(self._theta(), self.state.stats)
         self.history.epoch.append(self.net.epoch)
         self.history.loss.append(float(losses.sum()) / weight)
         if self.validation is not None:
@@ -131,17 +133,22 @@ class _Loop:
 
     def _steps(self, interrupt: Interrupt, bar: Progress) -> tuple[list[Any], float]:
         """The steps of an epoch: each one's Σ w loss, still on the device, and the whole Σ w."""
-        totals, weight = [], 0.0
+        totals, weight, key = [], 0.0, self._key()
         for index, batch_weight in self.batches.epoch(self.net.epoch):
             self.t += 1
             c = self.optimizer.coefficients(self.t, self.optimizer.learning_rate)
-            self.state, total = self.step(*self.fixed, self.state, self.data, index, c)
+            self.state, total = self.step(*self.fixed, self.state, self.data, index, c, key)
             totals.append(total)
             weight += batch_weight
             bar.advance()
             if interrupt.requested:
                 break
         return totals, weight
+
+    def _key(self) -> Any:
+        """What this epoch's masks are drawn from, on the device; None where there are none."""
+        key = key_of(self.net.seed, self.net.epoch)
+        return self.net.backend.from_numpy(key) if self.masks else None
 
     def _theta(self) -> Any:
         """θ for the network: a copy where a callback may keep it, since steps overwrite it."""
@@ -161,7 +168,8 @@ class _Loop:
         assert self.validation is not None
         assert self.net.loss is not None
         backend, layers, loss = self.net.backend, self.net.layers, self.net.loss
-        results = evaluate(backend, layers, loss, self.state.theta, self.validation)
+        theta, stats = self.state.theta, self.state.stats
+        results = evaluate(backend, layers, loss, theta, self.validation, stats=stats)
         self.history.validation_loss.append(results["loss"])
         if "accuracy" in results:
             self.history.validation_accuracy.append(results["accuracy"])

@@ -1,4 +1,4 @@
-"""One training step, a function of arrays: (θ, optimizer state, g) and a batch → the same."""
+"""One training step, a function of arrays: (θ, optimizer state, g, statistics) → the same."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from xpnet.backends import Backend
 from xpnet.losses import Loss
 from xpnet.optimizers import Optimizer
 from xpnet.parameters import Layers
+from xpnet.protocol import Context
 
 __all__ = ["State", "start", "step"]
 
@@ -19,14 +20,16 @@ class State(NamedTuple):
     theta: Any
     optimizer: tuple[Any, ...]
     gradient: Any  # the buffer for g, or None where the backend cannot write in place
+    stats: tuple[Any, ...] = ()  # what layers keep from batch to batch
 
 
-def start(backend: Backend, optimizer: Optimizer, theta: Any) -> State:
-    """The state before the first step, on a copy of θ."""
+def start(backend: Backend, optimizer: Optimizer, theta: Any, stats: tuple[Any, ...] = ()) -> State:
+    """The state before the first step, on copies of θ and the statistics."""
     xp = backend.xp
     theta = xp.asarray(theta, copy=True)
     buffer = xp.zeros_like(theta) if backend.in_place else None
-    return State(theta, optimizer.init(xp, theta), buffer)
+    stats = tuple(xp.asarray(stat, copy=True) for stat in stats)
+    return State(theta, optimizer.init(xp, theta), buffer, stats)
 
 
 def step(
@@ -38,17 +41,27 @@ def step(
     data: tuple[Any, Any, Any],
     index: Any,
     coefficients: tuple[Any, ...],
+    key: Any = None,
 ) -> tuple[State, Any]:
     """Gather the batch, take its gradient, update θ. Also returns Σ w_n loss_n, (), before it.
 
-    The first four arguments are fixed for a fit, so that a backend can compile the rest.
+    The first four arguments are fixed for a fit, so that a backend can compile the rest. ``key`` is
+    what an epoch's masks are drawn from; None where no layer draws any.
     """
     X, Y, w = data if index is None else _gather(backend, data, index)
     scale = 1.0 / X.shape[-2] if w is None else 1.0 / backend.xp.sum(w)
-    theta, moments, g = state
-    total, g = passes.gradient(backend, layers, loss, theta, X, Y, w, scale, g)
+    theta, moments, g, stats = state
+    ctx = Context(True, key, None if key is None else _rows(backend, X, index))
+    total, g, stats = passes.gradient(backend, layers, loss, theta, X, Y, w, scale, g, stats, ctx)
     theta, moments = optimizer.update(backend.xp, coefficients, g, moments, theta)
-    return State(theta, moments, g if backend.in_place else None), total
+    return State(theta, moments, g if backend.in_place else None, stats), total
+
+
+def _rows(backend: Backend, X: Any, index: Any) -> Any:
+    """The number of each example in the data set."""
+    if index is not None:
+        return index
+    return backend.xp.arange(X.shape[-2], dtype=backend.xp.int32, device=backend.device)
 
 
 def _gather(backend: Backend, data: tuple[Any, ...], index: Any) -> tuple[Any, ...]:

@@ -1,0 +1,12 @@
+"""Layers, a file each: what a user writes, and what the passes take (`xpnet.protocol`)."""
+
+from __future__ import annotations
+
+from xpnet.layers.batch_norm import BatchNorm
+from xpnet.layers.dense import Dense
+from xpnet.layers.dropout import Dropout
+from xpnet.layers.embedding import Embedding
+from xpnet.layers.layer_norm import LayerNorm
+from xpnet.layers.residual import Residual
+
+__all__ = ["BatchNorm", "Dense", "Dropout", "Embedding", "LayerNorm", "Residual"]

@@ -1,0 +1,118 @@
+"""Batch normalisation: every feature is brought to mean 0 and variance 1 over the batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from xpnet.backends.base import Backend
+from xpnet.layers.normalization import affine_gradients, input_gradient, normalize
+from xpnet.optimizers.settings import check_fraction, check_not_negative
+from xpnet.parameters import Allocator, Slot
+from xpnet.protocol import Context, Defaults, Stats
+
+__all__ = ["BatchNorm", "BatchNormLayer"]
+
+
+class BatchNorm:
+    """B = γ ∘ (A − μ)/√(variance + ε) + β, with μ and variance over the examples of the batch.
+
+    In training each batch's own are used, and running means of them kept for everything else:
+
+        running ← (1 − momentum) running + momentum · batch's
+
+    Ioffe and Szegedy, "Batch normalization" (2015); as in PyTorch the batch is normalised by the
+    biased variance and the running one takes the unbiased. Example weights do not enter μ and the
+    variance. γ starts at 1, β at 0, the running mean at 0 and variance at 1.
+
+    Parameters
+    ----------
+    momentum : float
+        In [0, 1): the weight of a batch.
+    epsilon : float
+        ε ≥ 0, inside the root.
+    """
+
+    def __init__(self, momentum: float = 0.1, epsilon: float = 1e-5) -> None:
+        check_fraction("momentum", momentum)
+        check_not_negative("epsilon", epsilon)
+        self.momentum, self.epsilon = float(momentum), float(epsilon)
+
+    def __repr__(self) -> str:
+        return f"BatchNorm(momentum={self.momentum}, epsilon={self.epsilon})"
+
+    def bind(self, fan_in: int, allocator: Allocator, defaults: Defaults) -> BatchNormLayer:
+        """The layer for inputs of that width."""
+        allocator.number()
+        gain, shift = allocator.row("gain", fan_in), allocator.row("shift", fan_in)
+        return BatchNormLayer(fan_in, self.momentum, self.epsilon, gain, shift)
+
+    def config(self) -> dict[str, Any]:
+        """Plain data for a file."""
+        return {"layer": "batch_norm", "momentum": self.momentum, "epsilon": self.epsilon}
+
+
+class BatchNormLayer(NamedTuple):
+    """Batch normalisation as the passes take it; its statistics are rows (..., 1, n)."""
+
+    fan_in: int
+    momentum: float
+    epsilon: float
+    gain: Slot
+    shift: Slot
+
+    kind: str = "batch norm"
+    n_stats: int = 2
+    children: tuple[Any, ...] = ()
+
+    @property
+    def fan_out(self) -> int:
+        """As wide as the input."""
+        return self.fan_in
+
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        """γ and β."""
+        return self.gain, self.shift
+
+    def forward(
+        self, backend: Backend, p: Sequence[Any], stats: Stats, A: Any, ctx: Context
+    ) -> tuple[Any, Any, Stats]:
+        """γ ∘ X̂ + β, and the running mean and variance after it."""
+        (gain, shift), (mean, variance) = p, stats
+        if not ctx.training:
+            inverse = 1.0 / backend.xp.sqrt(variance + self.epsilon)
+            X_hat = (A - mean) * inverse
+            return gain * X_hat + shift, (X_hat, inverse, False), stats
+        X_hat, inverse, batch_mean, batch_variance = normalize(backend.xp, A, -2, self.epsilon)
+        n, m = A.shape[-2], self.momentum
+        mean = mean * (1.0 - m) + batch_mean * m
+        variance = variance * (1.0 - m) + batch_variance * (m * n / max(n - 1, 1))
+        return gain * X_hat + shift, (X_hat, inverse, True), (mean, variance)
+
+    def gradients(
+        self,
+        backend: Backend,
+        p: Sequence[Any],
+        saved: Any,
+        dB: Any,
+        g: Sequence[Any],
+        needed: bool,
+    ) -> tuple[list[Any], Any]:
+        """(dγ, dβ) and dA; outside training μ and s are constants, and dA = dX̂/s."""
+        X_hat, inverse, trained = saved
+        dp = affine_gradients(backend, dB, X_hat, g)
+        dX_hat = dB * p[0]
+        if not trained:
+            return dp, dX_hat * inverse
+        return dp, input_gradient(backend.xp, dX_hat, X_hat, inverse, -2)
+
+    def initial(self, seed: int, initializer: str | None) -> list[np.ndarray[Any, Any]]:
+        """γ = 1, β = 0."""
+        return [np.ones((1, self.fan_in)), np.zeros((1, self.fan_in))]
+
+    def initial_stats(self) -> tuple[np.ndarray[Any, Any], ...]:
+        """Running mean 0 and variance 1."""
+        return np.zeros((1, self.fan_in)), np.ones((1, self.fan_in))

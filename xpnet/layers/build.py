@@ -1,0 +1,139 @@
+"""From what a user wrote to what the passes take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from xpnet.activations import ACTIVATIONS, Activation
+from xpnet.checks import activation_list, check_outputs, find_activation, positive_integer
+from xpnet.layers.batch_norm import BatchNorm
+from xpnet.layers.dense import Dense
+from xpnet.layers.dropout import Dropout
+from xpnet.layers.embedding import Embedding
+from xpnet.layers.layer_norm import LayerNorm
+from xpnet.layers.residual import Residual
+from xpnet.losses import Loss
+from xpnet.parameters import Allocator, Layers, layout
+from xpnet.protocol import Defaults
+
+__all__ = ["Plan", "as_layers", "from_config", "plan"]
+
+
+def as_layers(name: str, layers: Any) -> tuple[Any, ...]:
+    """Each entry as a layer; a positive integer is a dense one."""
+    if isinstance(layers, (str, bytes)) or not hasattr(layers, "__iter__"):
+        raise TypeError(f"{name} must be a sequence of positive integers or layers, got {layers!r}")
+    return tuple(
+        entry if hasattr(entry, "bind") else Dense(positive_integer(f"{name}[{i}]", entry))
+        for i, entry in enumerate(layers)
+    )
+
+
+class Plan(NamedTuple):
+    """What a network is to be built of: all that its settings say, whatever its loss.
+
+    Attributes
+    ----------
+    n_in : int or None
+        Width of the input; None is open.
+    layers : tuple of layers
+        The output's is the last; it is missing while ``n_in`` is open.
+    hidden : tuple of Activation
+        One for each of the dense layers but the last.
+    output : Activation or None
+        The output's where it was named; None follows the loss.
+    """
+
+    n_in: int | None
+    layers: tuple[Any, ...]
+    hidden: tuple[Activation, ...]
+    output: Activation | None
+
+    def sized(self, n_in: int, n_out: int) -> Plan:
+        """The same with the widths that were open."""
+        return self._replace(n_in=n_in, layers=(*self.layers, Dense(n_out)))
+
+    def build(self, loss: Loss | None) -> Layers:
+        """The layers as the passes take them, with the output activation that the loss asks for.
+
+        In two rounds: the first counts the weights, behind which everything else is placed.
+        """
+        output = self.output or ACTIVATIONS["identity" if loss is None else loss.output]
+        if loss is not None:
+            check_outputs(loss, output)
+        n_weights = layout(self._bind(output, Allocator())).n_weights
+        return self._bind(output, Allocator(n_weights))
+
+    def _bind(self, output: Activation, allocator: Allocator) -> Layers:
+        bound: list[Any] = []
+        activations = iter((*self.hidden, output))
+        width = self.n_in
+        for layer in self.layers:
+            activation = next(activations) if isinstance(layer, Dense) else output
+            bound.append(layer.bind(width, allocator, Defaults(activation)))
+            width = bound[-1].fan_out
+        return tuple(bound)
+
+
+def plan(sizes: Any, hidden: Any, activation: Any, output: str | Activation | None) -> Plan:
+    """The plan that a network's settings make; see `xpnet.Network`."""
+    n_in, layers = (None, as_layers("hidden", hidden)) if sizes is None else _parse(sizes)
+    dense = [layer for layer in layers if isinstance(layer, Dense)]
+    if n_in is None:
+        dense.append(Dense(1))  # stands for the output's, which the first fit sizes
+    _check_order([*layers, dense[-1]])
+    if dense[-1].activation is not None:
+        if output is not None:
+            raise ValueError("the last layer names its activation already: leave output out")
+        output = dense[-1].activation
+    activations, named = activation_list(activation, output, len(dense))
+    within = activations[0] if activations else _only(activation)
+    filled = (x.filled(within) if isinstance(x, Residual) else x for x in layers)
+    return Plan(n_in, tuple(filled), tuple(activations), named)
+
+
+def _only(activation: Any) -> Activation:
+    """What dense layers within a Residual take where no other hidden layer shows it."""
+    return find_activation(activation if isinstance(activation, (str, Activation)) else "relu")
+
+
+def _parse(sizes: Any) -> tuple[int, tuple[Any, ...]]:
+    """n_0 and the layers, from [n_0, a width or a layer, …, the output's]."""
+    entries = as_layers("sizes", sizes)
+    if len(entries) < 2:
+        raise ValueError(
+            f"sizes must have at least 2 widths (the input's, …, the output's), got {list(sizes)}"
+        )
+    n_in = next(iter(sizes))
+    if hasattr(n_in, "bind"):
+        raise ValueError(f"sizes[0] is the width of the input, an integer, not {n_in!r}")
+    if not isinstance(entries[-1], Dense):
+        raise ValueError(f"the last layer must be dense (a width, or Dense), not {entries[-1]!r}")
+    return int(n_in), entries[1:]
+
+
+def _check_order(layers: Sequence[Any]) -> None:
+    """Only the first layer embeds."""
+    if any(isinstance(layer, Embedding) for layer in layers[1:]):
+        raise ValueError("an Embedding can only be the first layer: it reads columns of the input")
+
+
+_KINDS = {
+    "dense": Dense,
+    "dropout": Dropout,
+    "layer_norm": LayerNorm,
+    "batch_norm": BatchNorm,
+    "embedding": Embedding,
+}
+
+
+def from_config(config: dict[str, Any], own: dict[str, Activation]) -> Any:
+    """The layer that ``config()`` described; a user's own activations are found in ``own``."""
+    settings = dict(config)
+    kind = settings.pop("layer")
+    if kind == "residual":
+        return Residual([from_config(inner, own) for inner in settings["layers"]])
+    if settings.get("activation") in own:
+        settings["activation"] = own[settings["activation"]]
+    return _KINDS[kind](**settings)

@@ -1,0 +1,113 @@
+"""The dense layer: A_l = f_l(A_{l-1} W_lᵀ + b_l). Its equations stand in `xpnet.passes`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from xpnet.activations import Activation
+from xpnet.backends.base import Backend
+from xpnet.checks import find_activation, positive_integer
+from xpnet.initializers import default_for, initial_weights
+from xpnet.parameters import Allocator, Slot
+from xpnet.passes import (
+    dense_activation,
+    dense_gradients,
+    dense_input_gradient,
+    dense_preactivation,
+    dense_preactivation_gradient,
+)
+from xpnet.protocol import Context, Defaults, Stats
+
+__all__ = ["Dense", "DenseLayer"]
+
+
+class Dense:
+    """A dense layer of so many units.
+
+    Parameters
+    ----------
+    units : int
+        n_l, the width of its output.
+    activation : str or Activation, optional
+        f_l; None takes the network's: the hidden one, or the output's for the last layer.
+    """
+
+    def __init__(self, units: int, activation: str | Activation | None = None) -> None:
+        self.units = positive_integer("units", units)
+        self.activation = None if activation is None else find_activation(activation)
+
+    def __repr__(self) -> str:
+        name = "" if self.activation is None else f", {self.activation.name!r}"
+        return f"Dense({self.units}{name})"
+
+    def bind(self, fan_in: int, allocator: Allocator, defaults: Defaults) -> DenseLayer:
+        """The layer for inputs of that width."""
+        return DenseLayer(
+            fan_in,
+            self.units,
+            self.activation or defaults.activation,
+            allocator.number(),
+            allocator.weight("weight", self.units, fan_in),
+            allocator.row("bias", self.units),
+        )
+
+    def config(self) -> dict[str, Any]:
+        """Plain data for a file."""
+        name = None if self.activation is None else self.activation.name
+        return {"layer": "dense", "units": self.units, "activation": name}
+
+
+class DenseLayer(NamedTuple):
+    """A dense layer as the passes take it."""
+
+    fan_in: int
+    fan_out: int
+    activation: Activation
+    number: int
+    weight: Slot
+    bias: Slot
+
+    kind: str = "dense"
+    n_stats: int = 0
+    children: tuple[Any, ...] = ()
+
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        """W and b."""
+        return self.weight, self.bias
+
+    def forward(
+        self, backend: Backend, p: Sequence[Any], stats: Stats, A: Any, ctx: Context
+    ) -> tuple[Any, Any, Stats]:
+        """A_l, and A_{l-1}, Z_l and A_l for the way back."""
+        Z = dense_preactivation(backend, A, *p)
+        A_l = dense_activation(backend, self.activation, Z)
+        return A_l, (A, Z, A_l), ()
+
+    def gradients(
+        self,
+        backend: Backend,
+        p: Sequence[Any],
+        saved: Any,
+        dB: Any,
+        g: Sequence[Any],
+        needed: bool,
+    ) -> tuple[list[Any], Any]:
+        """(dW_l, db_l) and dA_{l-1}, from dA_l."""
+        A, Z, A_l = saved
+        dZ = dense_preactivation_gradient(backend, self.activation, Z, A_l, dB)
+        dp = dense_gradients(backend, A, dZ, g)
+        return dp, dense_input_gradient(backend, dZ, p[0]) if needed else None
+
+    def initial(self, seed: int, initializer: str | None) -> list[np.ndarray[Any, Any]]:
+        """W by the initializer, b = 0."""
+        name = initializer or default_for(self.activation.name)
+        W = initial_weights(name, self.fan_in, self.fan_out, seed, self.number)
+        return [W, np.zeros((1, self.fan_out))]
+
+    def initial_stats(self) -> tuple[np.ndarray[Any, Any], ...]:
+        """None."""
+        return ()

@@ -1,0 +1,95 @@
+"""Dropout: B = A ∘ M / (1 − rate), with M the mask of what is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from xpnet.backends.base import Backend
+from xpnet.masks import keep
+from xpnet.parameters import Allocator, Slot
+from xpnet.protocol import Context, Defaults, Stats
+
+__all__ = ["Dropout", "DropoutLayer"]
+
+
+class Dropout:
+    """In training, each entry is zero with probability ``rate``, and scaled up where it is not.
+
+        B = A ∘ M / (1 − rate)         dA = dB ∘ M / (1 − rate)
+
+    Otherwise B = A. Srivastava et al., "Dropout" (2014), in the inverted form. The mask is a
+    function of (seed, epoch, example, unit): the same bits on every backend and in any batch.
+
+    Parameters
+    ----------
+    rate : float
+        In [0, 1).
+    """
+
+    def __init__(self, rate: float) -> None:
+        if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 <= rate < 1:
+            raise ValueError(f"the rate of dropout must lie in [0, 1), got {rate!r}")
+        self.rate = float(rate)
+
+    def __repr__(self) -> str:
+        return f"Dropout({self.rate})"
+
+    def bind(self, fan_in: int, allocator: Allocator, defaults: Defaults) -> DropoutLayer:
+        """The layer for inputs of that width."""
+        return DropoutLayer(fan_in, self.rate, allocator.number())
+
+    def config(self) -> dict[str, Any]:
+        """Plain data for a file."""
+        return {"layer": "dropout", "rate": self.rate}
+
+
+class DropoutLayer(NamedTuple):
+    """Dropout as the passes take it."""
+
+    fan_in: int
+    rate: float
+    number: int
+
+    kind: str = "dropout"
+    n_stats: int = 0
+    children: tuple[Any, ...] = ()
+    slots: tuple[Slot, ...] = ()
+
+    @property
+    def fan_out(self) -> int:
+        """As wide as the input."""
+        return self.fan_in
+
+    def forward(
+        self, backend: Backend, p: Sequence[Any], stats: Stats, A: Any, ctx: Context
+    ) -> tuple[Any, Any, Stats]:
+        """A ∘ M / (1 − rate) in training, else A."""
+        if not ctx.training or self.rate == 0:
+            return A, None, ()
+        xp = backend.xp
+        kept = keep(xp, ctx.key, self.number, ctx.rows, self.fan_in, self.rate)
+        M = xp.astype(kept, A.dtype) * (1.0 / (1.0 - self.rate))
+        return A * M, M, ()
+
+    def gradients(
+        self,
+        backend: Backend,
+        p: Sequence[Any],
+        saved: Any,
+        dB: Any,
+        g: Sequence[Any],
+        needed: bool,
+    ) -> tuple[list[Any], Any]:
+        """dB ∘ M / (1 − rate)."""
+        return [], dB if saved is None else dB * saved
+
+    def initial(self, seed: int, initializer: str | None) -> list[np.ndarray[Any, Any]]:
+        """None."""
+        return []
+
+    def initial_stats(self) -> tuple[np.ndarray[Any, Any], ...]:
+        """None."""
+        return ()

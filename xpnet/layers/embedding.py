@@ -1,0 +1,170 @@
+"""Embedding: a row of a matrix for each category of an integer column."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from xpnet.backends.base import Backend
+from xpnet.checks import positive_integer
+from xpnet.initializers import initial_weights
+from xpnet.parameters import Allocator, Slot
+from xpnet.protocol import Context, Defaults, Stats
+
+__all__ = ["Embedding", "EmbeddingLayer"]
+
+
+class Embedding:
+    """Integer columns of the input become vectors; numeric columns pass beside them.
+
+        B = [numeric columns | O_1 E_1 | O_2 E_2 | …]        dE_i = O_iᵀ dB_i
+
+    E_i (categories, dim) is a parameter and O_i (N, categories) has a 1 in each row, at the
+    example's category: a sum over examples by a product, which every array library has. Its cost
+    grows with the number of categories.
+
+    Parameters
+    ----------
+    categories : int or sequence of int
+        How many categories each integer column has; it holds 0 … categories − 1.
+    dim : int
+        Width of the vectors.
+    columns : int or sequence of int, optional
+        Which columns of the input; the first ones where left out.
+
+    Notes
+    -----
+    Only as the first layer, since a column of integers has no derivative.
+    """
+
+    def __init__(
+        self,
+        categories: int | Sequence[int],
+        dim: int,
+        columns: int | Sequence[int] | None = None,
+    ) -> None:
+        counts = [categories] if isinstance(categories, (int, np.integer)) else list(categories)
+        self.categories = tuple(positive_integer("categories", n) for n in counts)
+        self.dim = positive_integer("dim", dim)
+        where = range(len(counts)) if columns is None else columns
+        where = [where] if isinstance(where, (int, np.integer)) else list(where)
+        if len(where) != len(counts) or len(set(where)) != len(where) or min(where, default=0) < 0:
+            raise ValueError(
+                f"columns must name {len(counts)} different columns, one for each number of "
+                f"categories, got {list(where)}"
+            )
+        self.columns = tuple(int(column) for column in where)
+
+    def __repr__(self) -> str:
+        return f"Embedding({list(self.categories)}, {self.dim}, columns={list(self.columns)})"
+
+    def bind(self, fan_in: int, allocator: Allocator, defaults: Defaults) -> EmbeddingLayer:
+        """The layer for inputs of that width."""
+        if max(self.columns) >= fan_in:
+            raise ValueError(
+                f"Embedding names column {max(self.columns)}, but the input has {fan_in} columns"
+            )
+        number = allocator.number()
+        tables = tuple(
+            allocator.weight(f"embedding_{column}", n, self.dim)
+            for column, n in zip(self.columns, self.categories, strict=True)
+        )
+        return EmbeddingLayer(fan_in, self.columns, tables, number)
+
+    def config(self) -> dict[str, Any]:
+        """Plain data for a file."""
+        return {
+            "layer": "embedding",
+            "categories": list(self.categories),
+            "dim": self.dim,
+            "columns": list(self.columns),
+        }
+
+
+class EmbeddingLayer(NamedTuple):
+    """Embedding as the passes take it."""
+
+    fan_in: int
+    columns: tuple[int, ...]
+    slots: tuple[Slot, ...]
+    number: int
+
+    kind: str = "embedding"
+    n_stats: int = 0
+    children: tuple[Any, ...] = ()
+
+    @property
+    def numeric(self) -> tuple[int, ...]:
+        """The columns that pass unchanged."""
+        return tuple(c for c in range(self.fan_in) if c not in self.columns)
+
+    @property
+    def fan_out(self) -> int:
+        """Numeric columns and vectors."""
+        return len(self.numeric) + sum(slot.shape[1] for slot in self.slots)
+
+    def forward(
+        self, backend: Backend, p: Sequence[Any], stats: Stats, A: Any, ctx: Context
+    ) -> tuple[Any, Any, Stats]:
+        """[numeric columns | O_1 E_1 | …], and the O_i for the way back."""
+        xp = backend.xp
+        one_hot = [
+            self._one_hot(xp, A[..., column], slot.shape[0])
+            for column, slot in zip(self.columns, self.slots, strict=True)
+        ]
+        vectors = [backend.matmul(O, E) for O, E in zip(one_hot, p, strict=True)]
+        if not self.numeric:
+            return xp.concat(vectors, axis=-1), one_hot, ()
+        numeric = xp.stack([A[..., column] for column in self.numeric], axis=-1)
+        if numeric.ndim < vectors[0].ndim:  # one X for a stack of networks
+            numeric = xp.broadcast_to(numeric, (*vectors[0].shape[:-1], numeric.shape[-1]))
+        return xp.concat([numeric, *vectors], axis=-1), one_hot, ()
+
+    def _one_hot(self, xp: Any, codes: Any, n: int) -> Any:
+        categories = xp.arange(n, dtype=codes.dtype, device=getattr(codes, "device", None))
+        return xp.astype(codes[..., None] == categories, codes.dtype)
+
+    def gradients(
+        self,
+        backend: Backend,
+        p: Sequence[Any],
+        saved: Any,
+        dB: Any,
+        g: Sequence[Any],
+        needed: bool,
+    ) -> tuple[list[Any], Any]:
+        """dE_i = O_iᵀ dB_i; there is no dA."""
+        dp, start = [], len(self.numeric)
+        for O, slot, out in zip(saved, self.slots, g, strict=True):
+            dp.append(backend.matmul(O.mT, dB[..., start : start + slot.shape[1]], out=out))
+            start += slot.shape[1]
+        return dp, None
+
+    def check(self, backend: Backend, X: Any) -> None:
+        """Every integer column holds categories that there are; X (N, n_0)."""
+        xp = backend.xp
+        for column, slot in zip(self.columns, self.slots, strict=True):
+            codes, n = X[:, column], slot.shape[0]
+            if not bool(xp.all((codes >= 0) & (codes < n) & (codes == xp.floor(codes)))):
+                raise ValueError(
+                    f"column {column} of X is embedded with {n} categories: it must hold the "
+                    f"integers 0 … {n - 1}, got values from {float(xp.min(codes)):g} to "
+                    f"{float(xp.max(codes)):g}"
+                )
+
+    def initial(self, seed: int, initializer: str | None) -> list[np.ndarray[Any, Any]]:
+        """Normal, with variance 1/dim: vectors of length about 1."""
+        sizes = np.cumsum([0, *(slot.size for slot in self.slots)])
+        dim = self.slots[0].shape[1]
+        rows = sizes[-1] // dim
+        E = initial_weights("lecun_normal", dim, int(rows), seed, self.number).reshape(-1)
+        return [
+            E[start : start + slot.size].reshape(slot.shape)
+            for start, slot in zip(sizes, self.slots, strict=False)
+        ]
+
+    def initial_stats(self) -> tuple[np.ndarray[Any, Any], ...]:
+        """None."""
+        return ()

@@ -1,0 +1,43 @@
+"""What layer and batch normalisation share: B = γ ∘ X̂ + β with X̂ = (A − μ)/s.
+
+μ and s = √(variance + ε) are taken over one axis of n entries: the features of an example, or the
+examples of a batch. With dX̂ = γ ∘ dB,
+
+    dγ = Σ dB ∘ X̂        dβ = Σ dB        (sums over the examples)
+    dA = (dX̂ − mean(dX̂) − X̂ ∘ mean(dX̂ ∘ X̂)) / s        (means over that axis)
+
+since μ and s depend on every entry of A along it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from xpnet.backends.base import Backend
+
+__all__ = ["affine_gradients", "input_gradient", "normalize"]
+
+
+def normalize(xp: Any, A: Any, axis: int, epsilon: float) -> tuple[Any, Any, Any, Any]:
+    """X̂, and with length 1 along that axis 1/s, μ and the (biased) variance."""
+    mean = xp.mean(A, axis=axis, keepdims=True)
+    centred = A - mean
+    variance = xp.mean(centred * centred, axis=axis, keepdims=True)
+    inverse = 1.0 / xp.sqrt(variance + epsilon)
+    return centred * inverse, inverse, mean, variance
+
+
+def affine_gradients(backend: Backend, dB: Any, X_hat: Any, g: Sequence[Any]) -> list[Any]:
+    """dγ and dβ, rows (1, n), into the buffers g or new arrays."""
+    ones = backend.xp.ones((1, dB.shape[-2]), dtype=dB.dtype, device=backend.device)
+    d_gain = backend.matmul(ones, dB * X_hat, out=g[0])
+    d_shift = backend.matmul(ones, dB, out=g[1])
+    return [d_gain, d_shift]
+
+
+def input_gradient(xp: Any, dX_hat: Any, X_hat: Any, inverse: Any, axis: int) -> Any:
+    """dA."""
+    mean = xp.mean(dX_hat, axis=axis, keepdims=True)
+    along = xp.mean(dX_hat * X_hat, axis=axis, keepdims=True)
+    return (dX_hat - mean - X_hat * along) * inverse

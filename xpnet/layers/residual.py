@@ -1,0 +1,133 @@
+"""Residual connection: B = F(A) + A, around a chain of layers F."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from xpnet.activations import Activation
+from xpnet.backends.base import Backend
+from xpnet.initializers import initial_weights
+from xpnet.layers.dense import Dense
+from xpnet.layers.embedding import Embedding
+from xpnet.parameters import Allocator, Slot
+from xpnet.passes import chain, chain_gradients, dense_input_gradient
+from xpnet.protocol import BoundLayer, Context, Defaults, Stats
+
+__all__ = ["Residual", "ResidualLayer"]
+
+
+class Residual:
+    """Layers F with a way around them.
+
+        B = F(A) + A             dA = F's dA + dB
+        B = F(A) + A Pᵀ          dA = F's dA + dB P,    dP = dBᵀ A
+
+    The second, with a projection P (n_out, n_in) without bias, where F's output has another width
+    than its input. He et al., "Deep residual learning" (2015).
+
+    Parameters
+    ----------
+    layers : sequence of layers or int
+        An integer stands for a dense layer.
+    """
+
+    def __init__(self, layers: Sequence[Any]) -> None:
+        from xpnet.layers.build import as_layers
+
+        self.layers = as_layers("Residual", layers)
+        if not self.layers:
+            raise ValueError("Residual needs at least one layer")
+        if any(isinstance(layer, Embedding) for layer in self.layers):
+            raise ValueError("an Embedding can only be a network's first layer")
+
+    def filled(self, activation: Activation) -> Residual:
+        """The same with that activation where a dense layer within has none."""
+        layers: list[Any] = []
+        for layer in self.layers:
+            if isinstance(layer, Residual):
+                layer = layer.filled(activation)
+            elif isinstance(layer, Dense):
+                layer = Dense(layer.units, layer.activation or activation)
+            layers.append(layer)
+        return Residual(layers)
+
+    def __repr__(self) -> str:
+        return f"Residual({list(self.layers)})"
+
+    def bind(self, fan_in: int, allocator: Allocator, defaults: Defaults) -> ResidualLayer:
+        """The layers for inputs of that width."""
+        inner, width = [], fan_in
+        for layer in self.layers:
+            inner.append(layer.bind(width, allocator, defaults))
+            width = inner[-1].fan_out
+        number = allocator.number()
+        projection = None if width == fan_in else allocator.weight("projection", width, fan_in)
+        return ResidualLayer(fan_in, width, tuple(inner), projection, number)
+
+    def config(self) -> dict[str, Any]:
+        """Plain data for a file."""
+        return {"layer": "residual", "layers": [layer.config() for layer in self.layers]}
+
+
+class ResidualLayer(NamedTuple):
+    """Residual connection as the passes take it."""
+
+    fan_in: int
+    fan_out: int
+    children: tuple[BoundLayer, ...]
+    projection: Slot | None
+    number: int
+
+    kind: str = "residual"
+
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        """Those of the layers within, then P."""
+        within = tuple(slot for layer in self.children for slot in layer.slots)
+        return within if self.projection is None else (*within, self.projection)
+
+    @property
+    def n_stats(self) -> int:
+        """Those of the layers within."""
+        return sum(layer.n_stats for layer in self.children)
+
+    def forward(
+        self, backend: Backend, p: Sequence[Any], stats: Stats, A: Any, ctx: Context
+    ) -> tuple[Any, Any, Stats]:
+        """F(A) + A, or F(A) + A Pᵀ."""
+        B, saved, stats = chain(backend, self.children, p, stats, A, ctx)
+        around = A if self.projection is None else backend.matmul(A, p[-1].mT)
+        return B + around, (saved, A), stats
+
+    def gradients(
+        self,
+        backend: Backend,
+        p: Sequence[Any],
+        saved: Any,
+        dB: Any,
+        g: Sequence[Any],
+        needed: bool,
+    ) -> tuple[list[Any], Any]:
+        """F's gradients (and dP), and dA."""
+        within, A = saved
+        d_projection, around = [], backend.xp.asarray(dB, copy=True)  # F may overwrite dB
+        if self.projection is not None:
+            d_projection = [backend.matmul(dB.mT, A, out=g[-1])]
+            around = dense_input_gradient(backend, dB, p[-1])
+        dp, dA = chain_gradients(backend, self.children, p, within, dB, g)
+        return dp + d_projection, dA + around
+
+    def initial(self, seed: int, initializer: str | None) -> list[np.ndarray[Any, Any]]:
+        """Those of the layers within; P by Glorot's scheme."""
+        parts = [W for layer in self.children for W in layer.initial(seed, initializer)]
+        if self.projection is not None:
+            size = self.fan_in, self.fan_out
+            parts.append(initial_weights("glorot_uniform", *size, seed, self.number))
+        return parts
+
+    def initial_stats(self) -> tuple[np.ndarray[Any, Any], ...]:
+        """Those of the layers within."""
+        return tuple(stat for layer in self.children for stat in layer.initial_stats())

@@ -1,0 +1,114 @@
+"""What the passes ask of a layer.
+
+A layer that a user writes (`xpnet.layers.Dense(256)`) is a specification. Its ``bind`` makes what
+the passes take: a NamedTuple of plain numbers, hashable, with methods for inputs A (..., N, n_in)
+and outputs B (..., N, n_out).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import numpy as np
+
+from xpnet.backends.base import Backend
+from xpnet.parameters import Allocator, Slot
+
+if TYPE_CHECKING:
+    from xpnet.activations import Activation
+
+__all__ = ["INFERENCE", "BoundLayer", "Context", "Defaults", "LayerSpec"]
+
+Stats = tuple[Any, ...]
+
+
+class Context(NamedTuple):
+    """What a pass knows beside its batch.
+
+    Attributes
+    ----------
+    training : bool
+        Whether layers that differ (dropout, batch normalisation) do as in training.
+    key : (1,) int32 array or None
+        What masks are drawn from: a function of (seed, epoch).
+    rows : (N,) integer array or None
+        The number of each example in the data set, which addresses its masks.
+    """
+
+    training: bool = False
+    key: Any = None
+    rows: Any = None
+
+
+INFERENCE = Context()
+"""Dropout and batch normalisation as in prediction."""
+
+
+class BoundLayer(Protocol):
+    """A layer as the passes take it."""
+
+    @property
+    def kind(self) -> str:
+        """What a table calls it."""
+
+    @property
+    def fan_in(self) -> int:
+        """Width of the input."""
+
+    @property
+    def fan_out(self) -> int:
+        """Width of the output."""
+
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        """Its parameters, those of the layers within it included."""
+
+    @property
+    def n_stats(self) -> int:
+        """Number of statistics that it keeps from batch to batch."""
+
+    @property
+    def children(self) -> tuple[Any, ...]:
+        """The layers within it."""
+
+    def forward(
+        self, backend: Backend, p: Sequence[Any], stats: Stats, A: Any, ctx: Context
+    ) -> tuple[Any, Any, Stats]:
+        """(B, what ``gradients`` needs of this, statistics); p are views of its parameters."""
+
+    def gradients(
+        self,
+        backend: Backend,
+        p: Sequence[Any],
+        saved: Any,
+        dB: Any,
+        g: Sequence[Any],
+        needed: bool,
+    ) -> tuple[list[Any], Any]:
+        """(gradients in the order of p, dA), into the buffers g where they are not None.
+
+        May overwrite dB. Where dA is not ``needed`` it may be None.
+        """
+
+    def initial(self, seed: int, initializer: str | None) -> list[np.ndarray[Any, Any]]:
+        """Parameters to start from, in the order of its slots and of their shapes, on the host."""
+
+    def initial_stats(self) -> tuple[np.ndarray[Any, Any], ...]:
+        """Statistics to start from."""
+
+
+class Defaults(NamedTuple):
+    """What a layer takes from the network where it says nothing itself."""
+
+    activation: Activation
+
+
+class LayerSpec(Protocol):
+    """A layer as a user writes it."""
+
+    def bind(self, fan_in: int, allocator: Allocator, defaults: Defaults) -> Any:
+        """The layer for inputs of that width."""
+
+    def config(self) -> dict[str, Any]:
+        """Plain data from which a file makes it anew."""
