@@ -6,16 +6,15 @@ The penalised mean loss is, whatever the batch,
 
 over all weights: θ[:n_weights], one slice of the flat vector. It is added to the *mean* loss, so
 its strength does not depend on the batch size. In others' terms: λ₂ is the ``weight_decay`` of
-torch's SGD and Adam (there of biases too), twice Keras's ``l2``, and scikit-learn's ``alpha`` divided by the
-batch size.
+torch's SGD and Adam (there of biases too), twice Keras's ``l2``, and scikit-learn's ``alpha``
+divided by the batch size.
 
 `MaxNorm` is no term of the loss: after the step, each row of each W that is longer than the limit
 is shortened to it.
 
 As in an optimizer, what is given may be overwritten: use what is returned. ``in_place`` says
 whether slices are views that can be written to (`Backend.in_place`): then only the weights are
-touched, by one product and one sum, a third quicker on NumPy than a vector of strengths or a
-concatenation.
+touched.
 """
 
 from __future__ import annotations
