@@ -5,13 +5,15 @@ A network is lists of weights and biases (nested lists of mpf), one example at a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import mpmath as mp
 
 mp.mp.dps = 50
 
 Row = list[mp.mpf]
+Slopes = tuple[Callable[..., mp.mpf], Callable[..., mp.mpf]]
 Matrix = list[Row]
 
 
@@ -91,13 +93,22 @@ def jacobian_product(name: str, z: Row, dA: Row) -> Row:
     ]
 
 
-def loss_and_dz(loss: str, output: str, z: Row, y: Row | int) -> tuple[mp.mpf, Row]:
+def loss_and_dz(
+    loss: str, output: str, z: Row, y: Row | int, **settings: Any
+) -> tuple[mp.mpf, Row]:
     """One example's loss and its derivative by z_L; a label y stands for its one-hot row."""
     n = len(z)
+    if loss == "multi_cross_entropy":
+        return heads_and_dz(z, y, **settings)
+    if loss == "gaussian_nll":
+        return gaussian_and_dz(output, z, y, **settings)
+    if loss == "quantile":
+        return quantiles_and_dz(output, z, y, **settings)
     if isinstance(y, int):
         y = [ONE * (k == y) for k in range(n)]
     if loss == "cross_entropy":
-        p = softmax(z)
+        epsilon, p = mp.mpf(settings.get("label_smoothing", 0)), softmax(z)
+        y = [(1 - epsilon) * t + epsilon / n for t in y]
         value = -sum(t * mp.log(q) for t, q in zip(y, p, strict=True) if t)
         return value, [q * sum(y) - t for t, q in zip(y, p, strict=True)]
     if loss == "binary_cross_entropy":
@@ -107,7 +118,7 @@ def loss_and_dz(loss: str, output: str, z: Row, y: Row | int) -> tuple[mp.mpf, R
         )
         return value / n, [(sigmoid(v) - t) / n for t, v in zip(y, z, strict=True)]
     a = activate(output, z)
-    value_of, slope_of = ELEMENTWISE[loss]
+    value_of, slope_of = huber(**settings) if loss == "huber" else ELEMENTWISE[loss]
     scale = ONE if loss == "squared_error" else ONE / n
     value = scale * sum(value_of(p, t) for p, t in zip(a, y, strict=True))
     dA = [scale * slope_of(p, t) for p, t in zip(a, y, strict=True)]
@@ -119,12 +130,60 @@ ELEMENTWISE = {
     "squared_error": (lambda a, y: (a - y) ** 2, lambda a, y: 2 * (a - y)),
     "mean_squared_error": (lambda a, y: (a - y) ** 2, lambda a, y: 2 * (a - y)),
     "absolute_error": (lambda a, y: abs(a - y), lambda a, y: mp.sign(a - y)),
-    "huber": (
-        lambda a, y: (a - y) ** 2 / 2 if abs(a - y) <= 1 else abs(a - y) - ONE / 2,
-        lambda a, y: max(-ONE, min(ONE, a - y)),
-    ),
+    "log_cosh": (lambda a, y: mp.log(mp.cosh(a - y)), lambda a, y: mp.tanh(a - y)),
     "poisson": (lambda a, y: a - y * mp.log(a), lambda a, y: 1 - y / a),
 }
+
+
+def huber(delta: float = 1.0) -> Slopes:
+    """Value and slope of one output."""
+    d = mp.mpf(delta)
+
+    def value(a: mp.mpf, y: mp.mpf) -> mp.mpf:
+        return (a - y) ** 2 / 2 if abs(a - y) <= d else d * (abs(a - y) - d / 2)
+
+    return value, lambda a, y: max(-d, min(d, a - y))
+
+
+def quantiles_and_dz(
+    output: str, z: Row, y: Row, quantiles: Sequence[float] = (0.5,)
+) -> tuple[mp.mpf, Row]:
+    """Pinball loss: block i of the outputs is quantile i of every target."""
+    a, n = activate(output, z), len(z)
+    value, dA = mp.mpf(0), []
+    for i, q in enumerate(map(mp.mpf, quantiles)):
+        for p, t in zip(a[i * len(y) : (i + 1) * len(y)], y, strict=True):
+            value += (q * (t - p) if t >= p else (1 - q) * (p - t)) / n
+            dA.append((-q if t > p else 1 - q if t < p else mp.mpf(0)) / n)
+    return value, jacobian_product(output, z, dA)
+
+
+def gaussian_and_dz(
+    output: str, z: Row, y: Row, minimum_variance: float = 0.0, full: bool = False
+) -> tuple[mp.mpf, Row]:
+    """−ln of the normal density of y, with the means and the logarithms of the variances in a."""
+    a, k = activate(output, z), len(y)
+    v = [mp.exp(s) + mp.mpf(minimum_variance) for s in a[k:]]
+    terms = [mp.log(q) / 2 + (m - t) ** 2 / (2 * q) for m, q, t in zip(a, v, y, strict=False)]
+    constant = mp.log(2 * mp.pi) / 2 if full else 0
+    dm = [(m - t) / q for m, q, t in zip(a, v, y, strict=False)]
+    dv = [1 / (2 * q) - (m - t) ** 2 / (2 * q * q) for m, q, t in zip(a, v, y, strict=False)]
+    ds = [d * mp.exp(s) for d, s in zip(dv, a[k:], strict=True)]
+    return sum(terms) / k + constant, jacobian_product(output, z, [d / k for d in dm + ds])
+
+
+def heads_and_dz(
+    z: Row, y: Sequence[int], heads: Sequence[int], label_smoothing: float = 0.0
+) -> tuple[mp.mpf, Row]:
+    """The sum of the heads' cross entropies."""
+    value, dz, at = mp.mpf(0), [], 0
+    for n, label in zip(heads, y, strict=True):
+        part = z[at : at + n]
+        v, d = loss_and_dz(
+            "cross_entropy", "softmax", part, int(label), label_smoothing=label_smoothing
+        )
+        value, dz, at = value + v, dz + d, at + n
+    return value, dz
 
 
 def gradient(

@@ -21,9 +21,19 @@ PAIRS = [
 """Every output activation with every loss that takes it."""
 
 
+def widths_for(loss: Any, sizes: list[int]) -> list[int]:
+    """The sizes with an output that the loss takes: rounded up to whole blocks of targets."""
+    p = LOSSES[loss].outputs_per_target if loss in LOSSES else 1
+    return [*sizes[:-1], -(-sizes[-1] // p) * p]
+
+
 def random_targets(rng: np.random.Generator, loss: str, N: int, n: int) -> np.ndarray[Any, Any]:
-    """Targets that the loss takes: labels, probabilities, counts, or any numbers."""
+    """Targets that the loss takes: labels, probabilities, counts, or any numbers.
+
+    n outputs, rounded up as `widths_for` does.
+    """
     kind = LOSSES[loss].targets
+    n = -(-n // LOSSES[loss].outputs_per_target)
     if kind == "labels":
         return rng.integers(0, n, N)
     if kind == "probabilities":
@@ -42,7 +52,11 @@ def relative(found: Any, expected: Any) -> float:
 
 
 def network(backend: Backend, sizes: list[Any], **settings: Any) -> xpnet.Network:
-    """A float64 network on a backend, with biases that are not zero and gains that are not one."""
+    """A float64 network on a backend, with biases that are not zero and gains that are not one.
+
+    Its last width is what the loss takes (`widths_for`).
+    """
+    sizes = widths_for(settings.get("loss"), sizes)
     net = xpnet.Network(sizes, backend=backend, **{"dtype": "float64", "rng": 3, **settings})
     theta = to_numpy(net.parameters).copy()
     n_weights = layout(net.layers).n_weights

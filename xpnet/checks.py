@@ -22,6 +22,7 @@ __all__ = [
     "as_array",
     "check_finite",
     "check_outputs",
+    "check_targets",
     "dtype_name",
     "example_weights",
     "features",
@@ -156,8 +157,8 @@ def features(backend: Backend, X: Any, width: int, dtype: str) -> tuple[Any, boo
 def targets(
     backend: Backend, Y: Any, loss: Loss, n_examples: int, single: bool, width: int, dtype: str
 ) -> Any:
-    """Y on the device: labels (N,), or rows (N, n_L), whichever the loss takes."""
-    Y = real("Y", Y)
+    """Y on the device: labels (N,) or (N, heads), or rows (N, n_targets), as the loss has it."""
+    Y, columns = real("Y", Y), loss.n_targets(width)
     shape = (1, *Y.shape) if single else tuple(Y.shape)
     if not shape or shape[0] != n_examples:
         raise ValueError(
@@ -165,22 +166,28 @@ def targets(
             "each is needed"
         )
     if loss.targets == "labels" and len(shape) == 1 and (width > 1 or is_integer(Y)):
-        return _labels(backend, Y, shape, width)
-    if shape not in ((n_examples, width), (n_examples,) if width == 1 else None):
-        raise ValueError(_shape_message(shape, loss, n_examples, width))
-    rows = backend.xp.reshape(move(backend, Y, dtype), (n_examples, width))
+        return _labels(backend, Y, shape, (width,))
+    if shape not in ((n_examples, columns), (n_examples,) if columns == 1 else None):
+        raise ValueError(_shape_message(shape, loss, n_examples, columns))
+    shape = (n_examples, columns)
+    if loss.heads:
+        return _labels(backend, Y, shape, loss.heads)
+    rows = backend.xp.reshape(move(backend, Y, dtype), shape)
     _check_values(backend, rows, loss)
     return rows
 
 
-def _shape_message(shape: tuple[int, ...], loss: Loss, n_examples: int, width: int) -> str:
-    wanted = f"({n_examples}, {width})"
+def _shape_message(shape: tuple[int, ...], loss: Loss, n_examples: int, columns: int) -> str:
+    wanted = f"({n_examples}, {columns})"
     if loss.targets == "labels":
         wanted += f", or integer labels of shape ({n_examples},)"
+    if loss.heads:
+        wanted += ", an integer label for each head"
     return f"Y has the shape {shape}, but loss {loss.name!r} takes {wanted}"
 
 
-def _labels(backend: Backend, Y: Any, shape: tuple[int, ...], width: int) -> Any:
+def _labels(backend: Backend, Y: Any, shape: tuple[int, ...], classes: tuple[int, ...]) -> Any:
+    """Integer labels on the device; each column (or the only one) below its number of classes."""
     if not is_integer(Y):
         raise ValueError(
             f"class labels must be integers, got dtype {_kind(Y)} of shape {shape}: convert them, "
@@ -188,23 +195,29 @@ def _labels(backend: Backend, Y: Any, shape: tuple[int, ...], width: int) -> Any
         )
     if not backend.owns(Y):
         Y = to_numpy(Y)
-    _check_range(backend.xp if backend.owns(Y) else np, Y, width)  # a narrower dtype may wrap them
+    xp = backend.xp if backend.owns(Y) else np  # here: a narrower dtype may wrap them
+    if len(shape) == 1:
+        _check_range(xp, Y, classes[0], "")
+    else:
+        columns = xp.reshape(Y, shape)
+        for h, n in enumerate(classes):
+            _check_range(xp, columns[:, h], n, f" of head {h}")
     return backend.xp.reshape(move(backend, Y, backend.index_dtype), shape)
 
 
-def _check_range(xp: Any, labels: Any, width: int) -> None:
+def _check_range(xp: Any, labels: Any, width: int, where: str) -> None:
     if xp.isdtype(labels.dtype, "bool"):
         labels = xp.astype(labels, xp.int8)
     lowest, highest = int(xp.min(labels)), int(xp.max(labels))
     if lowest < 0 or highest >= width:
         raise ValueError(
-            f"class labels must lie in 0 … {width - 1} (the output has {width} units), "
+            f"class labels{where} must lie in 0 … {width - 1} (the output has {width} units), "
             f"got {lowest if lowest < 0 else highest}"
         )
 
 
 def _check_values(backend: Backend, rows: Any, loss: Loss) -> None:
-    """What the loss asks of its targets' values. NaN passes: `check_finite` is for that."""
+    """What the loss asks of its targets' values. NaN passes: `check_targets` is for that."""
     xp = backend.xp
     if loss.targets == "rows":
         return
@@ -233,6 +246,17 @@ def check_finite(backend: Backend, name: str, x: Any) -> None:
             f"{name} has NaN or infinite entries, or some too large for {_kind(x)}: "
             "remove or replace those examples"
         )
+
+
+def check_targets(backend: Backend, name: str, Y: Any, loss: Loss) -> None:
+    """As `check_finite`; for a masked loss NaN is a target that is not there, but one must be."""
+    xp = backend.xp
+    if not loss.masked:
+        return check_finite(backend, name, Y)
+    there = ~xp.isnan(Y)
+    if not bool(xp.any(there)):
+        raise ValueError(f"{name} is NaN throughout: no target is left to train on")
+    return check_finite(backend, name, xp.where(there, Y, 0.0))
 
 
 def example_weights(sample_weight: Any, n_examples: int) -> np.ndarray[Any, Any] | None:

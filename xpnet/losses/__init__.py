@@ -1,0 +1,99 @@
+"""Losses and their gradients, by name or, with settings, as objects.
+
+`LOSSES` has every one that a name suffices for. The functions with capitals make a loss from its
+settings; the same settings give the same object, so that what is compiled for it is found again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from xpnet.errors import look_up
+from xpnet.losses.cross_entropy import BINARY_CROSS_ENTROPY, CrossEntropy
+from xpnet.losses.heads import MultiCrossEntropy, softmax_heads
+from xpnet.losses.likelihood import POISSON, GaussianNLL
+from xpnet.losses.loss import Loss, from_preactivation, per_example
+from xpnet.losses.masked import Masked
+from xpnet.losses.regression import (
+    ABSOLUTE_ERROR,
+    LOG_COSH,
+    MEAN_SQUARED_ERROR,
+    SQUARED_ERROR,
+    Huber,
+    Quantile,
+)
+
+__all__ = [
+    "LOSSES",
+    "CrossEntropy",
+    "GaussianNLL",
+    "Huber",
+    "Loss",
+    "Masked",
+    "MultiCrossEntropy",
+    "Quantile",
+    "from_preactivation",
+    "loss_from_config",
+    "per_example",
+    "softmax_heads",
+]
+
+_ROWS = (
+    SQUARED_ERROR,
+    MEAN_SQUARED_ERROR,
+    ABSOLUTE_ERROR,
+    Huber(),
+    LOG_COSH,
+    Quantile(),
+    POISSON,
+    GaussianNLL(),
+    BINARY_CROSS_ENTROPY,
+    CrossEntropy(),
+)
+
+LOSSES: dict[str, Loss] = {row.name: row for row in _ROWS}
+"""Every named loss, by its name."""
+
+_WITH_SETTINGS: dict[str, Callable[..., Loss]] = {
+    "huber": Huber,
+    "quantile": Quantile,
+    "gaussian_nll": GaussianNLL,
+    "cross_entropy": CrossEntropy,
+    "multi_cross_entropy": MultiCrossEntropy,
+}
+
+
+def loss_from_config(config: str | Mapping[str, Any]) -> Loss:
+    """The loss whose ``config`` this is; a name alone stands for its default settings.
+
+    Raises
+    ------
+    ValueError
+        An unknown name, or settings that this loss does not have.
+
+    Examples
+    --------
+    >>> from xpnet.losses import Huber, loss_from_config
+    >>> loss_from_config({"name": "huber", "delta": 2.0}) is Huber(delta=2.0)
+    True
+    """
+    if not isinstance(config, Mapping):
+        return look_up("loss", config, LOSSES)
+    settings = {key: value for key, value in config.items() if key != "name"}
+    name = config.get("name")
+    if name == "masked" and set(settings) == {"loss"}:
+        return _masked_from(settings["loss"])
+    if not settings and name in LOSSES:
+        return LOSSES[str(name)]
+    make = look_up("loss with settings", name, _WITH_SETTINGS)
+    try:
+        return make(**settings)
+    except TypeError as error:
+        raise ValueError(f"loss {name!r} does not have the settings {settings}") from error
+
+
+def _masked_from(inner: Any) -> Loss:
+    if isinstance(inner, Mapping) and inner.get("name") == "masked":
+        raise ValueError("a masked loss cannot be masked again")
+    return Masked(loss_from_config(inner))

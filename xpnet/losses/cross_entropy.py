@@ -1,0 +1,148 @@
+"""Cross entropies, computed from Z_L.
+
+    binary_cross_entropy   mean over the outputs of −y ln σ(z) − (1 − y) ln σ(−z)     dZ = σ(z) − y
+    cross_entropy          −Σ_k y_k ln P_k with P = softmax(Z)                        dZ = P − Y
+
+With label smoothing ε, y_k becomes (1 − ε) y_k + ε/n_L: C. Szegedy et al., "Rethinking the
+Inception architecture for computer vision" (2016).
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from xpnet.losses.loss import Loss, LossFunction
+from xpnet.special import sigmoid
+
+__all__ = ["BINARY_CROSS_ENTROPY", "CrossEntropy", "check_smoothing", "label_cross_entropy"]
+
+
+# --- binary_cross_entropy, by −ln σ(z) = ln(1 + e^(−z))
+#     dZ = σ(z) − y = (1 − y) σ(z) − y σ(−z), which loses no digit where σ(z) is close to y
+
+
+def _binary_cross_entropy(xp: Any, Z: Any, Y: Any) -> tuple[Any, Any]:
+    losses = (1.0 - Y) * xp.maximum(Z, 0.0) - Y * xp.minimum(Z, 0.0)
+    losses += xp.log1p(xp.exp(-xp.abs(Z)))
+    dZ = (1.0 - Y) * sigmoid(xp, Z) - Y * sigmoid(xp, -Z)
+    return xp.mean(losses, axis=-1), dZ * (1.0 / Z.shape[-1])
+
+
+BINARY_CROSS_ENTROPY = Loss(
+    "binary_cross_entropy",
+    of_preactivation={"sigmoid": _binary_cross_entropy, "identity": _binary_cross_entropy},
+    output="sigmoid",
+    outputs=("sigmoid", "identity"),
+    targets="probabilities",
+    over_outputs="mean",
+    config={"name": "binary_cross_entropy"},
+)
+
+
+# --- cross_entropy: −Σ_k y_k ln P_k with P = softmax(Z)
+
+
+def CrossEntropy(label_smoothing: float = 0.0) -> Loss:
+    """−Σ_k y_k ln P_k, for integer labels or rows that sum to 1.
+
+    Parameters
+    ----------
+    label_smoothing : float
+        ε in [0, 1): y_k is taken as (1 − ε) y_k + ε/n_L, as in torch.
+
+    Examples
+    --------
+    >>> from xpnet.losses import CrossEntropy
+    >>> CrossEntropy(label_smoothing=0.1)
+    Loss('cross_entropy', label_smoothing=0.1)
+    """
+    return _cross_entropy_loss(check_smoothing(label_smoothing))
+
+
+def check_smoothing(epsilon: Any) -> float:
+    """ε as a float in [0, 1)."""
+    if not isinstance(epsilon, (int, float)) or not 0 <= epsilon < 1:
+        raise ValueError(f"label_smoothing must lie in [0, 1), got {epsilon!r}")
+    return float(epsilon)
+
+
+@cache
+def _cross_entropy_loss(epsilon: float) -> Loss:
+    of_labels = label_cross_entropy(epsilon)
+
+    def cross_entropy(xp: Any, Z: Any, Y: Any) -> tuple[Any, Any]:
+        if Y.ndim < Z.ndim:
+            return of_labels(xp, Z, Y)
+        return _of_rows(xp, Z, Y * (1.0 - epsilon) + epsilon / Z.shape[-1] if epsilon else Y)
+
+    return Loss(
+        "cross_entropy",
+        of_preactivation={"softmax": cross_entropy, "identity": cross_entropy},
+        output="softmax",
+        outputs=("softmax", "identity"),
+        targets="labels",
+        config={"name": "cross_entropy", "label_smoothing": epsilon},
+    )
+
+
+@cache
+def label_cross_entropy(epsilon: float) -> LossFunction:
+    """The cross entropy of integer labels (..., N), smoothed by ε."""
+
+    def smoothed(xp: Any, Z: Any, Y: Any) -> tuple[Any, Any]:
+        return _of_smoothed_labels(xp, Z, Y, epsilon)
+
+    return smoothed if epsilon else _of_labels
+
+
+def _of_labels(xp: Any, Z: Any, Y: Any) -> tuple[Any, Any]:
+    """loss_n = max z − z_y + ln(1 + R + (e_y − 1)), dZ_k = P_k, and dZ_y = −Σ_{k≠y} P_k.
+
+    E = e^(z − max z) is split into the label's entry e_y and R, the sum of the others: for a
+    confident network e_y = 1 exactly, and loss = ln(1 + R) and dZ_y = −R/S keep every digit of R,
+    which ln P_y and P_y − 1 would lose.
+    """
+    is_label = Y[..., None] == _columns(xp, Z)
+    D = Z - xp.max(Z, axis=-1, keepdims=True)
+    E = xp.exp(D)
+    d_y = xp.sum(xp.where(is_label, D, 0.0), axis=-1)
+    e_y = xp.exp(d_y)
+    others = xp.where(is_label, 0.0, E)
+    R = xp.sum(others, axis=-1)
+    dZ = xp.where(is_label, -R[..., None], others) / (R + e_y)[..., None]
+    return xp.log1p(R + (e_y - 1.0)) - d_y, dZ
+
+
+def _of_smoothed_labels(xp: Any, Z: Any, Y: Any, epsilon: float) -> tuple[Any, Any]:
+    """What smoothing adds: ε/n_L Σ_k (z_y − z_k) to loss_n, −ε/n_L to dZ_k, ε − ε/n_L to dZ_y.
+
+    The parts that vanish for a confident network are the exact ones; what ε adds does not.
+    """
+    losses, dZ = _of_labels(xp, Z, Y)
+    is_label = Y[..., None] == _columns(xp, Z)
+    share = epsilon / Z.shape[-1]
+    z_y = xp.sum(xp.where(is_label, Z, 0.0), axis=-1, keepdims=True)
+    dZ = xp.where(is_label, dZ + (epsilon - share), dZ - share)
+    return losses + xp.sum(z_y - Z, axis=-1) * share, dZ
+
+
+def _of_rows(xp: Any, Z: Any, Y: Any) -> tuple[Any, Any]:
+    """loss_n = Σ_k y_k (ln S − d_k), dZ = P − Y = P (1 − Y) − Y (1 − P), for rows that sum to 1.
+
+    d = z − max z. S = Σ e^d is 1 + R with R the sum without the (first) largest entry, whose 1 − P
+    is R/S: no digit is lost where P is close to Y.
+    """
+    D = Z - xp.max(Z, axis=-1, keepdims=True)
+    E = xp.exp(D)
+    is_largest = _columns(xp, Z) == xp.argmax(Z, axis=-1, keepdims=True)
+    R = xp.sum(xp.where(is_largest, 0.0, E), axis=-1, keepdims=True)
+    P = E / (R + 1.0)
+    one_minus_P = xp.where(is_largest, R / (R + 1.0), 1.0 - P)
+    losses = xp.sum(Y * (xp.log1p(R) - D), axis=-1)
+    return losses, P * (1.0 - Y) - Y * one_minus_P
+
+
+def _columns(xp: Any, Z: Any) -> Any:
+    """0 … n_L − 1 on the device of Z; within ``jax.jit`` an array has none."""
+    return xp.arange(Z.shape[-1], device=getattr(Z, "device", None))

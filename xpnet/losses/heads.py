@@ -1,0 +1,100 @@
+"""Several classifications at once: n_L is split into heads, each with a softmax of its own.
+
+Z = [Z^1 | Z^2 | … | Z^H]          head h has n_h classes, Σ n_h = n_L
+A = [softmax(Z^1) | …]             `softmax_heads`, which acts on each head alone
+loss_n = Σ_h −ln P^h_{y_h}         labels Y (..., N, H), one for each head
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import cache
+from itertools import accumulate, pairwise
+from typing import Any
+
+from xpnet.activations import ACTIVATIONS, Activation
+from xpnet.losses.cross_entropy import check_smoothing, label_cross_entropy
+from xpnet.losses.loss import Loss
+
+__all__ = ["MultiCrossEntropy", "head_slices", "softmax_heads"]
+
+_SOFTMAX = ACTIVATIONS["softmax"]
+
+
+def head_slices(heads: tuple[int, ...]) -> list[slice]:
+    """The columns of each head."""
+    return [slice(a, b) for a, b in pairwise(accumulate(heads, initial=0))]
+
+
+def _sizes(heads: Iterable[int]) -> tuple[int, ...]:
+    sizes = tuple(heads) if isinstance(heads, Iterable) else ()
+    if not sizes or not all(type(n) is int and n >= 2 for n in sizes):
+        raise ValueError(
+            f"heads must be the number of classes of each head, integers of 2 and more, as in "
+            f"(3, 4, 2); got {heads!r}"
+        )
+    return sizes
+
+
+def softmax_heads(heads: Iterable[int]) -> Activation:
+    """The output activation of `MultiCrossEntropy`: a softmax over each head's columns.
+
+    >>> from xpnet.losses import softmax_heads
+    >>> softmax_heads((3, 4, 2))
+    Activation('softmax(3,4,2)')
+    """
+    return _softmax_heads(_sizes(heads))
+
+
+@cache
+def _softmax_heads(heads: tuple[int, ...]) -> Activation:
+    def each(function: Callable[..., Any]) -> Callable[..., Any]:
+        def of_heads(xp: Any, *arrays: Any) -> Any:
+            parts = [function(xp, *(x[..., h] for x in arrays)) for h in head_slices(heads)]
+            return xp.concat(parts, axis=-1)
+
+        return of_heads
+
+    product, second = each(_SOFTMAX.vjp), _SOFTMAX.second
+    assert second is not None
+    name = f"softmax({','.join(map(str, heads))})"
+    return Activation(name, each(_SOFTMAX.f), product, product, each(second))
+
+
+def MultiCrossEntropy(heads: Iterable[int], label_smoothing: float = 0.0) -> Loss:
+    """The sum over heads of each head's cross entropy.
+
+    Parameters
+    ----------
+    heads : sequence of int
+        The number of classes of each head; n_L is their sum.
+    label_smoothing : float
+        As for `CrossEntropy`, in each head.
+
+    Notes
+    -----
+    Y is (N, heads), integers. The output is `softmax_heads`, or identity (Z_L are logits, and the
+    loss is the same).
+    """
+    return _multi_cross_entropy(_sizes(heads), check_smoothing(label_smoothing))
+
+
+@cache
+def _multi_cross_entropy(heads: tuple[int, ...], epsilon: float) -> Loss:
+    of_head, output = label_cross_entropy(epsilon), softmax_heads(heads)
+
+    def multi_cross_entropy(xp: Any, Z: Any, Y: Any) -> tuple[Any, Any]:
+        parts = [of_head(xp, Z[..., s], Y[..., h]) for h, s in enumerate(head_slices(heads))]
+        return sum(each for each, _ in parts), xp.concat([dZ for _, dZ in parts], axis=-1)
+
+    name, settings = "multi_cross_entropy", {"heads": list(heads), "label_smoothing": epsilon}
+    return Loss(
+        name,
+        of_preactivation={output.name: multi_cross_entropy, "identity": multi_cross_entropy},
+        output=output.name,
+        own_output=output,
+        outputs=(output.name, "identity"),
+        targets="head labels",
+        heads=heads,
+        config={"name": name, **settings},
+    )

@@ -1,0 +1,100 @@
+"""Negative log-likelihoods of counts and of numbers with a variance, as means over the targets.
+
+    poisson         a − y ln a                           the constant ln y! is left out
+    gaussian_nll    ½ (ln v + (μ − y)²/v)                the constant ½ ln 2π is left out
+                    A = [μ | s], v = e^s                 dμ = (μ − y)/v, ds = ½ (1 − (μ − y)²/v)
+
+D. A. Nix and A. S. Weigend, "Estimating the mean and variance of the target probability
+distribution" (1994).
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from typing import Any
+
+from xpnet.losses.loss import Loss
+
+__all__ = ["POISSON", "GaussianNLL"]
+
+
+# --- poisson: with a = e^z it is e^z − y z
+
+
+def _poisson(xp: Any, A: Any, Y: Any) -> tuple[Any, Any]:
+    mean = xp.where(Y == 0, 1.0, A)  # 0 · ln 0 and 0/0 are 0 here, even where A underflows
+    return xp.mean(A - Y * xp.log(mean), axis=-1), (1.0 - Y / mean) * (1.0 / A.shape[-1])
+
+
+def _poisson_exp(xp: Any, Z: Any, Y: Any) -> tuple[Any, Any]:
+    A = xp.exp(Z)
+    return xp.mean(A - Y * Z, axis=-1), (A - Y) * (1.0 / Z.shape[-1])
+
+
+POISSON = Loss(
+    "poisson",
+    _poisson,
+    {"exp": _poisson_exp},
+    output="exp",
+    outputs=("exp", "softplus", "sigmoid", "softmax"),
+    targets="counts",
+    over_outputs="mean",
+    config={"name": "poisson"},
+)
+
+
+# --- gaussian_nll
+
+
+def GaussianNLL(minimum_variance: float = 0.0, full: bool = False) -> Loss:
+    """½ (ln v + (μ − y)²/v): the mean and the variance v of each target, learned together.
+
+    For k targets n_L is 2k: k means μ, then k logarithms s = ln v. In this form every real number
+    is a variance, so that the output is the identity and no clamp cuts its gradient off, and ds
+    lies on the scale of 1 however small v is. It is torch's ``GaussianNLLLoss`` of (μ, y, e^s)
+    wherever e^s exceeds torch's clamp of 1e-6.
+
+    Parameters
+    ----------
+    minimum_variance : float
+        v₀ ≥ 0. Above 0, v is e^s + v₀, and s's gradient is scaled by e^s/v: for targets that can be
+        met exactly, where the likelihood has no maximum.
+    full : bool
+        Add the constant ½ ln 2π.
+    """
+    ok = isinstance(minimum_variance, (int, float)) and math.isfinite(minimum_variance)
+    if not ok or minimum_variance < 0:
+        raise ValueError(f"minimum_variance must be a finite number ≥ 0, got {minimum_variance!r}")
+    return _gaussian_nll(float(minimum_variance), bool(full))
+
+
+@cache
+def _gaussian_nll(minimum_variance: float, full: bool) -> Loss:
+    constant = 0.5 * math.log(2.0 * math.pi) if full else 0.0
+
+    def gaussian_nll(xp: Any, A: Any, Y: Any) -> tuple[Any, Any]:
+        k = Y.shape[-1]
+        R, s = A[..., :k] - Y, A[..., k:]
+        log_v, slope = _log_variance(xp, s, minimum_variance)
+        precision = xp.exp(-log_v)
+        Q = R * R * precision
+        dA = xp.concat([R * precision, (1.0 - Q) * slope * 0.5], axis=-1)
+        return xp.mean(log_v + Q, axis=-1) * 0.5 + constant, dA * (1.0 / k)
+
+    settings = {"minimum_variance": minimum_variance, "full": full}
+    return Loss(
+        "gaussian_nll",
+        gaussian_nll,
+        outputs_per_target=2,
+        over_outputs="mean",
+        config={"name": "gaussian_nll", **settings},
+    )
+
+
+def _log_variance(xp: Any, s: Any, minimum: float) -> tuple[Any, Any]:
+    """ln v and its derivative by s, for v = e^s + minimum."""
+    if minimum == 0.0:
+        return s, 1.0
+    log_v = xp.logaddexp(s, xp.full_like(s, math.log(minimum)))
+    return log_v, xp.exp(s - log_v)

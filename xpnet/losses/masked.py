@@ -1,0 +1,84 @@
+"""Targets that are partly missing: NaN among Y contributes neither to the loss nor to its gradient.
+
+With terms t_nk, one for each target, and M_n the targets of example n that are there,
+
+    loss_n = Σ_{k∈M_n} t_nk / |M_n|        for a loss that averages (Σ t_nk for one that sums)
+    dA_nk  = ∂t_nk/∂a_nk / |M_n|           for k ∈ M_n, else 0
+    loss_n = 0, dA_n = 0                   where M_n is empty; its weight still counts in Σw
+
+The terms come from the loss itself, which is given each target as an example of one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+from xpnet.losses.loss import Loss, LossFunction
+
+__all__ = ["Masked"]
+
+
+def Masked(loss: Loss) -> Loss:
+    """The same loss over the targets that are there: NaN stands for one that is not.
+
+    Parameters
+    ----------
+    loss : Loss
+        One whose per-example value is a mean or a sum over targets (``over_outputs``): all of
+        xpnet's but those with labels or rows that sum to 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from xpnet.losses import LOSSES, Masked
+    >>> masked = Masked(LOSSES["mean_squared_error"])
+    >>> losses, dA = masked.of_output(np, np.asarray([[1.0, 5.0]]), np.asarray([[3.0, np.nan]]))
+    >>> losses.tolist(), dA.tolist()
+    ([4.0], [[-4.0, 0.0]])
+    """
+    if not isinstance(loss, Loss):
+        raise TypeError(f"Masked takes a Loss, such as xpnet.losses.Huber(), got {loss!r}")
+    if loss.masked:
+        raise ValueError(f"loss {loss.name!r} is masked already")
+    if loss.over_outputs not in ("mean", "sum"):
+        raise ValueError(
+            f"loss {loss.name!r} is no mean or sum over targets (over_outputs), so that a single "
+            "one cannot be left out: give such examples the weight 0"
+        )
+    return _masked(loss)
+
+
+@cache
+def _masked(loss: Loss) -> Loss:
+    return replace(
+        loss,
+        name=f"masked_{loss.name}",
+        of_output=None if loss.of_output is None else _skip(loss, loss.of_output),
+        of_preactivation={name: _skip(loss, f) for name, f in loss.of_preactivation.items()},
+        masked=True,
+        config=None if loss.config is None else {"name": "masked", "loss": dict(loss.config)},
+    )
+
+
+def _skip(loss: Loss, function: LossFunction) -> LossFunction:
+    """``function`` over the targets that are there."""
+    p = loss.outputs_per_target
+
+    def masked(xp: Any, A: Any, Y: Any) -> tuple[Any, Any]:
+        k, there = Y.shape[-1], ~xp.isnan(Y)  # (..., N, k)
+        one_by_one = xp.reshape(A, (*A.shape[:-1], p, k)).mT  # (..., N, k, p)
+        terms, dA = function(xp, one_by_one, xp.where(there, Y, 0.0)[..., None])
+        share = _share(xp, loss, there, A.dtype)  # (..., N, 1)
+        dA = xp.where(there[..., None], dA, 0.0) * share[..., None]
+        losses = xp.sum(xp.where(there, terms, 0.0) * share, axis=-1)
+        return losses, xp.reshape(dA.mT, A.shape)
+
+    return masked
+
+
+def _share(xp: Any, loss: Loss, there: Any, dtype: Any) -> Any:
+    """1/|M_n|, or 1 for a loss that sums and where nothing is there."""
+    n = xp.sum(xp.astype(there, dtype), axis=-1, keepdims=True)
+    return 1.0 / xp.maximum(n, 1.0) if loss.over_outputs == "mean" else xp.ones_like(n)

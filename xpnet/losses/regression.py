@@ -1,0 +1,157 @@
+"""Losses of numbers: squared and absolute errors, huber, log-cosh, quantiles.
+
+With r = a − y, a mean over the n_L outputs unless it says otherwise:
+
+    squared_error          Σ r²                                        dA = 2 r
+    mean_squared_error     r²                                          dA = 2 r / n_L
+    absolute_error         |r|                                         dA = sign(r) / n_L
+    huber                  r²/2 for |r| ≤ δ, else δ (|r| − δ/2)        dA = (r cut to ±δ) / n_L
+    log_cosh               ln cosh r                                   dA = tanh(r) / n_L
+    quantile               τ (y − a) for y ≥ a, else (1 − τ)(a − y)    dA = −τ or 1 − τ, / n_L
+
+P. J. Huber, "Robust estimation of a location parameter" (1964); R. Koenker and G. Bassett,
+"Regression quantiles" (1978); R. A. Saleh and A. K. M. E. Saleh, "Statistical properties of the
+log-cosh loss function used in machine learning" (2022).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from functools import cache
+from typing import Any
+
+from xpnet.losses.loss import Loss
+
+__all__ = [
+    "ABSOLUTE_ERROR",
+    "LOG_COSH",
+    "MEAN_SQUARED_ERROR",
+    "SQUARED_ERROR",
+    "Huber",
+    "Quantile",
+]
+
+
+def _plain(name: str, function: Any, over_outputs: str = "mean") -> Loss:
+    """A loss of rows without settings."""
+    return Loss(name, function, over_outputs=over_outputs, config={"name": name})
+
+
+# --- squared errors: Σ (a − y)², or its mean over the n_L outputs
+
+
+def _squared_error(xp: Any, A: Any, Y: Any) -> tuple[Any, Any]:
+    R = A - Y
+    return xp.sum(R * R, axis=-1), R * 2.0
+
+
+def _mean_squared_error(xp: Any, A: Any, Y: Any) -> tuple[Any, Any]:
+    R = A - Y
+    return xp.mean(R * R, axis=-1), R * (2.0 / A.shape[-1])
+
+
+SQUARED_ERROR = _plain("squared_error", _squared_error, "sum")
+MEAN_SQUARED_ERROR = _plain("mean_squared_error", _mean_squared_error)
+
+
+# --- absolute_error: mean of |a − y|; its gradient at a = y is taken as 0
+
+
+def _absolute_error(xp: Any, A: Any, Y: Any) -> tuple[Any, Any]:
+    R = A - Y
+    return xp.mean(xp.abs(R), axis=-1), xp.sign(R) * (1.0 / A.shape[-1])
+
+
+ABSOLUTE_ERROR = _plain("absolute_error", _absolute_error)
+
+
+# --- huber: with c = r cut to [−δ, δ] it is c (r − c/2) everywhere
+
+
+def Huber(delta: float = 1.0) -> Loss:
+    """r²/2 where |r| ≤ δ, else δ (|r| − δ/2): squared near the target, absolute far from it.
+
+    As torch's ``HuberLoss(delta=…)``; its ``SmoothL1Loss(beta=δ)`` is this divided by δ.
+
+    >>> from xpnet.losses import Huber
+    >>> Huber(delta=2)
+    Loss('huber', delta=2.0)
+    """
+    if not (isinstance(delta, (int, float)) and math.isfinite(delta) and delta > 0):
+        raise ValueError(f"delta must be a finite number above 0, got {delta!r}")
+    return _huber(float(delta))
+
+
+@cache
+def _huber(delta: float) -> Loss:
+    def huber(xp: Any, A: Any, Y: Any) -> tuple[Any, Any]:
+        R = A - Y
+        C = xp.minimum(xp.maximum(R, -delta), delta)
+        return xp.mean(C * (R - C * 0.5), axis=-1), C * (1.0 / A.shape[-1])
+
+    return Loss("huber", huber, over_outputs="mean", config={"name": "huber", "delta": delta})
+
+
+# --- log_cosh: ln(1 + 2 sinh²(r/2)) keeps the digits of small r, and
+#     |r| + ln(1 + e^(−2|r|)) − ln 2 is finite for large ones
+
+
+def _log_cosh(xp: Any, A: Any, Y: Any) -> tuple[Any, Any]:
+    R = A - Y
+    size = xp.abs(R)
+    s = xp.sinh(xp.minimum(size, 1.0) * 0.5)
+    far = size + (xp.log1p(xp.exp(size * -2.0)) - math.log(2.0))
+    each = xp.where(size < 1.0, xp.log1p(s * s * 2.0), far)
+    return xp.mean(each, axis=-1), xp.tanh(R) * (1.0 / A.shape[-1])
+
+
+LOG_COSH = _plain("log_cosh", _log_cosh)
+
+
+# --- quantile: max(τ u, (τ − 1) u) with u = y − a; its gradient at u = 0 is taken as 0
+
+
+def Quantile(quantiles: float | Iterable[float] = 0.5) -> Loss:
+    """The pinball loss, whose minimum is the τ-quantile of y: one τ in (0, 1), or several.
+
+    For q quantiles and k targets n_L is q k, in blocks: all targets' first quantile, then all
+    targets' second, and so on. The mean is over all of them, so that ``Quantile(0.5)`` is half the
+    absolute error. Nothing keeps the quantiles from crossing.
+
+    >>> from xpnet.losses import Quantile
+    >>> Quantile((0.1, 0.5, 0.9)).n_outputs(n_targets=2)
+    6
+    """
+    values = (quantiles,) if isinstance(quantiles, (int, float)) else tuple(quantiles)
+    if not values or not all(isinstance(q, (int, float)) and 0 < q < 1 for q in values):
+        raise ValueError(f"quantiles must be numbers between 0 and 1, got {quantiles!r}")
+    if len(set(values)) < len(values):
+        raise ValueError(f"quantiles must differ, got {quantiles!r}")
+    return _quantile(tuple(float(q) for q in values))
+
+
+@cache
+def _quantile(quantiles: tuple[float, ...]) -> Loss:
+    def quantile(xp: Any, A: Any, Y: Any) -> tuple[Any, Any]:
+        k, share = Y.shape[-1], 1.0 / A.shape[-1]
+        parts = [
+            _pinball(xp, Y - A[..., i * k : (i + 1) * k], q, share) for i, q in enumerate(quantiles)
+        ]
+        return sum(each for each, _ in parts), xp.concat([dA for _, dA in parts], axis=-1)
+
+    return Loss(
+        "quantile",
+        quantile,
+        outputs_per_target=len(quantiles),
+        point=min(range(len(quantiles)), key=lambda i: abs(quantiles[i] - 0.5)),
+        over_outputs="mean",
+        config={"name": "quantile", "quantiles": list(quantiles)},
+    )
+
+
+def _pinball(xp: Any, U: Any, q: float, share: float) -> tuple[Any, Any]:
+    """One quantile's part of the loss, and its dA (..., N, k)."""
+    each = xp.maximum(U * q, U * (q - 1.0))
+    above, below = xp.astype(U > 0, U.dtype), xp.astype(U < 0, U.dtype)
+    return xp.sum(each, axis=-1) * share, below * ((1.0 - q) * share) - above * (q * share)

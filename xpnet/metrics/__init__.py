@@ -1,0 +1,54 @@
+"""Metrics, computed on the device, by name or as objects with settings.
+
+Accuracy, top-k, F1, MAE, RMSE and R² add up over batches from statistics of fixed size; AUC takes
+all outputs at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from xpnet.errors import look_up
+from xpnet.losses import Loss
+from xpnet.metrics.classification import AUC, F1, Accuracy, TopKAccuracy
+from xpnet.metrics.metric import Metric, predictions
+from xpnet.metrics.regression import MAE, R2, RMSE
+
+__all__ = [
+    "AUC",
+    "F1",
+    "MAE",
+    "METRICS",
+    "R2",
+    "RMSE",
+    "Accuracy",
+    "Metric",
+    "TopKAccuracy",
+    "find_metric",
+    "predictions",
+]
+
+_MAKERS: tuple[Callable[[], Metric], ...] = (Accuracy, TopKAccuracy, F1, AUC, R2, MAE, RMSE)
+
+METRICS: dict[str, Metric] = {metric.name: metric for metric in (make() for make in _MAKERS)}
+"""Every metric with its default settings, by its name."""
+
+
+def find_metric(metric: str | Metric, loss: Loss | None = None, n_outputs: int = 0) -> Metric:
+    """The metric of that name, or the one given, if it suits the loss and its number of outputs.
+
+    Raises
+    ------
+    ValueError
+        An unknown name, or a metric for other targets than the loss takes.
+    """
+    found = metric if isinstance(metric, Metric) else look_up("metric", metric, METRICS)
+    if loss is not None and loss.targets not in found.targets:
+        suited = [name for name, row in METRICS.items() if loss.targets in row.targets]
+        raise ValueError(
+            f"metric {found.name!r} does not suit the {loss.targets} of loss {loss.name!r}, which "
+            f"{', '.join(suited) or 'none'} would"
+        )
+    if found.name == "auc" and n_outputs > (2 if loss is None or loss.targets == "labels" else 1):
+        raise ValueError(f"metric 'auc' is for two classes, but there are {n_outputs} outputs")
+    return found

@@ -1,0 +1,180 @@
+"""Accuracy, top-k accuracy, F1 and AUC.
+
+A class is predicted by the largest output, the first of equal ones; for one output, and for every
+label of a multilabel target (`binary_cross_entropy`), class 1 by a probability above ½.
+
+    accuracy           Σ w [ŷ = y] / Σ w, where an example with several labels or heads counts by
+                       the share of those that are right
+    top_k_accuracy     the same of [fewer than k outputs rank before the label's]
+    f1                 2 TP / (2 TP + FP + FN) of each class; their mean (macro)
+    auc                P(a⁺ > a⁻) + ½ P(a⁺ = a⁻) for a positive and a negative example
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from xpnet.losses import Loss
+from xpnet.losses.heads import head_slices
+from xpnet.metrics.metric import Host, Metric, batch_weights, ratio, weighted_sums
+
+__all__ = ["AUC", "F1", "Accuracy", "TopKAccuracy"]
+
+_CLASSES = ("labels", "probabilities")
+
+
+def _is_multilabel(A: Any, loss: Loss | None) -> bool:
+    """Whether each column of A is a probability of its own."""
+    return bool(A.shape[-1] == 1 or (loss is not None and loss.targets == "probabilities"))
+
+
+def _labels(xp: Any, A: Any, Y: Any, loss: Loss | None) -> tuple[Any, Any]:
+    """Predicted and true classes, (..., N, labels)."""
+    if loss is not None and loss.heads:
+        found = [xp.argmax(A[..., h], axis=-1) for h in head_slices(loss.heads)]
+        return xp.stack(found, axis=-1), Y
+    if Y.ndim < A.ndim:
+        Y = Y[..., None]
+        return (A > 0.5, Y > 0) if A.shape[-1] == 1 else (xp.argmax(A, axis=-1, keepdims=True), Y)
+    if _is_multilabel(A, loss):
+        return A > 0.5, Y > 0.5
+    return xp.argmax(A, axis=-1, keepdims=True), xp.argmax(Y, axis=-1, keepdims=True)
+
+
+def _mean(parts: Host) -> Host:
+    sums = parts.sum(axis=0)
+    return ratio(sums[..., 0], sums[..., 1])
+
+
+def Accuracy() -> Metric:
+    """The share of right predictions."""
+
+    def statistics(xp: Any, A: Any, Y: Any, w: Any, loss: Loss | None) -> Any:
+        found, true = _labels(xp, A, Y, loss)
+        right = xp.mean(xp.astype(found == true, A.dtype), axis=-1)
+        return weighted_sums(xp, batch_weights(xp, A, w), right)
+
+    return Metric("accuracy", statistics, _mean, (*_CLASSES, "head labels"))
+
+
+def TopKAccuracy(k: int = 5) -> Metric:
+    """The share of examples whose label is among the k largest outputs.
+
+    Of equal outputs the one with the smaller index ranks first, so that k = 1 is the accuracy.
+    """
+    if not isinstance(k, int) or k < 1:
+        raise ValueError(f"k must be an integer of 1 or more, got {k!r}")
+
+    def statistics(xp: Any, A: Any, Y: Any, w: Any, loss: Loss | None) -> Any:
+        y = (Y if Y.ndim < A.ndim else xp.argmax(Y, axis=-1))[..., None]
+        columns = _count_up(xp, A, A.shape[-1])
+        a_y = xp.sum(xp.where(columns == y, A, 0.0), axis=-1, keepdims=True)
+        ahead = A - a_y  # 0 at the label itself
+        before = (ahead > 0) | ((ahead == 0) & (columns < y))
+        rank = xp.sum(xp.astype(before, A.dtype), axis=-1)
+        return weighted_sums(xp, batch_weights(xp, A, w), xp.astype(rank < k, A.dtype))
+
+    return Metric("top_k_accuracy", statistics, _mean, ("labels",))
+
+
+def _count_up(xp: Any, A: Any, n: int) -> Any:
+    return xp.arange(n, device=getattr(A, "device", None))
+
+
+# --- F1
+
+
+def F1(average: str = "macro") -> Metric:
+    """2 TP / (2 TP + FP + FN): the harmonic mean of precision and recall.
+
+    Parameters
+    ----------
+    average : {"macro", "binary"}
+        "macro": the mean over the classes that occur among targets or predictions; of a multilabel
+        target, over its labels, 0 for one that never occurs. "binary": of class 1 alone, for two
+        classes; 0 where neither targets nor predictions have it. As in scikit-learn.
+    """
+    if average not in ("macro", "binary"):
+        raise ValueError(f'average must be "macro" or "binary", got {average!r}')
+
+    def statistics(xp: Any, A: Any, Y: Any, w: Any, loss: Loss | None) -> Any:
+        found, true = _one_hot(xp, A, Y, loss, average)
+        w = batch_weights(xp, A, w)[..., None]
+        counts = [found & true, found & ~true, ~found & true]
+        sums = [xp.sum(w * xp.astype(c, A.dtype), axis=-2) for c in counts]
+        counted = xp.full_like(sums[0], float(_keeps_all(A, loss, average)))
+        return xp.concat([*sums, counted], axis=-1)
+
+    return Metric("f1", statistics, _f1, _CLASSES)
+
+
+def _keeps_all(A: Any, loss: Loss | None, average: str) -> bool:
+    """Whether a class that never occurs counts with F1 = 0."""
+    return average == "binary" or (A.shape[-1] > 1 and _is_multilabel(A, loss))
+
+
+def _one_hot(xp: Any, A: Any, Y: Any, loss: Loss | None, average: str) -> tuple[Any, Any]:
+    """Whether each class is predicted and is true, (..., N, classes)."""
+    found, true = _labels(xp, A, Y, loss)
+    if A.shape[-1] > 1 and _is_multilabel(A, loss):
+        return found, true
+    n = max(2, A.shape[-1])
+    if average == "binary" and n > 2:
+        raise ValueError(f'F1("binary") is for two classes, but there are {n}: take "macro"')
+    first = 1 if average == "binary" else 0
+    columns = _count_up(xp, A, n)[first:]
+    return xp.astype(found, columns.dtype) == columns, xp.astype(true, columns.dtype) == columns
+
+
+def _f1(parts: Host) -> Host:
+    TP, FP, FN, counted = np.split(parts.sum(axis=0), 4, axis=-1)
+    scores = ratio(2.0 * TP, 2.0 * TP + FP + FN, 0.0)
+    counts = (counted > 0) | (TP + FP + FN > 0)
+    return ratio((scores * counts).sum(axis=-1), counts.sum(axis=-1))
+
+
+# --- AUC
+
+
+def AUC() -> Metric:
+    """The area under the ROC curve of two classes, by ranks: equal outputs count a half.
+
+    NaN where only one class occurs. Weighted: each pair of examples by the product of its weights.
+    It takes every output at once (``whole``).
+    """
+    return Metric("auc", _auc_statistics, _mean, _CLASSES, whole=True)
+
+
+def _auc_statistics(xp: Any, A: Any, Y: Any, w: Any, loss: Loss | None) -> Any:
+    """Σ over pairs of w⁺ w⁻ ([a⁺ > a⁻] + ½ [a⁺ = a⁻]), and Σ w⁺ Σ w⁻."""
+    scores, true = _scores(xp, A, Y)
+    w = batch_weights(xp, A, w)
+    positive = w * xp.astype(true, w.dtype)
+    arrays = scores, positive, w - positive
+    if scores.ndim == 1:
+        return _pairs(xp, *arrays)
+    flat = [xp.reshape(x, (-1, x.shape[-1])) for x in arrays]
+    stacked = [_pairs(xp, *(x[r, :] for x in flat)) for r in range(flat[0].shape[0])]
+    return xp.reshape(xp.stack(stacked), (*scores.shape[:-1], 2))
+
+
+def _scores(xp: Any, A: Any, Y: Any) -> tuple[Any, Any]:
+    """The output for class 1, and whether it is the class, both (..., N)."""
+    if A.shape[-1] > 2 or (A.shape[-1] == 2 and Y.ndim == A.ndim):
+        raise ValueError(
+            "auc is for one output, or two and integer labels; these outputs are "
+            f"{tuple(A.shape)} and the targets {tuple(Y.shape)}"
+        )
+    return A[..., -1], (Y > 0 if Y.ndim < A.ndim else Y[..., 0] > 0.5)
+
+
+def _pairs(xp: Any, scores: Any, positive: Any, negative: Any) -> Any:
+    """The two sums for (N,) scores and weights, by the negatives' weight below each score."""
+    order = xp.argsort(scores)
+    scores, positive, negative = (xp.take(x, order, axis=0) for x in (scores, positive, negative))
+    below = xp.concat([xp.zeros_like(negative[:1]), xp.cumulative_sum(negative)])
+    left, right = (xp.searchsorted(scores, scores, side=side) for side in ("left", "right"))
+    wins = (xp.take(below, left, axis=0) + xp.take(below, right, axis=0)) * 0.5
+    return xp.stack([xp.sum(positive * wins), xp.sum(positive) * below[-1]])

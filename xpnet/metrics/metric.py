@@ -1,0 +1,91 @@
+"""What a metric is: sufficient statistics of a batch on the device, and a number from them.
+
+    statistics(xp, A, Y, w, loss) -> (..., S)        on the device, of one batch of outputs
+    value(parts (B, ..., S)) -> (...)                on the host in float64, of all batches
+
+A batch of replicas (R, N, n_L) gives (R, S), and R numbers. Where no sums of fixed size suffice
+(AUC), ``whole`` says so, and statistics must be given all the outputs at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from xpnet.activations import Activation
+from xpnet.backends import to_numpy
+from xpnet.losses import Loss
+
+__all__ = ["Metric", "batch_weights", "predictions", "ratio", "weighted_sums"]
+
+Host = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Metric:
+    """A metric: what it needs of each batch, and what it makes of that.
+
+    Parameters
+    ----------
+    name : str
+        What results and a history call it.
+    statistics : (xp, A, Y, w, loss) -> (..., S)
+        A (..., N, n_L) are predictions (see `predictions`), Y targets as the loss takes them, w
+        (..., N) or None, loss a Loss or None: it says what the columns mean where shapes do not.
+    value : (parts) -> (...)
+        From the statistics of all batches, stacked along a first axis, in float64 on the host.
+    targets : tuple of str
+        The kinds of targets (`Loss.targets`) that it is for.
+    whole : bool
+        Whether statistics needs every example at once.
+    larger_is_better : bool
+        What an early stop asks.
+    """
+
+    name: str
+    statistics: Callable[[Any, Any, Any, Any, Loss | None], Any]
+    value: Callable[[Host], Any]
+    targets: tuple[str, ...]
+    whole: bool = False
+    larger_is_better: bool = True
+
+    def __repr__(self) -> str:
+        return f"Metric({self.name!r})"
+
+    def __call__(self, xp: Any, A: Any, Y: Any, w: Any = None, loss: Loss | None = None) -> Any:
+        """The metric of one set of outputs: a float, or (R,) for a stack."""
+        return self.of_parts([to_numpy(self.statistics(xp, A, Y, w, loss))])
+
+    def of_parts(self, parts: Sequence[Host]) -> Any:
+        """The metric of a set from the statistics of its batches: a float, or (R,) for a stack."""
+        found = self.value(np.stack([np.asarray(part, dtype=np.float64) for part in parts]))
+        return float(found) if np.ndim(found) == 0 else found
+
+
+def predictions(xp: Any, loss: Loss, activation: Activation, Z: Any) -> Any:
+    """What a metric takes for A: A_L, but probabilities where Z_L are logits.
+
+    A loss without a function of A is a cross entropy, whose own output makes probabilities of Z_L
+    even where the network's output is the identity.
+    """
+    of = loss.output_activation if loss.of_output is None else activation
+    return of.f(xp, Z)
+
+
+def batch_weights(xp: Any, A: Any, w: Any) -> Any:
+    """w, or ones (..., N)."""
+    return xp.ones_like(A[..., 0]) if w is None else w
+
+
+def weighted_sums(xp: Any, w: Any, *values: Any) -> Any:
+    """Σ_n w_n v_n of each v (..., N), and Σ_n w_n, as (..., len(values) + 1)."""
+    return xp.stack([*(xp.sum(w * v, axis=-1) for v in values), xp.sum(w, axis=-1)], axis=-1)
+
+
+def ratio(numerator: Any, denominator: Any, where_zero: float = np.nan) -> Host:
+    """numerator / denominator, and ``where_zero`` where that is 0."""
+    zero = np.equal(denominator, 0)
+    return np.where(zero, where_zero, numerator / np.where(zero, 1.0, denominator))

@@ -1,0 +1,98 @@
+"""R², mean absolute error and root of the mean squared error, as means over the targets.
+
+For each target k, with r = a − y and weighted sums over the examples,
+
+    MAE_k = Σ w |r| / Σ w        RMSE_k = √(Σ w r² / Σ w)        R²_k = 1 − Σ w r² / Σ w (y − ȳ)²
+
+and the metric is the mean over k, as in scikit-learn. NaN among Y is a target that is not there,
+and is left out of its column's sums. Of a loss with several outputs for each target the block that
+predicts y itself counts (`Loss.point`): the mean of a Gaussian, the quantile nearest to 0.5.
+
+R² of a constant target is 1 where it is met exactly and else 0. The batches' means and squared
+deviations are merged as in T. F. Chan, G. H. Golub and R. J. LeVeque, "Algorithms for computing the
+sample variance" (1983): Σ w y² − (Σ w y)²/Σ w would lose the digits of a large mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from xpnet.losses import Loss
+from xpnet.metrics.metric import Host, Metric, batch_weights, ratio
+
+__all__ = ["MAE", "R2", "RMSE"]
+
+_ROWS = ("rows", "probabilities", "counts")
+
+
+def _residuals(xp: Any, A: Any, Y: Any, w: Any, loss: Loss | None) -> tuple[Any, Any, Any]:
+    """Y and r with 0 for what is not there, and weights, all (..., N, n_targets)."""
+    k, there = Y.shape[-1], ~xp.isnan(Y)
+    at = 0 if loss is None else loss.point * k
+    Y = xp.where(there, Y, 0.0)
+    R = xp.where(there, A[..., at : at + k] - Y, 0.0)
+    return Y, R, xp.astype(there, R.dtype) * batch_weights(xp, A, w)[..., None]
+
+
+def _mean_of(
+    name: str, term: Callable[[Any, Any], Any], finish: Callable[[Host], Host] = np.asarray
+) -> Metric:
+    """The mean over targets of finish(Σ w term(r) / Σ w)."""
+
+    def statistics(xp: Any, A: Any, Y: Any, w: Any, loss: Loss | None) -> Any:
+        _, R, w = _residuals(xp, A, Y, w, loss)
+        return xp.concat([xp.sum(w * term(xp, R), axis=-2), xp.sum(w, axis=-2)], axis=-1)
+
+    def value(parts: Host) -> Host:
+        sums, weights = np.split(parts.sum(axis=0), 2, axis=-1)
+        return np.asarray(finish(ratio(sums, weights)).mean(axis=-1))
+
+    return Metric(name, statistics, value, _ROWS, larger_is_better=False)
+
+
+def MAE() -> Metric:
+    """Mean absolute error; NaN where a target has no weight at all."""
+    return _mean_of("mae", lambda xp, R: xp.abs(R))
+
+
+def RMSE() -> Metric:
+    """Root of the mean squared error, for each target; then their mean."""
+    return _mean_of("rmse", lambda xp, R: R * R, np.sqrt)
+
+
+def R2() -> Metric:
+    """Coefficient of determination: 1 is exact, 0 as good as the targets' mean."""
+    return Metric("r2", _r2_statistics, _r2, _ROWS)
+
+
+def _r2_statistics(xp: Any, A: Any, Y: Any, w: Any, loss: Loss | None) -> Any:
+    """Σ w, ȳ, Σ w (y − ȳ)² and Σ w r² of each target.
+
+    ȳ is reckoned from the first example that is there, so that it is exact for a constant target.
+    """
+    Y, R, w = _residuals(xp, A, Y, w, loss)
+    weight = xp.sum(w, axis=-2, keepdims=True)
+    at = xp.argmax(xp.astype(w > 0, Y.dtype), axis=-2, keepdims=True)
+    first = xp.take_along_axis(Y, at, axis=-2)
+    shift = xp.sum(w * (Y - first), axis=-2, keepdims=True)
+    shift = shift / xp.where(weight > 0, weight, 1.0)
+    D = (Y - first) - shift
+    columns = [weight, first + shift, xp.sum(w * D * D, axis=-2, keepdims=True)]
+    columns.append(xp.sum(w * R * R, axis=-2, keepdims=True))
+    return xp.concat([c[..., 0, :] for c in columns], axis=-1)
+
+
+def _r2(parts: Host) -> Host:
+    W, mean, M, errors = np.split(parts, 4, axis=-1)  # (B, ..., n_targets)
+    weight, mean_0, M_0, error = W[0], mean[0], M[0], errors[0]
+    for b in range(1, len(parts)):
+        both = weight + W[b]
+        step = (mean[b] - mean_0) * ratio(W[b], both, 0.0)
+        M_0 = M_0 + M[b] + weight * (mean[b] - mean_0) * step
+        mean_0, weight, error = mean_0 + step, both, error + errors[b]
+    constant = np.where(error == 0, 1.0, 0.0)
+    score = np.where(M_0 == 0, constant, 1.0 - ratio(error, M_0, 0.0))
+    return np.asarray(np.where(weight > 0, score, np.nan).mean(axis=-1))

@@ -1,0 +1,133 @@
+"""Penalties on θ, and the limit on a neuron's weights.
+
+The penalised mean loss is, whatever the batch,
+
+    Σ_n w_n loss_n / Σ_n w_n + λ₁ Σ|W| + ½ λ₂ Σ W²         g ← g + λ₁ sign(W) + λ₂ W
+
+over all weights: θ[:n_weights], one slice of the flat vector. It is added to the *mean* loss, so
+its strength does not depend on the batch size. In others' terms: λ₂ is the ``weight_decay`` of
+torch's SGD and Adam (there of biases too), twice Keras's ``l2``, and scikit-learn's ``alpha``
+divided by the batch size.
+
+`MaxNorm` is no term of the loss: after the step, each row of each W that is longer than the limit
+is shortened to it.
+
+As in an optimizer, what is given may be overwritten: use what is returned. ``in_place`` says
+whether slices are views that can be written to (`Backend.in_place`): then only the weights are
+touched.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+from xpnet.parameters import Layout
+
+__all__ = ["MaxNorm", "Penalty"]
+
+
+def _check(name: str, value: Any, least: str) -> None:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not math.isfinite(value) or value < 0 or (least == "above 0" and value == 0):
+        raise ValueError(f"{name} must be a finite number {least}, got {value!r}")
+
+
+class _Strengths(NamedTuple):
+    l1: float = 0.0
+    l2: float = 0.0
+    biases: bool = False
+
+
+class Penalty(_Strengths):
+    """λ₁ Σ|W| + ½ λ₂ Σ W², added to the mean loss; the elastic net where both are above 0.
+
+    Parameters
+    ----------
+    l1, l2 : float
+        λ₁ and λ₂, finite and ≥ 0. The gradient of |W| at 0 is taken as 0.
+    biases : bool
+        Penalise all of θ, biases and gains included; else the weights alone.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from xpnet.parameters import Layout
+    >>> from xpnet.penalties import Penalty
+    >>> theta, layout = np.asarray([1.0, -2.0, 5.0]), Layout(3, 2, ((0, 1, 2),))  # two weights
+    >>> penalty = Penalty(l1=0.1, l2=0.01)
+    >>> float(penalty.value(np, theta, layout))
+    0.325
+    >>> penalty.add_gradient(np, theta, np.zeros(3), layout).tolist()
+    [0.11, -0.12000000000000001, 0.0]
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, l1: float = 0.0, l2: float = 0.0, biases: bool = False) -> Penalty:
+        """Check the strengths."""
+        _check("l1", l1, "≥ 0")
+        _check("l2", l2, "≥ 0")
+        return super().__new__(cls, float(l1), float(l2), bool(biases))
+
+    def value(self, xp: Any, theta: Any, layout: Layout) -> Any:
+        """λ₁ Σ|W| + ½ λ₂ Σ W² (...,), of θ (..., P)."""
+        W = theta[..., : self._end(layout)]
+        total = xp.sum(W * W, axis=-1) * (0.5 * self.l2)
+        return total + xp.sum(xp.abs(W), axis=-1) * self.l1 if self.l1 else total
+
+    def add_gradient(
+        self, xp: Any, theta: Any, g: Any, layout: Layout, in_place: bool = False
+    ) -> Any:
+        """g + λ₁ sign(W) + λ₂ W at the weights, and g elsewhere; (..., P)."""
+        end = self._end(layout)
+        W, dW = theta[..., :end], g[..., :end]
+        if self.l2:
+            dW += W * self.l2
+        if self.l1:
+            dW += xp.sign(W) * self.l1
+        return g if in_place else xp.concat([dW, g[..., end:]], axis=-1)
+
+    def _end(self, layout: Layout) -> int:
+        return layout.size if self.biases else layout.n_weights
+
+
+class _Limit(NamedTuple):
+    limit: float
+
+
+class MaxNorm(_Limit):
+    """‖W_j‖ ≤ c for the weights W_j into each neuron j: a longer row is scaled to length c.
+
+    N. Srebro and A. Shraibman, "Rank, trace-norm and max-norm" (2005), in the form of
+    N. Srivastava et al., "Dropout" (2014).
+
+    Parameters
+    ----------
+    limit : float
+        c, finite and above 0.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, limit: float) -> MaxNorm:
+        """Check the limit."""
+        _check("limit", limit, "above 0")
+        return super().__new__(cls, float(limit))
+
+    def project(self, xp: Any, theta: Any, layout: Layout, in_place: bool = False) -> Any:
+        """θ (..., P) with no row of a weight matrix longer than c; all else as it is."""
+        pieces, end = [], 0
+        for start, rows, columns in sorted(layout.matrices):
+            pieces.append(theta[..., end:start])
+            end = start + rows * columns
+            flat = theta[..., start:end]
+            W = xp.reshape(flat, (*flat.shape[:-1], rows, columns))
+            W *= self._factors(xp, W)
+            pieces.append(xp.reshape(W, flat.shape))
+        return theta if in_place else xp.concat([*pieces, theta[..., end:]], axis=-1)
+
+    def _factors(self, xp: Any, W: Any) -> Any:
+        """c / max(‖W_j‖, c), (..., rows, 1)."""
+        norms = xp.sqrt(xp.sum(W * W, axis=-1, keepdims=True))
+        return self.limit / xp.maximum(norms, self.limit)

@@ -1,0 +1,85 @@
+"""Callbacks: plain functions at a few named moments of a fit.
+
+A callback takes (net, history) and is called at one of
+
+    "fit_begin"   before the first step
+    "step_end"    after every step; its loss is history.step_loss[-1]
+    "epoch_end"   after every epoch, with its entries in the history; where none is named
+    "fit_end"     after the last, also where Ctrl-C or a callback ended the fit
+
+One that returns True after a step or an epoch ends the fit there. What one raises ends it too, and the
+network is then as it was before the fit. A callback at every step makes the loop read every step's
+loss, and so wait for the device.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from xpnet.errors import look_up
+from xpnet.training.history import History
+
+if TYPE_CHECKING:
+    from xpnet.network import Network
+
+__all__ = ["MOMENTS", "Callbacks", "json_lines"]
+
+Callback = Callable[[Any, History], Any]
+
+MOMENTS = {
+    moment: moment for moment in ("fit_begin", "step_end", "epoch_end", "fit_end")
+}
+"""The names of the moments."""
+
+
+class Callbacks:
+    """Every callback by its moment.
+
+    Parameters
+    ----------
+    given : sequence of functions, or mapping of a moment to a function or a sequence of them
+        A sequence stands for "epoch_end".
+    """
+
+    def __init__(self, given: Any) -> None:
+        named = given if isinstance(given, Mapping) else {"epoch_end": given}
+        self._at: dict[str, tuple[Callback, ...]] = {}
+        for moment, functions in named.items():
+            functions = (functions,) if callable(functions) else tuple(functions)
+            for function in functions:
+                if not callable(function):
+                    raise TypeError(f"a callback is a function of (net, history), got {function!r}")
+            self._at[look_up("moment", moment, MOMENTS)] = functions
+
+    def __bool__(self) -> bool:
+        return any(self._at.values())
+
+    def has(self, moment: str) -> bool:
+        """Whether any waits for that moment."""
+        return bool(self._at.get(moment))
+
+    def call(self, moment: str, net: Network, history: History) -> bool:
+        """Call all of that moment; whether one asked to end the fit."""
+        return any([f(net, history) is True for f in self._at.get(moment, ())])
+
+
+def json_lines(path: str | os.PathLike[str]) -> Callback:
+    """A callback for the end of an epoch that appends its values to a file, a JSON object a line.
+
+    >>> import numpy as np, tempfile, pathlib, xpnet
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "log.jsonl"
+    >>> X, Y = np.eye(4), np.arange(4) % 2
+    >>> log = xpnet.training.json_lines(path)
+    >>> history = xpnet.Network([4, 3, 2]).fit(X, Y, epochs=2, callbacks=[log])
+    >>> sorted(json.loads(path.read_text().splitlines()[1]))
+    ['epoch', 'loss', 'seconds', 'step']
+    """
+
+    def log(net: Network, history: History) -> None:
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(json.dumps(history.last()) + "\n")
+
+    return log

@@ -1,0 +1,89 @@
+"""Early stopping: end a fit that no longer improves, and bring its best parameters back."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from xpnet.checks import positive_integer
+from xpnet.errors import look_up
+from xpnet.training.history import History
+
+if TYPE_CHECKING:
+    from xpnet.network import Network
+
+__all__ = ["EarlyStopping", "Watch"]
+
+LARGER_IS_BETTER = ("accuracy", "f1", "r2", "auc")
+
+
+class EarlyStopping:
+    """End the fit when a value has not improved for so many epochs.
+
+    Parameters
+    ----------
+    monitor : str, optional
+        A value of the history: "loss", "validation_loss", or a metric's name such as
+        "validation_accuracy". None: the validation loss where there is validation data, else the
+        loss. Larger is better for accuracies, f1, r2 and auc; smaller for everything else.
+    patience : int
+        Epochs without an improvement after which the fit ends.
+    min_delta : float
+        An improvement must be larger than this.
+    restore_best : bool
+        Whether the network gets the parameters and statistics of the best epoch back, at the end of
+        the fit, also where it ends for another reason.
+    """
+
+    def __init__(
+        self,
+        monitor: str | None = None,
+        patience: int = 10,
+        min_delta: float = 0.0,
+        restore_best: bool = True,
+    ) -> None:
+        if not isinstance(min_delta, (int, float)) or not (
+            math.isfinite(min_delta) and min_delta >= 0
+        ):
+            raise ValueError(f"min_delta must be a finite number ≥ 0, got {min_delta!r}")
+        self.monitor = monitor
+        self.patience = positive_integer("patience", patience)
+        self.min_delta = float(min_delta)
+        self.restore_best = restore_best
+
+    def __repr__(self) -> str:
+        return (
+            f"EarlyStopping({self.monitor!r}, patience={self.patience}, "
+            f"min_delta={self.min_delta}, restore_best={self.restore_best})"
+        )
+
+
+class Watch:
+    """Early stopping under way."""
+
+    def __init__(self, settings: EarlyStopping) -> None:
+        self.settings = settings
+        self._best = math.inf
+        self._since = 0
+        self._kept: tuple[int, Any, tuple[Any, ...]] | None = None
+
+    def observe(self, net: Network, history: History) -> bool:
+        """Take an epoch's value; whether the fit should end."""
+        values = history.values()
+        default = "validation_loss" if "validation_loss" in values else "loss"
+        name = self.settings.monitor or default
+        value = look_up("value to monitor", name, values)[-1]
+        signed = -value if name.endswith(LARGER_IS_BETTER) else value
+        if signed < self._best - self.settings.min_delta:
+            self._best, self._since = signed, 0
+            if self.settings.restore_best:
+                self._kept = history.epoch[-1], *net.copies()
+        else:
+            self._since += 1
+        return self._since >= self.settings.patience
+
+    def restore(self, net: Network, history: History) -> None:
+        """Give the network its best parameters and statistics back."""
+        if self._kept is not None:
+            history.best_epoch, theta, statistics = self._kept
+            net.take(theta, statistics)
