@@ -68,9 +68,10 @@ def strong_wolfe(
             return p
         if p.slope >= 0:
             return _zoom(phi, conditions, p, before, limit - done)
-        ahead = _cubic(before, p)
-        reach = p.step - before.step
-        before, p = p, phi(min(max(ahead, p.step + 0.1 * reach), p.step + 9.0 * reach))
+        reach, ahead = p.step - before.step, _cubic(before, p)
+        nearest, farthest = p.step + 0.1 * reach, p.step + 9.0 * reach
+        step = min(max(ahead, nearest), farthest) if math.isfinite(ahead) else farthest
+        before, p = p, phi(step)
     return p if conditions.low(p) else before
 
 
