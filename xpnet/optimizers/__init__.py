@@ -8,25 +8,69 @@ An optimizer is a NamedTuple of its settings with three methods:
 
 ``update`` may overwrite g, state and theta: use what it returns. Its arithmetic knows no step
 count, so that a backend can compile it once or capture it, with the coefficients as its input.
+Two more are optional: ``bind(layout) -> optimizer``, for one that treats parts of θ differently,
+and ``averaged(state, theta) -> theta``, for one whose result is not where its steps are.
+
+`LBFGS` is none of these: it takes all examples at once and a search along a line each step.
 """
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from xpnet.errors import look_up
+from xpnet.optimizers.accumulated import Accumulated
+from xpnet.optimizers.adadelta import Adadelta
+from xpnet.optimizers.adagrad import Adagrad
 from xpnet.optimizers.adam import Adam
+from xpnet.optimizers.adamw import AdamW
+from xpnet.optimizers.amsgrad import AMSGrad
+from xpnet.optimizers.averaged import Averaged
+from xpnet.optimizers.clipped import Clipped
+from xpnet.optimizers.lbfgs import LBFGS, minimize
+from xpnet.optimizers.muon import Muon
+from xpnet.optimizers.nadam import Nadam
+from xpnet.optimizers.radam import RAdam
+from xpnet.optimizers.rmsprop import RMSProp
+from xpnet.optimizers.settings import check_learning_rate
 from xpnet.optimizers.sgd import SGD
+from xpnet.optimizers.wrapper import is_optimizer
 
-__all__ = ["OPTIMIZERS", "SGD", "Adam", "Optimizer", "get_optimizer"]
+if TYPE_CHECKING:
+    from xpnet.parameters import Layout
+
+__all__ = [
+    "FULL_BATCH",
+    "LBFGS",
+    "OPTIMIZERS",
+    "SGD",
+    "AMSGrad",
+    "Accumulated",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Averaged",
+    "Clipped",
+    "Muon",
+    "Nadam",
+    "Optimizer",
+    "RAdam",
+    "RMSProp",
+    "averaged",
+    "bind",
+    "get_optimizer",
+    "minimize",
+    "with_learning_rate",
+]
 
 
 class Optimizer(Protocol):
     """What `fit` asks of an optimizer; it must be hashable."""
 
     @property
-    def learning_rate(self) -> float:
-        """The step size."""
+    def learning_rate(self) -> Any:
+        """The step size, or a schedule: a function of the step."""
 
     def init(self, xp: Any, theta: Any) -> tuple[Any, ...]:
         """The state before the first step."""
@@ -40,24 +84,60 @@ class Optimizer(Protocol):
         """θ and the state after a step along the gradient g."""
 
 
-OPTIMIZERS: dict[str, type] = {"sgd": SGD, "adam": Adam}
-"""Every optimizer, by its lower-case name."""
+OPTIMIZERS: dict[str, type] = {
+    "sgd": SGD,
+    "adagrad": Adagrad,
+    "rmsprop": RMSProp,
+    "adadelta": Adadelta,
+    "adam": Adam,
+    "amsgrad": AMSGrad,
+    "adamw": AdamW,
+    "nadam": Nadam,
+    "radam": RAdam,
+    "muon": Muon,
+}
+"""Every optimizer that goes by batches, by its lower-case name."""
+
+FULL_BATCH: dict[str, type] = {"lbfgs": LBFGS}
+"""Those that take all examples at once; their ``full_batch`` is True."""
 
 
-def get_optimizer(optimizer: Any, learning_rate: float | None = None) -> Optimizer:
+def get_optimizer(optimizer: Any, learning_rate: Any = None) -> Any:
     """The optimizer of that name, or the one given, with another learning rate if one is named."""
+    known = OPTIMIZERS | FULL_BATCH
     if isinstance(optimizer, str):
-        optimizer = look_up("optimizer", optimizer, OPTIMIZERS)()
-    if isinstance(optimizer, type) or not all(
-        hasattr(optimizer, part) for part in ("init", "coefficients", "update")
+        optimizer = look_up("optimizer", optimizer, known)()
+    if isinstance(optimizer, type) or not (
+        is_optimizer(optimizer) or getattr(optimizer, "full_batch", False)
     ):
         raise TypeError(
-            f"optimizer must be a name ({', '.join(OPTIMIZERS)}) or an instance such as "
+            f"optimizer must be a name ({', '.join(known)}) or an instance such as "
             f"xpnet.optimizers.Adam(), got {optimizer!r}"
         )
-    if learning_rate is not None:
-        optimizer = type(optimizer)(
-            **{**optimizer._asdict(), "learning_rate": float(learning_rate)}
+    return optimizer if learning_rate is None else with_learning_rate(optimizer, learning_rate)
+
+
+def with_learning_rate(optimizer: Any, learning_rate: Any) -> Any:
+    """The same optimizer with another learning rate, a number or a schedule."""
+    if getattr(optimizer, "full_batch", False):
+        raise ValueError(
+            f"{type(optimizer).__name__} searches along each line and has no learning rate: "
+            "leave learning_rate out"
         )
-    chosen: Optimizer = optimizer
-    return chosen
+    if not callable(learning_rate):
+        learning_rate = float(learning_rate)
+    check_learning_rate(learning_rate)
+    if hasattr(optimizer, "optimizer"):
+        inner = with_learning_rate(optimizer.optimizer, learning_rate)
+        return type(optimizer)(**{**optimizer._asdict(), "optimizer": inner})
+    return type(optimizer)(**{**optimizer._asdict(), "learning_rate": learning_rate})
+
+
+def bind(optimizer: Any, layout: Layout) -> Any:
+    """The optimizer, knowing where weights and matrices lie in θ if it asks for that."""
+    return optimizer.bind(layout) if hasattr(optimizer, "bind") else optimizer
+
+
+def averaged(optimizer: Any, state: tuple[Any, ...], theta: Any) -> Any:
+    """The parameters to evaluate and to return: θ, or the average that the optimizer keeps."""
+    return optimizer.averaged(state, theta) if hasattr(optimizer, "averaged") else theta

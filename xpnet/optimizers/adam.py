@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
-from xpnet.optimizers.settings import check_fraction, check_not_negative
+from xpnet.optimizers.moments import adam_coefficients, adam_step
+from xpnet.optimizers.settings import (
+    Kind,
+    check_fraction,
+    check_learning_rate,
+    check_not_negative,
+)
 
 __all__ = ["Adam"]
 
 
 class _Settings(NamedTuple):
-    learning_rate: float = 0.001
-    beta1: float = 0.9
-    beta2: float = 0.999
-    epsilon: float = 1e-8
+    learning_rate: Any
+    beta1: float
+    beta2: float
+    epsilon: float
 
 
-class Adam(_Settings):
+class Adam(Kind, _Settings):
     """Steps scaled by running means of the gradient and of its square.
 
         m ← β₁ m + (1 − β₁) g            v ← β₂ v + (1 − β₂) g²
@@ -28,7 +33,7 @@ class Adam(_Settings):
 
     Parameters
     ----------
-    learning_rate : float
+    learning_rate : float or schedule
         η, finite and ≥ 0.
     beta1, beta2 : float
         In [0, 1).
@@ -40,13 +45,13 @@ class Adam(_Settings):
 
     def __new__(
         cls,
-        learning_rate: float = 0.001,
+        learning_rate: Any = 0.001,
         beta1: float = 0.9,
         beta2: float = 0.999,
         epsilon: float = 1e-8,
     ) -> Adam:
         """Check the settings."""
-        check_not_negative("learning_rate", learning_rate)
+        check_learning_rate(learning_rate)
         check_fraction("beta1", beta1)
         check_fraction("beta2", beta2)
         check_not_negative("epsilon", epsilon)
@@ -57,32 +62,13 @@ class Adam(_Settings):
         return xp.zeros_like(theta), xp.zeros_like(theta)
 
     def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
-        """η r/(1 − β₁ᵗ) and ε r with r = √(1 − β₂ᵗ), for the update with m and v uncorrected.
-
-        η m̂/(√v̂ + ε) = (η r/(1 − β₁ᵗ)) m/(√v + ε r), and 1 − βᵗ = −expm1(t ln β) loses no digits.
-        """
-        root = math.sqrt(_correction(self.beta2, t))
-        return rate * root / _correction(self.beta1, t), self.epsilon * root
+        """η and ε with the corrections folded in."""
+        return adam_coefficients(t, rate, self.beta1, self.beta2, self.epsilon)
 
     def update(
-        self, xp: Any, c: tuple[Any, ...], g: Any, state: tuple[Any, ...], theta: Any
+        self, xp: Any, c: tuple[Any, Any], g: Any, state: tuple[Any, Any], theta: Any
     ) -> tuple[Any, tuple[Any, ...]]:
         """One step; g is overwritten, and one more vector of its size is in use."""
-        (rate, epsilon), (m, v) = c, state
-        m *= self.beta1
-        m += g * (1.0 - self.beta1)
-        g *= g
-        g *= 1.0 - self.beta2
-        v *= self.beta2
-        v += g
-        step = xp.sqrt(v)
-        step += epsilon
-        step **= -1  # in place: m / step would be one more vector
-        step *= m
-        step *= rate
+        step, state = adam_step(xp, c, g, state, self.beta1, self.beta2)
         theta -= step
-        return theta, (m, v)
-
-
-def _correction(beta: float, t: int) -> float:
-    return -math.expm1(t * math.log(beta)) if beta else 1.0
+        return theta, state

@@ -3,17 +3,64 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
-__all__ = ["check_fraction", "check_not_negative"]
+__all__ = [
+    "Kind",
+    "check_fraction",
+    "check_learning_rate",
+    "check_not_negative",
+    "check_positive",
+    "check_positive_integer",
+]
 
 
-def check_not_negative(name: str, value: float) -> None:
+class Kind:
+    """Equality that knows the class, for settings that are tuples.
+
+    As tuples, Nadam(0.1) and RAdam(0.1) are equal, and a library that keeps compiled steps by their
+    settings would run the one as the other (`jax.jit` does, for a tuple within a tuple).
+    """
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and bool(tuple.__eq__(self, other))  # type: ignore[operator]
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash((type(self), tuple.__hash__(self)))  # type: ignore[arg-type]
+
+
+def check_learning_rate(value: Any) -> None:
+    """A finite number ≥ 0, or a schedule: a function of the step."""
+    if isinstance(value, type):
+        raise TypeError(f"learning_rate must be a number or a schedule, got the class {value!r}")
+    if not callable(value):
+        check_not_negative("learning_rate", value)
+
+
+def check_not_negative(name: str, value: Any) -> None:
     """A finite number ≥ 0."""
     if not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
         raise ValueError(f"{name} must be a finite number ≥ 0, got {value!r}")
 
 
-def check_fraction(name: str, value: float) -> None:
+def check_positive(name: str, value: Any) -> None:
+    """A finite number > 0."""
+    if not isinstance(value, (int, float)) or not math.isfinite(value) or value <= 0:
+        raise ValueError(f"{name} must be a finite number > 0, got {value!r}")
+
+
+def check_fraction(name: str, value: Any) -> None:
     """A number in [0, 1)."""
     if not isinstance(value, (int, float)) or not 0 <= value < 1:
         raise ValueError(f"{name} must lie in [0, 1), got {value!r}")
+
+
+def check_positive_integer(name: str, value: Any) -> None:
+    """An integer ≥ 1."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"{name} must be an integer ≥ 1, got {value!r}")

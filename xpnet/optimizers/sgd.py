@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from xpnet.optimizers.settings import check_fraction, check_not_negative
+from xpnet.optimizers.settings import Kind, check_fraction, check_learning_rate
 
 __all__ = ["SGD"]
 
 
 class _Settings(NamedTuple):
-    learning_rate: float = 0.01
-    momentum: float = 0.0
-    nesterov: bool = False
+    learning_rate: Any
+    momentum: float
+    nesterov: bool
 
 
-class SGD(_Settings):
+class SGD(Kind, _Settings):
     """Gradient descent; with momentum μ, a running sum of gradients takes the gradient's place.
 
         u ← μ u + g
@@ -25,7 +25,7 @@ class SGD(_Settings):
 
     Parameters
     ----------
-    learning_rate : float
+    learning_rate : float or schedule
         η, finite and ≥ 0.
     momentum : float
         μ in [0, 1).
@@ -37,10 +37,10 @@ class SGD(_Settings):
     __slots__ = ()
 
     def __new__(
-        cls, learning_rate: float = 0.01, momentum: float = 0.0, nesterov: bool = False
+        cls, learning_rate: Any = 0.01, momentum: float = 0.0, nesterov: bool = False
     ) -> SGD:
         """Check the settings."""
-        check_not_negative("learning_rate", learning_rate)
+        check_learning_rate(learning_rate)
         check_fraction("momentum", momentum)
         if nesterov and momentum == 0:
             raise ValueError("nesterov needs a momentum above 0")

@@ -1,0 +1,302 @@
+"""L-BFGS against SciPy's and torch's, and what it does where it can't go on."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from tests.helpers import relative
+from xpnet import Network
+from xpnet.backends import move, to_numpy
+from xpnet.optimizers import LBFGS, minimize
+from xpnet.optimizers.line_search import Point, strong_wolfe
+from xpnet.optimizers.pairs import Pairs
+
+START = np.tile([-1.2, 1.0], 5)
+
+
+def rosenbrock(x):
+    """Σ 100 (x_{i+1} − x_i²)² + (1 − x_i)², whose only minimum nearby is at ones."""
+    a, b = x[1:] - x[:-1] ** 2, 1.0 - x[:-1]
+    g = np.zeros_like(x)
+    g[1:] += 200.0 * a
+    g[:-1] += -400.0 * x[:-1] * a - 2.0 * b
+    return float(np.sum(100.0 * a**2 + b**2)), g
+
+
+def counted(function):
+    """The function, and the list of its values so far."""
+    values = []
+
+    def call(x):
+        value, g = function(x)
+        values.append(value)
+        return value, g
+
+    return call, values
+
+
+def on(backend, function):
+    """A NumPy function of a backend's arrays."""
+
+    def call(theta):
+        value, g = function(to_numpy(theta).astype(np.float64))
+        return value, move(backend, g, str(to_numpy(theta).dtype))
+
+    return call
+
+
+def test_rosenbrock_takes_as_many_evaluations_as_scipy_and_torch(backend):
+    optimize = pytest.importorskip("scipy.optimize", reason="SciPy is not installed")
+    function, values = counted(rosenbrock)
+    found = minimize(
+        on(backend, function),
+        move(backend, START),
+        tolerance_gradient=1e-8,
+        tolerance_change=0.0,
+        xp=backend.xp,
+    )
+    peer = optimize.minimize(
+        rosenbrock, START, jac=True, method="L-BFGS-B", options={"gtol": 1e-8, "ftol": 0.0}
+    )
+    assert found.reason == "gradient"
+    assert found.converged
+    assert relative(found.theta, np.ones(10)) <= 1e-8
+    assert relative(found.gradient, rosenbrock(to_numpy(found.theta))[1]) <= 1e-8
+    assert found.evaluations == len(values) <= 1.2 * peer.nfev
+    assert found.value == values[-1]
+
+
+def test_rosenbrock_against_torch():
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    p, calls = torch.tensor(START, requires_grad=True), []
+    reference = torch.optim.LBFGS(
+        [p],
+        max_iter=1000,
+        max_eval=10000,
+        history_size=10,
+        line_search_fn="strong_wolfe",
+        tolerance_grad=1e-8,
+        tolerance_change=0.0,
+    )
+
+    def closure():
+        value, g = rosenbrock(p.detach().numpy())
+        calls.append(value)
+        p.grad = torch.tensor(g)
+        return torch.tensor(value)
+
+    reference.step(closure)
+    found = minimize(rosenbrock, START, tolerance_gradient=1e-8, tolerance_change=0.0)
+    assert relative(found.theta, p.detach().numpy()) <= 1e-8
+    assert found.evaluations <= 1.2 * len(calls)
+
+
+def objective(net, X, Y):
+    """A network's loss and gradient, as functions of θ."""
+
+    def call(theta):
+        net.set_parameters(theta)
+        value, gradient = net.value_and_gradient(X, Y)
+        return value, gradient.flat
+
+    return call
+
+
+def small(backend, dtype="float64"):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 3))
+    Y = np.sin(2 * X[:, :1]) + X[:, 1:2] * X[:, 2:]
+    net = Network([3, 6, 1], activation="tanh", backend=backend, dtype=dtype, rng=1)
+    return net, X, Y
+
+
+def test_a_network_s_loss_gets_as_low_as_with_scipy(backend):
+    """From the same start and with as many iterations, in at most a few more evaluations."""
+    optimize = pytest.importorskip("scipy.optimize", reason="SciPy is not installed")
+    net, X, Y = small(backend)
+    theta = net.parameters
+    found = LBFGS(tolerance_gradient=1e-9, tolerance_change=0.0).minimize(
+        backend.xp, objective(net, X, Y), theta, max_iterations=150
+    )
+    host, X, Y = small("numpy")
+    peer = optimize.minimize(
+        objective(host, X, Y),
+        to_numpy(theta),
+        jac=True,
+        method="L-BFGS-B",
+        options={"gtol": 1e-9, "ftol": 0.0, "maxiter": 150},
+    )
+    assert found.reason == "iterations"
+    assert found.value <= 1.1 * peer.fun
+    assert found.value < 0.05 * net_loss_at_start(host, theta, X, Y)
+    assert found.evaluations <= 1.15 * peer.nfev
+
+
+def net_loss_at_start(net, theta, X, Y):
+    net.set_parameters(to_numpy(theta))
+    return net.value_and_gradient(X, Y)[0]
+
+
+def test_in_float32_it_ends_by_itself(backend):
+    """Values that differ by their rounding alone must not keep the search for ever."""
+    net, X, Y = small(backend, "float32")
+    theta = net.parameters
+    found = LBFGS(tolerance_gradient=0.0, tolerance_change=1e-7).minimize(
+        backend.xp, objective(net, X, Y), theta, max_iterations=2000
+    )
+    assert found.reason in ("change", "line search")
+    assert found.value < 0.05 * net_loss_at_start(small("numpy")[0], theta, X, Y)
+    assert to_numpy(found.theta).dtype == np.float32
+
+
+def test_the_start_is_not_written_to(backend):
+    theta = move(backend, START)
+    minimize(on(backend, rosenbrock), theta, max_iterations=5, xp=backend.xp)
+    assert np.array_equal(to_numpy(theta), START)
+
+
+# --- reasons to stop
+
+
+def test_each_reason_to_stop():
+    start = np.asarray([3.0, -4.0])
+
+    def square(x):
+        return float(x @ x), 2.0 * x
+
+    assert minimize(square, np.zeros(2)).reason == "gradient"
+    assert minimize(square, np.zeros(2)).evaluations == 1
+    assert minimize(square, start).reason == "gradient"
+    loose = minimize(rosenbrock, START, tolerance_change=1e-2)
+    assert (loose.reason, loose.converged) == ("change", True)
+    cut = minimize(rosenbrock, START, max_iterations=3)
+    assert (cut.reason, cut.converged, cut.iterations) == ("iterations", False, 3)
+    assert minimize(lambda x: (math.nan, x), start).reason == "not finite"
+    wrong = minimize(lambda x: (float(x @ x), -2.0 * x), start)
+    assert (wrong.reason, wrong.converged, wrong.iterations) == ("line search", False, 0)
+    assert np.array_equal(wrong.theta, start)
+
+
+def test_a_callback_sees_every_iteration_and_ends_the_search():
+    seen = []
+
+    def callback(iteration, theta, value):
+        seen.append((iteration, value))
+        assert rosenbrock(theta)[0] == value
+        return iteration == 4
+
+    found = minimize(rosenbrock, START, callback=callback)
+    assert (found.reason, found.iterations) == ("callback", 4)
+    assert [iteration for iteration, _ in seen] == [1, 2, 3, 4]
+    assert all(after < before for (_, before), (_, after) in pairwise(seen))
+    assert found.value == seen[-1][1]
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered")
+@pytest.mark.filterwarnings("ignore:invalid value encountered")
+def test_it_backs_away_from_where_the_value_is_not_finite():
+    """−log x + x beyond x > 0, and exp that overflows: the minimum is found all the same."""
+
+    def barrier(x):
+        with np.errstate(all="ignore"):
+            return float(np.sum(x - np.log(x))), 1.0 - 1.0 / x
+
+    found = minimize(
+        barrier, np.asarray([1e-3, 50.0]), tolerance_gradient=1e-9, tolerance_change=0.0
+    )
+    assert found.reason == "gradient"
+    np.testing.assert_allclose(found.theta, 1.0, rtol=1e-8)
+
+
+# --- the line search
+
+
+def along(f, slope):
+    points = []
+
+    def phi(a):
+        points.append(a)
+        return Point(a, f(a), slope(a), None, None)
+
+    return phi, points
+
+
+LINES = {
+    "far away": (lambda a: (a - 300.0) ** 2, lambda a: 2 * (a - 300.0), 1.0),
+    "near": (lambda a: (a - 1e-4) ** 2, lambda a: 2 * (a - 1e-4), 1.0),
+    "flat valley": (lambda a: -a / (a * a + 2), lambda a: (a * a - 2) / (a * a + 2) ** 2, 10.0),
+    "wiggly": (
+        lambda a: 1e-3 * math.sin(200 * a) + (a - 1) ** 2,
+        lambda a: 0.2 * math.cos(200 * a) + 2 * (a - 1),
+        0.1,
+    ),
+    "infinite beyond 1": (
+        lambda a: -a + (math.inf if a > 1 else -0.1 * math.log(1.0000001 - a)),
+        lambda a: -1 + (0.1 / (1.0000001 - a) if a <= 1 else math.nan),
+        64.0,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", list(LINES))
+@pytest.mark.parametrize("c2", [0.9, 0.1])
+def test_the_point_found_meets_both_wolfe_conditions(name, c2):
+    f, slope, first = LINES[name]
+    phi, points = along(f, slope)
+    origin = Point(0.0, f(0.0), slope(0.0), None, None)
+    found = strong_wolfe(phi, origin, first, c1=1e-4, c2=c2)
+    assert found.value <= origin.value + 1e-4 * found.step * origin.slope
+    assert abs(found.slope) <= c2 * abs(origin.slope)
+    assert len(points) <= 20
+
+
+def test_a_line_that_only_rises_gives_the_origin_back():
+    phi, points = along(lambda a: a, lambda a: 1.0)
+    origin = Point(0.0, 0.0, -1.0, None, None)
+    assert strong_wolfe(phi, origin, 1.0, limit=9) is origin
+    assert len(points) == 9
+
+
+def test_a_line_without_a_bottom_gives_its_lowest_point():
+    phi, points = along(lambda a: -a, lambda a: -1.0)
+    found = strong_wolfe(phi, Point(0.0, 0.0, -1.0, None, None), 1.0, limit=6)
+    assert found.step == max(points)
+    assert len(points) == 6
+
+
+# --- the memory of curvature
+
+
+def test_the_direction_is_that_of_bfgs_by_matrices(backend):
+    """H by its recurrence, H ← (1 − ρ s yᵀ) H (1 − ρ y sᵀ) + ρ s sᵀ, from γ of the last pair."""
+    rng = np.random.default_rng(4)
+    root = rng.normal(size=(6, 6))
+    hessian = root @ root.T + np.eye(6)
+    pairs = Pairs(backend.xp, history=3, epsilon=1e-16)
+    kept = []
+    for _ in range(5):
+        s = rng.normal(size=6)
+        y = hessian @ s
+        kept.append((s, y))
+        origin = Point(0.0, 0.0, -1.0, None, move(backend, np.zeros(6)))
+        pairs.remember(origin, Point(0.5, 0.0, 0.0, None, move(backend, y)), move(backend, 2 * s))
+    s, y = kept[-1]
+    H = np.eye(6) * (s @ y) / (y @ y)
+    for s, y in kept[-3:]:
+        rho = 1 / (s @ y)
+        V = np.eye(6) - rho * np.outer(y, s)
+        H = V.T @ H @ V + rho * np.outer(s, s)
+    g = rng.normal(size=6)
+    assert len(pairs) == 3
+    assert relative(pairs.direction(move(backend, g)), -H @ g) <= 1e-12
+
+
+def test_a_pair_of_negative_curvature_is_not_kept():
+    pairs = Pairs(np, history=3, epsilon=1e-16)
+    origin = Point(0.0, 0.0, -1.0, None, np.zeros(2))
+    pairs.remember(origin, Point(1.0, 0.0, 0.0, None, np.asarray([-1.0, 0.0])), np.ones(2))
+    assert len(pairs) == 0

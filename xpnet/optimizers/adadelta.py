@@ -1,0 +1,75 @@
+"""Adadelta."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from xpnet.optimizers.settings import (
+    Kind,
+    check_fraction,
+    check_learning_rate,
+    check_positive,
+)
+
+__all__ = ["Adadelta"]
+
+
+class _Settings(NamedTuple):
+    learning_rate: Any
+    rho: float
+    epsilon: float
+
+
+class Adadelta(Kind, _Settings):
+    """Steps as large as the latest steps were, whatever the gradient's units.
+
+        v ← ρ v + (1 − ρ) g²
+        d = √(a + ε) / √(v + ε) g
+        a ← ρ a + (1 − ρ) d²
+        θ ← θ − η d
+
+    Zeiler, "Adadelta: an adaptive learning rate method" (2012), where η = 1. ε is under both roots,
+    as in the paper, in PyTorch, Keras and optax; it sets the size of the first steps.
+
+    Parameters
+    ----------
+    learning_rate : float or schedule
+        η, finite and ≥ 0.
+    rho : float
+        ρ in [0, 1).
+    epsilon : float
+        ε > 0: from 0 it would never move.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, learning_rate: Any = 1.0, rho: float = 0.9, epsilon: float = 1e-6) -> Adadelta:
+        """Check the settings."""
+        check_learning_rate(learning_rate)
+        check_fraction("rho", rho)
+        check_positive("epsilon", epsilon)
+        return super().__new__(cls, learning_rate, rho, epsilon)
+
+    def init(self, xp: Any, theta: Any) -> tuple[Any, ...]:
+        """v = a = 0."""
+        return xp.zeros_like(theta), xp.zeros_like(theta)
+
+    def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
+        """η."""
+        return (rate,)
+
+    def update(
+        self, xp: Any, c: tuple[Any, ...], g: Any, state: tuple[Any, ...], theta: Any
+    ) -> tuple[Any, tuple[Any, ...]]:
+        """One step; g is overwritten."""
+        (rate,), (v, a) = c, state
+        v *= self.rho
+        v += g * g * (1.0 - self.rho)
+        ratio = v + self.epsilon
+        ratio **= -1
+        ratio *= a + self.epsilon
+        g *= xp.sqrt(ratio)  # d
+        a *= self.rho
+        a += g * g * (1.0 - self.rho)
+        theta -= g * rate
+        return theta, (v, a)

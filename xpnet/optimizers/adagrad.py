@@ -1,0 +1,61 @@
+"""Adagrad."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from xpnet.optimizers.moments import reciprocal
+from xpnet.optimizers.settings import Kind, check_learning_rate, check_not_negative
+
+__all__ = ["Adagrad"]
+
+
+class _Settings(NamedTuple):
+    learning_rate: Any
+    epsilon: float
+
+
+class Adagrad(Kind, _Settings):
+    """Steps scaled by the root of the sum of all squared gradients.
+
+        s ← s + g²
+        θ ← θ − η g / (√s + ε)
+
+    Duchi, Hazan and Singer, "Adaptive subgradient methods" (2011). s starts at 0, and ε is added to
+    the root, as in PyTorch; Keras and optax start s at 0.1 and add ε under the root.
+
+    Parameters
+    ----------
+    learning_rate : float or schedule
+        η, finite and ≥ 0.
+    epsilon : float
+        ε ≥ 0; with 0, an entry whose gradient has always been 0 becomes NaN.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, learning_rate: Any = 0.01, epsilon: float = 1e-10) -> Adagrad:
+        """Check the settings."""
+        check_learning_rate(learning_rate)
+        check_not_negative("epsilon", epsilon)
+        return super().__new__(cls, learning_rate, epsilon)
+
+    def init(self, xp: Any, theta: Any) -> tuple[Any, ...]:
+        """s = 0."""
+        return (xp.zeros_like(theta),)
+
+    def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
+        """η."""
+        return (rate,)
+
+    def update(
+        self, xp: Any, c: tuple[Any, ...], g: Any, state: tuple[Any, ...], theta: Any
+    ) -> tuple[Any, tuple[Any, ...]]:
+        """One step."""
+        (rate,), (s,) = c, state
+        s += g * g
+        step = reciprocal(xp, s, self.epsilon)
+        step *= g
+        step *= rate
+        theta -= step
+        return theta, (s,)

@@ -1,0 +1,117 @@
+"""AdamW: Adam with decoupled weight decay."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from xpnet.optimizers.moments import adam_coefficients, adam_step
+from xpnet.optimizers.settings import (
+    Kind,
+    check_fraction,
+    check_learning_rate,
+    check_not_negative,
+)
+
+if TYPE_CHECKING:
+    from xpnet.parameters import Layout
+
+__all__ = ["AdamW"]
+
+
+class _Settings(NamedTuple):
+    learning_rate: Any
+    beta1: float
+    beta2: float
+    epsilon: float
+    weight_decay: float
+    decay_biases: bool
+    layout: Layout | None
+
+
+class AdamW(Kind, _Settings):
+    """Adam, and apart from it weights that shrink by a fraction of themselves.
+
+        w ← (1 − η λ) w                       weights; with decay_biases, all of θ
+        θ ← θ − η m̂ / (√v̂ + ε)                m̂ and v̂ as in Adam, of the bare gradient
+
+    Loshchilov and Hutter, "Decoupled weight decay regularization" (2019). As in PyTorch, Keras and
+    optax the decay is scaled by the learning rate (the paper's is not), so a schedule scales
+    both. ε as in Adam. Only weights decay here: biases and gains, which follow them in θ,
+    need a parameter group of their own in PyTorch.
+
+    Parameters
+    ----------
+    learning_rate : float or schedule
+        η, finite and ≥ 0.
+    beta1, beta2 : float
+        In [0, 1).
+    epsilon : float
+        ε ≥ 0.
+    weight_decay : float
+        λ ≥ 0.
+    decay_biases : bool
+        Whether everything decays.
+    layout : Layout, optional
+        Where the weights lie in θ; `fit` fills it in, by `bind`.
+    """
+
+    __slots__ = ()
+
+    def __new__(
+        cls,
+        learning_rate: Any = 0.001,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.01,
+        decay_biases: bool = False,
+        layout: Layout | None = None,
+    ) -> AdamW:
+        """Check the settings."""
+        check_learning_rate(learning_rate)
+        check_fraction("beta1", beta1)
+        check_fraction("beta2", beta2)
+        check_not_negative("epsilon", epsilon)
+        check_not_negative("weight_decay", weight_decay)
+        return super().__new__(
+            cls, learning_rate, beta1, beta2, epsilon, weight_decay, decay_biases, layout
+        )
+
+    def bind(self, layout: Layout) -> AdamW:
+        """The same, knowing where the weights lie."""
+        return self._replace(layout=layout)
+
+    def init(self, xp: Any, theta: Any) -> tuple[Any, ...]:
+        """m = v = 0."""
+        if self.layout is None and not self.decay_biases:
+            raise ValueError(
+                "AdamW decays the weights alone and does not know where they lie: bind(layout) "
+                "tells it (fit does so), or decay_biases=True takes all of θ"
+            )
+        return xp.zeros_like(theta), xp.zeros_like(theta)
+
+    def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
+        """Adam's, and 1 − η λ."""
+        adam = adam_coefficients(t, rate, self.beta1, self.beta2, self.epsilon)
+        return *adam, 1.0 - rate * self.weight_decay
+
+    def update(
+        self, xp: Any, c: tuple[Any, ...], g: Any, state: tuple[Any, Any], theta: Any
+    ) -> tuple[Any, tuple[Any, ...]]:
+        """One step; g is overwritten, and one more vector of its size is in use."""
+        step, state = adam_step(xp, c[:2], g, state, self.beta1, self.beta2)
+        if self.decay_biases or self.layout is None:
+            theta *= c[2]
+        else:
+            theta = _scale_head(xp, theta, self.layout.n_weights, c[2])
+        theta -= step
+        return theta, state
+
+
+def _scale_head(xp: Any, theta: Any, n: int, factor: Any) -> Any:
+    """θ with its first n numbers multiplied, in place where arrays can be written to."""
+    try:
+        theta[..., :n] *= factor
+    except TypeError:  # JAX
+        theta = xp.concat([theta[..., :n] * factor, theta[..., n:]], axis=-1)
+    return theta

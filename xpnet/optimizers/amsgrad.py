@@ -1,0 +1,81 @@
+"""AMSGrad."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from xpnet.optimizers.moments import adam_coefficients, first_moment, reciprocal, second_moment
+from xpnet.optimizers.settings import (
+    Kind,
+    check_fraction,
+    check_learning_rate,
+    check_not_negative,
+)
+
+__all__ = ["AMSGrad"]
+
+
+class _Settings(NamedTuple):
+    learning_rate: Any
+    beta1: float
+    beta2: float
+    epsilon: float
+
+
+class AMSGrad(Kind, _Settings):
+    """Adam with the largest second moment so far, so that steps never grow again.
+
+        m ← β₁ m + (1 − β₁) g     v ← β₂ v + (1 − β₂) g²     s ← max(s, v)
+        θ ← θ − η m̂ / (√ŝ + ε)    m̂ = m/(1 − β₁ᵗ), ŝ = s/(1 − β₂ᵗ)
+
+    Reddi, Kale and Kumar, "On the convergence of Adam and beyond" (2018). As in PyTorch, the
+    maximum is of the uncorrected v, both moments are corrected (the paper corrects neither), and
+    ε is added to √ŝ. Keras adds ε to √s; optax takes the maximum of the corrected v̂.
+
+    Parameters
+    ----------
+    learning_rate : float or schedule
+        η, finite and ≥ 0.
+    beta1, beta2 : float
+        In [0, 1).
+    epsilon : float
+        ε ≥ 0.
+    """
+
+    __slots__ = ()
+
+    def __new__(
+        cls,
+        learning_rate: Any = 0.001,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+    ) -> AMSGrad:
+        """Check the settings."""
+        check_learning_rate(learning_rate)
+        check_fraction("beta1", beta1)
+        check_fraction("beta2", beta2)
+        check_not_negative("epsilon", epsilon)
+        return super().__new__(cls, learning_rate, beta1, beta2, epsilon)
+
+    def init(self, xp: Any, theta: Any) -> tuple[Any, ...]:
+        """m = v = s = 0."""
+        return xp.zeros_like(theta), xp.zeros_like(theta), xp.zeros_like(theta)
+
+    def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
+        """Adam's."""
+        return adam_coefficients(t, rate, self.beta1, self.beta2, self.epsilon)
+
+    def update(
+        self, xp: Any, c: tuple[Any, ...], g: Any, state: tuple[Any, ...], theta: Any
+    ) -> tuple[Any, tuple[Any, ...]]:
+        """One step; g is overwritten."""
+        (rate, epsilon), (m, v, largest) = c, state
+        m = first_moment(m, g, self.beta1)
+        v = second_moment(v, g, self.beta2)
+        largest = xp.maximum(largest, v)
+        step = reciprocal(xp, largest, epsilon)
+        step *= m
+        step *= rate
+        theta -= step
+        return theta, (m, v, largest)

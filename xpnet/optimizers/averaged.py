@@ -1,0 +1,86 @@
+"""Averages of the parameters over the steps."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from xpnet.optimizers.settings import check_fraction, check_positive_integer
+from xpnet.optimizers.wrapper import Wrapper, check_optimizer
+
+__all__ = ["Averaged"]
+
+
+class _Settings(NamedTuple):
+    optimizer: Any
+    decay: float | None
+    start: int
+    every: int
+
+
+class Averaged(Wrapper, _Settings):
+    """An optimizer whose result is an average a of the θ that its steps pass through.
+
+        a ← θ                       up to step s = start
+        a ← d a + (1 − d) θ         after it: a running mean, of about 1/(1 − d) steps; or,
+        a ← a + (θ − a)/(k + 1)     with decay=None, the plain mean of the θ of steps s, s + 1, …
+
+    at every ``every``-th step from s on, the k-th. The steps themselves do not see it. Polyak and
+    Juditsky, "Acceleration of stochastic approximation by averaging" (1992); Izmailov et al.,
+    "Averaging weights leads to wider optima" (2018), which is decay=None with a start late in the
+    fit. As in PyTorch's AveragedModel, the first average is θ itself.
+
+    Parameters
+    ----------
+    optimizer : optimizer
+        What takes the steps.
+    decay : float or None
+        d in [0, 1); None: the plain mean.
+    start : int
+        s ≥ 1, in steps.
+    every : int
+        ≥ 1, in steps.
+    """
+
+    __slots__ = ()
+    own = 1
+
+    def __new__(
+        cls, optimizer: Any, decay: float | None = 0.999, start: int = 1, every: int = 1
+    ) -> Averaged:
+        """Check the settings."""
+        check_optimizer(optimizer)
+        if decay is not None:
+            check_fraction("decay", decay)
+        check_positive_integer("start", start)
+        check_positive_integer("every", every)
+        return super().__new__(cls, optimizer, decay, start, every)
+
+    def init(self, xp: Any, theta: Any) -> tuple[Any, ...]:
+        """a = θ, and the inner optimizer's state."""
+        return xp.asarray(theta, copy=True), *super().init(xp, theta)
+
+    def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
+        """The share of θ in the new average, and the inner optimizer's."""
+        return self._share(t), *super().coefficients(t, rate)
+
+    def _share(self, t: int) -> float:
+        if t <= self.start:
+            return 1.0
+        k, beside = divmod(t - self.start, self.every)
+        if beside:
+            return 0.0
+        return 1.0 / (k + 1) if self.decay is None else 1.0 - self.decay
+
+    def update(
+        self, xp: Any, c: tuple[Any, ...], g: Any, state: tuple[Any, ...], theta: Any
+    ) -> tuple[Any, tuple[Any, ...]]:
+        """A step, and the average after it."""
+        (share, *inner), (a, *rest) = c, state
+        theta, new = self.optimizer.update(xp, tuple(inner), g, tuple(rest), theta)
+        a *= 1.0 - share
+        a += theta * share
+        return theta, (a, *new)
+
+    def averaged(self, state: tuple[Any, ...], theta: Any) -> Any:
+        """a."""
+        return state[0]

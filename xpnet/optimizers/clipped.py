@@ -1,0 +1,69 @@
+"""Clipping of the gradient."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from xpnet.optimizers.settings import check_positive
+from xpnet.optimizers.wrapper import Wrapper, check_optimizer
+
+__all__ = ["Clipped"]
+
+
+class _Settings(NamedTuple):
+    optimizer: Any
+    norm: float | None
+    value: float | None
+
+
+class Clipped(Wrapper, _Settings):
+    """An optimizer that sees a gradient no longer than ``norm``, and no entry beyond ±``value``.
+
+        g ← min(max(g, −value), value)
+        g ← g min(1, norm / (‖g‖ + 1e-6))           ‖g‖ over all parameters of one network
+
+    Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks" (2013),
+    with PyTorch's 1e-6. The norm does not overflow where its square would. With both, entries are
+    clipped first.
+
+    Parameters
+    ----------
+    optimizer : optimizer
+        What takes the step.
+    norm, value : float, optional
+        > 0; at least one of them.
+    """
+
+    __slots__ = ()
+
+    def __new__(
+        cls, optimizer: Any, norm: float | None = None, value: float | None = None
+    ) -> Clipped:
+        """Check the settings."""
+        check_optimizer(optimizer)
+        if norm is None and value is None:
+            raise ValueError("Clipped needs a norm, a value or both")
+        for name, bound in (("norm", norm), ("value", value)):
+            if bound is not None:
+                check_positive(name, bound)
+        return super().__new__(cls, optimizer, norm, value)
+
+    def update(
+        self, xp: Any, c: tuple[Any, ...], g: Any, state: tuple[Any, ...], theta: Any
+    ) -> tuple[Any, tuple[Any, ...]]:
+        """A step along the clipped gradient; g is overwritten."""
+        if self.value is not None:
+            g = xp.clip(g, min=-self.value, max=self.value)
+        if self.norm is not None:
+            g *= xp.clip(self.norm / (_norm(xp, g) + 1e-6), max=1.0)
+        found: tuple[Any, tuple[Any, ...]] = self.optimizer.update(xp, c, g, state, theta)
+        return found
+
+
+def _norm(xp: Any, g: Any) -> Any:
+    """‖g‖ over the last axis, (..., 1), of g divided by its largest entry."""
+    size = xp.abs(g)
+    largest = xp.max(size, axis=-1, keepdims=True)
+    size /= xp.where(largest > 0, largest, xp.ones_like(largest))
+    size *= size
+    return largest * xp.sqrt(xp.sum(size, axis=-1, keepdims=True))

@@ -1,0 +1,207 @@
+"""L-BFGS on the flat vector, in Array API terms: it runs where θ lies.
+
+    d = −H g      H ≈ (∇²f)⁻¹ from the last pairs s = θ' − θ, y = g' − g
+    θ ← θ + a d   a by a strong-Wolfe search
+
+Nocedal, "Updating quasi-Newton matrices with limited storage" (1980). The host reads a value and a
+slope an evaluation, and three numbers an iteration; the vectors stay on the device.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from xpnet.optimizers.line_search import Point, strong_wolfe
+from xpnet.optimizers.pairs import Pairs
+from xpnet.optimizers.settings import Kind, check_not_negative, check_positive_integer
+
+__all__ = ["LBFGS", "Result", "minimize"]
+
+Function = Callable[[Any], tuple[Any, Any]]
+Callback = Callable[[int, Any, float], Any]
+
+
+class Result(NamedTuple):
+    """Where a minimisation ended, and why.
+
+    Attributes
+    ----------
+    theta, gradient : array (P,)
+        The lowest point found, and the gradient there.
+    value : float
+    iterations, evaluations : int
+    converged : bool
+        Whether a tolerance was met.
+    reason : str
+        "gradient" or "change", a tolerance met; "iterations"; "callback"; "line search", no lower
+        value to be found; "not finite", at the start.
+    """
+
+    theta: Any
+    value: float
+    gradient: Any
+    iterations: int
+    evaluations: int
+    converged: bool
+    reason: str
+
+
+class _Settings(NamedTuple):
+    history: int
+    tolerance_gradient: float
+    tolerance_change: float
+
+
+class LBFGS(Kind, _Settings):
+    """The settings of `minimize`, for a `fit` on all examples at once; an epoch is an iteration.
+
+    Parameters
+    ----------
+    history : int
+        ≥ 1: pairs of vectors that are kept.
+    tolerance_gradient : float
+        ≥ 0: done when no entry of the gradient is larger.
+    tolerance_change : float
+        ≥ 0: done when an iteration lowers the value by less, relative to it (or to 1 below 1).
+    """
+
+    __slots__ = ()
+    full_batch = True
+
+    def __new__(
+        cls, history: int = 10, tolerance_gradient: float = 1e-5, tolerance_change: float = 1e-9
+    ) -> LBFGS:
+        """Check the settings."""
+        check_positive_integer("history", history)
+        check_not_negative("tolerance_gradient", tolerance_gradient)
+        check_not_negative("tolerance_change", tolerance_change)
+        return super().__new__(cls, history, tolerance_gradient, tolerance_change)
+
+    def minimize(
+        self,
+        xp: Any,
+        value_and_gradient: Function,
+        theta: Any,
+        max_iterations: int,
+        callback: Callback | None = None,
+    ) -> Result:
+        """`minimize` with these settings."""
+        check_positive_integer("max_iterations", max_iterations)
+        return _Minimization(xp, self, value_and_gradient, theta).run(max_iterations, callback)
+
+
+def minimize(
+    value_and_gradient: Function,
+    theta: Any,
+    *,
+    max_iterations: int = 1000,
+    history: int = 10,
+    tolerance_gradient: float = 1e-5,
+    tolerance_change: float = 1e-9,
+    callback: Callback | None = None,
+    xp: Any = None,
+) -> Result:
+    """A local minimum of a smooth function, from θ.
+
+    Parameters
+    ----------
+    value_and_gradient : callable
+        θ (P,) to the value, a number or (), and the gradient (P,): a new array at every call.
+    theta : array (P,)
+        Where to start; not written to.
+    max_iterations, history, tolerance_gradient, tolerance_change
+        As in `LBFGS`.
+    callback : callable, optional
+        Called as callback(iteration, theta, value) after each; what is true ends the search.
+    xp : module, optional
+        θ's Array API namespace; needed for arrays that do not name it themselves (torch's).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> found = minimize(lambda x: (float(x @ x), 2 * x), np.asarray([3.0, -4.0]))
+    >>> found.reason, bool(abs(found.theta).max() < 1e-5)
+    ('gradient', True)
+    """
+    settings = LBFGS(history, tolerance_gradient, tolerance_change)
+    xp = theta.__array_namespace__() if xp is None else xp
+    return settings.minimize(xp, value_and_gradient, theta, max_iterations, callback)
+
+
+class _Minimization:
+    """One search under way."""
+
+    def __init__(self, xp: Any, settings: LBFGS, function: Function, theta: Any) -> None:
+        self.xp, self.settings, self.function = xp, settings, function
+        self.epsilon = float(xp.finfo(theta.dtype).eps)
+        self.pairs = Pairs(xp, settings.history, self.epsilon)
+        self.evaluations = self.iterations = 0
+        self.point = self._evaluate(theta, None, 0.0)
+
+    def run(self, max_iterations: int, callback: Callback | None) -> Result:
+        """Iterations until there is a reason to stop."""
+        reason = self._reason(math.inf)
+        while not reason:
+            before = self.point.value
+            if not self._iterate():
+                reason = "line search"
+                break
+            self.iterations += 1
+            stop = callback and callback(self.iterations, self.point.theta, self.point.value)
+            reason = self._reason(before) or ("callback" if stop else "")
+            if not reason and self.iterations >= max_iterations:
+                reason = "iterations"
+        theta, value, gradient = self.point.theta, self.point.value, self.point.gradient
+        converged = reason in ("gradient", "change")
+        return Result(theta, value, gradient, self.iterations, self.evaluations, converged, reason)
+
+    def _reason(self, before: float) -> str:
+        """Why to stop here, where the value was another before; or nothing."""
+        now = self.point.value
+        if not math.isfinite(now):
+            return "not finite"
+        largest = float(self.xp.max(self.xp.abs(self.point.gradient)))
+        if largest <= self.settings.tolerance_gradient:
+            return "gradient"
+        least = self.settings.tolerance_change * max(abs(before), abs(now), 1.0)
+        return "change" if before < math.inf and before - now <= least else ""
+
+    def _iterate(self) -> bool:
+        """A search along d, and if it finds nothing, along −g; whether there is a new point."""
+        found = self._search()
+        if found is None and self.pairs:
+            self.pairs.clear()
+            found = self._search()
+        if found is None:
+            return False
+        self.point = found
+        return True
+
+    def _search(self) -> Point | None:
+        theta, g = self.point.theta, self.point.gradient
+        d = self.pairs.direction(g)
+        slope = float(self.xp.vecdot(g, d))
+        if not slope < 0:
+            return None
+        origin = Point(0.0, self.point.value, slope, theta, g)
+        found = strong_wolfe(
+            lambda a: self._evaluate(theta, d, a),
+            origin,
+            1.0 if self.pairs else min(1.0, 1.0 / math.sqrt(-slope)),
+            slack=self.epsilon * abs(origin.value),
+        )
+        if found is origin:
+            return None
+        self.pairs.remember(origin, found, d)
+        return found
+
+    def _evaluate(self, theta: Any, d: Any, a: float) -> Point:
+        at = theta if d is None else theta + d * a
+        value, g = self.function(at)
+        value, slope = float(value), 0.0
+        self.evaluations += 1
+        if d is not None:
+            slope = float(self.xp.vecdot(g, d)) if math.isfinite(value) else math.nan
+        return Point(a, value, slope, at, g)

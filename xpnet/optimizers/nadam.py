@@ -1,0 +1,111 @@
+"""Nadam."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from xpnet.optimizers.moments import correction, first_moment, reciprocal, second_moment
+from xpnet.optimizers.settings import (
+    Kind,
+    check_fraction,
+    check_learning_rate,
+    check_not_negative,
+)
+
+__all__ = ["Nadam"]
+
+
+class _Settings(NamedTuple):
+    learning_rate: Any
+    beta1: float
+    beta2: float
+    epsilon: float
+    momentum_decay: float
+
+
+class Nadam(Kind, _Settings):
+    """Adam with Nesterov's momentum, whose strength μ_t grows with the steps.
+
+        m ← β₁ m + (1 − β₁) g              v ← β₂ v + (1 − β₂) g²
+        μ_t = β₁ (1 − ½ 0.96^(t ψ))        Π_t = μ_1 μ_2 ⋯ μ_t
+        θ ← θ − η [(1 − μ_t)/(1 − Π_t) g + μ_{t+1}/(1 − Π_{t+1}) m] / (√v̂ + ε)
+
+    with v̂ = v/(1 − β₂ᵗ). Dozat, "Incorporating Nesterov momentum into Adam" (2016), in PyTorch's
+    form: ψ = momentum_decay is 0.004, and ε is added to the corrected root √v̂. Keras has ψ = 1 and
+    adds ε the same way; optax's nadam has a constant μ = β₁.
+
+    Parameters
+    ----------
+    learning_rate : float or schedule
+        η, finite and ≥ 0.
+    beta1, beta2 : float
+        In [0, 1).
+    epsilon : float
+        ε ≥ 0.
+    momentum_decay : float
+        ψ ≥ 0.
+    """
+
+    __slots__ = ()
+
+    def __new__(
+        cls,
+        learning_rate: Any = 0.002,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+        momentum_decay: float = 0.004,
+    ) -> Nadam:
+        """Check the settings."""
+        check_learning_rate(learning_rate)
+        check_fraction("beta1", beta1)
+        check_fraction("beta2", beta2)
+        check_not_negative("epsilon", epsilon)
+        check_not_negative("momentum_decay", momentum_decay)
+        return super().__new__(cls, learning_rate, beta1, beta2, epsilon, momentum_decay)
+
+    def init(self, xp: Any, theta: Any) -> tuple[Any, ...]:
+        """m = v = 0."""
+        return xp.zeros_like(theta), xp.zeros_like(theta)
+
+    def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
+        """The factors of g and of m, and ε, with the corrections folded in."""
+        root = math.sqrt(correction(self.beta2, t))
+        now, following = (_momentum(self.beta1, self.momentum_decay, s) for s in (t, t + 1))
+        product = _product(self.beta1, self.momentum_decay, t)
+        of_g = rate * root * (1.0 - now) / (1.0 - product)
+        of_m = rate * root * following / (1.0 - product * following)
+        return of_g, of_m, self.epsilon * root
+
+    def update(
+        self, xp: Any, c: tuple[Any, ...], g: Any, state: tuple[Any, ...], theta: Any
+    ) -> tuple[Any, tuple[Any, ...]]:
+        """One step."""
+        (of_g, of_m, epsilon), (m, v) = c, state
+        m = first_moment(m, g, self.beta1)
+        ahead = g * of_g
+        ahead += m * of_m
+        v = second_moment(v, g, self.beta2)
+        ahead *= reciprocal(xp, v, epsilon)
+        theta -= ahead
+        return theta, (m, v)
+
+
+def _momentum(beta1: float, decay: float, t: int) -> float:
+    return beta1 * (1.0 - 0.5 * math.pow(0.96, t * decay))
+
+
+@lru_cache(maxsize=16)
+def _known_products(beta1: float, decay: float) -> list[float]:
+    """Π_0, Π_1, … as far as they were asked for."""
+    return [1.0]
+
+
+def _product(beta1: float, decay: float, t: int) -> float:
+    """Π_t; 0 from where 1 − Π_t rounds to 1."""
+    known = _known_products(beta1, decay)
+    while len(known) <= t and known[-1] > 1e-17:
+        known.append(known[-1] * _momentum(beta1, decay, len(known)))
+    return known[t] if t < len(known) else 0.0

@@ -1,0 +1,52 @@
+"""What L-BFGS remembers of the curvature: the last pairs s = θ' − θ, y = g' − g."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any, NamedTuple
+
+from xpnet.optimizers.line_search import Point
+
+__all__ = ["Pairs"]
+
+
+class _Pair(NamedTuple):
+    s: Any
+    y: Any
+    curvature: float  # s·y
+    scale: float  # s·y / y·y, which H begins with
+
+
+class Pairs:
+    """The approximation H of an inverse Hessian by the last pairs, newest last."""
+
+    def __init__(self, xp: Any, history: int, epsilon: float) -> None:
+        self.xp, self.epsilon = xp, epsilon
+        self.pairs: deque[_Pair] = deque(maxlen=history)
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def clear(self) -> None:
+        """H = 1 again."""
+        self.pairs.clear()
+
+    def remember(self, origin: Point, found: Point, d: Any) -> None:
+        """Keep the pair, if f curves upwards along it: so H stays positive definite."""
+        s, y = d * found.step, found.gradient - origin.gradient
+        curvature = float(self.xp.vecdot(s, y))
+        if curvature > self.epsilon * -origin.slope * found.step:
+            scale = curvature / float(self.xp.vecdot(y, y))
+            self.pairs.append(_Pair(s, y, curvature, scale))
+
+    def direction(self, g: Any) -> Any:
+        """−H g, by the two loops over the pairs; nothing is read by the host."""
+        q, shares = -g, []
+        for s, y, curvature, _ in reversed(self.pairs):
+            shares.append(self.xp.vecdot(s, q) / curvature)
+            q -= y * shares[-1]
+        if self.pairs:
+            q *= self.pairs[-1].scale
+        for (s, y, curvature, _), share in zip(self.pairs, reversed(shares), strict=True):
+            q += s * (share - self.xp.vecdot(y, q) / curvature)
+        return q

@@ -1,0 +1,101 @@
+"""RAdam."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+from xpnet.optimizers.moments import correction, first_moment, second_moment
+from xpnet.optimizers.settings import (
+    Kind,
+    check_fraction,
+    check_learning_rate,
+    check_not_negative,
+)
+
+__all__ = ["RAdam"]
+
+
+class _Settings(NamedTuple):
+    learning_rate: Any
+    beta1: float
+    beta2: float
+    epsilon: float
+
+
+class RAdam(Kind, _Settings):
+    """Adam that does without v until there is enough of it, and then trusts it by degrees.
+
+        m ← β₁ m + (1 − β₁) g      v ← β₂ v + (1 − β₂) g²      m̂ = m/(1 − β₁ᵗ)
+        ρ_∞ = 2/(1 − β₂) − 1       ρ_t = ρ_∞ − 2 t β₂ᵗ/(1 − β₂ᵗ)
+        r² = (ρ_t − 4)(ρ_t − 2) ρ_∞ / ((ρ_∞ − 4)(ρ_∞ − 2) ρ_t)
+        θ ← θ − η r m̂ √(1 − β₂ᵗ)/(√v + ε)   where ρ_t > 5,   else   θ ← θ − η m̂
+
+    Liu et al., "On the variance of the adaptive learning rate and beyond" (2020). As in PyTorch, ε
+    is added to the uncorrected root √v (otherwise than in its Adam), and the bound is ρ_t > 5;
+    the paper has 4 and no ε. With β₂ = 0.999 the first five steps have no v.
+
+    Parameters
+    ----------
+    learning_rate : float or schedule
+        η, finite and ≥ 0.
+    beta1, beta2 : float
+        In [0, 1).
+    epsilon : float
+        ε ≥ 0.
+    """
+
+    __slots__ = ()
+
+    def __new__(
+        cls,
+        learning_rate: Any = 0.001,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+    ) -> RAdam:
+        """Check the settings."""
+        check_learning_rate(learning_rate)
+        check_fraction("beta1", beta1)
+        check_fraction("beta2", beta2)
+        check_not_negative("epsilon", epsilon)
+        return super().__new__(cls, learning_rate, beta1, beta2, epsilon)
+
+    def init(self, xp: Any, theta: Any) -> tuple[Any, ...]:
+        """m = v = 0."""
+        return xp.zeros_like(theta), xp.zeros_like(theta)
+
+    def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
+        """c, w and e of the step c m/(w √v + e): w = 0 and e = 1 where v is left out."""
+        rate /= correction(self.beta1, t)
+        rectified = _rectification(self.beta2, t)
+        if rectified is None:
+            return rate, 0.0, 1.0
+        return rate * rectified * math.sqrt(correction(self.beta2, t)), 1.0, self.epsilon
+
+    def update(
+        self, xp: Any, c: tuple[Any, ...], g: Any, state: tuple[Any, ...], theta: Any
+    ) -> tuple[Any, tuple[Any, ...]]:
+        """One step; g is overwritten."""
+        (rate, weight, constant), (m, v) = c, state
+        m = first_moment(m, g, self.beta1)
+        v = second_moment(v, g, self.beta2)
+        step = xp.sqrt(v)
+        step *= weight
+        step += constant
+        step **= -1
+        step *= m
+        step *= rate
+        theta -= step
+        return theta, (m, v)
+
+
+def _rectification(beta2: float, t: int) -> float | None:
+    """R, or None where ρ_t ≤ 5."""
+    limit = (1.0 + beta2) / (1.0 - beta2)
+    vanished = correction(beta2, t)
+    length = limit - 2.0 * t * (1.0 - vanished) / vanished
+    if length <= 5.0:
+        return None
+    share = (length - 4.0) * (length - 2.0) * limit
+    return math.sqrt(share / ((limit - 4.0) * (limit - 2.0) * length))

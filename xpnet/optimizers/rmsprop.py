@@ -1,0 +1,86 @@
+"""RMSProp."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from xpnet.optimizers.moments import reciprocal
+from xpnet.optimizers.settings import (
+    Kind,
+    check_fraction,
+    check_learning_rate,
+    check_not_negative,
+)
+
+__all__ = ["RMSProp"]
+
+
+class _Settings(NamedTuple):
+    learning_rate: Any
+    rho: float
+    momentum: float
+    epsilon: float
+
+
+class RMSProp(Kind, _Settings):
+    """Steps scaled by a running mean of the squared gradient; with momentum μ, their running sum.
+
+        v ← ρ v + (1 − ρ) g²
+        θ ← θ − η g / (√v + ε)       or, with momentum,   u ← μ u + g / (√v + ε),  θ ← θ − η u
+
+    Tieleman and Hinton, "Lecture 6.5: rmsprop" (2012); not centred. As in PyTorch, v starts at 0, ε
+    is added to the root, and η is outside u; TensorFlow, Keras and optax add ε under the
+    root, and Keras has ρ = 0.9.
+
+    Parameters
+    ----------
+    learning_rate : float or schedule
+        η, finite and ≥ 0.
+    rho, momentum : float
+        In [0, 1).
+    epsilon : float
+        ε ≥ 0; with 0, an entry whose gradient has always been 0 becomes NaN.
+    """
+
+    __slots__ = ()
+
+    def __new__(
+        cls,
+        learning_rate: Any = 0.01,
+        rho: float = 0.99,
+        momentum: float = 0.0,
+        epsilon: float = 1e-8,
+    ) -> RMSProp:
+        """Check the settings."""
+        check_learning_rate(learning_rate)
+        check_fraction("rho", rho)
+        check_fraction("momentum", momentum)
+        check_not_negative("epsilon", epsilon)
+        return super().__new__(cls, learning_rate, rho, momentum, epsilon)
+
+    def init(self, xp: Any, theta: Any) -> tuple[Any, ...]:
+        """v = 0, and u = 0 where there is momentum."""
+        return tuple(xp.zeros_like(theta) for _ in range(2 if self.momentum else 1))
+
+    def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
+        """η."""
+        return (rate,)
+
+    def update(
+        self, xp: Any, c: tuple[Any, ...], g: Any, state: tuple[Any, ...], theta: Any
+    ) -> tuple[Any, tuple[Any, ...]]:
+        """One step."""
+        (rate,), (v, *rest) = c, state
+        v *= self.rho
+        v += g * g * (1.0 - self.rho)
+        step = reciprocal(xp, v, self.epsilon)
+        step *= g
+        if rest:
+            (u,) = rest
+            u *= self.momentum
+            u += step
+            rest, step = [u], u * rate
+        else:
+            step *= rate
+        theta -= step
+        return theta, (v, *rest)

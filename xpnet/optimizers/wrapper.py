@@ -1,0 +1,62 @@
+"""What the wrappers share: an optimizer around another one, which does the work."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+from xpnet.optimizers.settings import Kind
+
+if TYPE_CHECKING:
+    from xpnet.parameters import Layout
+
+__all__ = ["Wrapper", "check_optimizer", "is_optimizer"]
+
+
+class Wrapper(Kind):
+    """Passes everything on; a wrapper overrides what it changes.
+
+    Its state is the inner optimizer's, after ``own`` arrays of its own.
+    """
+
+    __slots__ = ()
+    own = 0
+    optimizer: Any
+
+    @property
+    def learning_rate(self) -> Any:
+        """The inner optimizer's."""
+        return self.optimizer.learning_rate
+
+    def bind(self, layout: Layout) -> Self:
+        """The same, around the inner optimizer bound."""
+        if not hasattr(self.optimizer, "bind"):
+            return self
+        bound: Self = self._replace(optimizer=self.optimizer.bind(layout))  # type: ignore[attr-defined]
+        return bound
+
+    def init(self, xp: Any, theta: Any) -> tuple[Any, ...]:
+        """The inner optimizer's state."""
+        state: tuple[Any, ...] = self.optimizer.init(xp, theta)
+        return state
+
+    def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
+        """The inner optimizer's."""
+        c: tuple[float, ...] = self.optimizer.coefficients(t, rate)
+        return c
+
+    def averaged(self, state: tuple[Any, ...], theta: Any) -> Any:
+        """The parameters to evaluate and to return: θ, or an average that is kept further in."""
+        inner = getattr(self.optimizer, "averaged", None)
+        return inner(state[self.own :], theta) if inner else theta
+
+
+def is_optimizer(value: Any) -> bool:
+    """Whether it is an instance with an optimizer's methods."""
+    methods = ("init", "coefficients", "update")
+    return not isinstance(value, type) and all(hasattr(value, name) for name in methods)
+
+
+def check_optimizer(value: Any) -> None:
+    """An optimizer's instance."""
+    if not is_optimizer(value):
+        raise TypeError(f"optimizer must be an instance such as Adam(), got {value!r}")

@@ -1,0 +1,72 @@
+"""Schedules: the learning rate as a function of the step.
+
+    rate = schedule(t)         t = 1, 2, …, on the host
+
+A schedule is a NamedTuple of its settings, its first one the learning rate η that it starts from or
+reaches; it stands wherever a learning rate does: ``Adam(learning_rate=Cosine(0.01))``. Any other
+function of the step does too. Optional methods:
+
+    bind(total_steps, steps_per_epoch) -> schedule     what was left open, from the fit's length
+    observe(value)                                     what an epoch came to (ReduceOnPlateau)
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from xpnet.schedules.cosine import Cosine
+from xpnet.schedules.decay import Constant, Exponential, InverseScaling, Step
+from xpnet.schedules.one_cycle import OneCycle
+from xpnet.schedules.plateau import ReduceOnPlateau
+
+__all__ = [
+    "SCHEDULES",
+    "Constant",
+    "Cosine",
+    "Exponential",
+    "InverseScaling",
+    "OneCycle",
+    "ReduceOnPlateau",
+    "Step",
+    "bind",
+    "observe",
+    "rate_at",
+]
+
+SCHEDULES: dict[str, type] = {
+    "constant": Constant,
+    "step": Step,
+    "exponential": Exponential,
+    "cosine": Cosine,
+    "one_cycle": OneCycle,
+    "inverse_scaling": InverseScaling,
+    "reduce_on_plateau": ReduceOnPlateau,
+}
+"""Every schedule, by its lower-case name."""
+
+
+def rate_at(learning_rate: Any, t: int) -> float:
+    """The learning rate of step t = 1, 2, …, of a number or of a schedule."""
+    if not callable(learning_rate):
+        return float(learning_rate)
+    rate = float(learning_rate(t))
+    if not math.isfinite(rate) or rate < 0:
+        raise ValueError(
+            f"the schedule {learning_rate!r} gives {rate} at step {t}: a learning rate is a finite "
+            "number ≥ 0"
+        )
+    return rate
+
+
+def bind(learning_rate: Any, total_steps: int, steps_per_epoch: int) -> Any:
+    """The schedule for a fit of that length; a number, or another function, is as it was."""
+    if not hasattr(learning_rate, "bind"):
+        return learning_rate
+    return learning_rate.bind(total_steps, steps_per_epoch)
+
+
+def observe(learning_rate: Any, value: float) -> None:
+    """Tell a schedule that has a memory what the epoch came to."""
+    if hasattr(learning_rate, "observe"):
+        learning_rate.observe(value)

@@ -1,0 +1,84 @@
+"""One cycle: up to a large rate, and down to nearly nothing, in one fit."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from xpnet.optimizers.settings import Kind, check_positive_integer
+from xpnet.schedules.settings import check_rate, open_length
+
+__all__ = ["OneCycle"]
+
+
+class _Settings(NamedTuple):
+    learning_rate: float
+    steps: int | None
+    warmup: float
+    start: float
+    end: float
+
+
+class OneCycle(Kind, _Settings):
+    """Half a cosine up from η/a to η, and half a cosine down to η/(a b).
+
+        k = t − 1,   p = w s − 1 the peak,   c(u) = ½ (1 + cos(π u))
+        η_t = η + (η/a − η) c(k/p)                             k ≤ p
+        η_t = η/(a b) + (η − η/(a b)) c((k − p)/(s − 1 − p))   up to k = s − 1, and its end after
+
+    Smith and Topin, "Super-convergence" (2019), in the two phases of fast.ai and of PyTorch's
+    OneCycleLR; momentum stays as it is (cycle_momentum=False).
+
+    Parameters
+    ----------
+    learning_rate : float
+        η ≥ 0, the largest.
+    steps : int, optional
+        s ≥ 1, of the whole cycle; None: the length of the fit.
+    warmup : float
+        w in [0, 1]: the share of steps that goes up.
+    start, end : float
+        a and b, ≥ 1.
+    """
+
+    __slots__ = ()
+
+    def __new__(
+        cls,
+        learning_rate: float,
+        *,
+        steps: int | None = None,
+        warmup: float = 0.3,
+        start: float = 25.0,
+        end: float = 1e4,
+    ) -> OneCycle:
+        """Check the settings."""
+        check_rate(learning_rate)
+        if steps is not None:
+            check_positive_integer("steps", steps)
+        if not isinstance(warmup, (int, float)) or not 0 <= warmup <= 1:
+            raise ValueError(f"warmup must lie in [0, 1], a share of the steps, got {warmup!r}")
+        for name, value in (("start", start), ("end", end)):
+            if not isinstance(value, (int, float)) or not 1 <= value < math.inf:
+                raise ValueError(f"{name} must be a finite number ≥ 1, got {value!r}")
+        return super().__new__(cls, learning_rate, steps, warmup, start, end)
+
+    def bind(self, total_steps: int, steps_per_epoch: int) -> OneCycle:
+        """The same, over the whole fit where ``steps`` was open."""
+        return self._replace(steps=total_steps) if self.steps is None else self
+
+    def __call__(self, t: int) -> float:
+        """η_t."""
+        if self.steps is None:
+            raise open_length(self)
+        largest, first = self.learning_rate, self.learning_rate / self.start
+        k, peak, last = t - 1, self.warmup * self.steps - 1, self.steps - 1
+        if k <= peak:
+            return _between(first, largest, k / peak if peak else 1.0)
+        peak = max(peak, 0.0)
+        share = (k - peak) / (last - peak) if last > peak else 1.0
+        return _between(largest, first / self.end, min(share, 1.0))
+
+
+def _between(a: float, b: float, share: float) -> float:
+    return b + (a - b) * 0.5 * (1.0 + math.cos(math.pi * share))

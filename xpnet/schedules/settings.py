@@ -1,0 +1,42 @@
+"""What the schedules share: checks, and lengths in steps or in epochs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from xpnet.optimizers.settings import check_not_negative, check_positive_integer
+
+__all__ = ["check_factor", "check_length", "check_rate", "length", "open_length"]
+
+
+def check_rate(value: Any) -> None:
+    """A schedule's own learning rate is a number."""
+    check_not_negative("learning_rate", value)
+
+
+def check_factor(name: str, value: Any) -> None:
+    """A number in (0, 1]."""
+    if not isinstance(value, (int, float)) or not 0 < value <= 1:
+        raise ValueError(f"{name} must lie in (0, 1], got {value!r}")
+
+
+def check_length(steps: Any, epochs: Any) -> None:
+    """One of the two, an integer ≥ 1."""
+    if (steps is None) == (epochs is None):
+        raise ValueError(f"give either steps or epochs, got steps={steps!r} and epochs={epochs!r}")
+    check_positive_integer(
+        "epochs" if steps is None else "steps", epochs if steps is None else steps
+    )
+
+
+def length(steps: int | None, epochs: int | None, steps_per_epoch: int) -> int | None:
+    """The length in steps."""
+    return steps if epochs is None else epochs * steps_per_epoch
+
+
+def open_length(schedule: Any, setting: str = "steps") -> ValueError:
+    """The error for a schedule that is asked before its length is known."""
+    return ValueError(
+        f"{type(schedule).__name__} does not know how long the fit is: give {setting}, or call "
+        "bind(total_steps, steps_per_epoch) as `fit` does"
+    )
