@@ -25,13 +25,17 @@ from xpnet.parameters import Slot, layout
 __all__ = ["describe", "load", "save"]
 
 _FORMAT = "xpnet model 1"
+_EXTRA = "extra."  # begins the names of what others keep in the metadata
 
 
-def save(net: Network, path: str | os.PathLike[str]) -> None:
+def save(
+    net: Network, path: str | os.PathLike[str], extra: Mapping[str, str] | None = None
+) -> None:
     """Write ``net`` to a safetensors file; see `Network.save`.
 
     Tensors are layers.0.weight (n_1, n_0), layers.0.bias (n_1,), …; the settings are JSON in the
-    file's metadata. A user's own activation or loss is stored by its name.
+    file's metadata, and ``extra`` is text beside them. A user's own activation or loss is stored by
+    its name.
     """
     import json
 
@@ -45,6 +49,7 @@ def save(net: Network, path: str | os.PathLike[str]) -> None:
         "format": _FORMAT,
         "xpnet_version": __version__,
         "network": json.dumps(_config(net)),
+        **{f"{_EXTRA}{name}": text for name, text in (extra or {}).items()},
     }
     _write(os.path.abspath(path), _in_order(to_bytes(tensors, metadata)))
 
@@ -134,7 +139,7 @@ def _umask() -> int:
 
 
 def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The settings in a model file's metadata.
+    """The settings in a model file's metadata; under "extra", a dict, what `save` was given.
 
     Raises
     ------
@@ -164,7 +169,8 @@ def _read(path: str) -> tuple[dict[str, Any], dict[str, np.ndarray[Any, Any]]]:
         raise ValueError(f"{path!r} is not an xpnet model of a known kind, but {kind}")
     with _names(path):
         config: dict[str, Any] = json.loads(metadata["network"])
-        return {"xpnet_version": metadata["xpnet_version"], **config}, tensors
+        extra = {k.removeprefix(_EXTRA): v for k, v in metadata.items() if k.startswith(_EXTRA)}
+        return {"xpnet_version": metadata["xpnet_version"], **config, "extra": extra}, tensors
 
 
 @contextmanager

@@ -29,9 +29,7 @@ __all__ = ["MOMENTS", "Callbacks", "json_lines"]
 
 Callback = Callable[[Any, History], Any]
 
-MOMENTS = {
-    moment: moment for moment in ("fit_begin", "step_end", "epoch_end", "fit_end")
-}
+MOMENTS = {moment: moment for moment in ("fit_begin", "step_end", "epoch_end", "fit_end")}
 """The names of the moments."""
 
 

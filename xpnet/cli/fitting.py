@@ -1,0 +1,86 @@
+"""Training on a table: how many epochs, and the fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xpnet.cli.output import report
+from xpnet.network import Network
+from xpnet.tables import held_out
+from xpnet.tables.cells import Array
+from xpnet.training import History
+
+__all__ = ["Settings", "fit"]
+
+_MOST = 200  # epochs
+_PATIENCE = 20  # epochs without a lower loss, after which none is expected
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The epochs, None to find them, and whether a bar is shown."""
+
+    epochs: int | None
+    progress: bool
+
+
+class _NoBetter(Exception):
+    """Raised in a callback: it ends a fit and leaves the network as it was before."""
+
+
+def fit(net: Network, X: Array, Y: Array, labels: Array | None, settings: Settings) -> History:
+    """Train on all rows, for the epochs given, or for those that served a part of them best."""
+    epochs = settings.epochs
+    if epochs is None:
+        epochs = _best_epochs(net, X, Y, labels, settings)
+    return net.fit(
+        X,
+        Y,
+        epochs=epochs,
+        batch_size=_batch_size(len(X)),
+        callbacks=[report(epochs)],
+        progress=settings.progress,
+    )
+
+
+def _batch_size(n: int) -> int:
+    return 32 if n < 10_000 else 256
+
+
+def _best_epochs(net: Network, X: Array, Y: Array, labels: Array | None, settings: Settings) -> int:
+    """Epochs after which the loss on a fifth of the rows was least, from the same start.
+
+    The fifth is drawn anew (seed 1), and the rows held out for the test are not among them.
+    """
+    try:
+        train, rest = held_out(labels, len(X), 0.2, seed=1)
+    except ValueError:  # too few rows, or of one class, to choose by
+        return _MOST // 4
+    losses: list[float] = []
+
+    def watch(net: Network, history: History) -> None:
+        losses.append(history.validation_loss[-1])
+        if len(losses) - _best(losses) >= _PATIENCE:
+            raise _NoBetter
+
+    try:
+        history = net.to().fit(
+            X[train],
+            Y[train],
+            epochs=_MOST,
+            batch_size=_batch_size(len(X)),
+            validation_data=(X[rest], Y[rest]),
+            callbacks=[watch],
+            progress=settings.progress,
+        )
+        if history.stopped:
+            raise KeyboardInterrupt
+    except _NoBetter:
+        pass
+    print(f"{_best(losses)} epochs serve a fifth of the training rows best")
+    return _best(losses)
+
+
+def _best(losses: list[float]) -> int:
+    """The epoch of the least loss, counted from 1."""
+    return losses.index(min(losses)) + 1

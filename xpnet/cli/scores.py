@@ -1,0 +1,46 @@
+"""How a network does on the rows held out, beside what needs no network."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from xpnet.backends import to_numpy
+from xpnet.network import Network
+from xpnet.tables import Schema
+from xpnet.tables.cells import Array
+from xpnet.tables.targets import Quantity
+
+__all__ = ["held_out_scores"]
+
+
+def held_out_scores(
+    net: Network, schema: Schema, X: Array, Y: Array, train: Array, test: Array
+) -> list[str]:
+    """Lines to print: accuracy, or R² and RMSE in the target's unit, each with its baseline."""
+    if len(test) == 0:
+        return ["no rows were held out to test on"]
+    outputs = to_numpy(net.predict(X[test], batch_size=8192)).astype(np.float64)
+    if isinstance(schema.target, Quantity):
+        return _regression(outputs, Y[test], schema.target.scale)
+    most = int(np.bincount(Y[train]).argmax())
+    accuracy = float(np.mean(outputs.argmax(axis=1) == Y[test]))
+    baseline = float(np.mean(Y[test] == most))
+    return [
+        f"held-out accuracy {accuracy:.4f}",
+        f"baseline accuracy {baseline:.4f} (always {schema.target.classes[most]!r})",
+    ]
+
+
+def _regression(outputs: Array, Y: Array, scale: float) -> list[str]:
+    """Standardised by the training rows, so that their mean is 0."""
+    total = float(np.sum((Y - Y.mean()) ** 2))
+    lines = []
+    for name, error, note in (
+        ("held-out", outputs - Y, ""),
+        ("baseline", Y, " (the mean of the training rows)"),
+    ):
+        squares = float(np.sum(error**2))
+        R2 = 1 - squares / total if total else float("nan")
+        rmse = float(np.sqrt(squares / len(Y))) * scale
+        lines.append(f"{name} R² {R2:.4f}, RMSE {rmse:.4g}{note}")
+    return lines

@@ -1,0 +1,97 @@
+"""``xpnet train data.csv --target COLUMN``: train on a user's own table."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from xpnet.cli.fitting import Settings, fit
+from xpnet.cli.output import check_out
+from xpnet.cli.scores import held_out_scores
+from xpnet.network import Network
+from xpnet.tables import Schema, Table, held_out, read_table, save_model
+from xpnet.tables.cells import Array
+from xpnet.tables.table import shown
+from xpnet.tables.targets import Classes, fit_target, task_of
+
+__all__ = ["run"]
+
+
+@dataclass(frozen=True)
+class _Data:
+    """The table as the network takes it; labels are what a split is stratified by."""
+
+    schema: Schema
+    X: Array
+    Y: Array
+    labels: Array | None
+    train: Array
+    test: Array
+
+
+def run(options: argparse.Namespace) -> int:
+    """Train, print how it does on the rows held out, write the model and its schema."""
+    path = Path(options.data)
+    out = options.out or Path(f"{path.stem}.safetensors")
+    check_out(out, path)
+    began = time.perf_counter()
+    data = _prepare(read_table(path), options)
+    net = _network(data.schema, options)
+    print(f"network {'-'.join(map(str, net.sizes))}, {net.dtype}, {net.backend.name} {net.device}")
+    labels = None if data.labels is None else data.labels[data.train]
+    settings = Settings(options.epochs, progress=sys.stderr.isatty())
+    history = fit(net, data.X[data.train], data.Y[data.train], labels, settings)
+    scores = held_out_scores(net, data.schema, data.X, data.Y, data.train, data.test)
+    save_model(net, data.schema, out)
+    print(f"trained {len(history)} epochs in {time.perf_counter() - began:.1f} s; wrote {out}")
+    for line in scores:
+        print(line)
+    return 130 if history.stopped else 0
+
+
+def _prepare(table: Table, options: argparse.Namespace) -> _Data:
+    name = options.target
+    if name is None:
+        raise ValueError(f"--target COLUMN is missing; {table.source} has {shown(table.names)}")
+    table.require(name)
+    task, why = (options.task, "--task") if options.task else task_of(table, name)
+    labels = _labels(table, name, task)
+    train, test = _split(table, name, labels, options.validation)
+    schema = Schema.fit(
+        table, name, task, rows=train, text=options.text or (), ignore=options.ignore or ()
+    )
+    X, Y = schema.features(table), schema.target.encode(table)
+    print(f"{table.source}: {len(train)} rows to train on, {len(test)} held out to test on")
+    print(f"target {name!r}: {task} ({why})")
+    print(f"{len(schema.columns)} columns make {schema.width} inputs")
+    return _Data(schema, X, Y, labels, train, test)
+
+
+def _labels(table: Table, name: str, task: str) -> Array | None:
+    target = fit_target(table, name, task, slice(None))
+    return target.names()[target.encode(table)] if isinstance(target, Classes) else None
+
+
+def _split(
+    table: Table, name: str, labels: Array | None, fraction: float | None
+) -> tuple[Array, Array]:
+    try:
+        return held_out(labels, len(table), 0.2 if fraction is None else fraction)
+    except ValueError as error:
+        raise ValueError(
+            f"{table.source}, column {name!r}: {error} (--validation 0 holds none out)"
+        ) from error
+
+
+def _network(schema: Schema, options: argparse.Namespace) -> Network:
+    return Network(
+        [schema.width, *(options.hidden or (64,)), schema.target.width],
+        loss=schema.target.loss,
+        backend=options.backend,
+        device=options.device,
+        dtype=options.dtype,
+        rng=options.seed,
+    )

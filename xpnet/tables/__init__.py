@@ -1,0 +1,28 @@
+"""A user's own table: columns of numbers and of text in, what a network takes out, and back.
+
+CSV is read by the standard library; Parquet by pyarrow and data frames by narwhals (extra
+``data``). A `Schema` says how each column becomes numbers; it lies as JSON in the model file.
+"""
+
+from __future__ import annotations
+
+from xpnet.tables.csv_files import read_csv, write_csv
+from xpnet.tables.frames import from_frame, read_parquet
+from xpnet.tables.model_files import read_schema, save_model
+from xpnet.tables.reading import read_table
+from xpnet.tables.schema import Schema
+from xpnet.tables.splitting import held_out
+from xpnet.tables.table import Table
+
+__all__ = [
+    "Schema",
+    "Table",
+    "from_frame",
+    "held_out",
+    "read_csv",
+    "read_parquet",
+    "read_schema",
+    "read_table",
+    "save_model",
+    "write_csv",
+]

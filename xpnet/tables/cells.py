@@ -1,0 +1,104 @@
+"""Cells: text as numbers, numbers as text, and any values as one or the other.
+
+A missing cell is the empty text, or NaN. Text lies in NumPy's variable-width strings: a fixed width
+would spend the longest cell's bytes on every row, and lose NULs at the end.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from numbers import Real
+from typing import Any, TypeAlias
+
+import numpy as np
+
+__all__ = ["TEXT", "Array", "as_numbers", "as_text", "column", "label_of", "reads_as_numbers"]
+
+Array: TypeAlias = np.ndarray[Any, Any]
+TEXT = np.dtypes.StringDType()
+
+
+def as_numbers(text: Array) -> Array:
+    """(N,) float64 as Python's ``float`` reads them; NaN where a cell is no number.
+
+    An underscore is no part of a number here: 1_000 is more often a code than a thousand.
+    """
+    if not (np.strings.find(text, "_") >= 0).any():
+        try:
+            return text.astype(np.float64)
+        except ValueError:
+            pass
+    return np.fromiter(map(_number, text.tolist()), np.float64, len(text))
+
+
+def _number(cell: str) -> float:
+    try:
+        return math.nan if "_" in cell else float(cell)
+    except ValueError:
+        return math.nan
+
+
+def reads_as_numbers(text: Array, numbers: Array) -> bool:
+    """Whether more than half of the cells that are there are numbers; and if none is there.
+
+    So one slip in a column of numbers is an error that names its line, and not a column of text.
+    """
+    n = int(np.count_nonzero(~np.isnan(numbers)))
+    if n == len(text):
+        return True
+    there: int = sum(cell != "" and cell.strip().lower() != "nan" for cell in text.tolist())
+    return there == 0 or 2 * n > there
+
+
+def label_of(value: float) -> str:
+    """A number as a class or category: 3.0 is "3", wherever it was read from."""
+    return str(int(value)) if value.is_integer() else repr(value)
+
+
+def as_text(numbers: Array) -> Array:
+    """(N,) text of numbers, each as `label_of` writes it; a NaN is missing."""
+    return np.array(["" if v != v else label_of(v) for v in numbers.tolist()], TEXT)
+
+
+def column(name: str, values: Any) -> Array:
+    """Values as float64, as text, or as they are (dtype object) where they are neither."""
+    array = values if isinstance(values, np.ndarray) else np.array(list(values), object)
+    if array.ndim != 1:
+        raise ValueError(f"column {name!r} must have one dimension, got shape {array.shape}")
+    try:
+        return _typed(array)
+    except UnicodeEncodeError as error:
+        raise ValueError(f"column {name!r} holds text that is not Unicode: {error}") from error
+
+
+def _typed(array: Array) -> Array:
+    if array.dtype.kind in "iuf":
+        return array.astype(np.float64)
+    if array.dtype == TEXT:
+        return array
+    if array.dtype.kind == "U":
+        return array.astype(TEXT)
+    return _of_objects(array.tolist())
+
+
+def _of_objects(values: list[Any]) -> Array:
+    there = [value for value in values if not _is_missing(value)]
+    if _all(there, str) or _all(there, (bool, np.bool_)):  # a truth value is text, as in a CSV
+        return np.array(["" if _is_missing(v) else str(v) for v in values], TEXT)
+    if _all(there, Real) and not any(isinstance(v, (bool, np.bool_)) for v in there):
+        return np.array([math.nan if _is_missing(v) else float(v) for v in values], np.float64)
+    out = np.empty(len(values), object)
+    out[:] = values
+    return out
+
+
+def _all(values: Iterable[Any], kind: Any) -> bool:
+    return all(isinstance(value, kind) for value in values)
+
+
+def _is_missing(value: Any) -> bool:
+    """None, NaN, and pandas' NA and NaT, of which the last two compare to nothing."""
+    if isinstance(value, float):
+        return math.isnan(value)
+    return value is None or type(value).__name__ in ("NAType", "NaTType")

@@ -1,0 +1,153 @@
+"""How one input column becomes columns of X: (x − mean) / scale, or a 1 for the category.
+
+A kind of column is a frozen class with ``kind``, ``name``, ``width``, ``fit``, ``encode(table)``,
+which gives (N, width), ``settings`` and ``restore``, and a row in `KINDS`. An embedded column will
+be one of width 1 that gives codes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeAlias
+
+import numpy as np
+
+from xpnet.tables.cells import Array
+from xpnet.tables.jsonable import names_of, number_of, text_of
+from xpnet.tables.table import Table, shown
+
+__all__ = [
+    "KINDS",
+    "MOST",
+    "Column",
+    "Number",
+    "OneHot",
+    "codes",
+    "levels",
+    "mean_and_scale",
+    "standardised",
+]
+
+MOST = 1000  # categories of a column: more are names or keys, and X would outgrow the memory
+
+
+@dataclass(frozen=True)
+class Number:
+    """A column of numbers, standardised: x ↦ (x − mean) / scale."""
+
+    kind: ClassVar[str] = "number"
+    width: ClassVar[int] = 1
+    name: str
+    mean: float
+    scale: float
+
+    @classmethod
+    def fit(cls, table: Table, name: str, rows: Array | slice) -> Number:
+        """By the mean and the standard deviation of the rows; a constant column has scale 1."""
+        return cls(name, *mean_and_scale(table, name, rows))
+
+    def encode(self, table: Table) -> Array:
+        """(N, 1) float64."""
+        return standardised(table, self.name, self.mean, self.scale)[:, None]
+
+    def settings(self) -> dict[str, Any]:
+        """What JSON keeps, beside kind and name."""
+        return {"mean": self.mean, "scale": self.scale}
+
+    @classmethod
+    def restore(cls, found: Mapping[str, Any]) -> Number:
+        """The column of a dict as `settings` gives it, with its name."""
+        return cls(text_of(found, "name"), number_of(found, "mean"), number_of(found, "scale", 0.0))
+
+
+@dataclass(frozen=True)
+class OneHot:
+    """A column of text: a 1 in the column of X that is its category's, zeros in the others."""
+
+    kind: ClassVar[str] = "text"
+    name: str
+    categories: tuple[str, ...]
+
+    @property
+    def width(self) -> int:
+        """How many columns of X it takes."""
+        return len(self.categories)
+
+    @classmethod
+    def fit(cls, table: Table, name: str, rows: Array | slice) -> OneHot:
+        """By the categories of the whole table, sorted: those of rows held out are known too."""
+        return cls(name, tuple(sorted(levels(table, name))))
+
+    def encode(self, table: Table) -> Array:
+        """(N, width) float64 of zeros and ones."""
+        at = codes(table, self.name, self.categories, "category", "categories")
+        X = np.zeros((len(at), self.width))
+        X[np.arange(len(at)), at] = 1.0
+        return X
+
+    def settings(self) -> dict[str, Any]:
+        """What JSON keeps, beside kind and name."""
+        return {"categories": list(self.categories)}
+
+    @classmethod
+    def restore(cls, found: Mapping[str, Any]) -> OneHot:
+        """The column of a dict as `settings` gives it, with its name."""
+        return cls(text_of(found, "name"), names_of(found, "categories", 1))
+
+
+Column: TypeAlias = Number | OneHot
+KINDS: dict[str, type[Number] | type[OneHot]] = {kind.kind: kind for kind in (Number, OneHot)}
+
+
+def mean_and_scale(table: Table, name: str, rows: Array | slice) -> tuple[float, float]:
+    """Mean and standard deviation; 1 for the latter where all are equal."""
+    values = table.numbers(name)[rows]
+    if values.min() == values.max():
+        return float(values[0]), 1.0
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = float(values.mean())
+        largest = float(np.abs(values - mean).max())
+        scale = largest * float(np.std((values - mean) / largest))  # no square overflows so
+    if not (np.isfinite(mean) and np.isfinite(scale)):
+        raise ValueError(f"{table.source}, column {name!r}: its numbers are too large to average")
+    return mean, scale or 1.0
+
+
+def standardised(table: Table, name: str, mean: float, scale: float) -> Array:
+    """(x − mean) / scale (N,), which must be finite."""
+    with np.errstate(over="ignore"):
+        X = (table.numbers(name) - mean) / scale
+    far = np.flatnonzero(~np.isfinite(X))
+    if len(far):
+        value = float(table.numbers(name)[far[0]])
+        raise table.error(
+            int(far[0]), name, f"{value!r} is too far from the training rows (mean {mean:.6g})"
+        )
+    return X
+
+
+def levels(table: Table, name: str) -> set[str]:
+    """The different texts of a column, of which there may be `MOST`."""
+    found = set(table.text(name))
+    if len(found) > MOST:
+        raise ValueError(
+            f"{table.source}, column {name!r} has {len(found)} different texts, and {MOST} are the "
+            "most: if they are names or keys, leave the column out (--ignore, or ignore=)"
+        )
+    return found
+
+
+def codes(table: Table, name: str, known: tuple[str, ...], one: str, many: str) -> Array:
+    """(N,) int64: where each cell's text stands among those known."""
+    cells = table.text(name)
+    at = {text: i for i, text in enumerate(known)}
+    found = np.fromiter((at.get(cell, -1) for cell in cells), np.int64, len(cells))
+    new = np.flatnonzero(found < 0)
+    if len(new):
+        cell = cells[new[0]]
+        what = (
+            f"the {one} {cell!r} is none of the training's {len(known)} {many}: {shown(known, 8)}"
+        )
+        raise table.error(int(new[0]), name, what)
+    return found

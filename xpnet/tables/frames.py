@@ -1,0 +1,81 @@
+"""Data frames by narwhals, and Parquet by pyarrow: the extra ``data``."""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from xpnet.tables.table import Table
+
+__all__ = ["from_frame", "read_parquet"]
+
+
+def from_frame(frame: Any, source: str = "the data frame") -> Table:
+    """A table from a data frame of pandas, Polars, PyArrow or another that narwhals knows.
+
+    An index is no column. Categories and enumerations are text; truth values are the text "True"
+    and "False"; nulls are missing cells. A column of another kind (dates, lists) is an error where
+    it is used.
+
+    Raises
+    ------
+    ImportError
+        narwhals is missing; the message has the command that installs it.
+    TypeError
+        It is no data frame, or a lazy one.
+    ValueError
+        Names that occur twice, no columns, or no rows.
+    """
+    narwhals = _need("narwhals", "data frames are read")
+    try:
+        series = list(narwhals.from_native(frame, eager_only=True).iter_columns())
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{source} can't be read: {' '.join(str(error).split())}") from error
+    names = [str(s.name) for s in series]
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            raise ValueError(f"{source} has two columns {name!r}")
+    table = Table({n: _values(narwhals, s) for n, s in zip(names, series, strict=True)}, source)
+    if len(table) == 0:
+        raise ValueError(f"{source} has no rows")
+    return table
+
+
+def _values(narwhals: Any, series: Any) -> Any:
+    if series.dtype.is_numeric():
+        return np.asarray(series.cast(narwhals.Float64).to_numpy(), np.float64)
+    return series.to_list()
+
+
+def read_parquet(path: str | os.PathLike[str]) -> Table:
+    """A table from a Parquet file; kinds of columns as for `from_frame`.
+
+    Raises
+    ------
+    ImportError
+        pyarrow or narwhals is missing; the message has the command that installs them.
+    FileNotFoundError, ValueError
+        There is no such file, or it is no Parquet file, or has no rows.
+    """
+    source = os.fspath(path)
+    if not os.path.exists(source):
+        raise FileNotFoundError(f"there is no file {source!r}")
+    pyarrow = _need("pyarrow", "Parquet files are read")
+    parquet = import_module("pyarrow.parquet")
+    try:
+        with open(source, "rb") as file:
+            frame = parquet.read_table(file)
+    except (pyarrow.ArrowException, OSError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ValueError(f"{source} can't be read as Parquet: {reason}") from error
+    return from_frame(frame, source)
+
+
+def _need(package: str, why: str) -> Any:
+    try:
+        return import_module(package)
+    except ImportError as error:
+        raise ImportError(f'{why} by {package}: pip install "xpnet[data]"') from error

@@ -1,0 +1,20 @@
+"""A table from a file, by its ending."""
+
+from __future__ import annotations
+
+import os
+
+from xpnet.tables.csv_files import read_csv
+from xpnet.tables.frames import read_parquet
+from xpnet.tables.table import Table
+
+__all__ = ["read_table"]
+
+_PARQUET = (".parquet", ".pq")
+
+
+def read_table(path: str | os.PathLike[str]) -> Table:
+    """`read_parquet` for a file that ends in .parquet or .pq, `read_csv` for any other."""
+    if os.fspath(path).lower().endswith(_PARQUET):
+        return read_parquet(path)
+    return read_csv(path)

@@ -1,0 +1,174 @@
+"""The schema: everything that turns a table into X and Y, and outputs into columns again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from xpnet.backends import to_numpy
+from xpnet.tables.cells import Array
+from xpnet.tables.columns import KINDS, Column
+from xpnet.tables.jsonable import list_of, mapping, text_of
+from xpnet.tables.table import Table
+from xpnet.tables.targets import TASKS, Target, fit_target
+
+__all__ = ["Schema"]
+
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The input columns and the target of a table, and how each becomes numbers.
+
+    Attributes
+    ----------
+    columns : tuple of Number and OneHot
+        In the order of the columns of X.
+    target : Classes or Quantity
+
+    Examples
+    --------
+    >>> from xpnet.tables import Table
+    >>> table = Table({"size": [1.0, 3.0], "colour": ["red", "blue"], "kind": ["x", "y"]})
+    >>> schema = Schema.fit(table, "kind")
+    >>> X, Y = schema.transform(table)
+    >>> X.tolist(), Y.tolist()
+    ([[-1.0, 0.0, 1.0], [1.0, 1.0, 0.0]], [0, 1])
+    """
+
+    columns: tuple[Column, ...]
+    target: Target
+
+    @classmethod
+    def fit(
+        cls,
+        table: Table,
+        target: str,
+        task: str | None = None,
+        *,
+        rows: Array | None = None,
+        text: Iterable[str] = (),
+        ignore: Iterable[str] = (),
+    ) -> Schema:
+        """The schema of a table.
+
+        Parameters
+        ----------
+        table : Table
+        target : str
+            The column to predict.
+        task : {"classification", "regression"}, optional
+            None: classification for text, and for whole numbers of which at most 20 differ and each
+            stands in 5 rows on average; regression otherwise.
+        rows : (n,) int, optional
+            The training rows, which means and scales are taken from. None: all.
+        text : iterable of str
+            Columns of numbers that are categories: codes, months.
+        ignore : iterable of str
+            Columns to leave out.
+
+        Raises
+        ------
+        ValueError, TypeError
+            A column that is not there, a cell that is missing or not of its column's kind, a target
+            with one class; the line and the column are named.
+        """
+        text, ignore = frozenset(text), frozenset(ignore)
+        for name in sorted({target} | text | ignore):
+            table.require(name)
+        names = [name for name in table.names if name != target and name not in ignore]
+        if target in ignore or not names:
+            raise ValueError(f"{table.source}: beside the target {target!r} no column is left")
+        train = slice(None) if rows is None else rows
+        kinds = ["text" if name in text or table.is_text(name) else "number" for name in names]
+        columns = [KINDS[k].fit(table, name, train) for k, name in zip(kinds, names, strict=True)]
+        return cls(tuple(columns), fit_target(table, target, task, train))
+
+    @property
+    def task(self) -> str:
+        """classification or regression."""
+        return self.target.task
+
+    @property
+    def width(self) -> int:
+        """The columns of X."""
+        return sum(column.width for column in self.columns)
+
+    def transform(self, table: Table) -> tuple[Array, Array | None]:
+        """X and Y; columns may be in any order, and others among them.
+
+        Returns
+        -------
+        X : (N, n) float64
+        Y : (N,) int64 classes, (N, 1) float64, or None where the table lacks the target
+
+        Raises
+        ------
+        ValueError
+            A column that is missing, a category or class that is new, a bad cell.
+        """
+        has_target = self.target.name in table.names
+        return self.features(table), self.target.encode(table) if has_target else None
+
+    def features(self, table: Table) -> Array:
+        """X (N, n) float64 alone; the target is not looked at."""
+        for column in self.columns:
+            table.require(column.name)
+        return np.concatenate([column.encode(table) for column in self.columns], axis=1)
+
+    def predictions(self, outputs: Any) -> dict[str, Array]:
+        """The network's outputs (N, n_L), of any array library, as named columns.
+
+        ``prediction``; and for classes ``probability_<class>``, one for each.
+        """
+        outputs = to_numpy(outputs)
+        if outputs.ndim != 2 or outputs.shape[1] != self.target.width:
+            raise ValueError(
+                f"outputs must be (N, {self.target.width}) for the target "
+                f"{self.target.name!r}, got {outputs.shape}"
+            )
+        return self.target.predictions(outputs)
+
+    def to_json(self) -> str:
+        """One line of JSON, ASCII, from which `from_json` makes an equal schema."""
+        columns = [{"kind": c.kind, "name": c.name, **c.settings()} for c in self.columns]
+        target = {"task": self.task, "name": self.target.name, **self.target.settings()}
+        return json.dumps({"version": _VERSION, "columns": columns, "target": target})
+
+    @classmethod
+    def from_json(cls, text: str) -> Schema:
+        """The schema that `to_json` wrote.
+
+        Raises
+        ------
+        ValueError
+            It is not one, or one of a later version.
+        """
+        found = mapping(json.loads(text), "the schema")
+        if found.get("version") != _VERSION:
+            raise ValueError(
+                f"the schema has version {found.get('version')!r}, and this xpnet reads {_VERSION}"
+            )
+        columns = [mapping(column, "a column") for column in list_of(found, "columns")]
+        restored = tuple(_known(KINDS, column, "kind").restore(column) for column in columns)
+        target = mapping(found.get("target"), "the target")
+        schema = cls(restored, _known(TASKS, target, "task").restore(target))
+        schema._check_names()
+        return schema
+
+    def _check_names(self) -> None:
+        names = [column.name for column in self.columns] + [self.target.name]
+        if len(names) < 2 or len(set(names)) < len(names):
+            raise ValueError("the schema has no columns, or two of one name")
+
+
+def _known(kinds: Mapping[str, Any], found: Mapping[str, Any], key: str) -> Any:
+    name = text_of(found, key)
+    if name not in kinds:
+        raise ValueError(f"{key} {name!r} is unknown: {', '.join(kinds)}")
+    return kinds[name]

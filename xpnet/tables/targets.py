@@ -1,0 +1,151 @@
+"""What is predicted: classes by their names, or a quantity that is standardised."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, ClassVar, TypeAlias
+
+import numpy as np
+
+from xpnet.tables.cells import TEXT, Array
+from xpnet.tables.columns import codes, levels, mean_and_scale, standardised
+from xpnet.tables.jsonable import names_of, number_of, text_of
+from xpnet.tables.table import Table
+
+__all__ = ["TASKS", "Classes", "Quantity", "Target", "fit_target", "task_of"]
+
+_FEW = 20  # different whole numbers that may be classes
+_ROWS = 5  # that each of them has on average
+
+
+@dataclass(frozen=True)
+class Classes:
+    """The target of a classification; Y is the class's place in ``classes``."""
+
+    task: ClassVar[str] = "classification"
+    loss: ClassVar[str] = "cross_entropy"
+    name: str
+    classes: tuple[str, ...]
+
+    @property
+    def width(self) -> int:
+        """The outputs of the network."""
+        return len(self.classes)
+
+    @classmethod
+    def fit(cls, table: Table, name: str, rows: Array | slice) -> Classes:
+        """By the whole table: numbers in their order, text in that of its characters."""
+        found = levels(table, name)
+        if len(found) == 1:
+            raise ValueError(
+                f"{table.source}, column {name!r} has one class, {min(found)!r}: a target has two "
+                "or more"
+            )
+        if table.is_text(name) or not _all_numbers(found):
+            return cls(name, tuple(sorted(found)))
+        classes = sorted(found, key=float)
+        for a, b in pairwise(classes):
+            if float(a) == float(b):
+                raise ValueError(
+                    f"{table.source}, column {name!r}: the classes {a!r} and {b!r} are one number: "
+                    "write it one way"
+                )
+        return cls(name, tuple(classes))
+
+    def names(self) -> Array:
+        """The classes as an array of text (K,)."""
+        return np.array(self.classes, TEXT)
+
+    def encode(self, table: Table) -> Array:
+        """(N,) int64."""
+        return codes(table, self.name, self.classes, "class", "classes")
+
+    def predictions(self, outputs: Array) -> dict[str, Array]:
+        """The likeliest class, and a column of probabilities for each."""
+        found: dict[str, Array] = {"prediction": self.names()[outputs.argmax(axis=1)]}
+        return found | {f"probability_{k}": outputs[:, i] for i, k in enumerate(self.classes)}
+
+    def settings(self) -> dict[str, Any]:
+        """What JSON keeps, beside task and name."""
+        return {"classes": list(self.classes)}
+
+    @classmethod
+    def restore(cls, found: Mapping[str, Any]) -> Classes:
+        """The target of a dict as `settings` gives it, with its name."""
+        return cls(text_of(found, "name"), names_of(found, "classes", 2))
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """The target of a regression; Y is (y − mean) / scale."""
+
+    task: ClassVar[str] = "regression"
+    loss: ClassVar[str] = "mean_squared_error"
+    width: ClassVar[int] = 1
+    name: str
+    mean: float
+    scale: float
+
+    @classmethod
+    def fit(cls, table: Table, name: str, rows: Array | slice) -> Quantity:
+        """By the mean and the standard deviation of the rows."""
+        values = table.numbers(name)
+        if values.min() == values.max():
+            raise ValueError(
+                f"{table.source}, column {name!r} is {float(values[0])!r} in every row: there is "
+                "nothing to predict"
+            )
+        return cls(name, *mean_and_scale(table, name, rows))
+
+    def encode(self, table: Table) -> Array:
+        """(N, 1) float64."""
+        return standardised(table, self.name, self.mean, self.scale)[:, None]
+
+    def predictions(self, outputs: Array) -> dict[str, Array]:
+        """The quantity, in the target's own unit, in float64."""
+        return {"prediction": outputs[:, 0].astype(np.float64) * self.scale + self.mean}
+
+    def settings(self) -> dict[str, Any]:
+        """What JSON keeps, beside task and name."""
+        return {"mean": self.mean, "scale": self.scale}
+
+    @classmethod
+    def restore(cls, found: Mapping[str, Any]) -> Quantity:
+        """The target of a dict as `settings` gives it, with its name."""
+        return cls(text_of(found, "name"), number_of(found, "mean"), number_of(found, "scale", 0.0))
+
+
+Target: TypeAlias = Classes | Quantity
+TASKS: dict[str, type[Classes] | type[Quantity]] = {kind.task: kind for kind in (Classes, Quantity)}
+
+
+def task_of(table: Table, name: str) -> tuple[str, str]:
+    """The task that a target column asks for, and why, in words.
+
+    Classification for text, and for whole numbers of which at most 20 differ and each stands in 5
+    rows on average; regression otherwise.
+    """
+    if table.is_text(name):
+        return "classification", "its cells are text"
+    values = table.numbers(name)
+    n = len(np.unique(values))
+    if n <= min(_FEW, max(1, len(values) // _ROWS)) and bool((values == np.floor(values)).all()):
+        return "classification", f"its cells are {n} different whole numbers"
+    return "regression", f"its cells are {n} different numbers"
+
+
+def fit_target(table: Table, name: str, task: str | None, rows: Array | slice) -> Target:
+    """The target, by the task given or the one that the column asks for."""
+    chosen = task_of(table, name)[0] if task is None else task
+    if chosen not in TASKS:
+        raise ValueError(f"task must be {' or '.join(map(repr, TASKS))}, got {task!r}")
+    return TASKS[chosen].fit(table, name, rows)
+
+
+def _all_numbers(texts: set[str]) -> bool:
+    try:
+        return all(float(text) == float(text) for text in texts)
+    except ValueError:
+        return False
