@@ -18,7 +18,7 @@ from xpnet.activations import ACTIVATIONS, Activation
 from xpnet.backends import Backend, get_backend, to_numpy
 from xpnet.checks import dtype_name
 from xpnet.layers.build import from_config
-from xpnet.losses import LOSSES, Loss
+from xpnet.losses import LOSSES, Loss, loss_from_config
 from xpnet.network import Network
 from xpnet.parameters import Slot, layout
 
@@ -59,13 +59,21 @@ def _config(net: Network) -> dict[str, Any]:
         "sizes": list(net.sizes),
         "layers": [_layer_config(layer) for layer in net.plan.layers],
         "activations": [layer.activation.name for layer in net.layers if layer.kind == "dense"],
-        "loss": None if net.loss is None else net.loss.name,
+        "loss": _loss_config(net.loss),
+        "classes": net.classes,
         "output_named": net.plan.output is not None,
         "initializer": net.initializer,
         "dtype": net.dtype,
         "seed": net.seed,
         "epoch": net.epoch,
     }
+
+
+def _loss_config(loss: Loss | None) -> Any:
+    """A name, or a name with settings."""
+    if loss is None or loss.config is None:
+        return None if loss is None else loss.name
+    return loss.name if LOSSES.get(loss.name) is loss else dict(loss.config)
 
 
 def _layer_config(layer: Any) -> dict[str, Any]:
@@ -226,7 +234,6 @@ def _build(
     own_losses = {item.name: item for item in custom if isinstance(item, Loss)}
     within = [name for layer in config["layers"] for name in _activation_names(layer)]
     _check_known("activation", [*config["activations"], *within], ACTIVATIONS, own_activations)
-    _check_known("loss", [config["loss"]], LOSSES, own_losses)
     seed, epoch = config["seed"], config["epoch"]
     if type(seed) is not int or type(epoch) is not int or epoch < 0:
         raise ValueError(f"seed {seed!r} and epoch {epoch!r} are not both integers ≥ 0")
@@ -234,7 +241,7 @@ def _build(
     net = Network(
         [config["sizes"][0], *layers],
         activation=[own_activations.get(name, name) for name in config["activations"]],
-        loss=own_losses.get(config["loss"], config["loss"]),
+        loss=_loss_from(config["loss"], own_losses),
         initializer=config["initializer"],
         backend=backend,
         dtype=dtype or config["dtype"],
@@ -242,7 +249,7 @@ def _build(
     )
     if list(net.sizes) != config["sizes"]:
         raise ValueError(f"its sizes are {config['sizes']}, those of its layers {list(net.sizes)}")
-    net.restore(config["epoch"], config["output_named"])
+    net.restore(config["epoch"], config["output_named"], config["classes"])
     _fill(net, tensors)
     return net
 
@@ -265,6 +272,13 @@ def _activation_names(layer: dict[str, Any]) -> Iterator[str]:
         yield layer["activation"]
     for inner in layer.get("layers", ()):
         yield from _activation_names(inner)
+
+
+def _loss_from(config: Any, own: Mapping[str, Loss]) -> Loss | None:
+    if config is None or isinstance(config, Mapping):
+        return None if config is None else loss_from_config(config)
+    _check_known("loss", [config], LOSSES, own)
+    return own.get(config) or LOSSES[config]
 
 
 def _check_known(
