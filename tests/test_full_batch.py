@@ -12,6 +12,7 @@ from tests.helpers import relative
 from xpnet import Network
 from xpnet.backends import move, to_numpy
 from xpnet.optimizers import LBFGS, minimize
+from xpnet.optimizers.lbfgs import _Minimization
 from xpnet.optimizers.line_search import Point, _cubic, strong_wolfe
 from xpnet.optimizers.pairs import Pairs
 
@@ -210,6 +211,31 @@ def test_it_backs_away_from_where_the_value_is_not_finite():
     )
     assert found.reason == "gradient"
     np.testing.assert_allclose(found.theta, 1.0, rtol=1e-8)
+
+
+@pytest.mark.parametrize(("size", "length"), [(100.0, 1.0), (1e-3, 1e-6)])
+def test_the_first_step_is_no_longer_than_one(size, length):
+    """Or than the gradient, where that is shorter: here x/1000."""
+    tried = []
+
+    def bowl(x):
+        tried.append(x)
+        g = x * (1.0 if size > 1 else 1e-3)
+        return 0.5 * float(x @ g), g
+
+    minimize(bowl, np.asarray([0.0, size]), max_iterations=1, tolerance_gradient=0.0)
+    assert np.linalg.norm(tried[1] - tried[0]) == pytest.approx(length, rel=1e-12)
+
+
+def test_where_the_memory_misleads_it_begins_anew():
+    """A search that finds nothing is repeated along −g, with the memory cleared."""
+    search = _Minimization(np, LBFGS(), rosenbrock, START)
+    assert search._iterate()
+    value, honest = search.point.value, search.pairs.direction
+    search.pairs.direction = lambda g: g if len(search.pairs) else honest(g)
+    assert search._iterate()
+    assert search.point.value < value
+    assert len(search.pairs) == 1
 
 
 # --- the line search
