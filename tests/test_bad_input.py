@@ -181,7 +181,7 @@ def test_an_optimizer_is_a_name_or_an_instance(optimizer):
         rejects(
             net,
             TypeError,
-            r"optimizer must be a name \(sgd, .*adam, .*\) or an instance such as",
+            r"optimizer must be a name \(sgd, .*, lbfgs\) or an instance such as",
             lambda rate=rate: net.fit(X, LABELS, optimizer=optimizer, learning_rate=rate),
         )
 

@@ -132,7 +132,7 @@ def test_l2_is_weight_decay_of_the_weights_at_any_batch_size(backend, batch_size
     )  # fmt: skip
     expected = [p.detach().numpy().ravel() for group in groups for p in group["params"]]
     assert relative(net.parameters, np.concatenate(expected)) <= 1e-12
-    assert n_weights < len(net.parameters)
+    assert n_weights < net.parameters.shape[0]
 
 
 def test_max_norm_holds_after_a_fit(backend):
@@ -267,10 +267,9 @@ def test_metrics_are_of_the_validation_data_after_each_epoch(backend):
         X, Y, epochs=2, validation_data=(X, Y), metrics=["accuracy", "top_k_accuracy", "f1"]
     )
     results = net.evaluate(X, Y, metrics=["accuracy", "f1"])
-    assert (
-        set(history.metrics) == {f"validation_{n}" for n in ("accuracy", "top_k_accuracy", "f1")}
-        or len(history.metrics) == 3
-    )
+    assert list(history.metrics) == [
+        f"validation_{name}" for name in ("accuracy", "top_k_accuracy", "f1")
+    ]
     assert history.metrics["validation_accuracy"][-1] == pytest.approx(results["accuracy"])
     assert history.metrics["validation_f1"][-1] == pytest.approx(results["f1"])
     assert net.evaluate(X, Y, batch_size=7, metrics="f1")["f1"] == pytest.approx(results["f1"])
@@ -285,7 +284,7 @@ def test_regression_metrics_and_auc(backend):
     net = new(backend, loss="huber")
     A = to_numpy(net(X))
     results = net.evaluate(X, Y, metrics=["rmse", "mae", "r2"], batch_size=9)
-    assert results["rmse"] == pytest.approx(np.sqrt(np.mean((A - Y) ** 2)))
+    assert results["rmse"] == pytest.approx(np.sqrt(np.mean((A - Y) ** 2, axis=0)).mean())
     assert results["mae"] == pytest.approx(np.mean(np.abs(A - Y)))
     binary = network(backend, [5, 4, 2], loss="cross_entropy")
     labels = np.arange(40) % 2
