@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 from collections import Counter
 
 import numpy as np
@@ -451,6 +453,56 @@ def test_step_losses_are_those_of_their_batches(backend):
     assert watched.loss == pytest.approx(history.loss, rel=1e-12)
 
 
+def test_one_callback_needs_no_list():
+    calls = []
+    new().fit(*data(), epochs=2, callbacks=lambda net, history: calls.append(len(history)))
+    assert calls == [1, 2]
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda net: pickle.loads(pickle.dumps(net))])
+def test_a_network_can_be_copied_and_pickled(backend, copied):
+    X, Y = data()
+    net = new(backend)
+    net.fit(X, TEXT[Y], epochs=1)
+    again = copied(net)
+    assert again.backend == net.backend
+    for each in (net, again):
+        each.fit(X, TEXT[Y], epochs=2)
+    np.testing.assert_array_equal(to_numpy(again.parameters), to_numpy(net.parameters))
+
+
+@pytest.mark.parametrize(
+    ("loss", "Y", "n_outputs"),
+    [
+        ("mean_squared_error", np.arange(40) % 5 + 1, 1),
+        ("poisson", np.arange(40) % 7, 1),
+        ("binary_cross_entropy", np.arange(40) % 2, 1),
+        ("mean_squared_error", np.arange(80).reshape(40, 2) - 5, 2),
+        ("gaussian_nll", np.linspace(0, 1, 40), 2),
+    ],
+)
+def test_the_short_form_with_a_loss_named_takes_integers_as_that_loss_does(loss, Y, n_outputs):
+    net = xpnet.Network(hidden=(4,), loss=loss)
+    net.fit(data()[0], Y, epochs=1)
+    assert net.sizes == (5, 4, n_outputs)
+
+
+def test_float_labels_in_the_short_form_are_named():
+    with pytest.raises(ValueError, match="class labels must be integers, got dtype float64"):
+        xpnet.Network(loss="cross_entropy").fit(data()[0], (np.arange(40) % 3).astype(float))
+
+
+def test_data_frames_of_numbers_of_several_kinds():
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    X, Y = data()
+    frame = pandas.DataFrame(X, columns=list("abcde")).assign(b=Y, c=Y > 0)
+    expected = np.column_stack([X[:, 0], Y, Y > 0, X[:, 3], X[:, 4]])
+    net = new()
+    np.testing.assert_array_equal(net(frame), net(expected))
+    with pytest.raises(TypeError, match="column 'd'"):
+        net(frame.assign(d="x"))
+
+
 def test_json_lines_has_a_line_an_epoch(tmp_path):
     path = tmp_path / "log.jsonl"
     X, Y = data()
@@ -462,6 +514,27 @@ def test_json_lines_has_a_line_an_epoch(tmp_path):
     assert [line["loss"] for line in lines] == history.loss
     assert [line["validation_accuracy"] for line in lines] == history.validation_accuracy
     assert lines[-1]["step"] == len(history.step_loss)
+
+
+def test_a_range_test_leaves_the_network_and_finds_a_rate_that_trains(backend):
+    X, Y = data(N=120)
+    Y = (X[:, 0] > 0).astype(int) + (X[:, 1] > 0.5)
+    net = new(backend)
+    before = to_numpy(net.parameters).copy()
+    found = xpnet.learning_rate_range(net, X, Y, low=1e-5, high=10.0, steps=60, batch_size=20)
+    np.testing.assert_array_equal(to_numpy(net.parameters), before)
+    assert net.epoch == 0
+    assert len(found.rates) == len(found.losses) <= 60
+    np.testing.assert_allclose(found.rates, 1e-5 * 1e6 ** (np.arange(len(found.rates)) / 59))
+    assert 1e-4 < found.suggestion < 3
+    history = net.fit(X, Y, epochs=20, batch_size=20, learning_rate=found.suggestion)
+    assert history.loss[-1] < 0.6 * history.loss[0]
+
+
+def test_a_range_test_of_rates_that_make_no_sense():
+    for bounds in ({"low": 0.0}, {"low": 1.0, "high": 0.1}, {"high": float("inf")}):
+        with pytest.raises(ValueError, match="0 < low < high"):
+            xpnet.learning_rate_range(new(), *data(), **bounds)
 
 
 # --- all examples at once

@@ -17,6 +17,7 @@ from xpnet.losses import Loss
 from xpnet.network import Network
 from xpnet.penalties import MaxNorm, Penalty
 from xpnet.training import EarlyStopping, History
+from xpnet.training.rate_range import learning_rate_range
 
 __all__ = [
     "Activation",
@@ -37,6 +38,7 @@ __all__ = [
     "get_backend",
     "gradient_check",
     "layers",
+    "learning_rate_range",
     "load",
     "losses",
     "metrics",

@@ -22,7 +22,7 @@ from xpnet.losses import LOSSES, Loss, loss_from_config
 from xpnet.network import Network
 from xpnet.parameters import Slot, layout
 
-__all__ = ["describe", "load", "save"]
+__all__ = ["check_writable", "describe", "load", "save"]
 
 _FORMAT = "xpnet model 1"
 _EXTRA = "extra."  # begins the names of what others keep in the metadata
@@ -117,10 +117,12 @@ def _in_order(content: bytes) -> bytes:
 
 
 def _write(path: str, content: bytes) -> None:
-    """Temporary file beside it, fsync, rename, fsync of the directory."""
+    """Temporary file beside it, fsync, rename, fsync of the folder; a link is written through."""
     import tempfile  # 4 ms, when a file is written
 
+    path = os.path.realpath(path)
     folder, name = os.path.split(path)
+    check_writable(path)
     handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{name}.")
     try:
         with os.fdopen(handle, "wb") as file:
@@ -138,6 +140,24 @@ def _write(path: str, content: bytes) -> None:
             os.fsync(directory)
         finally:
             os.close(directory)
+
+
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """A model file can be put there: in a folder that exists, over a regular file or none.
+
+    Raises
+    ------
+    OSError
+        It cannot; a device, a pipe or a folder is not replaced.
+    """
+    path = os.path.realpath(path)
+    folder = os.path.dirname(path)
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(f"there is no folder {folder!r} to write {path!r} into")
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(f"the folder {folder!r} cannot be written to")
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise FileExistsError(f"{path!r} is no regular file: it is left as it is")
 
 
 def _umask() -> int:

@@ -133,9 +133,23 @@ def as_array(name: str, x: Any) -> Any:
     if hasattr(x, "dtype") and hasattr(x, "shape"):
         return x
     try:
-        return to_numpy(x)
+        return _frame(name, x) if hasattr(x, "columns") else to_numpy(x)
     except ValueError as error:
         raise ValueError(f"{name} must be an array, but its rows differ in length") from error
+
+
+def _frame(name: str, x: Any) -> np.ndarray[Any, Any]:
+    """A data frame's columns as one array, also where integers, numbers and truth values mix."""
+    host = to_numpy(x)
+    if host.dtype != object:
+        return host
+    for k, column in enumerate(x.columns):
+        if not all(isinstance(v, (int, float, np.generic)) for v in host[:, k].tolist()):
+            raise TypeError(
+                f"{name} must hold real numbers, but its column {column!r} does not: leave it out, "
+                "or turn it into numbers"
+            )
+    return host.astype(np.float64)
 
 
 def real(name: str, x: Any) -> Any:
@@ -237,7 +251,9 @@ def _check_values(backend: Backend, rows: Any, loss: Loss) -> None:
         worst = float(xp.max(xp.abs(xp.sum(rows, axis=-1) - 1.0)))
         if worst > 1e-4:
             raise ValueError(
-                f"loss {loss.name!r} takes rows that sum to 1; one differs by {worst:.3g}"
+                f"loss {loss.name!r} takes rows that sum to 1; one differs by {worst:.3g}. Labels "
+                "have the shape (N,); several at once, or numbers, need another loss "
+                "('binary_cross_entropy', 'mean_squared_error')"
             )
 
 

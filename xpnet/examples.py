@@ -80,6 +80,11 @@ def infer_widths(
     labels = len(Y.shape) == 1 and checks.is_integer(Y)
     if labels and (loss is None or loss.targets == "labels"):
         return X.shape[1], len(classes) if classes else _classes(to_numpy(Y))
+    if len(Y.shape) == 1 and loss is not None and loss.targets == "labels":
+        raise ValueError(
+            f"class labels must be integers, got dtype {Y.dtype}: convert them, or name a loss for "
+            "numbers"
+        )
     columns = Y.shape[1] if len(Y.shape) == 2 else 1
     return X.shape[1], columns if loss is None else loss.n_outputs(columns)
 

@@ -68,6 +68,10 @@ class JaxBackend(Backend):
 
     to_numpy = staticmethod(to_numpy)
 
+    def device_name(self) -> Any:
+        """What `get_backend` takes for this device."""
+        return f"{self.device.platform}:{self.device.id}"
+
     def matmul(self, a: Any, b: Any, out: Any = None) -> Any:
         """The product a b in full precision: JAX's own choice on a GPU is TF32, with 10 bits."""
         return self.xp.matmul(a, b, precision="highest")

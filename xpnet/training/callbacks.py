@@ -38,8 +38,8 @@ class Callbacks:
 
     Parameters
     ----------
-    given : sequence of functions, or mapping of a moment to a function or a sequence of them
-        A sequence stands for "epoch_end".
+    given : function, sequence of functions, or mapping of a moment to one of these
+        Without a moment they stand for "epoch_end".
     """
 
     def __init__(self, given: Any) -> None:

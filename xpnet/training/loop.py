@@ -15,7 +15,7 @@ from xpnet.class_weights import class_weights
 from xpnet.errors import DivergenceError
 from xpnet.examples import Examples, examples
 from xpnet.masks import key_of, needs_masks
-from xpnet.optimizers import averaged, bind
+from xpnet.optimizers import averaged, bind, with_learning_rate
 from xpnet.parameters import layout
 from xpnet.training.batches import Batches
 from xpnet.training.early_stopping import Watch
@@ -108,8 +108,9 @@ class _Loop:
         w = None if data.w is None else move(backend, data.w, net.dtype)
         self.data = data.X, data.Y, w
         optimizer = bind(settings.optimizer, layout(net.layers))
+        without_rate = with_learning_rate(optimizer, 0.0)  # another rate compiles nothing anew
         self.recipe = Recipe(
-            backend, net.layers, loss, optimizer, settings.penalty, settings.max_norm
+            backend, net.layers, loss, without_rate, settings.penalty, settings.max_norm
         )
         self.step: Callable[..., Any] = step
         if settings.compile is not False:
