@@ -1,0 +1,52 @@
+"""Losses with settings, with targets for them: what the modules that test them share."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from xpnet.activations import ACTIVATIONS
+from xpnet.backends import move, to_numpy
+from xpnet.losses import CrossEntropy, GaussianNLL, Huber, MultiCrossEntropy, Quantile, per_example
+
+CASES = [
+    CrossEntropy(0.1),
+    CrossEntropy(0.9),
+    Huber(0.3),
+    Huber(2.5),
+    Quantile(0.8),
+    Quantile((0.9, 0.1, 0.5)),
+    GaussianNLL(full=True),
+    GaussianNLL(minimum_variance=0.25),
+    MultiCrossEntropy((3, 2, 7)),
+    MultiCrossEntropy((3, 2, 7), label_smoothing=0.2),
+]
+WIDTH = 12  # a multiple of each one's outputs for a target
+PAIRS = [(loss, name) for loss in CASES for name in (loss.outputs or list(ACTIVATIONS))]
+each_case = pytest.mark.parametrize("loss", CASES, ids=repr)
+
+
+def activation_of(loss, name):
+    return ACTIVATIONS.get(name) or loss.output_activation
+
+
+def problem(loss, N=5, lead=(), seed=5):
+    """Z and Y that the loss takes; labels for a cross entropy."""
+    rng = np.random.default_rng(seed)
+    z = rng.normal(size=(*lead, N, WIDTH)) * 2
+    if loss.heads:
+        return z, np.stack([rng.integers(0, n, (*lead, N)) for n in loss.heads], axis=-1)
+    if loss.targets == "labels":
+        return z, rng.integers(0, WIDTH, (*lead, N))
+    return z, rng.normal(size=(*lead, N, loss.n_targets(WIDTH)))
+
+
+def on_device(backend, y, dtype=None):
+    return move(backend, y, dtype if y.dtype.kind == "f" else backend.index_dtype)
+
+
+def found(backend, loss, name, z, y, dtype=None):
+    """Losses (N,) and dZ (N, n) of xpnet, on the host."""
+    Z, Y = move(backend, z, dtype), on_device(backend, y, dtype)
+    pair = per_example(backend.xp, loss, activation_of(loss, name), Z, Y)
+    return tuple(to_numpy(part) for part in pair)
