@@ -13,9 +13,10 @@ import pytest
 import xpnet
 from tests.test_cli import fails
 from xpnet.cli import main
+from xpnet.cli.fitting import Settings, fit
 from xpnet.datasets import stratified_split
 from xpnet.random import SPLIT, permutation
-from xpnet.tables import read_csv, read_schema
+from xpnet.tables import held_out, read_csv, read_schema
 
 FRUIT = Path(__file__).parent / "data" / "fruit.csv"
 QUICK = ("--epochs", "3", "--hidden", "8")
@@ -183,6 +184,29 @@ def test_without_epochs_as_many_as_serve_best(tmp_path, capsys):
     n = int(figure(capsys.readouterr().out, "trained"))
     assert xpnet.load(model).epoch == n
     assert 1 <= n <= 200
+
+
+def test_the_epochs_are_those_of_the_least_loss_before_twenty_that_are_no_better():
+    rng = np.random.default_rng(3)
+    X, Y = rng.normal(size=(120, 6)), rng.normal(size=(120, 1))  # noise: soon overfitted
+    net = xpnet.Network([6, 32, 1], loss="mean_squared_error", rng=4)
+    history = fit(net, X, Y, None, Settings(None, progress=False))
+    rows, rest = held_out(None, 120, 0.2, seed=1)
+    again = xpnet.Network([6, 32, 1], loss="mean_squared_error", rng=4)
+    losses = again.fit(
+        X[rows], Y[rows], epochs=200, batch_size=32, validation_data=(X[rest], Y[rest])
+    ).validation_loss
+    best = next(
+        e
+        for e in range(200)
+        if e + 20 < 200
+        and min(losses[e + 1 : e + 21]) >= losses[e]
+        and losses[e] == min(losses[: e + 1])
+    )
+    assert len(history) == best + 1
+    fresh = xpnet.Network([6, 32, 1], loss="mean_squared_error", rng=4)
+    fresh.fit(X, Y, epochs=best + 1, batch_size=32)
+    np.testing.assert_array_equal(net.parameters, fresh.parameters)
 
 
 def test_the_task_may_be_chosen(tmp_path, capsys):
