@@ -16,7 +16,7 @@ from xpnet.cli import main
 from xpnet.cli.fitting import Settings, fit
 from xpnet.datasets import stratified_split
 from xpnet.random import SPLIT, permutation
-from xpnet.tables import held_out, read_csv, read_schema
+from xpnet.tables import held_out, read_csv, read_schema, save_model
 
 FRUIT = Path(__file__).parent / "data" / "fruit.csv"
 QUICK = ("--epochs", "3", "--hidden", "8")
@@ -290,6 +290,15 @@ def test_a_schema_of_another_network_is_damage(fruit, tmp_path, capsys):
     xpnet.checkpoint.save(xpnet.Network([4, 3]), model, extra=extra)
     line = fails(capsys, predict(model, FRUIT, tmp_path / "p.csv"))
     assert "is damaged: its network has 4 inputs and 3 outputs, its schema 10 and 3" in line
+
+
+def test_outputs_that_are_not_finite_are_not_written(fruit, tmp_path, capsys):
+    model, net = tmp_path / "m.safetensors", xpnet.load(fruit)
+    net.set_parameters(np.full(net.parameters.shape, np.nan))
+    save_model(net, read_schema(fruit), model)
+    line = fails(capsys, predict(model, FRUIT, tmp_path / "p.csv"))
+    assert line == "xpnet: the model's outputs for line 2 are not finite"
+    assert os.listdir(tmp_path) == ["m.safetensors"]
 
 
 # --- info
