@@ -26,7 +26,7 @@ from benchmarks.common import blas_threads, interleave, machine, write
 from xpnet import passes
 from xpnet.backends import Backend, get_backend, move
 from xpnet.optimizers import Adam
-from xpnet.training.step import start, step
+from xpnet.training.step import Recipe, start, step
 
 SHAPES = (
     ((2, 8, 2), 1),
@@ -95,13 +95,14 @@ def bare_steps(backend: Backend) -> Callable[[], None]:
     net = xpnet.Network(sizes, loss="cross_entropy", backend=backend)
     X, Y = (move(backend, part) for part in classification(sizes, N))
     optimizer = Adam()
-    fixed = backend, net.layers, net.loss, optimizer
-    one = backend.compile(step, static=len(fixed))
+    assert net.loss is not None
+    fixed = Recipe(backend, net.layers, net.loss, optimizer)
+    one = backend.compile(step, static=1)
 
     def run() -> None:
-        state = start(backend, optimizer, net.parameters)
+        state = start(fixed, net.parameters)
         for t in range(1, FIT_BATCHES * FIT_EPOCHS + 1):
-            state, total = one(*fixed, state, (X, Y, None), None, optimizer.coefficients(t, 0.001))
+            state, total = one(fixed, state, (X, Y, None), None, optimizer.coefficients(t, 0.001))
         finish(backend, total)
 
     return run
@@ -125,11 +126,12 @@ def peak_memory(sizes: tuple[int, ...], N: int) -> tuple[int, int]:
     net = xpnet.Network(sizes, loss="cross_entropy")
     X, Y = classification(sizes, N)
     optimizer, P = Adam(), len(net.parameters)
-    fixed = backend, net.layers, net.loss, optimizer
+    assert net.loss is not None
+    fixed = Recipe(backend, net.layers, net.loss, optimizer)
     tracemalloc.start()
-    state = start(backend, optimizer, net.parameters)
+    state = start(fixed, net.parameters)
     for t in (1, 2):
-        state, _ = step(*fixed, state, (X, Y, None), None, optimizer.coefficients(t, 0.001))  # type: ignore[arg-type]
+        state, _ = step(fixed, state, (X, Y, None), None, optimizer.coefficients(t, 0.001))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     activations = 2 * N * sum(sizes[1:])

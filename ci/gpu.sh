@@ -23,6 +23,8 @@ part() { # name, seconds, command …
 }
 
 part gpu_machine 60 python3 -m xpnet backends
+# tests that are skipped for want of a backend pass: say here that it is wanting
+part gpu_backend 60 python3 -c 'import xpnet; print(xpnet.get_backend("cupy"))'
 part gpu_tests 240 python3 -m pytest -q -m gpu -p no:cacheprovider
 part gpu_step 120 python3 -m benchmarks.step --backend cupy --out "$out/step_cupy.json"
 part gpu_digits 60 python3 -m xpnet train digits --backend cupy --out "$out/digits_cupy.safetensors"

@@ -28,7 +28,8 @@ python3 -m venv "$work/full"
 . "$work/full/bin/activate"
 pip install --quiet torch==2.13.0
 pip install --quiet jax
-pip install --quiet -e ".[test]" && pytest -q --durations=5
+pip install --quiet -e ".[test]"  # no && here: set -e passes over what fails before one
+pytest -q --durations=5
 
 echo "== style and types"
 pip install --quiet -e ".[lint]"

@@ -181,7 +181,7 @@ def test_an_optimizer_is_a_name_or_an_instance(optimizer):
         rejects(
             net,
             TypeError,
-            r"optimizer must be a name \(sgd, adam\) or an instance such as",
+            r"optimizer must be a name \(sgd, .*, lbfgs\) or an instance such as",
             lambda rate=rate: net.fit(X, LABELS, optimizer=optimizer, learning_rate=rate),
         )
 
@@ -456,7 +456,6 @@ def test_labels_that_ask_for_more_outputs_than_memory_holds():
     [
         (LABELS.astype(complex), TypeError, "Y must hold real numbers, got dtype complex128"),
         (LABELS.astype(object), TypeError, "Y must hold real numbers, got dtype object"),
-        (["cat", "dog"] * 3, TypeError, "Y must hold real numbers, got dtype"),
         (None, TypeError, "Y must hold real numbers, got dtype object"),
         ([[1, 0, 0], [1]] * 3, ValueError, "Y must be an array, but its rows differ in length"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import struct
 from itertools import combinations
 from pathlib import Path
@@ -452,3 +453,21 @@ def test_the_file_and_its_folder_are_flushed_and_readable_by_the_umask(tmp_path,
         os.umask(before)
     assert len(flushed) == 2
     assert (tmp_path / "m.safetensors").stat().st_mode & 0o777 == 0o640
+
+
+def test_what_is_no_regular_file_is_left_as_it_is(tmp_path):
+    net = xpnet.Network([4, 5, 3])
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path in (pipe, tmp_path):
+        with pytest.raises(FileExistsError, match="no regular file: it is left"):
+            net.save(path)
+    assert stat.S_ISFIFO(os.stat(pipe).st_mode)
+
+
+def test_a_link_is_written_through(tmp_path):
+    target, link = tmp_path / "target.safetensors", tmp_path / "link.safetensors"
+    link.symlink_to(target)
+    xpnet.Network([4, 5, 3]).save(link)
+    assert link.is_symlink()
+    assert xpnet.load(target).sizes == (4, 5, 3)

@@ -12,7 +12,8 @@ from tests.helpers import relative
 from xpnet import Network
 from xpnet.backends import move, to_numpy
 from xpnet.optimizers import LBFGS, minimize
-from xpnet.optimizers.line_search import Point, strong_wolfe
+from xpnet.optimizers.lbfgs import _Minimization
+from xpnet.optimizers.line_search import Point, _cubic, strong_wolfe
 from xpnet.optimizers.pairs import Pairs
 
 START = np.tile([-1.2, 1.0], 5)
@@ -212,6 +213,31 @@ def test_it_backs_away_from_where_the_value_is_not_finite():
     np.testing.assert_allclose(found.theta, 1.0, rtol=1e-8)
 
 
+@pytest.mark.parametrize(("size", "length"), [(100.0, 1.0), (1e-3, 1e-6)])
+def test_the_first_step_is_no_longer_than_one(size, length):
+    """Or than the gradient, where that is shorter: here x/1000."""
+    tried = []
+
+    def bowl(x):
+        tried.append(x)
+        g = x * (1.0 if size > 1 else 1e-3)
+        return 0.5 * float(x @ g), g
+
+    minimize(bowl, np.asarray([0.0, size]), max_iterations=1, tolerance_gradient=0.0)
+    assert np.linalg.norm(tried[1] - tried[0]) == pytest.approx(length, rel=1e-12)
+
+
+def test_where_the_memory_misleads_it_begins_anew():
+    """A search that finds nothing is repeated along −g, with the memory cleared."""
+    search = _Minimization(np, LBFGS(), rosenbrock, START)
+    assert search._iterate()
+    value, honest = search.point.value, search.pairs.direction
+    search.pairs.direction = lambda g: g if len(search.pairs) else honest(g)
+    assert search._iterate()
+    assert search.point.value < value
+    assert len(search.pairs) == 1
+
+
 # --- the line search
 
 
@@ -252,6 +278,21 @@ def test_the_point_found_meets_both_wolfe_conditions(name, c2):
     assert found.value <= origin.value + 1e-4 * found.step * origin.slope
     assert abs(found.slope) <= c2 * abs(origin.slope)
     assert len(points) <= 20
+
+
+def test_a_point_that_is_flat_enough_must_be_low_enough():
+    """(a − 1)² at 1.9 is below its value at 0, but not by 0.3 of what the slope there promises."""
+    phi, points = along(lambda a: (a - 1) ** 2, lambda a: 2 * (a - 1))
+    found = strong_wolfe(phi, Point(0.0, 1.0, -2.0, None, None), 1.9, c1=0.3)
+    assert points == [1.9, found.step]
+    assert found.step == pytest.approx(1.0, rel=1e-14)
+
+
+@pytest.mark.parametrize("swap", [False, True])
+def test_the_interpolation_is_the_minimum_of_a_cubic(swap):
+    """2a³ − 3a² − 12a falls to a = 2."""
+    ends = [Point(a, 2 * a**3 - 3 * a**2 - 12 * a, 6 * a**2 - 6 * a - 12, 0, 0) for a in (0.5, 4.0)]
+    assert _cubic(*(ends[::-1] if swap else ends)) == pytest.approx(2.0, rel=1e-13)
 
 
 def test_a_line_that_only_rises_gives_the_origin_back():

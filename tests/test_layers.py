@@ -13,7 +13,7 @@ from xpnet import passes
 from xpnet.backends import get_backend, move, to_numpy
 from xpnet.layers import BatchNorm, Dense, Dropout, Embedding, LayerNorm, Residual
 from xpnet.masks import context, keep, key_of
-from xpnet.training.step import start, step
+from xpnet.training.step import Recipe, start, step
 
 CHAINS = {
     "dropout": [5, 8, Dropout(0.3), 4],
@@ -186,15 +186,15 @@ def test_the_step_under_jit_is_the_step(chain):
     net = chained(backend, chain)
     X, Y = (move(backend, part) for part in examples())
     optimizer = xpnet.optimizers.Adam()
-    fixed = backend, net.layers, net.loss, optimizer
+    fixed = Recipe(backend, net.layers, net.loss, optimizer)
     index, key = move(backend, np.asarray([0, 3, 4, 8])), move(backend, key_of(0, 0))
     arguments = (X, Y, None), index, optimizer.coefficients(1, 0.01), key
 
     def begin():
-        return start(backend, optimizer, net.parameters, net.statistics)
+        return start(fixed, net.parameters, net.statistics)
 
-    eager, total = step(*fixed, begin(), *arguments)
-    found, found_total = jax.jit(step, static_argnums=(0, 1, 2, 3))(*fixed, begin(), *arguments)
+    eager, total = step(fixed, begin(), *arguments)
+    found, found_total = jax.jit(step, static_argnums=(0,))(fixed, begin(), *arguments)
     assert float(found_total) == pytest.approx(float(total), rel=1e-12)
     assert relative(found.theta, eager.theta) <= 1e-12
 

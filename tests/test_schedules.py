@@ -79,6 +79,12 @@ def warm_cosine(lr, optimizer):
             lambda lr, o: lr.OneCycleLR(o, 0.2, total_steps=50, cycle_momentum=False),
         ),
         (
+            OneCycle(0.2, steps=50, warmup=0.0),
+            lambda lr, o: lr.OneCycleLR(
+                o, 0.2, total_steps=50, pct_start=0.0, cycle_momentum=False
+            ),
+        ),
+        (
             OneCycle(0.2, steps=50, warmup=0.25, start=10.0, end=100.0),
             lambda lr, o: lr.OneCycleLR(
                 o,

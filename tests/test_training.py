@@ -19,7 +19,7 @@ from xpnet.backends import get_backend, move, to_numpy
 from xpnet.losses import LOSSES
 from xpnet.optimizers import SGD, Adam
 from xpnet.random import ORDER, permutation
-from xpnet.training.step import start, step
+from xpnet.training.step import Recipe, start, step
 
 SIZES = [6, 8, 7, 4]
 
@@ -183,11 +183,11 @@ def test_the_step_under_jit_is_the_step(loss):
     w = move(backend, np.linspace(0.5, 2.0, 60))
     index = move(backend, np.arange(0, 60, 3))
     optimizer = Adam()
-    fixed = backend, net.layers, net.loss, optimizer
+    fixed = Recipe(backend, net.layers, net.loss, optimizer)
     arguments = (X, Y, w), index, optimizer.coefficients(1, 0.001)
-    eager, total = step(*fixed, start(backend, optimizer, net.parameters), *arguments)
-    compiled = jax.jit(step, static_argnums=(0, 1, 2, 3))
-    found, found_total = compiled(*fixed, start(backend, optimizer, net.parameters), *arguments)
+    eager, total = step(fixed, start(fixed, net.parameters), *arguments)
+    compiled = jax.jit(step, static_argnums=(0,))
+    found, found_total = compiled(fixed, start(fixed, net.parameters), *arguments)
     assert float(found_total) == pytest.approx(float(total), rel=1e-13)
     assert relative(found.theta, eager.theta) <= 1e-13
 

@@ -5,7 +5,7 @@ The same code runs on NumPy, CuPy, PyTorch, JAX and array-api-strict; there is n
 
 from __future__ import annotations
 
-from xpnet import datasets, layers, optimizers
+from xpnet import datasets, layers, losses, metrics, optimizers, schedules, training
 from xpnet._version import __version__
 from xpnet.activations import Activation, elementwise
 from xpnet.backends import Backend, asarray, available_backends, get_backend, to_numpy
@@ -15,16 +15,21 @@ from xpnet.gradient_check import gradient_check
 from xpnet.gradients import Gradients
 from xpnet.losses import Loss
 from xpnet.network import Network
-from xpnet.training import History
+from xpnet.penalties import MaxNorm, Penalty
+from xpnet.training import EarlyStopping, History
+from xpnet.training.rate_range import learning_rate_range
 
 __all__ = [
     "Activation",
     "Backend",
     "DivergenceError",
+    "EarlyStopping",
     "Gradients",
     "History",
     "Loss",
+    "MaxNorm",
     "Network",
+    "Penalty",
     "__version__",
     "asarray",
     "available_backends",
@@ -33,7 +38,12 @@ __all__ = [
     "get_backend",
     "gradient_check",
     "layers",
+    "learning_rate_range",
     "load",
+    "losses",
+    "metrics",
     "optimizers",
+    "schedules",
     "to_numpy",
+    "training",
 ]

@@ -53,6 +53,13 @@ class Activation:
     def __repr__(self) -> str:
         return f"Activation({self.name!r})"
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Activation:
+        return self  # it is what it is: compiled steps are found by its identity
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        named = ACTIVATIONS.get(self.name) is self
+        return (_named, (self.name,)) if named else super().__reduce_ex__(protocol)
+
 
 def elementwise(
     name: str,
@@ -269,6 +276,12 @@ _ROWS = (
     elementwise("exp", _exp, _exp_d, _exp_d),
     Activation("softmax", _softmax, _softmax_product, _softmax_product, _softmax_second),
 )
+
+
+def _named(name: str) -> Activation:
+    """The activation of that name, when one is unpickled."""
+    return ACTIVATIONS[name]
+
 
 ACTIVATIONS: dict[str, Activation] = {row.name: row for row in _ROWS}
 """Every named activation, by its name."""

@@ -18,11 +18,11 @@ from xpnet.activations import ACTIVATIONS, Activation
 from xpnet.backends import Backend, get_backend, to_numpy
 from xpnet.checks import dtype_name
 from xpnet.layers.build import from_config
-from xpnet.losses import LOSSES, Loss
+from xpnet.losses import LOSSES, Loss, loss_from_config
 from xpnet.network import Network
 from xpnet.parameters import Slot, layout
 
-__all__ = ["describe", "load", "save"]
+__all__ = ["check_writable", "describe", "load", "save"]
 
 _FORMAT = "xpnet model 1"
 _EXTRA = "extra."  # begins the names of what others keep in the metadata
@@ -59,13 +59,21 @@ def _config(net: Network) -> dict[str, Any]:
         "sizes": list(net.sizes),
         "layers": [_layer_config(layer) for layer in net.plan.layers],
         "activations": [layer.activation.name for layer in net.layers if layer.kind == "dense"],
-        "loss": None if net.loss is None else net.loss.name,
+        "loss": _loss_config(net.loss),
+        "classes": net.classes,
         "output_named": net.plan.output is not None,
         "initializer": net.initializer,
         "dtype": net.dtype,
         "seed": net.seed,
         "epoch": net.epoch,
     }
+
+
+def _loss_config(loss: Loss | None) -> Any:
+    """A name, or a name with settings."""
+    if loss is None or loss.config is None:
+        return None if loss is None else loss.name
+    return loss.name if LOSSES.get(loss.name) is loss else dict(loss.config)
 
 
 def _layer_config(layer: Any) -> dict[str, Any]:
@@ -109,10 +117,12 @@ def _in_order(content: bytes) -> bytes:
 
 
 def _write(path: str, content: bytes) -> None:
-    """Temporary file beside it, fsync, rename, fsync of the directory."""
+    """Temporary file beside it, fsync, rename, fsync of the folder; a link is written through."""
     import tempfile  # 4 ms, when a file is written
 
+    path = os.path.realpath(path)
     folder, name = os.path.split(path)
+    check_writable(path)
     handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{name}.")
     try:
         with os.fdopen(handle, "wb") as file:
@@ -130,6 +140,24 @@ def _write(path: str, content: bytes) -> None:
             os.fsync(directory)
         finally:
             os.close(directory)
+
+
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """A model file can be put there: in a folder that exists, over a regular file or none.
+
+    Raises
+    ------
+    OSError
+        It cannot; a device, a pipe or a folder is not replaced.
+    """
+    path = os.path.realpath(path)
+    folder = os.path.dirname(path)
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(f"there is no folder {folder!r} to write {path!r} into")
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(f"the folder {folder!r} cannot be written to")
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise FileExistsError(f"{path!r} is no regular file: it is left as it is")
 
 
 def _umask() -> int:
@@ -226,7 +254,6 @@ def _build(
     own_losses = {item.name: item for item in custom if isinstance(item, Loss)}
     within = [name for layer in config["layers"] for name in _activation_names(layer)]
     _check_known("activation", [*config["activations"], *within], ACTIVATIONS, own_activations)
-    _check_known("loss", [config["loss"]], LOSSES, own_losses)
     seed, epoch = config["seed"], config["epoch"]
     if type(seed) is not int or type(epoch) is not int or epoch < 0:
         raise ValueError(f"seed {seed!r} and epoch {epoch!r} are not both integers ≥ 0")
@@ -234,7 +261,7 @@ def _build(
     net = Network(
         [config["sizes"][0], *layers],
         activation=[own_activations.get(name, name) for name in config["activations"]],
-        loss=own_losses.get(config["loss"], config["loss"]),
+        loss=_loss_from(config["loss"], own_losses),
         initializer=config["initializer"],
         backend=backend,
         dtype=dtype or config["dtype"],
@@ -242,7 +269,7 @@ def _build(
     )
     if list(net.sizes) != config["sizes"]:
         raise ValueError(f"its sizes are {config['sizes']}, those of its layers {list(net.sizes)}")
-    net.restore(config["epoch"], config["output_named"])
+    net.restore(config["epoch"], config["output_named"], config["classes"])
     _fill(net, tensors)
     return net
 
@@ -265,6 +292,13 @@ def _activation_names(layer: dict[str, Any]) -> Iterator[str]:
         yield layer["activation"]
     for inner in layer.get("layers", ()):
         yield from _activation_names(inner)
+
+
+def _loss_from(config: Any, own: Mapping[str, Loss]) -> Loss | None:
+    if config is None or isinstance(config, Mapping):
+        return None if config is None else loss_from_config(config)
+    _check_known("loss", [config], LOSSES, own)
+    return own.get(config) or LOSSES[config]
 
 
 def _check_known(

@@ -6,7 +6,7 @@ Nothing here changes a network. Each function returns its argument in the form t
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -51,15 +51,24 @@ def positive_integer(name: str, value: Any) -> int:
 def find_activation(activation: str | Activation) -> Activation:
     """The activation of that name, or the one given."""
     if isinstance(activation, Activation):
+        _check_own("activation", activation, ACTIVATIONS)
         return activation
     return look_up("activation", activation, ACTIVATIONS)
 
 
 def find_loss(loss: str | Loss | None) -> Loss | None:
     """The loss of that name, or the one given; None stays open until targets are seen."""
-    if loss is None or isinstance(loss, Loss):
+    if isinstance(loss, Loss):
+        if loss.config is None:
+            _check_own("loss", loss, LOSSES)
         return loss
-    return look_up("loss", loss, LOSSES)
+    return None if loss is None else look_up("loss", loss, LOSSES)
+
+
+def _check_own(kind: str, given: Any, known: Mapping[str, Any]) -> None:
+    """A user's own object has a name that stands for nothing else in files and losses."""
+    if known.get(given.name, given) is not given:
+        raise ValueError(f"{given.name!r} is the name of xpnet's own {kind}: give yours another")
 
 
 def find_initializer(name: str | None) -> str | None:
@@ -124,9 +133,23 @@ def as_array(name: str, x: Any) -> Any:
     if hasattr(x, "dtype") and hasattr(x, "shape"):
         return x
     try:
-        return to_numpy(x)
+        return _frame(name, x) if hasattr(x, "columns") else to_numpy(x)
     except ValueError as error:
         raise ValueError(f"{name} must be an array, but its rows differ in length") from error
+
+
+def _frame(name: str, x: Any) -> np.ndarray[Any, Any]:
+    """A data frame's columns as one array, also where integers, numbers and truth values mix."""
+    host = to_numpy(x)
+    if host.dtype != object:
+        return host
+    for k, column in enumerate(x.columns):
+        if not all(isinstance(v, (int, float, np.generic)) for v in host[:, k].tolist()):
+            raise TypeError(
+                f"{name} must hold real numbers, but its column {column!r} does not: leave it out, "
+                "or turn it into numbers"
+            )
+    return host.astype(np.float64)
 
 
 def real(name: str, x: Any) -> Any:
@@ -193,8 +216,7 @@ def _labels(backend: Backend, Y: Any, shape: tuple[int, ...], classes: tuple[int
             f"class labels must be integers, got dtype {_kind(Y)} of shape {shape}: convert them, "
             'or name a loss for numbers, such as "mean_squared_error"'
         )
-    if not backend.owns(Y):
-        Y = to_numpy(Y)
+    Y = move(backend, Y) if backend.owns(Y) else to_numpy(Y)
     xp = backend.xp if backend.owns(Y) else np  # here: a narrower dtype may wrap them
     if len(shape) == 1:
         _check_range(xp, Y, classes[0], "")
@@ -229,7 +251,9 @@ def _check_values(backend: Backend, rows: Any, loss: Loss) -> None:
         worst = float(xp.max(xp.abs(xp.sum(rows, axis=-1) - 1.0)))
         if worst > 1e-4:
             raise ValueError(
-                f"loss {loss.name!r} takes rows that sum to 1; one differs by {worst:.3g}"
+                f"loss {loss.name!r} takes rows that sum to 1; one differs by {worst:.3g}. Labels "
+                "have the shape (N,); several at once, or numbers, need another loss "
+                "('binary_cross_entropy', 'mean_squared_error')"
             )
 
 
@@ -259,8 +283,12 @@ def check_targets(backend: Backend, name: str, Y: Any, loss: Loss) -> None:
     return check_finite(backend, name, xp.where(there, Y, 0.0))
 
 
-def example_weights(sample_weight: Any, n_examples: int) -> np.ndarray[Any, Any] | None:
-    """Weights (N,) in float64 on the host, not negative and not all zero; None stays None."""
+def example_weights(sample_weight: Any, n_examples: int, dtype: str) -> np.ndarray[Any, Any] | None:
+    """Weights (N,) in float64 on the host, not negative and not all zero; None stays None.
+
+    The largest is scaled to [1/2, 1), and what is then no normal number of ``dtype`` is 0: a batch
+    of such weights alone would be divided by their sum 0, or by one whose inverse overflows.
+    """
     if sample_weight is None:
         return None
     w = to_numpy(real("sample_weight", sample_weight)).astype(np.float64)
@@ -273,7 +301,8 @@ def example_weights(sample_weight: Any, n_examples: int) -> np.ndarray[Any, Any]
     if not np.any(w > 0):
         raise ValueError("sample_weight is zero for every example: nothing is left to train on")
     exponent = int(np.frexp(w.max())[1])
-    return np.asarray(np.ldexp(w, -exponent))  # their scale has no meaning, and might overflow
+    w = np.ldexp(w, -exponent)  # their scale has no meaning, and might overflow
+    return np.where(w < np.finfo(dtype).tiny, 0.0, w)
 
 
 def learning_rate(value: Any) -> None:

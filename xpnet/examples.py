@@ -43,13 +43,14 @@ def examples(
 ) -> Examples:
     """Checked, converted and moved to the device; one example becomes a batch of one."""
     width = layers[-1].fan_out
-    X, single = features(backend, layers, dtype, X)
-    N = X.shape[0]
-    classes = checks.is_integer(checks.as_array("Y", Y)) and (
-        loss.targets == "labels" or (loss.targets == "probabilities" and width == 1)
-    )
-    Y = checks.targets(backend, Y, loss, N, single, width, dtype)
-    return Examples(X, Y, checks.example_weights(sample_weight, N), classes)
+    with backend.context():
+        X, single = features(backend, layers, dtype, X)
+        N = X.shape[0]
+        classes = checks.is_integer(checks.as_array("Y", Y)) and (
+            loss.targets == "labels" or (loss.targets == "probabilities" and width == 1)
+        )
+        Y = checks.targets(backend, Y, loss, N, single, width, dtype)
+        return Examples(X, Y, checks.example_weights(sample_weight, N, dtype), classes)
 
 
 def features(backend: Backend, layers: Layers, dtype: str, X: Any) -> tuple[Any, bool]:
@@ -67,16 +68,25 @@ def infer_loss(Y: Any) -> Loss:
     ]
 
 
-def infer_widths(X: Any, Y: Any) -> tuple[int, int]:
-    """n_0 and n_L: the columns of X; the classes of integer labels, or the columns of Y."""
+def infer_widths(
+    X: Any, Y: Any, loss: Loss | None, classes: tuple[str, ...] | None
+) -> tuple[int, int]:
+    """n_0 and n_L: the columns of X; the classes of labels, or what the loss takes for Y."""
     X, Y = checks.as_array("X", X), checks.as_array("Y", Y)
     if len(X.shape) != 2 or 0 in X.shape:
         raise ValueError(f"X must be (examples, features), got the shape {tuple(X.shape)}")
     if len(Y.shape) not in (1, 2) or 0 in Y.shape:
         raise ValueError(f"Y must be (examples,) or (examples, outputs), got {tuple(Y.shape)}")
-    if len(Y.shape) == 2:
-        return X.shape[1], Y.shape[1]
-    return X.shape[1], _classes(to_numpy(Y)) if checks.is_integer(Y) else 1
+    labels = len(Y.shape) == 1 and checks.is_integer(Y)
+    if labels and (loss is None or loss.targets == "labels"):
+        return X.shape[1], len(classes) if classes else _classes(to_numpy(Y))
+    if len(Y.shape) == 1 and loss is not None and loss.targets == "labels":
+        raise ValueError(
+            f"class labels must be integers, got dtype {Y.dtype}: convert them, or name a loss for "
+            "numbers"
+        )
+    columns = Y.shape[1] if len(Y.shape) == 2 else 1
+    return X.shape[1], columns if loss is None else loss.n_outputs(columns)
 
 
 _MANY = 10_000

@@ -1,34 +1,29 @@
-"""The network that a user holds: settings, parameters, and the passes behind checks."""
+"""The network that a user holds: the passes, training and files, behind checks."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from xpnet import checks, passes
-from xpnet.activations import Activation
 from xpnet.backends import Backend, get_backend, move, to_numpy
-from xpnet.examples import examples, features, infer_loss, infer_widths
-from xpnet.gradients import Gradients, dense_parameters
-from xpnet.layers.build import Plan, plan
-from xpnet.losses import Loss
+from xpnet.examples import examples, features
+from xpnet.gradients import Gradients
 from xpnet.masks import context
-from xpnet.parameters import Layers, layout, slots
-from xpnet.random import seed_from
+from xpnet.state import NetworkState
 from xpnet.training.batches import slices
 from xpnet.training.history import History
 
 if TYPE_CHECKING:
-    from xpnet.random import Rng
+    from xpnet.metrics import Metric
 
 __all__ = ["Network"]
 
 
-class Network:
+class Network(NetworkState):
     """A feed-forward network: a chain of dense layers, and others between them.
 
     Z_l = A_{l-1} W_lᵀ + b_l and A_l = f_l(Z_l), with A_0 = X (N, n_0), one example a row.
@@ -77,141 +72,6 @@ class Network:
     >>> net.predict(X).argmax(axis=1).tolist()
     [0, 1, 1, 0]
     """
-
-    def __init__(
-        self,
-        sizes: Sequence[Any] | None = None,
-        *,
-        hidden: Sequence[Any] = (100,),
-        activation: str | Activation | Sequence[str | Activation] = "relu",
-        output: str | Activation | None = None,
-        loss: str | Loss | None = None,
-        initializer: str | None = None,
-        backend: str | Backend = "numpy",
-        device: Any = None,
-        dtype: Any = "float32",
-        rng: Rng = 0,
-    ) -> None:
-        self._plan = plan(sizes, hidden, activation, output)
-        self.loss = checks.find_loss(loss)
-        if self.loss is not None and self._plan.output is not None:
-            checks.check_outputs(self.loss, self._plan.output)
-        self._initializer = checks.find_initializer(initializer)
-        self.dtype = checks.dtype_name(dtype)
-        self.backend = get_backend(backend, device)
-        self.backend.dtype(self.dtype)  # JAX turns on what float64 needs
-        self.seed = seed_from(rng)
-        self.epoch = 0
-        self._layers: Layers | None = None
-        self._theta: Any = None
-        self._stats: tuple[Any, ...] = ()
-        if sizes is not None:
-            self._start()
-
-    def _start(self) -> None:
-        """Build the layers, with initial parameters and statistics."""
-        self._layers = layers = self._plan.build(self.loss)
-        parts = [W for layer in layers for W in layer.initial(self.seed, self._initializer)]
-        theta = np.zeros(layout(layers).size, dtype=self.dtype)
-        for slot, part in zip(slots(layers), parts, strict=True):
-            theta[slot.offset : slot.offset + slot.size] = part.reshape(-1)
-        stats = (stat for layer in layers for stat in layer.initial_stats())
-        self._theta = self.backend.from_numpy(theta)
-        self._stats = tuple(self.backend.from_numpy(stat.astype(self.dtype)) for stat in stats)
-
-    # --- what it is made of
-
-    @property
-    def layers(self) -> Layers:
-        """The layers, as the passes take them: widths, activation, and where W and b lie in θ."""
-        if self._layers is None:
-            raise ValueError(
-                "the network has no sizes yet: give them (xpnet.Network([4, 100, 3])) or call fit"
-            )
-        return self._layers
-
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        """The widths n_0 … n_L: the input's, and those of the dense layers."""
-        dense = (layer.fan_out for layer in self.layers if layer.kind == "dense")
-        return (self.layers[0].fan_in, *dense)
-
-    @property
-    def plan(self) -> Plan:
-        """What it was built of, as the user wrote it."""
-        return self._plan
-
-    @property
-    def initializer(self) -> str | None:
-        """The initializer's name, or None where each layer's activation chose its own."""
-        return self._initializer
-
-    @property
-    def device(self) -> Any:
-        """The device that the parameters lie on."""
-        return self.backend.device
-
-    @property
-    def parameters(self) -> Any:
-        """θ (P,), weights first, on the network's device; `set_parameters` changes it."""
-        _ = self.layers  # raises where there are none yet
-        return self._theta
-
-    @property
-    def statistics(self) -> tuple[Any, ...]:
-        """What layers keep from batch to batch (batch normalisation's means and variances)."""
-        return self._stats
-
-    @property
-    def weights(self) -> tuple[Any, ...]:
-        """W_1 … W_L of the dense layers, each (n_l, n_{l-1}); views of θ, or slices on JAX."""
-        return dense_parameters(self.backend.xp, self.layers, self._theta)[0]
-
-    @property
-    def biases(self) -> tuple[Any, ...]:
-        """b_1 … b_L of the dense layers, each (n_l,); views of θ, or slices on JAX."""
-        return dense_parameters(self.backend.xp, self.layers, self._theta)[1]
-
-    def set_parameters(self, theta: Any) -> None:
-        """Take θ (P,) from any array library, by a copy."""
-        P = layout(self.layers).size
-        theta = checks.real("θ", theta)
-        if tuple(theta.shape) != (P,):
-            raise ValueError(
-                f"the network has {P} parameters, so θ must be ({P},), not {tuple(theta.shape)}"
-            )
-        self._theta = self._own_copy(theta)
-
-    def set_weights(self, weights: Sequence[Any], biases: Sequence[Any]) -> None:
-        """Take every dense layer's W_l and b_l from any library, by a copy."""
-        weights = [checks.real(f"weights[{l}]", W) for l, W in enumerate(weights)]
-        biases = [checks.real(f"biases[{l}]", b) for l, b in enumerate(biases)]
-        for name, given, owned in (
-            ("weights", weights, self.weights),
-            ("biases", biases, self.biases),
-        ):
-            if len(given) != len(owned):
-                raise ValueError(f"{name} must have {len(owned)} arrays, got {len(given)}")
-            for l, (new, old) in enumerate(zip(given, owned, strict=True)):
-                if np.shape(new) != tuple(old.shape):
-                    raise ValueError(
-                        f"{name}[{l}] must be {tuple(old.shape)}, got {tuple(np.shape(new))}"
-                    )
-        theta = to_numpy(self._theta).copy()
-        for views, given in zip(
-            dense_parameters(np, self.layers, theta), (weights, biases), strict=True
-        ):
-            for part, new in zip(views, given, strict=True):
-                part[...] = to_numpy(new)
-        self._theta = self._own_copy(theta)
-
-    def set_statistics(self, statistics: Sequence[Any]) -> None:
-        """Take the layers' statistics, in the shapes of `statistics`, by a copy."""
-        self._stats = tuple(map(self._own_copy, statistics))
-
-    def _own_copy(self, theta: Any) -> Any:
-        with self.backend.context():
-            return self.backend.xp.asarray(move(self.backend, theta, self.dtype), copy=True)
 
     # --- the passes
 
@@ -262,7 +122,8 @@ class Network:
             Whether dropout and batch normalisation do as in training; the masks are then those of
             the next epoch. Statistics are left as they are.
         """
-        layers, loss = self._decided_by(Y)
+        Y = self.encode(Y)
+        layers, loss = self.decided_by(Y)
         X, Y, w, _ = examples(self.backend, layers, loss, self.dtype, X, Y, sample_weight)
         scale = 1.0 / (X.shape[0] if w is None else float(w.sum()))
         with self.backend.context():
@@ -274,13 +135,49 @@ class Network:
             )
             return float(total) * scale, Gradients(self.backend.xp, layers, flat)
 
-    def _decided_by(self, Y: Any) -> tuple[Layers, Loss]:
-        """Layers and loss; where the loss is open, those that targets like Y ask for."""
-        layers = self.layers
-        if self.loss is not None:
-            return layers, self.loss
-        loss = infer_loss(Y)
-        return self._plan.build(loss), loss
+    def predict_classes(self, X: Any, batch_size: int | None = None) -> np.ndarray[Any, Any]:
+        """The most probable class of each example, on the host: text where labels were text.
+
+        For one output (a binary classifier) 0 or 1, by its probability or the sign of its logit.
+        """
+        A = to_numpy(self.predict(X, batch_size))
+        if A.shape[-1] > 1:
+            codes = A.argmax(axis=-1)
+        else:
+            codes = (A[..., 0] > (0.5 if self.layers[-1].activation.name == "sigmoid" else 0)) * 1
+        return np.asarray(codes if self.classes is None else np.asarray(self.classes)[codes])
+
+    def objective(
+        self, X: Any, Y: Any, sample_weight: Any = None, *, penalty: Any = None
+    ) -> Callable[[Any], tuple[float, np.ndarray[Any, Any]]]:
+        """A function θ ↦ (mean loss, gradient), on NumPy float64 vectors, for other optimizers.
+
+        Such as ``scipy.optimize.minimize(f, xpnet.to_numpy(net.parameters), jac=True)``. The
+        network is left as it is; `set_parameters` takes what was found.
+
+        >>> import numpy as np, xpnet
+        >>> net = xpnet.Network([2, 3, 1], activation="tanh", dtype="float64")
+        >>> f = net.objective(np.eye(2), np.ones(2))
+        >>> value, gradient = f(xpnet.to_numpy(net.parameters))
+        >>> gradient.shape
+        (13,)
+        """
+        from xpnet.training.full_batch import objective
+
+        fixed = self.to()
+        fixed.complete(X, Y)
+        assert fixed.loss is not None
+        data = examples(
+            fixed.backend, fixed.layers, fixed.loss, self.dtype, X, fixed.encode(Y), sample_weight
+        )
+        value_and_gradient = objective(fixed, data, penalty)
+
+        def on_host(theta: Any) -> tuple[float, np.ndarray[Any, Any]]:
+            with fixed.backend.context():
+                value, g = value_and_gradient(move(fixed.backend, theta, fixed.dtype))
+                return float(value), to_numpy(g).astype(np.float64)
+
+        return on_host
 
     # --- training
 
@@ -292,11 +189,17 @@ class Network:
         epochs: int = 10,
         batch_size: int | None = 128,
         optimizer: Any = "adam",
-        learning_rate: float | None = None,
+        learning_rate: Any = None,
         shuffle: bool = True,
         sample_weight: Any = None,
+        class_weight: Mapping[Any, float] | str | None = None,
+        penalty: Any = None,
+        max_norm: Any = None,
         validation_data: tuple[Any, Any] | None = None,
-        callbacks: Sequence[Callable[[Network, History], Any]] = (),
+        validation_fraction: float | None = None,
+        early_stopping: Any = None,
+        metrics: Sequence[str | Metric] = (),
+        callbacks: Any = (),
         progress: bool | None = None,
         compile: bool | None = None,
     ) -> History:
@@ -306,24 +209,38 @@ class Network:
         ----------
         X : (N, n_0)
             Of any array library; moved once to the network's device.
-        Y : (N,) integer labels or (N, n_L)
+        Y : (N,) labels (integers or text) or (N, n_L)
         epochs : int
             Passes over the data. The network counts them across fits, so that no two have the same
             order of examples; the optimizer starts afresh.
         batch_size : int, optional
             Examples a step; None for all. The last batch of an epoch may be smaller.
         optimizer : str or optimizer
-            "adam", "sgd", or one of `xpnet.optimizers` with settings.
-        learning_rate : float, optional
-            In place of the optimizer's own.
+            A name, such as "adam", "sgd" or "lbfgs", or one of `xpnet.optimizers` with settings.
+        learning_rate : float or schedule, optional
+            In place of the optimizer's own; `xpnet.schedules`, or any function of the step.
         shuffle : bool
             A new order each epoch, a function of (rng, epoch) alone.
         sample_weight : (N,), optional
             w ≥ 0. Examples of weight 0 are left out before batches are made.
+        class_weight : dict or "balanced", optional
+            Weights of classes, which multiply those of their examples.
+        penalty : Penalty, optional
+            `xpnet.Penalty(l1=, l2=)`, added to the mean loss.
+        max_norm : float or MaxNorm, optional
+            The largest norm of the weights into a neuron, kept after every step.
         validation_data : (X, Y), optional
             Evaluated after every epoch.
-        callbacks : sequence of (network, history) -> anything
-            Called after every epoch.
+        validation_fraction : float, optional
+            In place of ``validation_data``: a share of the examples set aside, the same of every
+            class, by ``rng``.
+        early_stopping : EarlyStopping, int or True, optional
+            `xpnet.EarlyStopping`, or its patience. The best parameters are brought back.
+        metrics : sequence of str or Metric
+            On the validation data, after every epoch; accuracy for classes where none is named.
+        callbacks : sequence of functions, or a mapping of moments to functions
+            Each takes (net, history): after every epoch, or at "fit_begin", "step_end",
+            "epoch_end", "fit_end" (`xpnet.training.callbacks`). One that returns True ends the fit.
         progress : bool, optional
             A progress bar. None: on a terminal, when the fit takes longer than a second.
         compile : bool, optional
@@ -332,8 +249,8 @@ class Network:
         Returns
         -------
         History
-            Losses by epoch. Ctrl-C ends the fit after the step that runs, and the history of what
-            was done is returned; a second one raises KeyboardInterrupt.
+            Losses by epoch and step, and metrics. Ctrl-C ends the fit after the step that runs, and
+            the history of what was done is returned; a second one raises KeyboardInterrupt.
 
         Raises
         ------
@@ -342,49 +259,50 @@ class Network:
         DivergenceError
             The loss is no longer finite. As with any error, the network is as it was before.
         """
-        from xpnet.training.loop import Settings, fit
+        from xpnet.training.loop import fit
+        from xpnet.training.settings import settings
 
-        settings = Settings(epochs, batch_size, shuffle, tuple(callbacks), progress, compile)
-        return fit(self, X, Y, sample_weight, validation_data, optimizer, learning_rate, settings)
+        chosen = settings(
+            epochs=epochs,
+            batch_size=batch_size,
+            optimizer=optimizer,
+            learning_rate=learning_rate,
+            shuffle=shuffle,
+            penalty=penalty,
+            max_norm=max_norm,
+            validation_data=validation_data,
+            validation_fraction=validation_fraction,
+            early_stopping=early_stopping,
+            metrics=metrics,
+            callbacks=callbacks,
+            progress=progress,
+            compile=compile,
+        )
+        return fit(self, X, Y, sample_weight, class_weight, validation_data, chosen)
 
     def evaluate(
-        self, X: Any, Y: Any, sample_weight: Any = None, batch_size: int | None = None
+        self,
+        X: Any,
+        Y: Any,
+        sample_weight: Any = None,
+        batch_size: int | None = None,
+        metrics: Sequence[str | Metric] = (),
     ) -> dict[str, float]:
-        """The mean "loss", and for class labels the "accuracy", weighted by ``sample_weight``."""
-        from xpnet.training.evaluation import evaluate
+        """The mean "loss" and each metric, weighted by ``sample_weight``.
+
+        Without ``metrics``, the "accuracy" for class labels. Names: `xpnet.metrics.METRICS`.
+        """
+        from xpnet.training.evaluation import evaluate, metrics_for
 
         if batch_size is not None:
             checks.positive_integer("batch_size", batch_size)
-        layers, loss = self._decided_by(Y)
+        Y = self.encode(Y)
+        layers, loss = self.decided_by(Y)
         data = examples(self.backend, layers, loss, self.dtype, X, Y, sample_weight)
-        return evaluate(self.backend, layers, loss, self._theta, data, batch_size, self._stats)
-
-    def complete(self, X: Any, Y: Any) -> None:
-        """Settle what was left open, sizes and loss, by the data of a first fit."""
-        if self._layers is None:
-            self._plan = self._plan.sized(*infer_widths(X, Y))
-            self._start()
-        self._layers, self.loss = self._decided_by(Y)
-
-    def finish_epoch(self, theta: Any, statistics: tuple[Any, ...]) -> None:
-        """Take θ and the statistics as an epoch of training left them, and count the epoch."""
-        self._theta, self._stats = theta, statistics
-        self.epoch += 1
-
-    def restore(self, epoch: int, output_is_named: bool) -> None:
-        """What a model file tells beyond the settings that a new network takes."""
-        self.epoch = epoch
-        self._plan = self._plan if output_is_named else self._plan._replace(output=None)
-
-    @contextmanager
-    def unchanged_on_error(self) -> Iterator[None]:
-        """Within it, an exception leaves the network as it was before."""
-        before = self.__dict__.copy()
-        try:
-            yield
-        except BaseException:
-            self.__dict__.update(before)
-            raise
+        asked = (metrics,) if isinstance(metrics, str) else tuple(metrics)
+        found = metrics_for(asked, loss, layers[-1].fan_out, data.classes)
+        fixed = self.backend, layers, loss, self._theta
+        return evaluate(*fixed, data, batch_size, self._stats, found)
 
     # --- elsewhere
 
@@ -397,9 +315,8 @@ class Network:
         """
         new: Network = object.__new__(Network)
         new.__dict__.update(self.__dict__)
-        new.backend = get_backend(self.backend.name if backend is None else backend, device)
-        if backend is None and device is None:
-            new.backend = self.backend
+        if backend is not None or device is not None:
+            new.backend = get_backend(self.backend.name if backend is None else backend, device)
         new.dtype = self.dtype if dtype is None else checks.dtype_name(dtype)
         new.backend.dtype(new.dtype)
         if self._theta is not None:

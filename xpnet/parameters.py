@@ -40,6 +40,7 @@ class Slot(NamedTuple):
     shape: tuple[int, int]
     offset: int
     is_weight: bool
+    is_table: bool = False  # rows that stand for themselves, no linear map
 
     @property
     def size(self) -> int:
@@ -58,9 +59,9 @@ class Allocator:
         self.others = n_weights
         self.layers = 0
 
-    def weight(self, name: str, rows: int, columns: int) -> Slot:
+    def weight(self, name: str, rows: int, columns: int, is_table: bool = False) -> Slot:
         """A matrix among the weights."""
-        slot = Slot(name, (rows, columns), self.weights, is_weight=True)
+        slot = Slot(name, (rows, columns), self.weights, is_weight=True, is_table=is_table)
         self.weights += slot.size
         return slot
 
@@ -99,7 +100,7 @@ class Layout(NamedTuple):
     n_weights : int
         θ[:n_weights] are weights; after them come biases and gains.
     matrices : tuple of (offset, rows, columns)
-        Each weight matrix.
+        Each weight matrix that is a linear map: no embedding.
     """
 
     size: int
@@ -114,7 +115,7 @@ def layout(layers: Layers) -> Layout:
     return Layout(
         sum(slot.size for slot in every),
         sum(slot.size for slot in weights),
-        tuple((slot.offset, *slot.shape) for slot in weights),
+        tuple((slot.offset, *slot.shape) for slot in weights if not slot.is_table),
     )
 
 

@@ -56,10 +56,10 @@ class Penalty(_Strengths):
     >>> from xpnet.penalties import Penalty
     >>> theta, layout = np.asarray([1.0, -2.0, 5.0]), Layout(3, 2, ((0, 1, 2),))  # two weights
     >>> penalty = Penalty(l1=0.1, l2=0.01)
-    >>> float(penalty.value(np, theta, layout))
+    >>> round(float(penalty.value(np, theta, layout)), 6)
     0.325
-    >>> penalty.add_gradient(np, theta, np.zeros(3), layout).tolist()
-    [0.11, -0.12000000000000001, 0.0]
+    >>> penalty.add_gradient(np, theta, np.zeros(3), layout).round(6).tolist()
+    [0.11, -0.12, 0.0]
     """
 
     __slots__ = ()

@@ -61,6 +61,18 @@ class Backend:
     def __hash__(self) -> int:
         return hash((self.name, str(self.device)))
 
+    def __reduce__(self) -> Any:
+        from xpnet.backends import get_backend  # a namespace is a module, which cannot be pickled
+
+        return get_backend, (self.name, self.device_name())
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Backend:
+        return self
+
+    def device_name(self) -> Any:
+        """What `get_backend` takes for this device."""
+        return str(self.device)
+
     # --- arrays in and out
 
     def dtype(self, name: str) -> Any:

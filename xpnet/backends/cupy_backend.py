@@ -50,6 +50,10 @@ class CupyBackend(Backend):
 
     to_numpy = staticmethod(to_numpy)
 
+    def device_name(self) -> Any:
+        """What `get_backend` takes for this device."""
+        return f"cuda:{self.device.id}"
+
     def matmul(self, a: Any, b: Any, out: Any = None) -> Any:
         """The product a b, into ``out`` where it is given.
 

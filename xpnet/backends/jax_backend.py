@@ -61,10 +61,20 @@ class JaxBackend(Backend):
             return jax.device_put(x, self.device)
         if self.device.platform != "gpu" or library_of(x) not in ("cupy", "torch"):
             return None
-        ordered = x.contiguous() if library_of(x) == "torch" else x.copy(order="C")
+        if library_of(x) == "torch" and x.device.type != "cuda":
+            return None
+        ordered = x.detach().contiguous() if library_of(x) == "torch" else x.copy(order="C")
         return jax.device_put(self.xp.from_dlpack(ordered, copy=True), self.device)
 
     to_numpy = staticmethod(to_numpy)
+
+    def device_name(self) -> Any:
+        """What `get_backend` takes for this device."""
+        return f"{self.device.platform}:{self.device.id}"
+
+    def matmul(self, a: Any, b: Any, out: Any = None) -> Any:
+        """The product a b in full precision: JAX's own choice on a GPU is TF32, with 10 bits."""
+        return self.xp.matmul(a, b, precision="highest")
 
     def compile(self, function: Callable[..., Any], static: int) -> Callable[..., Any]:
         """``jax.jit``, with the state's buffers given back for reuse."""

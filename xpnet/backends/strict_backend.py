@@ -26,13 +26,20 @@ class StrictBackend(Backend):
 
     to_numpy = staticmethod(to_numpy)
 
+    def device_name(self) -> Any:
+        """What `get_backend` takes for this device."""
+        return _name(self.device)
+
 
 def devices() -> list[str]:
     """The devices of this library."""
     import array_api_strict as xp
 
-    names = (str(d) for d in xp.__array_namespace_info__().devices())
-    return [name.partition("'")[2].rstrip("')") for name in names]
+    return [_name(device) for device in xp.__array_namespace_info__().devices()]
+
+
+def _name(device: Any) -> str:
+    return str(device).partition("'")[2].rstrip("')")
 
 
 def create(device: Any) -> Backend:

@@ -20,6 +20,30 @@ def to_numpy(x: Any) -> np.ndarray[Any, Any]:
     return host
 
 
+class _Namespace:
+    """array-api-compat's, but for numbers in ``maximum`` and ``minimum``.
+
+    It makes a tensor of them on the device, a copy from the host that waits for a GPU; torch.clamp
+    takes them as they are, and passes NaN on too.
+    """
+
+    def __init__(self, xp: Any) -> None:
+        self._xp = xp
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._xp, name)
+        setattr(self, name, value)
+        return value
+
+    def maximum(self, a: Any, b: Any) -> Any:
+        """The larger of each two."""
+        return self.clamp(a, min=b) if isinstance(b, (int, float)) else self._xp.maximum(a, b)
+
+    def minimum(self, a: Any, b: Any) -> Any:
+        """The smaller of each two."""
+        return self.clamp(a, max=b) if isinstance(b, (int, float)) else self._xp.minimum(a, b)
+
+
 class TorchBackend(Backend):
     """Tensors without gradients of their own, on a CPU or a GPU."""
 
@@ -32,6 +56,11 @@ class TorchBackend(Backend):
         if self.owns(x):
             return x.detach().to(self.device)
         if self.device.type != "cuda" or library_of(x) not in ("cupy", "jax", "jaxlib"):
+            return None
+        if library_of(x) == "cupy":
+            x = x.copy(order="C")  # torch ends the process at a negative stride
+            return self.xp.from_dlpack(x).to(self.device)
+        if any(d.platform != "gpu" for d in x.devices()):
             return None
         return self.xp.from_dlpack(x).to(self.device, copy=True)
 
@@ -77,4 +106,4 @@ def create(device: Any) -> Backend:
             )
         if chosen.index is None:
             chosen = torch.device("cuda", torch.cuda.current_device())
-    return TorchBackend(xp, chosen)
+    return TorchBackend(_Namespace(xp), chosen)

@@ -59,7 +59,9 @@ class Plan(NamedTuple):
 
         In two rounds: the first counts the weights, behind which everything else is placed.
         """
-        output = self.output or ACTIVATIONS["identity" if loss is None else loss.output]
+        output = self.output or (
+            ACTIVATIONS["identity"] if loss is None else loss.output_activation
+        )
         if loss is not None:
             check_outputs(loss, output)
         n_weights = layout(self._bind(output, Allocator())).n_weights

@@ -68,7 +68,7 @@ class Embedding:
             )
         number = allocator.number()
         tables = tuple(
-            allocator.weight(f"embedding_{column}", n, self.dim)
+            allocator.weight(f"embedding_{column}", n, self.dim, is_table=True)
             for column, n in zip(self.columns, self.categories, strict=True)
         )
         return EmbeddingLayer(fan_in, self.columns, tables, number)

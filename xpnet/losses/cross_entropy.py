@@ -128,8 +128,9 @@ def _of_smoothed_labels(xp: Any, Z: Any, Y: Any, epsilon: float) -> tuple[Any, A
 
 
 def _of_rows(xp: Any, Z: Any, Y: Any) -> tuple[Any, Any]:
-    """loss_n = Σ_k y_k (ln S − d_k), dZ = P − Y = P (1 − Y) − Y (1 − P), for rows that sum to 1.
+    """loss_n = Σ_k y_k (ln S − d_k), dZ = s P − Y = P (s − Y) − Y (1 − P), with s = Σ_k y_k.
 
+    s is 1 but for rounding, which the gradient follows as the loss does.
     d = z − max z. S = Σ e^d is 1 + R with R the sum without the (first) largest entry, whose 1 − P
     is R/S: no digit is lost where P is close to Y.
     """
@@ -140,7 +141,7 @@ def _of_rows(xp: Any, Z: Any, Y: Any) -> tuple[Any, Any]:
     P = E / (R + 1.0)
     one_minus_P = xp.where(is_largest, R / (R + 1.0), 1.0 - P)
     losses = xp.sum(Y * (xp.log1p(R) - D), axis=-1)
-    return losses, P * (1.0 - Y) - Y * one_minus_P
+    return losses, P * (xp.sum(Y, axis=-1, keepdims=True) - Y) - Y * one_minus_P
 
 
 def _columns(xp: Any, Z: Any) -> Any:

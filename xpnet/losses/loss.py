@@ -79,6 +79,14 @@ class Loss:
         settings = "".join(f", {k}={v!r}" for k, v in (self.config or {}).items() if k != "name")
         return f"Loss({self.name!r}{settings})"
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Loss:
+        return self  # it is what it is: compiled steps are found by its identity
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        if self.config is None:
+            return super().__reduce_ex__(protocol)
+        return _restored, (dict(self.config),)
+
     @property
     def output_activation(self) -> Activation:
         """The output activation itself, for a network that names none."""
@@ -104,6 +112,13 @@ class Loss:
                 f"the last layer has {n_outputs}, which is no multiple of it"
             )
         return n_targets
+
+
+def _restored(config: dict[str, Any]) -> Loss:
+    """The loss of that config, when one is unpickled."""
+    from xpnet.losses import loss_from_config
+
+    return loss_from_config(config)
 
 
 def per_example(xp: Any, loss: Loss, activation: Activation, Z: Any, Y: Any) -> tuple[Any, Any]:

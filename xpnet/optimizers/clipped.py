@@ -61,9 +61,8 @@ class Clipped(Wrapper, _Settings):
 
 
 def _norm(xp: Any, g: Any) -> Any:
-    """‖g‖ over the last axis, (..., 1), of g divided by its largest entry."""
-    size = xp.abs(g)
-    largest = xp.max(size, axis=-1, keepdims=True)
-    size /= xp.where(largest > 0, largest, xp.ones_like(largest))
-    size *= size
-    return largest * xp.sqrt(xp.sum(size, axis=-1, keepdims=True))
+    """‖g‖ over the last axis, (..., 1), by way of g over its largest entry."""
+    highest, lowest = (f(g, axis=-1, keepdims=True) for f in (xp.max, xp.min))
+    largest = xp.maximum(highest, -lowest)
+    scaled = g / xp.where(largest > 0, largest, xp.ones_like(largest))
+    return largest * xp.sqrt(xp.vecdot(scaled, scaled)[..., None])

@@ -135,8 +135,7 @@ class _Minimization:
 
     def __init__(self, xp: Any, settings: LBFGS, function: Function, theta: Any) -> None:
         self.xp, self.settings, self.function = xp, settings, function
-        self.epsilon = float(xp.finfo(theta.dtype).eps)
-        self.pairs = Pairs(xp, settings.history, self.epsilon)
+        self.pairs = Pairs(xp, settings.history, float(xp.finfo(theta.dtype).eps))
         self.evaluations = self.iterations = 0
         self.point = self._evaluate(theta, None, 0.0)
 
@@ -190,7 +189,6 @@ class _Minimization:
             lambda a: self._evaluate(theta, d, a),
             origin,
             1.0 if self.pairs else min(1.0, 1.0 / math.sqrt(-slope)),
-            slack=self.epsilon * abs(origin.value),
         )
         if found is origin:
             return None

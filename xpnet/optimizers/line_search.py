@@ -32,12 +32,11 @@ class _Conditions(NamedTuple):
     origin: Point
     c1: float
     c2: float
-    slack: float  # the rounding of φ: values closer than that are not told apart
 
     def low(self, p: Point) -> bool:
         """Low enough; NaN and infinity are not."""
         line = self.origin.value + self.c1 * p.step * self.origin.slope
-        return math.isfinite(p.slope) and p.value <= line + self.slack
+        return math.isfinite(p.slope) and p.value <= line
 
     def flat(self, p: Point) -> bool:
         """Flat enough."""
@@ -51,7 +50,6 @@ def strong_wolfe(
     *,
     c1: float = 1e-4,
     c2: float = 0.9,
-    slack: float = 0.0,
     limit: int = 25,
 ) -> Point:
     """A point that meets both conditions, from the first step to try.
@@ -59,10 +57,10 @@ def strong_wolfe(
     Where none is found within ``limit`` evaluations, the lowest point that is low enough: the
     origin itself, if there is no other.
     """
-    conditions = _Conditions(origin, c1, c2, slack)
+    conditions = _Conditions(origin, c1, c2)
     before, p = origin, phi(first)
     for done in range(1, limit):
-        if not conditions.low(p) or (before is not origin and p.value >= before.value + slack):
+        if not conditions.low(p) or (before is not origin and p.value >= before.value):
             return _zoom(phi, conditions, before, p, limit - done)
         if conditions.flat(p):
             return p

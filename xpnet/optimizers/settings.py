@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from numbers import Real
 from typing import Any
 
 __all__ = [
@@ -44,20 +45,25 @@ def check_learning_rate(value: Any) -> None:
 
 def check_not_negative(name: str, value: Any) -> None:
     """A finite number ≥ 0."""
-    if not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
+    if not _is_number(value) or not math.isfinite(value) or value < 0:
         raise ValueError(f"{name} must be a finite number ≥ 0, got {value!r}")
 
 
 def check_positive(name: str, value: Any) -> None:
     """A finite number > 0."""
-    if not isinstance(value, (int, float)) or not math.isfinite(value) or value <= 0:
+    if not _is_number(value) or not math.isfinite(value) or value <= 0:
         raise ValueError(f"{name} must be a finite number > 0, got {value!r}")
 
 
 def check_fraction(name: str, value: Any) -> None:
     """A number in [0, 1)."""
-    if not isinstance(value, (int, float)) or not 0 <= value < 1:
+    if not _is_number(value) or not 0 <= value < 1:
         raise ValueError(f"{name} must lie in [0, 1), got {value!r}")
+
+
+def _is_number(value: object) -> bool:
+    """NumPy's scalars are numbers too; a truth value is none."""
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def check_positive_integer(name: str, value: Any) -> None:

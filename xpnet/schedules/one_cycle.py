@@ -75,7 +75,6 @@ class OneCycle(Kind, _Settings):
         k, peak, last = t - 1, self.warmup * self.steps - 1, self.steps - 1
         if k <= peak:
             return _between(first, largest, k / peak if peak else 1.0)
-        peak = max(peak, 0.0)
         share = (k - peak) / (last - peak) if last > peak else 1.0
         return _between(largest, first / self.end, min(share, 1.0))
 

@@ -29,7 +29,9 @@ def as_numbers(text: Array) -> Array:
             return text.astype(np.float64)
         except ValueError:
             pass
-    return np.fromiter(map(_number, text.tolist()), np.float64, len(text))
+    cells = text.tolist()
+    number = {cell: _number(cell) for cell in set(cells)}  # each text once: a miss is slow
+    return np.fromiter(map(number.__getitem__, cells), np.float64, len(cells))
 
 
 def _number(cell: str) -> float:
@@ -63,7 +65,7 @@ def as_text(numbers: Array) -> Array:
 
 def column(name: str, values: Any) -> Array:
     """Values as float64, as text, or as they are (dtype object) where they are neither."""
-    array = values if isinstance(values, np.ndarray) else np.array(list(values), object)
+    array = values if isinstance(values, np.ndarray) else _objects(list(values))
     if array.ndim != 1:
         raise ValueError(f"column {name!r} must have one dimension, got shape {array.shape}")
     try:
@@ -88,9 +90,12 @@ def _of_objects(values: list[Any]) -> Array:
         return np.array(["" if _is_missing(v) else str(v) for v in values], TEXT)
     if _all(there, Real) and not any(isinstance(v, (bool, np.bool_)) for v in there):
         return np.array([math.nan if _is_missing(v) else float(v) for v in values], np.float64)
-    out = np.empty(len(values), object)
-    out[:] = values
-    return out
+    return _objects(values)
+
+
+def _objects(values: list[Any]) -> Array:
+    """(N,) whatever the values are: ``np.array`` would make lists of one length a matrix."""
+    return np.fromiter(values, object, len(values))
 
 
 def _all(values: Iterable[Any], kind: Any) -> bool:

@@ -17,7 +17,7 @@ from xpnet.tables.table import Table, shown
 
 __all__ = ["read_csv", "write_csv"]
 
-_CHUNK = 1 << 14  # rows held as Python objects at a time
+_CHUNK = 1 << 10  # rows held as Python objects at a time: what stays in the cache
 _Record = tuple[int, list[str]]  # the line on which it begins, and its cells
 
 

@@ -33,7 +33,8 @@ def from_frame(frame: Any, source: str = "the data frame") -> Table:
     try:
         series = list(narwhals.from_native(frame, eager_only=True).iter_columns())
     except (TypeError, ValueError) as error:
-        raise type(error)(f"{source} can't be read: {' '.join(str(error).split())}") from error
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{source} can't be read: {' '.join(str(error).split())}") from error
     names = [str(s.name) for s in series]
     for i, name in enumerate(names):
         if name in names[:i]:

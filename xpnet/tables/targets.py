@@ -45,7 +45,7 @@ class Classes:
             )
         if table.is_text(name) or not _all_numbers(found):
             return cls(name, tuple(sorted(found)))
-        classes = sorted(found, key=float)
+        classes = sorted(found, key=lambda text: (float(text), text))
         for a, b in pairwise(classes):
             if float(a) == float(b):
                 raise ValueError(

@@ -44,6 +44,7 @@ class Batches:
         self._size = len(self._kept) if batch_size is None else min(batch_size, len(self._kept))
         self._shuffle, self._seed = shuffle, seed
         self._whole = self._size == n_examples
+        self.n_examples = len(self._kept)
 
     @property
     def per_epoch(self) -> int:

@@ -7,9 +7,9 @@ A callback takes (net, history) and is called at one of
     "epoch_end"   after every epoch, with its entries in the history; where none is named
     "fit_end"     after the last, also where Ctrl-C or a callback ended the fit
 
-One that returns True after a step or an epoch ends the fit there. What one raises ends it too, and the
-network is then as it was before the fit. A callback at every step makes the loop read every step's
-loss, and so wait for the device.
+One that returns True after a step or an epoch ends the fit there. What one raises ends it too, and
+the network is then as it was before the fit. A callback at every step makes the loop read every
+step's loss, and so wait for the device.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class Callbacks:
 
     Parameters
     ----------
-    given : sequence of functions, or mapping of a moment to a function or a sequence of them
-        A sequence stands for "epoch_end".
+    given : function, sequence of functions, or mapping of a moment to one of these
+        Without a moment they stand for "epoch_end".
     """
 
     def __init__(self, given: Any) -> None:
@@ -61,7 +61,8 @@ class Callbacks:
 
     def call(self, moment: str, net: Network, history: History) -> bool:
         """Call all of that moment; whether one asked to end the fit."""
-        return any([f(net, history) is True for f in self._at.get(moment, ())])
+        answers = [f(net, history) is True for f in self._at.get(moment, ())]  # every one is called
+        return any(answers)
 
 
 def json_lines(path: str | os.PathLike[str]) -> Callback:

@@ -1,21 +1,29 @@
-"""Mean loss and accuracy over a data set, in batches."""
+"""Mean loss and metrics over a data set, in batches."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from xpnet import passes
-from xpnet.backends import Backend
+from xpnet.backends import Backend, move
 from xpnet.examples import Examples
 from xpnet.losses import Loss, per_example
+from xpnet.metrics import Metric, find_metric, predictions
 from xpnet.parameters import Layers
 from xpnet.training.batches import slices
 
-__all__ = ["evaluate"]
+__all__ = ["evaluate", "metrics_for"]
 
 _NUMBERS_AT_ONCE = 2**22  # of the widest layer: 16 MB in float32
+
+
+def metrics_for(asked: Sequence[str | Metric], loss: Loss, n_outputs: int, classes: bool) -> Any:
+    """The metrics that were asked for; accuracy for classes where none was."""
+    names = asked or (("accuracy",) if classes else ())
+    return [find_metric(name, loss, n_outputs) for name in names]
 
 
 def evaluate(
@@ -26,37 +34,40 @@ def evaluate(
     data: Examples,
     batch_size: int | None = None,
     stats: tuple[Any, ...] = (),
+    metrics: Sequence[Metric] = (),
 ) -> dict[str, float]:
-    """{"loss": Σ w loss / Σ w}, and "accuracy" for classes.
+    """{"loss": Σ w loss / Σ w}, and each metric by its name.
 
-    Each example's values are read to the host, and added up there in float64.
+    Each example's loss, and what each metric needs of a batch, are read to the host once, and added
+    up there in float64.
     """
-    X, Y, w, classes = data
+    X, Y, w, _ = data
     width = max(max(layer.fan_in, layer.fan_out) for layer in layers)
     size = batch_size or max(1, _NUMBERS_AT_ONCE // width)
-    losses, correct = [], []
+    losses: list[Any] = []
+    outputs: list[Any] = []
+    parts: dict[str, list[Any]] = {metric.name: [] for metric in metrics}
     with backend.context():
+        xp, f = backend.xp, layers[-1].activation
+        weights = None if w is None else move(backend, w, str(np.dtype(_dtype(theta))))
         for part in slices(X.shape[0], size):
-            y = Y[part, ...]
+            y, w_part = Y[part, ...], None if weights is None else weights[part]
             Z = passes.forward(backend, layers, theta, X[part, :], stats).Z
-            each, _ = per_example(backend.xp, loss, layers[-1].activation, Z, y)
-            losses.append(backend.to_numpy(each))
-            if classes:
-                correct.append(backend.to_numpy(_is_correct(backend.xp, Z, y)))
-    results = {"loss": _mean(losses, w)}
-    if classes:
-        results["accuracy"] = _mean(correct, w)
-    return results
+            A = predictions(xp, loss, f, Z) if metrics else None
+            if any(metric.whole for metric in metrics):
+                outputs.append(A)
+            for metric in metrics:
+                if not metric.whole:
+                    found = metric.statistics(xp, A, y, w_part, loss)
+                    parts[metric.name].append(backend.to_numpy(found))
+            losses.append(backend.to_numpy(per_example(xp, loss, f, Z, y)[0]))
+        for metric in metrics:
+            if metric.whole:
+                whole = metric.statistics(xp, xp.concat(outputs, axis=0), Y, weights, loss)
+                parts[metric.name].append(backend.to_numpy(whole))
+    results = {"loss": float(np.average(np.concatenate(losses).astype(np.float64), weights=w))}
+    return results | {metric.name: metric.of_parts(parts[metric.name]) for metric in metrics}
 
 
-def _is_correct(xp: Any, Z: Any, Y: Any) -> Any:
-    """Whether the largest output is the label's; for one output, whether its sign is."""
-    if Y.ndim < Z.ndim:
-        return xp.argmax(Z, axis=-1) == Y
-    if Z.shape[-1] == 1:
-        return (Z[..., 0] > 0) == (Y[..., 0] > 0.5)
-    return xp.argmax(Z, axis=-1) == xp.argmax(Y, axis=-1)
-
-
-def _mean(parts: list[np.ndarray[Any, Any]], w: np.ndarray[Any, Any] | None) -> float:
-    return float(np.average(np.concatenate(parts).astype(np.float64), weights=w))
+def _dtype(theta: Any) -> str:
+    return str(theta.dtype).rpartition(".")[2]

@@ -1,7 +1,8 @@
-"""What a fit did, epoch by epoch."""
+"""What a fit did, epoch by epoch and step by step."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 __all__ = ["History"]
@@ -16,23 +17,53 @@ class History:
     epoch : list of int
         The network's own count of epochs, from 1, over all its fits.
     loss : list of float
-        Σ w_n loss_n / Σ w_n over the epoch, each example's loss taken before its step.
+        Σ w_n loss_n / Σ w_n over the epoch, each example's loss taken before its step; penalties
+        are not in it (but for L-BFGS, which minimises the sum).
     validation_loss : list of float
         After each epoch; empty without validation data.
-    validation_accuracy : list of float
-        The same for class labels.
+    metrics : dict of str to list of float
+        By name, such as "validation_accuracy": what was asked for, after each epoch.
+    step_loss : list of float
+        The mean loss of every step's batch, before the step.
     seconds : list of float
         Wall time of each epoch, validation included.
     stopped : str or None
-        "interrupted" where Ctrl-C ended the fit; its last entries then stand for part of an epoch.
+        Why the fit ended before its last epoch: "interrupted" (Ctrl-C; the last entries may then
+        stand for part of an epoch), "early" (early stopping), "callback", "converged" (L-BFGS).
+    best_epoch : int or None
+        The epoch whose parameters early stopping brought back.
     """
 
     epoch: list[int] = field(default_factory=list)
     loss: list[float] = field(default_factory=list)
     validation_loss: list[float] = field(default_factory=list)
-    validation_accuracy: list[float] = field(default_factory=list)
+    metrics: dict[str, list[float]] = field(default_factory=dict)
+    step_loss: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     stopped: str | None = None
+    best_epoch: int | None = None
 
     def __len__(self) -> int:
         return len(self.epoch)
+
+    @property
+    def validation_accuracy(self) -> list[float]:
+        """After each epoch, for class labels; empty otherwise."""
+        return self.metrics.get("validation_accuracy", [])
+
+    def values(self) -> dict[str, list[float]]:
+        """Every value that has one entry an epoch, by name: what early stopping can watch."""
+        named = {"loss": self.loss, "validation_loss": self.validation_loss, **self.metrics}
+        return {name: values for name, values in named.items() if values}
+
+    def last(self) -> dict[str, float]:
+        """The last epoch's values, by name, with its number and the steps done."""
+        return dict(self._last())
+
+    def _last(self) -> Iterator[tuple[str, float]]:
+        yield "epoch", self.epoch[-1]
+        yield "step", len(self.step_loss)
+        for name, values in self.values().items():
+            yield name, values[-1]
+        if len(self.seconds) == len(self.epoch):
+            yield "seconds", self.seconds[-1]

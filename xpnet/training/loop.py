@@ -2,40 +2,36 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xpnet import checks
+from xpnet import checks, schedules
 from xpnet.backends import move
+from xpnet.class_weights import class_weights
 from xpnet.errors import DivergenceError
 from xpnet.examples import Examples, examples
 from xpnet.masks import key_of, needs_masks
-from xpnet.optimizers import Optimizer, get_optimizer
+from xpnet.optimizers import averaged, bind, with_learning_rate
+from xpnet.parameters import layout
 from xpnet.training.batches import Batches
-from xpnet.training.evaluation import evaluate
+from xpnet.training.early_stopping import Watch
+from xpnet.training.evaluation import evaluate, metrics_for
+from xpnet.training.full_batch import search
 from xpnet.training.history import History
+from xpnet.training.holdout import hold_out
 from xpnet.training.interrupt import Interrupt, stop_on_interrupt
 from xpnet.training.progress import Progress, show_progress
-from xpnet.training.step import start, step
+from xpnet.training.settings import Settings
+from xpnet.training.step import Recipe, start, step
 
 if TYPE_CHECKING:
     from xpnet.network import Network
 
-__all__ = ["Settings", "fit"]
-
-
-class Settings(NamedTuple):
-    """How to go through the data; checked by `fit`."""
-
-    epochs: int
-    batch_size: int | None
-    shuffle: bool
-    callbacks: tuple[Callable[[Any, History], Any], ...]
-    progress: bool | None
-    compile: bool | None
+__all__ = ["fit"]
 
 
 def fit(
@@ -43,31 +39,50 @@ def fit(
     X: Any,
     Y: Any,
     sample_weight: Any,
-    validation_data: tuple[Any, Any] | None,
-    optimizer: Any,
-    learning_rate: float | None,
+    class_weight: Any,
+    validation_data: Any,
     settings: Settings,
 ) -> History:
     """Train ``net``; see `Network.fit`."""
-    checks.positive_integer("epochs", settings.epochs)
-    if settings.batch_size is not None:
-        checks.positive_integer("batch_size", settings.batch_size)
-    checks.learning_rate(learning_rate)
-    method = get_optimizer(optimizer, learning_rate)
     with net.unchanged_on_error(), net.backend.context():
         net.complete(X, Y)
         data = _checked(net, "", X, Y, sample_weight)
+        data = _class_weighted(net, data, class_weight)
         validation = _validation(net, validation_data)
-        return _Loop(net, method, data, validation, settings).run()
+        if settings.validation_fraction is not None:
+            data, validation = hold_out(net.backend, data, settings.validation_fraction, net.seed)
+        full_batch = getattr(settings.optimizer, "full_batch", False)
+        return (search if full_batch else _by_batches)(net, data, validation, settings)
+
+
+def _by_batches(
+    net: Network, data: Examples, validation: Examples | None, settings: Settings
+) -> History:
+    return _Loop(net, data, validation, settings).run()
 
 
 def _checked(net: Network, prefix: str, X: Any, Y: Any, sample_weight: Any = None) -> Examples:
     """Examples on the device, without NaN and infinity."""
     assert net.loss is not None
+    Y = net.encode(Y)
     data = examples(net.backend, net.layers, net.loss, net.dtype, X, Y, sample_weight)
     checks.check_finite(net.backend, f"{prefix}X", data.X)
-    checks.check_finite(net.backend, f"{prefix}Y", data.Y)
+    if not net.loss.masked:
+        checks.check_finite(net.backend, f"{prefix}Y", data.Y)
     return data
+
+
+def _class_weighted(net: Network, data: Examples, class_weight: Any) -> Examples:
+    """Weights of classes multiplied into those of examples."""
+    if class_weight is None:
+        return data
+    if not data.classes:
+        raise ValueError("class_weight needs class labels as targets: give sample_weight instead")
+    n_classes = max(net.layers[-1].fan_out, 2)
+    labels = net.backend.to_numpy(data.Y)
+    w = class_weights(labels.astype(np.int64), net.encode_keys(class_weight), n_classes)
+    w = w if data.w is None else w * data.w
+    return data._replace(w=checks.example_weights(w, len(w), net.dtype))
 
 
 def _validation(net: Network, data: Any) -> Examples | None:
@@ -82,78 +97,118 @@ class _Loop:
     """One fit under way."""
 
     def __init__(
-        self,
-        net: Network,
-        optimizer: Optimizer,
-        data: Examples,
-        validation: Examples | None,
-        settings: Settings,
+        self, net: Network, data: Examples, validation: Examples | None, settings: Settings
     ) -> None:
-        X, Y, w, _ = data
-        backend = net.backend
-        self.net, self.optimizer, self.settings = net, optimizer, settings
+        backend, loss = net.backend, net.loss
+        assert loss is not None
+        self.net, self.settings, self.validation = net, settings, validation
         self.batches = Batches(
-            backend, X.shape[0], settings.batch_size, settings.shuffle, net.seed, w
+            backend, data.X.shape[0], settings.batch_size, settings.shuffle, net.seed, data.w
         )
-        self.data = X, Y, None if w is None else move(backend, w, net.dtype)
-        self.validation = validation
-        self.fixed: tuple[Any, ...] = backend, net.layers, net.loss, optimizer
+        w = None if data.w is None else move(backend, data.w, net.dtype)
+        self.data = data.X, data.Y, w
+        optimizer = bind(settings.optimizer, layout(net.layers))
+        without_rate = with_learning_rate(optimizer, 0.0)  # another rate compiles nothing anew
+        self.recipe = Recipe(
+            backend, net.layers, loss, without_rate, settings.penalty, settings.max_norm
+        )
         self.step: Callable[..., Any] = step
         if settings.compile is not False:
-            self.step = backend.compile(step, static=len(self.fixed))
-        self.state = start(backend, optimizer, net.parameters, net.statistics)
+            self.step = backend.compile(step, static=1)
+        n_steps = settings.epochs * self.batches.per_epoch
+        self.rate = schedules.bind(optimizer.learning_rate, n_steps, self.batches.per_epoch)
+        self.metrics = metrics_for(settings.metrics, loss, net.layers[-1].fan_out, data.classes)
+        self.watch = settings.early_stopping and Watch(settings.early_stopping)
+        self.state = start(self.recipe, net.parameters, net.statistics)
         self.masks = needs_masks(net.layers)
         self.t = 0  # steps done
         self.history = History()
 
     def run(self) -> History:
-        """All epochs, or those until Ctrl-C."""
-        steps = self.settings.epochs * self.batches.per_epoch
-        with stop_on_interrupt() as interrupt, show_progress(self.settings.progress, steps) as bar:
-            for _ in range(self.settings.epochs):
+        """All epochs, or those until something ends the fit."""
+        epochs, per_epoch = self.settings.epochs, self.batches.per_epoch
+        examples_per_step = self.batches.n_examples / per_epoch
+        self._call("fit_begin")
+        with (
+            stop_on_interrupt() as interrupt,
+            show_progress(self.settings.progress, epochs * per_epoch, examples_per_step) as bar,
+        ):
+            for _ in range(epochs):
                 self._epoch(interrupt, bar)
-                bar.describe(f"loss {self.history.loss[-1]:.4g}")
-                for callback in self.settings.callbacks:
-                    callback(self.net, self.history)
-                if interrupt.requested:
-                    self.history.stopped = "interrupted"
+                bar.describe(self.history.last())
+                self._between_epochs(interrupt)
+                if self.history.stopped:
                     break
+        self._check_last_step()
+        if self.watch:
+            self.watch.restore(self.net, self.history)
+        self._call("fit_end")
         return self.history
+
+    def _call(self, moment: str) -> bool:
+        return self.settings.callbacks.call(moment, self.net, self.history)
+
+    def _between_epochs(self, interrupt: Interrupt) -> None:
+        """What may end the fit, and what watches its values."""
+        values = self.history.values()
+        schedules.observe(self.rate, values.get("validation_loss", values["loss"])[-1])
+        if self._call("epoch_end"):
+            self.history.stopped = "callback"
+        if self.watch and self.watch.observe(self.net, self.history):
+            self.history.stopped = self.history.stopped or "early"
+        if interrupt.requested:
+            self.history.stopped = "interrupted"
 
     def _epoch(self, interrupt: Interrupt, bar: Progress) -> None:
         began = time.perf_counter()
-        totals, weight = self._steps(interrupt, bar)
+        totals, weights = self._steps(interrupt, bar)
         losses = self._read(totals)
         self.net.finish_epoch(self._theta(), self.state.stats)
         self.history.epoch.append(self.net.epoch)
-        self.history.loss.append(float(losses.sum()) / weight)
+        self.history.loss.append(float(losses.sum()) / sum(weights))
+        if not self.settings.callbacks.has("step_end"):  # else they are there already
+            self.history.step_loss.extend((losses / np.asarray(weights)).tolist())
         if self.validation is not None:
-            self._validate()
+            self._validate(self.validation)
         self.history.seconds.append(time.perf_counter() - began)
 
-    def _steps(self, interrupt: Interrupt, bar: Progress) -> tuple[list[Any], float]:
-        """The steps of an epoch: each one's Σ w loss, still on the device, and the whole Σ w."""
-        totals, weight, key = [], 0.0, self._key()
-        for index, batch_weight in self.batches.epoch(self.net.epoch):
+    def _steps(self, interrupt: Interrupt, bar: Progress) -> tuple[list[Any], list[float]]:
+        """The steps of an epoch: each one's Σ w loss, still on the device, and its Σ w."""
+        totals: list[Any] = []
+        weights: list[float] = []
+        key, optimizer = self._key(), self.recipe.optimizer
+        for index, weight in self.batches.epoch(self.net.epoch):
             self.t += 1
-            c = self.optimizer.coefficients(self.t, self.optimizer.learning_rate)
-            self.state, total = self.step(*self.fixed, self.state, self.data, index, c, key)
+            c = optimizer.coefficients(self.t, schedules.rate_at(self.rate, self.t))
+            self.state, total = self.step(self.recipe, self.state, self.data, index, c, key)
             totals.append(total)
-            weight += batch_weight
+            weights.append(weight)
             bar.advance()
-            if interrupt.requested:
+            if self._ends_after(total, weight) or interrupt.requested:
                 break
-        return totals, weight
+        return totals, weights
+
+    def _ends_after(self, total: Any, weight: float) -> bool:
+        """Callbacks at every step, which make it wait for the step; whether one ends the fit."""
+        if not self.settings.callbacks.has("step_end"):
+            return False
+        self.history.step_loss.append(float(total) / weight)
+        self.net.take(self._theta(), self.state.stats)
+        if self._call("step_end"):
+            self.history.stopped = "callback"
+        return self.history.stopped is not None
 
     def _key(self) -> Any:
         """What this epoch's masks are drawn from, on the device; None where there are none."""
-        key = key_of(self.net.seed, self.net.epoch)
-        return self.net.backend.from_numpy(key) if self.masks else None
+        key = key_of(self.net.seed, self.net.epoch) if self.masks else None
+        return None if key is None else self.net.backend.from_numpy(key)
 
     def _theta(self) -> Any:
-        """θ for the network: a copy where a callback may keep it, since steps overwrite it."""
-        theta = self.state.theta
-        return self.net.backend.xp.asarray(theta, copy=True) if self.settings.callbacks else theta
+        """θ for the network: a copy where somebody may keep it, since steps overwrite it."""
+        theta = averaged(self.recipe.optimizer, self.state.optimizer, self.state.theta)
+        if not self.settings.callbacks and not self.watch:
+            return theta
+        return self.net.backend.xp.asarray(theta, copy=True)
 
     def _read(self, totals: list[Any]) -> np.ndarray[Any, Any]:
         """The losses of an epoch's steps, read to the host at once and in float64."""
@@ -164,12 +219,18 @@ class _Loop:
             raise DivergenceError(self.net.epoch + 1, first + 1, float(losses[first]))
         return losses
 
-    def _validate(self) -> None:
-        assert self.validation is not None
-        assert self.net.loss is not None
-        backend, layers, loss = self.net.backend, self.net.layers, self.net.loss
-        theta, stats = self.state.theta, self.state.stats
-        results = evaluate(backend, layers, loss, theta, self.validation, stats=stats)
-        self.history.validation_loss.append(results["loss"])
-        if "accuracy" in results:
-            self.history.validation_accuracy.append(results["accuracy"])
+    def _check_last_step(self) -> None:
+        """A step's loss is taken before it, so what the last one did shows in θ alone."""
+        xp, theta = self.net.backend.xp, self.state.theta
+        if not math.isfinite(float(xp.max(xp.abs(theta)))):
+            steps = self.t - (len(self.history) - 1) * self.batches.per_epoch
+            raise DivergenceError(self.net.epoch, steps, math.nan)
+
+    def _validate(self, data: Examples) -> None:
+        backend, layers, loss, *_ = self.recipe
+        results = evaluate(
+            backend, layers, loss, self.net.parameters, data, None, self.state.stats, self.metrics
+        )
+        self.history.validation_loss.append(results.pop("loss"))
+        for name, value in results.items():
+            self.history.metrics.setdefault(f"validation_{name}", []).append(value)

@@ -8,10 +8,22 @@ from xpnet import passes
 from xpnet.backends import Backend
 from xpnet.losses import Loss
 from xpnet.optimizers import Optimizer
-from xpnet.parameters import Layers
+from xpnet.parameters import Layers, layout
+from xpnet.penalties import MaxNorm, Penalty
 from xpnet.protocol import Context
 
-__all__ = ["State", "start", "step"]
+__all__ = ["Recipe", "State", "start", "step"]
+
+
+class Recipe(NamedTuple):
+    """What is fixed for a fit, and hashable, so that a backend can compile the rest."""
+
+    backend: Backend
+    layers: Layers
+    loss: Loss
+    optimizer: Optimizer
+    penalty: Penalty | None = None
+    max_norm: MaxNorm | None = None
 
 
 class State(NamedTuple):
@@ -23,20 +35,17 @@ class State(NamedTuple):
     stats: tuple[Any, ...] = ()  # what layers keep from batch to batch
 
 
-def start(backend: Backend, optimizer: Optimizer, theta: Any, stats: tuple[Any, ...] = ()) -> State:
+def start(recipe: Recipe, theta: Any, stats: tuple[Any, ...] = ()) -> State:
     """The state before the first step, on copies of θ and the statistics."""
-    xp = backend.xp
+    xp = recipe.backend.xp
     theta = xp.asarray(theta, copy=True)
-    buffer = xp.zeros_like(theta) if backend.in_place else None
+    buffer = xp.zeros_like(theta) if recipe.backend.in_place else None
     stats = tuple(xp.asarray(stat, copy=True) for stat in stats)
-    return State(theta, optimizer.init(xp, theta), buffer, stats)
+    return State(theta, recipe.optimizer.init(xp, theta), buffer, stats)
 
 
 def step(
-    backend: Backend,
-    layers: Layers,
-    loss: Loss,
-    optimizer: Optimizer,
+    recipe: Recipe,
     state: State,
     data: tuple[Any, Any, Any],
     index: Any,
@@ -45,15 +54,19 @@ def step(
 ) -> tuple[State, Any]:
     """Gather the batch, take its gradient, update θ. Also returns Σ w_n loss_n, (), before it.
 
-    The first four arguments are fixed for a fit, so that a backend can compile the rest. ``key`` is
-    what an epoch's masks are drawn from; None where no layer draws any.
+    ``key`` is what an epoch's masks are drawn from; None where no layer draws any.
     """
+    backend, layers, loss, optimizer, penalty, max_norm = recipe
     X, Y, w = data if index is None else _gather(backend, data, index)
-    scale = 1.0 / X.shape[-2] if w is None else 1.0 / backend.xp.sum(w)
+    scale = 1.0 / X.shape[-2] if w is None else 1.0 / backend.xp.sum(w, axis=-1, keepdims=True)
     theta, moments, g, stats = state
     ctx = Context(True, key, None if key is None else _rows(backend, X, index))
     total, g, stats = passes.gradient(backend, layers, loss, theta, X, Y, w, scale, g, stats, ctx)
+    if penalty is not None:
+        g = penalty.add_gradient(backend.xp, theta, g, layout(layers), backend.in_place)
     theta, moments = optimizer.update(backend.xp, coefficients, g, moments, theta)
+    if max_norm is not None:
+        theta = max_norm.project(backend.xp, theta, layout(layers), backend.in_place)
     return State(theta, moments, g if backend.in_place else None, stats), total
 
 

@@ -1,0 +1,231 @@
+"""What a network consists of: its settings, its layers, θ and the layers' statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from xpnet import checks
+from xpnet.activations import Activation
+from xpnet.backends import Backend, get_backend, move, to_numpy
+from xpnet.classes import encode, find_classes
+from xpnet.examples import infer_loss, infer_widths
+from xpnet.gradients import dense_parameters
+from xpnet.layers.build import Plan, plan
+from xpnet.losses import Loss
+from xpnet.parameters import Layers, layout, slots
+from xpnet.random import seed_from
+
+if TYPE_CHECKING:
+    from xpnet.random import Rng
+
+__all__ = ["NetworkState"]
+
+
+class NetworkState:
+    """The part of `xpnet.Network` that holds things; see there for the parameters."""
+
+    def __init__(
+        self,
+        sizes: Sequence[Any] | None = None,
+        *,
+        hidden: Sequence[Any] = (100,),
+        activation: str | Activation | Sequence[str | Activation] = "relu",
+        output: str | Activation | None = None,
+        loss: str | Loss | None = None,
+        initializer: str | None = None,
+        backend: str | Backend = "numpy",
+        device: Any = None,
+        dtype: Any = "float32",
+        rng: Rng = 0,
+    ) -> None:
+        self._plan = plan(sizes, hidden, activation, output)
+        self.loss = checks.find_loss(loss)
+        if self.loss is not None and self._plan.output is not None:
+            checks.check_outputs(self.loss, self._plan.output)
+        self._initializer = checks.find_initializer(initializer)
+        self.dtype = checks.dtype_name(dtype)
+        self.backend = get_backend(backend, device)
+        self.backend.dtype(self.dtype)  # JAX turns on what float64 needs
+        self.seed = seed_from(rng)
+        self.epoch = 0
+        self._layers: Layers | None = None
+        self._theta: Any = None
+        self._stats: tuple[Any, ...] = ()
+        self._classes: tuple[str, ...] | None = None
+        if sizes is not None:
+            self._start()
+
+    def _start(self) -> None:
+        """Build the layers, with initial parameters and statistics."""
+        self._layers = layers = self._plan.build(self.loss)
+        parts = [W for layer in layers for W in layer.initial(self.seed, self._initializer)]
+        theta = np.zeros(layout(layers).size, dtype=self.dtype)
+        for slot, part in zip(slots(layers), parts, strict=True):
+            theta[slot.offset : slot.offset + slot.size] = part.reshape(-1)
+        stats = (stat for layer in layers for stat in layer.initial_stats())
+        self._theta = self.backend.from_numpy(theta)
+        self._stats = tuple(self.backend.from_numpy(stat.astype(self.dtype)) for stat in stats)
+
+    @property
+    def layers(self) -> Layers:
+        """The layers, as the passes take them: widths, activation, and where W and b lie in θ."""
+        if self._layers is None:
+            raise ValueError(
+                "the network has no sizes yet: give them (xpnet.Network([4, 100, 3])) or call fit"
+            )
+        return self._layers
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The widths n_0 … n_L: the input's, and those of the dense layers."""
+        dense = (layer.fan_out for layer in self.layers if layer.kind == "dense")
+        return (self.layers[0].fan_in, *dense)
+
+    @property
+    def plan(self) -> Plan:
+        """What it was built of, as the user wrote it."""
+        return self._plan
+
+    @property
+    def initializer(self) -> str | None:
+        """The initializer's name, or None where each layer's activation chose its own."""
+        return self._initializer
+
+    @property
+    def device(self) -> Any:
+        """The device that the parameters lie on."""
+        return self.backend.device
+
+    @property
+    def parameters(self) -> Any:
+        """θ (P,), weights first, on the network's device; `set_parameters` changes it."""
+        _ = self.layers  # raises where there are none yet
+        return self._theta
+
+    @property
+    def statistics(self) -> tuple[Any, ...]:
+        """What layers keep from batch to batch (batch normalisation's means and variances)."""
+        return self._stats
+
+    @property
+    def weights(self) -> tuple[Any, ...]:
+        """W_1 … W_L of the dense layers, each (n_l, n_{l-1}); views of θ, or slices on JAX."""
+        return dense_parameters(self.backend.xp, self.layers, self._theta)[0]
+
+    @property
+    def biases(self) -> tuple[Any, ...]:
+        """b_1 … b_L of the dense layers, each (n_l,); views of θ, or slices on JAX."""
+        return dense_parameters(self.backend.xp, self.layers, self._theta)[1]
+
+    def set_parameters(self, theta: Any) -> None:
+        """Take θ (P,) from any array library, by a copy."""
+        P = layout(self.layers).size
+        theta = checks.real("θ", theta)
+        if tuple(theta.shape) != (P,):
+            raise ValueError(
+                f"the network has {P} parameters, so θ must be ({P},), not {tuple(theta.shape)}"
+            )
+        self._theta = self._own_copy(theta)
+
+    def set_weights(self, weights: Sequence[Any], biases: Sequence[Any]) -> None:
+        """Take every dense layer's W_l and b_l from any library, by a copy."""
+        weights = [checks.real(f"weights[{l}]", W) for l, W in enumerate(weights)]
+        biases = [checks.real(f"biases[{l}]", b) for l, b in enumerate(biases)]
+        for name, given, owned in (
+            ("weights", weights, self.weights),
+            ("biases", biases, self.biases),
+        ):
+            if len(given) != len(owned):
+                raise ValueError(f"{name} must have {len(owned)} arrays, got {len(given)}")
+            for l, (new, old) in enumerate(zip(given, owned, strict=True)):
+                if np.shape(new) != tuple(old.shape):
+                    raise ValueError(
+                        f"{name}[{l}] must be {tuple(old.shape)}, got {tuple(np.shape(new))}"
+                    )
+        theta = to_numpy(self._theta).copy()
+        for views, given in zip(
+            dense_parameters(np, self.layers, theta), (weights, biases), strict=True
+        ):
+            for part, new in zip(views, given, strict=True):
+                part[...] = to_numpy(new)
+        self._theta = self._own_copy(theta)
+
+    def set_statistics(self, statistics: Sequence[Any]) -> None:
+        """Take the layers' statistics, in the shapes of `statistics`, by a copy."""
+        self._stats = tuple(map(self._own_copy, statistics))
+
+    def _own_copy(self, theta: Any) -> Any:
+        with self.backend.context():
+            return self.backend.xp.asarray(move(self.backend, theta, self.dtype), copy=True)
+
+    # --- classes
+
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """The labels that a first fit met as text, in the order of the outputs; None for others."""
+        return self._classes
+
+    def encode(self, Y: Any) -> Any:
+        """Labels as text turned into 0 … n_L − 1; everything else as it is."""
+        return encode(Y, self._classes)
+
+    def encode_keys(self, class_weight: Any) -> Any:
+        """The same for the keys of a dict."""
+        if self._classes is None or not isinstance(class_weight, dict):
+            return class_weight
+        return {int(self.encode([key])[0]): weight for key, weight in class_weight.items()}
+
+    # --- what training does to it
+
+    def complete(self, X: Any, Y: Any) -> None:
+        """Settle what was left open, classes, sizes and loss, by the data of a first fit."""
+        if self.loss is None or self.loss.targets in ("labels", "probabilities"):
+            self._classes = self._classes or find_classes(Y)
+        Y = self.encode(Y)
+        if self._layers is None:
+            self._plan = self._plan.sized(*infer_widths(X, Y, self.loss, self._classes))
+            self._start()
+        self._layers, self.loss = self.decided_by(Y)
+
+    def decided_by(self, Y: Any) -> tuple[Layers, Loss]:
+        """Layers and loss; where the loss is open, those that targets like Y ask for."""
+        layers = self.layers
+        if self.loss is not None:
+            return layers, self.loss
+        loss = infer_loss(Y)
+        return self._plan.build(loss), loss
+
+    def finish_epoch(self, theta: Any, statistics: tuple[Any, ...]) -> None:
+        """Take θ and the statistics as an epoch of training left them, and count the epoch."""
+        self.take(theta, statistics)
+        self.epoch += 1
+
+    def take(self, theta: Any, statistics: tuple[Any, ...]) -> None:
+        """Take θ and the statistics, on the device, without a copy."""
+        self._theta, self._stats = theta, statistics
+
+    def copies(self) -> tuple[Any, tuple[Any, ...]]:
+        """Copies of θ and of the statistics."""
+        return self._own_copy(self._theta), tuple(map(self._own_copy, self._stats))
+
+    def restore(
+        self, epoch: int, output_is_named: bool, classes: Sequence[str] | None = None
+    ) -> None:
+        """What a model file tells beyond the settings that a new network takes."""
+        self.epoch = epoch
+        self._plan = self._plan if output_is_named else self._plan._replace(output=None)
+        self._classes = None if classes is None else tuple(classes)
+
+    @contextmanager
+    def unchanged_on_error(self) -> Iterator[None]:
+        """Within it, an exception leaves the network as it was before."""
+        before = self.__dict__.copy()
+        try:
+            yield
+        except BaseException:
+            self.__dict__.update(before)
+            raise

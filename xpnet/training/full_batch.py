@@ -1,0 +1,133 @@
+"""A fit by a solver that takes all examples at once (L-BFGS): an epoch is an iteration."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from xpnet import passes
+from xpnet.backends import move
+from xpnet.errors import DivergenceError
+from xpnet.examples import Examples
+from xpnet.parameters import flatten, layout
+from xpnet.training.early_stopping import Watch
+from xpnet.training.evaluation import evaluate, metrics_for
+from xpnet.training.history import History
+from xpnet.training.interrupt import stop_on_interrupt
+from xpnet.training.settings import Settings
+
+if TYPE_CHECKING:
+    from xpnet.network import Network
+
+__all__ = ["objective", "search"]
+
+_NOT_FIXED = ("dropout", "batch norm")
+
+
+def objective(net: Network, data: Examples, penalty: Any = None) -> Any:
+    """θ ↦ (mean loss with its penalty, a new gradient), on the device."""
+    backend, layers, loss = net.backend, net.layers, net.loss
+    assert loss is not None
+    X, Y, w, _ = data
+    scale = 1.0 / (X.shape[0] if w is None else float(w.sum()))
+    w = None if w is None else move(backend, w, net.dtype)
+    xp, where = backend.xp, layout(layers)
+
+    def value_and_gradient(theta: Any) -> tuple[Any, Any]:
+        out = xp.empty_like(theta) if backend.in_place else None
+        total, g, _ = passes.gradient(
+            backend, layers, loss, theta, X, Y, w, scale, out, net.statistics
+        )
+        if penalty is None:
+            return total * scale, g
+        value = total * scale + penalty.value(xp, theta, where)
+        return value, penalty.add_gradient(xp, theta, g, where, backend.in_place)
+
+    return value_and_gradient
+
+
+def search(
+    net: Network, data: Examples, validation: Examples | None, settings: Settings
+) -> History:
+    """Minimise the loss over all examples, for at most ``epochs`` iterations."""
+    _check(net, settings)
+    return _Search(net, data, validation, settings).run()
+
+
+def _check(net: Network, settings: Settings) -> None:
+    """The loss is one function of θ."""
+    name = type(settings.optimizer).__name__
+    drawn = {layer.kind for layer in flatten(net.layers)} & set(_NOT_FIXED)
+    if drawn:
+        raise ValueError(
+            f"{name} needs a loss that is the same at every evaluation: it cannot train a network "
+            f"with {' or '.join(sorted(drawn))}"
+        )
+    if settings.max_norm is not None:
+        raise ValueError(f"{name} cannot keep a max_norm: leave it out, or use a penalty")
+
+
+class _Search:
+    """One search under way."""
+
+    def __init__(
+        self, net: Network, data: Examples, validation: Examples | None, settings: Settings
+    ) -> None:
+        assert net.loss is not None
+        self.net, self.data, self.validation, self.settings = net, data, validation, settings
+        self.history = History()
+        self.watch = settings.early_stopping and Watch(settings.early_stopping)
+        self.metrics = metrics_for(settings.metrics, net.loss, net.layers[-1].fan_out, data.classes)
+        self.began = time.perf_counter()
+
+    def run(self) -> History:
+        """Iterations until a tolerance, the last epoch, or somebody ends the fit."""
+        net, history = self.net, self.history
+        self._call("fit_begin")
+        with stop_on_interrupt() as self.interrupt:
+            result = self.settings.optimizer.minimize(
+                net.backend.xp,
+                objective(net, self.data, self.settings.penalty),
+                net.parameters,
+                self.settings.epochs,
+                self._iteration,
+            )
+        if result.reason == "not finite":
+            raise DivergenceError(net.epoch + 1, 1, float(result.value))
+        history.stopped = history.stopped or ("converged" if result.converged else None)
+        if self.watch:
+            self.watch.restore(net, history)
+        self._call("fit_end")
+        return history
+
+    def _call(self, moment: str) -> bool:
+        return self.settings.callbacks.call(moment, self.net, self.history)
+
+    def _iteration(self, number: int, theta: Any, value: float) -> bool:
+        """Take an iteration's result; whether to end."""
+        net, history = self.net, self.history
+        net.finish_epoch(net.backend.xp.asarray(theta, copy=True), net.statistics)
+        history.epoch.append(net.epoch)
+        history.loss.append(float(value))
+        history.step_loss.append(float(value))
+        if self.validation is not None:
+            self._validate(self.validation)
+        history.seconds.append(time.perf_counter() - self.began)
+        self.began = time.perf_counter()
+        if self._call("step_end") | self._call("epoch_end"):
+            history.stopped = "callback"
+        if self.watch and self.watch.observe(net, history):
+            history.stopped = history.stopped or "early"
+        if self.interrupt.requested:
+            history.stopped = "interrupted"
+        return history.stopped is not None
+
+    def _validate(self, data: Examples) -> None:
+        net, loss = self.net, self.net.loss
+        assert loss is not None
+        results = evaluate(
+            net.backend, net.layers, loss, net.parameters, data, None, net.statistics, self.metrics
+        )
+        self.history.validation_loss.append(results.pop("loss"))
+        for name, value in results.items():
+            self.history.metrics.setdefault(f"validation_{name}", []).append(value)

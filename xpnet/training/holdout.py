@@ -1,0 +1,50 @@
+"""Examples set aside for validation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from xpnet.backends import Backend, to_numpy
+from xpnet.datasets.split import stratified_split
+from xpnet.examples import Examples
+from xpnet.random import SPLIT, permutation
+
+__all__ = ["hold_out"]
+
+
+def hold_out(
+    backend: Backend, data: Examples, fraction: Any, seed: int
+) -> tuple[Examples, Examples]:
+    """Training and validation examples, a function of the seed alone; classes keep their shares.
+
+    Raises
+    ------
+    ValueError
+        A fraction outside (0, 1), or one that leaves a class, or a side, without examples.
+    """
+    number = isinstance(fraction, (int, float)) and not isinstance(fraction, bool)
+    if not number or not 0 < fraction < 1:
+        raise ValueError(f"validation_fraction must lie between 0 and 1, got {fraction!r}")
+    if data.classes and data.Y.ndim == 1:
+        train, held = stratified_split(to_numpy(data.Y), fraction, seed)
+    else:
+        train, held = _plain_split(data.X.shape[0], fraction, seed)
+    return _rows(backend, data, train), _rows(backend, data, held)
+
+
+def _plain_split(n: int, fraction: float, seed: int) -> tuple[Any, Any]:
+    n_held = round(fraction * n)
+    if n_held in (0, n):
+        raise ValueError(
+            f"validation_fraction {fraction} of {n} examples leaves one side without any"
+        )
+    order = permutation(seed, SPLIT, (), n)
+    return np.sort(order[n_held:]), np.sort(order[:n_held])
+
+
+def _rows(backend: Backend, data: Examples, rows: np.ndarray[Any, Any]) -> Examples:
+    index = backend.from_numpy(rows.astype(backend.index_dtype))
+    X, Y = backend.take(data.X, index), backend.take(data.Y, index)
+    return Examples(X, Y, None if data.w is None else data.w[rows], data.classes)

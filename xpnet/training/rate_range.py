@@ -1,0 +1,106 @@
+"""The learning-rate range test: losses while the learning rate rises from step to step."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from xpnet.checks import positive_integer
+from xpnet.errors import DivergenceError
+
+if TYPE_CHECKING:
+    from xpnet.network import Network
+    from xpnet.training.history import History
+
+__all__ = ["RateRange", "learning_rate_range"]
+
+
+class RateRange(NamedTuple):
+    """What a range test found.
+
+    Attributes
+    ----------
+    rates, losses : (K,) arrays
+        The learning rate of each step, and the mean loss of its batch before it, up to where the
+        loss was four times the lowest, or no longer finite.
+    suggestion : float
+        The rate at which the smoothed loss falls most steeply: one to start from.
+    """
+
+    rates: np.ndarray[Any, Any]
+    losses: np.ndarray[Any, Any]
+    suggestion: float
+
+
+def learning_rate_range(
+    net: Network,
+    X: Any,
+    Y: Any,
+    *,
+    low: float = 1e-6,
+    high: float = 1.0,
+    steps: int = 100,
+    batch_size: int = 128,
+    optimizer: Any = "adam",
+    **settings: Any,
+) -> RateRange:
+    """Train a copy of the network while the learning rate rises geometrically from low to high.
+
+    Smith, "Cyclical learning rates for training neural networks" (2017). The network itself is left
+    as it is.
+
+    Parameters
+    ----------
+    net, X, Y, batch_size, optimizer, settings
+        As for `Network.fit`.
+    low, high : float
+        0 < low < high.
+    steps : int
+        At most so many.
+
+    Raises
+    ------
+    ValueError
+        Bounds out of range; or the very first steps diverge, so that there is nothing to see.
+    """
+    if not (0 < low < high and math.isfinite(high)):
+        raise ValueError(f"the rates must satisfy 0 < low < high, got {low} and {high}")
+    positive_integer("steps", steps)
+    losses: list[float] = []
+
+    def observe(net: Network, history: History) -> bool:
+        losses.append(history.step_loss[-1])
+        rising = losses[-1] > 4 * min(losses) > 0
+        return rising or not math.isfinite(losses[-1]) or len(losses) >= steps
+
+    def rate(t: int) -> float:
+        return float(low * (high / low) ** ((t - 1) / max(steps - 1, 1)))
+
+    try:
+        net.to().fit(
+            X,
+            Y,
+            epochs=steps,
+            batch_size=batch_size,
+            optimizer=optimizer,
+            learning_rate=rate,
+            callbacks={"step_end": observe},
+            progress=False,
+            **settings,
+        )
+    except DivergenceError:
+        losses = [loss for loss in losses if math.isfinite(loss)]
+    if len(losses) < 3:
+        raise ValueError(f"the loss diverges at once: low = {low} is too high already")
+    rates = np.asarray([rate(t) for t in range(1, len(losses) + 1)])
+    return RateRange(rates, np.asarray(losses), _steepest(rates, np.asarray(losses)))
+
+
+def _steepest(rates: np.ndarray[Any, Any], losses: np.ndarray[Any, Any]) -> float:
+    """Where the loss, averaged over a tenth of the steps, falls most steeply by the rate's log."""
+    width = max(len(losses) // 10, 1)
+    smooth = np.convolve(losses, np.ones(width) / width, mode="valid")
+    at = int(np.argmin(np.diff(smooth))) + width // 2 if len(smooth) > 1 else 0
+    return float(rates[at])

@@ -1,0 +1,97 @@
+"""What a fit is asked to do, checked before anything changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from xpnet import checks
+from xpnet.optimizers import get_optimizer
+from xpnet.penalties import MaxNorm, Penalty
+from xpnet.training.callbacks import Callbacks
+from xpnet.training.early_stopping import EarlyStopping
+
+__all__ = ["Settings", "settings"]
+
+
+class Settings(NamedTuple):
+    """How to go through the data; see `Network.fit`."""
+
+    epochs: int
+    batch_size: int | None
+    optimizer: Any
+    shuffle: bool
+    penalty: Penalty | None
+    max_norm: MaxNorm | None
+    validation_fraction: float | None
+    early_stopping: EarlyStopping | None
+    metrics: tuple[Any, ...]
+    callbacks: Callbacks
+    progress: bool | None
+    compile: bool | None
+
+
+def settings(
+    *,
+    epochs: Any,
+    batch_size: Any,
+    optimizer: Any,
+    learning_rate: Any,
+    shuffle: bool,
+    penalty: Any,
+    max_norm: Any,
+    validation_data: Any,
+    validation_fraction: Any,
+    early_stopping: Any,
+    metrics: Any,
+    callbacks: Any,
+    progress: bool | None,
+    compile: bool | None,
+) -> Settings:
+    """The settings, or an error that says which of them is wrong."""
+    checks.positive_integer("epochs", epochs)
+    if batch_size is not None:
+        checks.positive_integer("batch_size", batch_size)
+    if not callable(learning_rate):
+        checks.learning_rate(learning_rate)
+    if validation_data is not None and validation_fraction is not None:
+        raise ValueError("give validation_data or validation_fraction, not both")
+    return Settings(
+        int(epochs),
+        None if batch_size is None else int(batch_size),
+        get_optimizer(optimizer, learning_rate),
+        bool(shuffle),
+        _instance("penalty", penalty, Penalty, "xpnet.Penalty(l2=1e-4)"),
+        MaxNorm(max_norm) if isinstance(max_norm, (int, float)) else max_norm,
+        validation_fraction,
+        _early_stopping(early_stopping),
+        _metrics(metrics),
+        Callbacks(callbacks),
+        progress,
+        compile,
+    )
+
+
+def _instance(name: str, value: Any, kind: type, example: str) -> Any:
+    if value is not None and not isinstance(value, kind):
+        raise TypeError(f"{name} must be one such as {example}, got {value!r}")
+    return value
+
+
+def _early_stopping(value: Any) -> EarlyStopping | None:
+    """True stands for the defaults, an integer for a patience."""
+    if value is None or value is False:
+        return None
+    if value is True:
+        return EarlyStopping()
+    if isinstance(value, int):
+        return EarlyStopping(patience=value)
+    found: EarlyStopping = _instance(
+        "early_stopping", value, EarlyStopping, "True, a patience or xpnet.EarlyStopping()"
+    )
+    return found
+
+
+def _metrics(value: Any) -> tuple[Any, ...]:
+    found: Sequence[Any] = (value,) if isinstance(value, str) else tuple(value)
+    return tuple(found)
