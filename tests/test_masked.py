@@ -69,7 +69,8 @@ def test_nothing_missing_is_the_loss_itself(backend, inner):
 def test_a_missing_target_does_not_carry_what_is_not_finite(backend):
     y = np.asarray([[np.nan, 1.0]])
     for name, output, z in (("poisson", "exp", 800.0), ("squared_error", "identity", 1e200)):
-        losses, dZ = found(backend, Masked(LOSSES[name]), output, np.asarray([[z, 1.0]]), y)
+        with np.errstate(over="ignore"):
+            losses, dZ = found(backend, Masked(LOSSES[name]), output, np.asarray([[z, 1.0]]), y)
         assert np.isfinite(losses).all()
         assert dZ[0, 0] == 0
         assert np.isfinite(dZ).all()
