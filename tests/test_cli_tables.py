@@ -400,7 +400,7 @@ def test_an_option_of_tables_is_none_of_digits(tmp_path, capsys, option):
 
 def test_a_file_that_is_not_there(fruit, tmp_path, capsys):
     line = fails(capsys, ["train", "data.csv", "--target", "y"])
-    assert line == "xpnet: 'data.csv' is neither a data set (digits) nor a file"
+    assert line == "xpnet: 'data.csv' is neither a data set (digits, fashion-mnist) nor a file"
     line = fails(capsys, predict(fruit, tmp_path / "data.csv", tmp_path / "p.csv"))
     assert line == f"xpnet: there is no file '{tmp_path}/data.csv'"
     line = fails(capsys, predict(tmp_path / "m", FRUIT, tmp_path / "p.csv"))
