@@ -7,7 +7,7 @@ What these ask of the rest of the package:
     training/loop.py         targets by ``checks.check_targets``, which knows masks
     training/step.py         penalty and max-norm around the optimizer's step
     training/evaluation.py   metrics of ``metrics.predictions``
-    checkpoint.py            a loss by its ``config``, its own output activation with it
+    checkpoint.py            a loss by its ``config``, and the output activation that it brings
 """
 
 from __future__ import annotations
