@@ -669,7 +669,7 @@ def test_too_few_rows_to_hold_any_out():
 @pytest.mark.parametrize(
     ("name", "absent"),
     [
-        ("xpnet", {"xpnet.tables", "xpnet.files", "pyarrow", "narwhals"}),
+        ("xpnet", {"xpnet.tables", "pyarrow", "narwhals"}),
         ("xpnet.tables", {"pyarrow", "narwhals", "pandas"}),
     ],
 )

@@ -17,12 +17,13 @@ from xpnet._version import __version__
 from xpnet.activations import ACTIVATIONS, Activation
 from xpnet.backends import Backend, get_backend, to_numpy
 from xpnet.checks import dtype_name
+from xpnet.files import whole_file
 from xpnet.layers.build import from_config
 from xpnet.losses import LOSSES, Loss, loss_from_config
 from xpnet.network import Network
 from xpnet.parameters import Slot, layout
 
-__all__ = ["check_writable", "describe", "load", "save"]
+__all__ = ["describe", "load", "save"]
 
 _FORMAT = "xpnet model 1"
 _EXTRA = "extra."  # begins the names of what others keep in the metadata
@@ -51,7 +52,8 @@ def save(
         "network": json.dumps(_config(net)),
         **{f"{_EXTRA}{name}": text for name, text in (extra or {}).items()},
     }
-    _write(os.path.abspath(path), _in_order(to_bytes(tensors, metadata)))
+    with whole_file(path) as file:
+        file.write(_in_order(to_bytes(tensors, metadata)))
 
 
 def _config(net: Network) -> dict[str, Any]:
@@ -114,56 +116,6 @@ def _in_order(content: bytes) -> bytes:
     text = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     return len(text).to_bytes(8, "little") + text + content[8 + size :]
-
-
-def _write(path: str, content: bytes) -> None:
-    """Temporary file beside it, fsync, rename, fsync of the folder; a link is written through."""
-    import tempfile  # 4 ms, when a file is written
-
-    path = os.path.realpath(path)
-    folder, name = os.path.split(path)
-    check_writable(path)
-    handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-    if os.name == "posix":
-        directory = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
-
-
-def check_writable(path: str | os.PathLike[str]) -> None:
-    """A model file can be put there: in a folder that exists, over a regular file or none.
-
-    Raises
-    ------
-    OSError
-        It cannot; a device, a pipe or a folder is not replaced.
-    """
-    path = os.path.realpath(path)
-    folder = os.path.dirname(path)
-    if not os.path.isdir(folder):
-        raise FileNotFoundError(f"there is no folder {folder!r} to write {path!r} into")
-    if not os.access(folder, os.W_OK):
-        raise PermissionError(f"the folder {folder!r} cannot be written to")
-    if os.path.exists(path) and not os.path.isfile(path):
-        raise FileExistsError(f"{path!r} is no regular file: it is left as it is")
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -252,11 +204,13 @@ def _build(
 ) -> Network:
     own_activations = {item.name: item for item in custom if isinstance(item, Activation)}
     own_losses = {item.name: item for item in custom if isinstance(item, Loss)}
+    within = [name for layer in config["layers"] for name in _activation_names(layer)]
+    hidden = [*config["activations"][:-1], *within]
+    _check_known("activation", hidden, ACTIVATIONS, own_activations)
     loss = _loss_from(config["loss"], own_losses)
     if loss is not None and loss.own_output is not None:
         own_activations[loss.own_output.name] = loss.own_output
-    within = [name for layer in config["layers"] for name in _activation_names(layer)]
-    _check_known("activation", [*config["activations"], *within], ACTIVATIONS, own_activations)
+    _check_known("activation", config["activations"][-1:], ACTIVATIONS, own_activations)
     seed, epoch = config["seed"], config["epoch"]
     if type(seed) is not int or type(epoch) is not int or epoch < 0:
         raise ValueError(f"seed {seed!r} and epoch {epoch!r} are not both integers ≥ 0")

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from xpnet.checkpoint import check_writable
+from xpnet.files import check_writable
 from xpnet.network import Network
 from xpnet.training import History
 
