@@ -97,7 +97,7 @@ def warm_cosine(lr, optimizer):
             ),
         ),
     ],
-    ids=str,
+    ids=lambda value: "torch" if hasattr(value, "__code__") else str(value),
 )
 def test_rates_equal_torch_at_every_step(schedule, make):
     assert rates(schedule, 50) == pytest.approx(torch_rates(make, 50), rel=1e-12)

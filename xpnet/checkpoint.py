@@ -252,6 +252,9 @@ def _build(
 ) -> Network:
     own_activations = {item.name: item for item in custom if isinstance(item, Activation)}
     own_losses = {item.name: item for item in custom if isinstance(item, Loss)}
+    loss = _loss_from(config["loss"], own_losses)
+    if loss is not None and loss.own_output is not None:
+        own_activations[loss.own_output.name] = loss.own_output
     within = [name for layer in config["layers"] for name in _activation_names(layer)]
     _check_known("activation", [*config["activations"], *within], ACTIVATIONS, own_activations)
     seed, epoch = config["seed"], config["epoch"]
@@ -261,7 +264,7 @@ def _build(
     net = Network(
         [config["sizes"][0], *layers],
         activation=[own_activations.get(name, name) for name in config["activations"]],
-        loss=_loss_from(config["loss"], own_losses),
+        loss=loss,
         initializer=config["initializer"],
         backend=backend,
         dtype=dtype or config["dtype"],

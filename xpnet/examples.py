@@ -47,7 +47,7 @@ def examples(
         X, single = features(backend, layers, dtype, X)
         N = X.shape[0]
         classes = checks.is_integer(checks.as_array("Y", Y)) and (
-            loss.targets == "labels" or (loss.targets == "probabilities" and width == 1)
+            loss.targets in ("labels", "head labels", "probabilities")
         )
         Y = checks.targets(backend, Y, loss, N, single, width, dtype)
         return Examples(X, Y, checks.example_weights(sample_weight, N, dtype), classes)

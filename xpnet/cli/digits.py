@@ -7,7 +7,8 @@ import sys
 import time
 from pathlib import Path
 
-from xpnet.cli.output import check_out, report
+from xpnet.checks import positive_integer
+from xpnet.cli.output import check_out, report, trained
 from xpnet.datasets import load_digits, stratified_split
 from xpnet.network import Network
 
@@ -17,7 +18,7 @@ __all__ = ["run"]
 def run(options: argparse.Namespace) -> int:
     """Train, print the test accuracy, write the model."""
     out = options.out or Path("digits.safetensors")
-    epochs = 30 if options.epochs is None else options.epochs
+    epochs = positive_integer("--epochs", 30 if options.epochs is None else options.epochs)
     check_out(out)
     images, labels = load_digits()
     X = images / 16.0
@@ -45,6 +46,6 @@ def run(options: argparse.Namespace) -> int:
     seconds = time.perf_counter() - began
     result = net.evaluate(X[test], labels[test])
     net.save(out)
-    print(f"trained {len(history)} epochs in {seconds:.1f} s; wrote {out}")
+    print(f"{trained(history, epochs)} in {seconds:.1f} s; wrote {out}")
     print(f"test accuracy {result['accuracy']:.4f}, loss {result['loss']:.4f}")
     return 130 if history.stopped else 0

@@ -3,33 +3,47 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+from xpnet.checkpoint import check_writable
 from xpnet.network import Network
 from xpnet.training import History
 
-__all__ = ["check_out", "report"]
+__all__ = ["check_out", "report", "trained"]
 
-_LINES = 6  # of progress, where no terminal shows a bar
+_LINES = 6  # of progress over a whole fit …
+_SECONDS = 5.0  # … and one at least so often
 
 
 def check_out(out: Path, *inputs: Path) -> None:
     """Raise, before any work, where ``out`` can't be written or is one of the inputs."""
-    if out.is_dir() or not out.absolute().parent.is_dir():
-        raise OSError(f"--out {out}: its folder does not exist, or it is a folder itself")
+    try:
+        check_writable(out)
+    except OSError as error:
+        raise type(error)(f"--out {out}: {error}") from error
     for path in inputs:
         if out.exists() and path.exists() and os.path.samefile(out, path):
             raise OSError(f"--out {out} is the file that is read: give another name")
 
 
 def report(epochs: int) -> Callable[[Network, History], None]:
-    """A callback that prints a few lines over the whole fit."""
+    """A callback that prints a few lines over the whole fit, and more where that takes long."""
     every = -(-epochs // _LINES)
+    printed = [time.monotonic()]
 
     def report_epoch(net: Network, history: History) -> None:
-        done = len(history)
-        if done % every == 0 or done == epochs:
+        done, now = len(history), time.monotonic()
+        if done % every == 0 or done == epochs or now - printed[0] > _SECONDS:
+            printed[0] = now
             print(f"epoch {done:{len(str(epochs))}} of {epochs}: loss {history.loss[-1]:.4f}")
 
     return report_epoch
+
+
+def trained(history: History, epochs: int) -> str:
+    """How much of the training was done."""
+    if history.stopped == "interrupted":
+        return f"interrupted in epoch {len(history)} of {epochs}: kept what was trained"
+    return f"trained {len(history)} epoch{'s' if len(history) != 1 else ''}"

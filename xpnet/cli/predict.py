@@ -6,6 +6,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from xpnet.backends import to_numpy
 from xpnet.checkpoint import load
 from xpnet.cli.output import check_out
 from xpnet.network import Network
@@ -37,8 +40,10 @@ def run(options: argparse.Namespace) -> int:
     check_out(options.out, options.data, options.model)
     schema, net = _model(options)
     table = read_table(options.data)
-    X = schema.features(table)
-    outputs = net.predict(X, batch_size=8192)
+    outputs = to_numpy(net.predict(schema.features(table), batch_size=8192))
+    bad = np.flatnonzero(~np.isfinite(outputs).all(axis=1))
+    if len(bad):
+        raise ValueError(f"the model's outputs for {table.place(int(bad[0]))} are not finite")
     write_csv(options.out, schema.predictions(outputs))
     _say_ignored(schema, table)
     print(f"{options.data}: {len(table)} rows; wrote {options.out}")

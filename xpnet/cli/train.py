@@ -8,11 +8,11 @@ from typing import Any
 
 from xpnet.backends import DTYPES
 from xpnet.checks import positive_integer
-from xpnet.cli import digits, table
+from xpnet.cli import digits, fashion_mnist, table
 
 __all__ = ["add_parser"]
 
-_DATA_SETS = {"digits": digits.run}
+_DATA_SETS = {"digits": digits.run, "fashion-mnist": fashion_mnist.run}
 _OF_TABLES = ("target", "task", "text", "ignore", "validation")
 
 
@@ -25,7 +25,7 @@ def add_parser(commands: Any) -> None:
         "package) or on a table of your own, test on a fifth that was held out, and write a "
         "model file.",
     )
-    parser.add_argument("data", help="digits, or a .csv or .parquet file")
+    parser.add_argument("data", help="digits, fashion-mnist, or a .csv or .parquet file")
     parser.add_argument("--backend", default="numpy", help="numpy, cupy, torch, jax or auto")
     parser.add_argument("--device", help="such as cuda:1; the library's default otherwise")
     parser.add_argument("--dtype", default="float32", choices=DTYPES)

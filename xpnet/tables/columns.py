@@ -30,6 +30,7 @@ __all__ = [
 ]
 
 MOST = 1000  # categories of a column: more are names or keys, and X would outgrow the memory
+_FAR = 1e15  # standard deviations from the mean
 
 
 @dataclass(frozen=True)
@@ -115,10 +116,10 @@ def mean_and_scale(table: Table, name: str, rows: Array | slice) -> tuple[float,
 
 
 def standardised(table: Table, name: str, mean: float, scale: float) -> Array:
-    """(x − mean) / scale (N,), which must be finite."""
+    """(x − mean) / scale (N,), which must be within what a float32 network can multiply."""
     with np.errstate(over="ignore"):
         X = (table.numbers(name) - mean) / scale
-    far = np.flatnonzero(~np.isfinite(X))
+    far = np.flatnonzero(~(np.abs(X) <= _FAR))
     if len(far):
         value = float(table.numbers(name)[far[0]])
         raise table.error(

@@ -81,8 +81,12 @@ class Schema:
         text, ignore = frozenset(text), frozenset(ignore)
         for name in sorted({target} | text | ignore):
             table.require(name)
+        if target in text | ignore:
+            raise ValueError(
+                f"{target!r} is the target: it can't be left out, and task says its kind"
+            )
         names = [name for name in table.names if name != target and name not in ignore]
-        if target in ignore or not names:
+        if not names:
             raise ValueError(f"{table.source}: beside the target {target!r} no column is left")
         train = slice(None) if rows is None else rows
         kinds = ["text" if name in text or table.is_text(name) else "number" for name in names]

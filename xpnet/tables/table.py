@@ -103,8 +103,11 @@ class Table:
 
     def error(self, row: int, name: str, what: str) -> ValueError:
         """An error that names a cell."""
-        where = f"row {row + 1}" if self.lines is None else f"line {self.lines[row]}"
-        return ValueError(f"{self.source}, {where}, column {name!r}: {what}")
+        return ValueError(f"{self.source}, {self.place(row)}, column {name!r}: {what}")
+
+    def place(self, row: int) -> str:
+        """Where a row stands: "line 7" of a file, or "row 6"."""
+        return f"row {row + 1}" if self.lines is None else f"line {self.lines[row]}"
 
     def _column(self, name: str) -> Array:
         self.require(name)

@@ -67,8 +67,7 @@ def _checked(net: Network, prefix: str, X: Any, Y: Any, sample_weight: Any = Non
     Y = net.encode(Y)
     data = examples(net.backend, net.layers, net.loss, net.dtype, X, Y, sample_weight)
     checks.check_finite(net.backend, f"{prefix}X", data.X)
-    if not net.loss.masked:
-        checks.check_finite(net.backend, f"{prefix}Y", data.Y)
+    checks.check_targets(net.backend, f"{prefix}Y", data.Y, net.loss)
     return data
 
 

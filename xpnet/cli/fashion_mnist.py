@@ -1,0 +1,52 @@
+"""``xpnet train fashion-mnist``: 60,000 images of clothes, where the machine has them."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from xpnet.checks import positive_integer
+from xpnet.cli.output import check_out, report, trained
+from xpnet.datasets import load_fashion_mnist
+from xpnet.layers import Dropout
+from xpnet.network import Network
+from xpnet.optimizers import AdamW
+from xpnet.schedules import OneCycle
+
+__all__ = ["run"]
+
+
+def run(options: argparse.Namespace) -> int:
+    """Train with dropout and one cycle of the learning rate, print the test accuracy, write."""
+    out = options.out or Path("fashion-mnist.safetensors")
+    epochs = positive_integer("--epochs", 30 if options.epochs is None else options.epochs)
+    check_out(out)
+    (images, labels), (test_images, test_labels) = map(load_fashion_mnist, ("train", "test"))
+    hidden = [layer for n in options.hidden or (256, 128) for layer in (n, Dropout(0.1))]
+    net = Network(
+        [784, *hidden, 10],
+        loss="cross_entropy",
+        backend=options.backend,
+        device=options.device,
+        dtype=options.dtype,
+        rng=options.seed,
+    )
+    print(f"fashion-mnist: {len(images)} images to train on, {len(test_images)} to test on")
+    print(f"network {'-'.join(map(str, net.sizes))}, {net.dtype}, {net.backend.name} {net.device}")
+    began = time.perf_counter()
+    history = net.fit(
+        (images / 255).astype("float32"),
+        labels,
+        epochs=epochs,
+        optimizer=AdamW(OneCycle(0.003)),
+        callbacks=[report(epochs)],
+        progress=sys.stderr.isatty(),
+    )
+    seconds = time.perf_counter() - began
+    result = net.evaluate((test_images / 255).astype("float32"), test_labels)
+    net.save(out)
+    print(f"{trained(history, epochs)} in {seconds:.1f} s; wrote {out}")
+    print(f"test accuracy {result['accuracy']:.4f}, loss {result['loss']:.4f}")
+    return 130 if history.stopped else 0
