@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 
 import pytest
 
@@ -25,6 +27,13 @@ def test_a_loss_is_made_again_from_its_config(loss):
     config = json.loads(json.dumps(loss.config))
     assert loss_from_config(config) is loss
     assert loss_from_config("huber") is LOSSES["huber"] is Huber()
+
+
+@pytest.mark.parametrize("loss", [*CASES, Masked(Huber(3.0))], ids=repr)
+def test_it_is_the_same_object_after_pickle_and_copy(loss):
+    assert pickle.loads(pickle.dumps(loss)) is loss is copy.deepcopy(loss)
+    output = loss.output_activation
+    assert pickle.loads(pickle.dumps(output)) is output is copy.deepcopy(output)
 
 
 def test_the_same_settings_are_the_same_object():

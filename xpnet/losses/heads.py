@@ -8,6 +8,7 @@ loss_n = Σ_h −ln P^h_{y_h}         labels Y (..., N, H), one for each head
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate, pairwise
 from typing import Any
@@ -36,6 +37,14 @@ def _sizes(heads: Iterable[int]) -> tuple[int, ...]:
     return sizes
 
 
+@dataclass(frozen=True, eq=False, repr=False)
+class _SoftmaxHeads(Activation):
+    heads: tuple[int, ...] = ()
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return softmax_heads, (self.heads,)  # the same object again, when unpickled
+
+
 def softmax_heads(heads: Iterable[int]) -> Activation:
     """The output activation of `MultiCrossEntropy`: a softmax over each head's columns.
 
@@ -58,7 +67,7 @@ def _softmax_heads(heads: tuple[int, ...]) -> Activation:
     product, second = each(_SOFTMAX.vjp), _SOFTMAX.second
     assert second is not None
     name = f"softmax({','.join(map(str, heads))})"
-    return Activation(name, each(_SOFTMAX.f), product, product, each(second))
+    return _SoftmaxHeads(name, each(_SOFTMAX.f), product, product, each(second), heads)
 
 
 def MultiCrossEntropy(heads: Iterable[int], label_smoothing: float = 0.0) -> Loss:
