@@ -65,6 +65,17 @@ def loops_row(row: dict[str, Any]) -> list[str]:
     return cells
 
 
+def fashion() -> str:
+    """Test accuracies by library and seed."""
+    found = read("accuracy_fashion_mnist.json")["peers"]
+    rows = [
+        [name, *(f"{a:.4f}" for a in row["accuracy"]), f"{row['mean_accuracy']:.4f}"]
+        for name, row in found.items()
+    ]
+    seeds = len(rows[0]) - 2
+    return table(["library", *(f"seed {r}" for r in range(seeds)), "mean"], rows)
+
+
 def accuracy() -> str:
     """Errors by backend and reference."""
     found = read("gradient_accuracy.json")["largest_relative_error"]
@@ -76,7 +87,7 @@ def accuracy() -> str:
 def main() -> None:
     """Replace what stands between the page's markers."""
     page = PAGE.read_text(encoding="utf-8")
-    for part in (step, fit, loops, accuracy):
+    for part in (step, fit, loops, fashion, accuracy):
         before, marker, rest = page.partition(f"<!-- {part.__name__} -->\n")
         _, end, after = rest.partition("<!-- end -->")
         if not (marker and end):

@@ -2,8 +2,8 @@
 # One call for a machine with CUDA: bash ci/gpu.sh [FOLDER]
 #
 # Runs the tests marked for a GPU, then the benchmarks on the GPU, with the Python and the packages
-# that are installed (NumPy, array-api-compat and CuPy are needed; pytest, torch and JAX are used
-# where they are). Every result goes into FOLDER (default: benchmarks/results). A part that fails
+# that are installed (NumPy, array-api-compat and CuPy are needed; pytest with pytest-xdist, torch and JAX
+# are used where they are). Every result goes into FOLDER (default: benchmarks/results). A part that fails
 # does not stop the others; the exit status tells whether one did. At most nine minutes.
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -25,7 +25,7 @@ part() { # name, seconds, command …
 part gpu_machine 60 python3 -m xpnet backends
 # tests that are skipped for want of a backend pass: say here that it is wanting
 part gpu_backend 60 python3 -c 'import xpnet; print(xpnet.get_backend("cupy"))'
-part gpu_tests 240 python3 -m pytest -q -m gpu -p no:cacheprovider
+part gpu_tests 240 python3 -m pytest -q -n 0 -m gpu -p no:cacheprovider
 part gpu_step 120 python3 -m benchmarks.step --backend cupy --out "$out/step_cupy.json"
 part gpu_digits 60 python3 -m xpnet train digits --backend cupy --out "$out/digits_cupy.safetensors"
 rm -f "$out/digits_cupy.safetensors"

@@ -6,6 +6,13 @@ indexing and data-dependent shapes. A library that is not here is skipped; the s
 
 from __future__ import annotations
 
+import os
+
+for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):  # before NumPy loads: the products
+    os.environ.setdefault(
+        variable, "1"
+    )  # here are small, and the tests themselves run side by side
+
 import warnings
 from importlib import import_module
 
@@ -54,7 +61,12 @@ def backend(request: pytest.FixtureRequest) -> Backend:
 
 
 def pytest_terminal_summary(terminalreporter) -> None:
-    """One line on which backends ran, and one for each that did not."""
+    """One line on which backends ran, and one for each that did not.
+
+    Where tests run in several processes, this one has opened none yet.
+    """
+    for name in NAMES:
+        open_backend(name)
     ran = [
         f"{name} {import_module(b.packages[0]).__version__}"
         for name, b in _state.items()
