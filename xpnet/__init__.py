@@ -5,7 +5,10 @@ The same code runs on NumPy, CuPy, PyTorch, JAX and array-api-strict; there is n
 
 from __future__ import annotations
 
-from xpnet import datasets, layers, losses, metrics, optimizers, schedules, training
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from xpnet import layers, losses, training
 from xpnet._version import __version__
 from xpnet.activations import Activation, elementwise
 from xpnet.backends import Backend, asarray, available_backends, get_backend, to_numpy
@@ -18,6 +21,9 @@ from xpnet.network import Network
 from xpnet.penalties import MaxNorm, Penalty
 from xpnet.training import EarlyStopping, History
 from xpnet.training.rate_range import learning_rate_range
+
+if TYPE_CHECKING:
+    from xpnet import datasets, metrics, optimizers, schedules
 
 __all__ = [
     "Activation",
@@ -47,3 +53,20 @@ __all__ = [
     "to_numpy",
     "training",
 ]
+
+_WHEN_USED = (
+    "datasets",
+    "metrics",
+    "optimizers",
+    "schedules",
+)  # 40 modules: half the import's time
+
+
+def __getattr__(name: str) -> Any:
+    if name in _WHEN_USED:
+        return import_module(f"xpnet.{name}")
+    raise AttributeError(f"module 'xpnet' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

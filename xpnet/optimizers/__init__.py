@@ -32,9 +32,9 @@ from xpnet.optimizers.muon import Muon
 from xpnet.optimizers.nadam import Nadam
 from xpnet.optimizers.radam import RAdam
 from xpnet.optimizers.rmsprop import RMSProp
-from xpnet.optimizers.settings import check_learning_rate
 from xpnet.optimizers.sgd import SGD
 from xpnet.optimizers.wrapper import is_optimizer
+from xpnet.settings import check_learning_rate
 
 if TYPE_CHECKING:
     from xpnet.parameters import Layout

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from xpnet.optimizers.settings import (
+from xpnet.settings import (
     Kind,
     check_fraction,
     check_learning_rate,

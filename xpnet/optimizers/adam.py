@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from xpnet.optimizers.moments import adam_coefficients, adam_step
-from xpnet.optimizers.settings import (
+from xpnet.settings import (
     Kind,
     check_fraction,
     check_learning_rate,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from xpnet.optimizers.settings import check_fraction, check_positive_integer
 from xpnet.optimizers.wrapper import Wrapper, check_optimizer
+from xpnet.settings import check_fraction, check_positive_integer
 
 __all__ = ["Averaged"]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xpnet.optimizers.moments import adam_coefficients, adam_step, first_moment
 from xpnet.optimizers.newton_schulz import orthogonalise
-from xpnet.optimizers.settings import (
+from xpnet.settings import (
     Kind,
     check_fraction,
     check_learning_rate,

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from xpnet.optimizers.moments import correction, first_moment, reciprocal, second_moment
-from xpnet.optimizers.settings import (
+from xpnet.settings import (
     Kind,
     check_fraction,
     check_learning_rate,

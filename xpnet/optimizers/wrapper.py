@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
-from xpnet.optimizers.settings import Kind
+from xpnet.settings import Kind
 
 if TYPE_CHECKING:
     from xpnet.parameters import Layout

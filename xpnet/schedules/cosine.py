@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from xpnet.optimizers.settings import Kind, check_not_negative, check_positive_integer
 from xpnet.schedules.settings import check_rate, open_length
+from xpnet.settings import Kind, check_not_negative, check_positive_integer
 
 __all__ = ["Cosine"]
 

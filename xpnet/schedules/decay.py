@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from xpnet.optimizers.settings import Kind, check_not_negative
 from xpnet.schedules.settings import (
     check_factor,
     check_length,
@@ -12,6 +11,7 @@ from xpnet.schedules.settings import (
     length,
     open_length,
 )
+from xpnet.settings import Kind, check_not_negative
 
 __all__ = ["Constant", "Exponential", "InverseScaling", "Step"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from xpnet.optimizers.settings import check_not_negative, check_positive_integer
+from xpnet.settings import check_not_negative, check_positive_integer
 
 __all__ = ["check_factor", "check_length", "check_rate", "length", "open_length"]
 
