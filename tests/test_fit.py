@@ -182,7 +182,6 @@ def test_a_schedule_is_bound_to_the_length_of_the_fit():
 
 def test_reduce_on_plateau_sees_the_epochs():
     rates = []
-    schedule = schedules.ReduceOnPlateau(0.0, patience=0)
     original = schedules.rate_at
 
     class Watched(SGD):
@@ -225,12 +224,9 @@ def test_a_fraction_is_set_aside_by_class_and_the_same_everywhere(backend):
     X[:, 0] = np.arange(60)  # a number for each example
     seen = []
 
-    class Spy(SGD):
-        pass
-
     net, numpy = new(backend), new()
     for each in (net, numpy):
-        history = each.fit(X, Y, epochs=2, validation_fraction=0.25, optimizer=Spy(0.001))
+        history = each.fit(X, Y, epochs=2, validation_fraction=0.25, optimizer=SGD(0.001))
         seen.append(history)
     assert seen[0].validation_loss == pytest.approx(seen[1].validation_loss, rel=1e-12)
     assert len(seen[0].validation_accuracy) == 2

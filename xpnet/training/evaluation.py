@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,8 +14,12 @@ from xpnet.losses import Loss, per_example
 from xpnet.metrics import Metric, find_metric, predictions
 from xpnet.parameters import Layers
 from xpnet.training.batches import slices
+from xpnet.training.history import History
 
-__all__ = ["evaluate", "metrics_for"]
+if TYPE_CHECKING:
+    from xpnet.network import Network
+
+__all__ = ["evaluate", "metrics_for", "validate"]
 
 _NUMBERS_AT_ONCE = 2**22  # of the widest layer: 16 MB in float32
 
@@ -67,6 +71,16 @@ def evaluate(
                 parts[metric.name].append(backend.to_numpy(whole))
     results = {"loss": float(np.average(np.concatenate(losses).astype(np.float64), weights=w))}
     return results | {metric.name: metric.of_parts(parts[metric.name]) for metric in metrics}
+
+
+def validate(net: Network, data: Examples, metrics: Sequence[Metric], history: History) -> None:
+    """Write the network's loss and metrics on validation data into the history."""
+    assert net.loss is not None
+    fixed = net.backend, net.layers, net.loss, net.parameters
+    results = evaluate(*fixed, data, None, net.statistics, metrics)
+    history.validation_loss.append(results.pop("loss"))
+    for name, value in results.items():
+        history.metrics.setdefault(f"validation_{name}", []).append(value)
 
 
 def _dtype(theta: Any) -> str:

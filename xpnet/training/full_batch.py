@@ -11,7 +11,7 @@ from xpnet.errors import DivergenceError
 from xpnet.examples import Examples
 from xpnet.parameters import flatten, layout
 from xpnet.training.early_stopping import Watch
-from xpnet.training.evaluation import evaluate, metrics_for
+from xpnet.training.evaluation import metrics_for, validate
 from xpnet.training.history import History
 from xpnet.training.interrupt import stop_on_interrupt
 from xpnet.training.settings import Settings
@@ -111,7 +111,7 @@ class _Search:
         history.loss.append(float(value))
         history.step_loss.append(float(value))
         if self.validation is not None:
-            self._validate(self.validation)
+            validate(net, self.validation, self.metrics, history)
         history.seconds.append(time.perf_counter() - self.began)
         self.began = time.perf_counter()
         if self._call("step_end") | self._call("epoch_end"):
@@ -121,13 +121,3 @@ class _Search:
         if self.interrupt.requested:
             history.stopped = "interrupted"
         return history.stopped is not None
-
-    def _validate(self, data: Examples) -> None:
-        net, loss = self.net, self.net.loss
-        assert loss is not None
-        results = evaluate(
-            net.backend, net.layers, loss, net.parameters, data, None, net.statistics, self.metrics
-        )
-        self.history.validation_loss.append(results.pop("loss"))
-        for name, value in results.items():
-            self.history.metrics.setdefault(f"validation_{name}", []).append(value)

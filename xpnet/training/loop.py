@@ -19,7 +19,7 @@ from xpnet.optimizers import averaged, bind, with_learning_rate
 from xpnet.parameters import layout
 from xpnet.training.batches import Batches
 from xpnet.training.early_stopping import Watch
-from xpnet.training.evaluation import evaluate, metrics_for
+from xpnet.training.evaluation import metrics_for, validate
 from xpnet.training.full_batch import search
 from xpnet.training.history import History
 from xpnet.training.holdout import hold_out
@@ -52,13 +52,9 @@ def fit(
         if settings.validation_fraction is not None:
             data, validation = hold_out(net.backend, data, settings.validation_fraction, net.seed)
         full_batch = getattr(settings.optimizer, "full_batch", False)
-        return (search if full_batch else _by_batches)(net, data, validation, settings)
-
-
-def _by_batches(
-    net: Network, data: Examples, validation: Examples | None, settings: Settings
-) -> History:
-    return _Loop(net, data, validation, settings).run()
+        if full_batch:
+            return search(net, data, validation, settings)
+        return _Loop(net, data, validation, settings).run()
 
 
 def _checked(net: Network, prefix: str, X: Any, Y: Any, sample_weight: Any = None) -> Examples:
@@ -168,7 +164,7 @@ class _Loop:
         if not self.settings.callbacks.has("step_end"):  # else they are there already
             self.history.step_loss.extend((losses / np.asarray(weights)).tolist())
         if self.validation is not None:
-            self._validate(self.validation)
+            validate(self.net, self.validation, self.metrics, self.history)
         self.history.seconds.append(time.perf_counter() - began)
 
     def _steps(self, interrupt: Interrupt, bar: Progress) -> tuple[list[Any], list[float]]:
@@ -224,12 +220,3 @@ class _Loop:
         if not math.isfinite(float(xp.max(xp.abs(theta)))):
             steps = self.t - (len(self.history) - 1) * self.batches.per_epoch
             raise DivergenceError(self.net.epoch, steps, math.nan)
-
-    def _validate(self, data: Examples) -> None:
-        backend, layers, loss, *_ = self.recipe
-        results = evaluate(
-            backend, layers, loss, self.net.parameters, data, None, self.state.stats, self.metrics
-        )
-        self.history.validation_loss.append(results.pop("loss"))
-        for name, value in results.items():
-            self.history.metrics.setdefault(f"validation_{name}", []).append(value)
