@@ -101,7 +101,11 @@ on_posix = pytest.mark.skipif(os.name != "posix", reason="os.execve replaces a p
 def outputs(folder: Path, form: list[str], *options: str, **environ: str) -> list[str]:
     """The lines of a program whose every start says which kernels are chosen."""
     (folder / "sitecustomize.py").write_text(SITE.format(system=LINUX, cpuinfo=ABLE.cpuinfo))
-    kept = {k: v for k, v in os.environ.items() if k not in ("OPENBLAS_CORETYPE", "XPNET_TUNED")}
+    kept = {
+        k: v
+        for k, v in os.environ.items()
+        if k not in ("OPENBLAS_CORETYPE", "XPNET_TUNED", "PYTHONUNBUFFERED")
+    }
     path = os.pathsep.join([str(folder), str(Path(xpnet.__file__).parents[1])])
     run = subprocess.run(
         [sys.executable, *form, *options],
