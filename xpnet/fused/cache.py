@@ -16,7 +16,6 @@ import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from xpnet._version import __version__
 from xpnet.files import whole_file
@@ -80,7 +79,8 @@ def load(source: str) -> Callable[..., None]:
             with whole_file(path) as file:
                 file.write(source.encode())
         spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None and spec.loader is not None
+        assert spec is not None
+        assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         sys.modules[name] = module

@@ -37,12 +37,12 @@ _FORMS = {
     "same": "{0}",
     "maximum": "{0} if ({0} > {1}) | ({0} != {0}) else {1}",
     "minimum": "{0} if ({0} < {1}) | ({0} != {0}) else {1}",
-    "exp": "exp({0})",
-    "expm1": "expm1({0})",
+    "exp": "exp_{kind}({0})",
+    "expm1": "expm1_{kind}({0})",
     "log": "log({0})",
-    "log1p": "log1p({0})",
+    "log1p": "log1p_{kind}({0})",
     "sqrt": "sqrt({0})",
-    "tanh": "tanh({0})",
+    "tanh": "tanh_{kind}({0})",
     "sin": "sin({0})",
     "cos": "cos({0})",
     "floor": "floor({0})",
@@ -61,7 +61,7 @@ def expression(node: Node, args: list[str]) -> str:
         return f"{one} if {args[0]} > 0 else (-{one} if {args[0]} < 0 else {args[0]})"
     if node.op not in _FORMS:
         raise TraceError(f"the operation {node.op}")
-    text = _FORMS[node.op].format(*args)
+    text = _FORMS[node.op].format(*args, kind=kind)
     return f"{kind}({text})" if node.dtype in ("int32", "int64") else text
 
 

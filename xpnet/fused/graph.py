@@ -95,13 +95,17 @@ class Graph:
             found = self._nodes[key] = Node(self, op, tuple(args), tuple(shape), dtype, attr)
         return found
 
+    def copy(self, x: Node) -> Node:
+        """The same values in memory of their own."""
+        return self.add("same", (x,), x.shape, x.dtype, ("copy", len(self._nodes)))
+
     def part(self, x: Node) -> Node:
         """X as a part of a concatenation, in which it is computed; a copy where it cannot be."""
         base = home = without_axes(x)
         if base.op == "view" and base.attr == ("reshape",):
             base = base.args[0]
         if base.op in ("input", "view", "transpose", "constant", "iota") or id(base) in self.parts:
-            home = base = self.add("same", (x,), x.shape, x.dtype, ("copy", len(self.parts)))
+            home = base = self.copy(x)
         self.parts.add(id(base))
         return home
 

@@ -94,4 +94,6 @@ def same_or_view(x: Node, shape: tuple[Any, ...]) -> Node:
         return alias
     if any(isinstance(n, Size) for n in (*shape, *x.shape)):
         raise TraceError("a reshape of examples")
+    if x.op == "transpose":
+        x = x.graph.copy(x)  # whose entries are in order
     return x.graph.add("view", (x,), shape, x.dtype, ("reshape",))

@@ -62,13 +62,13 @@ class Loop:
         """Nodes of several columns that a later loop over columns reads again."""
         kept = set()
         for node in self.group.nodes:
-            place = self._columns_slot(node)
             for arg in node.args:
-                if id(arg) in self.own and not _is_row(arg) and self.slots[id(arg)] != place:
+                if id(arg) not in self.own or _is_row(arg):
+                    continue
+                if self.slots[id(arg)] != self._columns_slot(node):
                     kept.add(id(arg))
-                elif id(arg) in self.own and not _is_row(arg) and not _is_row(node):
-                    if not _same(arg.columns, node.columns):
-                        raise TraceError("loops of other lengths")
+                elif not _same(arg.columns, _length(node)):
+                    raise TraceError("loops of other lengths")
         return kept
 
     def _columns_slot(self, node: Node) -> int:
@@ -119,6 +119,13 @@ class Loop:
             return "0" if one_row else "i"
         return "j" if one_row else "i, j"
 
+    def _stored(self, node: Node) -> str:
+        """The entry in memory."""
+        if node.op == "transpose" and not _is_row(node) and not _is_row(node.args[0]):
+            return f"{self.writer.memory.find(node.args[0])}[j, i]"
+        base = node.args[0] if node.op == "transpose" else node
+        return f"{self.writer.memory.find(base)}[{self._index(node)}]"
+
     def _row_value(self, node: Node) -> str:
         """The name of a number, read from memory where it must be."""
         if node.op == "constant":
@@ -130,10 +137,8 @@ class Loop:
         name = self.writer.names[id(node)]
         if id(node) in self.own or (is_fused(node) and id(node) not in self.writer.places):
             return name
-        if node.op == "input" and id(node) not in self.writer.places:
-            raise TraceError(f"{node} is in no place")
         if f"{name}r" not in self.read:
-            self.writer.write(f"{name}r = {self.writer.places[id(node)]}[{self._index(node)}]")
+            self.writer.write(f"{name}r = {self._stored(node)}")
             self.read.add(f"{name}r")
         return f"{name}r"
 
@@ -184,9 +189,8 @@ class Loop:
             return f"{TYPES[node.dtype]}(j)"
         if id(node) not in known:
             name = self.writer.names[id(node)]
-            place = self.writer.places.get(id(node))
-            where = f"{name}v[j]" if place is None else f"{place}[{self._index(node)}]"
-            self.writer.write(f"{name}x = {where}")
+            kept = id(node) in self.own and id(node) not in self.writer.places
+            self.writer.write(f"{name}x = {f'{name}v[j]' if kept else self._stored(node)}")
             known[id(node)] = f"{name}x"
         return known[id(node)]
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from xpnet.fused.graph import Node, Size, TraceError, is_scalar
 from xpnet.fused.loops import slots_of

@@ -76,6 +76,10 @@ class Namespace:
         """Zeros in the shape of x."""
         return self.full(x.shape, 0.0, dtype=x.dtype)
 
+    def full_like(self, x: Node, value: Any) -> Node:
+        """One number in the shape of x."""
+        return self.full(x.shape, value, dtype=x.dtype)
+
     def ones_like(self, x: Node) -> Node:
         """Ones in the shape of x."""
         return self.full(x.shape, 1.0, dtype=x.dtype)
@@ -107,10 +111,24 @@ class Namespace:
 
     def clip(self, x: Node, min: Any = None, max: Any = None) -> Node:
         """X between two bounds."""
-        x = x if min is None else self.maximum(x, min)
-        return x if max is None else self.minimum(x, max)
+        x = x if min is None else _binary("maximum", x, min)
+        return x if max is None else _binary("minimum", x, max)
+
+    def sinh(self, x: Node) -> Node:
+        """½ (eˣ − e⁻ˣ), by expm1, whose digits for small x do not cancel."""
+        twice: Node = self.expm1(x) - self.expm1(-x)
+        return twice * 0.5
+
+    def logaddexp(self, a: Node, b: Node) -> Node:
+        """ln(eᵃ + eᵇ)."""
+        found: Node = self.maximum(a, b) + self.log1p(self.exp(-self.abs(a - b)))
+        return found
 
     # --- over an axis
+
+    def vecdot(self, a: Node, b: Node, *, axis: int = -1) -> Node:
+        """Σ a b."""
+        return self._reduce("sum", a * b, axis, False)
 
     def _reduce(self, op: str, x: Node, axis: Any, keepdims: Any) -> Node:
         if x.ndim == 2 and (axis is None or axis == (-2, -1)):
@@ -123,7 +141,7 @@ class Namespace:
         axis %= x.ndim
         if isinstance(x.shape[axis], int) and x.shape[axis] == 1 and op != "argmax":
             return x if keepdims else reshape(x, x.shape[:axis] + x.shape[axis + 1 :])
-        over_rows = (axis == 0 and x.ndim == 2) or isinstance(x.shape[0], Size) and x.ndim == 1
+        over_rows = axis == 0 and (x.ndim == 2 or isinstance(x.shape[0], Size))
         kept = tuple(1 if i == axis else n for i, n in enumerate(x.shape))
         shape = kept if keepdims else tuple(n for i, n in enumerate(x.shape) if i != axis)
         dtype = "int64" if op == "argmax" else x.dtype
@@ -137,7 +155,8 @@ class Namespace:
         if axis is None and x.ndim != 1:
             raise TraceError("a mean over everything")
         n = x.shape[-1 if axis is None else axis]
-        return self._reduce("sum", x, axis, keepdims) / n
+        found: Node = self._reduce("sum", x, axis, keepdims) / n
+        return found
 
     def argmax(self, x: Node, *, axis: Any = None, keepdims: Any = False) -> Node:
         """The place of the (first) largest entry of each row."""
@@ -150,7 +169,7 @@ class Namespace:
         if a.ndim != 2 or b.ndim != 2 or a.dtype != b.dtype or a.dtype not in FLOATS:
             raise TraceError(f"a product of {a} and {b}")
         if a.op == "constant" and a.attr == 1.0 and a.rows == 1:
-            return self.sum(b, axis=-2, keepdims=True)
+            return self._reduce("sum", b, -2, True)
         return self._graph.add("matmul", (a, b), (a.shape[0], b.shape[1]), a.dtype)
 
     def matrix_transpose(self, x: Node) -> Node:
@@ -170,7 +189,7 @@ class Namespace:
         """One behind the other, along the last axis."""
         parts = list(parts)
         parts = [p for p in parts if not (isinstance(p.shape[-1], int) and p.shape[-1] == 0)]
-        first = parts[0]
+        first: Node = parts[0]
         if axis not in (-1, first.ndim - 1) or isinstance(first.shape[-1], Size):
             raise TraceError(f"concat along axis {axis}")
         if len(parts) == 1:

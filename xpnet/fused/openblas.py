@@ -34,7 +34,7 @@ class OpenBLAS:
         """The library's name of a function."""
         return f"{self.prefix}{name}{self.suffix}"
 
-    def function(self, name: str) -> ctypes._FuncPointer | None:  # type: ignore[name-defined]
+    def function(self, name: str) -> ctypes._FuncPointer | None:
         """A function by ctypes, or None."""
         return getattr(ctypes.CDLL(self.path), self.symbol(name), None)
 

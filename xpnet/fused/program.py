@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
+from xpnet.backends import Backend
 from xpnet.fused.graph import Graph, Node, Size
 from xpnet.fused.memory import Buffer, Memory, arrange
 from xpnet.fused.namespace import TraceBackend
@@ -79,17 +80,15 @@ def step_program(
     moments = tuple(record(f"moment{k}", x) for k, x in enumerate(state.optimizer))
     stats = tuple(record(f"stat{k}", x) for k, x in enumerate(state.stats))
     first = M if gathers else N
-    batch_data = tuple(
+    batch_data: Any = tuple(
         None if x is None else record(name, x, (first, *x.shape[1:]))
         for name, x in zip("XYw", data, strict=True)
     )
     key = record("key", None, (1,), "int32") if masks else None
     index = record("index", None, (N,), "int64") if gathers else None
     c = tuple(record(f"c{k}", None, (), "weak") for k in range(n_coefficients))
-    traced = recipe._replace(backend=TraceBackend(graph))
-    after, total = step(
-        traced, State(theta, moments, None, stats), batch_data, index, c, key
-    )
+    traced = recipe._replace(backend=cast(Backend, TraceBackend(graph)))
+    after, total = step(traced, State(theta, moments, None, stats), batch_data, index, c, key)
     results = {"theta": after.theta}
     results |= {f"moment{k}": x for k, x in enumerate(after.optimizer)}
     results |= {f"stat{k}": x for k, x in enumerate(after.stats)}
@@ -105,7 +104,11 @@ def _written(
     literal: bool,
     n_coefficients: int,
 ) -> Program:
-    changed = {name: node for name, node in results.items() if node is not inputs[name]}
+    changed = {
+        name: node.graph.copy(node) if node.op in ("constant", "input", "view") else node
+        for name, node in results.items()
+        if node is not inputs[name]
+    }
     numbers = Numbers(literal)
     planned = plan([*changed.values(), total])
     known = {id(node) for node in planned.nodes}

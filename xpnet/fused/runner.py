@@ -35,7 +35,7 @@ class FusedRunner:
     ) -> None:
         self.state = state._replace(gradient=None)
         self._recipe, self._batch, self._gathers = recipe, batch, gathers
-        self._data = tuple(None if x is None else np.ascontiguousarray(x) for x in data)
+        self._data: Any = tuple(None if x is None else np.ascontiguousarray(x) for x in data)
         self._key = np.zeros(1, np.int32)
         self._steps: dict[int, _Steps] = {}
         self._piece = _FIRST_PIECE
@@ -121,9 +121,7 @@ class _Steps:
         return totals
 
 
-def _stretches(
-    c: Sequence[tuple[float, ...]], first: int, last: int
-) -> Iterator[tuple[int, int]]:
+def _stretches(c: Sequence[tuple[float, ...]], first: int, last: int) -> Iterator[tuple[int, int]]:
     """Runs of steps with as many coefficients."""
     start = first
     for _, same in groupby(range(first, last), lambda s: len(c[s])):

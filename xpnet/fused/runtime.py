@@ -1,4 +1,7 @@
-"""What the source of a program calls: numba's compiler, BLAS, and functions of one number."""
+"""What the source of a program calls: numba's compiler, BLAS, and functions of one number.
+
+tests/plain_runtime.py has the same names without numba, for running a source as plain Python.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,13 @@ import numba
 import numpy as np
 from numba import types
 
+from xpnet.fused.functions import functions
 from xpnet.fused.openblas import library
 
 __all__ = [
-    "bool_", "compiled", "cos", "dgemm", "empty", "exp", "expm1", "f32", "f64", "float32", "float64",
-    "floor", "i32", "i64", "inf", "int32", "int64", "log", "log1p", "nan", "sgemm", "sin", "sqrt",
-    "tanh",
+    "bool_", "compiled", "cos", "dgemm", "empty", "exp_f32", "exp_f64", "expm1_f32", "expm1_f64",
+    "f32", "f64", "float32", "float64", "floor", "i32", "i64", "inf", "int32", "int64", "log",
+    "log1p_f32", "log1p_f64", "nan", "sgemm", "sin", "sqrt", "tanh_f32", "tanh_f64",
 ]  # fmt: skip
 
 f32 = float32 = np.float32
@@ -24,8 +28,11 @@ i64 = int64 = np.int64
 bool_ = np.bool_
 inf, nan = np.inf, np.nan
 empty = np.empty
-cos, exp, expm1, floor, log, log1p = np.cos, np.exp, np.expm1, np.floor, np.log, np.log1p
-sin, sqrt, tanh = np.sin, np.sqrt, np.tanh
+cos, floor, log, sin, sqrt = np.cos, np.floor, np.log, np.sin, np.sqrt
+
+_F32, _F64 = functions("f32"), functions("f64")
+exp_f32, expm1_f32, tanh_f32, log1p_f32 = (_F32[n] for n in ("exp", "expm1", "tanh", "log1p"))
+exp_f64, expm1_f64, tanh_f64, log1p_f64 = (_F64[n] for n in ("exp", "expm1", "tanh", "log1p"))
 
 OPTIONS: dict[str, Any] = {
     "nogil": True,

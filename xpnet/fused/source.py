@@ -9,8 +9,6 @@ two, in C order; those that a step gives a new value are overwritten.
 
 from __future__ import annotations
 
-from typing import Any
-
 from xpnet.fused.expressions import TYPES, expression
 from xpnet.fused.graph import Node, Size, is_scalar
 from xpnet.fused.loops import Loop
@@ -59,7 +57,9 @@ class Writer:
         return self.places[id(node)] if node.op == "input" else self.names[id(node)]
 
     def _number(self, node: Node) -> str:
-        return node.attr if node.op == "size" else expression(node, list(map(self.value, node.args)))
+        return (
+            node.attr if node.op == "size" else expression(node, list(map(self.value, node.args)))
+        )
 
     # --- loops
 
@@ -119,9 +119,7 @@ class Writer:
 
     def _write_gemm(self, node: Node) -> None:
         """C = op(A) op(B), by BLAS."""
-        sizes = ", ".join(
-            map(self.numbers.length, (node.rows, node.columns, node.args[0].columns))
-        )
+        sizes = ", ".join(map(self.numbers.length, (node.rows, node.columns, node.args[0].columns)))
         operands = []
         for arg in node.args:
             base, flipped = _flipped(arg)
@@ -145,7 +143,7 @@ class Writer:
 
     def _entry(self, node: Node, index: str) -> str:
         base, flipped = _flipped(node)
-        i, j = index[::-1] if flipped else index
+        i, j = reversed(index) if flipped else tuple(index)
         place = self.memory.find(base)
         if 1 in (base.rows, base.columns):
             return f"{place}[{j if base.rows == 1 else i}]"
