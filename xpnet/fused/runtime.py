@@ -13,7 +13,7 @@ import numpy as np
 from numba import types
 
 from xpnet.fused.functions import functions
-from xpnet.fused.openblas import library
+from xpnet.openblas import bundled
 
 __all__ = [
     "bool_", "compiled", "cos", "dgemm", "empty", "exp_f32", "exp_f64", "expm1_f32", "expm1_f64",
@@ -50,7 +50,9 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 def _gemm(name: str, kind: Any) -> Any:
     import llvmlite.binding
 
-    found = library()
+    found = bundled()
+    if found is None:
+        raise ImportError("NumPy has no OpenBLAS of its own here, whose products compiled steps call")
     llvmlite.binding.load_library_permanently(found.path)
     integer = types.int64 if found.wide else types.int32
     signature = types.void(
