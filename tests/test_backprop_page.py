@@ -205,6 +205,8 @@ def test_focusing_an_axis_lights_it_everywhere(page, axis):
     while press_tab(page).get_attribute("data-axis") != axis:
         pass
     assert_lit(page, axis)
+    page.execute_script("document.activeElement.blur()")
+    assert page.find_elements("class name", "lit") == []
 
 
 def assert_lit(page, axis):
