@@ -13,11 +13,12 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 
-from xpnet import Network, available_backends
+from xpnet import Network, available_backends, openblas
 from xpnet.backends import BackendInfo
 from xpnet.cli import main
 from xpnet.doctor import Report, blas, compiled, cpu, cuda, findings, products, report, steps
 from xpnet.doctor.report import Tuned
+from xpnet.fused import cache
 
 TUNED = Tuned({"OPENBLAS_CORETYPE": "SkylakeX"}, {"float32": 440.0, "float64": 200.0}, True)
 ABSENT = BackendInfo("cupy", False, None, (), f'{"long " * 30}pip install "xpnet[cuda12]"')
@@ -26,7 +27,7 @@ REPORT = Report(
     blas.Blas("OpenBLAS", "0.3.31", "Haswell", 4),
     {"float32": 235.0, "float64": 120.0},
     None,
-    compiled.NumbaReport("0.61.0", "omp", 4, None),
+    compiled.NumbaReport("0.61.0", "omp", 4, True),
     cuda.Cuda(None, None, (), ABSENT.reason),
     (
         steps.BackendStep("numpy", "2.4.6", "cpu", 0.00025, None),
@@ -65,38 +66,61 @@ def test_openblas_tells_what_threadpoolctl_reads():
     assert blas.switchable_kernels() == there["architecture"]
 
 
-class Library:
-    """An OpenBLAS under one of its names, built for many processors or for one."""
+class Library(openblas.OpenBLAS):
+    """An OpenBLAS that says what it is told to."""
 
-    def __init__(self, form: str, config: bytes) -> None:
-        for what, value in {"config": config, "corename": b"Zen", "num_threads": 3}.items():
-            setattr(self, form.format(what), self.telling(value))
+    config = "OpenBLAS 0.3.30  USE64BITINT DYNAMIC_ARCH NO_AFFINITY Zen"
+    threads = 3
 
-    @staticmethod
-    def telling(value: object) -> object:
-        def tell() -> object:
-            return value
-
-        return tell
+    def text(self, what: str) -> str:
+        return {"config": self.config, "corename": "Zen"}[what]
 
 
-@pytest.mark.parametrize("form", blas._NAMES)
-def test_openblas_is_asked_under_each_of_its_names(monkeypatch, form):
-    library = Library(form, b"OpenBLAS 0.3.30  USE64BITINT DYNAMIC_ARCH NO_AFFINITY Zen")
-    monkeypatch.setattr(blas, "_bundled_openblas", lambda: library)
+def test_openblas_is_asked(monkeypatch):
+    monkeypatch.setattr(blas, "bundled", lambda: Library("", "", ""))
     assert blas.describe_blas() == blas.Blas("OpenBLAS", "0.3.30", "Zen", 3)
     assert blas.switchable_kernels() == "Zen"
 
 
 def test_an_openblas_for_one_processor_cannot_be_switched(monkeypatch):
-    library = Library(blas._NAMES[0], b"OpenBLAS 0.3.30 NO_AFFINITY Zen MAX_THREADS=64")
-    monkeypatch.setattr(blas, "_bundled_openblas", lambda: library)
+    monkeypatch.setattr(blas, "bundled", lambda: Library("", "", ""))
+    monkeypatch.setattr(Library, "config", "OpenBLAS 0.3.30 NO_AFFINITY Zen MAX_THREADS=64")
     assert blas.describe_blas().kernels == "Zen"
     assert blas.switchable_kernels() is None
 
 
+@pytest.mark.parametrize("prefix", ["scipy_", ""])
+@pytest.mark.parametrize("suffix", ["64_", ""])
+def test_openblas_is_known_under_each_of_its_names(monkeypatch, prefix, suffix):
+    function = type("Function", (), {"__call__": lambda self: b"Zen"})()
+    names = (f"{prefix}{name}{suffix}" for name in ("cblas_sgemm", "openblas_get_corename"))
+    opened = type("Opened", (), dict.fromkeys(names, function))()
+    monkeypatch.setattr(openblas.ctypes, "CDLL", lambda path: opened)
+    found = openblas._opened("there")
+    assert found == openblas.OpenBLAS("there", prefix, suffix)
+    assert (found.wide, found.text("corename")) == (suffix == "64_", "Zen")
+    assert (found.text("config"), found.threads) == ("", None)
+
+
+def test_threads_are_set_for_a_while():
+    library = openblas.bundled()
+    if library is None:
+        pytest.skip("NumPy has no OpenBLAS beside it")
+    before = library.threads
+    library.set_threads(2)
+    try:
+        with openblas.blas_threads(1) as n:
+            assert (n, library.threads) == (1, 1)
+        for more in (None, 5):
+            with openblas.blas_threads(more) as n:
+                assert (n, library.threads) == (2, 2)
+        assert library.threads == 2
+    finally:
+        library.set_threads(before)
+
+
 def test_another_blas_is_named_by_what_numpy_was_built_with(monkeypatch):
-    monkeypatch.setattr(blas, "_bundled_openblas", lambda: None)
+    monkeypatch.setattr(blas, "bundled", lambda: None)
     monkeypatch.setattr(blas, "find_spec", lambda name: None)
     built = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     assert blas.describe_blas() == blas.Blas(built["name"], built["version"], None, None)
@@ -109,7 +133,7 @@ def test_another_blas_is_described_by_threadpoolctl(monkeypatch):
         {"user_api": "openmp", "internal_api": "openmp", "version": None, "num_threads": 9},
         {"user_api": "blas", "internal_api": "mkl", "version": "2025.1", "num_threads": 5},
     ]
-    monkeypatch.setattr(blas, "_bundled_openblas", lambda: None)
+    monkeypatch.setattr(blas, "bundled", lambda: None)
     monkeypatch.setattr(threadpoolctl, "threadpool_info", lambda: rows)
     assert blas.describe_blas() == blas.Blas("mkl", "2025.1", None, 5)
 
@@ -268,7 +292,6 @@ def test_kernels_that_nothing_tells():
     ("numba", "remedy"),
     [
         (compiled.NumbaReport(), 'pip install "xpnet[fast]"'),
-        (compiled.NumbaReport("0.61", "omp", 2, None), None),
         (compiled.NumbaReport("0.61", "omp", 2, False), "xpnet doctor --compile"),
         (compiled.NumbaReport("0.61", "omp", 2, True), None),
     ],
@@ -347,8 +370,21 @@ def test_a_terminal_has_colours(monkeypatch):
 
 def test_compile_only_compiles(capsys, monkeypatch):
     monkeypatch.setattr("xpnet.cli.doctor.examine", None)
+    monkeypatch.setattr("xpnet.cli.doctor.fill_cache", lambda: "done")
     assert main(["doctor", "--compile"]) == 0
-    assert capsys.readouterr().out == f"{compiled.fill_cache()}\n"
+    assert capsys.readouterr().out == "done\n"
+
+
+def test_the_cache_is_filled(monkeypatch, tmp_path):
+    monkeypatch.setenv("XPNET_CACHE", str(tmp_path))
+    monkeypatch.setattr(compiled, "_COMMON", ((128,),))
+    assert not any(tmp_path.iterdir())
+    if cache.numba_version() is None:
+        assert "pip install" in compiled.fill_cache()
+        return
+    assert compiled.numba_report().cached is False
+    assert compiled.fill_cache().startswith(f"2 networks' loops are compiled in {tmp_path}")
+    assert compiled.numba_report().cached is True
 
 
 def test_this_machine_is_examined(capsys):

@@ -14,6 +14,7 @@ from xpnet.openblas import bundled
 
 __all__ = ["Blas", "describe_blas", "switchable_kernels"]
 
+
 @dataclass(frozen=True)
 class Blas:
     """A BLAS; ``kernels`` and ``threads`` are None where nothing tells them."""

@@ -131,8 +131,6 @@ def _of_numba(numba: NumbaReport) -> Finding:
     if numba.version is None:
         return Finding("numba", "not installed", 'pip install "xpnet[fast]"')
     text = f"{numba.version}, threading layer {numba.layer}, {numba.threads} threads"
-    if numba.cached is None:
-        return Finding("numba", f"{text}; xpnet has no compiled code yet")
     if not numba.cached:
         return Finding("numba", f"{text}; nothing is in the cache", "xpnet doctor --compile")
     return Finding("numba", f"{text}; compiled code is in the cache")

@@ -35,6 +35,9 @@ class History:
     engine : str
         What ran the steps: "plain", "jit" (a backend that compiles the step), or "fused" (compiled
         loops). They agree to rounding, not to the bit.
+    threads : int or None
+        On how many threads NumPy's products ran, by a rule of the shapes (`xpnet.training.threads`);
+        None where xpnet does not know. Another number gives other last bits.
     """
 
     epoch: list[int] = field(default_factory=list)
@@ -46,6 +49,7 @@ class History:
     stopped: str | None = None
     best_epoch: int | None = None
     engine: str = "plain"
+    threads: int | None = None
 
     def __len__(self) -> int:
         return len(self.epoch)

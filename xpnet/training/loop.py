@@ -27,6 +27,7 @@ from xpnet.training.interrupt import Interrupt, stop_on_interrupt
 from xpnet.training.progress import Progress, show_progress
 from xpnet.training.settings import Settings
 from xpnet.training.step import Recipe, start
+from xpnet.training.threads import fit_threads
 
 if TYPE_CHECKING:
     from xpnet.network import Network
@@ -127,6 +128,7 @@ class _Loop:
         examples_per_step = self.batches.n_examples / per_epoch
         self._call("fit_begin")
         with (
+            fit_threads(*self.recipe[:2], self.batches.size) as self.history.threads,
             stop_on_interrupt() as interrupt,
             show_progress(self.settings.progress, epochs * per_epoch, examples_per_step) as bar,
         ):
