@@ -53,7 +53,7 @@ def _gemm(name: str, kind: Any) -> Any:
     found = bundled()
     if found is None:
         raise ImportError(
-            "NumPy has no OpenBLAS of its own here, whose products compiled steps call"
+            "NumPy has no OpenBLAS of its own here, which compiled steps call"
         )
     llvmlite.binding.load_library_permanently(found.path)
     integer = types.int64 if found.wide else types.int32

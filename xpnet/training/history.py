@@ -36,8 +36,9 @@ class History:
         What ran the steps: "plain", "jit" (a backend that compiles the step), or "fused" (compiled
         loops). They agree to rounding, not to the bit.
     threads : int or None
-        On how many threads NumPy's products ran, by a rule of the shapes (`xpnet.training.threads`);
-        None where xpnet does not know. Another number gives other last bits.
+        On how many threads NumPy's products ran, by a rule of the shapes
+        (`xpnet.training.threads`); None where that is not known. Another number gives other last
+        bits.
     """
 
     epoch: list[int] = field(default_factory=list)
