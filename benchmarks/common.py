@@ -16,7 +16,7 @@ import numpy as np
 
 import xpnet
 
-__all__ = ["blas_threads", "interleave", "machine", "write"]
+__all__ = ["blas_threads", "interleave", "machine", "pools", "write"]
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -37,19 +37,28 @@ def machine() -> dict[str, Any]:
         "threads": {name: os.environ[name] for name in THREAD_VARIABLES if name in os.environ},
     }
     if find_spec("threadpoolctl"):
-        from threadpoolctl import threadpool_info
-
-        found["blas"] = [
-            {
-                "name": library["internal_api"],
-                "version": library["version"],
-                "kernels": library.get("architecture"),
-                "threads": library["num_threads"],
-            }
-            for library in threadpool_info()
-            if library["user_api"] == "blas"
-        ]
+        found["blas"] = [pool for pool in pools() if "kernels" in pool]
     return found
+
+
+def pools() -> list[dict[str, Any]]:
+    """Every BLAS and OpenMP that is loaded: name, version, threads, and a BLAS's kernels.
+
+    Empty where threadpoolctl is not installed.
+    """
+    if not find_spec("threadpoolctl"):
+        return []
+    from threadpoolctl import threadpool_info
+
+    return [
+        {
+            "name": library["internal_api"],
+            "version": library["version"],
+            **({"kernels": library.get("architecture")} if library["user_api"] == "blas" else {}),
+            "threads": library["num_threads"],
+        }
+        for library in threadpool_info()
+    ]
 
 
 def blas_threads(n: int | None) -> AbstractContextManager[Any]:
