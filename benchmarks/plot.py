@@ -70,6 +70,7 @@ def draw(workloads: dict[str, Any], setting: str, out: Path) -> None:
         axes.axvline(1, color="0.5", linewidth=1)
         axes.set(xscale="log", ylim=(len(shapes) - 0.5, -0.5), yticks=range(len(shapes)))
         axes.set_yticklabels(shapes)
+        axes.xaxis.set_major_formatter("{x:g}")
         axes.set_xlabel(f"time of a training step ÷ its matrix products alone ({setting} kernels)")
         axes.grid(axis="x", color="0.9")
         axes.set_axisbelow(True)
