@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from argparse import ArgumentTypeError
 from pathlib import Path
 
 from benchmarks.common import pools
 
-__all__ = ["environment", "tuned_environment"]
+__all__ = ["assignment", "tuned_environment"]
 
 BELOW_AVX512 = ("Haswell", "Zen")
 
 
-def environment(assignments: Sequence[str]) -> dict[str, str]:
-    """NAME=VALUE pairs as a mapping."""
-    for assignment in assignments:
-        if "=" not in assignment[1:]:
-            raise ValueError(f"--tuned-env takes NAME=VALUE, got {assignment!r}")
-    return {name: value for name, _, value in (text.partition("=") for text in assignments)}
+def assignment(text: str) -> tuple[str, str]:
+    """The two parts of NAME=VALUE."""
+    name, sign, value = text.partition("=")
+    if not (name and sign):
+        raise ArgumentTypeError(f"must be NAME=VALUE, got {text!r}")
+    return name, value
 
 
 def tuned_environment() -> dict[str, str]:

@@ -14,11 +14,12 @@ shapes or settings is written only where --out says.
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.blas import environment, tuned_environment
+from benchmarks.blas import assignment, tuned_environment
 from benchmarks.common import machine, write
 from benchmarks.peers import CONTENDERS
 from benchmarks.report import aligned, contender_rows, missing, target_rows
@@ -31,7 +32,7 @@ __all__ = ["add_arguments", "run"]
 
 OUT = Path(__file__).parent / "results" / "cpu.json"
 SETTINGS = ("default", "tuned")
-ROUNDS, RUN_ROUNDS, SECONDS, PAUSE = 7, 3, 0.4, 0.2
+ROUNDS, RUN_ROUNDS, SECONDS, PAUSE = 7, 3, 0.4, 0.25
 QUICK_ROUNDS, QUICK_SECONDS, QUICK_PAUSE = 2, 0.02, 0.02
 
 
@@ -45,13 +46,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--peers", nargs="+", choices=list(CONTENDERS), metavar="NAME", help=", ".join(CONTENDERS)
     )
-    parser.add_argument("--tuned-env", nargs="+", metavar="NAME=VALUE", help="of the tuned setting")
+    parser.add_argument(
+        "--tuned-env",
+        nargs="*",
+        type=assignment,
+        metavar="NAME=VALUE",
+        help="of the tuned setting; by itself: none, hence no such setting",
+    )
     parser.add_argument("--out", type=Path, help="where the JSON goes")
 
 
 def run(options: argparse.Namespace) -> int:
     """Measure, print, write."""
-    tuned = tuned_environment() if options.tuned_env is None else environment(options.tuned_env)
+    began = time.perf_counter()
+    tuned = tuned_environment() if options.tuned_env is None else dict(options.tuned_env)
+    if options.only == "tuned" and not tuned:
+        print("--only tuned: OpenBLAS has the best kernels here by itself; see --tuned-env")
+        return 2
     shapes = options.shapes or [w.name for w in (WORKLOADS[:1] if options.quick else WORKLOADS)]
     result: dict[str, Any] = {"machine": machine(), "tuned_environment": tuned, "settings": {}}
     for setting in SETTINGS:
@@ -63,7 +74,9 @@ def run(options: argparse.Namespace) -> int:
             if workload.name in shapes
         }
     result["targets"] = verdicts(result["settings"], default_is_tuned=not tuned)
+    result["minutes"] = round((time.perf_counter() - began) / 60, 1)
     print(aligned(*target_rows(result["targets"])))
+    print(f"{result['minutes']} minutes")
     part = options.quick or options.only or options.shapes or options.peers
     if options.out or not part:
         write(options.out or OUT, result)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from argparse import ArgumentTypeError
 from pathlib import Path
 
 import pytest
 
-from benchmarks import report, targets
-from benchmarks.blas import environment
+from benchmarks import blas, plot, report, tables, targets
+from benchmarks.__main__ import main
+from benchmarks.blas import assignment
 from benchmarks.figures import best, exponent, ratio, summary
 from benchmarks.peers import CONTENDERS
 from benchmarks.turns import Process, take_turns
@@ -176,10 +178,77 @@ def test_a_table_names_what_is_missing_apart():
     assert report.missing(contenders) == ["JAX jit absent: No module 'jax'"]
 
 
-def test_an_environment_is_names_and_values():
-    assert environment(["A=1", "B=x=y"]) == {"A": "1", "B": "x=y"}
-    with pytest.raises(ValueError, match="takes NAME=VALUE, got 'A'"):
-        environment(["A"])
+def test_a_variable_is_given_as_name_and_value():
+    assert dict(map(assignment, ["A=1", "B=x=y"])) == {"A": "1", "B": "x=y"}
+    for text in ("A", "=1"):
+        with pytest.raises(ArgumentTypeError, match=f"must be NAME=VALUE, got '{text}'"):
+            assignment(text)
+
+
+@pytest.mark.parametrize(
+    ("kernels", "avx512", "expected"),
+    [
+        ("Haswell", True, {"OPENBLAS_CORETYPE": "SkylakeX"}),
+        ("Zen", True, {"OPENBLAS_CORETYPE": "SkylakeX"}),
+        ("SkylakeX", True, {}),
+        ("Haswell", False, {}),
+    ],
+)
+def test_kernels_below_the_cpu_are_mended(monkeypatch, kernels, avx512, expected):
+    monkeypatch.setattr(blas, "pools", lambda: [{"name": "openblas", "kernels": kernels}])
+    monkeypatch.setattr(blas, "_has_avx512", lambda: avx512)
+    assert blas.tuned_environment() == expected
+
+
+def test_there_is_no_tuned_setting_where_nothing_is_to_be_tuned(capsys):
+    options = ["--only", "tuned", "--tuned-env"]
+    assert main(["cpu", *options]) == 2
+    assert "OpenBLAS has the best kernels here by itself" in capsys.readouterr().out
+
+
+def written(folder):
+    """A result of two settings, invented."""
+
+    def workload(unit, **seconds):
+        rows = figures(**seconds)
+        for found in rows.values():
+            found |= {"accuracy": [0.88, 0.89], "peak_bytes": 3e8}
+        return {"unit": unit, "contenders": {**rows, "thinc": {"absent": "No module 'thinc'"}}}
+
+    workloads = {
+        "2-8-2, 1": workload("step", xpnet=3e-6, products=4e-6),
+        "64-64-10, 32": workload("step", xpnet=2e-5, products=1e-5),
+        "fashion-mnist": workload("run", xpnet=3.0),
+    }
+    settings = {"default": workloads, "tuned": workloads}
+    result = {"tuned_environment": {"A": "B"}, "settings": settings}
+    result["targets"] = targets.verdicts(settings, default_is_tuned=False)
+    (folder / "cpu.json").write_text(json.dumps(result), encoding="utf-8")
+    return result
+
+
+def test_the_page_has_the_figures_of_the_result(tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "RESULTS", tmp_path)
+    assert tables.written(tables.cpu_steps) == "Not measured yet."
+    written(tmp_path)
+    assert "| 2-8-2, 1 | × products alone, tuned | ≤ 0.3 | 0.75 | missed |" in tables.cpu_targets()
+    steps = tables.cpu_steps()
+    assert steps.count("| xpnet | 3.0 | 20.0 |") == 2
+    assert steps.count("| thinc | – | – |") == 2
+    assert "thinc absent: No module 'thinc'" in steps
+    assert "With `A=B`:" in steps
+    assert "| xpnet | 3.00 | 3.00 | 0.8850 | 300 |" in tables.cpu_run()
+
+
+def test_the_plot_is_the_same_bytes_from_the_same_figures(tmp_path):
+    pytest.importorskip("matplotlib")
+    workloads = written(tmp_path)["settings"]["tuned"]
+    for name in ("one.svg", "two.svg"):
+        plot.draw(workloads, "tuned", tmp_path / name)
+    drawn = (tmp_path / "one.svg").read_text(encoding="utf-8")
+    assert drawn == (tmp_path / "two.svg").read_text(encoding="utf-8")
+    assert "2-8-2, 1" in drawn
+    assert "fashion-mnist" not in drawn  # a run is not a step
 
 
 # --- the processes
@@ -206,6 +275,7 @@ def test_the_quick_form_measures_and_writes_what_it_says(tmp_path):
             assert {"import_seconds", "prepare_seconds", "threads", "pools"} <= set(contender)
     verdict = row(result["targets"], TINY.title, "× products alone, tuned")
     expected = ratio(result["settings"]["tuned"][TINY.title]["contenders"], "xpnet", "products")
+    assert result["minutes"] >= 0
     assert verdict["found"] == pytest.approx(expected, rel=1e-3)
     assert f"{TINY.title}, tuned BLAS kernels XPNET_BENCHMARK_TEST=1" in printed
 
