@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import blas, plot, report, tables, targets
+from benchmarks import blas, plot, report, tables, targets, turns
 from benchmarks.__main__ import main
 from benchmarks.blas import assignment
 from benchmarks.figures import best, exponent, ratio, summary
@@ -309,6 +309,55 @@ def test_one_that_is_lost_between_its_rounds_has_failed():
         worker.process.kill()
         assert "status -9" in worker.ask("round")["failed"]
         assert "status -9" in worker.ask("report")["failed"]
+
+
+def test_one_failure_is_the_contender_s_result(monkeypatch):
+    class Scripted:
+        """Ready, then a round, then lost."""
+
+        def __init__(self, *job):
+            self.answers = [{"prepare_seconds": 1.0}, {"seconds": 2.0}, *[{"failed": "lost"}] * 2]
+
+        def answer(self, *word):
+            return self.answers.pop(0)
+
+        ask = answer
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            assert not self.answers
+
+    monkeypatch.setattr(turns, "Process", Scripted)
+    found = take_turns({"x": Job("products", TINY, 0.01)}, {}, rounds=2, pause=0.0)
+    assert found == {"x": {"failed": "lost"}}
+
+
+def test_who_begins_changes_from_round_to_round(monkeypatch):
+    asked = []
+
+    class Named:
+        def __init__(self, job, environment):
+            self.name = job.contender
+
+        def answer(self):
+            return {"prepare_seconds": 1.0}
+
+        def ask(self, word):
+            asked.append(self.name if word == "round" else word)
+            return {"seconds": 1.0}
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            pass
+
+    monkeypatch.setattr(turns, "Process", Named)
+    take_turns({name: Job(name, TINY, 0.01) for name in "abc"}, {}, rounds=3, pause=0.0)
+    assert "".join(asked[:9]) == "abcbcacab"
+    assert asked[9:] == ["report"] * 3
 
 
 def test_predictions_are_timed_in_the_same_way():
