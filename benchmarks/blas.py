@@ -1,15 +1,38 @@
-"""The environment with which OpenBLAS uses the best kernels that this CPU has."""
+"""Which BLAS is loaded, and the environment that gives OpenBLAS the best kernels of this CPU.
+
+It imports no more than it must, so that a worker's process has its own library alone.
+"""
 
 from __future__ import annotations
 
 from argparse import ArgumentTypeError
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
-from benchmarks.common import pools
-
-__all__ = ["assignment", "tuned_environment"]
+__all__ = ["assignment", "pools", "tuned_environment"]
 
 BELOW_AVX512 = ("Haswell", "Zen")
+
+
+def pools() -> list[dict[str, Any]]:
+    """Every BLAS and OpenMP that is loaded: name, version, threads, and a BLAS's kernels.
+
+    Empty where threadpoolctl is not installed.
+    """
+    if not find_spec("threadpoolctl"):
+        return []
+    from threadpoolctl import threadpool_info
+
+    return [
+        {
+            "name": library["internal_api"],
+            "version": library["version"],
+            **({"kernels": library.get("architecture")} if library["user_api"] == "blas" else {}),
+            "threads": library["num_threads"],
+        }
+        for library in threadpool_info()
+    ]
 
 
 def assignment(text: str) -> tuple[str, str]:

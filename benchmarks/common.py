@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 import xpnet
+from benchmarks.blas import pools
 
-__all__ = ["blas_threads", "interleave", "machine", "pools", "write"]
+__all__ = ["blas_threads", "interleave", "machine", "write"]
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -39,26 +40,6 @@ def machine() -> dict[str, Any]:
     if find_spec("threadpoolctl"):
         found["blas"] = [pool for pool in pools() if "kernels" in pool]
     return found
-
-
-def pools() -> list[dict[str, Any]]:
-    """Every BLAS and OpenMP that is loaded: name, version, threads, and a BLAS's kernels.
-
-    Empty where threadpoolctl is not installed.
-    """
-    if not find_spec("threadpoolctl"):
-        return []
-    from threadpoolctl import threadpool_info
-
-    return [
-        {
-            "name": library["internal_api"],
-            "version": library["version"],
-            **({"kernels": library.get("architecture")} if library["user_api"] == "blas" else {}),
-            "threads": library["num_threads"],
-        }
-        for library in threadpool_info()
-    ]
 
 
 def blas_threads(n: int | None) -> AbstractContextManager[Any]:

@@ -21,7 +21,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from benchmarks.common import pools
+from benchmarks.blas import pools
 from benchmarks.peers import CONTENDERS, PREDICTORS, Peer, make
 from benchmarks.workloads import Workload, data, test_data
 
