@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 import xpnet
+from benchmarks.blas import pools
 
 __all__ = ["blas_threads", "interleave", "machine", "write"]
 
@@ -37,18 +38,7 @@ def machine() -> dict[str, Any]:
         "threads": {name: os.environ[name] for name in THREAD_VARIABLES if name in os.environ},
     }
     if find_spec("threadpoolctl"):
-        from threadpoolctl import threadpool_info
-
-        found["blas"] = [
-            {
-                "name": library["internal_api"],
-                "version": library["version"],
-                "kernels": library.get("architecture"),
-                "threads": library["num_threads"],
-            }
-            for library in threadpool_info()
-            if library["user_api"] == "blas"
-        ]
+        found["blas"] = [pool for pool in pools() if "kernels" in pool]
     return found
 
 

@@ -6,9 +6,12 @@ python -m benchmarks.tables
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from statistics import mean
 from typing import Any
+
+from benchmarks.report import cell, exponent_rows, latency_rows, missing, target_rows
 
 RESULTS = Path(__file__).parent / "results"
 DOCS = Path(__file__).parent.parent / "docs"
@@ -100,7 +103,104 @@ def three_digits(x: float) -> str:
     return f"{x:,.0f}" if x >= 100 else f"{x:.3g}"
 
 
-PAGES = {"performance.md": (step, fit, loops, fashion, accuracy), "backprop.md": (steps,)}
+def cpu_targets() -> str:
+    """What the benchmark must show, and whether it does."""
+    head, rows = target_rows(read("cpu.json")["targets"])
+    return table(head, rows)
+
+
+def cpu_steps() -> str:
+    """A table for each setting of the BLAS: contenders by shapes."""
+    return "\n\n".join(
+        f"{_setting(setting)}\n\n{_contenders(workloads)}"
+        for setting, workloads in read("cpu.json")["settings"].items()
+    )
+
+
+def _setting(name: str) -> str:
+    found = read("cpu.json")["tuned_environment"]
+    if name == "tuned":
+        return f"With {', '.join(f'`{n}={value}`' for n, value in found.items())}:"
+    return "Every library as it comes:" if found else "As it comes, which is tuned on this CPU:"
+
+
+def _contenders(workloads: dict[str, Any]) -> str:
+    """Medians of a step in microseconds, and who is missing."""
+    shapes = {title: row["contenders"] for title, row in workloads.items() if row["unit"] == "step"}
+    names = list(next(iter(shapes.values())))
+    rows = [
+        [name, *(_median(contenders[name], "step") for contenders in shapes.values())]
+        for name in names
+    ]
+    lost = {line for contenders in shapes.values() for line in missing(contenders)}
+    return "\n\n".join([table(["µs a step", *shapes], rows), *sorted(lost)])
+
+
+def _median(row: dict[str, Any], unit: str) -> str:
+    return cell(row["median"], unit) if "median" in row else "–"
+
+
+def cpu_run() -> str:
+    """Fashion-MNIST: seconds in each setting, accuracy and memory in the first."""
+    settings = read("cpu.json")["settings"]
+    runs = {setting: found["fashion-mnist"]["contenders"] for setting, found in settings.items()}
+    first = next(iter(runs.values()))
+    rows = [
+        [
+            name,
+            *(_median(contenders[name], "run") for contenders in runs.values()),
+            f"{mean(row['accuracy']):.4f}",
+            f"{row['peak_bytes'] / 1e6:.0f}",
+        ]
+        for name, row in first.items()
+        if "median" in row
+    ]
+    head = ["library", *(f"{setting}, s" for setting in runs), "test accuracy", "peak memory, MB"]
+    return "\n\n".join([table(head, rows), *missing(first)])
+
+
+def cpu_plot() -> str:
+    """The picture of the same figures."""
+    if not (DOCS / "img" / "cpu.svg").exists():
+        raise FileNotFoundError
+    return "![A step of each library as a multiple of its matrix products alone](img/cpu.svg)"
+
+
+def growth() -> str:
+    """The fitted exponents."""
+    return table(*exponent_rows(read("growth.json")["sweeps"]))
+
+
+def latency() -> str:
+    """Prediction by library."""
+    examples = read("latency.json")["examples"]
+    return "\n\n".join([table(*latency_rows(examples)), *missing(examples["1"])])
+
+
+PAGES = {
+    "performance.md": (
+        step,
+        fit,
+        cpu_targets,
+        cpu_steps,
+        cpu_plot,
+        cpu_run,
+        latency,
+        growth,
+        loops,
+        fashion,
+        accuracy,
+    ),
+    "backprop.md": (steps,),
+}
+
+
+def written(part: Callable[[], str]) -> str:
+    """The part, or that its result is not there."""
+    try:
+        return part()
+    except FileNotFoundError:
+        return "Not measured yet."
 
 
 def main() -> None:
@@ -114,7 +214,7 @@ def main() -> None:
                 raise ValueError(
                     f"{name} has no place marked <!-- {part.__name__} --> … <!-- end -->"
                 )
-            page = f"{before}{marker}{part()}\n{end}{after}"
+            page = f"{before}{marker}{written(part)}\n{end}{after}"
         (DOCS / name).write_text(page, encoding="utf-8")
 
 

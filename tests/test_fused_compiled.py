@@ -169,13 +169,22 @@ def test_a_second_process_takes_it_from_the_cache(own_cache):
 # --- when they are taken
 
 
-def test_a_short_fit_stays_plain():
-    assert trained([6, 5, 3], None)[1].engine == "plain"
+@needs_numba
+def test_a_short_fit_is_compiled_where_that_costs_nothing(monkeypatch, tmp_path):
+    monkeypatch.setenv("XPNET_CACHE", str(tmp_path))
+    monkeypatch.setattr(choose, "numba_is_loaded", lambda: True)
+    assert trained([6, 4, 3], None)[1].engine == "plain"
+    assert trained([6, 4, 3], True)[1].engine == "fused"
+    assert trained([6, 4, 3], None)[1].engine == "fused"
+    monkeypatch.setattr(choose, "numba_is_loaded", lambda: False)
+    assert trained([6, 4, 3], None)[1].engine == "plain"
+    assert trained([6, 4, 3], False)[1].engine == "plain"
 
 
 @needs_numba
 def test_a_long_fit_is_compiled_and_a_longer_one_even_for_the_first_time(monkeypatch, tmp_path):
     monkeypatch.setenv("XPNET_CACHE", str(tmp_path))
+    monkeypatch.setattr(choose, "numba_is_loaded", lambda: False)
     monkeypatch.setattr(choose, "plain_seconds", lambda *_: 10.0)
     assert trained([6, 4, 3], None)[1].engine == "plain"
     monkeypatch.setattr(choose, "plain_seconds", lambda *_: 100.0)

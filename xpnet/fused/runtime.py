@@ -52,9 +52,7 @@ def _gemm(name: str, kind: Any) -> Any:
 
     found = bundled()
     if found is None:
-        raise ImportError(
-            "NumPy has no OpenBLAS of its own here, which compiled steps call"
-        )
+        raise ImportError("NumPy has no OpenBLAS of its own here, which compiled steps call")
     llvmlite.binding.load_library_permanently(found.path)
     integer = types.int64 if found.wide else types.int32
     signature = types.void(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from typing import Any
 
@@ -13,8 +14,8 @@ from xpnet.training.step import Recipe, State
 
 __all__ = ["choose_runner", "plain_seconds"]
 
-_PAYS_CACHED, _PAYS = 2.0, 30.0
-"""Seconds that a fit must take in the plain loop for compiled loops to be fetched, or made."""
+_PAYS_IMPORT, _PAYS = 2.0, 30.0
+"""Seconds that a fit must take in the plain loop for numba to be imported, and to compile."""
 
 
 def choose_runner(
@@ -40,6 +41,11 @@ def plain_seconds(layers: Layers, batch: int, steps: int) -> float:
     return steps * (40e-6 * len(layers) + products / 5e10)
 
 
+def numba_is_loaded() -> bool:
+    """Whether it is imported already: then what is in the cache costs nothing."""
+    return "numba" in sys.modules
+
+
 def _fused(
     recipe: Recipe,
     state: State,
@@ -54,7 +60,7 @@ def _fused(
         if wanted:
             raise ImportError('compiled loops need numba: pip install "xpnet[fast]"')
         return None
-    if not wanted and seconds < _PAYS_CACHED:
+    if not wanted and seconds < _PAYS_IMPORT and not numba_is_loaded():
         return None
     from xpnet.fused.graph import TraceError
     from xpnet.fused.runner import FusedRunner

@@ -1,0 +1,108 @@
+"""Training on this CPU: xpnet and its peers, each in its own process, in turn.
+
+    python -m benchmarks cpu [--rounds 7] [--quick] [--only SETTING] [--shapes NAME …]
+                             [--peers NAME …] [--tuned-env NAME=VALUE …] [--out FILE]
+
+Two settings, one after the other: every library as it comes ("default"), and with the environment
+that makes OpenBLAS use the CPU's best kernels ("tuned"); only the first where OpenBLAS does so by
+itself. Each figure is that of a whole training loop over data in memory, a fresh order every epoch
+and its batches gathered, by step; for Fashion-MNIST that of ten epochs. Warm-up and compilation are
+outside it and reported apart. Numbers of threads are each library's own. A part of the contenders,
+shapes or settings is written only where --out says.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.blas import assignment
+from benchmarks.common import machine, write
+from benchmarks.peers import CONTENDERS
+from benchmarks.report import aligned, contender_rows, missing, target_rows
+from benchmarks.targets import verdicts
+from benchmarks.turns import take_turns
+from benchmarks.worker import Job
+from benchmarks.workloads import WORKLOADS, Workload
+from xpnet.doctor import mend
+
+__all__ = ["add_arguments", "run"]
+
+OUT = Path(__file__).parent / "results" / "cpu.json"
+SETTINGS = ("default", "tuned")
+ROUNDS, RUN_ROUNDS, SECONDS, PAUSE = 7, 3, 0.4, 0.25
+QUICK_ROUNDS, QUICK_SECONDS, QUICK_PAUSE = 2, 0.02, 0.02
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Of this command."""
+    names = [workload.name for workload in WORKLOADS]
+    parser.add_argument("--rounds", type=int, help=f"{ROUNDS}; of whole runs {RUN_ROUNDS}")
+    parser.add_argument("--quick", action="store_true", help="two short rounds, the least shape")
+    parser.add_argument("--only", choices=SETTINGS, help="one setting of the BLAS")
+    parser.add_argument("--shapes", nargs="+", choices=names, metavar="NAME", help=", ".join(names))
+    parser.add_argument(
+        "--peers", nargs="+", choices=list(CONTENDERS), metavar="NAME", help=", ".join(CONTENDERS)
+    )
+    parser.add_argument(
+        "--tuned-env",
+        nargs="*",
+        type=assignment,
+        metavar="NAME=VALUE",
+        help="of the tuned setting; by itself: none, hence no such setting",
+    )
+    parser.add_argument("--out", type=Path, help="where the JSON goes")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure, print, write."""
+    began = time.perf_counter()
+    tuned = mend() if options.tuned_env is None else dict(options.tuned_env)
+    if options.only == "tuned" and not tuned:
+        print("--only tuned: OpenBLAS has the best kernels here by itself; see --tuned-env")
+        return 2
+    shapes = options.shapes or [w.name for w in (WORKLOADS[:1] if options.quick else WORKLOADS)]
+    result: dict[str, Any] = {"machine": machine(), "tuned_environment": tuned, "settings": {}}
+    for setting in SETTINGS:
+        if options.only not in (None, setting) or (setting == "tuned" and not tuned):
+            continue
+        result["settings"][setting] = {
+            workload.title: measure(options, setting, workload, tuned)
+            for workload in WORKLOADS
+            if workload.name in shapes
+        }
+    result["targets"] = verdicts(result["settings"], default_is_tuned=not tuned)
+    result["minutes"] = round((time.perf_counter() - began) / 60, 1)
+    print(aligned(*target_rows(result["targets"])))
+    print(f"{result['minutes']} minutes")
+    part = options.quick or options.only or options.shapes or options.peers
+    if options.out or not part:
+        write(options.out or OUT, result)
+    return 0
+
+
+def measure(
+    options: argparse.Namespace, setting: str, workload: Workload, tuned: dict[str, str]
+) -> dict[str, Any]:
+    """One workload in one setting, printed as soon as it is there."""
+    rounds = options.rounds or (RUN_ROUNDS if workload.epochs else ROUNDS)
+    seconds, pause = SECONDS, PAUSE
+    if options.quick:
+        rounds, seconds, pause = options.rounds or QUICK_ROUNDS, QUICK_SECONDS, QUICK_PAUSE
+    jobs = {name: Job(name, workload, seconds) for name in chosen(options.peers, workload)}
+    variables = tuned if setting == "tuned" else {}
+    contenders = take_turns(jobs, variables, rounds=rounds, pause=pause)
+    words = " ".join(f"{name}={value}" for name, value in variables.items())
+    print(f"{workload.title}, {setting} BLAS kernels {words}".rstrip())
+    print(aligned(*contender_rows(contenders, workload.unit)))
+    print(*missing(contenders), sep="\n", end="\n\n", flush=True)
+    return {"unit": workload.unit, "steps": workload.steps, "contenders": contenders}
+
+
+def chosen(names: Sequence[str] | None, workload: Workload) -> list[str]:
+    """The contenders, in the table's order; a whole run has no products, which train nothing."""
+    wanted = [name for name in CONTENDERS if names is None or name in names]
+    return [n for n in wanted if not (workload.epochs and n.startswith("products"))]

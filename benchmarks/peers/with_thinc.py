@@ -1,0 +1,49 @@
+"""thinc: a chain of Relu and Softmax with its Adam, on its own matrix products (BLIS)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import thinc.api as thinc
+
+from benchmarks.workloads import LEARNING_RATE, Workload
+
+__all__ = ["Thinc"]
+
+Array = Any
+
+
+class Thinc:
+    """Its Adam neither clips nor averages here, which the others' do not either."""
+
+    packages = ("thinc", "blis", "numpy")
+
+    def __init__(self, workload: Workload, X: Array, Y: Array) -> None:
+        self.workload, self.X, self.Y = workload, X, Y
+        self.one_hot = np.eye(workload.sizes[-1], dtype=np.float32)
+
+    def start(self, seed: int) -> None:
+        """A new model and optimizer."""
+        thinc.fix_random_seed(seed)
+        *hidden, n_L = self.workload.sizes[1:]
+        self.net = thinc.chain(*map(thinc.Relu, hidden), thinc.Softmax(n_L))
+        self.net.initialize(X=self.X[:2], Y=self.one_hot[self.Y[:2]])
+        self.adam = thinc.Adam(LEARNING_RATE, grad_clip=0.0, use_averages=False)
+
+    def train(self, epochs: int) -> None:
+        """The usual loop: dZ_L = (P − Y) / N by hand, since its loss function takes longer."""
+        for _ in range(epochs):
+            batches = self.net.ops.multibatch(self.workload.batch, self.X, self.Y, shuffle=True)
+            for X, Y in batches:
+                P, backprop = self.net.begin_update(X)
+                backprop((P - self.one_hot[Y]) / np.float32(len(X)))
+                self.net.finish_update(self.adam)
+
+    def predict(self, X: Array) -> Array:
+        """Without anything kept for a gradient."""
+        return self.net.predict(X)
+
+    def threads(self) -> int | None:
+        """Its BLIS has one."""
+        return 1

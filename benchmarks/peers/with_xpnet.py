@@ -1,0 +1,52 @@
+"""xpnet as a user calls it: `Network.fit`, on NumPy, with nothing but the workload's numbers."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Any
+
+import xpnet
+from benchmarks.workloads import LEARNING_RATE, Workload
+
+__all__ = ["Xpnet"]
+
+Array = Any
+
+
+class Xpnet:
+    """The public network.
+
+    The first fit asks for compilation, as `compile=True` does for a user, so that the cache is
+    filled before anything is timed; all others leave the choice to the library.
+    """
+
+    packages = ("xpnet", "numpy", *(name for name in ("numba",) if find_spec(name)))
+
+    def __init__(self, workload: Workload, X: Array, Y: Array) -> None:
+        self.workload, self.X, self.Y = workload, X, Y
+        self.compile: bool | None = True
+
+    def start(self, seed: int) -> None:
+        """A new network."""
+        self.net = xpnet.Network(self.workload.sizes, loss="cross_entropy", rng=seed)
+
+    def train(self, epochs: int) -> None:
+        """One fit of so many epochs."""
+        self.net.fit(
+            self.X,
+            self.Y,
+            epochs=epochs,
+            batch_size=self.workload.batch,
+            learning_rate=LEARNING_RATE,
+            progress=False,
+            compile=self.compile,
+        )
+        self.compile = None
+
+    def predict(self, X: Array) -> Array:
+        """Calls the network."""
+        return self.net(X)
+
+    def threads(self) -> int | None:
+        """Those of the BLAS, which is named apart."""
+        return None

@@ -1,0 +1,185 @@
+"""One contender in a process of its own, which its parent asks for one round after the other.
+
+    python -m benchmarks.worker JOB
+
+JOB is a `Job` as JSON. On standard input stand the words "round" or "report", one a line; the
+answer to each is a line of JSON on standard output, after a first one that says whether the
+contender is ready. Whatever a library prints goes to standard error.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+
+from benchmarks.blas import pools
+from benchmarks.peers import CONTENDERS, PREDICTORS, Peer, make
+from benchmarks.workloads import Workload, data, test_data
+
+__all__ = ["Job", "peak_memory"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker is to do.
+
+    ``examples`` is 0 for training; else so many are predicted in one call. A round takes about
+    ``seconds``, unless it is a whole run.
+    """
+
+    contender: str
+    workload: Workload
+    seconds: float
+    examples: int = 0
+
+    def to_json(self) -> str:
+        """One line."""
+        return json.dumps(asdict(self) | {"workload": self.workload._asdict()})
+
+    @classmethod
+    def from_json(cls, text: str) -> Job:
+        """What `to_json` wrote."""
+        values = json.loads(text)
+        workload = Workload(**values.pop("workload"))
+        return cls(workload=workload._replace(sizes=tuple(workload.sizes)), **values)
+
+
+def peak_memory() -> int:
+    """Bytes of this process that were resident at most.
+
+    Linux's VmHWM begins anew when a program begins, where the ru_maxrss of a child begins with its
+    parent's.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        for line in status.read_text(encoding="ascii", errors="replace").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(peak) if sys.platform == "darwin" else int(peak) * 1024
+
+
+class _Worker:
+    """The contender, and how many of its turns fill a round."""
+
+    def __init__(self, job: Job) -> None:
+        self.job, self.workload = job, job.workload
+        places = PREDICTORS if job.examples else CONTENDERS
+        X, Y = data(self.workload)
+        began = time.perf_counter()
+        self.peer: Peer = make(places[job.contender], self.workload, X, Y)
+        imported = time.perf_counter()
+        self.peer.start(0)
+        self.peer.train(1)
+        self.turn, self.units = self._turn()
+        self.ready = {
+            "import_seconds": round(imported - began, 3),
+            "prepare_seconds": round(time.perf_counter() - imported, 3),
+        }
+        self.turns = 1 if self.workload.epochs else self._turns()
+        self.peak: int | None = None
+        self.rounds = 0
+
+    def _turn(self) -> tuple[Callable[[int], None], int]:
+        """What a round repeats, and how many units of the figure one of it is."""
+        if not self.job.examples:
+            return self.peer.train, self.workload.steps
+        rng = np.random.default_rng(2)
+        shape = (self.job.examples, self.workload.sizes[0])
+        X = rng.random(shape if self.job.examples > 1 else shape[1:], dtype=np.float32)
+        assert np.allclose(self.peer.predict(X).sum(axis=-1), 1.0, atol=1e-4)
+
+        def calls(n: int) -> None:
+            for _ in range(n):
+                self.peer.predict(X)
+
+        return calls, 1
+
+    def _turns(self) -> int:
+        """How many fill a round: doubled until they take a tenth of it, then in proportion."""
+        turns = 1
+        while (taken := self._timed(turns)) < self.job.seconds / 10:
+            turns *= 2
+        return max(1, round(turns * self.job.seconds / taken))
+
+    def _timed(self, turns: int) -> float:
+        began = time.perf_counter()
+        self.turn(turns)
+        return time.perf_counter() - began
+
+    def round(self) -> dict[str, Any]:
+        """Seconds of a unit; of a run also its accuracy, which is outside the seconds."""
+        if not self.workload.epochs:
+            return {"seconds": self._timed(self.turns) / (self.turns * self.units)}
+        began = time.perf_counter()
+        self.peer.start(self.rounds)
+        self.peer.train(self.workload.epochs)
+        taken = time.perf_counter() - began
+        self.rounds += 1
+        self.peak = self.peak or peak_memory()  # before the test images are there
+        return {"seconds": taken, **self._accuracy()}
+
+    def _accuracy(self) -> dict[str, float]:
+        held_out = test_data(self.workload)
+        if held_out is None or self.job.contender.startswith("products"):
+            return {}
+        X, Y = held_out
+        return {"accuracy": float((np.asarray(self.peer.predict(X)).argmax(axis=1) == Y).mean())}
+
+    def report(self) -> dict[str, Any]:
+        """Versions, threads, pools and memory."""
+        return {
+            **self.ready,
+            "turns_a_round": self.turns,
+            "versions": {name: version(name) for name in self.peer.packages if _installed(name)},
+            "threads": self.peer.threads(),
+            "pools": pools(),
+            "peak_bytes": self.peak or peak_memory(),
+        }
+
+
+def _installed(distribution: str) -> bool:
+    """Whether it has metadata: a package that only lies on the path has none."""
+    try:
+        return bool(version(distribution))
+    except ModuleNotFoundError:
+        return False
+
+
+def _own_output() -> TextIO:
+    """Standard output for the answers alone; what others write there goes to standard error."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return answers
+
+
+def main() -> None:
+    """Prepare, then answer until the parent closes the pipe."""
+    answers = _own_output()
+
+    def answer(content: dict[str, Any]) -> None:
+        print(json.dumps(content), file=answers, flush=True)
+
+    try:
+        worker = _Worker(Job.from_json(sys.argv[1]))
+    except ImportError as error:
+        answer({"absent": str(error)})
+        return
+    answer(worker.ready)
+    for line in sys.stdin:
+        answer(worker.round() if line.strip() == "round" else worker.report())
+
+
+if __name__ == "__main__":
+    main()

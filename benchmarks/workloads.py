@@ -1,0 +1,87 @@
+"""What the benchmarks of CPU training train: a network's shape, a batch, and a data set in memory.
+
+Every workload is relu, softmax cross-entropy on integer labels, and Adam at 1e-3 in float32. An
+epoch takes the rows in a fresh order, batch by batch: ⌈rows / batch⌉ steps.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+__all__ = ["LEARNING_RATE", "PREDICTION", "WORKLOADS", "Workload", "data", "test_data"]
+
+LEARNING_RATE = 1e-3
+
+Array = np.ndarray[Any, Any]
+
+
+class Workload(NamedTuple):
+    """A training loop to be timed.
+
+    ``epochs`` is 0 where the figure is the time of a step, in so many epochs as fill a round; else
+    the figure is the time of a whole run of so many epochs from fresh parameters.
+    """
+
+    name: str
+    sizes: tuple[int, ...]
+    batch: int
+    rows: int
+    epochs: int = 0
+
+    @property
+    def steps(self) -> int:
+        """Steps an epoch."""
+        return -(-self.rows // self.batch)
+
+    @property
+    def title(self) -> str:
+        """Such as "784-128-10, 64"; a whole run goes by its name."""
+        return self.name if self.epochs else f"{self.name}, {self.batch}"
+
+    @property
+    def unit(self) -> str:
+        """What a figure is the time of."""
+        return "run" if self.epochs else "step"
+
+
+def _of_steps(sizes: tuple[int, ...], batch: int, steps: int) -> Workload:
+    return Workload("-".join(map(str, sizes)), sizes, batch, batch * steps)
+
+
+WORKLOADS = (
+    _of_steps((2, 8, 2), 1, 500),
+    _of_steps((64, 64, 10), 32, 500),
+    _of_steps((784, 128, 10), 64, 300),
+    _of_steps((784, 512, 512, 10), 128, 120),
+    _of_steps((1024, 2048, 2048, 1000), 512, 4),
+    Workload("fashion-mnist", (784, 256, 128, 10), 128, 60_000, epochs=10),
+)
+PREDICTION = _of_steps((784, 128, 10), 64, 1)
+"""The network whose predictions are timed; its data serve only to make it."""
+
+
+def data(workload: Workload) -> tuple[Array, Array]:
+    """Inputs (rows, n_0) float32 in [0, 1) and labels (rows,) int64.
+
+    Every class is there: scikit-learn makes an output for each that it has seen.
+    """
+    if workload.epochs:
+        return _fashion_mnist("train")
+    rng = np.random.default_rng(0)
+    X = rng.random((workload.rows, workload.sizes[0]), dtype=np.float32)
+    return X, rng.permutation(np.arange(workload.rows) % workload.sizes[-1])
+
+
+def test_data(workload: Workload) -> tuple[Array, Array] | None:
+    """What a whole run's accuracy is measured on; None where labels are random."""
+    return _fashion_mnist("test") if workload.epochs else None
+
+
+def _fashion_mnist(part: str) -> tuple[Array, Array]:
+    """Pixels / 255, divided in float32: no process holds a copy in float64, not for a moment."""
+    from xpnet.datasets import load_fashion_mnist
+
+    images, labels = load_fashion_mnist(part)
+    return np.divide(images, np.float32(255), dtype=np.float32), labels
