@@ -19,6 +19,7 @@ import numpy as np
 from xpnet.losses import Loss
 from xpnet.losses.heads import head_slices
 from xpnet.metrics.metric import Host, Metric, batch_weights, ratio, weighted_sums
+from xpnet.settings import is_count
 
 __all__ = ["AUC", "F1", "Accuracy", "TopKAccuracy"]
 
@@ -64,7 +65,7 @@ def TopKAccuracy(k: int = 5) -> Metric:
 
     Of equal outputs the one with the smaller index ranks first, so that k = 1 is the accuracy.
     """
-    if not isinstance(k, int) or k < 1:
+    if not is_count(k, 1):
         raise ValueError(f"k must be an integer of 1 or more, got {k!r}")
 
     def statistics(xp: Any, A: Any, Y: Any, w: Any, loss: Loss | None) -> Any:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from xpnet.checks import positive_integer
 from xpnet.errors import look_up
+from xpnet.settings import check_not_negative
 from xpnet.training.history import History
 
 if TYPE_CHECKING:
@@ -42,10 +43,7 @@ class EarlyStopping:
         min_delta: float = 0.0,
         restore_best: bool = True,
     ) -> None:
-        if not isinstance(min_delta, (int, float)) or not (
-            math.isfinite(min_delta) and min_delta >= 0
-        ):
-            raise ValueError(f"min_delta must be a finite number ≥ 0, got {min_delta!r}")
+        check_not_negative("min_delta", min_delta)
         self.monitor = monitor
         self.patience = positive_integer("patience", patience)
         self.min_delta = float(min_delta)

@@ -10,6 +10,7 @@ from xpnet.backends import Backend, to_numpy
 from xpnet.datasets.split import stratified_split
 from xpnet.examples import Examples
 from xpnet.random import SPLIT, permutation
+from xpnet.settings import is_number
 
 __all__ = ["hold_out"]
 
@@ -24,8 +25,7 @@ def hold_out(
     ValueError
         A fraction outside (0, 1), or one that leaves a class, or a side, without examples.
     """
-    number = isinstance(fraction, (int, float)) and not isinstance(fraction, bool)
-    if not number or not 0 < fraction < 1:
+    if not is_number(fraction) or not 0 < fraction < 1:
         raise ValueError(f"validation_fraction must lie between 0 and 1, got {fraction!r}")
     if data.classes and data.Y.ndim == 1:
         train, held = stratified_split(to_numpy(data.Y), fraction, seed)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from xpnet import checks
 from xpnet.optimizers import get_optimizer
 from xpnet.penalties import MaxNorm, Penalty
+from xpnet.settings import is_count
 from xpnet.training.callbacks import Callbacks
 from xpnet.training.early_stopping import EarlyStopping
 
@@ -62,7 +63,7 @@ def settings(
         get_optimizer(optimizer, learning_rate),
         bool(shuffle),
         _instance("penalty", penalty, Penalty, "xpnet.Penalty(l2=1e-4)"),
-        MaxNorm(max_norm) if isinstance(max_norm, (int, float)) else max_norm,
+        _max_norm(max_norm),
         validation_fraction,
         _early_stopping(early_stopping),
         _metrics(metrics),
@@ -78,13 +79,20 @@ def _instance(name: str, value: Any, kind: type, example: str) -> Any:
     return value
 
 
+def _max_norm(value: Any) -> MaxNorm | None:
+    """A number stands for the limit."""
+    if value is None or isinstance(value, MaxNorm):
+        return value
+    return MaxNorm(value)
+
+
 def _early_stopping(value: Any) -> EarlyStopping | None:
     """True stands for the defaults, an integer for a patience."""
     if value is None or value is False:
         return None
     if value is True:
         return EarlyStopping()
-    if isinstance(value, int):
+    if is_count(value):
         return EarlyStopping(patience=value)
     found: EarlyStopping = _instance(
         "early_stopping", value, EarlyStopping, "True, a patience or xpnet.EarlyStopping()"
