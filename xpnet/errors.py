@@ -24,7 +24,12 @@ _ELSEWHERE = {
         "categorical_crossentropy": "cross_entropy",
         "sparse_categorical_crossentropy": "cross_entropy",
     },
-    "activation": {"logistic": "sigmoid", "swish": "silu", "linear": "identity", "none": "identity"},
+    "activation": {
+        "logistic": "sigmoid",
+        "swish": "silu",
+        "linear": "identity",
+        "none": "identity",
+    },
     "initializer": {"kaiming": "he_uniform", "xavier": "glorot_uniform"},
     "metric": {"acc": "accuracy", "roc_auc": "auc", "mean_absolute_error": "mae"},
 }

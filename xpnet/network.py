@@ -224,7 +224,8 @@ class Network(NetworkState):
         sample_weight : (N,), optional
             w ≥ 0. Examples of weight 0 are left out before batches are made.
         class_weight : dict or "balanced", optional
-            Weights of classes, which multiply those of their examples.
+            Weights of classes, which multiply those of their examples in training; validation is
+            without them.
         penalty : Penalty, optional
             `xpnet.Penalty(l1=, l2=)`, added to the mean loss.
         max_norm : float or MaxNorm, optional

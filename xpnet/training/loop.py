@@ -47,10 +47,12 @@ def fit(
     with net.unchanged_on_error(), net.backend.context():
         net.complete(X, Y)
         data = _checked(net, "", X, Y, sample_weight)
-        data = _class_weighted(net, data, class_weight)
         validation = _validation(net, validation_data)
         if settings.validation_fraction is not None:
-            data, validation = hold_out(net.backend, data, settings.validation_fraction, net.seed)
+            data, validation = hold_out(
+                net.backend, data, settings.validation_fraction, net.seed, net.classes
+            )
+        data = _class_weighted(net, data, class_weight)
         full_batch = getattr(settings.optimizer, "full_batch", False)
         if full_batch:
             return search(net, data, validation, settings)
