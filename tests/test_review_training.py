@@ -150,3 +150,50 @@ def test_a_class_too_small_to_set_aside_is_named(labels, name):
     net = new() if name == "2" else xpnet.Network()
     with pytest.raises(ValueError, match=f"^class {name} has 1 examples.*another fraction"):
         net.fit(X, NAMES[codes] if labels is None else labels, validation_fraction=0.2)
+
+
+# --- metrics, callbacks, early stopping
+
+
+def steps(values):
+    """A metric of that name whose values are given, an epoch each."""
+    it = iter(values)
+    return lambda parts: np.asarray(next(it))
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
+@pytest.mark.parametrize(("larger", "best"), [(True, 3), (False, 1)])
+def test_early_stopping_asks_the_metric_which_way_is_better(optimizer, larger, best):
+    skill = xpnet.metrics.Metric(
+        "skill", lambda xp, A, Y, w, loss: xp.sum(A, axis=-2), steps([1.0, 2, 3, 2.5, 2.4, 2.3]),
+        ("labels",), larger_is_better=larger,
+    )  # fmt: skip
+    stop = xpnet.EarlyStopping("validation_skill", patience=2)
+    history = new().fit(
+        X, Y, optimizer=optimizer, validation_data=(X, Y), metrics=skill, early_stopping=stop
+    )
+    assert (history.best_epoch, len(history), history.stopped) == (best, best + 2, "early")
+
+
+def test_a_value_that_is_nan_is_no_improvement():
+    net = new()
+    found = xpnet.metrics.Metric(
+        "odd", lambda xp, A, Y, w, loss: xp.sum(A, axis=-2), steps([np.nan, 2.0, np.nan, np.nan]),
+        ("labels",),
+    )  # fmt: skip
+    stop = xpnet.EarlyStopping("validation_odd", patience=2)
+    history = net.fit(X, Y, validation_data=(X, Y), metrics=found, early_stopping=stop)
+    assert (history.best_epoch, len(history)) == (2, 4)
+
+
+def test_one_metric_needs_no_list_and_none_is_no_metric():
+    net, accuracy = new(), xpnet.metrics.Accuracy()
+    expected = net.evaluate(X, Y, metrics=["accuracy"])
+    assert net.evaluate(X, Y, metrics=accuracy) == net.evaluate(X, Y, metrics=None) == expected
+    history = net.fit(X, Y, epochs=1, callbacks=None, metrics=accuracy, validation_data=(X, Y))
+    assert len(history.validation_accuracy) == 1
+
+
+def test_metrics_without_validation_data_are_refused():
+    with pytest.raises(ValueError, match=r"metrics \(f1\) are of the validation data"):
+        new().fit(X, Y, metrics=["f1"])

@@ -198,7 +198,7 @@ class Network(NetworkState):
         validation_data: tuple[Any, Any] | None = None,
         validation_fraction: float | None = None,
         early_stopping: Any = None,
-        metrics: Sequence[str | Metric] = (),
+        metrics: str | Metric | Sequence[str | Metric] = (),
         callbacks: Any = (),
         progress: bool | None = None,
         compile: bool | None = None,
@@ -287,21 +287,21 @@ class Network(NetworkState):
         Y: Any,
         sample_weight: Any = None,
         batch_size: int | None = None,
-        metrics: Sequence[str | Metric] = (),
+        metrics: str | Metric | Sequence[str | Metric] = (),
     ) -> dict[str, float]:
         """The mean "loss" and each metric, weighted by ``sample_weight``.
 
         Without ``metrics``, the "accuracy" for class labels. Names: `xpnet.metrics.METRICS`.
         """
         from xpnet.training.evaluation import evaluate, metrics_for
+        from xpnet.training.settings import as_metrics
 
         if batch_size is not None:
             checks.positive_integer("batch_size", batch_size)
         Y = self.encode(Y)
         layers, loss = self.decided_by(Y)
         data = examples(self.backend, layers, loss, self.dtype, X, Y, sample_weight)
-        asked = (metrics,) if isinstance(metrics, str) else tuple(metrics)
-        found = metrics_for(asked, loss, layers[-1].fan_out, data.classes)
+        found = metrics_for(as_metrics(metrics), loss, layers[-1].fan_out, data.classes)
         fixed = self.backend, layers, loss, self._theta
         return evaluate(*fixed, data, batch_size, self._stats, found)
 

@@ -115,7 +115,7 @@ class _Loop:
         n_steps = settings.epochs * self.batches.per_epoch
         self.rate = schedules.bind(optimizer.learning_rate, n_steps, self.batches.per_epoch)
         self.metrics = metrics_for(settings.metrics, loss, net.layers[-1].fan_out, data.classes)
-        self.watch = settings.early_stopping and Watch(settings.early_stopping)
+        self.watch = settings.early_stopping and Watch(settings.early_stopping, self.metrics)
         self.state = start(self.recipe, net.parameters, net.statistics)
         self.masks = needs_masks(net.layers)
         self.t = 0  # steps done

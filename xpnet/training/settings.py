@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from xpnet import checks
+from xpnet.metrics import Metric, find_metric
 from xpnet.optimizers import get_optimizer
 from xpnet.penalties import MaxNorm, Penalty
 from xpnet.settings import is_count
 from xpnet.training.callbacks import Callbacks
 from xpnet.training.early_stopping import EarlyStopping
 
-__all__ = ["Settings", "settings"]
+__all__ = ["Settings", "as_metrics", "settings"]
 
 
 class Settings(NamedTuple):
@@ -26,7 +26,7 @@ class Settings(NamedTuple):
     max_norm: MaxNorm | None
     validation_fraction: float | None
     early_stopping: EarlyStopping | None
-    metrics: tuple[Any, ...]
+    metrics: tuple[Metric, ...]
     callbacks: Callbacks
     progress: bool | None
     compile: bool | None
@@ -66,8 +66,8 @@ def settings(
         _max_norm(max_norm),
         validation_fraction,
         _early_stopping(early_stopping),
-        _metrics(metrics),
-        Callbacks(callbacks),
+        _metrics_of_validation(metrics, validation_data, validation_fraction),
+        Callbacks(() if callbacks is None else callbacks),
         progress,
         compile,
     )
@@ -100,6 +100,19 @@ def _early_stopping(value: Any) -> EarlyStopping | None:
     return found
 
 
-def _metrics(value: Any) -> tuple[Any, ...]:
-    found: Sequence[Any] = (value,) if isinstance(value, str) else tuple(value)
-    return tuple(found)
+def as_metrics(value: Any) -> tuple[Metric, ...]:
+    """The metrics of these names, or those given; one needs no list."""
+    if value is None:
+        return ()
+    return tuple(map(find_metric, (value,) if isinstance(value, (str, Metric)) else value))
+
+
+def _metrics_of_validation(value: Any, data: Any, fraction: Any) -> tuple[Metric, ...]:
+    """The metrics; there is something to take them of."""
+    found = as_metrics(value)
+    if found and data is None and fraction is None:
+        raise ValueError(
+            f"metrics ({found[0].name}) are of the validation data: give validation_data or "
+            "validation_fraction"
+        )
+    return found
