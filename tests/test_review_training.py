@@ -197,3 +197,59 @@ def test_one_metric_needs_no_list_and_none_is_no_metric():
 def test_metrics_without_validation_data_are_refused():
     with pytest.raises(ValueError, match=r"metrics \(f1\) are of the validation data"):
         new().fit(X, Y, metrics=["f1"])
+
+
+# --- classes
+
+
+def trained(loss, targets, **settings):
+    net = xpnet.Network(loss=loss, hidden=(6,), rng=3, **settings)
+    net.fit(X, targets, epochs=2)
+    return net, xpnet.to_numpy(net(X))
+
+
+def test_classes_of_several_heads_are_predicted_head_by_head():
+    loss = xpnet.losses.MultiCrossEntropy((2, 3))
+    net, A = trained(loss, np.stack([Y % 2, Y], axis=1))
+    expected = np.stack([A[:, :2].argmax(axis=1), A[:, 2:].argmax(axis=1)], axis=1)
+    np.testing.assert_array_equal(net.predict_classes(X), expected)
+    np.testing.assert_array_equal(net.predict_classes(X[0]), expected[0])
+
+
+@pytest.mark.parametrize(("output", "threshold"), [("sigmoid", 0.5), ("identity", 0.0)])
+def test_several_labels_are_predicted_one_by_one(output, threshold):
+    rows = (X[:, :3] > 0).astype(int)
+    net, A = trained("binary_cross_entropy", rows, output=output)
+    np.testing.assert_array_equal(net.predict_classes(X), np.greater(A, threshold))
+    net, A = trained("binary_cross_entropy", rows[:, 0], output=output)
+    np.testing.assert_array_equal(net.predict_classes(X), A[:, 0] > threshold)
+    net, A = trained("binary_cross_entropy", NAMES[rows[:, 0]], output=output)
+    np.testing.assert_array_equal(net.predict_classes(X), NAMES[(A[:, 0] > threshold) * 1])
+
+
+def test_a_number_stands_for_no_class():
+    net, _ = trained("huber", X[:, 0])
+    with pytest.raises(ValueError, match="loss 'huber' is for numbers"):
+        net.predict_classes(X)
+
+
+@pytest.mark.parametrize("labels", [np.zeros(40, int), np.asarray(["ape"] * 40)])
+def test_one_class_alone_is_no_classification(labels):
+    with pytest.raises(ValueError, match="Y has the same class throughout"):
+        xpnet.Network().fit(X, labels)
+
+
+def test_text_has_a_class_for_every_output():
+    """Else an output without a name could be the likeliest."""
+    net = xpnet.Network([5, 4, 6])
+    with pytest.raises(ValueError, match=r"3 classes \(ape, bee, cat\), but the output has 6"):
+        net.fit(X, NAMES[Y])
+    assert net.classes is None
+    assert net.loss is None
+
+
+def test_keys_of_class_weights_are_names_or_numbers():
+    with pytest.raises(ValueError, match=r"class_weight has the class 0\.7"):
+        xpnet.Network().fit(X, NAMES[Y], class_weight={0.7: 9.0})
+    with pytest.raises(ValueError, match="unknown class 'emu'"):
+        xpnet.Network().fit(X, NAMES[Y], class_weight={"emu": 9.0})

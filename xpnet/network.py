@@ -10,6 +10,7 @@ import numpy as np
 
 from xpnet import checks, passes
 from xpnet.backends import Backend, get_backend, move, to_numpy
+from xpnet.classes import decide
 from xpnet.examples import examples, features
 from xpnet.gradients import Gradients
 from xpnet.masks import context
@@ -138,13 +139,11 @@ class Network(NetworkState):
     def predict_classes(self, X: Any, batch_size: int | None = None) -> np.ndarray[Any, Any]:
         """The most probable class of each example, on the host: text where labels were text.
 
-        For one output (a binary classifier) 0 or 1, by its probability or the sign of its logit.
+        (N,); with several heads one of each, (N, heads). Of `binary_cross_entropy`, 0 or 1 by the
+        probability or the sign of the logit: (N,) for one output, (N, n_L) for several labels.
         """
-        A = to_numpy(self.predict(X, batch_size))
-        if A.shape[-1] > 1:
-            codes = A.argmax(axis=-1)
-        else:
-            codes = (A[..., 0] > (0.5 if self.layers[-1].activation.name == "sigmoid" else 0)) * 1
+        threshold = 0.5 if self.layers[-1].activation.name == "sigmoid" else 0.0
+        codes = decide(to_numpy(self.predict(X, batch_size)), self.loss, threshold)
         return np.asarray(codes if self.classes is None else np.asarray(self.classes)[codes])
 
     def objective(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from xpnet import checks
 from xpnet.activations import Activation
 from xpnet.backends import Backend, get_backend, move, to_numpy
-from xpnet.classes import encode, find_classes
+from xpnet.classes import check_outputs, encode, find_classes
 from xpnet.examples import infer_loss, infer_widths
 from xpnet.gradients import dense_parameters
 from xpnet.layers.build import Plan, plan
@@ -175,9 +175,12 @@ class NetworkState:
 
     def encode_keys(self, class_weight: Any) -> Any:
         """The same for the keys of a dict."""
-        if self._classes is None or not isinstance(class_weight, dict):
+        if self._classes is None or not isinstance(class_weight, Mapping):
             return class_weight
-        return {int(self.encode([key])[0]): weight for key, weight in class_weight.items()}
+        return {
+            int(self.encode([key])[0]) if isinstance(key, str) else key: weight
+            for key, weight in class_weight.items()
+        }
 
     # --- what training does to it
 
@@ -190,6 +193,8 @@ class NetworkState:
             self._plan = self._plan.sized(*infer_widths(X, Y, self.loss, self._classes))
             self._start()
         self._layers, self.loss = self.decided_by(Y)
+        if self._classes is not None:
+            check_outputs(self._classes, self.loss, self._layers[-1].fan_out)
 
     def decided_by(self, Y: Any) -> tuple[Layers, Loss]:
         """Layers and loss; where the loss is open, those that targets like Y ask for."""
