@@ -25,7 +25,9 @@ class BatchNorm:
 
     Ioffe and Szegedy, "Batch normalization" (2015); as in PyTorch the batch is normalised by the
     biased variance and the running one takes the unbiased. Example weights do not enter μ and the
-    variance. γ starts at 1, β at 0, the running mean at 0 and variance at 1.
+    variance. γ starts at 1, β at 0, the running mean at 0 and variance at 1. A batch of one example
+    is brought to β, which teaches nothing to the layers before, and leaves the running variance as
+    it is (PyTorch refuses it): choose a batch size whose last batch is larger.
 
     Parameters
     ----------
@@ -89,7 +91,8 @@ class BatchNormLayer(NamedTuple):
         X_hat, inverse, batch_mean, batch_variance = normalize(backend.xp, A, -2, self.epsilon)
         n, m = A.shape[-2], self.momentum
         mean = mean * (1.0 - m) + batch_mean * m
-        variance = variance * (1.0 - m) + batch_variance * (m * n / max(n - 1, 1))
+        if n > 1:
+            variance = variance * (1.0 - m) + batch_variance * (m * n / (n - 1))
         return gain * X_hat + shift, (X_hat, inverse, True), (mean, variance)
 
     def gradients(
