@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
 import xpnet
+from tests.helpers import network
+from xpnet.backends.numpy_backend import NumpyBackend
+from xpnet.layers import BatchNorm, Residual
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(40, 5))
@@ -253,3 +258,133 @@ def test_keys_of_class_weights_are_names_or_numbers():
         xpnet.Network().fit(X, NAMES[Y], class_weight={0.7: 9.0})
     with pytest.raises(ValueError, match="unknown class 'emu'"):
         xpnet.Network().fit(X, NAMES[Y], class_weight={"emu": 9.0})
+
+
+# --- arrays
+
+
+def test_sparse_arrays_are_refused_with_a_remedy():
+    sparse = pytest.importorskip("scipy.sparse", reason="SciPy is not installed")
+    for use in (new().fit, new().evaluate):
+        with pytest.raises(TypeError, match=r"sparse arrays are not taken.*toarray"):
+            use(sparse.csr_array(X), Y)
+    with pytest.raises(TypeError, match="got csr_matrix"):
+        xpnet.asarray(sparse.csr_matrix(X), "numpy")
+
+
+def test_masked_entries_are_refused_and_masks_of_nothing_taken():
+    net = new()
+    hidden = np.ma.masked_array(X, mask=X > 1)
+    with pytest.raises(ValueError, match="X has masked entries"):
+        net(hidden)
+    with pytest.raises(ValueError, match="Y has masked entries"):
+        net.fit(X, np.ma.masked_array(Y, mask=Y == 1))
+    np.testing.assert_array_equal(net(np.ma.masked_array(X)), net(X))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e300])
+def test_parameters_are_finite(backend, value):
+    net = xpnet.Network([5, 4, BatchNorm(), 3], backend=backend)  # float32: 1e300 is too much
+    before = xpnet.to_numpy(net.parameters).copy()
+    theta = np.where(np.arange(len(before)) == 2, value, before.astype(float))
+    weights = [np.asarray(W, dtype=float) + value for W in map(xpnet.to_numpy, net.weights)]
+    statistics = [np.full((1, 4), value), np.ones((1, 4))]
+    for change in (
+        lambda: net.set_parameters(theta),
+        lambda: net.set_weights(weights, net.biases),
+        lambda: net.set_statistics(statistics),
+    ):
+        with np.errstate(over="ignore"), pytest.raises(ValueError, match="NaN or infinite"):
+            change()
+    np.testing.assert_array_equal(xpnet.to_numpy(net.parameters), before)
+    np.testing.assert_array_equal(xpnet.to_numpy(net.statistics[0]), 0)
+
+
+def test_statistics_have_their_shapes():
+    net = xpnet.Network([5, 4, BatchNorm(), 3])
+    for wrong in ([np.zeros(3)], [np.zeros((1, 4))], [np.zeros((1, 4)), np.ones((1, 5))]):
+        with pytest.raises(ValueError, match=r"statistics must have the shapes \[\(1, 4\), \(1, 4"):
+            net.set_statistics(wrong)
+
+
+def test_the_objective_looks_at_its_data_and_its_penalty():
+    net = new()
+    with pytest.raises(ValueError, match="X has NaN"):
+        net.objective(np.where(X > 2, np.nan, X), Y)
+    with pytest.raises(TypeError, match=r"penalty must be one such as xpnet\.Penalty"):
+        net.objective(X, Y, penalty=0.1)
+
+
+def test_integers_that_jax_would_wrap_are_refused():
+    jax = pytest.importorskip("jax", reason="JAX is not installed")
+    try:
+        jax.config.update("jax_enable_x64", False)
+        with pytest.raises(ValueError, match="need JAX's 64-bit mode"):
+            xpnet.asarray(np.asarray([0, 2**31]), "jax")
+        with pytest.raises(ValueError, match="need JAX's 64-bit mode"):
+            xpnet.asarray(np.asarray([2**32], dtype=np.uint64), "jax")
+        fits = xpnet.asarray(np.asarray([-(2**31), 2**31 - 1]), "jax")
+        assert xpnet.to_numpy(fits).tolist() == [-(2**31), 2**31 - 1]
+    finally:
+        jax.config.update("jax_enable_x64", True)
+    assert int(xpnet.asarray(np.asarray([2**40]), "jax")[0]) == 2**40
+
+
+# --- layers
+
+
+def test_a_last_batch_of_one_leaves_the_running_variance(backend):
+    """33 examples in batches of 32: the variance of the last one alone is none."""
+    nets = [network(backend, [5, 4, BatchNorm(), 3], loss="cross_entropy") for _ in range(2)]
+    settings = {"epochs": 1, "batch_size": 32, "learning_rate": 0.0, "shuffle": False}
+    nets[0].fit(X[:33], Y[:33], **settings)
+    nets[1].fit(X[:32], Y[:32], **settings)
+    (mean, variance), (mean_32, variance_32) = (net.statistics for net in nets)
+    np.testing.assert_array_equal(xpnet.to_numpy(variance), xpnet.to_numpy(variance_32))
+    assert np.all(xpnet.to_numpy(mean) != xpnet.to_numpy(mean_32))
+
+
+@pytest.mark.parametrize(
+    ("width", "expected"),
+    [(5, 3 + 3 + 3 + 2), (7, 4 + 4 + 3 + 2)],  # Z, dW or dP, db, and dA of two inner layers alone
+)
+def test_a_first_residual_layer_forms_no_gradient_of_the_input(width, expected):
+    products = []
+
+    class Counting(NumpyBackend):
+        def matmul(self, a, b, out=None):
+            products.append(b.shape)
+            return super().matmul(a, b, out=out)
+
+    net = network(
+        Counting(np, "cpu"), [5, Residual([6, width]), 3], activation="tanh", loss="huber"
+    )
+    rows = rng.normal(size=(40, 3))
+    assert max(xpnet.gradient_check(net, X, rows)) < 1e-8
+    products.clear()
+    net.gradient(X, rows)
+    assert len(products) == expected
+
+
+def test_sizes_and_hidden_are_not_both_given():
+    with pytest.raises(ValueError, match="leave hidden out"):
+        xpnet.Network([5, 8, 3], hidden=(7,))
+
+
+# --- other
+
+
+def test_a_range_test_needs_steps_enough():
+    with pytest.raises(ValueError, match=r"steps must be 3 or more.*got 2"):
+        xpnet.learning_rate_range(new(), X, Y, steps=2)
+
+
+def test_what_is_not_finite_is_null_in_json_lines(tmp_path):
+    path = tmp_path / "log.jsonl"
+    nan = xpnet.metrics.Metric(
+        "odd", lambda xp, A, Y, w, loss: xp.sum(A, axis=-2), steps([np.nan]), ("labels",)
+    )
+    log = xpnet.training.json_lines(path)
+    new().fit(X, Y, epochs=1, validation_data=(X, Y), metrics=[nan], callbacks=log)
+    refuse = {"parse_constant": lambda name: pytest.fail(f"{name} is no JSON")}
+    assert json.loads(path.read_text(), **refuse)["validation_odd"] is None

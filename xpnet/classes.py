@@ -86,7 +86,7 @@ def decide(A: np.ndarray[Any, Any], loss: Loss | None, threshold: float) -> np.n
         return np.stack(found, axis=-1)
     if loss is not None and loss.targets == "probabilities":
         codes = np.greater(A, threshold).astype(np.int64)
-        return codes[..., 0] if A.shape[-1] == 1 else codes
+        return np.asarray(codes[..., 0] if A.shape[-1] == 1 else codes)
     if A.shape[-1] > 1:
         return np.asarray(A.argmax(axis=-1))
     if loss is not None and loss.targets != "labels":

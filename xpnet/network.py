@@ -36,7 +36,7 @@ class Network(NetworkState):
         layer of `xpnet.layers`. The last is dense. None: the first `fit` infers n_0 and n_L from
         its data, around ``hidden``.
     hidden : sequence of int and layers
-        What stands between them, used when ``sizes`` is None.
+        What stands between them where ``sizes`` is None; beside sizes, an error.
     activation : str, Activation, or a list of L of them
         One for the hidden dense layers, or one for each of the L dense layers with the output's
         last; a layer that names its own keeps it. Names:
@@ -162,6 +162,7 @@ class Network(NetworkState):
         (13,)
         """
         from xpnet.training.full_batch import objective
+        from xpnet.training.settings import as_penalty
 
         fixed = self.to()
         fixed.complete(X, Y)
@@ -169,7 +170,9 @@ class Network(NetworkState):
         data = examples(
             fixed.backend, fixed.layers, fixed.loss, self.dtype, X, fixed.encode(Y), sample_weight
         )
-        value_and_gradient = objective(fixed, data, penalty)
+        checks.check_finite(fixed.backend, "X", data.X)
+        checks.check_targets(fixed.backend, "Y", data.Y, fixed.loss)
+        value_and_gradient = objective(fixed, data, as_penalty(penalty))
 
         def on_host(theta: Any) -> tuple[float, np.ndarray[Any, Any]]:
             with fixed.backend.context():

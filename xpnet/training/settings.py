@@ -12,7 +12,7 @@ from xpnet.settings import is_count
 from xpnet.training.callbacks import Callbacks
 from xpnet.training.early_stopping import EarlyStopping
 
-__all__ = ["Settings", "as_metrics", "settings"]
+__all__ = ["Settings", "as_metrics", "as_penalty", "settings"]
 
 
 class Settings(NamedTuple):
@@ -62,7 +62,7 @@ def settings(
         None if batch_size is None else int(batch_size),
         get_optimizer(optimizer, learning_rate),
         bool(shuffle),
-        _instance("penalty", penalty, Penalty, "xpnet.Penalty(l2=1e-4)"),
+        as_penalty(penalty),
         _max_norm(max_norm),
         validation_fraction,
         _early_stopping(early_stopping),
@@ -71,6 +71,12 @@ def settings(
         progress,
         compile,
     )
+
+
+def as_penalty(value: Any) -> Penalty | None:
+    """A penalty, or none."""
+    found: Penalty | None = _instance("penalty", value, Penalty, "xpnet.Penalty(l2=1e-4)")
+    return found
 
 
 def _instance(name: str, value: Any, kind: type, example: str) -> Any:
