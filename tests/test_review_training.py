@@ -388,3 +388,23 @@ def test_what_is_not_finite_is_null_in_json_lines(tmp_path):
     new().fit(X, Y, epochs=1, validation_data=(X, Y), metrics=[nan], callbacks=log)
     refuse = {"parse_constant": lambda name: pytest.fail(f"{name} is no JSON")}
     assert json.loads(path.read_text(), **refuse)["validation_odd"] is None
+
+
+def test_labels_that_are_not_there_are_left_out_of_metrics(backend):
+    scores = pytest.importorskip("sklearn.metrics", reason="scikit-learn is not installed")
+    loss = xpnet.losses.Masked(xpnet.losses.LOSSES["binary_cross_entropy"])
+    net = network(backend, [5, 4, 3], loss=loss)
+    P, rows = xpnet.to_numpy(net(X)), (X[:, :3] > 0.3).astype(float)
+    rows[rng.uniform(size=rows.shape) < 0.3] = np.nan
+    rows[0] = np.nan
+    there = ~np.isnan(rows)
+    right = (P > 0.5) == (rows > 0.5)
+    share = [right[n][there[n]].mean() for n in range(40) if there[n].any()]
+    f1 = [scores.f1_score(rows[m, k], P[m, k] > 0.5) for k, m in enumerate(there.T)]
+    found = net.evaluate(X, rows, metrics=["accuracy", "f1"], batch_size=13)
+    assert found["accuracy"] == pytest.approx(np.mean(share), rel=1e-12)
+    assert found["f1"] == pytest.approx(np.mean(f1), rel=1e-12)
+    one = network(backend, [5, 4, 1], loss=loss)
+    m = there[:, 0]
+    expected = scores.roc_auc_score(rows[m, 0], xpnet.to_numpy(one(X))[m, 0])
+    assert one.evaluate(X, rows[:, 0], metrics="auc")["auc"] == pytest.approx(expected, rel=1e-12)

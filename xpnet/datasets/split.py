@@ -32,7 +32,7 @@ def stratified_split(
         if n_test in (0, len(members)):
             raise ValueError(
                 f"class {label!r} has {len(members)} examples: a fraction of {fraction} leaves one "
-                "side without any (take another fraction, or leave that class out)"
+                "side without any: take another fraction, or leave that class out"
             )
         test.append(members[permutation(seed, SPLIT, (k,), len(members))[:n_test]])
     chosen = np.sort(np.concatenate(test))
