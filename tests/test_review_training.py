@@ -9,6 +9,7 @@ import pytest
 
 import xpnet
 from tests.helpers import network
+from xpnet.backends import get_backend
 from xpnet.backends.numpy_backend import NumpyBackend
 from xpnet.layers import BatchNorm, Residual
 
@@ -408,3 +409,16 @@ def test_labels_that_are_not_there_are_left_out_of_metrics(backend):
     m = there[:, 0]
     expected = scores.roc_auc_score(rows[m, 0], xpnet.to_numpy(one(X))[m, 0])
     assert one.evaluate(X, rows[:, 0], metrics="auc")["auc"] == pytest.approx(expected, rel=1e-12)
+
+
+# --- what no test noticed when it was changed
+
+
+@pytest.mark.parametrize("wrong", [0, 1, 2])
+def test_the_errors_of_a_gradient_check_are_in_the_order_of_the_layers(wrong):
+    net = network(get_backend("numpy"), [5, 4, 6, 3], loss="huber", activation="tanh")
+    rows = np.random.default_rng(5).normal(size=(40, 3))
+    gradient = net.gradient(X, rows)
+    gradient.weights[wrong][...] *= 1.05  # a view of gradient.flat
+    errors = xpnet.gradient_check(net, X, rows, gradient=gradient)
+    assert [error > 1e-3 for error in errors] == [l == wrong for l in range(3)]
