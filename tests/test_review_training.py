@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -422,3 +423,33 @@ def test_the_errors_of_a_gradient_check_are_in_the_order_of_the_layers(wrong):
     gradient.weights[wrong][...] *= 1.05  # a view of gradient.flat
     errors = xpnet.gradient_check(net, X, rows, gradient=gradient)
     assert [error > 1e-3 for error in errors] == [l == wrong for l in range(3)]
+
+
+class Plain(NamedTuple):
+    """A user's own optimizer: gradient descent."""
+
+    learning_rate: float = 0.1
+
+    def init(self, xp, theta):
+        return ()
+
+    def coefficients(self, t, rate):
+        return (rate,)
+
+    def update(self, xp, c, g, state, theta):
+        return theta - g * c[0], state
+
+
+def test_an_optimizer_of_ones_own_is_a_named_tuple(backend):
+    found, expected = (network(backend, [5, 4, 3], loss="cross_entropy") for _ in range(2))
+    found.fit(X, Y, epochs=2, batch_size=16, optimizer=Plain(), learning_rate=0.2)
+    expected.fit(X, Y, epochs=2, batch_size=16, optimizer="sgd", learning_rate=0.2)
+    found, expected = (xpnet.to_numpy(net.parameters) for net in (found, expected))
+    np.testing.assert_allclose(found, expected, rtol=1e-13)
+
+    class Loose:
+        learning_rate = 0.1
+        init, coefficients, update = Plain.init, Plain.coefficients, Plain.update
+
+    with pytest.raises(TypeError, match="is a NamedTuple of its settings"):
+        new().fit(X, Y, optimizer=Loose())
