@@ -130,7 +130,7 @@ def _kind(x: Any) -> str:
 
 def as_array(name: str, x: Any) -> Any:
     """X itself where it is an array, else a host array of it."""
-    if np.any(getattr(x, "mask", False)) and hasattr(x, "filled"):
+    if hasattr(x, "filled") and np.any(x.mask):
         raise ValueError(
             f"{name} has masked entries, which would count as if they were there: remove those "
             "examples, or fill them (x.filled(…))"
