@@ -453,3 +453,42 @@ def test_an_optimizer_of_ones_own_is_a_named_tuple(backend):
 
     with pytest.raises(TypeError, match="is a NamedTuple of its settings"):
         new().fit(X, Y, optimizer=Loose())
+
+
+@pytest.mark.parametrize("validation", [{}, {"validation_data": (X[:9], Y[:9])}])
+def test_a_schedule_observes_the_validation_loss_or_the_loss_where_there_is_none(validation):
+    seen = []
+
+    class Watching:
+        def __call__(self, t):
+            return 0.01
+
+        def observe(self, value):
+            seen.append(value)
+
+    history = new().fit(X, Y, epochs=3, learning_rate=Watching(), **validation)
+    assert seen == (history.validation_loss if validation else history.loss)
+
+
+def test_a_range_test_ends_where_the_loss_is_four_times_the_lowest():
+    rows = np.random.default_rng(3).normal(size=(40, 3))
+    found = xpnet.learning_rate_range(
+        new(loss="huber"), X, rows, low=1e-4, high=1e3, steps=100, batch_size=40, optimizer="sgd"
+    )
+    lowest = np.minimum.accumulate(found.losses)
+    assert len(found.losses) < 100
+    assert np.all(found.losses[:-1] <= 4 * lowest[:-1])
+    assert found.losses[-1] > 4 * lowest[-1]
+
+
+def test_the_suggested_rate_is_in_the_middle_of_the_fall():
+    from xpnet.training.rate_range import _steepest
+
+    rates = 1e-5 * 1e6 ** (np.arange(60) / 59)
+    assert _steepest(rates, -np.tanh((np.arange(60) - 33) / 5)) == rates[33]
+
+
+def test_a_quarter_is_set_aside_and_three_are_trained_on():
+    rows = np.random.default_rng(3).normal(size=(40, 3))
+    history = new(loss="huber").fit(X, rows, epochs=1, batch_size=1, validation_fraction=0.25)
+    assert len(history.step_loss) == 30
