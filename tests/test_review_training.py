@@ -492,3 +492,18 @@ def test_a_quarter_is_set_aside_and_three_are_trained_on():
     rows = np.random.default_rng(3).normal(size=(40, 3))
     history = new(loss="huber").fit(X, rows, epochs=1, batch_size=1, validation_fraction=0.25)
     assert len(history.step_loss) == 30
+
+
+def test_the_objective_is_the_weighted_mean(backend):
+    net, w = network(backend, [5, 4, 3], loss="cross_entropy"), np.linspace(0.0, 3.0, 40)
+    value, g = net.objective(X, Y, w)(xpnet.to_numpy(net.parameters))
+    expected, gradient = net.value_and_gradient(X, Y, w)
+    assert value == pytest.approx(expected, rel=1e-12)
+    np.testing.assert_allclose(g, xpnet.to_numpy(gradient.flat), rtol=1e-10, atol=1e-15)
+
+
+def test_an_iteration_of_lbfgs_is_an_epoch():
+    net = new()
+    assert net.fit(X, Y, optimizer="lbfgs", epochs=3).epoch == [1, 2, 3]
+    assert net.fit(X, Y, optimizer="lbfgs", epochs=2).epoch == [4, 5]
+    assert net.epoch == 5
