@@ -36,25 +36,24 @@ class _Strengths(NamedTuple):
 class Penalty(_Strengths):
     """λ₁ Σ|W| + ½ λ₂ Σ W², added to the mean loss; the elastic net where both are above 0.
 
-        Parameters
-        ----------
-        l1, l2 : float
-            λ₁ and λ₂, finite and ≥ 0. The gradient of |W| at 0 is taken as 0.
-        biases : bool
-            Penalise all of θ, biases and gains included; else the weights alone.
+    Parameters
+    ----------
+    l1, l2 : float
+        λ₁ and λ₂, finite and ≥ 0. The gradient of |W| at 0 is taken as 0.
+    biases : bool
+        Penalise all of θ, biases and gains included; else the weights alone.
 
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from xpnet.parameters import Layout
-    from xpnet.settings import check_not_negative, check_positive
-        >>> from xpnet.penalties import Penalty
-        >>> theta, layout = np.asarray([1.0, -2.0, 5.0]), Layout(3, 2, ((0, 1, 2),))  # two weights
-        >>> penalty = Penalty(l1=0.1, l2=0.01)
-        >>> round(float(penalty.value(np, theta, layout)), 6)
-        0.325
-        >>> penalty.add_gradient(np, theta, np.zeros(3), layout).round(6).tolist()
-        [0.11, -0.12, 0.0]
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from xpnet.parameters import Layout
+    >>> from xpnet.penalties import Penalty
+    >>> theta, layout = np.asarray([1.0, -2.0, 5.0]), Layout(3, 2, ((0, 1, 2),))  # two weights
+    >>> penalty = Penalty(l1=0.1, l2=0.01)
+    >>> round(float(penalty.value(np, theta, layout)), 6)
+    0.325
+    >>> penalty.add_gradient(np, theta, np.zeros(3), layout).round(6).tolist()
+    [0.11, -0.12, 0.0]
     """
 
     __slots__ = ()
