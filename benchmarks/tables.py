@@ -1,4 +1,4 @@
-"""Write the tables of docs/performance.md from the committed results.
+"""Write the tables of docs/performance.md and docs/backprop.md from the committed results.
 
 python -m benchmarks.tables
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
-PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
+DOCS = Path(__file__).parent.parent / "docs"
 
 
 def read(name: str) -> Any:
@@ -84,16 +84,38 @@ def accuracy() -> str:
     return table(["backend", *references], rows)
 
 
+def steps() -> str:
+    """The loops and the five steps from them, by shape and batch."""
+    columns = read("backprop_steps.json")["rows"]
+    head = ["", *(f"{'-'.join(map(str, row['sizes']))}, N = {row['examples']}" for row in columns)]
+    rows = [
+        [name, *(three_digits(row["microseconds_an_example"][name]) for row in columns)]
+        for name in columns[0]["microseconds_an_example"]
+    ]
+    return table(head, rows)
+
+
+def three_digits(x: float) -> str:
+    """Without an exponent."""
+    return f"{x:,.0f}" if x >= 100 else f"{x:.3g}"
+
+
+PAGES = {"performance.md": (step, fit, loops, fashion, accuracy), "backprop.md": (steps,)}
+
+
 def main() -> None:
-    """Replace what stands between the page's markers."""
-    page = PAGE.read_text(encoding="utf-8")
-    for part in (step, fit, loops, fashion, accuracy):
-        before, marker, rest = page.partition(f"<!-- {part.__name__} -->\n")
-        _, end, after = rest.partition("<!-- end -->")
-        if not (marker and end):
-            raise ValueError(f"{PAGE.name} has no place marked {marker or part.__name__}")
-        page = f"{before}{marker}{part()}\n{end}{after}"
-    PAGE.write_text(page, encoding="utf-8")
+    """Replace what stands between the pages' markers."""
+    for name, parts in PAGES.items():
+        page = (DOCS / name).read_text(encoding="utf-8")
+        for part in parts:
+            before, marker, rest = page.partition(f"<!-- {part.__name__} -->\n")
+            _, end, after = rest.partition("<!-- end -->")
+            if not (marker and end):
+                raise ValueError(
+                    f"{name} has no place marked <!-- {part.__name__} --> … <!-- end -->"
+                )
+            page = f"{before}{marker}{part()}\n{end}{after}"
+        (DOCS / name).write_text(page, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -15,12 +15,13 @@ from pathlib import Path
 
 import pytest
 
+from docs.blocks import FENCE, run
+
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = sorted((ROOT / "docs").glob("*.md"))
 PAGES = [page for page in (ROOT / "README.md", *DOCS) if page.exists()]
 QUOTING = [page for page in DOCS if page.name == "backprop.md"]
 
-FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^()\s]+)\)")
 LINE = re.compile(r"\]\((\.\./xpnet/[\w/]+\.py)#L(\d+)\)")
 INLINE = re.compile(r"`[^`\n]*`")
@@ -61,13 +62,7 @@ def mended(page):
 @of_page
 def test_code_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    text = read(page)
-    blocks = [block for block in FENCE.finditer(text) if block[1] == "python"]
-    assert len(blocks) == text.count("```python"), "a block is indented: it would not be run"
-    namespace = {"__name__": page.stem}
-    for block in blocks:
-        above = text[: block.start(2)].count("\n")  # so that a traceback has the page's lines
-        exec(compile("\n" * above + block[2], str(page), "exec"), namespace)
+    run(page)
 
 
 @of_page

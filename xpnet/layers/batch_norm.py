@@ -90,9 +90,11 @@ class BatchNormLayer(NamedTuple):
             return gain * X_hat + shift, (X_hat, inverse, False), stats
         X_hat, inverse, batch_mean, batch_variance = normalize(backend.xp, A, -2, self.epsilon)
         n, m = A.shape[-2], self.momentum
+        more = n > 1  # a number, not a branch: n may be a length that is still unknown
+        of_variance = m * more
+        unbiased = n / (n - more)
         mean = mean * (1.0 - m) + batch_mean * m
-        if n > 1:
-            variance = variance * (1.0 - m) + batch_variance * (m * n / (n - 1))
+        variance = variance * (1.0 - of_variance) + batch_variance * (of_variance * unbiased)
         return gain * X_hat + shift, (X_hat, inverse, True), (mean, variance)
 
     def gradients(

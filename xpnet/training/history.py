@@ -32,6 +32,13 @@ class History:
         stand for part of an epoch), "early" (early stopping), "callback", "converged" (L-BFGS).
     best_epoch : int or None
         The epoch whose parameters early stopping brought back.
+    engine : str
+        What ran the steps: "plain", "jit" (a backend that compiles the step), or "fused" (compiled
+        loops). They agree to rounding, not to the bit.
+    threads : int or None
+        On how many threads NumPy's products ran, by a rule of the shapes
+        (`xpnet.training.threads`); None where that is not known. Another number gives other last
+        bits.
     """
 
     epoch: list[int] = field(default_factory=list)
@@ -42,6 +49,8 @@ class History:
     seconds: list[float] = field(default_factory=list)
     stopped: str | None = None
     best_epoch: int | None = None
+    engine: str = "plain"
+    threads: int | None = None
 
     def __len__(self) -> int:
         return len(self.epoch)

@@ -1,0 +1,98 @@
+"""Training steps as programs, run as plain Python: what the tests of compiled loops share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tests import plain_runtime
+from tests.helpers import relative
+from xpnet.fused.program import Program, step_program
+from xpnet.masks import key_of, needs_masks
+from xpnet.optimizers import bind, coefficients
+from xpnet.parameters import layout
+from xpnet.training.step import Recipe, State, start, step
+
+
+@dataclass
+class Case:
+    """A few steps on random examples, the last one smaller."""
+
+    recipe: Recipe
+    state: State
+    data: tuple[Any, Any, Any]
+    order: np.ndarray[Any, Any]
+    starts: np.ndarray[Any, Any]
+    c: list[tuple[float, ...]]
+    key: Any
+
+    def fresh(self) -> State:
+        return start(self.recipe, self.state.theta, self.state.stats)
+
+
+def case(net, X, Y, w=None, *, optimizer, penalty=None, max_norm=None, steps=3, batch=4) -> Case:
+    bound = bind(optimizer, layout(net.layers))
+    recipe = Recipe(net.backend, net.layers, net.loss, bound, penalty, max_norm)
+    rng = np.random.default_rng(11)
+    order = rng.permutation(np.arange(len(X)).repeat(2))[: steps * batch - 1]
+    starts = np.minimum(np.arange(steps + 1) * batch, len(order))
+    key = key_of(net.seed, 0) if needs_masks(net.layers) else None
+    c = coefficients(bound, 1, [0.05] * steps)
+    state = start(recipe, net.parameters, net.statistics)
+    return Case(recipe, state, (X, Y, w), order, starts, c, key)
+
+
+def program_of(case: Case, gathers: bool = True) -> Program:
+    batch = int(np.diff(case.starts).max()) if gathers else len(case.data[0])
+    masks = case.key is not None
+    return step_program(case.recipe, case.fresh(), case.data, len(case.c[0]), masks, batch, gathers)
+
+
+def run_source(case: Case, program: Program, gathers: bool = True) -> tuple[State, Any]:
+    """The state and totals after the steps, by the program's source in plain Python."""
+    state = case.fresh()
+    arrays = {"theta": state.theta, "key": case.key, **dict(zip("XYw", case.data, strict=True))}
+    arrays |= {f"moment{k}": x for k, x in enumerate(state.optimizer)}
+    arrays |= {f"stat{k}": x for k, x in enumerate(state.stats)}
+    given = [arrays[name] for name in program.inputs]
+    flat = tuple(x.reshape(-1) if 1 in x.shape else x for x in given)
+    batch = int(np.diff(case.starts).max()) if gathers else len(case.data[0])
+    buffers = tuple(
+        np.full([batch if n is None else n for n in b.shape], -7, b.dtype) for b in program.buffers
+    )
+    lengths, constants = np.asarray(program.lengths), np.asarray(program.constants)
+    totals = np.zeros(len(case.c))
+    starts = case.starts if gathers else np.arange(len(case.c) + 1) * batch
+    rest = case.order, starts, np.asarray(case.c), totals
+    with np.errstate(over="ignore"):  # hashes wrap around
+        _function(program.source)(lengths, constants, flat, buffers, *rest)
+    return state, totals
+
+
+def _function(source: str) -> Any:
+    head = "from xpnet.fused.runtime import *"
+    assert source.startswith(head)
+    space = {name: getattr(plain_runtime, name) for name in plain_runtime.__all__}
+    exec(source.removeprefix(head), space)
+    return space["run"]
+
+
+def run_plain(case: Case, gathers: bool = True) -> tuple[State, Any]:
+    """The same by the plain step."""
+    state, totals = case.fresh(), []
+    for s, c in enumerate(case.c):
+        index = case.order[case.starts[s] : case.starts[s + 1]] if gathers else None
+        state, total = step(case.recipe, state, case.data, index, c, case.key)
+        totals.append(float(total))
+    return state, np.asarray(totals)
+
+
+def difference(a: tuple[State, Any], b: tuple[State, Any]) -> float:
+    """The largest relative difference of θ, the optimizer's arrays, statistics and totals."""
+    (one, totals), (two, others) = a, b
+    pairs = [(one.theta, two.theta), (totals, others)]
+    pairs += [*zip(one.optimizer, two.optimizer, strict=True)]
+    pairs += [*zip(one.stats, two.stats, strict=True)]
+    return max(relative(x, y) for x, y in pairs)

@@ -1,0 +1,49 @@
+"""`xpnet.fused.runtime` without numba: a program's source runs as plain Python.
+
+So the arithmetic of every compiled loop runs in the ordinary tests, in milliseconds where compiling
+it takes seconds. The same names, NumPy's functions behind them.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy import bool_, cos, empty, floor, inf, log, nan, sin, sqrt
+
+f32 = float32 = np.float32
+f64 = float64 = np.float64
+i64 = int64 = np.int64
+int32 = np.int32
+exp_f32 = exp_f64 = np.exp
+expm1_f32 = expm1_f64 = np.expm1
+tanh_f32 = tanh_f64 = np.tanh
+log1p_f32 = log1p_f64 = np.log1p
+
+
+def i32(x: Any) -> Any:
+    """An int32 that wraps around, as a compiled one does."""
+    return np.int64(x).astype(np.int32)
+
+
+def compiled(function: Any) -> Any:
+    return function
+
+
+def _operand(x: Any, rows: int, columns: int, leading: int) -> Any:
+    """The matrix (rows, columns) at the start of an array whose rows lie ``leading`` apart."""
+    step = x.itemsize
+    return np.lib.stride_tricks.as_strided(x, (rows, columns), (leading * step, step))
+
+
+def gemm(m, n, k, flip_a, A, lda, flip_b, B, ldb, C, ldc):
+    a = _operand(A, k, m, lda).T if flip_a else _operand(A, m, k, lda)
+    b = _operand(B, n, k, ldb).T if flip_b else _operand(B, k, n, ldb)
+    _operand(C, m, n, ldc)[...] = a @ b
+
+
+sgemm = dgemm = gemm
+
+__all__ = [
+    "bool_", "compiled", "cos", "dgemm", "empty", "exp_f32", "exp_f64", "expm1_f32", "expm1_f64",
+    "f32", "f64", "float32", "float64", "floor", "i32", "i64", "inf", "int32", "int64", "log",
+    "log1p_f32", "log1p_f64", "nan", "sgemm", "sin", "sqrt", "tanh_f32", "tanh_f64",
+]  # fmt: skip

@@ -1,0 +1,199 @@
+"""Compiled loops: a step's program does what the step does.
+
+Programs run as plain Python here (tests/plain_runtime.py); tests/test_fused_compiled.py compiles.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import xpnet
+from tests.fused_cases import case, difference, program_of, run_plain, run_source
+from tests.helpers import PAIRS, network, random_targets, widths_for
+from tests.loss_cases import CASES, WIDTH, each_case, problem
+from tests.test_layers import chained, each_chain, examples
+from xpnet.activations import ACTIVATIONS
+from xpnet.backends import get_backend
+from xpnet.fused.graph import Graph, Size, TraceError
+from xpnet.fused.namespace import Namespace
+from xpnet.losses import Masked
+from xpnet.optimizers import OPTIMIZERS, Accumulated, Averaged, Clipped, get_optimizer
+
+NUMPY = get_backend("numpy")
+ADAM = get_optimizer("adam")
+
+
+def same(found, tolerance=1e-13):
+    program = program_of(found)
+    assert difference(run_source(found, program), run_plain(found)) < tolerance
+    return program
+
+
+@pytest.mark.parametrize(("activation", "loss"), PAIRS)
+def test_every_output_with_every_loss(activation, loss):
+    rng = np.random.default_rng(0)
+    net = network(NUMPY, [3, 4, 5], activation="tanh", output=activation, loss=loss)
+    n = widths_for(loss, [5])[0]
+    Y = random_targets(rng, loss, 6, n)
+    same(case(net, rng.normal(size=(6, 3)), Y, optimizer=ADAM))
+
+
+@pytest.mark.parametrize("activation", list(ACTIVATIONS))
+def test_every_hidden_activation(activation):
+    rng = np.random.default_rng(1)
+    net = network(NUMPY, [3, 6, 5, 2], activation=activation, loss="mean_squared_error")
+    same(case(net, rng.normal(size=(6, 3)), rng.normal(size=(6, 2)), optimizer=ADAM))
+
+
+@each_chain
+def test_every_layer(chain):
+    X, Y = examples()
+    same(case(chained(NUMPY, chain), X, Y, optimizer=ADAM))
+
+
+@each_case
+def test_losses_with_settings(loss):
+    z, Y = problem(loss, N=7)
+    net = network(NUMPY, [WIDTH, 8, WIDTH], activation="tanh", loss=loss)
+    same(case(net, z, Y, optimizer=ADAM))
+
+
+def test_masked_targets_have_three_axes_and_no_program():
+    loss = Masked(CASES[2])
+    z, Y = problem(CASES[2], N=7)
+    net = network(NUMPY, [WIDTH, 8, WIDTH], activation="tanh", loss=loss)
+    with pytest.raises(TraceError, match="a stack"):
+        program_of(case(net, z, Y, optimizer=ADAM))
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        *(made() for made in OPTIMIZERS.values()),
+        get_optimizer("sgd")._replace(momentum=0.9),
+        get_optimizer("sgd")._replace(momentum=0.9, nesterov=True),
+        get_optimizer("rmsprop")._replace(momentum=0.5),
+        Clipped(ADAM, norm=0.01),
+        Clipped(ADAM, value=0.01),
+        Averaged(ADAM, decay=0.9),
+        Averaged(Clipped(get_optimizer("adamw"), norm=0.1), decay=None, start=2),
+    ],
+    ids=repr,
+)
+def test_every_optimizer(optimizer):
+    X, Y = examples()
+    net = network(NUMPY, [5, 7, 4], activation="tanh", loss="cross_entropy")
+    same(case(net, X, Y, optimizer=optimizer), 1e-12)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"penalty": xpnet.Penalty(l1=0.1, l2=0.2)},
+        {"penalty": xpnet.Penalty(l2=0.2, biases=True)},
+        {"max_norm": xpnet.MaxNorm(0.4)},
+        {"penalty": xpnet.Penalty(l1=0.1), "max_norm": xpnet.MaxNorm(0.4)},
+    ],
+    ids=str,
+)
+def test_penalties(settings):
+    X, Y = examples()
+    for chain in ("residual, projected", "all"):
+        same(case(chained(NUMPY, chain), X, Y, optimizer=ADAM, **settings))
+
+
+def test_example_weights_and_whole_batches():
+    X, Y = examples()
+    w = np.random.default_rng(2).uniform(0.5, 2, len(X))
+    net = chained(NUMPY, "all")
+    same(case(net, X, Y, w, optimizer=ADAM))
+    for weights in (None, w):
+        whole = case(net, X, Y, weights, optimizer=ADAM)
+        program = program_of(whole, gathers=False)
+        found, expected = run_source(whole, program, False), run_plain(whole, False)
+        assert difference(found, expected) < 1e-13
+
+
+@pytest.mark.parametrize("sizes", [[5, 4], [5, 7, 4], [5, 90, 60, 4]])
+def test_float32_and_both_ways_to_write_sizes(sizes):
+    """Small networks have their sizes in the source; larger ones take them as arguments."""
+    X, Y = examples()
+    net = network(NUMPY, sizes, activation="relu", loss="cross_entropy", dtype="float32")
+    program = same(case(net, X.astype("float32"), Y, optimizer=ADAM), 1e-5)
+    assert bool(program.lengths) == (len(net.parameters) > 4096)
+
+
+def test_one_source_serves_every_width():
+    X, Y = examples()
+    sources = set()
+    for a, b, rate in ((90, 60, 0.9), (70, 80, 0.99)):
+        net = network(NUMPY, [5, a, b, 4], activation="tanh", loss="cross_entropy")
+        adam = ADAM._replace(beta1=rate)
+        sources.add(program_of(case(net, X, Y, optimizer=adam)).source)
+    assert len(sources) == 1
+
+
+def test_a_relu_network_keeps_no_more_than_it_needs():
+    """Z_l and A_l of a layer, dA_l and dZ_l, the batch and g: nothing for a mask or a constant."""
+    X, Y = examples()
+    net = network(NUMPY, [5, 90, 60, 4], activation="relu", loss="cross_entropy")
+    buffers = program_of(case(net, X, Y, optimizer=ADAM)).buffers
+    per_example = sorted(b.shape[1] for b in buffers if b.shape[0] is None)
+    assert per_example == sorted([5, *[90] * 4, *[60] * 4, 4, 4])
+    assert [b.shape for b in buffers if b.shape[0] is not None] == [(len(net.parameters),)]
+
+
+def test_accumulated_gradients_have_two_programs():
+    X, Y = examples()
+    net = network(NUMPY, [5, 7, 4], activation="tanh", loss="cross_entropy")
+    found = case(net, X, Y, optimizer=Accumulated(ADAM, 2), steps=2)
+    found.starts = found.starts[:2]
+    for c in found.c:
+        found.c = [c]
+        same(found)
+
+
+# --- what cannot be recorded
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        lambda xp, x: np.exp(x),
+        lambda xp, x: x if x > 0 else -x,
+        lambda xp, x: xp.reshape(x, (2, 2, -1)),
+        lambda xp, x: xp.cumulative_sum(x, axis=-1),
+        lambda xp, x: x[..., ::2],
+        lambda xp, x: float(xp.sum(x)) * x,
+        lambda xp, x: xp.max(x, axis=0),
+        lambda xp, x: next(iter(x)),
+    ],
+)
+def test_code_that_asks_for_values_is_refused(broken):
+    graph = Graph()
+    x = graph.add("input", (), (Size(graph, "N"), 4), "float32", "x")
+    with pytest.raises(TraceError):
+        broken(Namespace(graph), x)
+
+
+def test_lengths_and_dtypes_that_do_not_match_are_refused():
+    graph = Graph()
+    N = Size(graph, "N")
+    x = graph.add("input", (), (N, 4), "float32", "x")
+    y = graph.add("input", (), (N, 3), "float32", "y")
+    z = graph.add("input", (), (N, 4), "float64", "z")
+    for other in (y, z):
+        with pytest.raises(TraceError):
+            x + other
+    with pytest.raises(TraceError):
+        graph.add("input", (), (N, 4, 2), "float32", "stack")
+
+
+def test_equal_operations_are_one_node():
+    graph = Graph()
+    x = graph.add("input", (), (Size(graph, "N"), 4), "float32", "x")
+    xp = Namespace(graph)
+    assert xp.exp(x * 2.0) is xp.exp(x * 2.0)
+    assert (x * 0.0) is not (x * -0.0)
+    assert (x * 1.0) is not (x * 2.0)

@@ -1,0 +1,36 @@
+"""How many threads the products of a fit run on: a rule of the shapes alone.
+
+Another number of threads sums in another order, and gives other last bits; so it must not depend on
+what else the machine does, and the history says what it was. Where the largest product of a step is
+small, a second thread gains little on an idle machine, and on a busy one it waits for its core and
+the step with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from xpnet.backends import Backend
+from xpnet.openblas import blas_threads
+from xpnet.parameters import Layers, layout
+
+__all__ = ["fit_threads", "threads_for"]
+
+_ONE_THREAD = 1.6e7  # multiplications of a product up to which it gets one
+
+
+def threads_for(layers: Layers, batch: int) -> int | None:
+    """1, or None for as many as the BLAS has."""
+    largest = max((rows * columns for _, rows, columns in layout(layers).matrices), default=0)
+    return 1 if batch * largest <= _ONE_THREAD else None
+
+
+@contextmanager
+def fit_threads(backend: Backend, layers: Layers, batch: int) -> Iterator[int | None]:
+    """Within it, NumPy's products keep to the rule; the number, where it is known."""
+    if backend.name != "numpy":
+        yield None
+        return
+    with blas_threads(threads_for(layers, batch)) as n:
+        yield n
