@@ -219,8 +219,9 @@ def test_a_list_of_activations_leaves_no_place_for_output():
 @pytest.mark.parametrize("how", ["output", "list", "open"])
 def test_a_loss_with_an_output_it_excludes(how, loss, output, match):
     named = {"activation": ["relu", output]} if how == "list" else {"output": output}
+    widths = {"hidden": (5,)} if how == "open" else {"sizes": [4, 5, 3]}
     with pytest.raises(ValueError, match=match):
-        xpnet.Network(None if how == "open" else [4, 5, 3], hidden=(5,), loss=loss, **named)
+        xpnet.Network(loss=loss, **widths, **named)
 
 
 def test_an_open_loss_is_held_against_the_named_output_when_it_is_decided():

@@ -140,10 +140,21 @@ def test_a_path_is_a_string_or_a_path(tmp_path, monkeypatch, kind):
     assert [p.name for p in tmp_path.iterdir()] == ["m.safetensors"]
 
 
-def test_parameters_that_are_not_finite_come_back(tmp_path):
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_file_with_parameters_that_are_not_finite_is_refused(tmp_path, value):
+    net = trained()
+    net.save(tmp_path / "m.safetensors")
+    content = bytearray((tmp_path / "m.safetensors").read_bytes())
+    content[-4:] = np.float32(value).tobytes()  # the last number of the last tensor
+    (tmp_path / "m.safetensors").write_bytes(bytes(content))
+    with pytest.raises(ValueError, match=r"m\.safetensors' is not a model.*NaN or infinite"):
+        xpnet.load(tmp_path / "m.safetensors")
+
+
+def test_minus_zero_comes_back(tmp_path):
     net = trained()
     theta = net.parameters.copy()
-    theta[:4] = np.nan, np.inf, -np.inf, -0.0
+    theta[:2] = -0.0, 0.0
     net.set_parameters(theta)
     net.save(tmp_path / "m.safetensors")
     assert same(xpnet.load(tmp_path / "m.safetensors"), net)

@@ -57,8 +57,17 @@ def test_what_is_not_there_is_named_with_the_way_to_get_it(tmp_path, monkeypatch
 def test_a_file_of_another_kind_is_refused(folder):
     with gzip.open(folder / "train-labels-idx1-ubyte.gz", "wb") as file:
         file.write(b"\x00\x00\x0d\x01" + bytes(8))
-    with pytest.raises(ValueError, match="not an idx file of bytes"):
+    with pytest.raises(ValueError, match="does not begin as an idx file of bytes does"):
         load_fashion_mnist("train", folder)
+
+
+@pytest.mark.parametrize("damage", [lambda c: c[:-20], lambda c: c[:40] + c[60:], lambda c: c[9:]])
+def test_a_damaged_file_is_named_and_no_traceback(folder, tmp_path, monkeypatch, capsys, damage):
+    path = folder / "t10k-images-idx3-ubyte.gz"
+    path.write_bytes(damage(path.read_bytes()))
+    monkeypatch.setenv("FASHION_MNIST", str(folder))
+    assert main(["train", "fashion-mnist", "--out", str(tmp_path / "m.safetensors")]) == 1
+    assert "t10k-images-idx3-ubyte.gz' is not an idx file, or is damaged" in capsys.readouterr().err
 
 
 def test_the_real_files_are_what_they_should_be():

@@ -274,7 +274,7 @@ def test_metrics_are_of_the_validation_data_after_each_epoch(backend):
     with pytest.raises(ValueError, match="did you mean 'accuracy'"):
         net.fit(X, Y, metrics=["acuracy"])
     with pytest.raises(ValueError, match="does not suit"):
-        net.fit(X, Y, metrics=["r2"])
+        net.fit(X, Y, metrics=["r2"], validation_data=(X, Y))
 
 
 def test_regression_metrics_and_auc(backend):

@@ -50,7 +50,7 @@ def test_the_same_settings_are_the_same_object():
     [
         (lambda: CrossEntropy(1.0), r"label_smoothing must lie in \[0, 1\), got 1.0"),
         (lambda: CrossEntropy("a"), r"label_smoothing must lie in \[0, 1\), got 'a'"),
-        (lambda: Huber(0), "delta must be a finite number above 0, got 0"),
+        (lambda: Huber(0), "delta must be a finite number > 0, got 0"),
         (lambda: Quantile(1.0), "quantiles must be numbers between 0 and 1, got 1.0"),
         (lambda: Quantile(()), "quantiles must be numbers between 0 and 1"),
         (lambda: Quantile((0.1, 0.1)), "quantiles must differ"),

@@ -187,8 +187,8 @@ def test_max_norm_of_a_stack_and_of_zero_rows(backend):
         (lambda: Penalty(l1=-1), "l1 must be a finite number ≥ 0, got -1"),
         (lambda: Penalty(l2=float("inf")), "l2 must be a finite number ≥ 0, got inf"),
         (lambda: Penalty(l2="0.1"), "l2 must be a finite number ≥ 0, got '0.1'"),
-        (lambda: MaxNorm(0), "limit must be a finite number above 0, got 0"),
-        (lambda: MaxNorm(float("nan")), "limit must be a finite number above 0, got nan"),
+        (lambda: MaxNorm(0), "limit of max_norm must be a finite number > 0, got 0"),
+        (lambda: MaxNorm(float("nan")), "limit of max_norm must be a finite number > 0, got nan"),
     ],
 )
 def test_settings_out_of_range(make, match):

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 import xpnet
+from xpnet.activations import ACTIVATIONS
 from xpnet.backends import to_numpy
+from xpnet.datasets import stratified_split
 from xpnet.initializers import INITIALIZERS, VARIANCES, initial_weights
 from xpnet.random import ORDER, WEIGHTS, permutation, seed_from, uniform
 from xpnet.training.batches import Batches
@@ -93,11 +95,53 @@ def test_order_of_examples_is_the_same_on_every_backend(backend, shuffle):
     here = Batches(backend, 23, 4, shuffle, 9, weights)
     numpy = Batches(xpnet.get_backend("numpy"), 23, 4, shuffle, 9, weights)
     for epoch in (0, 1):
-        found = [(to_numpy(i).tolist(), w) for i, w in here.epoch(epoch)]
-        assert found == [(i.tolist(), w) for i, w in numpy.epoch(epoch)]
+        found, expected = (
+            [(to_numpy(order.batch(s)).tolist(), w) for s, w in enumerate(order.weights)]
+            for order in (here.order(epoch), numpy.order(epoch))
+        )
+        assert found == expected
         rows = [i for batch, _ in found for i in batch]
         assert sorted(rows) == np.flatnonzero(weights).tolist(), "weight 0 is left out, once each"
         assert [len(batch) for batch, _ in found] == [4, 4, 4, 4, 2]
         assert len(found) == here.per_epoch
         assert found[0][1] == weights[found[0][0]].sum()
         assert shuffle or rows == sorted(rows)
+
+
+# --- what no test noticed when it was changed
+
+
+@pytest.mark.parametrize("name", [n for n in INITIALIZERS if n != "zeros"])
+def test_the_variance_of_each_scheme_is_its_papers(name):
+    """The figures themselves, not the table that the code reads."""
+    expected = {"he": 2 / 300, "glorot": 2 / 500, "lecun": 1 / 300}[name.partition("_")[0]]
+    W = initial_weights(name, 300, 200, seed=1, layer=0)  # 60,000 numbers: 0.6 % a standard error
+    assert W.var() == pytest.approx(expected, rel=0.03)
+
+
+@pytest.mark.parametrize("activation", [a for a in ACTIVATIONS if a != "softmax"])
+def test_every_activation_starts_with_the_scheme_made_for_it(activation):
+    """He for what is near relu on one side, LeCun for selu, Glorot for the rest."""
+    scheme = {"selu": "lecun_normal"} | dict.fromkeys(
+        ("relu", "leaky_relu", "elu", "gelu", "silu", "softplus"), "he_uniform"
+    )
+    net = xpnet.Network([6, 5, 2], activation=activation, rng=4, dtype="float64")
+    expected = initial_weights(scheme.get(activation, "glorot_uniform"), 6, 5, seed=4, layer=0)
+    np.testing.assert_array_equal(net.weights[0], expected)
+
+
+def test_a_seed_sequence_gives_128_bits_of_its_state():
+    sequence = np.random.SeedSequence(5)
+    first, second = sequence.generate_state(2, np.uint64).tolist()
+    assert seed_from(sequence) == first * 2**64 + second
+
+
+@pytest.mark.parametrize(
+    ("members", "fraction", "held"), [(7, 0.2, 1), (8, 0.2, 2), (3, 0.5, 2), (5, 0.5, 2)]
+)
+def test_a_share_is_rounded_to_the_nearest_and_half_to_even(members, fraction, held):
+    for k in (1, 2):
+        labels = np.arange(members * k) % k
+        train, test = stratified_split(labels, fraction)
+        assert np.bincount(labels[test]).tolist() == [held] * k
+        assert sorted([*train, *test]) == list(range(members * k))

@@ -130,6 +130,11 @@ def _kind(x: Any) -> str:
 
 def as_array(name: str, x: Any) -> Any:
     """X itself where it is an array, else a host array of it."""
+    if hasattr(x, "filled") and np.any(x.mask):
+        raise ValueError(
+            f"{name} has masked entries, which would count as if they were there: remove those "
+            "examples, or fill them (x.filled(…))"
+        )
     if hasattr(x, "dtype") and hasattr(x, "shape"):
         return x
     try:
@@ -257,7 +262,9 @@ def _check_values(backend: Backend, rows: Any, loss: Loss) -> None:
             )
 
 
-def check_finite(backend: Backend, name: str, x: Any) -> None:
+def check_finite(
+    backend: Backend, name: str, x: Any, remedy: str = "remove or replace those examples"
+) -> None:
     """No NaN and no infinity, by two reductions on the device that make no temporary array.
 
     The standard's max and min pass NaN on.
@@ -267,8 +274,7 @@ def check_finite(backend: Backend, name: str, x: Any) -> None:
         return
     if not (math.isfinite(float(xp.max(x))) and math.isfinite(float(xp.min(x)))):
         raise ValueError(
-            f"{name} has NaN or infinite entries, or some too large for {_kind(x)}: "
-            "remove or replace those examples"
+            f"{name} has NaN or infinite entries, or some too large for {_kind(x)}: {remedy}"
         )
 
 

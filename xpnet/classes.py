@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 
 from xpnet.backends import to_numpy
+from xpnet.losses import Loss
+from xpnet.losses.heads import head_slices
 
-__all__ = ["encode", "find_classes"]
+__all__ = ["check_outputs", "decide", "encode", "find_classes"]
 
 
 def _text(Y: Any) -> np.ndarray[Any, Any] | None:
@@ -60,3 +62,36 @@ def encode(Y: Any, classes: tuple[str, ...] | None) -> Any:
         new = np.unique(text[known[codes] != text]).tolist()
         raise ValueError(f"unknown class {new[0]!r}: the network knows {', '.join(classes)}")
     return codes
+
+
+def check_outputs(classes: tuple[str, ...], loss: Loss, n_outputs: int) -> None:
+    """As many classes as outputs, where each class has one: none is predicted that has no name."""
+    if loss.targets == "labels" and len(classes) < n_outputs:
+        raise ValueError(
+            f"the labels have {len(classes)} classes ({', '.join(classes)}), but the output has "
+            f"{n_outputs} units: make it {len(classes)}"
+        )
+
+
+def decide(A: np.ndarray[Any, Any], loss: Loss | None, threshold: float) -> np.ndarray[Any, Any]:
+    """The class (N,) that outputs A (N, n_L) stand for; for heads or several labels, (N, labels).
+
+    Raises
+    ------
+    ValueError
+        One output of a loss for numbers.
+    """
+    if loss is not None and loss.heads:
+        found = [A[..., head].argmax(axis=-1) for head in head_slices(loss.heads)]
+        return np.stack(found, axis=-1)
+    if loss is not None and loss.targets == "probabilities":
+        codes = np.greater(A, threshold).astype(np.int64)
+        return np.asarray(codes[..., 0] if A.shape[-1] == 1 else codes)
+    if A.shape[-1] > 1:
+        return np.asarray(A.argmax(axis=-1))
+    if loss is not None and loss.targets != "labels":
+        raise ValueError(
+            f"loss {loss.name!r} is for numbers, so an output stands for no class: call "
+            'predict, or name a loss for classes, such as "binary_cross_entropy"'
+        )
+    return (A[..., 0] > threshold).astype(np.int64)

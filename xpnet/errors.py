@@ -9,6 +9,32 @@ __all__ = ["DivergenceError", "look_up", "unknown_name"]
 
 T = TypeVar("T")
 
+_ELSEWHERE = {
+    "loss": {
+        "mse": "mean_squared_error",
+        "l2": "mean_squared_error",
+        "mae": "absolute_error",
+        "l1": "absolute_error",
+        "mean_absolute_error": "absolute_error",
+        "pinball": "quantile",
+        "bce": "binary_cross_entropy",
+        "log_loss": "cross_entropy",
+        "ce": "cross_entropy",
+        "nll": "cross_entropy",
+        "categorical_crossentropy": "cross_entropy",
+        "sparse_categorical_crossentropy": "cross_entropy",
+    },
+    "activation": {
+        "logistic": "sigmoid",
+        "swish": "silu",
+        "linear": "identity",
+        "none": "identity",
+    },
+    "initializer": {"kaiming": "he_uniform", "xavier": "glorot_uniform"},
+    "metric": {"acc": "accuracy", "roc_auc": "auc", "mean_absolute_error": "mae"},
+}
+"""What other libraries call some of our names, by the kind of thing."""
+
 
 class DivergenceError(ArithmeticError):
     """A loss that is no longer finite; the network keeps the parameters it had before the fit.
@@ -34,7 +60,9 @@ def unknown_name(kind: str, name: object, known: Mapping[str, object]) -> ValueE
     """The error for a name that is not in a table, with the nearest one that is."""
     from difflib import get_close_matches
 
-    near = get_close_matches(str(name).lower().replace("-", "_").replace(" ", "_"), known, n=1)
+    plain = str(name).lower().replace("-", "_").replace(" ", "_")
+    here = _ELSEWHERE.get(kind, {}).get(plain)
+    near = [here] if here in known else get_close_matches(plain, known, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     return ValueError(f"unknown {kind} {name!r}: {hint}known are {', '.join(known)}")
 

@@ -79,7 +79,7 @@ def infer_widths(
         raise ValueError(f"Y must be (examples,) or (examples, outputs), got {tuple(Y.shape)}")
     labels = len(Y.shape) == 1 and checks.is_integer(Y)
     if labels and (loss is None or loss.targets == "labels"):
-        return X.shape[1], len(classes) if classes else _classes(to_numpy(Y))
+        return X.shape[1], _at_least_two(len(classes) if classes else _classes(to_numpy(Y)))
     if len(Y.shape) == 1 and loss is not None and loss.targets == "labels":
         raise ValueError(
             f"class labels must be integers, got dtype {Y.dtype}: convert them, or name a loss for "
@@ -87,6 +87,15 @@ def infer_widths(
         )
     columns = Y.shape[1] if len(Y.shape) == 2 else 1
     return X.shape[1], columns if loss is None else loss.n_outputs(columns)
+
+
+def _at_least_two(n: int) -> int:
+    if n < 2:
+        raise ValueError(
+            "Y has the same class throughout, so there is nothing to learn: give sizes where there "
+            "are classes that it lacks"
+        )
+    return n
 
 
 _MANY = 10_000

@@ -10,6 +10,7 @@ import numpy as np
 
 from xpnet import checks, passes
 from xpnet.backends import Backend, get_backend, move, to_numpy
+from xpnet.classes import decide
 from xpnet.examples import examples, features
 from xpnet.gradients import Gradients
 from xpnet.masks import context
@@ -35,7 +36,7 @@ class Network(NetworkState):
         layer of `xpnet.layers`. The last is dense. None: the first `fit` infers n_0 and n_L from
         its data, around ``hidden``.
     hidden : sequence of int and layers
-        What stands between them, used when ``sizes`` is None.
+        What stands between them where ``sizes`` is None; beside sizes, an error.
     activation : str, Activation, or a list of L of them
         One for the hidden dense layers, or one for each of the L dense layers with the output's
         last; a layer that names its own keeps it. Names:
@@ -138,13 +139,11 @@ class Network(NetworkState):
     def predict_classes(self, X: Any, batch_size: int | None = None) -> np.ndarray[Any, Any]:
         """The most probable class of each example, on the host: text where labels were text.
 
-        For one output (a binary classifier) 0 or 1, by its probability or the sign of its logit.
+        (N,); with several heads one of each, (N, heads). Of `binary_cross_entropy`, 0 or 1 by the
+        probability or the sign of the logit: (N,) for one output, (N, n_L) for several labels.
         """
-        A = to_numpy(self.predict(X, batch_size))
-        if A.shape[-1] > 1:
-            codes = A.argmax(axis=-1)
-        else:
-            codes = (A[..., 0] > (0.5 if self.layers[-1].activation.name == "sigmoid" else 0)) * 1
+        threshold = 0.5 if self.layers[-1].activation.name == "sigmoid" else 0.0
+        codes = decide(to_numpy(self.predict(X, batch_size)), self.loss, threshold)
         return np.asarray(codes if self.classes is None else np.asarray(self.classes)[codes])
 
     def objective(
@@ -163,6 +162,7 @@ class Network(NetworkState):
         (13,)
         """
         from xpnet.training.full_batch import objective
+        from xpnet.training.settings import as_penalty
 
         fixed = self.to()
         fixed.complete(X, Y)
@@ -170,7 +170,9 @@ class Network(NetworkState):
         data = examples(
             fixed.backend, fixed.layers, fixed.loss, self.dtype, X, fixed.encode(Y), sample_weight
         )
-        value_and_gradient = objective(fixed, data, penalty)
+        checks.check_finite(fixed.backend, "X", data.X)
+        checks.check_targets(fixed.backend, "Y", data.Y, fixed.loss)
+        value_and_gradient = objective(fixed, data, as_penalty(penalty))
 
         def on_host(theta: Any) -> tuple[float, np.ndarray[Any, Any]]:
             with fixed.backend.context():
@@ -198,7 +200,7 @@ class Network(NetworkState):
         validation_data: tuple[Any, Any] | None = None,
         validation_fraction: float | None = None,
         early_stopping: Any = None,
-        metrics: Sequence[str | Metric] = (),
+        metrics: str | Metric | Sequence[str | Metric] = (),
         callbacks: Any = (),
         progress: bool | None = None,
         compile: bool | None = None,
@@ -224,7 +226,8 @@ class Network(NetworkState):
         sample_weight : (N,), optional
             w ≥ 0. Examples of weight 0 are left out before batches are made.
         class_weight : dict or "balanced", optional
-            Weights of classes, which multiply those of their examples.
+            Weights of classes, which multiply those of their examples in training; validation is
+            without them.
         penalty : Penalty, optional
             `xpnet.Penalty(l1=, l2=)`, added to the mean loss.
         max_norm : float or MaxNorm, optional
@@ -286,21 +289,21 @@ class Network(NetworkState):
         Y: Any,
         sample_weight: Any = None,
         batch_size: int | None = None,
-        metrics: Sequence[str | Metric] = (),
+        metrics: str | Metric | Sequence[str | Metric] = (),
     ) -> dict[str, float]:
         """The mean "loss" and each metric, weighted by ``sample_weight``.
 
         Without ``metrics``, the "accuracy" for class labels. Names: `xpnet.metrics.METRICS`.
         """
         from xpnet.training.evaluation import evaluate, metrics_for
+        from xpnet.training.settings import as_metrics
 
         if batch_size is not None:
             checks.positive_integer("batch_size", batch_size)
         Y = self.encode(Y)
         layers, loss = self.decided_by(Y)
         data = examples(self.backend, layers, loss, self.dtype, X, Y, sample_weight)
-        asked = (metrics,) if isinstance(metrics, str) else tuple(metrics)
-        found = metrics_for(asked, loss, layers[-1].fan_out, data.classes)
+        found = metrics_for(as_metrics(metrics), loss, layers[-1].fan_out, data.classes)
         fixed = self.backend, layers, loss, self._theta
         return evaluate(*fixed, data, batch_size, self._stats, found)
 

@@ -19,18 +19,12 @@ touched.
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
 from xpnet.parameters import Layout
+from xpnet.settings import check_not_negative, check_positive
 
 __all__ = ["MaxNorm", "Penalty"]
-
-
-def _check(name: str, value: Any, least: str) -> None:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or value < 0 or (least == "above 0" and value == 0):
-        raise ValueError(f"{name} must be a finite number {least}, got {value!r}")
 
 
 class _Strengths(NamedTuple):
@@ -66,8 +60,8 @@ class Penalty(_Strengths):
 
     def __new__(cls, l1: float = 0.0, l2: float = 0.0, biases: bool = False) -> Penalty:
         """Check the strengths."""
-        _check("l1", l1, "≥ 0")
-        _check("l2", l2, "≥ 0")
+        check_not_negative("l1", l1)
+        check_not_negative("l2", l2)
         return super().__new__(cls, float(l1), float(l2), bool(biases))
 
     def value(self, xp: Any, theta: Any, layout: Layout) -> Any:
@@ -112,7 +106,7 @@ class MaxNorm(_Limit):
 
     def __new__(cls, limit: float) -> MaxNorm:
         """Check the limit."""
-        _check("limit", limit, "above 0")
+        check_positive("the limit of max_norm", limit)
         return super().__new__(cls, float(limit))
 
     def project(self, xp: Any, theta: Any, layout: Layout, in_place: bool = False) -> Any:

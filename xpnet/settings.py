@@ -1,18 +1,24 @@
-"""Checks of an optimizer's settings, with the name of the setting in the message."""
+"""Checks of settings that are numbers, with the name of the setting in the message.
+
+NumPy's scalars are numbers too, of whatever width; a truth value is none.
+"""
 
 from __future__ import annotations
 
 import math
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 __all__ = [
     "Kind",
+    "check_count",
     "check_fraction",
     "check_learning_rate",
     "check_not_negative",
     "check_positive",
     "check_positive_integer",
+    "is_count",
+    "is_number",
 ]
 
 
@@ -45,28 +51,39 @@ def check_learning_rate(value: Any) -> None:
 
 def check_not_negative(name: str, value: Any) -> None:
     """A finite number ≥ 0."""
-    if not _is_number(value) or not math.isfinite(value) or value < 0:
+    if not is_number(value) or not math.isfinite(value) or value < 0:
         raise ValueError(f"{name} must be a finite number ≥ 0, got {value!r}")
 
 
 def check_positive(name: str, value: Any) -> None:
     """A finite number > 0."""
-    if not _is_number(value) or not math.isfinite(value) or value <= 0:
+    if not is_number(value) or not math.isfinite(value) or value <= 0:
         raise ValueError(f"{name} must be a finite number > 0, got {value!r}")
 
 
 def check_fraction(name: str, value: Any) -> None:
     """A number in [0, 1)."""
-    if not _is_number(value) or not 0 <= value < 1:
+    if not is_number(value) or not 0 <= value < 1:
         raise ValueError(f"{name} must lie in [0, 1), got {value!r}")
 
 
-def _is_number(value: object) -> bool:
-    """NumPy's scalars are numbers too; a truth value is none."""
+def is_number(value: object) -> bool:
+    """Whether it is a real number."""
     return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def is_count(value: Any, least: int = 0) -> bool:
+    """Whether it is an integer, of ``least`` or more."""
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least
+
+
+def check_count(name: str, value: Any) -> None:
+    """An integer ≥ 0."""
+    if not is_count(value):
+        raise ValueError(f"{name} must be an integer ≥ 0, got {value!r}")
 
 
 def check_positive_integer(name: str, value: Any) -> None:
     """An integer ≥ 1."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    if not is_count(value, 1):
         raise ValueError(f"{name} must be an integer ≥ 1, got {value!r}")

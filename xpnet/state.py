@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +11,10 @@ import numpy as np
 from xpnet import checks
 from xpnet.activations import Activation
 from xpnet.backends import Backend, get_backend, move, to_numpy
-from xpnet.classes import encode, find_classes
+from xpnet.classes import check_outputs, encode, find_classes
 from xpnet.examples import infer_loss, infer_widths
 from xpnet.gradients import dense_parameters
-from xpnet.layers.build import Plan, plan
+from xpnet.layers.build import HIDDEN, Plan, plan
 from xpnet.losses import Loss
 from xpnet.parameters import Layers, layout, slots
 from xpnet.random import seed_from
@@ -32,7 +32,7 @@ class NetworkState:
         self,
         sizes: Sequence[Any] | None = None,
         *,
-        hidden: Sequence[Any] = (100,),
+        hidden: Sequence[Any] = HIDDEN,
         activation: str | Activation | Sequence[str | Activation] = "relu",
         output: str | Activation | None = None,
         loss: str | Loss | None = None,
@@ -129,7 +129,7 @@ class NetworkState:
             raise ValueError(
                 f"the network has {P} parameters, so θ must be ({P},), not {tuple(theta.shape)}"
             )
-        self._theta = self._own_copy(theta)
+        self._theta = self._finite_copy("θ", theta)
 
     def set_weights(self, weights: Sequence[Any], biases: Sequence[Any]) -> None:
         """Take every dense layer's W_l and b_l from any library, by a copy."""
@@ -152,11 +152,20 @@ class NetworkState:
         ):
             for part, new in zip(views, given, strict=True):
                 part[...] = to_numpy(new)
-        self._theta = self._own_copy(theta)
+        self._theta = self._finite_copy("weights and biases", theta)
 
     def set_statistics(self, statistics: Sequence[Any]) -> None:
         """Take the layers' statistics, in the shapes of `statistics`, by a copy."""
-        self._stats = tuple(map(self._own_copy, statistics))
+        wanted, given = ([tuple(np.shape(s)) for s in all_] for all_ in (self._stats, statistics))
+        if given != wanted:
+            raise ValueError(f"statistics must have the shapes {wanted}, got {given}")
+        self._stats = tuple(self._finite_copy("a statistic", s) for s in statistics)
+
+    def _finite_copy(self, name: str, x: Any) -> Any:
+        copy = self._own_copy(x)
+        with self.backend.context():
+            checks.check_finite(self.backend, name, copy, "a network with them has no output")
+        return copy
 
     def _own_copy(self, theta: Any) -> Any:
         with self.backend.context():
@@ -175,9 +184,12 @@ class NetworkState:
 
     def encode_keys(self, class_weight: Any) -> Any:
         """The same for the keys of a dict."""
-        if self._classes is None or not isinstance(class_weight, dict):
+        if self._classes is None or not isinstance(class_weight, Mapping):
             return class_weight
-        return {int(self.encode([key])[0]): weight for key, weight in class_weight.items()}
+        return {
+            int(self.encode([key])[0]) if isinstance(key, str) else key: weight
+            for key, weight in class_weight.items()
+        }
 
     # --- what training does to it
 
@@ -190,6 +202,8 @@ class NetworkState:
             self._plan = self._plan.sized(*infer_widths(X, Y, self.loss, self._classes))
             self._start()
         self._layers, self.loss = self.decided_by(Y)
+        if self._classes is not None:
+            check_outputs(self._classes, self.loss, self._layers[-1].fan_out)
 
     def decided_by(self, Y: Any) -> tuple[Layers, Loss]:
         """Layers and loss; where the loss is open, those that targets like Y ask for."""

@@ -140,6 +140,10 @@ def to_numpy(x: Any) -> np.ndarray[Any, Any]:
 
 
 def _foreign_to_numpy(x: Any) -> np.ndarray[Any, Any]:
+    if hasattr(x, "nnz"):  # NumPy would make one object of it
+        raise TypeError(
+            f"sparse arrays are not taken, got {type(x).__name__}: make it dense (x.toarray())"
+        )
     if hasattr(x, "__dlpack__") and not hasattr(x, "__array__"):
         return np.from_dlpack(x)
     if isinstance(x, (list, tuple)) and any(library_of(e) in _BY_PACKAGE for e in x):
@@ -162,7 +166,7 @@ def asarray(
     backend, device
         As for `get_backend`.
     dtype : str, optional
-        Such as "float32"; None keeps it.
+        Such as "float32"; None keeps it (on JAX without its 64-bit mode, in 32 bits).
     """
     return move(get_backend(backend, device), x, dtype)
 

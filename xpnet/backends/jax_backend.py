@@ -48,6 +48,8 @@ class JaxBackend(Backend):
         """A copy on the device."""
         import jax
 
+        if x.dtype.kind in "iu" and x.dtype.itemsize == 8 and not jax.config.jax_enable_x64:
+            _check_fits_32_bits(x)
         return jax.device_put(native_copy(x), self.device)
 
     def from_device(self, x: Any) -> Any | None:
@@ -86,6 +88,16 @@ class JaxBackend(Backend):
 
         device: AbstractContextManager[Any] = jax.default_device(self.device)
         return device
+
+
+def _check_fits_32_bits(x: np.ndarray[Any, Any]) -> None:
+    """Without its 64-bit mode JAX would take integers modulo 2³²."""
+    limits = np.iinfo(np.int32 if x.dtype.kind == "i" else np.uint32)
+    if x.size and not limits.min <= int(x.min()) <= int(x.max()) <= limits.max:
+        raise ValueError(
+            f"integers from {x.min()} to {x.max()} need JAX's 64-bit mode: "
+            'jax.config.update("jax_enable_x64", True), or a float64 network, turns it on'
+        )
 
 
 @cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import zlib
 from typing import Any
 
 import numpy as np
@@ -57,9 +58,12 @@ def _read(path: str) -> Array:
             "brings Fashion-MNIST; elsewhere put its four files into a folder and set "
             "FASHION_MNIST to it"
         )
-    with gzip.open(path, "rb") as file:
-        content = file.read()
-    if content[:3] != b"\x00\x00\x08":
-        raise ValueError(f"{path!r} is not an idx file of bytes")
-    shape = np.frombuffer(content, ">u4", count=content[3], offset=4).tolist()
-    return np.frombuffer(content, np.uint8, offset=4 + 4 * content[3]).reshape(shape)
+    try:
+        with gzip.open(path, "rb") as file:
+            content = file.read()
+        if content[:3] != b"\x00\x00\x08":
+            raise ValueError("it does not begin as an idx file of bytes does")
+        shape = np.frombuffer(content, ">u4", count=content[3], offset=4).tolist()
+        return np.frombuffer(content, np.uint8, offset=4 + 4 * content[3]).reshape(shape)
+    except (EOFError, OSError, ValueError, zlib.error) as error:
+        raise ValueError(f"{path!r} is not an idx file, or is damaged: {error}") from error

@@ -26,13 +26,13 @@ def stratified_split(
     if not 0 < fraction < 1:
         raise ValueError(f"fraction must lie between 0 and 1, got {fraction}")
     test: list[np.ndarray[Any, Any]] = []
-    for k, label in enumerate(np.unique(labels)):
+    for k, label in enumerate(np.unique(labels).tolist()):
         members = np.flatnonzero(labels == label)
         n_test = round(fraction * len(members))
         if n_test in (0, len(members)):
             raise ValueError(
                 f"class {label!r} has {len(members)} examples: a fraction of {fraction} leaves one "
-                "side without any"
+                "side without any: take another fraction, or leave that class out"
             )
         test.append(members[permutation(seed, SPLIT, (k,), len(members))[:n_test]])
     chosen = np.sort(np.concatenate(test))

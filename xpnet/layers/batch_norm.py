@@ -25,7 +25,9 @@ class BatchNorm:
 
     Ioffe and Szegedy, "Batch normalization" (2015); as in PyTorch the batch is normalised by the
     biased variance and the running one takes the unbiased. Example weights do not enter μ and the
-    variance. γ starts at 1, β at 0, the running mean at 0 and variance at 1.
+    variance. γ starts at 1, β at 0, the running mean at 0 and variance at 1. A batch of one example
+    is brought to β, which teaches nothing to the layers before, and leaves the running variance as
+    it is (PyTorch refuses it): choose a batch size whose last batch is larger.
 
     Parameters
     ----------
@@ -88,9 +90,11 @@ class BatchNormLayer(NamedTuple):
             return gain * X_hat + shift, (X_hat, inverse, False), stats
         X_hat, inverse, batch_mean, batch_variance = normalize(backend.xp, A, -2, self.epsilon)
         n, m = A.shape[-2], self.momentum
-        unbiased = n / (n - (n > 1))  # no max(n − 1, 1): n may be a length that is still unknown
+        more = n > 1  # a number, not a branch: n may be a length that is still unknown
+        of_variance = m * more
+        unbiased = n / (n - more)
         mean = mean * (1.0 - m) + batch_mean * m
-        variance = variance * (1.0 - m) + batch_variance * (m * unbiased)
+        variance = variance * (1.0 - of_variance) + batch_variance * (of_variance * unbiased)
         return gain * X_hat + shift, (X_hat, inverse, True), (mean, variance)
 
     def gradients(

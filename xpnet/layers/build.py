@@ -17,7 +17,11 @@ from xpnet.losses import Loss
 from xpnet.parameters import Allocator, Layers, layout
 from xpnet.protocol import Defaults
 
-__all__ = ["Plan", "as_layers", "from_config", "plan"]
+__all__ = ["HIDDEN", "Plan", "as_layers", "from_config", "plan"]
+
+
+HIDDEN = (100,)
+"""What stands between input and output where a network says nothing."""
 
 
 def as_layers(name: str, layers: Any) -> tuple[Any, ...]:
@@ -80,6 +84,8 @@ class Plan(NamedTuple):
 
 def plan(sizes: Any, hidden: Any, activation: Any, output: str | Activation | None) -> Plan:
     """The plan that a network's settings make; see `xpnet.Network`."""
+    if sizes is not None and hidden is not HIDDEN:
+        raise ValueError("sizes name every layer already: leave hidden out, or sizes")
     n_in, layers = (None, as_layers("hidden", hidden)) if sizes is None else _parse(sizes)
     dense = [layer for layer in layers if isinstance(layer, Dense)]
     if n_in is None:

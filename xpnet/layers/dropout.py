@@ -11,6 +11,7 @@ from xpnet.backends.base import Backend
 from xpnet.masks import keep
 from xpnet.parameters import Allocator, Slot
 from xpnet.protocol import Context, Defaults, Stats
+from xpnet.settings import check_fraction
 
 __all__ = ["Dropout", "DropoutLayer"]
 
@@ -30,8 +31,7 @@ class Dropout:
     """
 
     def __init__(self, rate: float) -> None:
-        if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 <= rate < 1:
-            raise ValueError(f"the rate of dropout must lie in [0, 1), got {rate!r}")
+        check_fraction("the rate of dropout", rate)
         self.rate = float(rate)
 
     def __repr__(self) -> str:

@@ -113,12 +113,14 @@ class ResidualLayer(NamedTuple):
     ) -> tuple[list[Any], Any]:
         """F's gradients (and dP), and dA."""
         within, A = saved
-        d_projection, around = [], backend.xp.asarray(dB, copy=True)  # F may overwrite dB
+        d_projection, around = [], None
         if self.projection is not None:
             d_projection = [backend.matmul(dB.mT, A, out=g[-1])]
-            around = dense_input_gradient(backend, dB, p[-1])
-        dp, dA = chain_gradients(backend, self.children, p, within, dB, g)
-        return dp + d_projection, dA + around
+            around = dense_input_gradient(backend, dB, p[-1]) if needed else None
+        elif needed:
+            around = backend.xp.asarray(dB, copy=True)  # F may overwrite dB
+        dp, dA = chain_gradients(backend, self.children, p, within, dB, g, is_first=not needed)
+        return dp + d_projection, dA + around if needed else None
 
     def initial(self, seed: int, initializer: str | None) -> list[np.ndarray[Any, Any]]:
         """Those of the layers within; P by Glorot's scheme."""

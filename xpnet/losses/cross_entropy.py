@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 
 from xpnet.losses.loss import Loss, LossFunction
+from xpnet.settings import check_fraction
 from xpnet.special import sigmoid
 
 __all__ = ["BINARY_CROSS_ENTROPY", "CrossEntropy", "check_smoothing", "label_cross_entropy"]
@@ -62,8 +63,7 @@ def CrossEntropy(label_smoothing: float = 0.0) -> Loss:
 
 def check_smoothing(epsilon: Any) -> float:
     """ε as a float in [0, 1)."""
-    if not isinstance(epsilon, (int, float)) or not 0 <= epsilon < 1:
-        raise ValueError(f"label_smoothing must lie in [0, 1), got {epsilon!r}")
+    check_fraction("label_smoothing", epsilon)
     return float(epsilon)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from xpnet.activations import ACTIVATIONS, Activation
 from xpnet.losses.cross_entropy import check_smoothing, label_cross_entropy
 from xpnet.losses.loss import Loss
+from xpnet.settings import is_count
 
 __all__ = ["MultiCrossEntropy", "head_slices", "softmax_heads"]
 
@@ -29,12 +30,12 @@ def head_slices(heads: tuple[int, ...]) -> list[slice]:
 
 def _sizes(heads: Iterable[int]) -> tuple[int, ...]:
     sizes = tuple(heads) if isinstance(heads, Iterable) else ()
-    if not sizes or not all(type(n) is int and n >= 2 for n in sizes):
+    if not sizes or not all(is_count(n, 2) for n in sizes):
         raise ValueError(
             f"heads must be the number of classes of each head, integers of 2 and more, as in "
             f"(3, 4, 2); got {heads!r}"
         )
-    return sizes
+    return tuple(map(int, sizes))
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -15,6 +15,7 @@ from functools import cache
 from typing import Any
 
 from xpnet.losses.loss import Loss
+from xpnet.settings import check_not_negative
 
 __all__ = ["POISSON", "GaussianNLL"]
 
@@ -63,9 +64,7 @@ def GaussianNLL(minimum_variance: float = 0.0, full: bool = False) -> Loss:
     full : bool
         Add the constant ½ ln 2π.
     """
-    ok = isinstance(minimum_variance, (int, float)) and math.isfinite(minimum_variance)
-    if not ok or minimum_variance < 0:
-        raise ValueError(f"minimum_variance must be a finite number ≥ 0, got {minimum_variance!r}")
+    check_not_negative("minimum_variance", minimum_variance)
     return _gaussian_nll(float(minimum_variance), bool(full))
 
 

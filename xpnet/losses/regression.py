@@ -22,6 +22,7 @@ from functools import cache
 from typing import Any
 
 from xpnet.losses.loss import Loss
+from xpnet.settings import check_positive, is_number
 
 __all__ = [
     "ABSOLUTE_ERROR",
@@ -78,8 +79,7 @@ def Huber(delta: float = 1.0) -> Loss:
     >>> Huber(delta=2)
     Loss('huber', delta=2.0)
     """
-    if not (isinstance(delta, (int, float)) and math.isfinite(delta) and delta > 0):
-        raise ValueError(f"delta must be a finite number above 0, got {delta!r}")
+    check_positive("delta", delta)
     return _huber(float(delta))
 
 
@@ -123,8 +123,8 @@ def Quantile(quantiles: float | Iterable[float] = 0.5) -> Loss:
     >>> Quantile((0.1, 0.5, 0.9)).n_outputs(n_targets=2)
     6
     """
-    values = (quantiles,) if isinstance(quantiles, (int, float)) else tuple(quantiles)
-    if not values or not all(isinstance(q, (int, float)) and 0 < q < 1 for q in values):
+    values = tuple(quantiles) if isinstance(quantiles, Iterable) else (quantiles,)
+    if not values or not all(is_number(q) and 0 < q < 1 for q in values):
         raise ValueError(f"quantiles must be numbers between 0 and 1, got {quantiles!r}")
     if len(set(values)) < len(values):
         raise ValueError(f"quantiles must differ, got {quantiles!r}")

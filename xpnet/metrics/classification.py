@@ -8,6 +8,9 @@ label of a multilabel target (`binary_cross_entropy`), class 1 by a probability 
     top_k_accuracy     the same of [fewer than k outputs rank before the label's]
     f1                 2 TP / (2 TP + FP + FN) of each class; their mean (macro)
     auc                P(a⁺ > a⁻) + ½ P(a⁺ = a⁻) for a positive and a negative example
+
+With a masked loss NaN among Y is a label that is not there: it is left out, and an example without
+any has no weight.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ import numpy as np
 from xpnet.losses import Loss
 from xpnet.losses.heads import head_slices
 from xpnet.metrics.metric import Host, Metric, batch_weights, ratio, weighted_sums
+from xpnet.settings import is_count
 
 __all__ = ["AUC", "F1", "Accuracy", "TopKAccuracy"]
 
@@ -43,6 +47,13 @@ def _labels(xp: Any, A: Any, Y: Any, loss: Loss | None) -> tuple[Any, Any]:
     return xp.argmax(A, axis=-1, keepdims=True), xp.argmax(Y, axis=-1, keepdims=True)
 
 
+def _there(xp: Any, A: Any, Y: Any, loss: Loss | None) -> Any:
+    """1 for each label (..., N, labels) that is there; with a masked loss NaN among Y is not."""
+    if loss is None or not loss.masked:
+        return None
+    return xp.astype(~xp.isnan(Y), A.dtype)
+
+
 def _mean(parts: Host) -> Host:
     sums = parts.sum(axis=0)
     return ratio(sums[..., 0], sums[..., 1])
@@ -53,8 +64,13 @@ def Accuracy() -> Metric:
 
     def statistics(xp: Any, A: Any, Y: Any, w: Any, loss: Loss | None) -> Any:
         found, true = _labels(xp, A, Y, loss)
-        right = xp.mean(xp.astype(found == true, A.dtype), axis=-1)
-        return weighted_sums(xp, batch_weights(xp, A, w), right)
+        right, w = xp.astype(found == true, A.dtype), batch_weights(xp, A, w)
+        there = _there(xp, A, Y, loss)
+        if there is None:
+            return weighted_sums(xp, w, xp.mean(right, axis=-1))
+        n = xp.sum(there, axis=-1)
+        share = xp.sum(right * there, axis=-1) / xp.maximum(n, 1.0)
+        return weighted_sums(xp, w * xp.astype(n > 0, w.dtype), share)
 
     return Metric("accuracy", statistics, _mean, (*_CLASSES, "head labels"))
 
@@ -64,7 +80,7 @@ def TopKAccuracy(k: int = 5) -> Metric:
 
     Of equal outputs the one with the smaller index ranks first, so that k = 1 is the accuracy.
     """
-    if not isinstance(k, int) or k < 1:
+    if not is_count(k, 1):
         raise ValueError(f"k must be an integer of 1 or more, got {k!r}")
 
     def statistics(xp: Any, A: Any, Y: Any, w: Any, loss: Loss | None) -> Any:
@@ -101,7 +117,8 @@ def F1(average: str = "macro") -> Metric:
 
     def statistics(xp: Any, A: Any, Y: Any, w: Any, loss: Loss | None) -> Any:
         found, true = _one_hot(xp, A, Y, loss, average)
-        w = batch_weights(xp, A, w)[..., None]
+        w, there = batch_weights(xp, A, w)[..., None], _there(xp, A, Y, loss)
+        w = w if there is None else w * there
         counts = [found & true, found & ~true, ~found & true]
         sums = [xp.sum(w * xp.astype(c, A.dtype), axis=-2) for c in counts]
         counted = xp.full_like(sums[0], float(_keeps_all(A, loss, average)))
@@ -150,7 +167,8 @@ def AUC() -> Metric:
 def _auc_statistics(xp: Any, A: Any, Y: Any, w: Any, loss: Loss | None) -> Any:
     """Σ over pairs of w⁺ w⁻ ([a⁺ > a⁻] + ½ [a⁺ = a⁻]), and Σ w⁺ Σ w⁻."""
     scores, true = _scores(xp, A, Y)
-    w = batch_weights(xp, A, w)
+    w, there = batch_weights(xp, A, w), _there(xp, A, Y, loss)
+    w = w if there is None else w * there[..., 0]
     positive = w * xp.astype(true, w.dtype)
     arrays = scores, positive, w - positive
     if scores.ndim == 1:

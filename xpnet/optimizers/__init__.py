@@ -120,6 +120,11 @@ def get_optimizer(optimizer: Any, learning_rate: Any = None) -> Any:
             f"optimizer must be a name ({', '.join(known)}) or an instance such as "
             f"xpnet.optimizers.Adam(), got {optimizer!r}"
         )
+    if not hasattr(optimizer, "_asdict"):
+        raise TypeError(
+            "an optimizer of your own is a NamedTuple of its settings, learning_rate among them, "
+            f"got {optimizer!r}"
+        )
     return optimizer if learning_rate is None else with_learning_rate(optimizer, learning_rate)
 
 

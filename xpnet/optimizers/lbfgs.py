@@ -77,7 +77,7 @@ class LBFGS(Kind, _Settings):
         check_positive_integer("history", history)
         check_not_negative("tolerance_gradient", tolerance_gradient)
         check_not_negative("tolerance_change", tolerance_change)
-        return super().__new__(cls, history, tolerance_gradient, tolerance_change)
+        return super().__new__(cls, int(history), tolerance_gradient, tolerance_change)
 
     def minimize(
         self,

@@ -6,7 +6,7 @@ import math
 from typing import NamedTuple
 
 from xpnet.schedules.settings import check_rate, open_length
-from xpnet.settings import Kind, check_not_negative, check_positive_integer
+from xpnet.settings import Kind, check_count, check_not_negative, check_positive_integer
 
 __all__ = ["Cosine"]
 
@@ -67,8 +67,7 @@ class Cosine(Kind, _Settings):
             check_positive_integer("steps", steps)
         elif restarts:
             raise ValueError("restarts need steps, the length of the first cosine")
-        if isinstance(warmup, bool) or not isinstance(warmup, int) or warmup < 0:
-            raise ValueError(f"warmup must be an integer ≥ 0, got {warmup!r}")
+        check_count("warmup", warmup)
         check_positive_integer("growth", growth)
         return super().__new__(cls, learning_rate, minimum, steps, warmup, restarts, growth)
 

@@ -6,7 +6,7 @@ import math
 from typing import NamedTuple
 
 from xpnet.schedules.settings import check_rate, open_length
-from xpnet.settings import Kind, check_positive_integer
+from xpnet.settings import Kind, check_positive_integer, is_number
 
 __all__ = ["OneCycle"]
 
@@ -56,10 +56,10 @@ class OneCycle(Kind, _Settings):
         check_rate(learning_rate)
         if steps is not None:
             check_positive_integer("steps", steps)
-        if not isinstance(warmup, (int, float)) or not 0 <= warmup <= 1:
+        if not is_number(warmup) or not 0 <= warmup <= 1:
             raise ValueError(f"warmup must lie in [0, 1], a share of the steps, got {warmup!r}")
         for name, value in (("start", start), ("end", end)):
-            if not isinstance(value, (int, float)) or not 1 <= value < math.inf:
+            if not is_number(value) or not 1 <= value < math.inf:
                 raise ValueError(f"{name} must be a finite number ≥ 1, got {value!r}")
         return super().__new__(cls, learning_rate, steps, warmup, start, end)
 

@@ -6,7 +6,7 @@ import math
 from typing import NamedTuple
 
 from xpnet.schedules.settings import check_factor, check_rate
-from xpnet.settings import Kind, check_not_negative
+from xpnet.settings import Kind, check_count, check_not_negative
 
 __all__ = ["Memory", "Plateau", "ReduceOnPlateau"]
 
@@ -60,8 +60,7 @@ class ReduceOnPlateau(Kind, _Settings):
         check_rate(learning_rate)
         check_factor("factor", factor)
         for name, value in (("patience", patience), ("cooldown", cooldown)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-                raise ValueError(f"{name} must be an integer ≥ 0, got {value!r}")
+            check_count(name, value)
         check_not_negative("threshold", threshold)
         check_not_negative("minimum", minimum)
         return super().__new__(cls, learning_rate, factor, patience, threshold, cooldown, minimum)

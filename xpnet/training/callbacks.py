@@ -15,6 +15,7 @@ step's loss, and so wait for the device.
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -68,6 +69,8 @@ class Callbacks:
 def json_lines(path: str | os.PathLike[str]) -> Callback:
     """A callback for the end of an epoch that appends its values to a file, a JSON object a line.
 
+    What is not finite, such as the AUC of one class, is null, since JSON has no NaN.
+
     >>> import numpy as np, tempfile, pathlib, xpnet
     >>> path = pathlib.Path(tempfile.mkdtemp()) / "log.jsonl"
     >>> X, Y = np.eye(4), np.arange(4) % 2
@@ -79,6 +82,7 @@ def json_lines(path: str | os.PathLike[str]) -> Callback:
 
     def log(net: Network, history: History) -> None:
         with open(path, "a", encoding="utf-8") as file:
-            file.write(json.dumps(history.last()) + "\n")
+            values = {k: v if math.isfinite(v) else None for k, v in history.last().items()}
+            file.write(json.dumps(values) + "\n")
 
     return log

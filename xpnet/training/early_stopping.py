@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from xpnet.checks import positive_integer
 from xpnet.errors import look_up
+from xpnet.settings import check_not_negative
 from xpnet.training.history import History
 
 if TYPE_CHECKING:
+    from xpnet.metrics import Metric
     from xpnet.network import Network
 
 __all__ = ["EarlyStopping", "Watch"]
@@ -25,7 +28,9 @@ class EarlyStopping:
     monitor : str, optional
         A value of the history: "loss", "validation_loss", or a metric's name such as
         "validation_accuracy". None: the validation loss where there is validation data, else the
-        loss. Larger is better for accuracies, f1, r2 and auc; smaller for everything else.
+        loss. Which way is better a metric says itself (`Metric.larger_is_better`); of a value that
+        a callback writes, its name: larger for accuracies, f1, r2 and auc, smaller otherwise. NaN
+        is no improvement.
     patience : int
         Epochs without an improvement after which the fit ends.
     min_delta : float
@@ -42,10 +47,7 @@ class EarlyStopping:
         min_delta: float = 0.0,
         restore_best: bool = True,
     ) -> None:
-        if not isinstance(min_delta, (int, float)) or not (
-            math.isfinite(min_delta) and min_delta >= 0
-        ):
-            raise ValueError(f"min_delta must be a finite number ≥ 0, got {min_delta!r}")
+        check_not_negative("min_delta", min_delta)
         self.monitor = monitor
         self.patience = positive_integer("patience", patience)
         self.min_delta = float(min_delta)
@@ -61,8 +63,9 @@ class EarlyStopping:
 class Watch:
     """Early stopping under way."""
 
-    def __init__(self, settings: EarlyStopping) -> None:
+    def __init__(self, settings: EarlyStopping, metrics: Sequence[Metric] = ()) -> None:
         self.settings = settings
+        self._larger = {f"validation_{metric.name}": metric.larger_is_better for metric in metrics}
         self._best = math.inf
         self._since = 0
         self._kept: tuple[int, Any, tuple[Any, ...]] | None = None
@@ -73,7 +76,7 @@ class Watch:
         default = "validation_loss" if "validation_loss" in values else "loss"
         name = self.settings.monitor or default
         value = look_up("value to monitor", name, values)[-1]
-        signed = -value if name.endswith(LARGER_IS_BETTER) else value
+        signed = -value if self._larger.get(name, name.endswith(LARGER_IS_BETTER)) else value
         if signed < self._best - self.settings.min_delta:
             self._best, self._since = signed, 0
             if self.settings.restore_best:

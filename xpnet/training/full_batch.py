@@ -76,8 +76,8 @@ class _Search:
         assert net.loss is not None
         self.net, self.data, self.validation, self.settings = net, data, validation, settings
         self.history = History()
-        self.watch = settings.early_stopping and Watch(settings.early_stopping)
         self.metrics = metrics_for(settings.metrics, net.loss, net.layers[-1].fan_out, data.classes)
+        self.watch = settings.early_stopping and Watch(settings.early_stopping, self.metrics)
         self.began = time.perf_counter()
 
     def run(self) -> History:

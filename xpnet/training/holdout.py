@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,28 +11,38 @@ from xpnet.backends import Backend, to_numpy
 from xpnet.datasets.split import stratified_split
 from xpnet.examples import Examples
 from xpnet.random import SPLIT, permutation
+from xpnet.settings import is_number
 
 __all__ = ["hold_out"]
 
 
 def hold_out(
-    backend: Backend, data: Examples, fraction: Any, seed: int
+    backend: Backend,
+    data: Examples,
+    fraction: Any,
+    seed: int,
+    names: Sequence[str] | None = None,
 ) -> tuple[Examples, Examples]:
     """Training and validation examples, a function of the seed alone; classes keep their shares.
+
+    Examples of weight 0 are in neither. ``names`` are those of the classes, for the message.
 
     Raises
     ------
     ValueError
         A fraction outside (0, 1), or one that leaves a class, or a side, without examples.
     """
-    number = isinstance(fraction, (int, float)) and not isinstance(fraction, bool)
-    if not number or not 0 < fraction < 1:
+    if not is_number(fraction) or not 0 < fraction < 1:
         raise ValueError(f"validation_fraction must lie between 0 and 1, got {fraction!r}")
-    if data.classes and data.Y.ndim == 1:
-        train, held = stratified_split(to_numpy(data.Y), fraction, seed)
+    kept = np.arange(data.X.shape[0]) if data.w is None else np.flatnonzero(data.w)
+    if data.classes and (data.Y.ndim == 1 or data.Y.shape[1] == 1):
+        labels = to_numpy(data.Y).reshape(-1)[kept].astype(np.int64)
+        train, held = stratified_split(
+            labels if names is None else np.asarray(names)[labels], fraction, seed
+        )
     else:
-        train, held = _plain_split(data.X.shape[0], fraction, seed)
-    return _rows(backend, data, train), _rows(backend, data, held)
+        train, held = _plain_split(len(kept), fraction, seed)
+    return _rows(backend, data, kept[train]), _rows(backend, data, kept[held])
 
 
 def _plain_split(n: int, fraction: float, seed: int) -> tuple[Any, Any]:

@@ -48,10 +48,12 @@ def fit(
     with net.unchanged_on_error(), net.backend.context():
         net.complete(X, Y)
         data = _checked(net, "", X, Y, sample_weight)
-        data = _class_weighted(net, data, class_weight)
         validation = _validation(net, validation_data)
         if settings.validation_fraction is not None:
-            data, validation = hold_out(net.backend, data, settings.validation_fraction, net.seed)
+            data, validation = hold_out(
+                net.backend, data, settings.validation_fraction, net.seed, net.classes
+            )
+        data = _class_weighted(net, data, class_weight)
         full_batch = getattr(settings.optimizer, "full_batch", False)
         if full_batch:
             return search(net, data, validation, settings)
@@ -110,7 +112,7 @@ class _Loop:
         n_steps = settings.epochs * self.batches.per_epoch
         self.rate = schedules.bind(optimizer.learning_rate, n_steps, self.batches.per_epoch)
         self.metrics = metrics_for(settings.metrics, loss, net.layers[-1].fan_out, data.classes)
-        self.watch = settings.early_stopping and Watch(settings.early_stopping)
+        self.watch = settings.early_stopping and Watch(settings.early_stopping, self.metrics)
         self.masks = needs_masks(net.layers)
         self.runner = choose_runner(
             self.recipe,

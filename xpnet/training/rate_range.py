@@ -58,7 +58,7 @@ def learning_rate_range(
     low, high : float
         0 < low < high.
     steps : int
-        At most so many.
+        At most so many, 3 or more.
 
     Raises
     ------
@@ -67,7 +67,8 @@ def learning_rate_range(
     """
     if not (0 < low < high and math.isfinite(high)):
         raise ValueError(f"the rates must satisfy 0 < low < high, got {low} and {high}")
-    positive_integer("steps", steps)
+    if positive_integer("steps", steps) < 3:
+        raise ValueError(f"steps must be 3 or more, to see the loss fall and rise, got {steps}")
     losses: list[float] = []
 
     def observe(net: Network, history: History) -> bool:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from xpnet import checks
+from xpnet.metrics import Metric, find_metric
 from xpnet.optimizers import get_optimizer
 from xpnet.penalties import MaxNorm, Penalty
+from xpnet.settings import is_count
 from xpnet.training.callbacks import Callbacks
 from xpnet.training.early_stopping import EarlyStopping
 
-__all__ = ["Settings", "settings"]
+__all__ = ["Settings", "as_metrics", "as_penalty", "settings"]
 
 
 class Settings(NamedTuple):
@@ -25,7 +26,7 @@ class Settings(NamedTuple):
     max_norm: MaxNorm | None
     validation_fraction: float | None
     early_stopping: EarlyStopping | None
-    metrics: tuple[Any, ...]
+    metrics: tuple[Metric, ...]
     callbacks: Callbacks
     progress: bool | None
     compile: bool | None
@@ -61,15 +62,21 @@ def settings(
         None if batch_size is None else int(batch_size),
         get_optimizer(optimizer, learning_rate),
         bool(shuffle),
-        _instance("penalty", penalty, Penalty, "xpnet.Penalty(l2=1e-4)"),
-        MaxNorm(max_norm) if isinstance(max_norm, (int, float)) else max_norm,
+        as_penalty(penalty),
+        _max_norm(max_norm),
         validation_fraction,
         _early_stopping(early_stopping),
-        _metrics(metrics),
-        Callbacks(callbacks),
+        _metrics_of_validation(metrics, validation_data, validation_fraction),
+        Callbacks(() if callbacks is None else callbacks),
         progress,
         compile,
     )
+
+
+def as_penalty(value: Any) -> Penalty | None:
+    """A penalty, or none."""
+    found: Penalty | None = _instance("penalty", value, Penalty, "xpnet.Penalty(l2=1e-4)")
+    return found
 
 
 def _instance(name: str, value: Any, kind: type, example: str) -> Any:
@@ -78,13 +85,20 @@ def _instance(name: str, value: Any, kind: type, example: str) -> Any:
     return value
 
 
+def _max_norm(value: Any) -> MaxNorm | None:
+    """A number stands for the limit."""
+    if value is None or isinstance(value, MaxNorm):
+        return value
+    return MaxNorm(value)
+
+
 def _early_stopping(value: Any) -> EarlyStopping | None:
     """True stands for the defaults, an integer for a patience."""
     if value is None or value is False:
         return None
     if value is True:
         return EarlyStopping()
-    if isinstance(value, int):
+    if is_count(value):
         return EarlyStopping(patience=value)
     found: EarlyStopping = _instance(
         "early_stopping", value, EarlyStopping, "True, a patience or xpnet.EarlyStopping()"
@@ -92,6 +106,19 @@ def _early_stopping(value: Any) -> EarlyStopping | None:
     return found
 
 
-def _metrics(value: Any) -> tuple[Any, ...]:
-    found: Sequence[Any] = (value,) if isinstance(value, str) else tuple(value)
-    return tuple(found)
+def as_metrics(value: Any) -> tuple[Metric, ...]:
+    """The metrics of these names, or those given; one needs no list."""
+    if value is None:
+        return ()
+    return tuple(map(find_metric, (value,) if isinstance(value, (str, Metric)) else value))
+
+
+def _metrics_of_validation(value: Any, data: Any, fraction: Any) -> tuple[Metric, ...]:
+    """The metrics; there is something to take them of."""
+    found = as_metrics(value)
+    if found and data is None and fraction is None:
+        raise ValueError(
+            f"metrics ({found[0].name}) are of the validation data: give validation_data or "
+            "validation_fraction"
+        )
+    return found
