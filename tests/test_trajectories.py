@@ -27,7 +27,6 @@ from xpnet.losses import (
     MultiCrossEntropy,
     Quantile,
 )
-from xpnet.masks import keep, key_of
 from xpnet.optimizers import SGD
 from xpnet.parameters import layout
 
@@ -67,25 +66,14 @@ def batches():
             yield epoch, np.arange(start, min(start + BATCH, N))
 
 
-def mask_of(net, epoch, rows):
-    """What a dropout layer multiplies by."""
-
-    def mask(layer):
-        key = key_of(net.seed, epoch)
-        kept = keep(np, key, layer.number, rows, layer.fan_in, layer.rate)
-        return tensor(kept / (1.0 - layer.rate))
-
-    return mask
-
-
 def in_torch(net, X, loss, added=None, after=None, rate=0.02):
     """θ after every step, each step's loss, and the statistics at the end."""
     theta = tensor(to_numpy(net.parameters)).requires_grad_()
-    stats = tuple(tensor(to_numpy(stat)[0]) for stat in net.statistics)
+    stats = [tensor(to_numpy(stat)) for stat in net.statistics]
     sgd = torch.optim.SGD([theta], lr=rate, momentum=0.9)
     thetas, losses = [], []
     for epoch, rows in batches():
-        mask = mask_of(net, epoch, rows)
+        mask = twins.mask_of(net.seed, epoch, rows)
         Z = twins.preactivation(net.layers, theta, tensor(X[rows]), stats, mask)
         value = loss(Z, rows)
         sgd.zero_grad()
@@ -114,7 +102,7 @@ def in_xpnet(net, X, Y, rate=0.02, **settings):
         callbacks={"step_end": step_end},
         **settings,
     )
-    return thetas, history.step_loss, [to_numpy(stat)[0] for stat in net.statistics]
+    return thetas, history.step_loss, [to_numpy(stat) for stat in net.statistics]
 
 
 def agree(net, X, Y, loss, *, added=None, after=None, rate=0.02, **settings):

@@ -1,21 +1,23 @@
-"""Any network of xpnet's layers once more in torch: functions of the same θ, for its autograd.
+"""Any network of xpnet's layers once more in torch: a function of the same θ, for its autograd.
 
-A layer of that kind is torch's own (`torch.nn.functional`) with the parameters that lie in its
-slots of θ; masks and running statistics come from outside.
+A layer is torch's own (`torch.nn.functional`) with the parameters that lie in its slots of θ; masks
+and running statistics come from outside.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch.nn import functional as F
 
+from xpnet.masks import keep, key_of
 from xpnet.protocol import BoundLayer
 
-__all__ = ["ACTIVATIONS", "preactivation"]
+__all__ = ["ACTIVATIONS", "Mask", "mask_of", "preactivation"]
 
 Mask = Callable[[Any], torch.Tensor]
 
@@ -35,48 +37,60 @@ ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
 }
 
 
+def mask_of(seed: int, epoch: int, rows: np.ndarray[Any, Any]) -> Mask:
+    """What each dropout layer multiplies the examples of those numbers by."""
+
+    def mask(layer: Any) -> torch.Tensor:
+        kept = keep(np, key_of(seed, epoch), layer.number, rows, layer.fan_in, layer.rate)
+        return torch.tensor(kept / (1.0 - layer.rate))
+
+    return mask
+
+
 def preactivation(
     layers: tuple[BoundLayer, ...],
     theta: torch.Tensor,
     X: torch.Tensor,
-    stats: tuple[torch.Tensor, ...] = (),
-    mask: Mask | None = None,
+    stats: list[torch.Tensor],
+    mask: Mask | None,
 ) -> torch.Tensor:
-    """Z_L in training; the running statistics (n,) are updated in place."""
-    A, rest = X, iter(stats)
-    for layer in layers[:-1]:
-        A = _outputs(layer, theta, A, rest, mask)
-    W, b = _parts(layers[-1].slots, theta)
-    return F.linear(A, W, b[0])
+    """Z_L; with a mask as in training, where the statistics are updated in place."""
+    within = _Chain(theta, iter(stats), mask)
+    W, b = within.parameters(layers[-1].slots)
+    return F.linear(within.outputs(layers[:-1], X), W, b[0])
 
 
-def _parts(slots: Any, theta: torch.Tensor) -> list[torch.Tensor]:
-    return [theta[s.offset : s.offset + s.size].reshape(s.shape) for s in slots]
+class _Chain(NamedTuple):
+    """What all layers are given."""
 
+    theta: torch.Tensor
+    stats: Iterator[torch.Tensor]
+    mask: Mask | None
 
-def _outputs(
-    layer: Any, theta: torch.Tensor, A: torch.Tensor, stats: Iterator[Any], mask: Mask | None
-) -> torch.Tensor:
-    if layer.kind == "dense":
-        W, b = _parts(layer.slots, theta)
-        return ACTIVATIONS[layer.activation.name](F.linear(A, W, b[0]))
-    if layer.kind == "dropout":
-        assert mask is not None
-        return A * mask(layer)
-    if layer.kind == "layer norm":
-        gain, shift = _parts(layer.slots, theta)
-        return F.layer_norm(A, (layer.fan_in,), gain[0], shift[0], layer.epsilon)
-    if layer.kind == "batch norm":
-        gain, shift = _parts(layer.slots, theta)
-        settings = {"training": True, "momentum": layer.momentum, "eps": layer.epsilon}
-        return F.batch_norm(A, next(stats), next(stats), gain[0], shift[0], **settings)
-    if layer.kind == "embedding":
-        tables = _parts(layer.slots, theta)
-        columns = zip(layer.columns, tables, strict=True)
-        vectors = [F.embedding(A[:, column].long(), E) for column, E in columns]
-        return torch.cat([A[:, list(layer.numeric)], *vectors], dim=1)
-    assert layer.kind == "residual"
-    B = A
-    for inner in layer.children:
-        B = _outputs(inner, theta, B, stats, mask)
-    return B + (A if layer.projection is None else F.linear(A, *_parts([layer.projection], theta)))
+    def parameters(self, slots: Any) -> list[torch.Tensor]:
+        return [self.theta[s.offset : s.offset + s.size].reshape(s.shape) for s in slots]
+
+    def outputs(self, layers: Any, A: torch.Tensor) -> torch.Tensor:
+        for layer in layers:
+            A = self._output(layer, A)
+        return A
+
+    def _output(self, layer: Any, A: torch.Tensor) -> torch.Tensor:
+        if layer.kind == "residual":
+            B = self.outputs(layer.children, A)
+            around = [] if layer.projection is None else self.parameters([layer.projection])
+            return B + (F.linear(A, *around) if around else A)
+        p = self.parameters(layer.slots)
+        if layer.kind == "dense":
+            return ACTIVATIONS[layer.activation.name](F.linear(A, p[0], p[1][0]))
+        if layer.kind == "layer norm":
+            return F.layer_norm(A, (layer.fan_in,), p[0][0], p[1][0], layer.epsilon)
+        if layer.kind == "batch norm":
+            running = next(self.stats)[0], next(self.stats)[0], p[0][0], p[1][0]
+            return F.batch_norm(A, *running, self.mask is not None, layer.momentum, layer.epsilon)
+        if layer.kind == "embedding":
+            columns = zip(layer.columns, p, strict=True)
+            vectors = [F.embedding(A[:, column].long(), E) for column, E in columns]
+            return torch.cat([A[:, list(layer.numeric)], *vectors], dim=1)
+        assert layer.kind == "dropout"
+        return A if self.mask is None else A * self.mask(layer)
