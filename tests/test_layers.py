@@ -26,6 +26,7 @@ CHAINS = {
     "residual in residual": [5, 6, Residual([7, Residual([Dropout(0.2), 7]), 6]), 4],
     "residual first": [5, Residual([Dense(5, "identity")]), 4],
     "embedding": [5, Embedding([3, 4], 2, columns=[1, 4]), 8, 4],
+    "embedding of two widths": [5, Embedding([4, 3], [2, 5], columns=[4, 1]), 8, 4],
     "embedding alone": [5, Embedding(3, 6, columns=1), 4],
     "all": [
         5,
@@ -317,6 +318,7 @@ def test_own_activations_within_layers_are_given_to_load(tmp_path):
         (lambda: Embedding([3, 4], 2, columns=[1]), ValueError, "columns must name 2"),
         (lambda: Embedding([3, 4], 2, columns=[1, 1]), ValueError, "different columns"),
         (lambda: Embedding(3, 0), ValueError, "dim"),
+        (lambda: Embedding([3, 4], [2]), ValueError, r"dim must be one width, or 2, got \[2\]"),
         (lambda: xpnet.Network([5, Dropout(0.5)]), ValueError, "last layer must be dense"),
         (lambda: xpnet.Network([Dense(5), 3]), ValueError, r"sizes\[0\] is the width"),
         (lambda: xpnet.Network([5, 4, Embedding(3, 2), 3]), ValueError, "only be the first"),

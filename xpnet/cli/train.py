@@ -13,7 +13,7 @@ from xpnet.cli import digits, fashion_mnist, table
 __all__ = ["add_parser"]
 
 _DATA_SETS = {"digits": digits.run, "fashion-mnist": fashion_mnist.run}
-_OF_TABLES = ("target", "task", "text", "ignore", "validation")
+_OF_TABLES = ("target", "task", "text", "embed", "ignore", "validation")
 
 
 def add_parser(commands: Any) -> None:
@@ -55,6 +55,12 @@ def _add_table_options(group: Any) -> None:
     )
     group.add_argument(
         "--text", metavar="COLUMN", action="append", help="numbers that are categories (repeat)"
+    )
+    group.add_argument(
+        "--embed",
+        metavar="COLUMN[:DIM]",
+        action="append",
+        help="categories as DIM learned numbers each instead of one-hot (repeat)",
     )
     group.add_argument(
         "--ignore", metavar="COLUMN", action="append", help="a column to leave out (repeat)"
