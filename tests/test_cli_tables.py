@@ -18,6 +18,7 @@ from xpnet.datasets import stratified_split
 from xpnet.layers import Embedding
 from xpnet.random import SPLIT, permutation
 from xpnet.tables import Schema, held_out, read_csv, read_schema, save_model
+from xpnet.training import History
 
 FRUIT = Path(__file__).parent / "data" / "fruit.csv"
 QUICK = ("--epochs", "3", "--hidden", "8")
@@ -208,6 +209,14 @@ def test_the_epochs_are_those_of_the_least_loss_before_twenty_that_are_no_better
     fresh = xpnet.Network([6, 32, 1], loss="mean_squared_error", rng=4)
     fresh.fit(X, Y, epochs=best + 1, batch_size=32)
     np.testing.assert_array_equal(net.parameters, fresh.parameters)
+
+
+def test_ctrl_c_while_epochs_are_chosen_ends_it(monkeypatch):
+    X, Y = np.ones((20, 2)), np.ones((20, 1))
+    net = xpnet.Network([2, 3, 1], loss="mean_squared_error")
+    monkeypatch.setattr(xpnet.Network, "fit", lambda *_, **__: History(stopped="interrupted"))
+    with pytest.raises(KeyboardInterrupt):
+        fit(net, X, Y, None, Settings(None, progress=False))
 
 
 def test_the_task_may_be_chosen(tmp_path, capsys):
