@@ -235,6 +235,11 @@ LOSS_CASES = {
         HEADS,
         lambda Z, Y: heads(Z, Y, label_smoothing=0.2),
     ),
+    "Masked(MultiCrossEntropy)": (
+        Masked(MultiCrossEntropy((3, 2))),
+        np.where(np.isnan(HOLES), -1, HEADS),
+        lambda Z, Y: heads(Z, Y, ignore_index=-1, reduction="sum") / len(Y),
+    ),
     "Masked(Huber())": (
         Masked(Huber()),
         HOLES,

@@ -4,7 +4,7 @@ A class is predicted by the largest output, the first of equal ones; for one out
 label of a multilabel target (`binary_cross_entropy`), class 1 by a probability above ½.
 
     accuracy           Σ w [ŷ = y] / Σ w, where an example with several labels or heads counts by
-                       the share of those that are right
+                       the share of those that are right; one that has none is left out
     top_k_accuracy     the same of [fewer than k outputs rank before the label's]
     f1                 2 TP / (2 TP + FP + FN) of each class; their mean (macro)
     auc                P(a⁺ > a⁻) + ½ P(a⁺ = a⁻) for a positive and a negative example
@@ -43,18 +43,30 @@ def _labels(xp: Any, A: Any, Y: Any, loss: Loss | None) -> tuple[Any, Any]:
     return xp.argmax(A, axis=-1, keepdims=True), xp.argmax(Y, axis=-1, keepdims=True)
 
 
+def _there(xp: Any, A: Any, Y: Any, loss: Loss | None) -> Any:
+    """1 for a target that is there, else 0: (..., N, labels), or (..., N, 1) where all are.
+
+    Of a masked loss; NaN is no more ≥ 0 than −1 is.
+    """
+    if loss is None or not loss.masked:
+        return xp.ones_like(A[..., :1])
+    return xp.astype(Y >= 0, A.dtype)
+
+
 def _mean(parts: Host) -> Host:
     sums = parts.sum(axis=0)
     return ratio(sums[..., 0], sums[..., 1])
 
 
 def Accuracy() -> Metric:
-    """The share of right predictions."""
+    """The share of right predictions; of several labels or heads, of those that are there."""
 
     def statistics(xp: Any, A: Any, Y: Any, w: Any, loss: Loss | None) -> Any:
         found, true = _labels(xp, A, Y, loss)
-        right = xp.mean(xp.astype(found == true, A.dtype), axis=-1)
-        return weighted_sums(xp, batch_weights(xp, A, w), right)
+        there = xp.broadcast_to(_there(xp, A, Y, loss), found.shape)
+        n = xp.sum(there, axis=-1)
+        right = xp.sum(there * xp.astype(found == true, A.dtype), axis=-1) / xp.maximum(n, 1.0)
+        return weighted_sums(xp, batch_weights(xp, A, w) * xp.astype(n > 0, A.dtype), right)
 
     return Metric("accuracy", statistics, _mean, (*_CLASSES, "head labels"))
 
@@ -101,7 +113,7 @@ def F1(average: str = "macro") -> Metric:
 
     def statistics(xp: Any, A: Any, Y: Any, w: Any, loss: Loss | None) -> Any:
         found, true = _one_hot(xp, A, Y, loss, average)
-        w = batch_weights(xp, A, w)[..., None]
+        w = batch_weights(xp, A, w)[..., None] * _there(xp, A, Y, loss)
         counts = [found & true, found & ~true, ~found & true]
         sums = [xp.sum(w * xp.astype(c, A.dtype), axis=-2) for c in counts]
         counted = xp.full_like(sums[0], float(_keeps_all(A, loss, average)))
@@ -150,7 +162,7 @@ def AUC() -> Metric:
 def _auc_statistics(xp: Any, A: Any, Y: Any, w: Any, loss: Loss | None) -> Any:
     """Σ over pairs of w⁺ w⁻ ([a⁺ > a⁻] + ½ [a⁺ = a⁻]), and Σ w⁺ Σ w⁻."""
     scores, true = _scores(xp, A, Y)
-    w = batch_weights(xp, A, w)
+    w = batch_weights(xp, A, w) * _there(xp, A, Y, loss)[..., 0]
     positive = w * xp.astype(true, w.dtype)
     arrays = scores, positive, w - positive
     if scores.ndim == 1:
