@@ -101,6 +101,16 @@ def test_gradients_and_statistics_equal_torch(backend, chain, training):
         np.testing.assert_allclose(to_numpy(net(X)), torch.softmax(Z, -1).detach(), rtol=1e-12)
 
 
+def test_vectors_begin_with_a_length_of_about_one():
+    """Normal entries of variance 1/dim, whatever each column's dim."""
+    net = xpnet.Network([2, Embedding([2000, 3000], [4, 25]), 2], dtype="float64", rng=1)
+    theta = net.parameters
+    for slot, dim in zip(net.layers[0].slots, (4, 25), strict=True):
+        E = theta[slot.offset : slot.offset + slot.size].reshape(slot.shape)
+        assert np.mean(np.sum(E**2, axis=1)) == pytest.approx(1.0, rel=0.05)
+        assert E.shape[1] == dim
+
+
 @each_chain
 def test_a_stack_of_three_networks_is_three_networks(backend, chain):
     xp = backend.xp

@@ -531,6 +531,12 @@ def test_a_network_embeds_as_it_would_by_one_hot_columns(backend):
     assert plain.input_layers() == ()
 
 
+def test_an_embedded_column_is_found_behind_wider_ones():
+    schema = Schema.fit(read_csv(FRUIT), "fruit", embed={"grown in": 2})  # behind four colours
+    (layer,) = schema.input_layers()
+    assert (schema.width, layer.columns, layer.categories, layer.dims) == (6, (4,), (5,), (2,))
+
+
 def test_numbers_are_embedded_as_the_text_they_are():
     table = Table({"month": [1.0, 12.0, 2.0, 1.0], "y": ["a", "b", "a", "b"]})
     schema = Schema.fit(table, "y", embed={"month": 1})
