@@ -15,8 +15,10 @@ from tests.test_cli import fails
 from xpnet.cli import main
 from xpnet.cli.fitting import Settings, fit
 from xpnet.datasets import stratified_split
+from xpnet.layers import Embedding
 from xpnet.random import SPLIT, permutation
-from xpnet.tables import held_out, read_csv, read_schema, save_model
+from xpnet.tables import Schema, held_out, read_csv, read_schema, save_model
+from xpnet.training import History
 
 FRUIT = Path(__file__).parent / "data" / "fruit.csv"
 QUICK = ("--epochs", "3", "--hidden", "8")
@@ -209,6 +211,14 @@ def test_the_epochs_are_those_of_the_least_loss_before_twenty_that_are_no_better
     np.testing.assert_array_equal(net.parameters, fresh.parameters)
 
 
+def test_ctrl_c_while_epochs_are_chosen_ends_it(monkeypatch):
+    X, Y = np.ones((20, 2)), np.ones((20, 1))
+    net = xpnet.Network([2, 3, 1], loss="mean_squared_error")
+    monkeypatch.setattr(xpnet.Network, "fit", lambda *_, **__: History(stopped="interrupted"))
+    with pytest.raises(KeyboardInterrupt):
+        fit(net, X, Y, None, Settings(None, progress=False))
+
+
 def test_the_task_may_be_chosen(tmp_path, capsys):
     rows = [["x", "y"], *([i / 40, i % 4] for i in range(40))]
     data, model = write(tmp_path / "t.csv", rows), tmp_path / "m.safetensors"
@@ -226,6 +236,53 @@ def test_numbers_may_be_categories(tmp_path):
     data, model = write(tmp_path / "t.csv", rows), tmp_path / "m.safetensors"
     assert main(train(data, "y", model, *QUICK, "--text", "zip")) == 0
     assert read_schema(model).columns[0].categories == ("00", "01", "02")
+
+
+def test_text_may_be_embedded(backend, tmp_path, capsys):
+    """From the file to the predictions."""
+    model, out, where = tmp_path / "m", tmp_path / "p.csv", ("--backend", backend.name)
+    options = ("--embed", "colour:3", "--embed", "grown in")
+    assert main(train(FRUIT, "fruit", model, "--epochs", "60", *options, *where)) == 0
+    said = capsys.readouterr().out
+    assert "column 'colour': 4 categories, 3 numbers each" in said
+    assert "column 'grown in': 5 categories, 3 numbers each" in said
+    assert f"network 3-64-3, float32, {backend.name} " in said
+    assert main(predict(model, FRUIT, out, *where)) == 0
+    found = [row[0] for row in rows_of(out)[1:]]
+    assert np.mean(np.array(found) == read_csv(FRUIT).text("fruit")) >= 0.9
+    assert [column.dim for column in read_schema(model).columns[:2]] == [3, 3]
+    capsys.readouterr()
+    assert main(["info", str(model)]) == 0
+    said = capsys.readouterr().out
+    assert "'colour': embedded, 3 numbers each, 'green', 'purple', 'red', 'yellow'" in said
+    data = write(tmp_path / "t.csv", changed(0, "mauve"))
+    line = fails(capsys, predict(model, data, tmp_path / "q.csv"))
+    assert f"{data}, line 5, column 'colour': the category 'mauve' is none of the" in line
+    assert sorted(os.listdir(tmp_path)) == ["m", "p.csv", "t.csv"]
+
+
+@pytest.mark.parametrize(
+    ("option", "name", "dim"),
+    [("a", "a", 2), ("a:3", "a", 3), ("b:1", "b:1", 2), ("b:1:5", "b:1", 5), (":", ":", 2)],
+)
+def test_a_column_to_embed_and_its_dim(tmp_path, option, name, dim):
+    rows = [["a", "b:1", ":", "y"], *(["uvw"[i % 3]] * 3 + ["pq"[i % 2]] for i in range(40))]
+    data, model = write(tmp_path / "t.csv", rows), tmp_path / "m"
+    assert main(train(data, "y", model, *QUICK, "--embed", option)) == 0
+    found = [c for c in read_schema(model).columns if c.kind == "embedded"]
+    assert [(c.name, c.dim) for c in found] == [(name, dim)]
+
+
+def test_a_network_that_embeds_other_columns_than_its_schema(tmp_path, capsys):
+    schema = Schema.fit(read_csv(FRUIT), "fruit", embed={"colour": 2, "grown in": 2})
+    (layer,) = schema.input_layers()
+    for first in ([Embedding([4, 4], 2)], [Embedding([5, 4], 2, columns=[1, 0])], []):
+        net = xpnet.Network([schema.width, *first, 4, 3], loss="cross_entropy")
+        save_model(net, schema, tmp_path / "m")
+        line = fails(capsys, predict(tmp_path / "m", FRUIT, tmp_path / "p.csv"))
+        assert "is damaged: its network and its schema embed different columns" in line
+    save_model(xpnet.Network([schema.width, layer, 4, 3]), schema, tmp_path / "m")
+    assert main(predict(tmp_path / "m", FRUIT, tmp_path / "p.csv")) == 0
 
 
 @pytest.mark.parametrize(("fraction", "held"), [("0", 0), ("0.5", 18)])
@@ -372,6 +429,9 @@ def test_a_table_that_the_model_does_not_know(fruit, tmp_path, capsys, rows, sai
         (["--target", "fruits"], "has no column 'fruits': did you mean 'fruit'"),
         (["--target", "fruit", "--ignore", "color"], "no column 'color': did you mean 'colour'"),
         (["--target", "fruit", "--text", "fruit"], "'fruit' is the target"),
+        (["--target", "fruit", "--embed", "colour:0"], "the dim of column 'colour' must be a pos"),
+        (["--target", "fruit", "--embed", "color:2"], "no column 'color': did you mean 'colour'"),
+        (["--target", "fruit", "--embed", "fruit"], "'fruit' is the target"),
         (["--target", "fruit", "--task", "regression"], "line 2, column 'fruit': 'apple' is not"),
         (["--target", "fruit", "--task", "rank"], "task.*rank.*classification.*regression"),
         (["--target", "fruit", "--validation", "1"], r"must be in \[0, 1\), got 1\.0"),
@@ -393,7 +453,7 @@ def test_a_bad_option_is_one_line(tmp_path, capsys, monkeypatch, options, said):
 
 
 @pytest.mark.parametrize("option", ["--target=y", "--task=regression", "--text=x", "--ignore=x",
-                                    "--validation=0.5"])  # fmt: skip
+                                    "--embed=x", "--validation=0.5"])  # fmt: skip
 def test_an_option_of_tables_is_none_of_digits(tmp_path, capsys, option):
     line = fails(capsys, ["train", "digits", option, "--out", str(tmp_path / "m")])
     assert f"{option.partition('=')[0]} is for a table of your own, not for digits" in line

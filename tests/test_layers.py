@@ -26,6 +26,7 @@ CHAINS = {
     "residual in residual": [5, 6, Residual([7, Residual([Dropout(0.2), 7]), 6]), 4],
     "residual first": [5, Residual([Dense(5, "identity")]), 4],
     "embedding": [5, Embedding([3, 4], 2, columns=[1, 4]), 8, 4],
+    "embedding of two widths": [5, Embedding([4, 3], [2, 5], columns=[4, 1]), 8, 4],
     "embedding alone": [5, Embedding(3, 6, columns=1), 4],
     "all": [
         5,
@@ -75,15 +76,14 @@ def test_gradients_equal_differences(backend, chain, training):
 @pytest.mark.parametrize("training", [False, True])
 def test_gradients_and_statistics_equal_torch(backend, chain, training):
     torch = pytest.importorskip("torch", reason="torch is not installed")
+    from tests import twins
+
     net = chained(backend, chain)
     X, Y = examples()
     theta = torch.tensor(to_numpy(net.parameters), requires_grad=True)
     stats = [torch.tensor(to_numpy(s)) for s in net.statistics]
-    masks = iter(dropout_masks(net, len(X)) if training else [])
-    p = iter(unpack_torch(net, theta))
-    Z = torch_chain(net.layers[:-1], p, iter(stats), torch.tensor(X), training, masks)
-    W, b = p
-    Z = torch.nn.functional.linear(Z, W, b[0])
+    mask = twins.mask_of(net.seed, net.epoch, np.arange(len(X), dtype=np.int32))
+    Z = twins.preactivation(net.layers, theta, torch.tensor(X), stats, mask if training else None)
     value = torch.nn.functional.cross_entropy(Z, torch.tensor(Y))
     value.backward()
 
@@ -98,61 +98,17 @@ def test_gradients_and_statistics_equal_torch(backend, chain, training):
     for found, expected in zip(after, stats, strict=True):
         assert relative(found, expected.numpy()) <= 1e-13
     if not training:
-        Z = torch_chain(net.layers, iter(unpack_torch(net, theta)), iter(stats), torch.tensor(X))
         np.testing.assert_allclose(to_numpy(net(X)), torch.softmax(Z, -1).detach(), rtol=1e-12)
 
 
-def unpack_torch(net, theta):
-    """Each parameter as a view of a torch vector."""
-    return [
-        theta[s.offset : s.offset + s.size].reshape(s.shape)
-        for layer in net.layers
-        for s in layer.slots
-    ]
-
-
-def dropout_masks(net, N):
-    """Each dropout layer's mask in the order in which they act, scaled."""
-    key, rows = key_of(net.seed, net.epoch), np.arange(N, dtype=np.int32)
-
-    def of(layers):
-        for layer in layers:
-            yield from of(layer.children)
-            if layer.kind == "dropout":
-                kept = keep(np, key, layer.number, rows, layer.fan_in, layer.rate)
-                yield kept / (1.0 - layer.rate)
-
-    return list(of(net.layers))
-
-
-def torch_chain(layers, p, stats, A, training=False, masks=None):
-    """The layers by torch's own functions."""
-    import torch
-    from torch.nn import functional as F
-
-    functions = {"tanh": torch.tanh, "silu": F.silu, "gelu": F.gelu}
-    for layer in layers:
-        if layer.kind == "dense":
-            A = F.linear(A, next(p), next(p)[0])
-            A = functions.get(layer.activation.name, lambda z: z)(A)
-        elif layer.kind == "dropout" and training:
-            A = A * torch.tensor(next(masks))
-        elif layer.kind == "layer norm":
-            A = F.layer_norm(A, (layer.fan_in,), next(p)[0], next(p)[0], layer.epsilon)
-        elif layer.kind == "batch norm":
-            mean, variance = next(stats)[0], next(stats)[0]
-            gain, shift = next(p)[0], next(p)[0]
-            A = F.batch_norm(
-                A, mean, variance, gain, shift, training, layer.momentum, layer.epsilon
-            )
-        elif layer.kind == "residual":
-            within = torch_chain(layer.children, p, stats, A, training, masks)
-            A = within + (A if layer.projection is None else A @ next(p).T)
-        elif layer.kind == "embedding":
-            numeric = A[:, list(layer.numeric)]
-            vectors = [F.embedding(A[:, column].long(), next(p)) for column in layer.columns]
-            A = torch.cat([numeric, *vectors], dim=1)
-    return A
+def test_vectors_begin_with_a_length_of_about_one():
+    """Normal entries of variance 1/dim, whatever each column's dim."""
+    net = xpnet.Network([2, Embedding([2000, 3000], [4, 25]), 2], dtype="float64", rng=1)
+    theta = net.parameters
+    for slot, dim in zip(net.layers[0].slots, (4, 25), strict=True):
+        E = theta[slot.offset : slot.offset + slot.size].reshape(slot.shape)
+        assert np.mean(np.sum(E**2, axis=1)) == pytest.approx(1.0, rel=0.05)
+        assert E.shape[1] == dim
 
 
 @each_chain
@@ -372,6 +328,7 @@ def test_own_activations_within_layers_are_given_to_load(tmp_path):
         (lambda: Embedding([3, 4], 2, columns=[1]), ValueError, "columns must name 2"),
         (lambda: Embedding([3, 4], 2, columns=[1, 1]), ValueError, "different columns"),
         (lambda: Embedding(3, 0), ValueError, "dim"),
+        (lambda: Embedding([3, 4], [2]), ValueError, r"dim must be one width, or 2, got \[2\]"),
         (lambda: xpnet.Network([5, Dropout(0.5)]), ValueError, "last layer must be dense"),
         (lambda: xpnet.Network([Dense(5), 3]), ValueError, r"sizes\[0\] is the width"),
         (lambda: xpnet.Network([5, 4, Embedding(3, 2), 3]), ValueError, "only be the first"),

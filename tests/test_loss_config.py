@@ -21,15 +21,17 @@ from xpnet.losses import (
     softmax_heads,
 )
 
+MASKED = [Masked(Huber(3.0)), Masked(MultiCrossEntropy((2, 3), label_smoothing=0.1))]
 
-@pytest.mark.parametrize("loss", [*CASES, *LOSSES.values(), Masked(Huber(3.0))], ids=repr)
+
+@pytest.mark.parametrize("loss", [*CASES, *LOSSES.values(), *MASKED], ids=repr)
 def test_a_loss_is_made_again_from_its_config(loss):
     config = json.loads(json.dumps(loss.config))
     assert loss_from_config(config) is loss
     assert loss_from_config("huber") is LOSSES["huber"] is Huber()
 
 
-@pytest.mark.parametrize("loss", [*CASES, Masked(Huber(3.0))], ids=repr)
+@pytest.mark.parametrize("loss", [*CASES, *MASKED], ids=repr)
 def test_it_is_the_same_object_after_pickle_and_copy(loss):
     assert pickle.loads(pickle.dumps(loss)) is loss is copy.deepcopy(loss)
     output = loss.output_activation

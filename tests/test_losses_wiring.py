@@ -20,6 +20,7 @@ from tests.helpers import relative
 from xpnet.backends import to_numpy
 from xpnet.class_weights import class_weights
 from xpnet.losses import (
+    LOSSES,
     CrossEntropy,
     GaussianNLL,
     Huber,
@@ -37,6 +38,7 @@ LABELS = np.concatenate([np.arange(4), RNG.integers(0, 4, N - 4)])
 ROWS = np.tanh(X @ RNG.normal(size=(3, 2)))
 HOLES = np.where(RNG.uniform(size=ROWS.shape) < 0.3, np.nan, ROWS)
 HEADS = np.stack([RNG.integers(0, n, N) for n in (3, 2)], axis=1)
+UNLABELLED = np.where(RNG.uniform(size=HEADS.shape) < 0.4, -1, HEADS)
 MULTILABEL = RNG.integers(0, 2, (N, 3))
 
 CASES = [
@@ -47,6 +49,7 @@ CASES = [
     (MultiCrossEntropy((3, 2)), HEADS, 5),
     (Masked(Huber(0.5)), HOLES, 2),
     (Masked(Quantile((0.2, 0.8))), HOLES, 4),
+    (Masked(MultiCrossEntropy((3, 2))), UNLABELLED, 5),
     ("log_cosh", ROWS, 2),
     ("binary_cross_entropy", MULTILABEL, 3),
 ]
@@ -97,6 +100,49 @@ def test_accuracy_of_heads_and_of_labels_comes_by_itself(backend):
     net, _ = trained("binary_cross_entropy", MULTILABEL, backend)
     expected = np.mean((to_numpy(net(X)) > 0.5) == MULTILABEL)
     assert net.evaluate(X, MULTILABEL)["accuracy"] == pytest.approx(expected, rel=1e-14)
+
+
+def test_class_metrics_leave_missing_targets_out(backend):
+    """Each label's from the examples that have it; accuracy the mean over examples of theirs."""
+    sk = pytest.importorskip("sklearn.metrics", reason="scikit-learn is not installed")
+    Y = np.where(RNG.uniform(size=MULTILABEL.shape) < 0.4, np.nan, MULTILABEL)
+    Y[5] = np.nan
+    net, _ = trained(Masked(LOSSES["binary_cross_entropy"]), Y, backend)
+    A, there = to_numpy(net(X)), ~np.isnan(Y)
+    right = [np.mean(((a > 0.5) == y)[t]) for a, y, t in zip(A, Y, there, strict=True) if t.any()]
+    f1 = [sk.f1_score(Y[t, k], A[t, k] > 0.5, zero_division=0.0) for k, t in enumerate(there.T)]
+    found = net.evaluate(X, Y, metrics=["accuracy", "f1"], batch_size=7)
+    assert found["accuracy"] == pytest.approx(np.mean(right), rel=1e-13)
+    assert found["f1"] == pytest.approx(np.mean(f1), rel=1e-13)
+    one, _ = trained(Masked(LOSSES["binary_cross_entropy"]), Y[:, :1], backend)
+    a, t = to_numpy(one(X))[:, 0], there[:, 0]
+    found = one.evaluate(X, Y[:, :1], metrics=["accuracy", "f1", "auc"])
+    assert found["accuracy"] == pytest.approx(np.mean((a > 0.5)[t] == Y[t, 0]), rel=1e-13)
+    assert found["auc"] == pytest.approx(sk.roc_auc_score(Y[t, 0], a[t]), rel=1e-13)
+    f1 = sk.f1_score(Y[t, 0], a[t] > 0.5, average="macro", zero_division=0.0)
+    assert found["f1"] == pytest.approx(f1, rel=1e-13)
+    heads, _ = trained(Masked(MultiCrossEntropy((3, 2))), UNLABELLED, backend)
+    A = to_numpy(heads(X))
+    guess, there = np.stack([A[:, :3].argmax(1), A[:, 3:].argmax(1)], axis=1), UNLABELLED >= 0
+    some = there.any(axis=1)
+    right = ((guess == UNLABELLED) & there).sum(1)[some] / there.sum(1)[some]
+    found = heads.evaluate(X, UNLABELLED, sample_weight=1.0 + (LABELS > 1))["accuracy"]
+    assert found == pytest.approx(np.average(right, weights=1.0 + (LABELS > 1)[some]), rel=1e-13)
+
+
+def test_labels_of_masked_heads_lie_in_range_and_some_are_there(backend):
+    for Y, match in (
+        (
+            np.where(UNLABELLED < 0, -2, UNLABELLED),
+            "head 0 must lie in 0 … 2 .*, or be −1 .*got -2",
+        ),
+        (np.where(UNLABELLED < 0, 2, UNLABELLED), "head 1 must lie in 0 … 1 .*, or be −1 .*got 2"),
+        (np.full_like(HEADS, -1), "Y is −1 throughout: no target is left to train on"),
+    ):
+        with pytest.raises(ValueError, match=match):
+            trained(Masked(MultiCrossEntropy((3, 2))), Y, backend)
+    with pytest.raises(ValueError, match=r"head 0 must lie in 0 … 2 \(the output.*\), got -1"):
+        trained(MultiCrossEntropy((3, 2)), UNLABELLED, backend)
 
 
 @pytest.mark.parametrize("bad", [np.inf, np.nan])

@@ -12,7 +12,15 @@ from tests.helpers import network, relative
 from tests.loss_cases import activation_of, found
 from xpnet import checks
 from xpnet.backends import move, to_numpy
-from xpnet.losses import LOSSES, GaussianNLL, Huber, Masked, MultiCrossEntropy, Quantile
+from xpnet.losses import (
+    LOSSES,
+    CrossEntropy,
+    GaussianNLL,
+    Huber,
+    Masked,
+    MultiCrossEntropy,
+    Quantile,
+)
 
 INNER = [
     *(row for row in LOSSES.values() if row.over_outputs),
@@ -93,6 +101,30 @@ def test_a_stack_is_its_members(backend):
         assert relative(dZ[r], slope) <= 1e-15
 
 
+@pytest.mark.parametrize("epsilon", [0.0, 0.2])
+def test_heads_are_summed_over_the_labels_that_are_there(backend, epsilon):
+    """As each head's own cross entropy says; −1 in every head is loss 0 and gradient 0."""
+    heads, slices = (3, 2, 4), (slice(0, 3), slice(3, 5), slice(5, 9))
+    rng = np.random.default_rng(6)
+    z = 3 * rng.normal(size=(6, 9))
+    y = np.stack([rng.integers(0, n, 6) for n in heads], axis=1)
+    y[rng.uniform(size=y.shape) < 0.4] = -1
+    y[0], y[-1] = np.abs(y[0]), -1
+    loss = Masked(MultiCrossEntropy(heads, epsilon))
+    losses, dZ = np.zeros(6), np.zeros((6, 9))
+    for h, part in enumerate(slices):
+        there = y[:, h] >= 0
+        one = found(backend, CrossEntropy(epsilon), "softmax", z[there, part], y[there, h])
+        losses[there] += one[0]
+        dZ[there, part] = one[1]
+    for name in (loss.output, "identity"):
+        got = found(backend, loss, name, z, y)
+        assert relative(got[0], losses) <= 1e-15
+        assert relative(got[1], dZ) <= 1e-15
+        assert got[0][-1] == 0
+        assert not got[1][-1].any()
+
+
 def test_the_gradient_of_a_network_leaves_them_out(backend):
     """Differences agree, and an example without targets keeps its weight in Σw."""
     net = network(backend, [3, 5, K], activation="tanh", loss=Masked(LOSSES["log_cosh"]))
@@ -120,7 +152,12 @@ def test_a_users_own_loss_can_be_masked(backend):
 
 
 @pytest.mark.parametrize(
-    "loss", [LOSSES["cross_entropy"], MultiCrossEntropy((2, 3)), xpnet.Loss("own", lambda *_: _)]
+    "loss",
+    [
+        LOSSES["cross_entropy"],
+        xpnet.Loss("own", lambda *_: _),
+        replace(MultiCrossEntropy((2, 3)), config=None),
+    ],
 )
 def test_a_loss_that_is_no_mean_over_targets_is_refused(loss):
     with pytest.raises(ValueError, match="is no mean or sum over targets"):

@@ -29,7 +29,7 @@ from xpnet.tables import (
     save_model,
     write_csv,
 )
-from xpnet.tables.columns import Number, OneHot
+from xpnet.tables.columns import Embedded, Number, OneHot
 from xpnet.tables.targets import Classes, Quantity
 
 FRUIT = Path(__file__).parent / "data" / "fruit.csv"
@@ -489,6 +489,76 @@ def test_numbers_may_be_told_to_be_text():
     assert Schema.fit(floats, "y", text=["zip"]).columns == (OneHot("zip", ("1", "2.5")),)
 
 
+def test_a_column_may_be_embedded():
+    table = read_csv(FRUIT)
+    schema = Schema.fit(table, "fruit", embed={"grown in": 3, "colour": None})
+    colours, places = (schema.columns[i].categories for i in range(2))
+    assert schema.columns[:2] == (Embedded("colour", colours, 2), Embedded("grown in", places, 3))
+    X, _ = schema.transform(table)
+    assert (X.shape, schema.width) == ((36, 3), 3)
+    assert [colours[int(code)] for code in X[:, 0]] == table.text("colour")
+    assert [places[int(code)] for code in X[:, 1]] == table.text("grown in")
+    one_hot = Schema.fit(table, "fruit")
+    assert (one_hot.columns[0].categories, one_hot.columns[1].categories) == (colours, places)
+    np.testing.assert_array_equal(X[:, 2], one_hot.transform(table)[0][:, 9])
+
+
+@pytest.mark.parametrize(
+    ("n", "dim"), [(1, 1), (2, 2), (4, 2), (5, 3), (100, 10), (1024, 32), (1025, 32)]
+)
+def test_the_root_of_the_categories_is_the_dim(n, dim):
+    table = Table({"c": [f"c{i}" for i in range(n)] * 2, "y": ["a", "b"] * n})
+    assert Schema.fit(table, "y", embed={"c": None}).columns[0].dim == dim
+    assert Schema.fit(table, "y", embed={"c": 7}).columns[0].dim == 7
+
+
+def test_a_network_embeds_as_it_would_by_one_hot_columns(backend):
+    """E is a factor of the first weights: W_one-hot = W Eᵀ, whatever stands before and after."""
+    table, embed = read_csv(FRUIT), {"grown in": 3, "colour": 2}
+    found, plain = Schema.fit(table, "fruit", embed=embed), Schema.fit(table, "fruit")
+    (layer,) = found.input_layers()
+    settings = {"backend": backend, "dtype": "float64"}
+    net = xpnet.Network([found.width, layer, 5, 3], **settings)
+    theta, first = xpnet.to_numpy(net.parameters), net.layers[0]
+    E, F = (theta[s.offset : s.offset + s.size].reshape(s.shape) for s in first.slots)
+    W = xpnet.to_numpy(net.weights[0])  # [number | colour | grown in]
+    assert (E.shape, F.shape, W.shape) == ((4, 2), (5, 3), (5, 6))
+    one_hot = np.concatenate([W[:, 1:3] @ E.T, W[:, 3:] @ F.T, W[:, :1]], axis=1)
+    same = xpnet.Network([plain.width, 5, 3], **settings)
+    same.set_weights([one_hot, net.weights[1]], net.biases)
+    expected = xpnet.to_numpy(same(plain.features(table)))
+    np.testing.assert_allclose(xpnet.to_numpy(net(found.features(table))), expected, rtol=1e-13)
+    assert plain.input_layers() == ()
+
+
+def test_an_embedded_column_is_found_behind_wider_ones():
+    schema = Schema.fit(read_csv(FRUIT), "fruit", embed={"grown in": 2})  # behind four colours
+    (layer,) = schema.input_layers()
+    assert (schema.width, layer.columns, layer.categories, layer.dims) == (6, (4,), (5,), (2,))
+
+
+def test_numbers_are_embedded_as_the_text_they_are():
+    table = Table({"month": [1.0, 12.0, 2.0, 1.0], "y": ["a", "b", "a", "b"]})
+    schema = Schema.fit(table, "y", embed={"month": 1})
+    assert schema.columns == (Embedded("month", ("1", "12", "2"), 1),)
+    assert schema.features(table)[:, 0].tolist() == [0, 1, 2, 0]
+    with pytest.raises(ValueError, match="row 1, column 'month': the category '3' is none of the"):
+        schema.features(Table({"month": [3]}))
+
+
+@pytest.mark.parametrize(("dim", "error"), [(0, ValueError), (2.0, TypeError), ("2", TypeError)])
+def test_what_is_no_dim(dim, error):
+    with pytest.raises(error, match="the dim of column 'colour' must be a positive integer, got"):
+        Schema.fit(read_csv(FRUIT), "fruit", embed={"colour": dim})
+
+
+def test_what_cannot_be_embedded():
+    with pytest.raises(ValueError, match="'fruit' is the target"):
+        Schema.fit(read_csv(FRUIT), "fruit", embed={"fruit": 2})
+    with pytest.raises(ValueError, match="no column 'color': did you mean 'colour'"):
+        Schema.fit(read_csv(FRUIT), "fruit", embed={"color": 2})
+
+
 @pytest.mark.parametrize("option", ["text", "ignore"])
 def test_options_name_columns_that_are_there(option):
     with pytest.raises(ValueError, match="no column 'zap': did you mean 'zip'"):
@@ -499,6 +569,11 @@ def test_a_column_of_keys_is_an_error_before_it_fills_the_memory():
     table = Table({"key": [f"k{i}" for i in range(1001)], "y": ["a", *["b"] * 1000]})
     with pytest.raises(ValueError, match="column 'key' has 1001 different texts, and 1000 are the"):
         Schema.fit(table, "y")
+    assert Schema.fit(table, "y", embed={"key": None}).width == 1
+    keys = Table({"key": [f"k{i}" for i in range(10_001)], "y": ["a", *["b"] * 10_000]})
+    with pytest.raises(ValueError, match="10001 different texts, and 10000 are the most") as error:
+        Schema.fit(keys, "y", embed={"key": None})
+    assert "--embed" not in str(error.value)
 
 
 def test_predictions_restore_classes_and_units(backend):
@@ -549,7 +624,8 @@ def tables(draw):
 def test_a_schema_survives_json_and_transforms_alike(drawn):
     table, target = drawn
     text = frozenset(name for name in table.names if table.columns[name].dtype.kind != "f")
-    schema = Schema.fit(table, target, "classification", text=text - {target})
+    embed = dict.fromkeys(sorted(text - {target})[::2])
+    schema = Schema.fit(table, target, "classification", text=text - {target}, embed=embed)
     line = schema.to_json()
     assert line.isascii()
     assert len(line.splitlines()) == 1
@@ -573,8 +649,8 @@ def test_a_quantity_is_restored(values):
 
 
 def good() -> dict:
-    table = Table({"a": [1.0, 2], "c": ["u", "v"], "y": ["p", "q"]})
-    return json.loads(Schema.fit(table, "y").to_json())
+    table = Table({"a": [1.0, 2], "c": ["u", "v"], "e": ["u", "v"], "y": ["p", "q"]})
+    return json.loads(Schema.fit(table, "y", embed={"e": None}).to_json())
 
 
 @pytest.mark.parametrize(
@@ -584,7 +660,7 @@ def good() -> dict:
         (("columns",), {}, "'columns' is no list"),
         (("columns",), [], "no columns"),
         (("columns", 0), 3, "a column is no JSON object, but int"),
-        (("columns", 0, "kind"), "date", "kind 'date' is unknown: number, text"),
+        (("columns", 0, "kind"), "date", "kind 'date' is unknown: number, text, embedded"),
         (("columns", 0, "name"), 3, "'name' is no text: 3"),
         (("columns", 0, "name"), "c", "two of one name"),
         (("columns", 0, "mean"), math.nan, "'mean' must be finite"),
@@ -593,6 +669,10 @@ def good() -> dict:
         (("columns", 0, "scale"), 10**400, "'scale' must be finite"),
         (("columns", 1, "categories"), ["u", "u"], "'categories' must be different texts"),
         (("columns", 1, "categories"), [], "'categories' must have 1 or more"),
+        (("columns", 2, "dim"), 0, "'dim' must be an integer of 1 or more: 0"),
+        (("columns", 2, "dim"), 2.0, "'dim' must be an integer of 1 or more: 2.0"),
+        (("columns", 2, "dim"), True, "'dim' must be an integer of 1 or more: True"),
+        (("columns", 2, "categories"), [], "'categories' must have 1 or more"),
         (("target",), None, "the target is no JSON object, but NoneType"),
         (("target", "task"), "rank", "task 'rank' is unknown: classification, regression"),
         (("target", "classes"), ["p"], "'classes' must have 2 or more"),

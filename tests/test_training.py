@@ -16,6 +16,7 @@ from tests.helpers import network, random_targets, relative
 from xpnet import passes
 from xpnet.activations import ACTIVATIONS
 from xpnet.backends import get_backend, move, to_numpy
+from xpnet.layers import Embedding
 from xpnet.losses import LOSSES
 from xpnet.optimizers import SGD, Adam
 from xpnet.random import ORDER, permutation
@@ -328,6 +329,26 @@ def test_fit_in_a_thread_leaves_signals_alone():
     assert len(histories[0]) == 2
 
 
+def test_an_evaluation_takes_fewer_examples_where_an_embedding_is_wide(monkeypatch):
+    """A batch makes an array with a column for each category."""
+    sizes, forward = [], passes.forward
+
+    def seen(backend, layers, theta, X, stats):
+        sizes.append(X.shape[0])
+        return forward(backend, layers, theta, X, stats)
+
+    monkeypatch.setattr(passes, "forward", seen)
+    monkeypatch.setattr("xpnet.training.evaluation._NUMBERS_AT_ONCE", 1000)
+    X, Y = np.arange(60.0)[:, None], np.arange(60) % 2
+    for layers, n in (([4], 250), ([Embedding(100, 3), 4], 10)):
+        sizes.clear()
+        loss = xpnet.Network([1, *layers, 2]).evaluate(np.tile(X, (5, 1)), np.tile(Y, 5))["loss"]
+        assert max(sizes) == n
+        assert sum(sizes) == 300
+        whole = xpnet.Network([1, *layers, 2]).evaluate(X, Y, batch_size=60)["loss"]
+        assert loss == pytest.approx(whole, rel=1e-6)
+
+
 # --- progress
 
 
@@ -342,3 +363,13 @@ def test_progress_that_is_asked_for_shows_on_stderr(capfd):
     out, err = capfd.readouterr()
     assert out == ""
     assert "training" in err or "loss" in err
+
+
+def test_a_search_over_all_examples_shows_its_progress_too(capfd):
+    net = network(get_backend("numpy"), SIZES)
+    history = net.fit(*data(), epochs=3, optimizer="lbfgs", progress=True)
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert f"epoch 3: loss {history.loss[-1]:.4g}" in err
+    assert "3/3" in err
+    assert "examples/s" in err

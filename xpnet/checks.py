@@ -194,12 +194,12 @@ def targets(
             "each is needed"
         )
     if loss.targets == "labels" and len(shape) == 1 and (width > 1 or is_integer(Y)):
-        return _labels(backend, Y, shape, (width,))
+        return _labels(backend, Y, shape, (width,), 0)
     if shape not in ((n_examples, columns), (n_examples,) if columns == 1 else None):
         raise ValueError(_shape_message(shape, loss, n_examples, columns))
     shape = (n_examples, columns)
     if loss.heads:
-        return _labels(backend, Y, shape, loss.heads)
+        return _labels(backend, Y, shape, loss.heads, -1 if loss.masked else 0)
     rows = backend.xp.reshape(move(backend, Y, dtype), shape)
     _check_values(backend, rows, loss)
     return rows
@@ -214,7 +214,9 @@ def _shape_message(shape: tuple[int, ...], loss: Loss, n_examples: int, columns:
     return f"Y has the shape {shape}, but loss {loss.name!r} takes {wanted}"
 
 
-def _labels(backend: Backend, Y: Any, shape: tuple[int, ...], classes: tuple[int, ...]) -> Any:
+def _labels(
+    backend: Backend, Y: Any, shape: tuple[int, ...], classes: tuple[int, ...], least: int
+) -> Any:
     """Integer labels on the device; each column (or the only one) below its number of classes."""
     if not is_integer(Y):
         raise ValueError(
@@ -224,22 +226,23 @@ def _labels(backend: Backend, Y: Any, shape: tuple[int, ...], classes: tuple[int
     Y = move(backend, Y) if backend.owns(Y) else to_numpy(Y)
     xp = backend.xp if backend.owns(Y) else np  # here: a narrower dtype may wrap them
     if len(shape) == 1:
-        _check_range(xp, Y, classes[0], "")
+        _check_range(xp, Y, classes[0], least, "")
     else:
         columns = xp.reshape(Y, shape)
         for h, n in enumerate(classes):
-            _check_range(xp, columns[:, h], n, f" of head {h}")
+            _check_range(xp, columns[:, h], n, least, f" of head {h}")
     return backend.xp.reshape(move(backend, Y, backend.index_dtype), shape)
 
 
-def _check_range(xp: Any, labels: Any, width: int, where: str) -> None:
+def _check_range(xp: Any, labels: Any, width: int, least: int, where: str) -> None:
     if xp.isdtype(labels.dtype, "bool"):
         labels = xp.astype(labels, xp.int8)
     lowest, highest = int(xp.min(labels)), int(xp.max(labels))
-    if lowest < 0 or highest >= width:
+    if lowest < least or highest >= width:
+        missing = ", or be −1 for one that is not there" if least < 0 else ""
         raise ValueError(
-            f"class labels{where} must lie in 0 … {width - 1} (the output has {width} units), "
-            f"got {lowest if lowest < 0 else highest}"
+            f"class labels{where} must lie in 0 … {width - 1} (the output has {width} units)"
+            f"{missing}, got {lowest if lowest < least else highest}"
         )
 
 
@@ -279,14 +282,14 @@ def check_finite(
 
 
 def check_targets(backend: Backend, name: str, Y: Any, loss: Loss) -> None:
-    """As `check_finite`; for a masked loss NaN is a target that is not there, but one must be."""
+    """As `check_finite`; for a masked loss a target may be missing, but one must be there."""
     xp = backend.xp
     if not loss.masked:
         return check_finite(backend, name, Y)
-    there = ~xp.isnan(Y)
+    there, missing = (Y >= 0, "−1") if loss.heads else (~xp.isnan(Y), "NaN")
     if not bool(xp.any(there)):
-        raise ValueError(f"{name} is NaN throughout: no target is left to train on")
-    return check_finite(backend, name, xp.where(there, Y, 0.0))
+        raise ValueError(f"{name} is {missing} throughout: no target is left to train on")
+    return check_finite(backend, name, xp.where(there, Y, 0))
 
 
 def example_weights(sample_weight: Any, n_examples: int, dtype: str) -> np.ndarray[Any, Any] | None:

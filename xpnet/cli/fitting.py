@@ -8,7 +8,7 @@ from xpnet.cli.output import report
 from xpnet.network import Network
 from xpnet.tables import held_out
 from xpnet.tables.cells import Array
-from xpnet.training import History
+from xpnet.training import EarlyStopping, History
 
 __all__ = ["Settings", "fit"]
 
@@ -22,10 +22,6 @@ class Settings:
 
     epochs: int | None
     progress: bool
-
-
-class _NoBetter(Exception):
-    """Raised in a callback: it ends a fit and leaves the network as it was before."""
 
 
 def fit(net: Network, X: Array, Y: Array, labels: Array | None, settings: Settings) -> History:
@@ -56,31 +52,18 @@ def _best_epochs(net: Network, X: Array, Y: Array, labels: Array | None, setting
         train, rest = held_out(labels, len(X), 0.2, seed=1)
     except ValueError:  # too few rows, or of one class, to choose by
         return _MOST // 4
-    losses: list[float] = []
-
-    def watch(net: Network, history: History) -> None:
-        losses.append(history.validation_loss[-1])
-        if len(losses) - _best(losses) >= _PATIENCE:
-            raise _NoBetter
-
-    try:
-        history = net.to().fit(
-            X[train],
-            Y[train],
-            epochs=_MOST,
-            batch_size=_batch_size(len(X)),
-            validation_data=(X[rest], Y[rest]),
-            callbacks=[watch],
-            progress=settings.progress,
-        )
-        if history.stopped:
-            raise KeyboardInterrupt
-    except _NoBetter:
-        pass
-    print(f"{_best(losses)} epochs serve a fifth of the training rows best")
-    return _best(losses)
-
-
-def _best(losses: list[float]) -> int:
-    """The epoch of the least loss, counted from 1."""
-    return losses.index(min(losses)) + 1
+    history = net.to().fit(
+        X[train],
+        Y[train],
+        epochs=_MOST,
+        batch_size=_batch_size(len(X)),
+        validation_data=(X[rest], Y[rest]),
+        early_stopping=EarlyStopping(patience=_PATIENCE, restore_best=False),
+        progress=settings.progress,
+    )
+    if history.stopped == "interrupted":
+        raise KeyboardInterrupt
+    losses = history.validation_loss
+    best = losses.index(min(losses)) + 1
+    print(f"{best} epochs serve a fifth of the training rows best")
+    return best

@@ -9,7 +9,7 @@ from typing import Any
 
 from xpnet.checkpoint import describe, load
 from xpnet.tables import Schema, read_schema
-from xpnet.tables.columns import Number
+from xpnet.tables.columns import Embedded, Number
 from xpnet.tables.table import shown
 from xpnet.tables.targets import Classes
 
@@ -52,4 +52,6 @@ def _columns(schema: Schema) -> Iterator[str]:
             about = f"mean {column.mean:.6g}, scale {column.scale:.6g}"
         else:
             about = shown(column.categories, 8)
+        if isinstance(column, Embedded):
+            about = f"{column.dim} numbers each, {about}"
         yield f"  {column.name!r}: {column.kind}, {about}"

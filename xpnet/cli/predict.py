@@ -11,6 +11,7 @@ import numpy as np
 from xpnet.backends import to_numpy
 from xpnet.checkpoint import load
 from xpnet.cli.output import check_out
+from xpnet.layers import Embedding
 from xpnet.network import Network
 from xpnet.tables import Schema, Table, read_schema, read_table, write_csv
 from xpnet.tables.table import shown
@@ -63,6 +64,11 @@ def _model(options: argparse.Namespace) -> tuple[Schema, Network]:
         raise ValueError(
             f"{str(options.model)!r} is damaged: its network has {takes[0]} inputs and {takes[1]} "
             f"outputs, its schema {schema.width} and {schema.target.width}"
+        )
+    wanted = [layer.config() for layer in schema.input_layers()]
+    if [layer.config() for layer in net.plan.layers if isinstance(layer, Embedding)] != wanted:
+        raise ValueError(
+            f"{str(options.model)!r} is damaged: its network and its schema embed different columns"
         )
     return schema, net
 

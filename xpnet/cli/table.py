@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from xpnet.cli.scores import held_out_scores
 from xpnet.network import Network
 from xpnet.tables import Schema, Table, held_out, read_table, save_model
 from xpnet.tables.cells import Array
+from xpnet.tables.columns import Embedded
 from xpnet.tables.table import shown
 from xpnet.tables.targets import Classes, fit_target, task_of
 
@@ -61,13 +63,35 @@ def _prepare(table: Table, options: argparse.Namespace) -> _Data:
     labels = _labels(table, name, task)
     train, test = _split(table, name, labels, options.validation)
     schema = Schema.fit(
-        table, name, task, rows=train, text=options.text or (), ignore=options.ignore or ()
+        table,
+        name,
+        task,
+        rows=train,
+        text=options.text or (),
+        embed=_embedded(table, options.embed or ()),
+        ignore=options.ignore or (),
     )
     X, Y = schema.features(table), schema.target.encode(table)
     print(f"{table.source}: {len(train)} rows to train on, {len(test)} held out to test on")
     print(f"target {name!r}: {task} ({why})")
     print(f"{len(schema.columns)} columns make {schema.width} inputs")
+    for column in schema.columns:
+        if isinstance(column, Embedded):
+            n = len(column.categories)
+            print(f"column {column.name!r}: {n} categories, {column.dim} numbers each")
     return _Data(schema, X, Y, labels, train, test)
+
+
+def _embedded(table: Table, given: Iterable[str]) -> dict[str, int | None]:
+    """Each COLUMN or COLUMN:DIM; a name that ends in a colon and a number is found first."""
+    found: dict[str, int | None] = {}
+    for text in given:
+        name, _, dim = text.rpartition(":")
+        if text in table.names or not (name and dim.isdecimal()):
+            found[text] = None
+        else:
+            found[name] = int(dim)
+    return found
 
 
 def _labels(table: Table, name: str, task: str) -> Array | None:
@@ -88,7 +112,7 @@ def _split(
 
 def _network(schema: Schema, options: argparse.Namespace) -> Network:
     return Network(
-        [schema.width, *(options.hidden or (64,)), schema.target.width],
+        [schema.width, *schema.input_layers(), *(options.hidden or (64,)), schema.target.width],
         loss=schema.target.loss,
         backend=options.backend,
         device=options.device,

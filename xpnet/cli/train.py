@@ -14,7 +14,7 @@ __all__ = ["add_parser", "wants_tuning"]
 
 _DATA_SETS = {"digits": digits.run, "fashion-mnist": fashion_mnist.run}
 _ON_NUMPY = ("numpy", "auto", "array-api-strict")  # backends whose products are NumPy's, or may be
-_OF_TABLES = ("target", "task", "text", "ignore", "validation")
+_OF_TABLES = ("target", "task", "text", "embed", "ignore", "validation")
 
 
 def add_parser(commands: Any) -> None:
@@ -59,6 +59,12 @@ def _add_table_options(group: Any) -> None:
     )
     group.add_argument(
         "--text", metavar="COLUMN", action="append", help="numbers that are categories (repeat)"
+    )
+    group.add_argument(
+        "--embed",
+        metavar="COLUMN[:DIM]",
+        action="append",
+        help="categories as DIM learned numbers each instead of one-hot (repeat)",
     )
     group.add_argument(
         "--ignore", metavar="COLUMN", action="append", help="a column to leave out (repeat)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -29,8 +30,8 @@ class Embedding:
     ----------
     categories : int or sequence of int
         How many categories each integer column has; it holds 0 … categories − 1.
-    dim : int
-        Width of the vectors.
+    dim : int or sequence of int
+        Width of the vectors, of all columns or of each.
     columns : int or sequence of int, optional
         Which columns of the input; the first ones where left out.
 
@@ -42,12 +43,13 @@ class Embedding:
     def __init__(
         self,
         categories: int | Sequence[int],
-        dim: int,
+        dim: int | Sequence[int],
         columns: int | Sequence[int] | None = None,
     ) -> None:
         counts = [categories] if isinstance(categories, (int, np.integer)) else list(categories)
         self.categories = tuple(positive_integer("categories", n) for n in counts)
-        self.dim = positive_integer("dim", dim)
+        dims = [dim] * len(counts) if isinstance(dim, (int, np.integer)) else list(dim)
+        self.dims = tuple(positive_integer("dim", n) for n in dims)
         where = range(len(counts)) if columns is None else columns
         where = [where] if isinstance(where, (int, np.integer)) else list(where)
         if len(where) != len(counts) or len(set(where)) != len(where) or min(where, default=0) < 0:
@@ -55,10 +57,14 @@ class Embedding:
                 f"columns must name {len(counts)} different columns, one for each number of "
                 f"categories, got {list(where)}"
             )
+        if len(dims) != len(counts):
+            raise ValueError(f"dim must be one width, or {len(counts)}, got {dims}")
         self.columns = tuple(int(column) for column in where)
 
     def __repr__(self) -> str:
-        return f"Embedding({list(self.categories)}, {self.dim}, columns={list(self.columns)})"
+        return (
+            f"Embedding({list(self.categories)}, {list(self.dims)}, columns={list(self.columns)})"
+        )
 
     def bind(self, fan_in: int, allocator: Allocator, defaults: Defaults) -> EmbeddingLayer:
         """The layer for inputs of that width."""
@@ -68,8 +74,8 @@ class Embedding:
             )
         number = allocator.number()
         tables = tuple(
-            allocator.weight(f"embedding_{column}", n, self.dim, is_table=True)
-            for column, n in zip(self.columns, self.categories, strict=True)
+            allocator.weight(f"embedding_{column}", n, dim, is_table=True)
+            for column, n, dim in zip(self.columns, self.categories, self.dims, strict=True)
         )
         return EmbeddingLayer(fan_in, self.columns, tables, number)
 
@@ -78,7 +84,7 @@ class Embedding:
         return {
             "layer": "embedding",
             "categories": list(self.categories),
-            "dim": self.dim,
+            "dim": list(self.dims),
             "columns": list(self.columns),
         }
 
@@ -156,13 +162,11 @@ class EmbeddingLayer(NamedTuple):
 
     def initial(self, seed: int, initializer: str | None) -> list[np.ndarray[Any, Any]]:
         """Normal, with variance 1/dim: vectors of length about 1."""
-        sizes = np.cumsum([0, *(slot.size for slot in self.slots)])
-        dim = self.slots[0].shape[1]
-        rows = sizes[-1] // dim
-        E = initial_weights("lecun_normal", dim, int(rows), seed, self.number).reshape(-1)
+        ends = np.cumsum([slot.size for slot in self.slots])
+        normal = initial_weights("lecun_normal", 1, int(ends[-1]), seed, self.number).reshape(-1)
         return [
-            E[start : start + slot.size].reshape(slot.shape)
-            for start, slot in zip(sizes, self.slots, strict=False)
+            part.reshape(slot.shape) / math.sqrt(slot.shape[1])
+            for part, slot in zip(np.split(normal, ends[:-1]), self.slots, strict=True)
         ]
 
     def initial_stats(self) -> tuple[np.ndarray[Any, Any], ...]:

@@ -3,6 +3,8 @@
 Z = [Z^1 | Z^2 | … | Z^H]          head h has n_h classes, Σ n_h = n_L
 A = [softmax(Z^1) | …]             `softmax_heads`, which acts on each head alone
 loss_n = Σ_h −ln P^h_{y_h}         labels Y (..., N, H), one for each head
+
+Masked, the sum is over the heads whose label is there; −1 stands for one that is not.
 """
 
 from __future__ import annotations
@@ -15,10 +17,10 @@ from typing import Any
 
 from xpnet.activations import ACTIVATIONS, Activation
 from xpnet.losses.cross_entropy import check_smoothing, label_cross_entropy
-from xpnet.losses.loss import Loss
+from xpnet.losses.loss import Loss, LossFunction
 from xpnet.settings import is_count
 
-__all__ = ["MultiCrossEntropy", "head_slices", "softmax_heads"]
+__all__ = ["MultiCrossEntropy", "head_slices", "masked_heads", "softmax_heads"]
 
 _SOFTMAX = ACTIVATIONS["softmax"]
 
@@ -86,25 +88,42 @@ def MultiCrossEntropy(heads: Iterable[int], label_smoothing: float = 0.0) -> Los
     Y is (N, heads), integers. The output is `softmax_heads`, or identity (Z_L are logits, and the
     loss is the same).
     """
-    return _multi_cross_entropy(_sizes(heads), check_smoothing(label_smoothing))
+    return _multi_cross_entropy(_sizes(heads), check_smoothing(label_smoothing), False)
+
+
+def masked_heads(loss: Loss) -> Loss:
+    """That `MultiCrossEntropy` over the labels that are there."""
+    assert loss.config is not None
+    return _multi_cross_entropy(loss.heads, loss.config["label_smoothing"], True)
+
+
+def _where_labelled(of_head: LossFunction) -> LossFunction:
+    def masked(xp: Any, Z: Any, Y: Any) -> tuple[Any, Any]:
+        losses, dZ = of_head(xp, Z, Y)  # −1 is no column: what it gives is replaced
+        return xp.where(Y >= 0, losses, 0.0), xp.where(Y[..., None] >= 0, dZ, 0.0)
+
+    return masked
 
 
 @cache
-def _multi_cross_entropy(heads: tuple[int, ...], epsilon: float) -> Loss:
+def _multi_cross_entropy(heads: tuple[int, ...], epsilon: float, masked: bool) -> Loss:
     of_head, output = label_cross_entropy(epsilon), softmax_heads(heads)
+    of_head = _where_labelled(of_head) if masked else of_head
 
     def multi_cross_entropy(xp: Any, Z: Any, Y: Any) -> tuple[Any, Any]:
         parts = [of_head(xp, Z[..., s], Y[..., h]) for h, s in enumerate(head_slices(heads))]
         return sum(each for each, _ in parts), xp.concat([dZ for _, dZ in parts], axis=-1)
 
-    name, settings = "multi_cross_entropy", {"heads": list(heads), "label_smoothing": epsilon}
+    name = "multi_cross_entropy"
+    config = {"name": name, "heads": list(heads), "label_smoothing": epsilon}
     return Loss(
-        name,
+        f"masked_{name}" if masked else name,
         of_preactivation={output.name: multi_cross_entropy, "identity": multi_cross_entropy},
         output=output.name,
         own_output=output,
         outputs=(output.name, "identity"),
         targets="head labels",
         heads=heads,
-        config={"name": name, **settings},
+        masked=masked,
+        config={"name": "masked", "loss": config} if masked else config,
     )

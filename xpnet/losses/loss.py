@@ -55,7 +55,7 @@ class Loss:
     over_outputs : {"mean", "sum", None}
         Whether losses is a mean or a sum of one term for each target; None where it is neither.
     masked : bool
-        Whether NaN among Y stands for a target that is not there.
+        Whether NaN among Y, or −1 for a head's label, stands for a target that is not there.
     config : mapping, optional
         ``{"name": …, setting: …}`` as plain JSON data, which `loss_from_config` turns into this
         loss again. None for a user's own.

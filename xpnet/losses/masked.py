@@ -6,7 +6,8 @@ With terms t_nk, one for each target, and M_n the targets of example n that are 
     dA_nk  = ∂t_nk/∂a_nk / |M_n|           for k ∈ M_n, else 0
     loss_n = 0, dA_n = 0                   where M_n is empty; its weight still counts in Σw
 
-The terms come from the loss itself, which is given each target as an example of one.
+The terms come from the loss itself, which is given each target as an example of one. A sum over
+several softmax heads, where −1 stands for a label that is not there, is in `xpnet.losses.heads`.
 """
 
 from __future__ import annotations
@@ -15,19 +16,21 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
+from xpnet.losses.heads import masked_heads
 from xpnet.losses.loss import Loss, LossFunction
 
 __all__ = ["Masked"]
 
 
 def Masked(loss: Loss) -> Loss:
-    """The same loss over the targets that are there: NaN stands for one that is not.
+    """The same loss over the targets that are there: NaN, or −1 for a label, is one that is not.
 
     Parameters
     ----------
     loss : Loss
-        One whose per-example value is a mean or a sum over targets (``over_outputs``): all of
-        xpnet's but those with labels or rows that sum to 1.
+        One whose per-example value is a mean or a sum over targets (``over_outputs``), or over
+        heads: all of xpnet's but `CrossEntropy`, which has one target an example. An example
+        without it is left out by the weight 0.
 
     Examples
     --------
@@ -42,6 +45,8 @@ def Masked(loss: Loss) -> Loss:
         raise TypeError(f"Masked takes a Loss, such as xpnet.losses.Huber(), got {loss!r}")
     if loss.masked:
         raise ValueError(f"loss {loss.name!r} is masked already")
+    if loss.heads and loss.config is not None:
+        return masked_heads(loss)
     if loss.over_outputs not in ("mean", "sum"):
         raise ValueError(
             f"loss {loss.name!r} is no mean or sum over targets (over_outputs), so that a single "

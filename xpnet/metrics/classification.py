@@ -4,7 +4,7 @@ A class is predicted by the largest output, the first of equal ones; for one out
 label of a multilabel target (`binary_cross_entropy`), class 1 by a probability above ½.
 
     accuracy           Σ w [ŷ = y] / Σ w, where an example with several labels or heads counts by
-                       the share of those that are right
+                       the share of those that are right; one that has none is left out
     top_k_accuracy     the same of [fewer than k outputs rank before the label's]
     f1                 2 TP / (2 TP + FP + FN) of each class; their mean (macro)
     auc                P(a⁺ > a⁻) + ½ P(a⁺ = a⁻) for a positive and a negative example
@@ -48,10 +48,13 @@ def _labels(xp: Any, A: Any, Y: Any, loss: Loss | None) -> tuple[Any, Any]:
 
 
 def _there(xp: Any, A: Any, Y: Any, loss: Loss | None) -> Any:
-    """1 for each label (..., N, labels) that is there; with a masked loss NaN among Y is not."""
+    """1 for a target that is there, else 0: (..., N, labels), or (..., N, 1) where all are.
+
+    Of a masked loss; NaN is no more ≥ 0 than −1 is.
+    """
     if loss is None or not loss.masked:
-        return None
-    return xp.astype(~xp.isnan(Y), A.dtype)
+        return xp.ones_like(A[..., :1])
+    return xp.astype(Y >= 0, A.dtype)
 
 
 def _mean(parts: Host) -> Host:
@@ -60,17 +63,14 @@ def _mean(parts: Host) -> Host:
 
 
 def Accuracy() -> Metric:
-    """The share of right predictions."""
+    """The share of right predictions; of several labels or heads, of those that are there."""
 
     def statistics(xp: Any, A: Any, Y: Any, w: Any, loss: Loss | None) -> Any:
         found, true = _labels(xp, A, Y, loss)
-        right, w = xp.astype(found == true, A.dtype), batch_weights(xp, A, w)
-        there = _there(xp, A, Y, loss)
-        if there is None:
-            return weighted_sums(xp, w, xp.mean(right, axis=-1))
+        there = xp.broadcast_to(_there(xp, A, Y, loss), found.shape)
         n = xp.sum(there, axis=-1)
-        share = xp.sum(right * there, axis=-1) / xp.maximum(n, 1.0)
-        return weighted_sums(xp, w * xp.astype(n > 0, w.dtype), share)
+        right = xp.sum(there * xp.astype(found == true, A.dtype), axis=-1) / xp.maximum(n, 1.0)
+        return weighted_sums(xp, batch_weights(xp, A, w) * xp.astype(n > 0, A.dtype), right)
 
     return Metric("accuracy", statistics, _mean, (*_CLASSES, "head labels"))
 
@@ -117,8 +117,7 @@ def F1(average: str = "macro") -> Metric:
 
     def statistics(xp: Any, A: Any, Y: Any, w: Any, loss: Loss | None) -> Any:
         found, true = _one_hot(xp, A, Y, loss, average)
-        w, there = batch_weights(xp, A, w)[..., None], _there(xp, A, Y, loss)
-        w = w if there is None else w * there
+        w = batch_weights(xp, A, w)[..., None] * _there(xp, A, Y, loss)
         counts = [found & true, found & ~true, ~found & true]
         sums = [xp.sum(w * xp.astype(c, A.dtype), axis=-2) for c in counts]
         counted = xp.full_like(sums[0], float(_keeps_all(A, loss, average)))
@@ -167,8 +166,7 @@ def AUC() -> Metric:
 def _auc_statistics(xp: Any, A: Any, Y: Any, w: Any, loss: Loss | None) -> Any:
     """Σ over pairs of w⁺ w⁻ ([a⁺ > a⁻] + ½ [a⁺ = a⁻]), and Σ w⁺ Σ w⁻."""
     scores, true = _scores(xp, A, Y)
-    w, there = batch_weights(xp, A, w), _there(xp, A, Y, loss)
-    w = w if there is None else w * there[..., 0]
+    w = batch_weights(xp, A, w) * _there(xp, A, Y, loss)[..., 0]
     positive = w * xp.astype(true, w.dtype)
     arrays = scores, positive, w - positive
     if scores.ndim == 1:

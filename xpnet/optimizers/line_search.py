@@ -7,6 +7,11 @@ Along θ + a d, φ(a) is the value and φ'(a) = ∇f(θ + a d)·d its slope, neg
 
 by bracketing and cubic interpolation: Nocedal and Wright, "Numerical optimization" (2006),
 algorithms 3.5 and 3.6. Everything here is on the host; φ computes where the arrays are.
+
+Where φ has a kink (relu) it may be flat enough nowhere. A bracket that is narrow for its step is
+therefore enough, as in Moré and Thuente, "Line search algorithms with guaranteed sufficient
+decrease" (1994), and its lowest end is taken: to close in on the kink would cost evaluations, and
+from a point on it no direction leads down for long.
 """
 
 from __future__ import annotations
@@ -16,6 +21,9 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 __all__ = ["Point", "strong_wolfe"]
+
+
+_NARROW = 0.01  # of the step: see above
 
 
 class Point(NamedTuple):
@@ -54,8 +62,8 @@ def strong_wolfe(
 ) -> Point:
     """A point that meets both conditions, from the first step to try.
 
-    Where none is found within ``limit`` evaluations, the lowest point that is low enough: the
-    origin itself, if there is no other.
+    Where none is found within ``limit`` evaluations, or a bracket gets narrow, the lowest point
+    that is low enough: the origin itself, if there is no other.
     """
     conditions = _Conditions(origin, c1, c2)
     before, p = origin, phi(first)
@@ -79,7 +87,7 @@ def _zoom(
     """A point between ``low``, the lowest that is low enough, and ``high``, downhill from it."""
     for _ in range(limit):
         a, b = sorted((low.step, high.step))
-        if b - a <= 1e-12 * b:
+        if b - a <= _NARROW * b:
             break
         margin = 0.1 * (b - a)
         step = _cubic(low, high)

@@ -1,26 +1,29 @@
-"""How one input column becomes columns of X: (x − mean) / scale, or a 1 for the category.
+"""How one input column becomes columns of X: (x − mean) / scale, a 1 for the category, or a code.
 
 A kind of column is a frozen class with ``kind``, ``name``, ``width``, ``fit``, ``encode(table)``,
-which gives (N, width), ``settings`` and ``restore``, and a row in `KINDS`. An embedded column will
-be one of width 1 that gives codes.
+which gives (N, width), ``settings`` and ``restore``, and a row in `KINDS`.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
+from xpnet.checks import positive_integer
 from xpnet.tables.cells import Array
-from xpnet.tables.jsonable import names_of, number_of, text_of
+from xpnet.tables.jsonable import integer_of, names_of, number_of, text_of
 from xpnet.tables.table import Table, shown
 
 __all__ = [
     "KINDS",
     "MOST",
+    "MOST_EMBEDDED",
     "Column",
+    "Embedded",
     "Number",
     "OneHot",
     "codes",
@@ -30,6 +33,8 @@ __all__ = [
 ]
 
 MOST = 1000  # categories of a column: more are names or keys, and X would outgrow the memory
+MOST_EMBEDDED = 10_000  # the layer makes its products with one-hot rows, a batch at a time
+_WIDEST = 32  # numbers in place of a category, where nobody says how many
 _FAR = 1e15  # standard deviations from the mean
 
 
@@ -97,8 +102,44 @@ class OneHot:
         return cls(text_of(found, "name"), names_of(found, "categories", 1))
 
 
-Column: TypeAlias = Number | OneHot
-KINDS: dict[str, type[Number] | type[OneHot]] = {kind.kind: kind for kind in (Number, OneHot)}
+@dataclass(frozen=True)
+class Embedded:
+    """A column of text as codes, for which `xpnet.layers.Embedding` learns ``dim`` numbers each."""
+
+    kind: ClassVar[str] = "embedded"
+    width: ClassVar[int] = 1
+    name: str
+    categories: tuple[str, ...]
+    dim: int
+
+    @classmethod
+    def fit(cls, table: Table, name: str, dim: int | None = None) -> Embedded:
+        """By the categories of the whole table, sorted; without a dim their number's root."""
+        categories = tuple(sorted(levels(table, name, MOST_EMBEDDED)))
+        if dim is None:
+            dim = min(math.isqrt(len(categories) - 1) + 1, _WIDEST)
+        return cls(name, categories, positive_integer(f"the dim of column {name!r}", dim))
+
+    def encode(self, table: Table) -> Array:
+        """(N, 1) float64: each category's place among them."""
+        at = codes(table, self.name, self.categories, "category", "categories")
+        return at.astype(np.float64)[:, None]
+
+    def settings(self) -> dict[str, Any]:
+        """What JSON keeps, beside kind and name."""
+        return {"categories": list(self.categories), "dim": self.dim}
+
+    @classmethod
+    def restore(cls, found: Mapping[str, Any]) -> Embedded:
+        """The column of a dict as `settings` gives it, with its name."""
+        categories = names_of(found, "categories", 1)
+        return cls(text_of(found, "name"), categories, integer_of(found, "dim", 1))
+
+
+Column: TypeAlias = Number | OneHot | Embedded
+KINDS: dict[str, type[Number] | type[OneHot] | type[Embedded]] = {
+    kind.kind: kind for kind in (Number, OneHot, Embedded)
+}
 
 
 def mean_and_scale(table: Table, name: str, rows: Array | slice) -> tuple[float, float]:
@@ -128,13 +169,14 @@ def standardised(table: Table, name: str, mean: float, scale: float) -> Array:
     return X
 
 
-def levels(table: Table, name: str) -> set[str]:
-    """The different texts of a column, of which there may be `MOST`."""
+def levels(table: Table, name: str, most: int = MOST) -> set[str]:
+    """The different texts of a column, of which there may be so many."""
     found = set(table.text(name))
-    if len(found) > MOST:
+    if len(found) > most:
+        remedy = " and if they recur, embed it (--embed, or embed=)" if most == MOST else ""
         raise ValueError(
-            f"{table.source}, column {name!r} has {len(found)} different texts, and {MOST} are the "
-            "most: if they are names or keys, leave the column out (--ignore, or ignore=)"
+            f"{table.source}, column {name!r} has {len(found)} different texts, and {most} are the "
+            f"most: if they are names or keys, leave the column out (--ignore, or ignore=){remedy}"
         )
     return found
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["list_of", "mapping", "names_of", "number_of", "text_of"]
+__all__ = ["integer_of", "list_of", "mapping", "names_of", "number_of", "text_of"]
 
 
 def mapping(found: Any, what: str) -> Mapping[str, Any]:
@@ -39,6 +39,14 @@ def number_of(found: Mapping[str, Any], key: str, above: float = -math.inf) -> f
     if not (abs(value) <= sys.float_info.max and value > above):
         raise ValueError(f"{key!r} must be finite and greater than {above}: {value!r}")
     return float(value)
+
+
+def integer_of(found: Mapping[str, Any], key: str, least: int) -> int:
+    """An integer, at least so large."""
+    value = _part(found, key)
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ValueError(f"{key!r} must be an integer of {least} or more: {value!r}")
+    return value
 
 
 def list_of(found: Mapping[str, Any], key: str) -> list[Any]:

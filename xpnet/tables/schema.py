@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from xpnet.backends import to_numpy
+from xpnet.layers import Embedding
 from xpnet.tables.cells import Array
-from xpnet.tables.columns import KINDS, Column
+from xpnet.tables.columns import KINDS, Column, Embedded, Number, OneHot
 from xpnet.tables.jsonable import list_of, mapping, text_of
 from xpnet.tables.table import Table
 from xpnet.tables.targets import TASKS, Target, fit_target
@@ -27,7 +28,7 @@ class Schema:
 
     Attributes
     ----------
-    columns : tuple of Number and OneHot
+    columns : tuple of Number, OneHot and Embedded
         In the order of the columns of X.
     target : Classes or Quantity
 
@@ -53,6 +54,7 @@ class Schema:
         *,
         rows: Array | None = None,
         text: Iterable[str] = (),
+        embed: Mapping[str, int | None] | None = None,
         ignore: Iterable[str] = (),
     ) -> Schema:
         """The schema of a table.
@@ -69,6 +71,10 @@ class Schema:
             The training rows, which means and scales are taken from. None: all.
         text : iterable of str
             Columns of numbers that are categories: codes, months.
+        embed : mapping of str to int or None, optional
+            Columns of text, or of numbers that are categories, to embed rather than one-hot, and
+            how many numbers stand for a category; None: the root of the number of categories,
+            rounded up, and 32 at most. `input_layers` has the layer that learns them.
         ignore : iterable of str
             Columns to leave out.
 
@@ -78,10 +84,10 @@ class Schema:
             A column that is not there, a cell that is missing or not of its column's kind, a target
             with one class; the line and the column are named.
         """
-        text, ignore = frozenset(text), frozenset(ignore)
-        for name in sorted({target} | text | ignore):
+        text, ignore, embed = frozenset(text), frozenset(ignore), dict(embed or {})
+        for name in sorted({target, *text, *embed, *ignore}):
             table.require(name)
-        if target in text | ignore:
+        if target in {*text, *embed, *ignore}:
             raise ValueError(
                 f"{target!r} is the target: it can't be left out, and task says its kind"
             )
@@ -89,9 +95,15 @@ class Schema:
         if not names:
             raise ValueError(f"{table.source}: beside the target {target!r} no column is left")
         train = slice(None) if rows is None else rows
-        kinds = ["text" if name in text or table.is_text(name) else "number" for name in names]
-        columns = [KINDS[k].fit(table, name, train) for k, name in zip(kinds, names, strict=True)]
-        return cls(tuple(columns), fit_target(table, target, task, train))
+
+        def fitted(name: str) -> Column:
+            if name in embed:
+                return Embedded.fit(table, name, embed[name])
+            kind = OneHot if name in text or table.is_text(name) else Number
+            return kind.fit(table, name, train)
+
+        columns = tuple(fitted(name) for name in names)
+        return cls(columns, fit_target(table, target, task, train))
 
     @property
     def task(self) -> str:
@@ -102,6 +114,19 @@ class Schema:
     def width(self) -> int:
         """The columns of X."""
         return sum(column.width for column in self.columns)
+
+    def input_layers(self) -> tuple[Embedding, ...]:
+        """What a network begins with: a layer for the embedded columns, where there are any."""
+        widths = [column.width for column in self.columns]
+        starts = [sum(widths[:i]) for i in range(len(widths))]
+        found = [
+            (c, at) for c, at in zip(self.columns, starts, strict=True) if isinstance(c, Embedded)
+        ]
+        if not found:
+            return ()
+        categories = [len(column.categories) for column, _ in found]
+        dims = [column.dim for column, _ in found]
+        return (Embedding(categories, dims, columns=[at for _, at in found]),)
 
     def transform(self, table: Table) -> tuple[Array, Array | None]:
         """X and Y; columns may be in any order, and others among them.

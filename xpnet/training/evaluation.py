@@ -46,8 +46,7 @@ def evaluate(
     up there in float64.
     """
     X, Y, w, _ = data
-    width = max(max(layer.fan_in, layer.fan_out) for layer in layers)
-    size = batch_size or max(1, _NUMBERS_AT_ONCE // width)
+    size = batch_size or max(1, _NUMBERS_AT_ONCE // _width(layers))
     losses: list[Any] = []
     outputs: list[Any] = []
     parts: dict[str, list[Any]] = {metric.name: [] for metric in metrics}
@@ -71,6 +70,13 @@ def evaluate(
                 parts[metric.name].append(backend.to_numpy(whole))
     results = {"loss": float(np.average(np.concatenate(losses).astype(np.float64), weights=w))}
     return results | {metric.name: metric.of_parts(parts[metric.name]) for metric in metrics}
+
+
+def _width(layers: Layers) -> int:
+    """Of the widest array that a pass makes; an embedding's has a column for each category."""
+    shapes = (slot.shape for layer in layers for slot in layer.slots)
+    widest: int = max(layers[0].fan_in, *(max(shape) for shape in shapes))
+    return widest
 
 
 def validate(net: Network, data: Examples, metrics: Sequence[Metric], history: History) -> None:

@@ -14,6 +14,7 @@ from xpnet.training.early_stopping import Watch
 from xpnet.training.evaluation import metrics_for, validate
 from xpnet.training.history import History
 from xpnet.training.interrupt import stop_on_interrupt
+from xpnet.training.progress import show_progress
 from xpnet.training.settings import Settings
 
 if TYPE_CHECKING:
@@ -84,7 +85,11 @@ class _Search:
         """Iterations until a tolerance, the last epoch, or somebody ends the fit."""
         net, history = self.net, self.history
         self._call("fit_begin")
-        with stop_on_interrupt() as self.interrupt:
+        n = self.data.X.shape[0]
+        with (
+            stop_on_interrupt() as self.interrupt,
+            show_progress(self.settings.progress, self.settings.epochs, n) as self.bar,
+        ):
             result = self.settings.optimizer.minimize(
                 net.backend.xp,
                 objective(net, self.data, self.settings.penalty),
@@ -114,6 +119,8 @@ class _Search:
             validate(net, self.validation, self.metrics, history)
         history.seconds.append(time.perf_counter() - self.began)
         self.began = time.perf_counter()
+        self.bar.advance()
+        self.bar.describe(history.last())
         if self._call("step_end") | self._call("epoch_end"):
             history.stopped = "callback"
         if self.watch and self.watch.observe(net, history):
