@@ -21,7 +21,7 @@ _TOKEN = re.compile(
     r"|(?P<other>.)",
     re.DOTALL,
 )
-_POWERS = {"ᵀ": '<mi mathvariant="normal">T</mi>', "²": "<mn>2</mn>"}
+_RAISED = '<mo lspace="0" rspace="0">{}</mo>'
 
 
 def mathml(text: str) -> str:
@@ -35,33 +35,29 @@ def _token(match: re.Match[str]) -> str:
     if found["letter"]:
         return _symbol(found)
     if found["ones"]:
-        return _raised('<mn mathvariant="bold">1</mn>', "ᵀ")
+        return f'<mn mathvariant="bold">1</mn>{_RAISED.format("ᵀ")}'
     if found["number"]:
         return f"<mn>{found['number']}</mn>"
     if found["word"]:
-        word = f'<mi mathvariant="normal">{escape(found["word"])}</mi>'
-        if found["word"] == "loss_n":
-            word = '<msub><mi mathvariant="normal">loss</mi><mi>n</mi></msub>'
-        return f'{word}<mo lspace="0" rspace="0">′</mo>' if found["prime"] else word
+        return _word(found["word"]) + (_RAISED.format("′") if found["prime"] else "")
     if found["space"]:
         return '<mspace width="0.25em"></mspace>'
-    tag = "mo" if found["operator"] else "mtext"
-    stretchy = ' stretchy="false"' if tag == "mo" else ""
-    return f"<{tag}{stretchy}>{escape(found[match.lastgroup or 'other'] or '')}</{tag}>"
+    if found["operator"]:
+        return f'<mo stretchy="false">{escape(found["operator"])}</mo>'
+    return f"<mtext>{escape(found['other'] or '')}</mtext>"
+
+
+def _word(word: str) -> str:
+    if word == "loss_n":
+        return '<msub><mi mathvariant="normal">loss</mi><mi>n</mi></msub>'
+    return f'<mi mathvariant="normal">{escape(word)}</mi>'
 
 
 def _symbol(found: dict[str, str | None]) -> str:
-    letter = f"<mi>{escape(found['letter'] or '')}</mi>"
+    """d W_2ᵀ: the d upright. The transpose is a character, which needs no font for mathematics."""
+    letter, sub, power = f"<mi>{found['letter']}</mi>", found["sub"] or "", found["power"]
     if found["d"]:
         letter = f'<mrow><mi mathvariant="normal">d</mi>{letter}</mrow>'
-    tag = "mn" if (found["sub"] or "")[:1].isdigit() else "mi"
-    return _raised(letter, found["power"], f"<{tag}>{escape(found['sub'] or '')}</{tag}>")
-
-
-def _raised(base: str, power: str | None, sub: str = "") -> str:
-    above = _POWERS.get(power or "", "")
-    if above and sub:
-        return f"<msubsup>{base}{sub}{above}</msubsup>"
-    if above:
-        return f"<msup>{base}{above}</msup>"
-    return f"<msub>{base}{sub}</msub>" if sub else base
+    tag = "mn" if sub[:1].isdigit() else "mi"
+    symbol = f"<msub>{letter}<{tag}>{sub}</{tag}></msub>"
+    return symbol + (_RAISED.format(power) if power else "")

@@ -76,8 +76,8 @@ def _checks(explanation: Explanation) -> list[str]:
         return []
     errors = ", ".join(f"layer {layer.label} {layer.check:.1e}" for layer in checked)
     lines = textwrap.wrap(f"gradient against differences of the loss: {errors}", WIDTH)
-    for text in filter(None, map(check_warning, checked)):
-        lines += _indented(text, "  ! ")
+    for layer in filter(check_warning, checked):
+        lines += _indented(f"layer {layer.label}: {check_warning(layer)}", "  ! ")
     return lines
 
 

@@ -67,7 +67,7 @@ def _loss(log: Log, L: str, loss: Loss, f: Any, Z: Any, Y: Any, N: int) -> Any:
     A = dense.activation(log, L, f, Z, shown)
     xp, scale = log.backend.xp, 1.0 / N
     (total, dZ), seconds = log.timed(from_preactivation, xp, loss, f, Z, Y, None, scale)
-    mean, read = float(total) * scale, ((f"A_{L}", A.shape), ("Y", Y.shape))
+    mean, read = float(total) * scale, ((f"A_{L}", A.shape), ("Y", log.rows[1].shape))
     log.forward(
         "loss",
         "loss",
@@ -78,7 +78,6 @@ def _loss(log: Log, L: str, loss: Loss, f: Any, Z: Any, Y: Any, N: int) -> Any:
         note=f"loss_n: {loss.name}",
     )
     right, note = loss_equation(loss, f, L)
-    n = 2 * log.size(dZ)
-    log.backward("loss", f"dZ_{L}", right, dZ, read, flops=n, seconds=seconds,
-                 note=f"{note}; N = {N}")  # fmt: skip
+    of = {"flops": 2 * log.size(dZ), "seconds": seconds, "note": f"{note}; N = {N}"}
+    log.backward("loss", f"dZ_{L}", right, dZ, read, **of)
     return dZ
