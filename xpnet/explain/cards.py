@@ -21,7 +21,8 @@ def card(row: Row, key: str, extra: str = "") -> str:
     """The whole row; ``key`` is unique in the document."""
     notes = f'<p class="dim">{escape(row.note)}</p>' if row.note else ""
     warnings = "".join(f'<p class="warning">⚠ {escape(text)}</p>' for text in row.warnings)
-    head = f'<span class="number">{row.number}</span>{mathml(row.equation)}'
+    arrow = "↓" if row.direction == "forward" else "↑"
+    head = f'<span class="number">{arrow} {row.number}</span>{mathml(row.equation)}'
     said = f'<div class="said">{notes}{warnings}</div>' if notes or warnings else ""
     shown = f'{_shapes(row)}<div class="body">{_picture(row)}{said}</div>'
     return f'<div class="eq">{fold(key, head, _figures(row) + extra, between=shown)}</div>'
@@ -90,9 +91,9 @@ def _hue(name: str) -> str:
 
 def _figures(row: Row) -> str:
     facts = [
-        ("FLOPs", amount(row.flops)),
+        ("FLOPs", amount(row.flops or None)),
         ("bytes read and written", amount(row.bytes, "B")),
-        ("time", duration(row.seconds) or "computed with a row beside it"),
+        ("time", duration(row.seconds) or ("with a row beside it" if row.operands else "")),
         ("mean", number(row.mean)),
         ("standard deviation", number(row.std)),
         ("norm", number(row.norm)),

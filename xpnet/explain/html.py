@@ -48,7 +48,7 @@ def fragment(explanation: Explanation) -> str:
     return (
         f"<div><style>{STYLE}</style>"
         f'<pre class="xpnet-fallback">{escape(table(explanation))}</pre>'
-        f'<div class="xpnet-page" style="display:none"><h1>One pass, every equation</h1>'
+        f'<div class="xpnet-page" style="display:none" hidden><h1>One pass, every equation</h1>'
         f"<p>{escape(explanation.title)}</p>{legend(_depth(explanation), key)}"
         f"{_entry(explanation)}{_inputs(explanation, key)}"
         '<div class="pair heads"><div>Forward ↓</div><div>Backward ↑</div></div>'
@@ -185,7 +185,7 @@ def _entry(explanation: Explanation) -> str:
     entry = explanation.entry
     if entry is None:
         return ""
-    total = ("sum", "", "", f"{entry.value:.6g}")
+    total = ("sum", "", "", number(entry.value, 6))
     rows = [*shortened(entry), total]
     return (
         f'<section class="band"><h2>{mathml(entry.equation)}</h2>'

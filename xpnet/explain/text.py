@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Sequence
+from unicodedata import combining
 
 from xpnet.explain.entry import Entry
 from xpnet.explain.explanation import Explanation
@@ -46,10 +47,11 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 def _line(equation: str, cells: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
     """The equation, wrapped where it is long, with its cells beside its first line."""
-    room = max(20, WIDTH - sum(widths) - len(widths))
-    first, *rest = textwrap.wrap(equation, min(room, _EQUATION), subsequent_indent="    ")
+    room = min(_EQUATION, max(20, WIDTH - sum(widths) - len(widths)))
+    first, *rest = textwrap.wrap(equation, room, subsequent_indent="    ")
     right = "".join(f" {cell:>{w}}" for cell, w in zip(cells, widths, strict=True))
-    yield f"{first:{min(room, _EQUATION)}}{right}".rstrip()
+    room += sum(map(bool, map(combining, first)))  # X̂ is two characters in one place
+    yield f"{first:{room}}{right}".rstrip()
     yield from rest
 
 
@@ -85,22 +87,22 @@ def _entry(explanation: Explanation) -> list[str]:
     entry = explanation.entry
     assert entry is not None
     head = ("n", *entry.factors, "product")
-    rows = [head, *shortened(entry), ("", "", "sum", f"{entry.value:.6g}")]
+    rows = [head, *shortened(entry), ("", "", "sum", number(entry.value, 6))]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(f"{cell:>{w}}" for cell, w in zip(row, widths, strict=True)) for row in rows]
     return [entry.equation, *lines]
 
 
-def shortened(entry: Entry, most: int = 12) -> list[tuple[str, str, str, str]]:
+def shortened(entry: Entry, most: int = 12) -> list[tuple[str, ...]]:
     """The terms as rows of text; of many, the first and the last, and the sum of those between."""
     N = len(entry.products)
     half = most // 2 if most < N else N
     shown = [*range(half), *range(max(half, N - half), N)]
-    rows = [
-        (str(n), f"{entry.dZ[n]:.6g}", f"{entry.A[n]:.6g}", f"{entry.products[n]:.6g}")
+    rows: list[tuple[str, ...]] = [
+        (str(n), *(number(float(x[n]), 6) for x in (entry.dZ, entry.A, entry.products)))
         for n in shown
     ]
     if most < N:
         between = float(entry.products[half : N - half].sum())
-        rows.insert(half, ("…", f"{N - 2 * half} more", "sum to", f"{between:.6g}"))
+        rows.insert(half, ("…", f"{N - 2 * half} more", "sum to", number(between, 6)))
     return rows

@@ -27,9 +27,9 @@ def duration(seconds: float | None) -> str:
     return f"{seconds * 1e6:.3g} µs"
 
 
-def number(x: float) -> str:
-    """Three significant digits."""
-    return f"{x:.3g}"
+def number(x: float, digits: int = 3) -> str:
+    """So many significant digits; 0 has no sign."""
+    return f"{x + 0.0:.{digits}g}"
 
 
 def shape(of: tuple[int, ...]) -> str:
