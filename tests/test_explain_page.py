@@ -23,7 +23,7 @@ from xpnet.explain.style import STYLE
 from xpnet.losses import Loss
 from xpnet.tables import read_schema
 
-HOSTILE = "</style><script>alert('1')</script><img src=x onerror=\"alert(2)\">&"
+HOSTILE = "</title></style><script>alert('1')</script><img src=x onerror=\"alert(2)\">&"
 
 
 def explained(chain="all", **asked):
