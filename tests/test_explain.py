@@ -60,7 +60,8 @@ def small(**settings):
     """A network and its examples, on NumPy."""
     settings = {"activation": "tanh", "loss": "cross_entropy", **settings}
     net = network(get_backend("numpy"), [5, 7, 4], **settings)
-    return net, *examples(20, settings["loss"])
+    name = settings["loss"] if isinstance(settings["loss"], str) else "squared_error"
+    return net, *examples(20, name)
 
 
 # --- values
@@ -291,6 +292,20 @@ def test_the_gradient_of_the_loss_is_spelled_out(settings, expected):
     row = net.explain(X, Y)["dZ_2"]
     assert row.equation == expected
     assert "N = 20" in row.note
+
+
+@pytest.mark.parametrize("least", [0.0, 0.5])
+def test_the_printed_gradient_of_a_mean_and_a_variance(least):
+    net, X, Y = small(loss=GaussianNLL(least))
+    explanation = net.explain(X, Y[:, :2])
+    note = explanation["dZ_2"].note
+    assert "dμ = (μ − y) / (v n), ds = (1 − (μ − y)² / v) / (2 n)" in note
+    assert ("v = exp(s) + 0.5, ds is multiplied by exp(s) / v" in note) == bool(least)
+    mean, s, y = explanation["A_2"].array[:, :2], explanation["A_2"].array[:, 2:], Y[:, :2]
+    v = np.exp(s) + least
+    ds = (1 - (mean - y) ** 2 / v) / 4 * np.exp(s) / v
+    expected = np.concatenate([(mean - y) / (v * 2), ds], axis=1) / 20
+    np.testing.assert_allclose(explanation["dZ_2"].array, expected, rtol=1e-10)
 
 
 @pytest.mark.parametrize("loss", ["cross_entropy", "binary_cross_entropy", "poisson"])

@@ -56,7 +56,10 @@ _CONSTANTS = {
     "sigmoid": "; a = sigmoid(z)",
     "exp": "; a = exp(z)",
 }
-_WITH_VARIANCE = "A = [μ | s], v = exp(s): dμ = (μ − y) / (v n), ds = (1 − (μ − y)² / v) / (2 n)"
+_WITH_VARIANCE = (
+    "A = [μ | s], v = exp(s): dμ = (μ − y) / (v n), ds = (1 − (μ − y)² / v) / (2 n), n targets"
+)
+_WITH_LEAST_VARIANCE = "; v = exp(s) + {:g}, ds is multiplied by exp(s) / v"
 
 
 # --- activations
@@ -117,8 +120,7 @@ def loss_equation(loss: Loss, f: Activation, L: str) -> tuple[str, str]:
         return _matched(name, loss, f, L)
     if loss.config is None or name not in {*LOSS_DERIVATIVES, "gaussian_nll"}:
         return f"∂loss/∂Z_{L}", f"as the loss {loss.name} computes it"
-    note = _WITH_VARIANCE if name == "gaussian_nll" else _of_output(name, loss)
-    note += _masked(loss)
+    note = _of_output(name, loss) + _masked(loss)
     if f.name == "identity":
         return f"(∂loss_n/∂A_{L}) / N", note
     if is_softmax(f) or not _is_known(f):
@@ -127,8 +129,11 @@ def loss_equation(loss: Loss, f: Activation, L: str) -> tuple[str, str]:
 
 
 def _of_output(name: str, loss: Loss) -> str:
-    text = f"∂loss_n/∂a = {LOSS_DERIVATIVES[name]}"
     settings = (loss.config or {}).get("loss", loss.config)
+    if name == "gaussian_nll":
+        least = settings.get("minimum_variance", 0.0)
+        return _WITH_VARIANCE + (_WITH_LEAST_VARIANCE.format(least) if least else "")
+    text = f"∂loss_n/∂a = {LOSS_DERIVATIVES[name]}"
     for symbol, key in (("δ", "delta"), ("τ", "quantiles")):
         if symbol in text:
             text += f", {symbol} = {settings.get(key, 0.5)}"
