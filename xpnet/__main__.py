@@ -2,6 +2,6 @@
 
 import sys
 
-from xpnet.cli import main
+from xpnet.cli import console
 
-sys.exit(main())
+sys.exit(console())

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from xpnet._version import __version__
-from xpnet.cli import backends, explain, info, predict, train
+from xpnet.cli import backends, doctor, explain, info, predict, train
+from xpnet.doctor.tuning import restart_tuned
 
-__all__ = ["main"]
+__all__ = ["console", "main"]
 
 _EXPECTED = (ValueError, TypeError, ImportError, RuntimeError, OSError, ArithmeticError)
 
@@ -28,15 +29,25 @@ def parser() -> argparse.ArgumentParser:
     top = _Parser(prog="xpnet", description="Feed-forward networks trained by matrix equations.")
     top.add_argument("--version", action="version", version=f"xpnet {__version__}")
     commands = top.add_subparsers(metavar="command", required=True)
-    for command in (train, predict, explain, info, backends):
+    for command in (train, predict, explain, info, backends, doctor):
         command.add_parser(commands)
     return top
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; what a user can mend is one line on stderr and the exit status 1."""
-    options = parser().parse_args(arguments)
+    return _run(parser().parse_args(arguments), tune=False)
+
+
+def console() -> int:
+    """`main` as a program of its own, which may be restarted with a better environment."""
+    return _run(parser().parse_args(), tune=True)
+
+
+def _run(options: argparse.Namespace, tune: bool) -> int:
     try:
+        if tune and train.wants_tuning(options):
+            restart_tuned()
         status: int = options.run(options)
     except _EXPECTED as error:
         print(f"xpnet: {error}", file=sys.stderr)

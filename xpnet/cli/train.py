@@ -10,9 +10,10 @@ from xpnet.backends import DTYPES
 from xpnet.checks import positive_integer
 from xpnet.cli import digits, fashion_mnist, table
 
-__all__ = ["add_parser"]
+__all__ = ["add_parser", "wants_tuning"]
 
 _DATA_SETS = {"digits": digits.run, "fashion-mnist": fashion_mnist.run}
+_ON_NUMPY = ("numpy", "auto", "array-api-strict")  # backends whose products are NumPy's, or may be
 _OF_TABLES = ("target", "task", "text", "ignore", "validation")
 
 
@@ -42,6 +43,9 @@ def add_parser(commands: Any) -> None:
         "--seed", type=int, default=0, help="of the weights and of the order of examples (0)"
     )
     parser.add_argument("--out", type=Path, help="model file (the data's name, .safetensors)")
+    parser.add_argument(
+        "--no-tune", action="store_true", help="don't restart with faster OpenBLAS kernels"
+    )
     _add_table_options(parser.add_argument_group("a table of your own"))
     parser.set_defaults(run=run)
 
@@ -71,6 +75,11 @@ def _widths(text: str) -> tuple[int, ...]:
         raise argparse.ArgumentTypeError(
             f"hidden widths are positive integers with commas between them, got {text!r}"
         ) from None
+
+
+def wants_tuning(options: argparse.Namespace) -> bool:
+    """Whether these are a training's options, which may restart with faster kernels for NumPy."""
+    return options.run is run and not options.no_tune and options.backend in _ON_NUMPY
 
 
 def run(options: argparse.Namespace) -> int:

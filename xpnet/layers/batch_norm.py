@@ -88,8 +88,9 @@ class BatchNormLayer(NamedTuple):
             return gain * X_hat + shift, (X_hat, inverse, False), stats
         X_hat, inverse, batch_mean, batch_variance = normalize(backend.xp, A, -2, self.epsilon)
         n, m = A.shape[-2], self.momentum
+        unbiased = n / (n - (n > 1))  # no max(n − 1, 1): n may be a length that is still unknown
         mean = mean * (1.0 - m) + batch_mean * m
-        variance = variance * (1.0 - m) + batch_variance * (m * n / max(n - 1, 1))
+        variance = variance * (1.0 - m) + batch_variance * (m * unbiased)
         return gain * X_hat + shift, (X_hat, inverse, True), (mean, variance)
 
     def gradients(

@@ -8,15 +8,20 @@ An optimizer is a NamedTuple of its settings with three methods:
 
 ``update`` may overwrite g, state and theta: use what it returns. Its arithmetic knows no step
 count, so that a backend can compile it once or capture it, with the coefficients as its input.
-Two more are optional: ``bind(layout) -> optimizer``, for one that treats parts of θ differently,
-and ``averaged(state, theta) -> theta``, for one whose result is not where its steps are.
+Three more are optional: ``bind(layout) -> optimizer``, for one that treats parts of θ differently;
+``averaged(state, theta) -> theta``, for one whose result is not where its steps are; and
+``takes_many = True`` for one whose ``coefficients`` takes arrays t and rate just as well, so that
+those of an epoch are computed at once.
 
 `LBFGS` is none of these: it takes all examples at once and a search along a line each step.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
 
 from xpnet.errors import look_up
 from xpnet.optimizers.accumulated import Accumulated
@@ -59,6 +64,7 @@ __all__ = [
     "RMSProp",
     "averaged",
     "bind",
+    "coefficients",
     "get_optimizer",
     "minimize",
     "with_learning_rate",
@@ -136,6 +142,15 @@ def with_learning_rate(optimizer: Any, learning_rate: Any) -> Any:
 def bind(optimizer: Any, layout: Layout) -> Any:
     """The optimizer, knowing where weights and matrices lie in θ if it asks for that."""
     return optimizer.bind(layout) if hasattr(optimizer, "bind") else optimizer
+
+
+def coefficients(optimizer: Any, first: int, rates: Sequence[float]) -> list[tuple[float, ...]]:
+    """What each of the steps first, first + 1, … needs, at these learning rates."""
+    if not getattr(optimizer, "takes_many", False):
+        return [optimizer.coefficients(first + k, rate) for k, rate in enumerate(rates)]
+    t = np.arange(first, first + len(rates), dtype=np.float64)
+    columns = np.broadcast_arrays(*optimizer.coefficients(t, np.asarray(rates)), t)[:-1]
+    return list(zip(*(column.tolist() for column in columns), strict=True))
 
 
 def averaged(optimizer: Any, state: tuple[Any, ...], theta: Any) -> Any:

@@ -42,6 +42,7 @@ class Adadelta(Kind, _Settings):
     """
 
     __slots__ = ()
+    takes_many = True
 
     def __new__(cls, learning_rate: Any = 1.0, rho: float = 0.9, epsilon: float = 1e-6) -> Adadelta:
         """Check the settings."""
@@ -54,7 +55,7 @@ class Adadelta(Kind, _Settings):
         """v = a = 0."""
         return xp.zeros_like(theta), xp.zeros_like(theta)
 
-    def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
+    def coefficients(self, t: Any, rate: Any) -> tuple[Any, ...]:
         """η."""
         return (rate,)
 

@@ -33,6 +33,7 @@ class Adagrad(Kind, _Settings):
     """
 
     __slots__ = ()
+    takes_many = True
 
     def __new__(cls, learning_rate: Any = 0.01, epsilon: float = 1e-10) -> Adagrad:
         """Check the settings."""
@@ -44,7 +45,7 @@ class Adagrad(Kind, _Settings):
         """s = 0."""
         return (xp.zeros_like(theta),)
 
-    def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
+    def coefficients(self, t: Any, rate: Any) -> tuple[Any, ...]:
         """η."""
         return (rate,)
 

@@ -42,6 +42,7 @@ class Adam(Kind, _Settings):
     """
 
     __slots__ = ()
+    takes_many = True
 
     def __new__(
         cls,
@@ -61,7 +62,7 @@ class Adam(Kind, _Settings):
         """m = v = 0."""
         return xp.zeros_like(theta), xp.zeros_like(theta)
 
-    def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
+    def coefficients(self, t: Any, rate: Any) -> tuple[Any, ...]:
         """η and ε with the corrections folded in."""
         return adam_coefficients(t, rate, self.beta1, self.beta2, self.epsilon)
 

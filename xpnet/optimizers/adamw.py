@@ -56,6 +56,7 @@ class AdamW(Kind, _Settings):
     """
 
     __slots__ = ()
+    takes_many = True
 
     def __new__(
         cls,
@@ -90,7 +91,7 @@ class AdamW(Kind, _Settings):
             )
         return xp.zeros_like(theta), xp.zeros_like(theta)
 
-    def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
+    def coefficients(self, t: Any, rate: Any) -> tuple[Any, ...]:
         """Adam's, and 1 − η λ."""
         adam = adam_coefficients(t, rate, self.beta1, self.beta2, self.epsilon)
         return *adam, 1.0 - rate * self.weight_decay

@@ -43,6 +43,7 @@ class AMSGrad(Kind, _Settings):
     """
 
     __slots__ = ()
+    takes_many = True
 
     def __new__(
         cls,
@@ -62,7 +63,7 @@ class AMSGrad(Kind, _Settings):
         """m = v = s = 0."""
         return xp.zeros_like(theta), xp.zeros_like(theta), xp.zeros_like(theta)
 
-    def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
+    def coefficients(self, t: Any, rate: Any) -> tuple[Any, ...]:
         """Adam's."""
         return adam_coefficients(t, rate, self.beta1, self.beta2, self.epsilon)
 

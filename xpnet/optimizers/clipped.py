@@ -36,6 +36,11 @@ class Clipped(Wrapper, _Settings):
 
     __slots__ = ()
 
+    @property
+    def takes_many(self) -> bool:
+        """Whether the inner optimizer's coefficients are of many steps at once."""
+        return getattr(self.optimizer, "takes_many", False)
+
     def __new__(
         cls, optimizer: Any, norm: float | None = None, value: float | None = None
     ) -> Clipped:

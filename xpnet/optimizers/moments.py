@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 __all__ = [
     "adam_coefficients",
     "adam_step",
@@ -15,19 +17,20 @@ __all__ = [
 ]
 
 
-def correction(beta: float, t: int) -> float:
+def correction(beta: float, t: Any) -> Any:
     """1 − βᵗ, as −expm1(t ln β): in float32 the plain form is off by 2e-5."""
-    return -math.expm1(t * math.log(beta)) if beta else 1.0
+    expm1 = np.expm1 if isinstance(t, np.ndarray) else math.expm1  # of a number, a plain float
+    return -expm1(t * math.log(beta)) if beta else 1.0
 
 
 def adam_coefficients(
-    t: int, rate: float, beta1: float, beta2: float, epsilon: float
-) -> tuple[float, float]:
+    t: Any, rate: Any, beta1: float, beta2: float, epsilon: float
+) -> tuple[Any, Any]:
     """η r/(1 − β₁ᵗ) and ε r with r = √(1 − β₂ᵗ), for a step with m and v uncorrected.
 
     η m̂/(√v̂ + ε) = (η r/(1 − β₁ᵗ)) m/(√v + ε r).
     """
-    root = math.sqrt(correction(beta2, t))
+    root = correction(beta2, t) ** 0.5
     return rate * root / correction(beta1, t), epsilon * root
 
 

@@ -43,6 +43,7 @@ class RMSProp(Kind, _Settings):
     """
 
     __slots__ = ()
+    takes_many = True
 
     def __new__(
         cls,
@@ -62,7 +63,7 @@ class RMSProp(Kind, _Settings):
         """v = 0, and u = 0 where there is momentum."""
         return tuple(xp.zeros_like(theta) for _ in range(2 if self.momentum else 1))
 
-    def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
+    def coefficients(self, t: Any, rate: Any) -> tuple[Any, ...]:
         """η."""
         return (rate,)
 

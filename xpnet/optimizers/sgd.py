@@ -35,6 +35,7 @@ class SGD(Kind, _Settings):
     """
 
     __slots__ = ()
+    takes_many = True
 
     def __new__(
         cls, learning_rate: Any = 0.01, momentum: float = 0.0, nesterov: bool = False
@@ -50,7 +51,7 @@ class SGD(Kind, _Settings):
         """u = 0, where there is momentum."""
         return (xp.zeros_like(theta),) if self.momentum else ()
 
-    def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
+    def coefficients(self, t: Any, rate: Any) -> tuple[Any, ...]:
         """η."""
         return (rate,)
 

@@ -32,6 +32,7 @@ __all__ = [
     "bind",
     "observe",
     "rate_at",
+    "rates",
 ]
 
 SCHEDULES: dict[str, type] = {
@@ -57,6 +58,13 @@ def rate_at(learning_rate: Any, t: int) -> float:
             "number ≥ 0"
         )
     return rate
+
+
+def rates(learning_rate: Any, first: int, n: int) -> list[float]:
+    """The learning rates of the steps first … first + n − 1."""
+    if not callable(learning_rate):
+        return [float(learning_rate)] * n
+    return [rate_at(learning_rate, t) for t in range(first, first + n)]
 
 
 def bind(learning_rate: Any, total_steps: int, steps_per_epoch: int) -> Any:

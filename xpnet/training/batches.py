@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from xpnet.backends import Backend
 from xpnet.random import ORDER, permutation
 
-__all__ = ["Batches", "slices"]
+__all__ = ["Batches", "Order", "slices"]
 
 
 def slices(n: int, size: int) -> Iterator[slice]:
@@ -18,8 +18,30 @@ def slices(n: int, size: int) -> Iterator[slice]:
     return (slice(i, min(i + size, n)) for i in range(0, n, size))
 
 
+class Order(NamedTuple):
+    """The examples of an epoch, step by step.
+
+    Attributes
+    ----------
+    index : (n,) integers on the device, or None
+        Their numbers; None where every step takes all rows as they are.
+    starts : (S + 1,) int64
+        Step s takes index[starts[s] : starts[s + 1]].
+    weights : (S,) float64
+        Σw of each step.
+    """
+
+    index: Any
+    starts: np.ndarray[Any, Any]
+    weights: np.ndarray[Any, Any]
+
+    def batch(self, s: int) -> Any:
+        """The examples of step s; None for all."""
+        return None if self.index is None else self.index[self.starts[s] : self.starts[s + 1]]
+
+
 class Batches:
-    """Index arrays for one epoch after another.
+    """The order of one epoch after another.
 
     Parameters
     ----------
@@ -27,6 +49,15 @@ class Batches:
         Examples of weight 0 are left out.
     seed : int
         The order of an epoch is a function of (seed, epoch) alone.
+
+    Attributes
+    ----------
+    size : int
+        Examples of a step, but for the last of an epoch.
+    gathers : bool
+        Whether steps take some of the rows; else each takes all as they are.
+    n_examples : int
+        Examples of an epoch.
     """
 
     def __init__(
@@ -41,25 +72,23 @@ class Batches:
         self._backend = backend
         self._weights = np.ones(n_examples) if weights is None else weights
         self._kept = np.flatnonzero(self._weights)
-        self._size = len(self._kept) if batch_size is None else min(batch_size, len(self._kept))
+        self.size = len(self._kept) if batch_size is None else min(batch_size, len(self._kept))
         self._shuffle, self._seed = shuffle, seed
-        self._whole = self._size == n_examples
+        self.gathers = self.size != n_examples
         self.n_examples = len(self._kept)
 
     @property
     def per_epoch(self) -> int:
         """Number of steps in an epoch."""
-        return -(-len(self._kept) // self._size)
+        return -(-len(self._kept) // self.size)
 
-    def epoch(self, epoch: int) -> Iterator[tuple[Any, float]]:
-        """Each batch's index array on the device, None for all rows as they are; and its Σw."""
-        if self._whole:
-            yield None, float(self._weights.sum())
-            return
+    def order(self, epoch: int) -> Order:
+        """The order of that epoch, a function of (seed, epoch)."""
+        starts = np.minimum(np.arange(self.per_epoch + 1) * self.size, len(self._kept))
+        if not self.gathers:
+            return Order(None, starts, np.asarray([self._weights.sum()]))
         order = self._kept
         if self._shuffle:
             order = order[permutation(self._seed, ORDER, (epoch,), len(order))]
         on_device = self._backend.from_numpy(order.astype(self._backend.index_dtype))
-        weights = self._weights[order]
-        for part in slices(len(order), self._size):
-            yield on_device[part], float(weights[part].sum())
+        return Order(on_device, starts, np.add.reduceat(self._weights[order], starts[:-1]))

@@ -32,6 +32,9 @@ class History:
         stand for part of an epoch), "early" (early stopping), "callback", "converged" (L-BFGS).
     best_epoch : int or None
         The epoch whose parameters early stopping brought back.
+    engine : str
+        What ran the steps: "plain", "jit" (a backend that compiles the step), or "fused" (compiled
+        loops). They agree to rounding, not to the bit.
     """
 
     epoch: list[int] = field(default_factory=list)
@@ -42,6 +45,7 @@ class History:
     seconds: list[float] = field(default_factory=list)
     stopped: str | None = None
     best_epoch: int | None = None
+    engine: str = "plain"
 
     def __len__(self) -> int:
         return len(self.epoch)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,9 +14,10 @@ from xpnet.class_weights import class_weights
 from xpnet.errors import DivergenceError
 from xpnet.examples import Examples, examples
 from xpnet.masks import key_of, needs_masks
-from xpnet.optimizers import averaged, bind, with_learning_rate
+from xpnet.optimizers import averaged, bind, coefficients, with_learning_rate
 from xpnet.parameters import layout
-from xpnet.training.batches import Batches
+from xpnet.training.batches import Batches, Order
+from xpnet.training.choose import choose_runner
 from xpnet.training.early_stopping import Watch
 from xpnet.training.evaluation import metrics_for, validate
 from xpnet.training.full_batch import search
@@ -26,7 +26,7 @@ from xpnet.training.holdout import hold_out
 from xpnet.training.interrupt import Interrupt, stop_on_interrupt
 from xpnet.training.progress import Progress, show_progress
 from xpnet.training.settings import Settings
-from xpnet.training.step import Recipe, start, step
+from xpnet.training.step import Recipe, start
 
 if TYPE_CHECKING:
     from xpnet.network import Network
@@ -101,23 +101,25 @@ class _Loop:
             backend, data.X.shape[0], settings.batch_size, settings.shuffle, net.seed, data.w
         )
         w = None if data.w is None else move(backend, data.w, net.dtype)
-        self.data = data.X, data.Y, w
         optimizer = bind(settings.optimizer, layout(net.layers))
         without_rate = with_learning_rate(optimizer, 0.0)  # another rate compiles nothing anew
         self.recipe = Recipe(
             backend, net.layers, loss, without_rate, settings.penalty, settings.max_norm
         )
-        self.step: Callable[..., Any] = step
-        if settings.compile is not False:
-            self.step = backend.compile(step, static=1)
         n_steps = settings.epochs * self.batches.per_epoch
         self.rate = schedules.bind(optimizer.learning_rate, n_steps, self.batches.per_epoch)
         self.metrics = metrics_for(settings.metrics, loss, net.layers[-1].fan_out, data.classes)
         self.watch = settings.early_stopping and Watch(settings.early_stopping)
-        self.state = start(self.recipe, net.parameters, net.statistics)
         self.masks = needs_masks(net.layers)
+        self.runner = choose_runner(
+            self.recipe,
+            start(self.recipe, net.parameters, net.statistics),
+            (data.X, data.Y, w),
+            self.batches,
+            settings,
+        )
         self.t = 0  # steps done
-        self.history = History()
+        self.history = History(engine=self.runner.engine)
 
     def run(self) -> History:
         """All epochs, or those until something ends the fit."""
@@ -156,42 +158,40 @@ class _Loop:
 
     def _epoch(self, interrupt: Interrupt, bar: Progress) -> None:
         began = time.perf_counter()
-        totals, weights = self._steps(interrupt, bar)
-        losses = self._read(totals)
-        self.net.finish_epoch(self._theta(), self.state.stats)
+        order = self.batches.order(self.net.epoch)
+        losses = self._read(self._steps(order, interrupt, bar))
+        weights = order.weights[: len(losses)]
+        self.net.finish_epoch(self._theta(), self.runner.state.stats)
         self.history.epoch.append(self.net.epoch)
-        self.history.loss.append(float(losses.sum()) / sum(weights))
+        self.history.loss.append(float(losses.sum()) / float(weights.sum()))
         if not self.settings.callbacks.has("step_end"):  # else they are there already
-            self.history.step_loss.extend((losses / np.asarray(weights)).tolist())
+            self.history.step_loss.extend((losses / weights).tolist())
         if self.validation is not None:
             validate(self.net, self.validation, self.metrics, self.history)
         self.history.seconds.append(time.perf_counter() - began)
 
-    def _steps(self, interrupt: Interrupt, bar: Progress) -> tuple[list[Any], list[float]]:
-        """The steps of an epoch: each one's Σ w loss, still on the device, and its Σ w."""
+    def _steps(self, order: Order, interrupt: Interrupt, bar: Progress) -> list[Any]:
+        """The steps of an epoch: each one's Σ w loss, still on the device."""
+        n, done = len(order.weights), 0
         totals: list[Any] = []
-        weights: list[float] = []
-        key, optimizer = self._key(), self.recipe.optimizer
-        for index, weight in self.batches.epoch(self.net.epoch):
-            self.t += 1
-            c = optimizer.coefficients(self.t, schedules.rate_at(self.rate, self.t))
-            self.state, total = self.step(self.recipe, self.state, self.data, index, c, key)
-            totals.append(total)
-            weights.append(weight)
-            bar.advance()
-            if self._ends_after(total, weight) or interrupt.requested:
-                break
-        return totals, weights
+        rates = schedules.rates(self.rate, self.t + 1, n)
+        c = coefficients(self.recipe.optimizer, self.t + 1, rates)
+        key, watched = self._key(), self.settings.callbacks.has("step_end")
+        while done < n and not interrupt.requested and not self.history.stopped:
+            piece = 1 if watched else self.runner.piece(n - done)
+            totals += self.runner.run(order, done, done + piece, c, key)
+            done, self.t = done + piece, self.t + piece
+            bar.advance(piece)
+            if watched:
+                self._step_end(totals[-1], float(order.weights[done - 1]))
+        return totals
 
-    def _ends_after(self, total: Any, weight: float) -> bool:
-        """Callbacks at every step, which make it wait for the step; whether one ends the fit."""
-        if not self.settings.callbacks.has("step_end"):
-            return False
+    def _step_end(self, total: Any, weight: float) -> None:
+        """Callbacks at every step, which make it wait for the step."""
         self.history.step_loss.append(float(total) / weight)
-        self.net.take(self._theta(), self.state.stats)
+        self.net.take(self._theta(), self.runner.state.stats)
         if self._call("step_end"):
             self.history.stopped = "callback"
-        return self.history.stopped is not None
 
     def _key(self) -> Any:
         """What this epoch's masks are drawn from, on the device; None where there are none."""
@@ -200,15 +200,15 @@ class _Loop:
 
     def _theta(self) -> Any:
         """θ for the network: a copy where somebody may keep it, since steps overwrite it."""
-        theta = averaged(self.recipe.optimizer, self.state.optimizer, self.state.theta)
+        state = self.runner.state
+        theta = averaged(self.recipe.optimizer, state.optimizer, state.theta)
         if not self.settings.callbacks and not self.watch:
             return theta
         return self.net.backend.xp.asarray(theta, copy=True)
 
     def _read(self, totals: list[Any]) -> np.ndarray[Any, Any]:
         """The losses of an epoch's steps, read to the host at once and in float64."""
-        backend = self.net.backend
-        losses = backend.to_numpy(backend.xp.stack(totals)).astype(np.float64)
+        losses = self.runner.read(totals)
         if not np.all(np.isfinite(losses)):
             first = int(np.argmin(np.isfinite(losses)))
             raise DivergenceError(self.net.epoch + 1, first + 1, float(losses[first]))
@@ -216,7 +216,7 @@ class _Loop:
 
     def _check_last_step(self) -> None:
         """A step's loss is taken before it, so what the last one did shows in θ alone."""
-        xp, theta = self.net.backend.xp, self.state.theta
+        xp, theta = self.net.backend.xp, self.runner.state.theta
         if not math.isfinite(float(xp.max(xp.abs(theta)))):
             steps = self.t - (len(self.history) - 1) * self.batches.per_epoch
             raise DivergenceError(self.net.epoch, steps, math.nan)

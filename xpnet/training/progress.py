@@ -28,11 +28,11 @@ class Progress:
         self._bar: Any = None
         self._task: Any = None
 
-    def advance(self) -> None:
-        """One more step is done."""
-        self._done += 1
+    def advance(self, steps: int = 1) -> None:
+        """So many more steps are done."""
+        self._done += steps
         if self._bar is not None:
-            self._bar.update(self._task, advance=1, rate=self._rate())
+            self._bar.update(self._task, advance=steps, rate=self._rate())
         elif self._opens_at is not None and time.monotonic() >= self._opens_at:
             self._open()
 

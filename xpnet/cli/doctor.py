@@ -1,0 +1,61 @@
+"""``xpnet doctor``: what this machine gives, and what would make it faster."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict
+from typing import Any
+
+from xpnet.doctor import Report, examine, findings
+from xpnet.doctor.compiled import fill_cache
+
+__all__ = ["add_parser"]
+
+_INDENT = 10  # columns for the topic
+
+
+def add_parser(commands: Any) -> None:
+    """The options of ``xpnet doctor``."""
+    parser = commands.add_parser(
+        "doctor",
+        help="measure this machine and say what would make it faster",
+        description="Measure matrix products and a training step on every array library, name the "
+        "BLAS and its kernels, look for numba and CUDA, and say what to do about what is missing.",
+    )
+    parser.add_argument("--json", action="store_true", help="the same as data, for programs")
+    parser.add_argument(
+        "--compile", action="store_true", help="only fill the compiled code's cache"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the findings; the status is 0 whatever they are."""
+    if options.compile:
+        print(fill_cache())
+    elif options.json:
+        print(json.dumps(asdict(examine()), indent=1, ensure_ascii=False))
+    else:
+        _show(_examined())
+    return 0
+
+
+def _examined() -> Report:
+    """The report; where somebody watches, with a sign of life."""
+    from rich.console import Console
+
+    with Console(stderr=True).status("measuring this machine …"):
+        return examine()
+
+
+def _show(report: Report) -> None:
+    """In colours on a terminal, plain elsewhere."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(soft_wrap=True)
+    for topic, text, remedy in findings(report):
+        console.print(Text.assemble((f"{topic:{_INDENT}}", "bold"), text))
+        if remedy is not None:
+            console.print(Text.assemble(" " * _INDENT, (f"→ {remedy}", "green")))

@@ -1,0 +1,84 @@
+"""The processor: its name, its vector instructions, how many of it there are and how busy."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["Cpu", "describe_cpu", "has_avx512", "read_cpuinfo"]
+
+# what a compiler means by skylake-avx512, and OpenBLAS's SkylakeX kernels may use: a Xeon Phi has
+# the first and not the last three
+_AVX512 = frozenset({"avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl"})
+
+
+@dataclass(frozen=True)
+class Cpu:
+    """The processor.
+
+    Attributes
+    ----------
+    name : str
+    processors : int
+        How many this process may use.
+    vectors : str or None
+        The widest of "AVX", "AVX2" and "AVX-512"; None where that is not known.
+    load : float or None
+        Processes that ran on average in the last minute; None where the system does not tell.
+    """
+
+    name: str
+    processors: int
+    vectors: str | None
+    load: float | None
+
+
+def describe_cpu() -> Cpu:
+    """This machine's."""
+    text = read_cpuinfo()
+    name = _entry(text, "model name") or platform.processor() or platform.machine()
+    return Cpu(name, _processors(), _vectors(text), _load())
+
+
+def read_cpuinfo() -> str:
+    """Linux's /proc/cpuinfo; empty on other systems."""
+    try:
+        return Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def has_avx512(cpuinfo: str) -> bool:
+    """Whether every instruction of OpenBLAS's SkylakeX kernels is there."""
+    return set(_entry(cpuinfo, "flags").split()) >= _AVX512
+
+
+def _vectors(cpuinfo: str) -> str | None:
+    if has_avx512(cpuinfo):
+        return "AVX-512"
+    flags = _entry(cpuinfo, "flags").split()
+    return next((flag.upper() for flag in ("avx2", "avx") if flag in flags), None)
+
+
+def _entry(cpuinfo: str, key: str) -> str:
+    """The first processor's line of that name."""
+    for line in cpuinfo.splitlines():
+        name, _, value = line.partition(":")
+        if name.strip() == key:
+            return value.strip()
+    return ""
+
+
+def _load() -> float | None:
+    try:
+        return round(os.getloadavg()[0], 2)
+    except (AttributeError, OSError):  # Windows, or a container that hides it
+        return None
+
+
+def _processors() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

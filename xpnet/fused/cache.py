@@ -1,0 +1,88 @@
+"""Sources of programs on disk, where numba keeps what it compiled of them between runs.
+
+The folder is $XPNET_CACHE, or xpnet in the user's cache folder; a temporary one where that cannot
+be written to. Everything in it can be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from xpnet._version import __version__
+from xpnet.files import whole_file
+
+__all__ = ["folder", "is_compiled", "load", "mark_compiled", "numba_version"]
+
+
+def folder() -> Path:
+    """Where sources and compiled code are kept."""
+    named = os.environ.get("XPNET_CACHE")
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    path = Path(named) if named else base / "xpnet"
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        writable = os.access(path, os.W_OK)
+    except OSError:
+        writable = False
+    return path if writable else _temporary()
+
+
+@cache
+def _temporary() -> Path:
+    return Path(tempfile.mkdtemp(prefix="xpnet-"))
+
+
+@cache
+def numba_version() -> str | None:
+    """Numba's version, without importing it; None where it is not installed."""
+    try:
+        return importlib.metadata.version("numba")
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _name(source: str) -> str:
+    return "run_" + hashlib.sha256(f"{__version__}\n{source}".encode()).hexdigest()[:20]
+
+
+def _mark(source: str) -> Path:
+    """A file that is there once the source was compiled by this numba on such a machine."""
+    made_by = f"{numba_version()}-{platform.python_version()}-{platform.machine()}"
+    return folder() / f"{_name(source)}.{made_by}.compiled"
+
+
+def is_compiled(source: str) -> bool:
+    """Whether an earlier run compiled it."""
+    return _mark(source).exists()
+
+
+def mark_compiled(source: str) -> None:
+    """Note that it is compiled."""
+    _mark(source).touch()
+
+
+def load(source: str) -> Callable[..., None]:
+    """Its function ``run``; numba compiles it at the first call, or takes it from the cache."""
+    name = _name(source)
+    if name not in sys.modules:
+        path = folder() / f"{name}.py"
+        if not path.exists():
+            with whole_file(path) as file:
+                file.write(source.encode())
+        spec = importlib.util.spec_from_file_location(name, path)
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        sys.modules[name] = module
+    run: Callable[..., None] = sys.modules[name].run
+    return run

@@ -1,0 +1,99 @@
+"""Each elementwise operation as an expression of Python scalars, for numba.
+
+NaN shows: max and min return it wherever it comes in.
+"""
+
+from __future__ import annotations
+
+from xpnet.fused.graph import FLOATS, Node, TraceError
+
+__all__ = ["TYPES", "accumulate", "expression", "start_value"]
+
+TYPES = {"float32": "f32", "float64": "f64", "int32": "i32", "int64": "i64"}
+"""What the source calls the dtypes; "weak" is a plain float."""
+
+_FORMS = {
+    "add": "{0} + {1}",
+    "subtract": "{0} - {1}",
+    "multiply": "{0} * {1}",
+    "divide": "{0} / {1}",
+    "negative": "-{0}",
+    "square": "{0} * {0}",
+    "abs": "abs({0})",
+    "less": "{0} < {1}",
+    "less_equal": "{0} <= {1}",
+    "greater": "{0} > {1}",
+    "greater_equal": "{0} >= {1}",
+    "equal": "{0} == {1}",
+    "not_equal": "{0} != {1}",
+    "bitwise_and": "{0} & {1}",
+    "bitwise_or": "{0} | {1}",
+    "bitwise_xor": "{0} ^ {1}",
+    "bitwise_right_shift": "{0} >> {1}",
+    "logical_not": "not {0}",
+    "isnan": "{0} != {0}",
+    "isfinite": "{0} - {0} == {0} - {0}",
+    "where": "{1} if {0} else {2}",
+    "same": "{0}",
+    "maximum": "{0} if ({0} > {1}) | ({0} != {0}) else {1}",
+    "minimum": "{0} if ({0} < {1}) | ({0} != {0}) else {1}",
+    "exp": "exp({0})",
+    "expm1": "expm1({0})",
+    "log": "log({0})",
+    "log1p": "log1p({0})",
+    "sqrt": "sqrt({0})",
+    "tanh": "tanh({0})",
+    "sin": "sin({0})",
+    "cos": "cos({0})",
+    "floor": "floor({0})",
+}
+
+
+def expression(node: Node, args: list[str]) -> str:
+    """The value of a node from those of its arguments; names and numbers, no operations."""
+    kind = TYPES.get(node.dtype, "f64")
+    if node.op == "cast":
+        return _cast(node, args[0])
+    if node.op == "pow":
+        return _power(node, args, kind)
+    if node.op == "sign":
+        one = f"{kind}(1.0)"
+        return f"{one} if {args[0]} > 0 else (-{one} if {args[0]} < 0 else {args[0]})"
+    if node.op not in _FORMS:
+        raise TraceError(f"the operation {node.op}")
+    text = _FORMS[node.op].format(*args)
+    return f"{kind}({text})" if node.dtype in ("int32", "int64") else text
+
+
+def _cast(node: Node, arg: str) -> str:
+    kind = TYPES.get(node.dtype, "f64")
+    if node.dtype == "bool":
+        return f"{arg} != 0"
+    if node.args[0].dtype == "bool" and node.dtype in FLOATS:
+        return f"{kind}(1.0) if {arg} else {kind}(0.0)"
+    return f"{kind}({arg})"
+
+
+def _power(node: Node, args: list[str], kind: str) -> str:
+    exponent = node.args[1]
+    while exponent.op == "cast":
+        exponent = exponent.args[0]
+    if exponent.op == "constant" and exponent.attr == -1:
+        return f"{kind}(1.0) / {args[0]}"
+    if exponent.op == "constant" and exponent.attr == 2:
+        return f"{args[0]} * {args[0]}"
+    return f"{args[0]} ** {args[1]}"
+
+
+def start_value(node: Node) -> str:
+    """What a reduction along a row starts from."""
+    kind = TYPES[node.args[0].dtype]
+    return {"sum": f"{kind}(0.0)", "min": f"{kind}(inf)"}.get(node.op, f"{kind}(-inf)")
+
+
+def accumulate(node: Node, total: str, value: str) -> str:
+    """The reduction with one more entry."""
+    if node.op == "sum":
+        return f"{total} + {value}"
+    sign = "<" if node.op == "min" else ">"
+    return f"{value} if ({value} {sign} {total}) | ({value} != {value}) else {total}"

@@ -1,0 +1,354 @@
+"""The graph of a computation: what Array API code does to arrays, recorded instead of done.
+
+A `Node` stands for an array that nobody has computed. Code that is written against the Array API
+runs on nodes as it runs on arrays (`xpnet.fused.namespace` is their namespace), and leaves behind
+the graph of its operations. Equal operations on equal nodes are one node, so what is asked for
+twice is computed once.
+
+Every node has a place in a plane of rows and columns, with examples as rows:
+
+    ()  → (1, 1)       (n,) → (1, n)       (N,) → (N, 1)       (a, b) → (a, b)
+
+where N, the number of examples of a batch, is a `Size`: a number that is not known yet. Arrays of
+three axes (stacks) have none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+__all__ = ["FLOATS", "Graph", "Node", "Size", "TraceError", "is_scalar", "topological"]
+
+FLOATS = ("float32", "float64", "weak")
+"""Floating dtypes; "weak" is a Python number's, which takes that of the array it meets."""
+
+_ORDER = ("bool", "int32", "int64", "weak", "float32", "float64")  # what meets what: the later
+
+
+class TraceError(Exception):
+    """The code asks for what a recorded array cannot tell, or for an operation unknown here."""
+
+
+class Size:
+    """A length that is known only when the code runs."""
+
+    def __init__(self, graph: Graph, name: str) -> None:
+        self.graph, self.name = graph, name
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def node(self) -> Node:
+        """The length as a number."""
+        return self.graph.add("size", (), (), "weak", self.name)
+
+    def __add__(self, other: Any) -> Any:
+        return self.node() + other
+
+    def __sub__(self, other: Any) -> Any:
+        return self.node() - other
+
+    def __rsub__(self, other: Any) -> Any:
+        return other - self.node()
+
+    def __mul__(self, other: Any) -> Any:
+        return self.node() * other
+
+    __radd__ = __add__
+    __rmul__ = __mul__
+
+    def __truediv__(self, other: Any) -> Any:
+        return self.node() / other
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return other / self.node()
+
+    def __gt__(self, other: Any) -> Any:
+        return self.node() > other
+
+    def __bool__(self) -> bool:
+        raise TraceError(f"the code looks at the value of {self.name}")
+
+    __int__ = __index__ = __float__ = __bool__
+
+
+Shape = tuple[Any, ...]
+
+
+class Graph:
+    """Holds the nodes, each once."""
+
+    def __init__(self) -> None:
+        self._nodes: dict[Any, Node] = {}
+        self.parts: set[int] = set()  # what is computed into its place in a concatenation
+
+    def add(
+        self, op: str, args: Sequence[Node], shape: Shape, dtype: str, attr: Any = None
+    ) -> Node:
+        """The node of this operation, a new one if there is none yet."""
+        if len(shape) > 2:
+            raise TraceError(f"{op} gives an array of {len(shape)} axes: a stack")
+        key = (op, tuple(map(id, args)), tuple(map(_hashable, shape)), dtype, _hashable(attr))
+        found = self._nodes.get(key)
+        if found is None:
+            found = self._nodes[key] = Node(self, op, tuple(args), tuple(shape), dtype, attr)
+        return found
+
+    def part(self, x: Node) -> Node:
+        """X as a part of a concatenation, in which it is computed; a copy where it cannot be."""
+        base = home = without_axes(x)
+        if base.op == "view" and base.attr == ("reshape",):
+            base = base.args[0]
+        if base.op in ("input", "view", "transpose", "constant", "iota") or id(base) in self.parts:
+            home = base = self.add("same", (x,), x.shape, x.dtype, ("copy", len(self.parts)))
+        self.parts.add(id(base))
+        return home
+
+    def constant(self, value: Any, like: Node) -> Node:
+        """A Python number as a node that meets ``like``."""
+        if isinstance(value, Node):
+            return value
+        if isinstance(value, Size):
+            return value.node()
+        if isinstance(value, bool):
+            return self.add("constant", (), (), "bool", value)
+        if isinstance(value, int) and like.dtype not in FLOATS:
+            return self.add("constant", (), (), like.dtype, value)
+        if isinstance(value, (int, float)):
+            return self.add("constant", (), (), "weak", float(value))
+        raise TraceError(f"{type(value).__name__} is neither a number nor a recorded array")
+
+
+def _hashable(x: Any) -> Any:
+    """A key that tells 0.0 from −0.0 and 1 from True."""
+    return (type(x), repr(x)) if isinstance(x, (int, float)) else id(x) if _by_id(x) else x
+
+
+def _by_id(x: Any) -> bool:
+    return isinstance(x, (Size, Node))
+
+
+class Node:
+    """An array that stands for a result."""
+
+    __slots__ = ("args", "attr", "dtype", "graph", "op", "shape")
+    device = None
+
+    def __init__(
+        self, graph: Graph, op: str, args: tuple[Node, ...], shape: Shape, dtype: str, attr: Any
+    ) -> None:
+        self.graph, self.op, self.args = graph, op, args
+        self.shape, self.dtype, self.attr = shape, dtype, attr
+
+    def __repr__(self) -> str:
+        return f"<{self.op} {self.shape} {self.dtype}>"
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def rows(self) -> Any:
+        """Its rows in the plane."""
+        if self.ndim == 2:
+            return self.shape[0]
+        return self.shape[0] if self.ndim == 1 and isinstance(self.shape[0], Size) else 1
+
+    @property
+    def columns(self) -> Any:
+        """Its columns in the plane."""
+        if self.ndim == 2:
+            return self.shape[1]
+        return 1 if self.ndim == 0 or isinstance(self.shape[0], Size) else self.shape[0]
+
+    # --- operators: an operation in place is a new node under the old name
+
+    def _binary(self, op: str, other: Any, swapped: bool = False) -> Node:
+        other = self.graph.constant(other, self)
+        return binary(op, other, self) if swapped else binary(op, self, other)
+
+    def __add__(self, other: Any) -> Node:
+        return self._binary("add", other)
+
+    def __radd__(self, other: Any) -> Node:
+        return self._binary("add", other, True)
+
+    def __sub__(self, other: Any) -> Node:
+        return self._binary("subtract", other)
+
+    def __rsub__(self, other: Any) -> Node:
+        return self._binary("subtract", other, True)
+
+    def __mul__(self, other: Any) -> Node:
+        return self._binary("multiply", other)
+
+    def __rmul__(self, other: Any) -> Node:
+        return self._binary("multiply", other, True)
+
+    def __truediv__(self, other: Any) -> Node:
+        return self._binary("divide", other)
+
+    def __rtruediv__(self, other: Any) -> Node:
+        return self._binary("divide", other, True)
+
+    def __pow__(self, other: Any) -> Node:
+        return self._binary("pow", other)
+
+    def __and__(self, other: Any) -> Node:
+        return self._binary("bitwise_and", other)
+
+    def __or__(self, other: Any) -> Node:
+        return self._binary("bitwise_or", other)
+
+    def __xor__(self, other: Any) -> Node:
+        return self._binary("bitwise_xor", other)
+
+    def __rshift__(self, other: Any) -> Node:
+        return self._binary("bitwise_right_shift", other)
+
+    def __lt__(self, other: Any) -> Node:
+        return self._binary("less", other)
+
+    def __le__(self, other: Any) -> Node:
+        return self._binary("less_equal", other)
+
+    def __gt__(self, other: Any) -> Node:
+        return self._binary("greater", other)
+
+    def __ge__(self, other: Any) -> Node:
+        return self._binary("greater_equal", other)
+
+    def __eq__(self, other: Any) -> Node:  # type: ignore[override]
+        return self._binary("equal", other)
+
+    def __ne__(self, other: Any) -> Node:  # type: ignore[override]
+        return self._binary("not_equal", other)
+
+    __hash__ = object.__hash__
+
+    def __neg__(self) -> Node:
+        return unary("negative", self)
+
+    def __invert__(self) -> Node:
+        return unary("logical_not", self)
+
+    # --- shapes
+
+    @property
+    def mT(self) -> Node:
+        """The transpose."""
+        if self.ndim != 2:
+            raise TraceError("mT needs two axes")
+        return self.graph.add("transpose", (self,), self.shape[::-1], self.dtype)
+
+    def __getitem__(self, key: Any) -> Node:
+        from xpnet.fused.indexing import index
+
+        return index(self, key)
+
+    # --- what a recorded array cannot tell
+
+    def __bool__(self) -> bool:
+        raise TraceError("the code looks at the value of an array")
+
+    __int__ = __index__ = __float__ = __bool__
+
+    def __iter__(self) -> Any:
+        raise TraceError("the code walks over an array")
+
+    def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        raise TraceError("the code hands an array to NumPy")
+
+
+COMPARISONS = ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")
+
+
+def binary(op: str, a: Node, b: Node) -> Node:
+    """An elementwise operation on two nodes, with the standard's broadcasting and promotion."""
+    shape, dtype = broadcast(a.shape, b.shape), promote(a.dtype, b.dtype)
+    if op == "divide" and dtype not in FLOATS:
+        raise TraceError("a division of integers")
+    result = "bool" if op in COMPARISONS else dtype
+    return a.graph.add(op, (cast(a, dtype), cast(b, dtype)), shape, result)
+
+
+def unary(op: str, x: Node, dtype: str | None = None) -> Node:
+    """An elementwise operation on one node."""
+    return x.graph.add(op, (x,), x.shape, dtype or x.dtype)
+
+
+def cast(x: Node, dtype: str) -> Node:
+    """X in another dtype; itself where it has it."""
+    if x.dtype == dtype:
+        return x
+    if x.op == "constant":
+        value = bool(x.attr) if dtype == "bool" else x.attr
+        return x.graph.add("constant", (), x.shape, dtype, value)
+    if x.op == "cast" and x.args[0].op == "constant":
+        return cast(x.args[0], dtype)
+    return x.graph.add("cast", (x,), x.shape, dtype)
+
+
+def promote(a: str, b: str) -> str:
+    """The dtype of what two dtypes make."""
+    kinds = {a, b}
+    if kinds == {"float32", "float64"} or ("bool" in kinds and not kinds <= {"bool", "weak"}):
+        raise TraceError(f"{a} meets {b}")
+    return max(a, b, key=_ORDER.index)
+
+
+def broadcast(a: Shape, b: Shape) -> Shape:
+    """The shape of what two shapes make."""
+    short, long = sorted((a, b), key=len)
+    padded = (1,) * (len(long) - len(short)) + tuple(short)
+    return tuple(_one_length(m, n) for m, n in zip(padded, long, strict=True))
+
+
+def _one_length(m: Any, n: Any) -> Any:
+    if m is n or (isinstance(m, int) and isinstance(n, int) and m == n):
+        return m
+    if isinstance(m, int) and m == 1:
+        return n
+    if isinstance(n, int) and n == 1:
+        return m
+    raise TraceError(f"lengths {m} and {n} do not match")
+
+
+def without_axes(node: Node) -> Node:
+    """The node of which this one is the same with an axis of length 1 more or less."""
+    while node.op == "same" and node.attr is None and _same_plane(node, node.args[0]):
+        node = node.args[0]
+    return node
+
+
+def _same_plane(a: Node, b: Node) -> bool:
+    pairs = ((a.rows, b.rows), (a.columns, b.columns))
+    return all(m is n or (isinstance(m, int) and isinstance(n, int) and m == n) for m, n in pairs)
+
+
+def is_scalar(node: Node) -> bool:
+    """Whether it is a single number."""
+    return _is_one(node.rows) and _is_one(node.columns)
+
+
+def _is_one(length: Any) -> bool:
+    return isinstance(length, int) and length == 1
+
+
+def topological(roots: Iterable[Node]) -> list[Node]:
+    """Every node that the roots need, each behind its arguments."""
+    order: list[Node] = []
+    seen: set[int] = set()
+    for root in roots:
+        stack = [(root, False)]
+        while stack:
+            node, done = stack.pop()
+            if done:
+                order.append(node)
+            elif id(node) not in seen:
+                seen.add(id(node))
+                stack.append((node, True))
+                stack.extend((arg, False) for arg in reversed(node.args))
+    return order

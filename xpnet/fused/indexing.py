@@ -1,0 +1,97 @@
+"""Indexing and reshaping of recorded arrays: parts of a buffer, seen as another array.
+
+A node of op "view" is its argument's storage under other names of rows and columns; its ``attr``
+says how it is made:
+
+    ("columns", start, stop)     x[..., start:stop]
+    ("column", c)                x[..., c] of two axes
+    ("reshape",)                 the same entries in the same order
+
+One that only drops or adds an axis of length 1 is of op "same": it has no storage of its own.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from xpnet.fused.graph import Node, Size, TraceError
+
+__all__ = ["index", "reshape"]
+
+
+def index(x: Node, key: Any) -> Node:
+    """x[key] for keys made of ``...``, full slices, None, and a slice or an integer at the end."""
+    parts = list(key) if isinstance(key, tuple) else [key]
+    n_axes = x.ndim + sum(part is None for part in parts)
+    if Ellipsis in [p for p in parts if p is Ellipsis or p is None]:
+        at = next(i for i, p in enumerate(parts) if p is Ellipsis)
+        parts[at : at + 1] = [slice(None)] * (n_axes - len(parts) + 1)
+    parts += [slice(None)] * (n_axes - len(parts))
+    last = parts[-1] if parts else None
+    if None in [p for p in parts if p is None]:
+        return _with_new_axes(x, parts)
+    if any(not _is_full(p) for p in parts[:-1]):
+        raise TraceError(f"the index {key}")
+    if isinstance(last, slice):
+        return _columns(x, last)
+    if isinstance(last, int):
+        return x.graph.add("view", (x,), x.shape[:-1], x.dtype, ("column", last % x.shape[-1]))
+    raise TraceError(f"the index {key}")
+
+
+def _is_full(part: Any) -> bool:
+    return isinstance(part, slice) and part == slice(None)
+
+
+def _with_new_axes(x: Node, parts: list[Any]) -> Node:
+    if any(p is not None and not _is_full(p) for p in parts):
+        raise TraceError("a new axis together with a part")
+    lengths = iter(x.shape)
+    shape = tuple(1 if p is None else next(lengths) for p in parts)
+    return same_or_view(x, shape)
+
+
+def _columns(x: Node, part: slice) -> Node:
+    length = x.shape[-1]
+    if _is_full(part):
+        return x
+    if isinstance(length, Size):
+        raise TraceError("a part of the examples")
+    start, stop, step = part.indices(length)
+    if step != 1:
+        raise TraceError("a slice with a step")
+    if (start, stop) == (0, length):
+        return x
+    shape = (*x.shape[:-1], max(stop - start, 0))
+    return x.graph.add("view", (x,), shape, x.dtype, ("columns", start, max(stop, start)))
+
+
+def reshape(x: Node, shape: Any) -> Node:
+    """The same entries in another shape; −1 for one length that follows."""
+    shape = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
+    if any(isinstance(n, int) and n == -1 for n in shape):
+        known = [n for n in shape if not (isinstance(n, int) and n == -1)]
+        if any(isinstance(n, Size) for n in (*known, *x.shape)):
+            raise TraceError("a length that follows from the number of examples")
+        rest = math.prod(x.shape) // max(math.prod(known), 1)
+        shape = tuple(rest if n == -1 else n for n in shape)
+    if shape == x.shape:
+        return x
+    return same_or_view(x, shape)
+
+
+def same_or_view(x: Node, shape: tuple[Any, ...]) -> Node:
+    """X in that shape, without storage of its own where its place in the plane is the same."""
+    if x.op == "constant":
+        return x.graph.add("constant", (), shape, x.dtype, x.attr)
+    if x.op == "same":
+        x = x.args[0]
+        if shape == x.shape:
+            return x
+    alias = x.graph.add("same", (x,), shape, x.dtype)
+    if (alias.rows, alias.columns) == (x.rows, x.columns):
+        return alias
+    if any(isinstance(n, Size) for n in (*shape, *x.shape)):
+        raise TraceError("a reshape of examples")
+    return x.graph.add("view", (x,), shape, x.dtype, ("reshape",))

@@ -1,0 +1,226 @@
+"""The loop over rows of one group.
+
+Within a row, a sum along it is known only when all its columns are done. So a row is a sequence of
+slots, loops over columns in the even ones and single numbers in the odd ones:
+
+    slot −1  numbers of the row        slot 0  for j: …        slot 1  sums of slot 0, and numbers
+    slot 2   for j: …, with those      …
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from xpnet.fused.expressions import TYPES, accumulate, expression, start_value
+from xpnet.fused.graph import Node, Size, TraceError
+from xpnet.fused.plan import REDUCTIONS, Group, is_fused, is_number
+
+if TYPE_CHECKING:
+    from xpnet.fused.source import Writer
+
+__all__ = ["Loop", "slots_of"]
+
+
+def _is_row(node: Node) -> bool:
+    """Whether it has one entry a row."""
+    return isinstance(node.columns, int) and node.columns == 1
+
+
+def slots_of(group: Group) -> dict[int, int]:
+    """The first slot in which each node can be computed, by id."""
+    slots: dict[int, int] = {}
+    for node in group.nodes:
+        slots[id(node)] = _slot(node, slots)
+    return slots
+
+
+def _slot(node: Node, slots: dict[int, int]) -> int:
+    if node.op == "sum_rows":
+        (arg,) = node.args
+        return slots.get(id(arg), -1 if _is_row(arg) else 0)
+    if node.op in REDUCTIONS:
+        return slots.get(id(node.args[0]), 0) + 1
+    slot = -1 if _is_row(node) else 0
+    for arg in node.args:
+        if id(arg) in slots:
+            found = slots[id(arg)]
+            slot = max(slot, found + 1 if _is_row(arg) and not _is_row(node) else found)
+    return slot
+
+
+class Loop:
+    """Writes what is done in one row (or, for groups of one row, altogether)."""
+
+    def __init__(self, writer: Writer, group: Group) -> None:
+        self.writer, self.group = writer, group
+        self.own = {id(node) for node in group.nodes}
+        self.slots = slots_of(group)
+        self.kept = self._kept()
+        self.read: set[str] = set()  # names that are known at this place
+
+    def _kept(self) -> set[int]:
+        """Nodes of several columns that a later loop over columns reads again."""
+        kept = set()
+        for node in self.group.nodes:
+            place = self._columns_slot(node)
+            for arg in node.args:
+                if id(arg) in self.own and not _is_row(arg) and self.slots[id(arg)] != place:
+                    kept.add(id(arg))
+                elif id(arg) in self.own and not _is_row(arg) and not _is_row(node):
+                    if not _same(arg.columns, node.columns):
+                        raise TraceError("loops of other lengths")
+        return kept
+
+    def _columns_slot(self, node: Node) -> int:
+        """The loop over columns in which a node reads its arguments."""
+        return self.slots[id(node)] - (node.op in REDUCTIONS)
+
+    def write(self) -> None:
+        """All slots in order."""
+        nodes = self.group.nodes
+        for slot in range(-1, max(self.slots.values()) + 1):
+            if slot % 2:
+                self._write_numbers(slot)
+                continue
+            here = [n for n in nodes if self._columns_slot(n) == slot and _walks(n)]
+            lengths = {_key(_length(n)): _length(n) for n in here}
+            for key, length in lengths.items():
+                self._write_columns(length, [n for n in here if _key(_length(n)) == key])
+
+    # --- single numbers
+
+    def _write_numbers(self, slot: int) -> None:
+        for node in self.group.nodes:
+            if self.slots[id(node)] != slot or _walks(node):
+                continue
+            args = [self._row_value(arg) for arg in _read(node)]
+            name = self.writer.names[id(node)]
+            if node.op == "sum_rows":
+                self.writer.write(f"{name}s += {args[0]}")
+                continue
+            self.writer.write(f"{name} = {self._expression(node, args)}")
+            self._store(node, name)
+
+    def _expression(self, node: Node, args: list[str]) -> str:
+        if node.op == "take":
+            column = "" if _is_row(node) else ", j"
+            return f"{self.writer.memory.find(node.args[0])}[{args[0]}{column}]"
+        return expression(node, args)
+
+    def _store(self, node: Node, name: str) -> None:
+        place = self.writer.places.get(id(node))
+        if place is not None and id(node) in self.own and id(node) in self.writer.plan.stored:
+            self.writer.write(f"{place}[{self._index(node)}] = {name}")
+
+    def _index(self, node: Node) -> str:
+        """Where a node's entry of this row and column lies."""
+        one_row = isinstance(node.rows, int) and node.rows == 1
+        if _is_row(node):
+            return "0" if one_row else "i"
+        return "j" if one_row else "i, j"
+
+    def _row_value(self, node: Node) -> str:
+        """The name of a number, read from memory where it must be."""
+        if node.op == "constant":
+            return self.writer.numbers.constant(node.attr, node.dtype)
+        if is_number(node):
+            return self.writer.value(node)
+        if node.op == "iota":
+            return f"{TYPES[node.dtype]}(i)"
+        name = self.writer.names[id(node)]
+        if id(node) in self.own or (is_fused(node) and id(node) not in self.writer.places):
+            return name
+        if node.op == "input" and id(node) not in self.writer.places:
+            raise TraceError(f"{node} is in no place")
+        if f"{name}r" not in self.read:
+            self.writer.write(f"{name}r = {self.writer.places[id(node)]}[{self._index(node)}]")
+            self.read.add(f"{name}r")
+        return f"{name}r"
+
+    # --- loops over columns
+
+    def _write_columns(self, length: Any, nodes: list[Node]) -> None:
+        writer = self.writer
+        for node in nodes:
+            for arg in _read(node):
+                if _is_row(arg):
+                    self._row_value(arg)
+            if node.op in REDUCTIONS:
+                self._start(node)
+        writer.write(f"for j in range({writer.numbers.length(length)}):")
+        writer.depth += 1
+        known: dict[int, str] = {}
+        for node in nodes:
+            self._write_entry(node, known)
+        writer.depth -= 1
+        for node in nodes:
+            if node.op in REDUCTIONS:
+                self._finish(node)
+
+    def _write_entry(self, node: Node, known: dict[int, str]) -> None:
+        writer, name = self.writer, self.writer.names[id(node)]
+        args = [self._entry(arg, known) for arg in _read(node)]
+        if node.op == "sum_rows":
+            writer.write(f"{name}s[j] += {args[0]}")
+        elif node.op == "argmax":
+            writer.write(f"if {args[0]} > {name}m:")
+            writer.write(f"    {name}m = {args[0]}")
+            writer.write(f"    {name}s = i64(j)")
+        elif node.op in REDUCTIONS:
+            writer.write(f"{name}s = {accumulate(node, f'{name}s', args[0])}")
+        else:
+            writer.write(f"{name} = {self._expression(node, args)}")
+            known[id(node)] = name
+            self._store(node, name)
+            if id(node) in self.kept and id(node) not in writer.places:
+                writer.rows[f"{name}v"] = node.columns, node.dtype
+                writer.write(f"{name}v[j] = {name}")
+
+    def _entry(self, node: Node, known: dict[int, str]) -> str:
+        """The name of a node's entry in this column."""
+        if _is_row(node) or node.op == "constant" or is_number(node):
+            return self._row_value(node)
+        if node.op == "iota":
+            return f"{TYPES[node.dtype]}(j)"
+        if id(node) not in known:
+            name = self.writer.names[id(node)]
+            place = self.writer.places.get(id(node))
+            where = f"{name}v[j]" if place is None else f"{place}[{self._index(node)}]"
+            self.writer.write(f"{name}x = {where}")
+            known[id(node)] = f"{name}x"
+        return known[id(node)]
+
+    def _start(self, node: Node) -> None:
+        name = self.writer.names[id(node)]
+        if node.op == "argmax":
+            self.writer.write(f"{name}m = {start_value(node)}")
+            self.writer.write(f"{name}s = i64(0)")
+        else:
+            self.writer.write(f"{name}s = {start_value(node)}")
+
+    def _finish(self, node: Node) -> None:
+        name = self.writer.names[id(node)]
+        self.writer.write(f"{name} = {name}s")
+        self._store(node, name)
+
+
+def _read(node: Node) -> tuple[Node, ...]:
+    """The arguments of which an entry is read at this place."""
+    return node.args[1:] if node.op == "take" else node.args
+
+
+def _walks(node: Node) -> bool:
+    """Whether it is done in a loop over columns."""
+    return not _is_row(node) or node.op in REDUCTIONS
+
+
+def _length(node: Node) -> Any:
+    return node.args[0].columns if node.op in REDUCTIONS else node.columns
+
+
+def _key(length: Any) -> Any:
+    return id(length) if isinstance(length, Size) else length
+
+
+def _same(m: Any, n: Any) -> bool:
+    return m is n or (isinstance(m, int) and isinstance(n, int) and m == n)

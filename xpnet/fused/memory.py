@@ -1,0 +1,194 @@
+"""Where every array of a program lies.
+
+Inputs come as ``a0, a1, …``, buffers as ``b0, b1, …``, and parts of either are ``v0, v1, …``, made
+once before the steps. A result takes the place of the input that it is the new value of, if nobody
+reads the old value afterwards; else it is copied there at the end of the step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from xpnet.fused.graph import Node, Size, TraceError, is_scalar
+from xpnet.fused.loops import slots_of
+from xpnet.fused.numbers import Numbers
+from xpnet.fused.plan import Group, Plan, is_fused
+
+__all__ = ["Buffer", "Memory", "arrange"]
+
+
+@dataclass
+class Buffer:
+    """An array to work in: its shape, with None for the number of examples, and dtype."""
+
+    shape: tuple[int | None, ...]
+    dtype: str
+
+
+@dataclass
+class Memory:
+    """The arrays of a program.
+
+    Attributes
+    ----------
+    places : dict of id to str
+        The variable of each node that is in memory.
+    buffers : list of Buffer
+    views : list of str
+        The lines that make the parts.
+    leading : dict of id to int
+        How far apart two rows lie, where they are part of a wider array.
+    copies : list of (str, str, Node)
+        What a step writes over at its end, by what.
+    """
+
+    places: dict[int, str] = field(default_factory=dict)
+    buffers: list[Buffer] = field(default_factory=list)
+    views: list[str] = field(default_factory=list)
+    leading: dict[int, int] = field(default_factory=dict)
+    copies: list[tuple[str, str, Node]] = field(default_factory=list)
+
+    def find(self, node: Node) -> str:
+        """The variable of a node."""
+        if id(node) not in self.places:
+            raise TraceError(f"{node} is nowhere in memory")
+        return self.places[id(node)]
+
+    def buffer(self, node: Node) -> str:
+        """A new buffer for the node."""
+        rows = None if isinstance(node.rows, Size) else node.rows
+        shape: tuple[int | None, ...] = (rows, node.columns)
+        if rows == 1 or node.columns == 1:
+            shape = (node.columns,) if rows == 1 else (rows,)
+        self.buffers.append(Buffer(shape, node.dtype))
+        return f"b{len(self.buffers) - 1}"
+
+    def view(self, expression: str) -> str:
+        """A variable for a part of an array."""
+        self.views.append(f"v{len(self.views)} = {expression}")
+        return f"v{len(self.views) - 1}"
+
+
+def arrange(
+    plan: Plan, inputs: dict[str, Node], changed: dict[str, Node], numbers: Numbers
+) -> Memory:
+    """The memory of a planned step whose ``changed`` inputs get new values."""
+    memory = Memory()
+    for k, node in enumerate(inputs.values()):
+        memory.places[id(node)] = f"a{k}"
+    for name, node in changed.items():
+        if _can_replace(plan, memory, inputs[name], node):
+            memory.places[id(node)] = memory.places[id(inputs[name])]
+    for node in reversed(plan.nodes):
+        if node.op == "concat":
+            _place_parts(memory, node, numbers)
+    for node in plan.nodes:
+        if id(node) not in memory.places:
+            _place(plan, memory, node, numbers)
+    for name, node in changed.items():
+        old, new = memory.find(inputs[name]), memory.find(node)
+        if old != new:
+            memory.copies.append((old, new, inputs[name]))
+    return memory
+
+
+def _place_parts(memory: Memory, whole: Node, numbers: Numbers) -> None:
+    """The parts of a concatenation are computed where they lie in it."""
+    if id(whole) not in memory.places:
+        memory.places[id(whole)] = memory.buffer(whole)
+    start = 0
+    for part in whole.args:
+        stop = start + part.columns
+        base = part.args[0] if part.op == "view" else part
+        piece = _columns(memory.places[id(whole)], whole, start, stop, numbers)
+        memory.places[id(base)] = memory.view(_reshaped(piece, whole, base, numbers))
+        if not _one_axis(whole):
+            memory.leading[id(base)] = whole.columns
+        start = stop
+
+
+def _place(plan: Plan, memory: Memory, node: Node, numbers: Numbers) -> None:
+    if node.op == "view":
+        (base,), (kind, *how) = node.args, node.attr
+        place = memory.find(base)
+        if kind == "reshape":
+            made = _reshaped(place, base, node, numbers)
+        else:
+            made = _columns(place, base, how[0], how[-1] if how[1:] else how[0] + 1, numbers)
+            if not _one_axis(base):
+                memory.leading[id(node)] = memory.leading.get(id(base), base.columns)
+        memory.places[id(node)] = place if made == place else memory.view(made)
+    elif node.op == "matmul" or (id(node) in plan.stored and not is_scalar(node)):
+        memory.places[id(node)] = memory.buffer(node)
+
+
+def _columns(place: str, base: Node, start: int, stop: int, numbers: Numbers) -> str:
+    part = f"{numbers.length(start)}:{numbers.length(stop)}"
+    if stop == start + 1 and not _one_axis(base):
+        part = numbers.length(start)
+    return f"{place}[{part}]" if _one_axis(base) else f"{place}[:, {part}]"
+
+
+def _reshaped(place: str, base: Node, node: Node, numbers: Numbers) -> str:
+    if _one_axis(node):
+        if _one_axis(base) or node.columns == 1:
+            return place
+        return f"{place}.reshape({numbers.length(node.columns)})"
+    if not _one_axis(base):
+        return place
+    return f"{place}.reshape({numbers.length(node.rows)}, {numbers.length(node.columns)})"
+
+
+def _one_axis(node: Node) -> bool:
+    return any(isinstance(n, int) and n == 1 for n in (node.rows, node.columns))
+
+
+# --- results that take the place of inputs
+
+
+def _can_replace(plan: Plan, memory: Memory, old: Node, new: Node) -> bool:
+    """Whether nobody reads the old value after the new one is written over it."""
+    fused = is_fused(new) and new.op != "sum_rows" and id(new) in plan.stored
+    if not fused or id(new) in memory.places or id(new) in new.graph.parts:
+        return False
+    time = plan.times[id(new)]
+    return all(
+        when < time or (when == time and group is not None and _reads_first(group, old, new))
+        for when, group in _readings(plan, old)
+    )
+
+
+def _readings(plan: Plan, old: Node) -> Iterator[tuple[int, Group | None]]:
+    """When, and in which loop or by which product, an array or a part of it is read."""
+    views = {id(old)}
+    for node in plan.nodes:
+        if node.op in ("view", "transpose") and id(node.args[0]) in views:
+            views.add(id(node))
+    for item in plan.order:
+        group = item if isinstance(item, Group) else None
+        for node in item.nodes if isinstance(item, Group) else [item]:
+            if any(id(arg) in views for arg in node.args):
+                yield (item.time if isinstance(item, Group) else plan.times[id(item)]), group
+
+
+def _reads_first(group: Group, old: Node, new: Node) -> bool:
+    """Whether the loop that writes an entry has read the old one, and reads it no more."""
+    order = [id(node) for node in group.nodes]
+    if id(new) not in order:
+        return False
+    slots = slots_of(group)
+    readers = [node for node in group.nodes if id(old) in map(id, node.args)]
+    parts = [node for node in group.nodes for arg in node.args if _is_part(arg, old)]
+    if parts or not readers or any(slots[id(node)] > slots[id(new)] for node in readers):
+        return False
+    return min(order.index(id(node)) for node in readers) <= order.index(id(new))
+
+
+def _is_part(node: Node, whole: Node) -> bool:
+    while node.op in ("view", "transpose"):
+        node = node.args[0]
+        if node is whole:
+            return True
+    return False

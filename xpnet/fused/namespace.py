@@ -1,0 +1,212 @@
+"""An Array API namespace over recorded arrays, and a backend that has it.
+
+What the passes, losses, layers and optimizers of xpnet use is here; anything else is a
+`TraceError`, and then the code runs as plain Array API code.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from xpnet.fused.graph import (
+    FLOATS,
+    Graph,
+    Node,
+    Size,
+    TraceError,
+    binary,
+    broadcast,
+    cast,
+    promote,
+    unary,
+)
+from xpnet.fused.indexing import reshape
+
+__all__ = ["Namespace", "TraceBackend"]
+
+_UNARY = (
+    "abs", "exp", "expm1", "log", "log1p", "sqrt", "square", "tanh", "sign", "floor", "sin", "cos",
+    "negative",
+)  # fmt: skip
+_TESTS = ("isnan", "isfinite", "logical_not")
+_BINARY = (
+    "add", "subtract", "multiply", "divide", "pow", "maximum", "minimum", "less", "less_equal",
+    "greater", "greater_equal", "equal", "not_equal",
+)  # fmt: skip
+_REDUCTIONS = ("sum", "max", "min")
+
+
+class Namespace:
+    """The functions of the standard, on nodes of one graph."""
+
+    bool, int32, int64, float32, float64 = "bool", "int32", "int64", "float32", "float64"
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _UNARY:
+            return lambda x: unary(name, x)
+        if name in _TESTS:
+            return lambda x: unary(name, x, "bool")
+        if name in _BINARY:
+            return lambda a, b: _binary(name, a, b)
+        if name in ("logical_and", "logical_or"):
+            return lambda a, b: _binary("bitwise" + name[7:], a, b)
+        if name in _REDUCTIONS:
+            return lambda x, axis=None, keepdims=False: self._reduce(name, x, axis, keepdims)
+        raise TraceError(f"the function {name}")
+
+    # --- making arrays
+
+    def full(self, shape: Any, value: Any, *, dtype: Any = None, device: Any = None) -> Node:
+        """An array of one number."""
+        shape = shape if isinstance(shape, tuple) else (shape,)
+        return self._graph.add("constant", (), shape, dtype or "float64", float(value))
+
+    def ones(self, shape: Any, *, dtype: Any = None, device: Any = None) -> Node:
+        """Ones."""
+        return self.full(shape, 1.0, dtype=dtype)
+
+    def zeros(self, shape: Any, *, dtype: Any = None, device: Any = None) -> Node:
+        """Zeros."""
+        return self.full(shape, 0.0, dtype=dtype)
+
+    def zeros_like(self, x: Node) -> Node:
+        """Zeros in the shape of x."""
+        return self.full(x.shape, 0.0, dtype=x.dtype)
+
+    def ones_like(self, x: Node) -> Node:
+        """Ones in the shape of x."""
+        return self.full(x.shape, 1.0, dtype=x.dtype)
+
+    def asarray(self, x: Node, *, copy: Any = None, dtype: Any = None, device: Any = None) -> Node:
+        """X itself: nothing is overwritten here, so a copy is one too."""
+        x = self._graph.constant(x, x)
+        return x if dtype is None else cast(x, dtype)
+
+    def arange(self, n: Any, *, dtype: Any = None, device: Any = None) -> Node:
+        """0 … n − 1."""
+        return self._graph.add("iota", (), (n,), dtype or "int64")
+
+    # --- elementwise
+
+    def astype(self, x: Node, dtype: str, copy: Any = None) -> Node:
+        """X in another dtype."""
+        return cast(x, dtype)
+
+    def where(self, condition: Node, a: Any, b: Any) -> Node:
+        """A where the condition holds, else b."""
+        like = next((x for x in (a, b) if isinstance(x, Node)), None)
+        if like is None:
+            raise TraceError("where with two numbers")
+        a, b = self._graph.constant(a, like), self._graph.constant(b, like)
+        dtype = promote(a.dtype, b.dtype)
+        shape = broadcast(condition.shape, broadcast(a.shape, b.shape))
+        return self._graph.add("where", (condition, cast(a, dtype), cast(b, dtype)), shape, dtype)
+
+    def clip(self, x: Node, min: Any = None, max: Any = None) -> Node:
+        """X between two bounds."""
+        x = x if min is None else self.maximum(x, min)
+        return x if max is None else self.minimum(x, max)
+
+    # --- over an axis
+
+    def _reduce(self, op: str, x: Node, axis: Any, keepdims: Any) -> Node:
+        if x.ndim == 2 and (axis is None or axis == (-2, -1)):
+            whole = self._reduce(op, self._reduce(op, x, -1, True), -2, True)
+            return whole if keepdims else reshape(whole, ())
+        if axis is None:
+            axis = -1
+        if x.ndim == 0 or not isinstance(axis, int) or axis not in range(-x.ndim, x.ndim):
+            raise TraceError(f"{op} over axis {axis} of {x.ndim}")
+        axis %= x.ndim
+        if isinstance(x.shape[axis], int) and x.shape[axis] == 1 and op != "argmax":
+            return x if keepdims else reshape(x, x.shape[:axis] + x.shape[axis + 1 :])
+        over_rows = (axis == 0 and x.ndim == 2) or isinstance(x.shape[0], Size) and x.ndim == 1
+        kept = tuple(1 if i == axis else n for i, n in enumerate(x.shape))
+        shape = kept if keepdims else tuple(n for i, n in enumerate(x.shape) if i != axis)
+        dtype = "int64" if op == "argmax" else x.dtype
+        if over_rows and op != "sum":
+            raise TraceError(f"{op} over the rows")
+        node = self._graph.add(f"{op}_rows" if over_rows else op, (x,), kept, dtype)
+        return node if shape == kept else reshape(node, shape)
+
+    def mean(self, x: Node, *, axis: Any = None, keepdims: Any = False) -> Node:
+        """Σ x / n."""
+        if axis is None and x.ndim != 1:
+            raise TraceError("a mean over everything")
+        n = x.shape[-1 if axis is None else axis]
+        return self._reduce("sum", x, axis, keepdims) / n
+
+    def argmax(self, x: Node, *, axis: Any = None, keepdims: Any = False) -> Node:
+        """The place of the (first) largest entry of each row."""
+        return self._reduce("argmax", x, axis, keepdims)
+
+    # --- products and shapes
+
+    def matmul(self, a: Node, b: Node) -> Node:
+        """The product a b; that with a row of ones is a sum over rows."""
+        if a.ndim != 2 or b.ndim != 2 or a.dtype != b.dtype or a.dtype not in FLOATS:
+            raise TraceError(f"a product of {a} and {b}")
+        if a.op == "constant" and a.attr == 1.0 and a.rows == 1:
+            return self.sum(b, axis=-2, keepdims=True)
+        return self._graph.add("matmul", (a, b), (a.shape[0], b.shape[1]), a.dtype)
+
+    def matrix_transpose(self, x: Node) -> Node:
+        """The transpose."""
+        return x.mT
+
+    def reshape(self, x: Node, shape: Any) -> Node:
+        """The same entries in another shape."""
+        return reshape(x, shape)
+
+    def broadcast_to(self, x: Node, shape: tuple[Any, ...]) -> Node:
+        """X repeated along its axes of length 1."""
+        broadcast(x.shape, shape)
+        return x.graph.add("same", (x,), shape, x.dtype)
+
+    def concat(self, parts: Any, *, axis: int = 0) -> Node:
+        """One behind the other, along the last axis."""
+        parts = list(parts)
+        parts = [p for p in parts if not (isinstance(p.shape[-1], int) and p.shape[-1] == 0)]
+        first = parts[0]
+        if axis not in (-1, first.ndim - 1) or isinstance(first.shape[-1], Size):
+            raise TraceError(f"concat along axis {axis}")
+        if len(parts) == 1:
+            return first
+        parts = [self._graph.part(part) for part in parts]
+        shape = (*first.shape[:-1], sum(p.shape[-1] for p in parts))
+        return self._graph.add("concat", parts, shape, first.dtype)
+
+    def stack(self, parts: Any, *, axis: int = 0) -> Node:
+        """Columns side by side."""
+        if axis != -1:
+            raise TraceError(f"stack along axis {axis}")
+        return self.concat([part[..., None] for part in parts], axis=-1)
+
+
+def _binary(op: str, a: Any, b: Any) -> Node:
+    like = a if isinstance(a, Node) else b
+    if not isinstance(like, Node):
+        raise TraceError(f"{op} of two numbers")
+    return binary(op, like.graph.constant(a, like), like.graph.constant(b, like))
+
+
+class TraceBackend:
+    """What the passes ask of a backend (`xpnet.backends.Backend`), on recorded arrays."""
+
+    name = "trace"
+    device = None
+    in_place = False
+
+    def __init__(self, graph: Graph) -> None:
+        self.xp = Namespace(graph)
+
+    def matmul(self, a: Node, b: Node, out: Any = None) -> Node:
+        """The product a b."""
+        return self.xp.matmul(a, b)
+
+    def take(self, x: Node, index: Node) -> Node:
+        """Rows x[index]."""
+        return x.graph.add("take", (x, index), (*index.shape, *x.shape[1:]), x.dtype)

@@ -1,0 +1,46 @@
+"""Sizes and constants in the source of a program."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from xpnet.fused.expressions import TYPES
+from xpnet.fused.graph import Size
+
+__all__ = ["Numbers"]
+
+
+class Numbers:
+    """Names for sizes and constants, so that a source serves networks of any width and settings.
+
+    Where ``literal``, they stand in the source as they are: small loops are unrolled then.
+    """
+
+    def __init__(self, literal: bool) -> None:
+        self.literal = literal
+        self.lengths: dict[int, str] = {}
+        self.constants: dict[float, str] = {}
+
+    def length(self, n: Any) -> str:
+        """A length, or a place in an array."""
+        if isinstance(n, Size):
+            return n.name
+        if self.literal or n in (0, 1):
+            return str(n)
+        return self.lengths.setdefault(n, f"n{len(self.lengths)}")
+
+    def constant(self, value: Any, dtype: str) -> str:
+        """A number of that dtype."""
+        if dtype == "bool":
+            return str(bool(value))
+        if dtype in ("int32", "int64"):
+            return f"{TYPES[dtype]}({int(value)})"
+        kind = TYPES.get(dtype, "f64")
+        if math.isnan(value):
+            return f"{kind}(nan)"
+        if math.isinf(value):
+            return f"{kind}({'-' if value < 0 else ''}inf)"
+        if self.literal or value in (0.0, 1.0, -1.0):
+            return f"{kind}({value!r})"
+        return f"{kind}({self.constants.setdefault(value, f'c{len(self.constants)}')})"

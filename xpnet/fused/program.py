@@ -1,0 +1,143 @@
+"""The program of a training step: recorded, planned, and written down.
+
+`xpnet.training.step.step` is run once on recorded arrays; so what is compiled is what the plain
+loop runs, and every layer, loss, optimizer and penalty that keeps to the namespace of
+`xpnet.fused.namespace` is compiled without a line of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from xpnet.fused.graph import Graph, Node, Size
+from xpnet.fused.memory import Buffer, Memory, arrange
+from xpnet.fused.namespace import TraceBackend
+from xpnet.fused.numbers import Numbers
+from xpnet.fused.plan import plan
+from xpnet.fused.source import Writer
+from xpnet.training.step import Recipe, State, step
+
+__all__ = ["Program", "step_program"]
+
+_LITERAL = 4096  # parameters up to which sizes and constants are written into the source
+
+_HEAD = """\
+from xpnet.fused.runtime import *
+
+
+@compiled
+def run(lengths, constants, arrays, buffers, order, starts, coefficients, totals):
+"""
+
+
+@dataclass
+class Program:
+    """The source of ``run`` (see `xpnet.fused.source`), and what it takes.
+
+    Attributes
+    ----------
+    source : str
+    lengths : list of int
+    constants : list of float
+        Numbers that the source does not hold.
+    inputs : list of str
+        The names of its arrays, in order.
+    buffers : list of Buffer
+    """
+
+    source: str
+    lengths: list[int]
+    constants: list[float]
+    inputs: list[str]
+    buffers: list[Buffer]
+
+
+def step_program(
+    recipe: Recipe,
+    state: State,
+    data: tuple[Any, Any, Any],
+    n_coefficients: int,
+    masks: bool,
+    batch: int,
+    gathers: bool,
+) -> Program:
+    """The program of `step` for arrays like these, in batches of at most so many examples."""
+    graph = Graph()
+    N, M = Size(graph, "N"), Size(graph, "M")
+    inputs: dict[str, Node] = {}
+
+    def record(name: str, x: Any, shape: Any = None, dtype: str | None = None) -> Node:
+        shape = x.shape if shape is None else shape
+        inputs[name] = graph.add("input", (), shape, dtype or str(x.dtype), name)
+        return inputs[name]
+
+    theta = record("theta", state.theta)
+    moments = tuple(record(f"moment{k}", x) for k, x in enumerate(state.optimizer))
+    stats = tuple(record(f"stat{k}", x) for k, x in enumerate(state.stats))
+    first = M if gathers else N
+    batch_data = tuple(
+        None if x is None else record(name, x, (first, *x.shape[1:]))
+        for name, x in zip("XYw", data, strict=True)
+    )
+    key = record("key", None, (1,), "int32") if masks else None
+    index = record("index", None, (N,), "int64") if gathers else None
+    c = tuple(record(f"c{k}", None, (), "weak") for k in range(n_coefficients))
+    traced = recipe._replace(backend=TraceBackend(graph))
+    after, total = step(traced, State(theta, moments, None, stats), batch_data, index, c, key)
+    results = {"theta": after.theta}
+    results |= {f"moment{k}": x for k, x in enumerate(after.optimizer)}
+    results |= {f"stat{k}": x for k, x in enumerate(after.stats)}
+    literal = int(np.prod(state.theta.shape)) <= _LITERAL
+    return _written(inputs, results, total, batch, literal, n_coefficients)
+
+
+def _written(
+    inputs: dict[str, Node],
+    results: dict[str, Node],
+    total: Node,
+    batch: int,
+    literal: bool,
+    n_coefficients: int,
+) -> Program:
+    changed = {name: node for name, node in results.items() if node is not inputs[name]}
+    numbers = Numbers(literal)
+    planned = plan([*changed.values(), total])
+    known = {id(node) for node in planned.nodes}
+    arrays = {n: x for n, x in inputs.items() if x.dtype != "weak" and n != "index"}
+    memory = arrange(planned, arrays, changed, numbers)
+    for k in range(n_coefficients):
+        memory.places[id(inputs[f"c{k}"])] = f"k{k}"
+    if "index" in inputs:
+        memory.places[id(inputs["index"])] = "index"
+    writer = Writer(planned, memory, numbers, batch)
+    writer.write_step(total)
+    used = [k for k in range(n_coefficients) if id(inputs[f"c{k}"]) in known]
+    source = _source(writer, memory, list(arrays), used)
+    return Program(
+        source, list(numbers.lengths), list(numbers.constants), list(arrays), memory.buffers
+    )
+
+
+def _source(writer: Writer, memory: Memory, arrays: Sequence[str], used: list[int]) -> str:
+    """The whole function."""
+    numbers = writer.numbers
+    rows = {
+        name: f"empty({numbers.length(length)}, {dtype.replace('bool', 'bool_')})"
+        for name, (length, dtype) in writer.rows.items()
+    }
+    head = [f"{name} = lengths[{k}]" for k, name in enumerate(numbers.lengths.values())]
+    head += [f"{name} = constants[{k}]" for k, name in enumerate(numbers.constants.values())]
+    head += [f"a{k} = arrays[{k}]  # {name}" for k, name in enumerate(arrays)]
+    head += [f"b{k} = buffers[{k}]" for k in range(len(memory.buffers))]
+    head += memory.views
+    head += [f"{name} = {made}" for name, made in rows.items()]
+    loop = ["N = starts[s + 1] - starts[s]", "index = order[starts[s] : starts[s + 1]]"]
+    loop += [f"k{k} = coefficients[s, {k}]" for k in used]
+    lines = [f"    {line}" for line in head]
+    lines.append("    for s in range(starts.shape[0] - 1):")
+    lines += [f"        {line}" for line in loop]
+    return _HEAD + "\n".join([*lines, *writer.lines]) + "\n"

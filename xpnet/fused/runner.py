@@ -1,0 +1,135 @@
+"""Runs the steps of a fit in one compiled function, many at a time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+
+from xpnet.fused.cache import load, mark_compiled
+from xpnet.fused.program import Program, step_program
+from xpnet.masks import needs_masks
+from xpnet.training.batches import Order
+from xpnet.training.step import Recipe, State
+
+__all__ = ["FusedRunner"]
+
+_SECONDS = 0.1  # what a piece may last, so that Ctrl-C answers
+_FIRST_PIECE = 8
+
+
+class FusedRunner:
+    """Steps as a compiled program (`xpnet.fused.program`), on NumPy arrays.
+
+    A program is made when it is asked for: an optimizer that accumulates gradients has two kinds of
+    steps, with and without coefficients.
+    """
+
+    engine = "fused"
+
+    def __init__(
+        self, recipe: Recipe, state: State, data: tuple[Any, Any, Any], batch: int, gathers: bool
+    ) -> None:
+        self.state = state._replace(gradient=None)
+        self._recipe, self._batch, self._gathers = recipe, batch, gathers
+        self._data = tuple(None if x is None else np.ascontiguousarray(x) for x in data)
+        self._key = np.zeros(1, np.int32)
+        self._steps: dict[int, _Steps] = {}
+        self._piece = _FIRST_PIECE
+
+    def program(self, n_coefficients: int) -> Program:
+        """The program of steps with so many coefficients; TraceError where there is none."""
+        masks = needs_masks(self._recipe.layers)
+        return step_program(
+            self._recipe,
+            self.state,
+            self._data,
+            n_coefficients,
+            masks,
+            self._batch,
+            self._gathers,
+        )
+
+    def prepare(self, program: Program, n_coefficients: int) -> None:
+        """Compile it, or take it from the cache."""
+        arrays = {"theta": self.state.theta, "key": self._key}
+        arrays |= dict(zip("XYw", self._data, strict=True))
+        arrays |= {f"moment{k}": x for k, x in enumerate(self.state.optimizer)}
+        arrays |= {f"stat{k}": x for k, x in enumerate(self.state.stats)}
+        given = tuple(_one_axis(arrays[name]) for name in program.inputs)
+        self._steps[n_coefficients] = _Steps(program, given, self._batch, n_coefficients)
+
+    def piece(self, left: int) -> int:
+        """As many as take a tenth of a second."""
+        return min(self._piece, left)
+
+    def run(
+        self, order: Order, first: int, last: int, c: Sequence[tuple[float, ...]], key: Any
+    ) -> list[Any]:
+        """Do these steps."""
+        began = time.perf_counter()
+        if key is not None:
+            self._key[:] = key
+        totals: list[Any] = []
+        for start, stop in _stretches(c, first, last):
+            n = len(c[start])
+            if n not in self._steps:
+                self.prepare(self.program(n), n)
+                began = time.perf_counter()
+            totals.append(self._steps[n](order, start, stop, c))
+        rate = (last - first) / max(time.perf_counter() - began, 1e-9)
+        self._piece = max(1, min(int(rate * _SECONDS), 4 * self._piece))
+        return totals if last - first > 1 else [totals[0][0]]
+
+    def read(self, totals: list[Any]) -> np.ndarray[Any, Any]:
+        """In float64."""
+        return np.concatenate([np.atleast_1d(total) for total in totals])
+
+
+class _Steps:
+    """A compiled program with its arrays."""
+
+    def __init__(
+        self, program: Program, arrays: tuple[Any, ...], batch: int, n_coefficients: int
+    ) -> None:
+        self._run: Callable[..., None] = load(program.source)
+        self._fixed = (
+            np.asarray(program.lengths, dtype=np.int64),
+            np.asarray(program.constants, dtype=np.float64),
+            arrays,
+            tuple(
+                np.empty([batch if n is None else n for n in buffer.shape], buffer.dtype)
+                for buffer in program.buffers
+            ),
+        )
+        self._no_order, self._n = np.zeros(0, np.int64), n_coefficients
+        nothing = np.zeros((0, n_coefficients)), np.zeros(0)
+        self._run(*self._fixed, self._no_order, np.zeros(1, np.int64), *nothing)
+        mark_compiled(program.source)
+
+    def __call__(
+        self, order: Order, first: int, last: int, c: Sequence[tuple[float, ...]]
+    ) -> np.ndarray[Any, Any]:
+        """The totals of these steps."""
+        index = self._no_order if order.index is None else order.index
+        table = np.asarray(c[first:last], dtype=np.float64).reshape(last - first, self._n)
+        totals = np.empty(last - first)
+        self._run(*self._fixed, index, order.starts[first : last + 1], table, totals)
+        return totals
+
+
+def _stretches(c: Sequence[tuple[float, ...]], first: int, last: int) -> Iterator[tuple[int, int]]:
+    """Runs of steps with as many coefficients."""
+    start = first
+    for _, same in groupby(range(first, last), lambda s: len(c[s])):
+        stop = start + len(list(same))
+        yield start, stop
+        start = stop
+
+
+def _one_axis(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The array as programs take it: one axis for a single row or column."""
+    return x.reshape(-1) if 1 in x.shape else x

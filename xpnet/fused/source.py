@@ -1,0 +1,160 @@
+"""Python source of a planned step: loops that numba compiles, and calls of BLAS.
+
+    run(lengths, constants, arrays, buffers, order, starts, coefficients, totals)
+
+does step s = 0, 1, … on the examples order[starts[s] : starts[s + 1]], with the Python numbers
+coefficients[s], and writes its total to totals[s]. Arrays have one axis (one row, or one column) or
+two, in C order; those that a step gives a new value are overwritten.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from xpnet.fused.expressions import TYPES, expression
+from xpnet.fused.graph import Node, Size, is_scalar
+from xpnet.fused.loops import Loop
+from xpnet.fused.memory import Memory
+from xpnet.fused.numbers import Numbers
+from xpnet.fused.plan import Group, Plan, is_number
+
+__all__ = ["Writer"]
+
+_SMALL = 8192  # multiplications up to which a loop beats the call of BLAS
+
+
+class Writer:
+    """Writes the body of a step."""
+
+    def __init__(self, plan: Plan, memory: Memory, numbers: Numbers, batch: int) -> None:
+        self.plan, self.memory, self.numbers, self.batch = plan, memory, numbers, batch
+        self.places = memory.places
+        self.names = {id(node): f"t{k}" for k, node in enumerate(plan.nodes)}
+        self.rows: dict[str, tuple[int, str]] = {}  # rows that a loop keeps: length and dtype
+        self.lines: list[str] = []
+        self.depth = 2
+
+    def write(self, line: str) -> None:
+        """A line at the present depth."""
+        self.lines.append("    " * self.depth + line)
+
+    def write_step(self, total: Node) -> None:
+        """Everything in order."""
+        for node in self.plan.nodes:
+            if is_number(node) and node.op not in ("input", "constant"):
+                self.write(f"{self.names[id(node)]} = {self._number(node)}")
+        for item in self.plan.order:
+            if isinstance(item, Group):
+                self._write_group(item)
+            else:
+                self._write_product(item)
+        for old, new, node in self.memory.copies:
+            self._write_copy(old, new, node)
+        self.write(f"totals[s] = {self.value(total)}")
+
+    def value(self, node: Node) -> str:
+        """A Python number, or a single number that a loop has left."""
+        if node.op == "constant":
+            return self.numbers.constant(node.attr, node.dtype)
+        return self.places[id(node)] if node.op == "input" else self.names[id(node)]
+
+    def _number(self, node: Node) -> str:
+        return (
+            node.attr if node.op == "size" else expression(node, list(map(self.value, node.args)))
+        )
+
+    # --- loops
+
+    def _write_group(self, group: Group) -> None:
+        sums = [node for node in group.nodes if node.op == "sum_rows"]
+        for node in sums:
+            self._start_sum(node)
+        loop = Loop(self, group)
+        if isinstance(group.rows, int) and group.rows == 1:
+            loop.write()
+        else:
+            self.write(f"for i in range({self.numbers.length(group.rows)}):")
+            self.depth += 1
+            loop.write()
+            self.depth -= 1
+        for node in sums:
+            self._finish_sum(node)
+
+    def _start_sum(self, node: Node) -> None:
+        name = self.names[id(node)]
+        if is_scalar(node):
+            self.write(f"{name}s = 0.0")
+            return
+        self.rows[f"{name}s"] = node.columns, "float64"
+        self.write(f"for j in range({self.numbers.length(node.columns)}):")
+        self.write(f"    {name}s[j] = 0.0")
+
+    def _finish_sum(self, node: Node) -> None:
+        name, kind = self.names[id(node)], TYPES[node.dtype]
+        if is_scalar(node):
+            self.write(f"{name} = {kind}({name}s)")
+            return
+        self.write(f"for j in range({self.numbers.length(node.columns)}):")
+        self.write(f"    {self.places[id(node)]}[j] = {kind}({name}s[j])")
+
+    def _write_copy(self, old: str, new: str, node: Node) -> None:
+        one_axis = 1 in (node.rows, node.columns)
+        if not one_axis:
+            self.write(f"for i in range({self.numbers.length(node.rows)}):")
+            self.write(f"    for j in range({self.numbers.length(node.columns)}):")
+            self.write(f"        {old}[i, j] = {new}[i, j]")
+            return
+        self.write(f"for j in range({self.numbers.length(node.rows * node.columns)}):")
+        self.write(f"    {old}[j] = {new}[j]")
+
+    # --- products
+
+    def _write_product(self, node: Node) -> None:
+        m, n, k = node.rows, node.columns, node.args[0].columns
+        work = 1
+        for length in (m, n, k):
+            work *= self.batch if isinstance(length, Size) else length
+        if self.numbers.literal and work <= _SMALL:
+            self._write_small_product(node)
+        else:
+            self._write_gemm(node)
+
+    def _write_gemm(self, node: Node) -> None:
+        """C = op(A) op(B), by BLAS."""
+        sizes = ", ".join(map(self.numbers.length, (node.rows, node.columns, node.args[0].columns)))
+        operands = []
+        for arg in node.args:
+            base, flipped = _flipped(arg)
+            operands.append(f"{flipped}, {self.memory.find(base)}, {self._leading(base)}")
+        kind = "s" if node.dtype == "float32" else "d"
+        self.write(
+            f"{kind}gemm({sizes}, {', '.join(operands)}, {self.memory.find(node)}, "
+            f"{self._leading(node)})"
+        )
+
+    def _write_small_product(self, node: Node) -> None:
+        """The same as loops."""
+        name, kind = self.names[id(node)], TYPES[node.dtype]
+        a, b = (self._entry(arg, index) for arg, index in zip(node.args, ("ik", "kj"), strict=True))
+        self.write(f"for i in range({self.numbers.length(node.rows)}):")
+        self.write(f"    for j in range({self.numbers.length(node.columns)}):")
+        self.write(f"        {name}s = {kind}(0.0)")
+        self.write(f"        for k in range({self.numbers.length(node.args[0].columns)}):")
+        self.write(f"            {name}s += {a} * {b}")
+        self.write(f"        {self._entry(node, 'ij')} = {name}s")
+
+    def _entry(self, node: Node, index: str) -> str:
+        base, flipped = _flipped(node)
+        i, j = index[::-1] if flipped else index
+        place = self.memory.find(base)
+        if 1 in (base.rows, base.columns):
+            return f"{place}[{j if base.rows == 1 else i}]"
+        return f"{place}[{i}, {j}]"
+
+    def _leading(self, node: Node) -> str:
+        """How far apart two rows are in memory."""
+        return self.numbers.length(self.memory.leading.get(id(node), node.columns))
+
+
+def _flipped(node: Node) -> tuple[Node, bool]:
+    return (node.args[0], True) if node.op == "transpose" else (node, False)

@@ -1,0 +1,71 @@
+"""What runs the steps of a fit: one by one, or many in one compiled function.
+
+A runner holds the state (θ, the optimizer's arrays, statistics), and
+
+    run(order, first, last, c, key) -> totals
+
+does the steps first … last − 1 of an epoch's order, with the coefficients c[s] of step s and the
+key of the epoch's masks, and returns what `read` makes the steps' Σ w loss of. It is asked for
+pieces of ``piece(left)`` steps, so that a key press is answered between two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from xpnet.training.batches import Order
+from xpnet.training.step import Recipe, State, step
+
+__all__ = ["PlainRunner", "Runner"]
+
+
+class Runner(Protocol):
+    """What the loop asks of a runner."""
+
+    state: State
+    engine: str
+
+    def piece(self, left: int) -> int:
+        """How many of the steps that are left to do at once."""
+
+    def run(
+        self, order: Order, first: int, last: int, c: Sequence[tuple[float, ...]], key: Any
+    ) -> list[Any]:
+        """Do these steps: each one's Σ w loss, on the device."""
+
+    def read(self, totals: list[Any]) -> np.ndarray[Any, Any]:
+        """Totals on the host, in float64."""
+
+
+class PlainRunner:
+    """Step by step, each one compiled by a backend that does so."""
+
+    def __init__(self, recipe: Recipe, state: State, data: tuple[Any, ...], compile: bool) -> None:
+        self.recipe, self.state, self._data = recipe, state, data
+        self._step: Callable[..., Any] = step
+        if compile:
+            self._step = recipe.backend.compile(step, static=1)
+        self.engine = "plain" if self._step is step else "jit"
+
+    def piece(self, left: int) -> int:
+        """One at a time."""
+        return 1
+
+    def run(
+        self, order: Order, first: int, last: int, c: Sequence[tuple[float, ...]], key: Any
+    ) -> list[Any]:
+        """Do these steps."""
+        totals = []
+        for s in range(first, last):
+            batch = order.batch(s)
+            self.state, total = self._step(self.recipe, self.state, self._data, batch, c[s], key)
+            totals.append(total)
+        return totals
+
+    def read(self, totals: list[Any]) -> np.ndarray[Any, Any]:
+        """All at once."""
+        backend = self.recipe.backend
+        return backend.to_numpy(backend.xp.stack(totals)).astype(np.float64)
