@@ -87,7 +87,9 @@ def step_program(
     index = record("index", None, (N,), "int64") if gathers else None
     c = tuple(record(f"c{k}", None, (), "weak") for k in range(n_coefficients))
     traced = recipe._replace(backend=TraceBackend(graph))
-    after, total = step(traced, State(theta, moments, None, stats), batch_data, index, c, key)
+    after, total = step(
+        traced, State(theta, moments, None, stats), batch_data, index, c, key
+    )
     results = {"theta": after.theta}
     results |= {f"moment{k}": x for k, x in enumerate(after.optimizer)}
     results |= {f"stat{k}": x for k, x in enumerate(after.stats)}

@@ -121,7 +121,9 @@ class _Steps:
         return totals
 
 
-def _stretches(c: Sequence[tuple[float, ...]], first: int, last: int) -> Iterator[tuple[int, int]]:
+def _stretches(
+    c: Sequence[tuple[float, ...]], first: int, last: int
+) -> Iterator[tuple[int, int]]:
     """Runs of steps with as many coefficients."""
     start = first
     for _, same in groupby(range(first, last), lambda s: len(c[s])):

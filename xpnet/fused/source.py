@@ -59,9 +59,7 @@ class Writer:
         return self.places[id(node)] if node.op == "input" else self.names[id(node)]
 
     def _number(self, node: Node) -> str:
-        return (
-            node.attr if node.op == "size" else expression(node, list(map(self.value, node.args)))
-        )
+        return node.attr if node.op == "size" else expression(node, list(map(self.value, node.args)))
 
     # --- loops
 
@@ -121,7 +119,9 @@ class Writer:
 
     def _write_gemm(self, node: Node) -> None:
         """C = op(A) op(B), by BLAS."""
-        sizes = ", ".join(map(self.numbers.length, (node.rows, node.columns, node.args[0].columns)))
+        sizes = ", ".join(
+            map(self.numbers.length, (node.rows, node.columns, node.args[0].columns))
+        )
         operands = []
         for arg in node.args:
             base, flipped = _flipped(arg)
