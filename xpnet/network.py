@@ -19,6 +19,7 @@ from xpnet.training.batches import slices
 from xpnet.training.history import History
 
 if TYPE_CHECKING:
+    from xpnet.explain import Explanation
     from xpnet.metrics import Metric
 
 __all__ = ["Network"]
@@ -306,6 +307,42 @@ class Network(NetworkState):
         found = metrics_for(as_metrics(metrics), loss, layers[-1].fan_out, data.classes)
         fixed = self.backend, layers, loss, self._theta
         return evaluate(*fixed, data, batch_size, self._stats, found)
+
+    def explain(
+        self,
+        X: Any,
+        Y: Any,
+        example: int | None = None,
+        entry: tuple[int | str, int, int] | None = None,
+        *,
+        check: bool | None = None,
+    ) -> Explanation:
+        """Every equation of one pass, forward and backward: shapes, costs and values.
+
+        ``print`` it, look at it in a notebook, or ``save("pass.html")``; its values are those of
+        `gradient`, to the bit. Every array is copied to the host: give a batch, not a data set.
+
+        Parameters
+        ----------
+        X, Y
+            As for `gradient`.
+        example : int, optional
+            The one row of X and Y to take, counted from 0.
+        entry : (l, i, j), optional
+            Show entry (i, j) of dW_l as a dot product; l is the layer's number in `summary`, such
+            as 2, or "3.1" within a residual connection.
+        check : bool, optional
+            Whether each layer's gradient is held against differences of the loss, on 4 of the
+            examples; None does so up to 30,000 parameters.
+
+        Raises
+        ------
+        ValueError, TypeError
+            Bad input, an example or an entry that is not there.
+        """
+        from xpnet.explain import explain
+
+        return explain(self, X, Y, example, entry, check=check)
 
     # --- elsewhere
 

@@ -122,6 +122,9 @@ class Backend:
         """
         return function
 
+    def wait(self, x: Any) -> None:
+        """Return when the arrays x (one, or tuples and lists of them) have been computed."""
+
     def context(self) -> AbstractContextManager[Any]:
         """Within it, new arrays are made on this backend's device."""
         return nullcontext()

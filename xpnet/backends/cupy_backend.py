@@ -72,6 +72,10 @@ class CupyBackend(Backend):
             self.xp.matmul(a[r] if a.ndim > 2 else a, b[r] if b.ndim > 2 else b, out=out[r])
         return out
 
+    def wait(self, x: Any) -> None:
+        """CUDA returns before it has computed."""
+        self.device.synchronize()
+
     def context(self) -> AbstractContextManager[Any]:
         """New arrays on this device."""
         device: AbstractContextManager[Any] = self.device

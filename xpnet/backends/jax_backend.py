@@ -82,6 +82,12 @@ class JaxBackend(Backend):
         """``jax.jit``, with the state's buffers given back for reuse."""
         return _jit(function, static)
 
+    def wait(self, x: Any) -> None:
+        """JAX returns before it has computed."""
+        import jax
+
+        jax.block_until_ready(x)
+
     def context(self) -> AbstractContextManager[Any]:
         """New arrays on this device."""
         import jax

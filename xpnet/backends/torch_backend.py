@@ -70,6 +70,13 @@ class TorchBackend(Backend):
         """The product a b, into ``out`` where it is given."""
         return self.xp.matmul(a, b, out=out)
 
+    def wait(self, x: Any) -> None:
+        """CUDA returns before it has computed."""
+        import torch
+
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+
     def context(self) -> AbstractContextManager[Any]:
         """No tape: the derivatives are the equations."""
         import torch

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from xpnet._version import __version__
-from xpnet.cli import backends, doctor, info, predict, train
+from xpnet.cli import backends, doctor, explain, info, predict, train
 from xpnet.doctor.tuning import restart_tuned
 
 __all__ = ["console", "main"]
@@ -29,7 +29,7 @@ def parser() -> argparse.ArgumentParser:
     top = _Parser(prog="xpnet", description="Feed-forward networks trained by matrix equations.")
     top.add_argument("--version", action="version", version=f"xpnet {__version__}")
     commands = top.add_subparsers(metavar="command", required=True)
-    for command in (train, predict, info, backends, doctor):
+    for command in (train, predict, explain, info, backends, doctor):
         command.add_parser(commands)
     return top
 

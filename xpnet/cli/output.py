@@ -17,15 +17,15 @@ _LINES = 6  # of progress over a whole fit …
 _SECONDS = 5.0  # … and one at least so often
 
 
-def check_out(out: Path, *inputs: Path) -> None:
+def check_out(out: Path, *inputs: Path, option: str = "--out") -> None:
     """Raise, before any work, where ``out`` can't be written or is one of the inputs."""
     try:
         check_writable(out)
     except OSError as error:
-        raise type(error)(f"--out {out}: {error}") from error
+        raise type(error)(f"{option} {out}: {error}") from error
     for path in inputs:
         if out.exists() and path.exists() and os.path.samefile(out, path):
-            raise OSError(f"--out {out} is the file that is read: give another name")
+            raise OSError(f"{option} {out} is the file that is read: give another name")
 
 
 def report(epochs: int) -> Callable[[Network, History], None]:

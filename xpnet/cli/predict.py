@@ -9,11 +9,9 @@ from typing import Any
 import numpy as np
 
 from xpnet.backends import to_numpy
-from xpnet.checkpoint import load
+from xpnet.cli.models import model_for_tables
 from xpnet.cli.output import check_out
-from xpnet.layers import Embedding
-from xpnet.network import Network
-from xpnet.tables import Schema, Table, read_schema, read_table, write_csv
+from xpnet.tables import Schema, Table, read_table, write_csv
 from xpnet.tables.table import shown
 
 __all__ = ["add_parser"]
@@ -39,7 +37,7 @@ def add_parser(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write the predictions, whole or not at all."""
     check_out(options.out, options.data, options.model)
-    schema, net = _model(options)
+    schema, net = model_for_tables(options.model, options.backend, options.device)
     table = read_table(options.data)
     outputs = to_numpy(net.predict(schema.features(table), batch_size=8192))
     bad = np.flatnonzero(~np.isfinite(outputs).all(axis=1))
@@ -49,28 +47,6 @@ def run(options: argparse.Namespace) -> int:
     _say_ignored(schema, table)
     print(f"{options.data}: {len(table)} rows; wrote {options.out}")
     return 0
-
-
-def _model(options: argparse.Namespace) -> tuple[Schema, Network]:
-    schema = read_schema(options.model)
-    if schema is None:
-        raise ValueError(
-            f"{str(options.model)!r} was not trained on a table, so it does not say which columns "
-            "it takes: train one with xpnet train data.csv --target COLUMN"
-        )
-    net = load(options.model, backend=options.backend, device=options.device)
-    takes = (net.sizes[0], net.sizes[-1])
-    if takes != (schema.width, schema.target.width):
-        raise ValueError(
-            f"{str(options.model)!r} is damaged: its network has {takes[0]} inputs and {takes[1]} "
-            f"outputs, its schema {schema.width} and {schema.target.width}"
-        )
-    wanted = [layer.config() for layer in schema.input_layers()]
-    if [layer.config() for layer in net.plan.layers if isinstance(layer, Embedding)] != wanted:
-        raise ValueError(
-            f"{str(options.model)!r} is damaged: its network and its schema embed different columns"
-        )
-    return schema, net
 
 
 def _say_ignored(schema: Schema, table: Table) -> None:

@@ -1,0 +1,130 @@
+"""``xpnet explain digits`` and ``xpnet explain model.safetensors data.csv --html pass.html``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from xpnet.backends import DTYPES
+from xpnet.checkpoint import load
+from xpnet.checks import positive_integer
+from xpnet.cli.models import model_for_tables
+from xpnet.cli.output import check_out
+from xpnet.network import Network
+from xpnet.tables import read_table
+from xpnet.tables.columns import OneHot
+from xpnet.tables.targets import Classes
+
+__all__ = ["add_parser"]
+
+
+def add_parser(commands: Any) -> None:
+    """The options of ``xpnet explain``."""
+    parser = commands.add_parser(
+        "explain",
+        help="print every equation of one pass, with its values",
+        description="Print every equation of one forward and one backward pass: shapes, costs and "
+        "values. `xpnet explain digits` takes the network that `xpnet train digits` starts from; "
+        "with a model, its own.",
+    )
+    parser.add_argument("model", type=Path, help="digits, or a file that xpnet train wrote")
+    parser.add_argument(
+        "data", nargs="?", help="what the model was trained on: digits, or a .csv or .parquet file"
+    )
+    parser.add_argument(
+        "--examples", type=int, default=64, metavar="N", help="the first N rows of the data (64)"
+    )
+    parser.add_argument("--example", type=int, metavar="N", help="row N alone, counted from 0")
+    parser.add_argument(
+        "--entry", type=_entry, metavar="L,I,J", help="show entry (I, J) of dW_L as a dot product"
+    )
+    parser.add_argument("--html", type=Path, metavar="PAGE", help="write a page as well")
+    parser.add_argument("--backend", default="numpy", help="numpy, cupy, torch, jax or auto")
+    parser.add_argument("--device", help="such as cuda:1; the library's default otherwise")
+    parser.add_argument("--dtype", choices=DTYPES, help="another than the model's")
+    parser.set_defaults(run=run)
+
+
+def _entry(text: str) -> tuple[str, int, int]:
+    try:
+        l, i, j = text.split(",")
+        return l, int(i), int(j)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"an entry is L,I,J, such as 1,0,5; got {text!r}"
+        ) from None
+
+
+class _Data(NamedTuple):
+    """A network, what goes through it, and the names of its columns and outputs."""
+
+    net: Network
+    X: Any
+    Y: Any
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the explanation, and write the page."""
+    from xpnet.explain import explain
+
+    N = positive_integer("--examples", options.examples)
+    if options.html is not None:
+        read = [path for path in (options.model, options.data) if path is not None]
+        check_out(options.html, *map(Path, read), option="--html")
+    net, X, Y, inputs, outputs = _data(options)
+    if options.dtype is not None:
+        net = net.to(dtype=options.dtype)
+    if options.example is None:
+        X, Y = X[:N], Y[:N]
+    asked = options.example, options.entry
+    explanation = explain(net, X, Y, *asked, inputs=inputs, outputs=outputs)
+    print(explanation)
+    if options.html is not None:
+        explanation.save(options.html)
+        print(f"wrote {options.html}")
+    return 0
+
+
+def _data(options: argparse.Namespace) -> _Data:
+    if str(options.model) == "digits" and options.data is None:
+        net = Network([64, 256, 10], loss="cross_entropy", backend=options.backend,
+                      device=options.device)  # fmt: skip
+        return _digits(net)
+    if options.data is None:
+        raise ValueError(
+            f"what goes through {str(options.model)!r} is missing: name the data too, as in "
+            "xpnet explain model.safetensors data.csv"
+        )
+    if options.data == "digits":
+        return _digits(load(options.model, backend=options.backend, device=options.device))
+    return _table(options)
+
+
+def _digits(net: Network) -> _Data:
+    """The images that a network of digits is trained on, in the order of training's split."""
+    from xpnet.datasets import load_digits, stratified_split
+
+    images, labels = load_digits()
+    train, _ = stratified_split(labels, 0.2, seed=0)
+    return _Data(net, images[train] / 16.0, labels[train])
+
+
+def _table(options: argparse.Namespace) -> _Data:
+    """The rows of a table, and its columns' and classes' names."""
+    schema, net = model_for_tables(options.model, options.backend, options.device)
+    X, Y = schema.transform(read_table(Path(options.data)))
+    if Y is None:
+        raise ValueError(
+            f"{options.data} has no column {schema.target.name!r}, the target: the backward pass "
+            "starts from it"
+        )
+    inputs: list[str] = []
+    for column in schema.columns:
+        of = column.categories if isinstance(column, OneHot) else ()
+        inputs += [f"{column.name} = {category}" for category in of] or [column.name]
+    target = schema.target
+    outputs = target.classes if isinstance(target, Classes) else (target.name,)
+    return _Data(net, X, Y, tuple(inputs), outputs)

@@ -1,0 +1,112 @@
+"""One equation as HTML: MathML, shapes, a heatmap, warnings, and a fold with its figures."""
+
+from __future__ import annotations
+
+import base64
+from html import escape
+
+import numpy as np
+
+from xpnet.explain.heatmap import matrix, png, pooled, scale_of
+from xpnet.explain.mathml import mathml
+from xpnet.explain.rows import Array, Row
+from xpnet.explain.units import amount, duration, number, shape
+
+__all__ = ["card", "figure", "fold", "grid"]
+
+_HUES = 4  # colours of widths; the examples have their own
+
+
+def card(row: Row, key: str, extra: str = "") -> str:
+    """The whole row; ``key`` is unique in the document."""
+    notes = f'<p class="dim">{escape(row.note)}</p>' if row.note else ""
+    warnings = "".join(f'<p class="warning">⚠ {escape(text)}</p>' for text in row.warnings)
+    arrow = "↓" if row.direction == "forward" else "↑"
+    head = f'<span class="number">{arrow} {row.number}</span>{mathml(row.equation)}'
+    said = f'<div class="said">{notes}{warnings}</div>' if notes or warnings else ""
+    shown = f'{_shapes(row)}<div class="body">{_picture(row)}{said}</div>'
+    return f'<div class="eq">{fold(key, head, _figures(row) + extra, between=shown)}</div>'
+
+
+def fold(key: str, head: str, more: str, is_open: bool = False, between: str = "") -> str:
+    """A checkbox whose label shows and hides what follows: keyboard and no script."""
+    checked = " checked" if is_open else ""
+    return (
+        f'<input type="checkbox" id="{key}"{checked}><label for="{key}">{head}</label>{between}'
+        f'<div class="more">{more}</div>'
+    )
+
+
+def _picture(row: Row) -> str:
+    if row.array.ndim == 0:
+        return f"<p><strong>{row.mean:.6g}</strong></p>"
+    return figure(row.symbol, row.array, "")
+
+
+def figure(symbol: str, array: Array, caption: str | None = None) -> str:
+    """The heatmap of a matrix, with its scale in print and its content in words.
+
+    The caption is the symbol where none is given.
+    """
+    m, n = pooled(array).shape
+    size = max(1, min(14, 192 // n)), max(2, min(14, 128 // m))
+    finite = array[np.isfinite(array)].astype(np.float64)
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+    scale = number(scale_of(array))
+    ramp = "all zero" if scale == "0" else f'−{scale}<span class="ramp"></span>{scale}'
+    about = f"{symbol}, {shape(matrix(array).shape)}: from {number(low)} to {number(high)}"
+    if finite.size < array.size:
+        about += f", {array.size - finite.size} entries not finite"
+    data = base64.b64encode(png(array)).decode("ascii")
+    return (
+        f'<figure><img alt="heatmap of {escape(about)}" width="{n * size[0]}" '
+        f'height="{m * size[1]}" src="data:image/png;base64,{data}">'
+        f"<figcaption>{mathml(symbol) if caption is None else caption} {ramp}</figcaption></figure>"
+    )
+
+
+def _shapes(row: Row) -> str:
+    """(128 × 784)(784 × 256) + (1 × 256) → 128 × 256; the axes that are summed over in colour."""
+    if not row.operands:
+        return f'<p class="shapes">{shape(row.shape)}</p>'
+    sides = [shape(operand.shape) for operand in row.operands]
+    if row.summed:
+        a, b = row.operands[0].shape, row.operands[1].shape
+        inner = f'<span class="axis {_hue(row.summed)}">{a[-1]}</span>'
+        sides[0] = f"{' × '.join(map(str, a[:-1]))} × {inner}"
+        sides[1] = f"{inner} × {b[-1]}"
+        sides[:2] = [f"({sides[0]}) ({sides[1]})"]
+    joined = (" + " if row.summed else ", ").join(sides)
+    axis = "the N examples" if row.summed == "N" else mathml(row.summed)
+    summed = f' <span class="dim">summed over {axis}</span>' if row.summed else ""
+    return f'<p class="shapes">{joined} → <strong>{shape(row.shape)}</strong>{summed}</p>'
+
+
+def _hue(name: str) -> str:
+    """A class for the colour: of the examples, or of the width by its layer's last number."""
+    if name == "N":
+        return "N"
+    return f"n{int(name.removeprefix('n_').rpartition('.')[2]) % _HUES}"
+
+
+def _figures(row: Row) -> str:
+    facts = [
+        ("FLOPs", amount(row.flops or None)),
+        ("bytes read and written", amount(row.bytes, "B")),
+        ("time", duration(row.seconds) or ("with a row beside it" if row.operands else "")),
+        ("mean", number(row.mean)),
+        ("standard deviation", number(row.std)),
+        ("norm", number(row.norm)),
+    ]
+    facts += [(operand.symbol, shape(operand.shape)) for operand in row.operands]
+    return grid([(name, value) for name, value in facts if value])
+
+
+def grid(rows: list[tuple[str, ...]], head: tuple[str, ...] = ()) -> str:
+    """A table; every cell is escaped."""
+    top = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in head)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
+    )
+    top = f"<thead><tr>{top}</tr></thead>" if head else ""
+    return f'<div class="scroll"><table>{top}<tbody>{body}</tbody></table></div>'

@@ -1,0 +1,73 @@
+"""The equations of a dense layer l on the output of layer k, run by `xpnet.passes`.
+
+Z_l = A_k W_lᵀ + b_l        A_l = f(Z_l)
+dZ_l = dA_l ∘ f'(Z_l)       dW_l = dZ_lᵀ A_k        db_l = 1ᵀ dZ_l        dA_k = dZ_l W_l
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from xpnet import passes
+from xpnet.activations import Activation
+from xpnet.explain.formulas import activation_note, derivative_equation, derivative_note, is_softmax
+from xpnet.explain.record import Log
+from xpnet.explain.rows import product_flops
+
+__all__ = [
+    "activation",
+    "gradients",
+    "input_gradient",
+    "preactivation",
+    "preactivation_gradient",
+]
+
+_ROW_SUMS = 4  # operations an entry of a softmax: each way
+
+
+def preactivation(log: Log, l: str, k: str, A: Any, W: Any, b: Any) -> Any:
+    """Z_l = A_k W_lᵀ + b_l."""
+    Z, seconds = log.timed(passes.dense_preactivation, log.backend, A, W, b)
+    right = f"A_{k} W_{l}ᵀ + b_{l}"
+    operands = ((f"A_{k}", A.shape), (f"W_{l}ᵀ", W.mT.shape), (f"b_{l}", b.shape))
+    flops = product_flops(A.shape, W.mT.shape) + Z.shape[-2] * Z.shape[-1]
+    log.forward(l, f"Z_{l}", right, Z, operands, flops=flops, seconds=seconds, summed=f"n_{k}")
+    return Z
+
+
+def activation(log: Log, l: str, f: Activation, Z: Any, note: str = "") -> Any:
+    """A_l = f(Z_l)."""
+    A, seconds = log.timed(passes.dense_activation, log.backend, f, Z)
+    flops = (_ROW_SUMS if is_softmax(f) else 1) * log.size(Z)
+    note = "; ".join(part for part in (activation_note(f), note) if part)
+    right, operands = f"{f.name}(Z_{l})", ((f"Z_{l}", Z.shape),)
+    log.forward(l, f"A_{l}", right, A, operands, flops=flops, seconds=seconds, note=note)
+    return A
+
+
+def preactivation_gradient(log: Log, l: str, f: Activation, Z: Any, A: Any, dA: Any) -> Any:
+    """dZ_l = dA_l ∘ f'(Z_l)."""
+    shape = dA.shape
+    dZ, seconds = log.timed(passes.dense_preactivation_gradient, log.backend, f, Z, A, dA)
+    operands = ((f"dA_{l}", shape), (f"A_{l}" if is_softmax(f) else f"Z_{l}", shape))
+    flops = (_ROW_SUMS if is_softmax(f) else 2) * log.size(dZ)
+    right, note = derivative_equation(f, l), derivative_note(f)
+    log.backward(l, f"dZ_{l}", right, dZ, operands, flops=flops, seconds=seconds, note=note)
+    return dZ
+
+
+def gradients(log: Log, l: str, k: str, A: Any, dZ: Any, g: Sequence[Any]) -> list[Any]:
+    """dW_l = dZ_lᵀ A_k and db_l = 1ᵀ dZ_l."""
+    (dW, db), seconds = log.timed(passes.dense_gradients, log.backend, A, dZ, g)
+    operands = ((f"dZ_{l}ᵀ", dZ.mT.shape), (f"A_{k}", A.shape))
+    log.product(l, f"dW_{l}", dW, operands, "N", seconds)
+    log.product(l, f"db_{l}", db, (("1ᵀ", (1, dZ.shape[-2])), (f"dZ_{l}", dZ.shape)), "N")
+    return [dW, db]
+
+
+def input_gradient(log: Log, l: str, k: str, dZ: Any, W: Any) -> Any:
+    """dA_k = dZ_l W_l."""
+    dA, seconds = log.timed(passes.dense_input_gradient, log.backend, dZ, W)
+    log.product(l, f"dA_{k}", dA, ((f"dZ_{l}", dZ.shape), (f"W_{l}", W.shape)), f"n_{l}", seconds)
+    return dA

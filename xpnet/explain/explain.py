@@ -1,0 +1,117 @@
+"""``net.explain``: what is asked for, checked; then the pass, and what is to be said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import index
+from typing import TYPE_CHECKING, Any
+
+from xpnet.examples import examples
+from xpnet.explain.entry import find_entry
+from xpnet.explain.explanation import Explanation
+from xpnet.explain.findings import with_warnings
+from xpnet.explain.record import Log
+from xpnet.explain.recorded import symbol
+from xpnet.explain.rows import Layer, Parameter
+from xpnet.explain.walk import walk
+from xpnet.parameters import Layers, view
+
+if TYPE_CHECKING:
+    from xpnet.losses import Loss
+    from xpnet.network import Network
+
+__all__ = ["explain"]
+
+_SMALL = 30_000  # parameters: up to these the gradient is checked unasked
+_CHECKED = 4  # examples of the check
+
+
+def explain(
+    net: Network,
+    X: Any,
+    Y: Any,
+    example: int | None = None,
+    entry: tuple[int | str, int, int] | None = None,
+    *,
+    check: bool | None = None,
+    inputs: Sequence[str] = (),
+    outputs: Sequence[str] = (),
+) -> Explanation:
+    """What `Network.explain` returns; ``inputs`` and ``outputs`` name the columns of X and A_L."""
+    names = _names(X, inputs), tuple(map(str, outputs or net.classes or ()))
+    Y = net.encode(Y)
+    layers, loss = net.decided_by(Y)
+    data = examples(net.backend, layers, loss, net.dtype, X, Y)
+    X, Y = _pick(data.X, data.Y, example)
+    with net.backend.context():
+        walk(net, layers, loss, X, Y)  # what a library does once for a shape is not timed
+        log = walk(net, layers, loss, X, Y)
+        errors = _errors(net, layers, X, Y, check)
+        found = tuple(_layers(net, log, layers, "", errors))
+    rows = with_warnings(log.rows, found)
+    picked = None if entry is None else find_entry(rows, entry)
+    mean = next(row.mean for row in rows if row.symbol == "loss")
+    title = _title(net, loss, X.shape[0], mean, example)
+    return Explanation(rows, found, mean, title, picked, *names)
+
+
+def _names(X: Any, inputs: Sequence[str]) -> tuple[str, ...]:
+    """As given, or a data frame's own."""
+    columns = getattr(X, "columns", ()) if len(inputs) == 0 else inputs
+    return tuple(map(str, columns))
+
+
+def _pick(X: Any, Y: Any, example: Any) -> tuple[Any, Any]:
+    """All examples, or one as a batch of one."""
+    if example is None:
+        return X, Y
+    try:
+        n = index(example)
+    except TypeError:
+        raise TypeError(f"example must be the row of X to take, got {example!r}") from None
+    N = X.shape[0]
+    if not 0 <= n < N:
+        raise ValueError(f"example must lie in 0 … {N - 1}, the rows of X; got {n}")
+    return X[n : n + 1, ...], Y[n : n + 1, ...]
+
+
+def _title(net: Network, loss: Loss, N: int, mean: float, example: int | None) -> str:
+    which = f"{N} examples" if N > 1 else "one example"
+    which = which if example is None else f"example {example}"
+    widths = "-".join(map(str, net.sizes))
+    where = f"{net.dtype} on {net.backend.name} ({net.device})"
+    return f"{widths}, {which}, {loss.name} {mean:.4g}, {where}"
+
+
+def _layers(
+    net: Network, log: Log, layers: Layers, inside: str, errors: dict[str, float]
+) -> list[Layer]:
+    """Each layer, before the layers within it."""
+    found = []
+    for number, layer in enumerate(layers, start=1):
+        l = f"{inside}{number}"
+        activation = layer.activation.name if layer.kind == "dense" else ""
+        own = layer.slots[sum(len(child.slots) for child in layer.children) :]
+        arrays = [log.host(view(net.backend.xp, net.parameters, slot)) for slot in own]
+        parameters = (Parameter(symbol(s.name, l), x) for s, x in zip(own, arrays, strict=True))
+        title = " ".join(f"{layer.kind}, {layer.fan_in} → {layer.fan_out}, {activation}".split())
+        title = title.rstrip(",")
+        found.append(Layer(l, title, layer.kind, activation, tuple(parameters), errors.get(l)))
+        found += _layers(net, log, layer.children, f"{l}.", errors)
+    return found
+
+
+def _errors(net: Network, layers: Layers, X: Any, Y: Any, check: bool | None) -> dict[str, float]:
+    """Each layer's error against differences, on a few of the examples, in float64.
+
+    JAX's float64 is a switch for the whole process, so there NumPy does it unless it is on.
+    """
+    if check is False or (check is None and net.parameters.shape[0] > _SMALL):
+        return {}
+    from xpnet.backends import to_numpy
+    from xpnet.gradient_check import gradient_check
+
+    other = net.to("numpy") if net.backend.name == "jax" and net.dtype == "float32" else net
+    few = to_numpy(X)[:_CHECKED], to_numpy(Y)[:_CHECKED]
+    labels = [str(l) for l, layer in enumerate(layers, start=1) if layer.slots]
+    return dict(zip(labels, gradient_check(other, *few, directions=2), strict=True))

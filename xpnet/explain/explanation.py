@@ -1,0 +1,85 @@
+"""What ``net.explain`` returns: rows of data that print, show in a notebook and become a page."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from xpnet.explain.entry import Entry
+from xpnet.explain.rows import Layer, Row
+
+if TYPE_CHECKING:
+    pass
+
+__all__ = ["Explanation"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Explanation:
+    """Every equation of one forward and one backward pass.
+
+    ``str()`` is a table for a terminal; a notebook shows it as a page, which `save` writes.
+    ``explanation["dW_2"]`` is one row, iteration goes over all in the order of computation.
+
+    Attributes
+    ----------
+    rows : tuple of Row
+    layers : tuple of Layer
+    loss : float
+        The mean loss.
+    title : str
+        Network, examples and loss.
+    entry : Entry or None
+    inputs, outputs : tuple of str
+        Names of the columns of X and of the outputs; empty where there are none.
+    """
+
+    rows: tuple[Row, ...]
+    layers: tuple[Layer, ...]
+    loss: float
+    title: str
+    entry: Entry | None = None
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self.rows)
+
+    def __getitem__(self, symbol: str) -> Row:
+        for row in self.rows:
+            if row.symbol == symbol:
+                return row
+        raise KeyError(f"{symbol!r}: there are {', '.join(row.symbol for row in self.rows)}")
+
+    def __repr__(self) -> str:
+        return f"Explanation({len(self.rows)} equations; {self.title})"
+
+    def __str__(self) -> str:
+        from xpnet.explain.text import table
+
+        return table(self)
+
+    def _repr_html_(self) -> str:
+        from xpnet.explain.html import fragment
+
+        return fragment(self)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write one HTML page, whole or not at all: no script, nothing from a network.
+
+        Raises
+        ------
+        OSError
+            It cannot be written there.
+        """
+        from xpnet.explain.html import page
+        from xpnet.files import whole_file
+
+        text = page(self)
+        with whole_file(path) as file:
+            file.write(text.encode("utf-8"))

@@ -1,0 +1,63 @@
+"""An equation's text as MathML: ``dW_2 = dZ_2ᵀ A_1`` with subscripts and transposes.
+
+Every piece of text is escaped, whatever an activation or a loss is called.
+"""
+
+from __future__ import annotations
+
+import re
+from html import escape
+
+__all__ = ["mathml"]
+
+_TOKEN = re.compile(
+    r"(?P<d>d)?(?P<letter>[A-ZΣa-zγβμσ]\u0302?)_(?P<sub>\d+(?:[.:]\d+)*|[jkln](?![a-z]))"
+    r"(?P<power>[ᵀ²])?"
+    r"|(?P<ones>1ᵀ)"
+    r"|(?P<number>\d+(?:\.\d+)?)"
+    r"|(?P<word>loss_n|[^\W\d_]\w*)(?P<prime>')?"
+    r"|(?P<space>\s+)"
+    r"|(?P<operator>[=+−·/∘()\[\]|,Σ∂:])"
+    r"|(?P<other>.)",
+    re.DOTALL,
+)
+_RAISED = '<mo lspace="0" rspace="0">{}</mo>'
+
+
+def mathml(text: str) -> str:
+    """A ``<math>`` element; a screen reader gets the text itself."""
+    parts = "".join(_token(match) for match in _TOKEN.finditer(text))
+    return f'<math aria-label="{escape(text)}"><mrow>{parts}</mrow></math>'
+
+
+def _token(match: re.Match[str]) -> str:
+    found = match.groupdict()
+    if found["letter"]:
+        return _symbol(found)
+    if found["ones"]:
+        return f'<mn mathvariant="bold">1</mn>{_RAISED.format("ᵀ")}'
+    if found["number"]:
+        return f"<mn>{found['number']}</mn>"
+    if found["word"]:
+        return _word(found["word"]) + (_RAISED.format("′") if found["prime"] else "")
+    if found["space"]:
+        return '<mspace width="0.25em"></mspace>'
+    if found["operator"]:
+        return f'<mo stretchy="false">{escape(found["operator"])}</mo>'
+    return f"<mtext>{escape(found['other'] or '')}</mtext>"
+
+
+def _word(word: str) -> str:
+    if word == "loss_n":
+        return '<msub><mi mathvariant="normal">loss</mi><mi>n</mi></msub>'
+    return f'<mi mathvariant="normal">{escape(word)}</mi>'
+
+
+def _symbol(found: dict[str, str | None]) -> str:
+    """d W_2ᵀ: the d upright. The transpose is a character, which needs no font for mathematics."""
+    letter, sub, power = f"<mi>{found['letter']}</mi>", found["sub"] or "", found["power"]
+    if found["d"]:
+        letter = f'<mrow><mi mathvariant="normal">d</mi>{letter}</mrow>'
+    tag = "mn" if sub[:1].isdigit() else "mi"
+    symbol = f"<msub>{letter}<{tag}>{sub}</{tag}></msub>"
+    return symbol + (_RAISED.format(power) if power else "")

@@ -1,0 +1,107 @@
+"""What is written down while a pass runs: a row an equation, with a copy of its result.
+
+Every array is copied to the host before the next function runs, since a layer may overwrite what it
+is given.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from xpnet.backends import to_numpy
+from xpnet.backends.base import Backend
+from xpnet.explain.rows import Array, Operand, Row, product_flops, statistics
+
+__all__ = ["Log"]
+
+
+class Log:
+    """The rows of a pass, in the order in which they were computed."""
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+        self.rows: list[Row] = []
+
+    def host(self, x: Any) -> Array:
+        """A copy on the host."""
+        return np.array(to_numpy(x))
+
+    def timed(self, function: Callable[..., Any], *arguments: Any) -> tuple[Any, float]:
+        """What the function returns, and the seconds until it was there."""
+        began = time.perf_counter()
+        result = function(*arguments)
+        self.backend.wait(result)
+        return result, time.perf_counter() - began
+
+    def size(self, x: Any) -> int:
+        """The number of entries."""
+        return prod(x.shape)
+
+    def forward(
+        self, layer: str, symbol: str, right: str, result: Any, *more: Any, **of: Any
+    ) -> None:
+        """A row of the forward pass: `add`."""
+        self.add(layer, "forward", symbol, right, result, *more, **of)
+
+    def backward(
+        self, layer: str, symbol: str, right: str, result: Any, *more: Any, **of: Any
+    ) -> None:
+        """A row of the backward pass: `add`."""
+        self.add(layer, "backward", symbol, right, result, *more, **of)
+
+    def product(
+        self,
+        layer: str,
+        symbol: str,
+        result: Any,
+        operands: Sequence[tuple[str, Any]],
+        summed: str,
+        seconds: float | None = None,
+    ) -> None:
+        """A row of the backward pass that is the product of its two operands."""
+        (a, m), (b, n) = operands
+        flops = product_flops(tuple(m), tuple(n))
+        of = {"flops": flops, "seconds": seconds, "summed": summed}
+        self.backward(layer, symbol, f"{a} {b}", result, operands, **of)
+
+    def add(
+        self,
+        layer: str,
+        direction: str,
+        symbol: str,
+        right: str,
+        result: Any,
+        operands: Sequence[tuple[str, Any]] = (),
+        *,
+        flops: int | None = 0,
+        seconds: float | None = None,
+        summed: str = "",
+        note: str = "",
+    ) -> None:
+        """A row ``symbol = right`` with that result; operands are symbols and shapes."""
+        array = self.host(result)
+        read = tuple(Operand(name, tuple(shape)) for name, shape in operands)
+        size = array.size + sum(prod(operand.shape) for operand in read)
+        self.rows.append(
+            Row(
+                len(self.rows) + 1,
+                layer,
+                direction,
+                symbol,
+                f"{symbol} = {right}",
+                read,
+                summed,
+                array.shape,
+                flops,
+                size * array.dtype.itemsize,
+                seconds,
+                *statistics(array),
+                array,
+                note,
+            )
+        )

@@ -1,0 +1,83 @@
+"""One forward and one backward pass, as `xpnet.passes.gradient` makes it, written down row by row.
+
+    A_0 = X → every layer's forward → Z_L → dZ_L → every layer's gradients
+
+The functions are those of `xpnet.passes` and of the layers, called in its order with its buffers,
+so that the values are those of ``net.gradient``, to the bit.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from xpnet.explain import dense
+from xpnet.explain.formulas import loss_equation
+from xpnet.explain.record import Log
+from xpnet.explain.recorded import recorded
+from xpnet.losses import Loss, from_preactivation
+from xpnet.parameters import Layers, unpack
+from xpnet.passes import chain, chain_gradients
+from xpnet.protocol import INFERENCE
+
+if TYPE_CHECKING:
+    from xpnet.network import Network
+
+__all__ = ["walk"]
+
+
+def walk(net: Network, layers: Layers, loss: Loss, X: Any, Y: Any) -> Log:
+    """The rows of the gradient of the mean loss over X (N, n_0) and Y, on the device."""
+    log, xp, L = Log(net.backend), net.backend.xp, str(len(layers))
+    k = str(len(layers) - 1)
+    p = unpack(xp, layers, net.parameters)
+    buffer = xp.empty_like(net.parameters) if net.backend.in_place else None
+    g = [None] * len(p) if buffer is None else unpack(xp, layers, buffer)
+    within = recorded(layers[:-1], "", log)
+
+    _inputs(log, X, Y, loss, layers[-1].fan_out)
+    A, saved, _ = chain(log.backend, within, p, net.statistics, X, INFERENCE)
+    Z = dense.preactivation(log, L, k, A, *p[-2:])
+    dZ = _loss(log, L, loss, layers[-1].activation, Z, Y, X.shape[0])
+    dense.gradients(log, L, k, A, dZ, g[-2:])
+    if saved:
+        dA = dense.input_gradient(log, L, k, dZ, p[-2])
+        chain_gradients(log.backend, within, p, saved, dA, g, is_first=True)
+    return log
+
+
+def _inputs(log: Log, X: Any, Y: Any, loss: Loss, n_out: int) -> None:
+    log.forward("0", "A_0", "X", X, note="X: one example a row")
+    labels = log.host(Y)
+    if loss.targets == "labels" and labels.ndim == 1:
+        rows = np.eye(n_out, dtype=log.rows[0].array.dtype)[labels]
+        log.forward("0", "Y", "one-hot labels", rows, note="a 1 in the column of each label")
+    else:
+        log.forward("0", "Y", "targets", labels, note="one example a row")
+
+
+def _loss(log: Log, L: str, loss: Loss, f: Any, Z: Any, Y: Any, N: int) -> Any:
+    """A_L and the mean loss, then dZ_L: the only place where the scale 1/N appears."""
+    shown = (
+        ""
+        if f.name not in loss.of_preactivation
+        else f"for the reader: dZ_{L} is computed from Z_{L}"
+    )
+    A = dense.activation(log, L, f, Z, shown)
+    xp, scale = log.backend.xp, 1.0 / N
+    (total, dZ), seconds = log.timed(from_preactivation, xp, loss, f, Z, Y, None, scale)
+    mean, read = float(total) * scale, ((f"A_{L}", A.shape), ("Y", log.rows[1].shape))
+    log.forward(
+        "loss",
+        "loss",
+        "(1/N) Σ_n loss_n",
+        np.asarray(mean),
+        read,
+        flops=None,
+        note=f"loss_n: {loss.name}",
+    )
+    right, note = loss_equation(loss, f, L)
+    of = {"flops": 2 * log.size(dZ), "seconds": seconds, "note": f"{note}; N = {N}"}
+    log.backward("loss", f"dZ_{L}", right, dZ, read, **of)
+    return dZ
