@@ -5,6 +5,8 @@ Programs run as plain Python here (tests/plain_runtime.py); tests/test_fused_com
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import numpy as np
 import pytest
 
@@ -152,6 +154,47 @@ def test_accumulated_gradients_have_two_programs():
     for c in found.c:
         found.c = [c]
         same(found)
+
+
+# --- optimizers of one's own
+
+
+def given_by(init, update):
+    """An optimizer with these functions, and its rate as the one coefficient."""
+
+    class Own(NamedTuple):
+        learning_rate: Any = 0.1
+
+        def init(self, xp, theta):
+            return init(xp, theta)
+
+        def coefficients(self, t, rate):
+            return (rate,)
+
+        def update(self, xp, c, g, state, theta):
+            return update(xp, c, g, state, theta)
+
+    X, Y = examples()
+    net = network(NUMPY, [5, 7, 4], activation="tanh", loss="cross_entropy")
+    return case(net, X, Y, optimizer=Own())
+
+
+def test_an_old_value_that_a_later_result_reads_is_not_written_over():
+    """a is read for k, and again for b′; between the two lies a′, which does not need it."""
+
+    def update(xp, c, g, state, theta):
+        a, _ = state
+        k = 1 / (1 + xp.sum(a * g) ** 2)
+        return theta - c[0] * g, (g * k, a * k)
+
+    same(given_by(lambda xp, theta: (xp.ones_like(theta), xp.zeros_like(theta)), update))
+
+
+def test_results_may_change_places():
+    def update(xp, c, g, state, theta):
+        return theta - c[0] * g, (state[1] + g, state[0] * 0.5)
+
+    same(given_by(lambda xp, theta: (xp.ones_like(theta), xp.zeros_like(theta)), update))
 
 
 # --- what cannot be recorded

@@ -182,7 +182,8 @@ def _reads_first(group: Group, old: Node, new: Node) -> bool:
     parts = [node for node in group.nodes for arg in node.args if _is_part(arg, old)]
     if parts or not readers or any(slots[id(node)] > slots[id(new)] for node in readers):
         return False
-    return min(order.index(id(node)) for node in readers) <= order.index(id(new))
+    beside = [order.index(id(node)) for node in readers if slots[id(node)] == slots[id(new)]]
+    return not beside or min(beside) <= order.index(id(new))
 
 
 def _is_part(node: Node, whole: Node) -> bool:
