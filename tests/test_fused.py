@@ -220,6 +220,25 @@ def test_code_that_asks_for_values_is_refused(broken):
         broken(Namespace(graph), x)
 
 
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda xp, Z: abs(Z),
+        lambda xp, Z: 2.0**Z,
+        lambda xp, Z: Z % 1.0,
+        lambda xp, Z: Z * Z.size,
+        lambda xp, Z: Z / max(Z.shape[0], 1),
+        lambda xp, Z: Z + Z.sum(axis=-1, keepdims=True),
+    ],
+)
+def test_whatever_an_activation_does_beyond_the_standard_is_refused_by_name(f):
+    """So the plain loop, whose arrays can do it, takes over."""
+    own = xpnet.elementwise("own", f, lambda xp, Z, A: xp.ones_like(Z))
+    net = network(NUMPY, [3, 4, 1], activation=own, loss="squared_error")
+    with pytest.raises(TraceError, match=r"Error: .*(Node|Size)"):
+        program_of(case(net, np.ones((4, 3)), np.ones((4, 1)), optimizer=ADAM))
+
+
 def test_lengths_and_dtypes_that_do_not_match_are_refused():
     graph = Graph()
     N = Size(graph, "N")

@@ -7,14 +7,14 @@ loop runs, and every layer, loss, optimizer and penalty that keeps to the namesp
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 
 from xpnet.backends import Backend
-from xpnet.fused.graph import Graph, Node, Size
+from xpnet.fused.graph import Graph, Node, Size, TraceError
 from xpnet.fused.memory import Buffer, Memory, arrange
 from xpnet.fused.namespace import TraceBackend
 from xpnet.fused.numbers import Numbers
@@ -88,12 +88,27 @@ def step_program(
     index = record("index", None, (N,), "int64") if gathers else None
     c = tuple(record(f"c{k}", None, (), "weak") for k in range(n_coefficients))
     traced = recipe._replace(backend=cast(Backend, TraceBackend(graph)))
-    after, total = step(traced, State(theta, moments, None, stats), batch_data, index, c, key)
+    before = State(theta, moments, None, stats)
+    after, total = _recorded(lambda: step(traced, before, batch_data, index, c, key))
     results = {"theta": after.theta}
     results |= {f"moment{k}": x for k, x in enumerate(after.optimizer)}
     results |= {f"stat{k}": x for k, x in enumerate(after.stats)}
     literal = int(np.prod(state.theta.shape)) <= _LITERAL
     return _written(inputs, results, total, batch, literal, n_coefficients)
+
+
+def _recorded(run: Callable[[], tuple[State, Any]]) -> tuple[State, Any]:
+    """What the step returns; TraceError for whatever its code cannot do with recorded arrays.
+
+    A user's own function may use anything that the plain loop's arrays have, and fails here by any
+    error: a missing attribute or operator, another signature.
+    """
+    try:
+        return run()
+    except TraceError:
+        raise
+    except Exception as error:
+        raise TraceError(f"{type(error).__name__}: {error}") from error
 
 
 def _written(
