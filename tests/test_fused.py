@@ -239,6 +239,28 @@ def test_whatever_an_activation_does_beyond_the_standard_is_refused_by_name(f):
         program_of(case(net, np.ones((4, 3)), np.ones((4, 1)), optimizer=ADAM))
 
 
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda xp, x: (x > 0) * 1.0,
+        lambda xp, x: (x > 0) * 2,
+        lambda xp, x: (x > 0) + (x > 1),
+        lambda xp, x: xp.sum(x > 0, axis=-1),
+        lambda xp, x: (xp.sum(x, axis=-1)[..., None] > 0) * 1.0,
+        lambda xp, x: xp.astype(x, xp.int32) * 1.0,
+        lambda xp, x: ~xp.astype(x, xp.int32),
+        lambda xp, x: xp.max(xp.astype(x, xp.int32), axis=-1),
+        lambda xp, x: xp.matmul(x, xp.ones((3, 2), dtype=x.dtype)),
+    ],
+)
+def test_what_the_standard_leaves_open_is_refused(f):
+    """NumPy gives such mixtures another dtype than the arrays here would have."""
+    graph = Graph()
+    x = graph.add("input", (), (Size(graph, "N"), 4), "float32", "x")
+    with pytest.raises(TraceError):
+        f(Namespace(graph), x)
+
+
 def test_lengths_and_dtypes_that_do_not_match_are_refused():
     graph = Graph()
     N = Size(graph, "N")

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-__all__ = ["FLOATS", "Graph", "Node", "Size", "TraceError", "is_scalar", "topological"]
+__all__ = ["FLOATS", "Graph", "Node", "Size", "TraceError", "is_number", "is_scalar", "topological"]
 
 FLOATS = ("float32", "float64", "weak")
 """Floating dtypes; "weak" is a Python number's, which takes that of the array it meets."""
@@ -118,6 +118,8 @@ class Graph:
         if isinstance(value, bool):
             return self.add("constant", (), (), "bool", value)
         if isinstance(value, int) and like.dtype not in FLOATS:
+            if like.dtype == "bool":
+                raise TraceError("an integer meets an array of bool")
             return self.add("constant", (), (), like.dtype, value)
         if isinstance(value, (int, float)):
             return self.add("constant", (), (), "weak", float(value))
@@ -236,6 +238,8 @@ class Node:
         return unary("negative", self)
 
     def __invert__(self) -> Node:
+        if self.dtype != "bool":
+            raise TraceError(f"~ of {self.dtype}")
         return unary("logical_not", self)
 
     # --- shapes
@@ -266,6 +270,7 @@ class Node:
         raise TraceError("the code hands an array to NumPy")
 
 
+_NOT_OF_BOOL = ("add", "subtract", "pow", "maximum", "minimum")
 COMPARISONS = ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")
 
 
@@ -274,6 +279,8 @@ def binary(op: str, a: Node, b: Node) -> Node:
     shape, dtype = broadcast(a.shape, b.shape), promote(a.dtype, b.dtype)
     if op == "divide" and dtype not in FLOATS:
         raise TraceError("a division of integers")
+    if dtype == "bool" and op in _NOT_OF_BOOL:
+        raise TraceError(f"{op} of bool")
     result = "bool" if op in COMPARISONS else dtype
     return a.graph.add(op, (cast(a, dtype), cast(b, dtype)), shape, result)
 
@@ -290,6 +297,8 @@ def cast(x: Node, dtype: str) -> Node:
     if x.op == "constant":
         value = bool(x.attr) if dtype == "bool" else x.attr
         return x.graph.add("constant", (), x.shape, dtype, value)
+    if dtype == "weak" and not is_number(x):
+        raise TraceError(f"a floating number meets an array of {x.dtype}")
     if x.op == "cast" and x.args[0].op == "constant":
         return cast(x.args[0], dtype)
     return x.graph.add("cast", (x,), x.shape, dtype)
@@ -335,6 +344,13 @@ def _same_plane(a: Node, b: Node) -> bool:
 def is_scalar(node: Node) -> bool:
     """Whether it is a single number."""
     return _is_one(node.rows) and _is_one(node.columns)
+
+
+def is_number(node: Node) -> bool:
+    """Whether it is a Python number, known before any array is looked at."""
+    if node.dtype == "bool":
+        return bool(node.args) and all(is_number(arg) for arg in node.args)
+    return node.dtype == "weak"
 
 
 def _is_one(length: Any) -> bool:

@@ -12,8 +12,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from xpnet.fused.expressions import TYPES, accumulate, expression, start_value
-from xpnet.fused.graph import Node, Size, TraceError
-from xpnet.fused.plan import REDUCTIONS, Group, is_fused, is_number
+from xpnet.fused.graph import Node, Size, TraceError, is_number
+from xpnet.fused.plan import REDUCTIONS, Group, is_fused
 
 if TYPE_CHECKING:
     from xpnet.fused.source import Writer

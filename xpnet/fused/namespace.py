@@ -141,6 +141,8 @@ class Namespace:
         axis %= x.ndim
         if isinstance(x.shape[axis], int) and x.shape[axis] == 1 and op != "argmax":
             return x if keepdims else reshape(x, x.shape[:axis] + x.shape[axis + 1 :])
+        if x.dtype not in FLOATS:
+            raise TraceError(f"{op} of {x.dtype}")
         over_rows = axis == 0 and (x.ndim == 2 or isinstance(x.shape[0], Size))
         kept = tuple(1 if i == axis else n for i, n in enumerate(x.shape))
         shape = kept if keepdims else tuple(n for i, n in enumerate(x.shape) if i != axis)
@@ -168,6 +170,7 @@ class Namespace:
         """The product a b; that with a row of ones is a sum over rows."""
         if a.ndim != 2 or b.ndim != 2 or a.dtype != b.dtype or a.dtype not in FLOATS:
             raise TraceError(f"a product of {a} and {b}")
+        broadcast(a.shape[1:], b.shape[:1])
         if a.op == "constant" and a.attr == 1.0 and a.rows == 1:
             return self._reduce("sum", b, -2, True)
         return self._graph.add("matmul", (a, b), (a.shape[0], b.shape[1]), a.dtype)

@@ -17,9 +17,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from xpnet.fused.graph import Node, Size, TraceError, topological
+from xpnet.fused.graph import Node, Size, TraceError, is_number, topological
 
-__all__ = ["REDUCTIONS", "Group", "Plan", "domain", "is_fused", "is_number", "plan"]
+__all__ = ["REDUCTIONS", "Group", "Plan", "domain", "is_fused", "plan"]
 
 REDUCTIONS = ("sum", "max", "min", "argmax")
 """Operations along a row, of which a scalar comes; "sum_rows" goes over all rows."""
@@ -73,13 +73,6 @@ def plan(roots: Sequence[Node]) -> Plan:
     order: list[Any] = [*groups, *products]
     order.sort(key=lambda x: x.time if isinstance(x, Group) else times[id(x)])
     return Plan(nodes, order, times, stored)
-
-
-def is_number(node: Node) -> bool:
-    """Whether it is a Python number, known before any array is looked at."""
-    if node.dtype == "bool":
-        return bool(node.args) and all(is_number(arg) for arg in node.args)
-    return node.dtype == "weak"
 
 
 def is_fused(node: Node) -> bool:

@@ -10,11 +10,11 @@ two, in C order; those that a step gives a new value are overwritten.
 from __future__ import annotations
 
 from xpnet.fused.expressions import TYPES, expression
-from xpnet.fused.graph import Node, Size, is_scalar
+from xpnet.fused.graph import Node, Size, is_number, is_scalar
 from xpnet.fused.loops import Loop
 from xpnet.fused.memory import Memory
 from xpnet.fused.numbers import Numbers
-from xpnet.fused.plan import Group, Plan, is_number
+from xpnet.fused.plan import Group, Plan
 
 __all__ = ["Writer"]
 
