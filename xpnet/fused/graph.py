@@ -18,7 +18,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-__all__ = ["FLOATS", "Graph", "Node", "Size", "TraceError", "is_number", "is_scalar", "topological"]
+__all__ = [
+    "FLOATS", "Graph", "Node", "Size", "TraceError", "is_number", "is_scalar", "same_length",
+    "same_plane", "same_shape", "topological",
+]  # fmt: skip
 
 FLOATS = ("float32", "float64", "weak")
 """Floating dtypes; "weak" is a Python number's, which takes that of the array it meets."""
@@ -66,6 +69,11 @@ class Size:
 
     def __gt__(self, other: Any) -> Any:
         return self.node() > other
+
+    def __eq__(self, other: Any) -> bool:
+        return self is other or self.__bool__()
+
+    __hash__ = object.__hash__
 
     def __bool__(self) -> bool:
         raise TraceError(f"the code looks at the value of {self.name}")
@@ -319,31 +327,39 @@ def broadcast(a: Shape, b: Shape) -> Shape:
     return tuple(_one_length(m, n) for m, n in zip(padded, long, strict=True))
 
 
+def same_length(m: Any, n: Any) -> bool:
+    """Whether two lengths are the same; the number of examples is the same as itself alone."""
+    return m is n or (isinstance(m, int) and isinstance(n, int) and m == n)
+
+
+def same_shape(a: Shape, b: Shape) -> bool:
+    """Whether two shapes are the same."""
+    return len(a) == len(b) and all(map(same_length, a, b))
+
+
 def _one_length(m: Any, n: Any) -> Any:
-    if m is n or (isinstance(m, int) and isinstance(n, int) and m == n):
+    if same_length(m, n) or same_length(n, 1):
         return m
-    if isinstance(m, int) and m == 1:
+    if same_length(m, 1):
         return n
-    if isinstance(n, int) and n == 1:
-        return m
     raise TraceError(f"lengths {m} and {n} do not match")
 
 
 def without_axes(node: Node) -> Node:
     """The node of which this one is the same with an axis of length 1 more or less."""
-    while node.op == "same" and node.attr is None and _same_plane(node, node.args[0]):
+    while node.op == "same" and node.attr is None and same_plane(node, node.args[0]):
         node = node.args[0]
     return node
 
 
-def _same_plane(a: Node, b: Node) -> bool:
-    pairs = ((a.rows, b.rows), (a.columns, b.columns))
-    return all(m is n or (isinstance(m, int) and isinstance(n, int) and m == n) for m, n in pairs)
+def same_plane(a: Node, b: Node) -> bool:
+    """Whether both have the same rows and columns."""
+    return same_length(a.rows, b.rows) and same_length(a.columns, b.columns)
 
 
 def is_scalar(node: Node) -> bool:
     """Whether it is a single number."""
-    return _is_one(node.rows) and _is_one(node.columns)
+    return same_length(node.rows, 1) and same_length(node.columns, 1)
 
 
 def is_number(node: Node) -> bool:
@@ -351,10 +367,6 @@ def is_number(node: Node) -> bool:
     if node.dtype == "bool":
         return bool(node.args) and all(is_number(arg) for arg in node.args)
     return node.dtype == "weak"
-
-
-def _is_one(length: Any) -> bool:
-    return isinstance(length, int) and length == 1
 
 
 def topological(roots: Iterable[Node]) -> list[Node]:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from xpnet.fused.graph import Node, Size, TraceError
+from xpnet.fused.graph import Node, Size, TraceError, same_length, same_plane, same_shape
 
 __all__ = ["index", "reshape"]
 
@@ -70,13 +70,13 @@ def _columns(x: Node, part: slice) -> Node:
 def reshape(x: Node, shape: Any) -> Node:
     """The same entries in another shape; −1 for one length that follows."""
     shape = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
-    if any(isinstance(n, int) and n == -1 for n in shape):
-        known = [n for n in shape if not (isinstance(n, int) and n == -1)]
+    if any(same_length(n, -1) for n in shape):
+        known = [n for n in shape if not same_length(n, -1)]
         if any(isinstance(n, Size) for n in (*known, *x.shape)):
             raise TraceError("a length that follows from the number of examples")
         rest = math.prod(x.shape) // max(math.prod(known), 1)
-        shape = tuple(rest if n == -1 else n for n in shape)
-    if shape == x.shape:
+        shape = tuple(rest if same_length(n, -1) else n for n in shape)
+    if same_shape(shape, x.shape):
         return x
     return same_or_view(x, shape)
 
@@ -87,10 +87,10 @@ def same_or_view(x: Node, shape: tuple[Any, ...]) -> Node:
         return x.graph.add("constant", (), shape, x.dtype, x.attr)
     if x.op == "same":
         x = x.args[0]
-        if shape == x.shape:
+        if same_shape(shape, x.shape):
             return x
     alias = x.graph.add("same", (x,), shape, x.dtype)
-    if (alias.rows, alias.columns) == (x.rows, x.columns):
+    if same_plane(alias, x):
         return alias
     if any(isinstance(n, Size) for n in (*shape, *x.shape)):
         raise TraceError("a reshape of examples")

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from xpnet.fused.expressions import TYPES, accumulate, expression, start_value
-from xpnet.fused.graph import Node, Size, TraceError, is_number
+from xpnet.fused.graph import Node, Size, TraceError, is_number, same_length
 from xpnet.fused.plan import REDUCTIONS, Group, is_fused
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ __all__ = ["Loop", "slots_of"]
 
 def _is_row(node: Node) -> bool:
     """Whether it has one entry a row."""
-    return isinstance(node.columns, int) and node.columns == 1
+    return same_length(node.columns, 1)
 
 
 def slots_of(group: Group) -> dict[int, int]:
@@ -67,7 +67,7 @@ class Loop:
                     continue
                 if self.slots[id(arg)] != self._columns_slot(node):
                     kept.add(id(arg))
-                elif not _same(arg.columns, _length(node)):
+                elif not same_length(arg.columns, _length(node)):
                     raise TraceError("loops of other lengths")
         return kept
 
@@ -114,7 +114,7 @@ class Loop:
 
     def _index(self, node: Node) -> str:
         """Where a node's entry of this row and column lies."""
-        one_row = isinstance(node.rows, int) and node.rows == 1
+        one_row = same_length(node.rows, 1)
         if _is_row(node):
             return "0" if one_row else "i"
         return "j" if one_row else "i, j"
@@ -224,7 +224,3 @@ def _length(node: Node) -> Any:
 
 def _key(length: Any) -> Any:
     return id(length) if isinstance(length, Size) else length
-
-
-def _same(m: Any, n: Any) -> bool:
-    return m is n or (isinstance(m, int) and isinstance(n, int) and m == n)

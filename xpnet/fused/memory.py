@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from xpnet.fused.graph import Node, Size, TraceError, is_scalar
+from xpnet.fused.graph import Node, Size, TraceError, is_scalar, same_length
 from xpnet.fused.loops import slots_of
 from xpnet.fused.numbers import Numbers
 from xpnet.fused.plan import Group, Plan, is_fused
 
-__all__ = ["Buffer", "Memory", "arrange"]
+__all__ = ["Buffer", "Memory", "arrange", "one_axis"]
 
 
 @dataclass
@@ -59,7 +59,7 @@ class Memory:
         """A new buffer for the node."""
         rows = None if isinstance(node.rows, Size) else node.rows
         shape: tuple[int | None, ...] = (rows, node.columns)
-        if rows == 1 or node.columns == 1:
+        if one_axis(node):
             shape = (node.columns,) if rows == 1 else (rows,)
         self.buffers.append(Buffer(shape, node.dtype))
         return f"b{len(self.buffers) - 1}"
@@ -103,7 +103,7 @@ def _place_parts(memory: Memory, whole: Node, numbers: Numbers) -> None:
         base = part.args[0] if part.op == "view" else part
         piece = _columns(memory.places[id(whole)], whole, start, stop, numbers)
         memory.places[id(base)] = memory.view(_reshaped(piece, whole, base, numbers))
-        if not _one_axis(whole):
+        if not one_axis(whole):
             memory.leading[id(base)] = whole.columns
         start = stop
 
@@ -116,7 +116,7 @@ def _place(plan: Plan, memory: Memory, node: Node, numbers: Numbers) -> None:
             made = _reshaped(place, base, node, numbers)
         else:
             made = _columns(place, base, how[0], how[-1] if how[1:] else how[0] + 1, numbers)
-            if not _one_axis(base):
+            if not one_axis(base):
                 memory.leading[id(node)] = memory.leading.get(id(base), base.columns)
         memory.places[id(node)] = place if made == place else memory.view(made)
     elif node.op == "matmul" or (id(node) in plan.stored and not is_scalar(node)):
@@ -125,23 +125,24 @@ def _place(plan: Plan, memory: Memory, node: Node, numbers: Numbers) -> None:
 
 def _columns(place: str, base: Node, start: int, stop: int, numbers: Numbers) -> str:
     part = f"{numbers.length(start)}:{numbers.length(stop)}"
-    if stop == start + 1 and not _one_axis(base):
+    if stop == start + 1 and not one_axis(base):
         part = numbers.length(start)
-    return f"{place}[{part}]" if _one_axis(base) else f"{place}[:, {part}]"
+    return f"{place}[{part}]" if one_axis(base) else f"{place}[:, {part}]"
 
 
 def _reshaped(place: str, base: Node, node: Node, numbers: Numbers) -> str:
-    if _one_axis(node):
-        if _one_axis(base) or node.columns == 1:
+    if one_axis(node):
+        if one_axis(base) or same_length(node.columns, 1):
             return place
         return f"{place}.reshape({numbers.length(node.columns)})"
-    if not _one_axis(base):
+    if not one_axis(base):
         return place
     return f"{place}.reshape({numbers.length(node.rows)}, {numbers.length(node.columns)})"
 
 
-def _one_axis(node: Node) -> bool:
-    return any(isinstance(n, int) and n == 1 for n in (node.rows, node.columns))
+def one_axis(node: Node) -> bool:
+    """Whether it lies in memory with one axis: a single row or column."""
+    return same_length(node.rows, 1) or same_length(node.columns, 1)
 
 
 # --- results that take the place of inputs

@@ -18,6 +18,7 @@ from xpnet.fused.graph import (
     broadcast,
     cast,
     promote,
+    same_length,
     unary,
 )
 from xpnet.fused.indexing import reshape
@@ -139,7 +140,7 @@ class Namespace:
         if x.ndim == 0 or not isinstance(axis, int) or axis not in range(-x.ndim, x.ndim):
             raise TraceError(f"{op} over axis {axis} of {x.ndim}")
         axis %= x.ndim
-        if isinstance(x.shape[axis], int) and x.shape[axis] == 1 and op != "argmax":
+        if same_length(x.shape[axis], 1) and op != "argmax":
             return x if keepdims else reshape(x, x.shape[:axis] + x.shape[axis + 1 :])
         if x.dtype not in FLOATS:
             raise TraceError(f"{op} of {x.dtype}")
@@ -150,7 +151,7 @@ class Namespace:
         if over_rows and op != "sum":
             raise TraceError(f"{op} over the rows")
         node = self._graph.add(f"{op}_rows" if over_rows else op, (x,), kept, dtype)
-        return node if shape == kept else reshape(node, shape)
+        return reshape(node, shape)
 
     def mean(self, x: Node, *, axis: Any = None, keepdims: Any = False) -> Node:
         """Σ x / n."""
@@ -170,8 +171,9 @@ class Namespace:
         """The product a b; that with a row of ones is a sum over rows."""
         if a.ndim != 2 or b.ndim != 2 or a.dtype != b.dtype or a.dtype not in FLOATS:
             raise TraceError(f"a product of {a} and {b}")
-        broadcast(a.shape[1:], b.shape[:1])
-        if a.op == "constant" and a.attr == 1.0 and a.rows == 1:
+        if not same_length(a.shape[1], b.shape[0]):
+            raise TraceError(f"a product of {a} and {b}")
+        if a.op == "constant" and a.attr == 1.0 and same_length(a.rows, 1):
             return self._reduce("sum", b, -2, True)
         return self._graph.add("matmul", (a, b), (a.shape[0], b.shape[1]), a.dtype)
 
@@ -191,7 +193,7 @@ class Namespace:
     def concat(self, parts: Any, *, axis: int = 0) -> Node:
         """One behind the other, along the last axis."""
         parts = list(parts)
-        parts = [p for p in parts if not (isinstance(p.shape[-1], int) and p.shape[-1] == 0)]
+        parts = [p for p in parts if not same_length(p.shape[-1], 0)]
         first: Node = parts[0]
         if axis not in (-1, first.ndim - 1) or isinstance(first.shape[-1], Size):
             raise TraceError(f"concat along axis {axis}")

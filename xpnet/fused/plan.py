@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from xpnet.fused.graph import Node, Size, TraceError, is_number, topological
+from xpnet.fused.graph import Node, Size, TraceError, is_number, same_length, topological
 
 __all__ = ["REDUCTIONS", "Group", "Plan", "domain", "is_fused", "plan"]
 
@@ -86,8 +86,7 @@ def domain(node: Node) -> Any:
 
 
 def _same_loop(a: Node, b: Node) -> bool:
-    m, n = domain(a), domain(b)
-    return m is n or (isinstance(m, int) and isinstance(n, int) and m == n)
+    return same_length(domain(a), domain(b))
 
 
 def _times(nodes: list[Node]) -> dict[int, int]:
@@ -171,7 +170,7 @@ def _fill(group: Group, stored: set[int]) -> None:
         done.add(id(node))
         for arg in node.args:
             visit(arg)
-        if not (domain(node) is group.rows or domain(node) in (1, group.rows)):
+        if not any(same_length(domain(node), n) for n in (1, group.rows)):
             raise TraceError("rows that do not fit into one loop")
         group.nodes.append(node)
 

@@ -10,9 +10,9 @@ two, in C order; those that a step gives a new value are overwritten.
 from __future__ import annotations
 
 from xpnet.fused.expressions import TYPES, expression
-from xpnet.fused.graph import Node, Size, is_number, is_scalar
+from xpnet.fused.graph import Node, Size, is_number, is_scalar, same_length
 from xpnet.fused.loops import Loop
-from xpnet.fused.memory import Memory
+from xpnet.fused.memory import Memory, one_axis
 from xpnet.fused.numbers import Numbers
 from xpnet.fused.plan import Group, Plan
 
@@ -68,7 +68,7 @@ class Writer:
         for node in sums:
             self._start_sum(node)
         loop = Loop(self, group)
-        if isinstance(group.rows, int) and group.rows == 1:
+        if same_length(group.rows, 1):
             loop.write()
         else:
             self.write(f"for i in range({self.numbers.length(group.rows)}):")
@@ -96,8 +96,7 @@ class Writer:
         self.write(f"    {self.places[id(node)]}[j] = {kind}({name}s[j])")
 
     def _write_copy(self, old: str, new: str, node: Node) -> None:
-        one_axis = 1 in (node.rows, node.columns)
-        if not one_axis:
+        if not one_axis(node):
             self.write(f"for i in range({self.numbers.length(node.rows)}):")
             self.write(f"    for j in range({self.numbers.length(node.columns)}):")
             self.write(f"        {old}[i, j] = {new}[i, j]")
@@ -145,8 +144,8 @@ class Writer:
         base, flipped = _flipped(node)
         i, j = reversed(index) if flipped else tuple(index)
         place = self.memory.find(base)
-        if 1 in (base.rows, base.columns):
-            return f"{place}[{j if base.rows == 1 else i}]"
+        if one_axis(base):
+            return f"{place}[{j if same_length(base.rows, 1) else i}]"
         return f"{place}[{i}, {j}]"
 
     def _leading(self, node: Node) -> str:
