@@ -9,7 +9,7 @@ import numpy as np
 
 from tests import plain_runtime
 from tests.helpers import relative
-from xpnet.fused.program import Program, step_program
+from xpnet.fused.program import Program, as_taken, step_program
 from xpnet.masks import key_of, needs_masks
 from xpnet.optimizers import bind, coefficients
 from xpnet.parameters import layout
@@ -56,8 +56,7 @@ def run_source(case: Case, program: Program, gathers: bool = True) -> tuple[Stat
     arrays = {"theta": state.theta, "key": case.key, **dict(zip("XYw", case.data, strict=True))}
     arrays |= {f"moment{k}": x for k, x in enumerate(state.optimizer)}
     arrays |= {f"stat{k}": x for k, x in enumerate(state.stats)}
-    given = [arrays[name] for name in program.inputs]
-    flat = tuple(x.reshape(-1) if 1 in x.shape else x for x in given)
+    flat = tuple(as_taken(name, arrays[name]) for name in program.inputs)
     batch = int(np.diff(case.starts).max()) if gathers else len(case.data[0])
     buffers = tuple(
         np.full([batch if n is None else n for n in b.shape], -7, b.dtype) for b in program.buffers

@@ -5,6 +5,7 @@ Programs run as plain Python here (tests/plain_runtime.py); tests/test_fused_com
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +20,7 @@ from xpnet.activations import ACTIVATIONS
 from xpnet.backends import get_backend
 from xpnet.fused.graph import Graph, Size, TraceError
 from xpnet.fused.namespace import Namespace
+from xpnet.fused.runner import FusedRunner
 from xpnet.losses import Masked
 from xpnet.optimizers import OPTIMIZERS, Accumulated, Averaged, Clipped, get_optimizer
 
@@ -195,6 +197,53 @@ def test_results_may_change_places():
         return theta - c[0] * g, (state[1] + g, state[0] * 0.5)
 
     same(given_by(lambda xp, theta: (xp.ones_like(theta), xp.zeros_like(theta)), update))
+
+
+def test_state_of_one_number():
+    def update(xp, c, g, state, theta):
+        (s,) = state
+        return theta - c[0] * g / (1 + s), (s + xp.sum(g * g),)
+
+    same(given_by(lambda xp, theta: (xp.zeros((), dtype=theta.dtype),), update))
+
+
+@pytest.mark.parametrize(
+    "update",
+    [
+        lambda xp, c, g, state, theta: (theta, (state[0] + g,)),
+        lambda xp, c, g, state, theta: (theta, (xp.astype(state[0], xp.int32),)),
+        lambda xp, c, g, state, theta: (theta, (c[0],)),
+        lambda xp, c, g, state, theta: (theta, (0.0,)),
+        lambda xp, c, g, state, theta: (theta, (state[0], state[0])),
+        lambda xp, c, g, state, theta: (theta[:3], state),
+    ],
+    ids=["longer", "another dtype", "coefficient", "number", "more", "shorter"],
+)
+def test_state_that_does_not_fit_into_its_place_is_refused(update):
+    """A compiled loop would write beyond the array's end."""
+    with pytest.raises(TraceError, match="becomes"):
+        program_of(given_by(lambda xp, theta: (xp.zeros(1, dtype=theta.dtype),), update))
+
+
+def test_arrays_of_the_state_do_not_share_memory():
+    """An optimizer that makes new arrays may start from one array twice, or from θ itself."""
+
+    def init(xp, theta):
+        zeros = xp.zeros_like(theta)
+        return zeros, zeros, theta
+
+    found = given_by(init, lambda xp, c, g, state, theta: (theta, state))
+    runner = FusedRunner(found.recipe, found.fresh(), found.data, 4, True)
+    arrays = [runner.state.theta, *runner.state.optimizer]
+    assert not any(np.shares_memory(a, b) for a, b in combinations(arrays, 2))
+
+
+def test_a_single_example():
+    X, _ = examples()
+    net = network(NUMPY, [5, 7, 4], activation="tanh", loss="squared_error")
+    one = case(net, X[:1], np.ones((1, 4)), optimizer=ADAM, batch=1)
+    found = run_source(one, program_of(one, False), False)
+    assert difference(found, run_plain(one, False)) < 1e-13
 
 
 # --- what cannot be recorded

@@ -14,7 +14,7 @@ from typing import Any, cast
 import numpy as np
 
 from xpnet.backends import Backend
-from xpnet.fused.graph import Graph, Node, Size, TraceError
+from xpnet.fused.graph import Graph, Node, Size, TraceError, same_shape
 from xpnet.fused.memory import Buffer, Memory, arrange
 from xpnet.fused.namespace import TraceBackend
 from xpnet.fused.numbers import Numbers
@@ -22,7 +22,7 @@ from xpnet.fused.plan import plan
 from xpnet.fused.source import Writer
 from xpnet.training.step import Recipe, State, step
 
-__all__ = ["Program", "step_program"]
+__all__ = ["Program", "as_taken", "step_program"]
 
 _LITERAL = 4096  # parameters up to which sizes and constants are written into the source
 
@@ -55,6 +55,15 @@ class Program:
     constants: list[float]
     inputs: list[str]
     buffers: list[Buffer]
+
+
+def as_taken(name: str, x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """An input as programs take it: with one axis where it is a single number, row or column.
+
+    The examples' arrays have a row for each, and keep both axes where there is but one example.
+    """
+    lengths = x.shape[1:] if name in ("X", "Y", "w") else x.shape
+    return x.reshape(-1) if 1 in lengths or not lengths else x
 
 
 def step_program(
@@ -119,6 +128,8 @@ def _written(
     literal: bool,
     n_coefficients: int,
 ) -> Program:
+    for name, node in results.items():
+        _check_kept(name, inputs.get(name), node)
     changed = {
         name: node.graph.copy(node) if node.op in ("constant", "input", "view") else node
         for name, node in results.items()
@@ -140,6 +151,14 @@ def _written(
     return Program(
         source, list(numbers.lengths), list(numbers.constants), list(arrays), memory.buffers
     )
+
+
+def _check_kept(name: str, old: Node | None, new: Any) -> None:
+    """A new value is written over the old one, so it must fit there."""
+    if old is None or not isinstance(new, Node):
+        raise TraceError(f"{name}, {old} before, becomes {new}")
+    if not same_shape(old.shape, new.shape) or old.dtype != new.dtype:
+        raise TraceError(f"{name} {old.shape} {old.dtype} becomes {new.shape} {new.dtype}")
 
 
 def _source(writer: Writer, memory: Memory, arrays: Sequence[str], used: list[int]) -> str:

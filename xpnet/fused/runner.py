@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from xpnet.fused.cache import load, mark_compiled
-from xpnet.fused.program import Program, step_program
+from xpnet.fused.program import Program, as_taken, step_program
 from xpnet.masks import needs_masks
 from xpnet.training.batches import Order
 from xpnet.training.step import Recipe, State
@@ -33,7 +33,8 @@ class FusedRunner:
     def __init__(
         self, recipe: Recipe, state: State, data: tuple[Any, Any, Any], batch: int, gathers: bool
     ) -> None:
-        self.state = state._replace(gradient=None)
+        moments = tuple(np.array(x, order="C") for x in state.optimizer)  # none shares memory
+        self.state = state._replace(gradient=None, optimizer=moments)
         self._recipe, self._batch, self._gathers = recipe, batch, gathers
         self._data: Any = tuple(None if x is None else np.ascontiguousarray(x) for x in data)
         self._key = np.zeros(1, np.int32)
@@ -59,7 +60,7 @@ class FusedRunner:
         arrays |= dict(zip("XYw", self._data, strict=True))
         arrays |= {f"moment{k}": x for k, x in enumerate(self.state.optimizer)}
         arrays |= {f"stat{k}": x for k, x in enumerate(self.state.stats)}
-        given = tuple(_one_axis(arrays[name]) for name in program.inputs)
+        given = tuple(as_taken(name, arrays[name]) for name in program.inputs)
         self._steps[n_coefficients] = _Steps(program, given, self._batch, n_coefficients)
 
     def piece(self, left: int) -> int:
@@ -128,8 +129,3 @@ def _stretches(c: Sequence[tuple[float, ...]], first: int, last: int) -> Iterato
         stop = start + len(list(same))
         yield start, stop
         start = stop
-
-
-def _one_axis(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """The array as programs take it: one axis for a single row or column."""
-    return x.reshape(-1) if 1 in x.shape else x
