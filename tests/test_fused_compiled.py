@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ import xpnet
 from tests.helpers import relative
 from xpnet.fused import cache
 from xpnet.layers import BatchNorm, Dense, Dropout, LayerNorm
+from xpnet.openblas import OpenBLAS
 from xpnet.training import choose
 
 needs_numba = pytest.mark.skipif(
@@ -216,6 +218,40 @@ def test_what_cannot_be_compiled_runs_in_the_plain_loop_and_says_so():
     sizes = [6, Dense(5, rough), 3]
     with pytest.warns(UserWarning, match="plain loop: the code hands an array to NumPy"):
         assert trained(sizes, True)[1].engine == "plain"
+
+
+def test_a_user_without_a_home_gets_a_temporary_folder(monkeypatch):
+    def home():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XPNET_CACHE")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", home)
+    assert cache.folder().is_dir()
+
+
+SOURCE = "def run():\n    return {}\n"
+
+
+def test_a_damaged_source_is_written_anew(monkeypatch, tmp_path):
+    monkeypatch.setenv("XPNET_CACHE", str(tmp_path))
+    source = SOURCE.format(1)
+    assert cache.load(source)() == 1
+    (file,) = tmp_path.glob("run_*.py")
+    name = file.stem
+    file.write_text("def run(")
+    monkeypatch.delitem(sys.modules, name)
+    assert cache.load(source)() == 1
+
+
+def test_another_blas_has_other_compiled_code(monkeypatch, tmp_path):
+    """Machine code holds the name of the BLAS's function; another NumPy may lack it."""
+    monkeypatch.setenv("XPNET_CACHE", str(tmp_path))
+    source = SOURCE.format(2)
+    cache.mark_compiled(source)
+    assert cache.is_compiled(source)
+    monkeypatch.setattr(cache, "bundled", lambda: OpenBLAS("elsewhere.so", "other_", ""))
+    assert not cache.is_compiled(source)
 
 
 def test_a_folder_that_cannot_be_written_to_is_left_alone(monkeypatch, tmp_path):

@@ -19,21 +19,26 @@ from pathlib import Path
 
 from xpnet._version import __version__
 from xpnet.files import whole_file
+from xpnet.openblas import bundled
 
 __all__ = ["folder", "is_compiled", "load", "mark_compiled", "numba_version"]
 
 
 def folder() -> Path:
     """Where sources and compiled code are kept."""
-    named = os.environ.get("XPNET_CACHE")
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    path = Path(named) if named else base / "xpnet"
     try:
+        path = _wanted()
         path.mkdir(parents=True, exist_ok=True)
         writable = os.access(path, os.W_OK)
-    except OSError:
+    except (OSError, RuntimeError):  # a user without a home is a RuntimeError
         writable = False
     return path if writable else _temporary()
+
+
+def _wanted() -> Path:
+    if named := os.environ.get("XPNET_CACHE"):
+        return Path(named)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "xpnet"
 
 
 @cache
@@ -51,7 +56,10 @@ def numba_version() -> str | None:
 
 
 def _name(source: str) -> str:
-    return "run_" + hashlib.sha256(f"{__version__}\n{source}".encode()).hexdigest()[:20]
+    """Of its module; machine code calls the BLAS by the name that it has here."""
+    blas = bundled()
+    made_of = __version__, blas and blas.symbol("cblas_sgemm"), source
+    return "run_" + hashlib.sha256("\n".join(map(str, made_of)).encode()).hexdigest()[:20]
 
 
 def _mark(source: str) -> Path:
@@ -67,7 +75,8 @@ def is_compiled(source: str) -> bool:
 
 def mark_compiled(source: str) -> None:
     """Note that it is compiled."""
-    _mark(source).touch()
+    if not is_compiled(source):  # another user's mark cannot be touched
+        _mark(source).touch()
 
 
 def load(source: str) -> Callable[..., None]:
@@ -75,7 +84,7 @@ def load(source: str) -> Callable[..., None]:
     name = _name(source)
     if name not in sys.modules:
         path = folder() / f"{name}.py"
-        if not path.exists():
+        if not path.exists() or path.read_bytes() != source.encode():
             with whole_file(path) as file:
                 file.write(source.encode())
         spec = importlib.util.spec_from_file_location(name, path)
