@@ -168,6 +168,19 @@ def test_a_second_process_takes_it_from_the_cache(own_cache):
     assert runs[0][2] == runs[1][2]  # to the bit
 
 
+@needs_numba
+def test_half_a_file_in_the_cache_is_compiled_anew(monkeypatch, tmp_path):
+    monkeypatch.setenv("XPNET_CACHE", str(tmp_path))
+    loaded = {name for name in sys.modules if name.startswith("run_")}
+    before = trained([6, 2, 3], True)[1]
+    for file in tmp_path.rglob("*.nbi"):
+        file.write_bytes(file.read_bytes()[:20])
+    for name in {name for name in sys.modules if name.startswith("run_")} - loaded:
+        monkeypatch.delitem(sys.modules, name)
+    after = trained([6, 2, 3], True)[1]
+    assert (after.engine, after.loss) == ("fused", before.loss)
+
+
 # --- when they are taken
 
 

@@ -16,12 +16,13 @@ import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from xpnet._version import __version__
 from xpnet.files import whole_file
 from xpnet.openblas import bundled
 
-__all__ = ["folder", "is_compiled", "load", "mark_compiled", "numba_version"]
+__all__ = ["folder", "forget", "is_compiled", "load", "mark_compiled", "numba_version"]
 
 
 def folder() -> Path:
@@ -95,3 +96,10 @@ def load(source: str) -> Callable[..., None]:
         sys.modules[name] = module
     run: Callable[..., None] = sys.modules[name].run
     return run
+
+
+def forget(source: str) -> None:
+    """Delete what numba kept of it, such as a file that a power cut left half written."""
+    run: Any = load(source)
+    for file in Path(run.stats.cache_path).glob(f"{_name(source)}.*.nb[ci]"):
+        file.unlink(missing_ok=True)

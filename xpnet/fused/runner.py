@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
 
-from xpnet.fused.cache import load, mark_compiled
+from xpnet.fused.cache import forget, load, mark_compiled
 from xpnet.fused.program import Program, as_taken, step_program
 from xpnet.masks import needs_masks
 from xpnet.training.batches import Order
@@ -107,9 +108,17 @@ class _Steps:
             ),
         )
         self._no_order, self._n = np.zeros(0, np.int64), n_coefficients
-        nothing = np.zeros((0, n_coefficients)), np.zeros(0)
-        self._run(*self._fixed, self._no_order, np.zeros(1, np.int64), *nothing)
+        try:
+            self._do_nothing()
+        except (EOFError, UnpicklingError):
+            forget(program.source)
+            self._do_nothing()
         mark_compiled(program.source)
+
+    def _do_nothing(self) -> None:
+        """No step: numba compiles it for arrays like these, or takes it from the cache."""
+        nothing = np.zeros(1, np.int64), np.zeros((0, self._n)), np.zeros(0)
+        self._run(*self._fixed, self._no_order, *nothing)
 
     def __call__(
         self, order: Order, first: int, last: int, c: Sequence[tuple[float, ...]]
