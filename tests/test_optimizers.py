@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import product
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -29,6 +30,7 @@ from xpnet.optimizers import (
     RMSProp,
     averaged,
     bind,
+    coefficients,
     get_optimizer,
 )
 from xpnet.optimizers.newton_schulz import COEFFICIENTS, orthogonalise
@@ -505,3 +507,14 @@ def test_lbfgs_has_a_name_and_no_learning_rate():
 def test_settings_out_of_range_are_named(make, error, match):
     with pytest.raises(error, match=match):
         make()
+
+
+def test_an_optimizer_that_takes_many_steps_at_once_may_need_no_coefficients():
+    class Fixed(NamedTuple):
+        learning_rate: Any = 0.1
+        takes_many = True
+
+        def coefficients(self, t, rate):
+            return ()
+
+    assert coefficients(Fixed(), 1, [0.1, 0.1]) == [(), ()]

@@ -154,8 +154,9 @@ def coefficients(optimizer: Any, first: int, rates: Sequence[float]) -> list[tup
     if not getattr(optimizer, "takes_many", False):
         return [optimizer.coefficients(first + k, rate) for k, rate in enumerate(rates)]
     t = np.arange(first, first + len(rates), dtype=np.float64)
-    columns = np.broadcast_arrays(*optimizer.coefficients(t, np.asarray(rates)), t)[:-1]
-    return list(zip(*(column.tolist() for column in columns), strict=True))
+    columns = np.broadcast_arrays(*optimizer.coefficients(t, np.asarray(rates)), t)
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    return [row[:-1] for row in rows]
 
 
 def averaged(optimizer: Any, state: tuple[Any, ...], theta: Any) -> Any:
