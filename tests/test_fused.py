@@ -238,6 +238,12 @@ def test_arrays_of_the_state_do_not_share_memory():
     assert not any(np.shares_memory(a, b) for a, b in combinations(arrays, 2))
 
 
+def test_the_first_piece_is_one_step():
+    """How long a step lasts is not known before, and a key press waits for the piece."""
+    found = given_by(lambda xp, theta: (), lambda xp, c, g, state, theta: (theta, state))
+    assert FusedRunner(found.recipe, found.fresh(), found.data, 4, True).piece(100) == 1
+
+
 def test_a_single_example():
     X, _ = examples()
     net = network(NUMPY, [5, 7, 4], activation="tanh", loss="squared_error")

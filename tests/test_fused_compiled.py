@@ -35,8 +35,9 @@ def data(n=90, columns=6, classes=3):
     return rng.normal(size=(n, columns)), rng.integers(0, classes, n)
 
 
-def trained(sizes, compile, **settings):
+def trained(sizes, compile, writeable=True, **settings):
     X, Y = data()
+    X.setflags(write=writeable)
     net = xpnet.Network(sizes, activation="tanh", loss="cross_entropy", dtype="float64", rng=4)
     history = net.fit(X, Y, epochs=3, batch_size=16, compile=compile, **settings)
     return net, history
@@ -179,6 +180,14 @@ def test_half_a_file_in_the_cache_is_compiled_anew(monkeypatch, tmp_path):
         monkeypatch.delitem(sys.modules, name)
     after = trained([6, 2, 3], True)[1]
     assert (after.engine, after.loss) == ("fused", before.loss)
+
+
+@needs_numba
+def test_what_is_compiled_serves_read_only_examples_too():
+    histories = [trained([6, 5, 3], True, writeable)[1] for writeable in (True, False)]
+    assert histories[0].loss == histories[1].loss
+    runs = [module.run for name, module in sys.modules.items() if name.startswith("run_")]
+    assert {len(getattr(run, "signatures", [0])) for run in runs} == {1}
 
 
 # --- when they are taken

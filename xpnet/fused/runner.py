@@ -19,7 +19,6 @@ from xpnet.training.step import Recipe, State
 __all__ = ["FusedRunner"]
 
 _SECONDS = 0.1  # what a piece may last, so that Ctrl-C answers
-_FIRST_PIECE = 8
 
 
 class FusedRunner:
@@ -37,10 +36,10 @@ class FusedRunner:
         moments = tuple(np.array(x, order="C") for x in state.optimizer)  # none shares memory
         self.state = state._replace(gradient=None, optimizer=moments)
         self._recipe, self._batch, self._gathers = recipe, batch, gathers
-        self._data: Any = tuple(None if x is None else np.ascontiguousarray(x) for x in data)
+        self._data: Any = tuple(None if x is None else _as_compiled(x) for x in data)
         self._key = np.zeros(1, np.int32)
         self._steps: dict[int, _Steps] = {}
-        self._piece = _FIRST_PIECE
+        self._piece = 1  # until it is known how long one lasts
 
     def program(self, n_coefficients: int) -> Program:
         """The program of steps with so many coefficients; TraceError where there is none."""
@@ -89,6 +88,20 @@ class FusedRunner:
     def read(self, totals: list[Any]) -> np.ndarray[Any, Any]:
         """In float64."""
         return np.concatenate([np.atleast_1d(total) for total in totals])
+
+
+class _Alias:
+    """An array's memory, which may be written to for all that this says."""
+
+    def __init__(self, x: np.ndarray[Any, Any]) -> None:
+        self.owner = x
+        self.__array_interface__ = {**x.__array_interface__, "data": (x.ctypes.data, False)}
+
+
+def _as_compiled(x: Any) -> np.ndarray[Any, Any]:
+    """The array in C order. Programs read it only, but numba compiles anew for a read-only one."""
+    x = np.ascontiguousarray(x)
+    return x if x.flags.writeable else np.asarray(_Alias(x))
 
 
 class _Steps:
