@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import numpy as np
 import pytest
 
 import xpnet
-from xpnet.openblas import bundled
+from xpnet.openblas import blas_threads, bundled
 from xpnet.training.threads import threads_for
 
 
@@ -42,6 +44,25 @@ def test_a_fit_sets_threads_and_gives_them_back(compile):
             assert library.threads == 2
             assert set(seen) == {expected}
             seen.clear()
+    finally:
+        library.set_threads(before)
+
+
+def test_a_limit_holds_until_its_own_fit_ends():
+    """Fits in two threads overlap: the first one to begin may be the first one to end."""
+    library = bundled()
+    if library is None:
+        pytest.skip("NumPy has no OpenBLAS beside it")
+    before = library.threads
+    library.set_threads(2)
+    try:
+        first, second = ExitStack(), ExitStack()
+        assert first.enter_context(blas_threads(1)) == 1
+        assert second.enter_context(blas_threads(1)) == 1
+        first.close()
+        assert library.threads == 1
+        second.close()
+        assert library.threads == 2
     finally:
         library.set_threads(before)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 __all__ = ["OpenBLAS", "blas_threads", "bundled"]
@@ -102,15 +103,43 @@ def _opened(path: str) -> OpenBLAS | None:
 def blas_threads(n: int | None) -> Iterator[int | None]:
     """Within it, products run on at most n threads; None leaves them alone.
 
-    Gives the number that holds, None where nothing tells.
+    Gives the number that holds, None where nothing tells. Two may overlap, of fits in two threads:
+    the least number holds until its own block ends, and what was there before returns at the last.
     """
     library = bundled()
-    before = None if library is None else library.threads
-    if library is None or before is None or n is None or n >= before:
-        yield before
+    if library is None or n is None:
+        yield None if library is None else library.threads
         return
-    library.set_threads(n)
+    holds = _limit(library, n)
     try:
-        yield n
+        yield holds
     finally:
-        library.set_threads(before)
+        if holds is not None:
+            _lift(library, n)
+
+
+_lock = Lock()
+_limits: list[int] = []  # of the blocks under way, behind the number that was there before them
+
+
+def _limit(library: OpenBLAS, n: int) -> int | None:
+    """Set the least number of all blocks; None where nothing tells what there was before."""
+    with _lock:
+        before = library.threads
+        if before is None:
+            return None
+        _limits.extend([n] if _limits else [before, n])
+        least = min(_limits)
+        if least != before:
+            library.set_threads(least)
+        return least
+
+
+def _lift(library: OpenBLAS, n: int) -> None:
+    with _lock:
+        before = min(_limits)
+        _limits.remove(n)
+        if min(_limits) != before:
+            library.set_threads(min(_limits))
+        if len(_limits) == 1:
+            _limits.clear()
