@@ -252,13 +252,16 @@ class Network(NetworkState):
         progress : bool, optional
             A progress bar. None: on a terminal, when the fit takes longer than a second.
         compile : bool, optional
-            Whether a backend that compiles (JAX) does so; None leaves it the choice.
+            Whether the steps are compiled: by JAX, or on NumPy as loops by numba (True: now, which
+            takes seconds once and is kept on disk; ImportError without numba). False: never. None:
+            JAX compiles, and numba where that is cached or pays. `History.engine` says what ran.
 
         Returns
         -------
         History
-            Losses by epoch and step, and metrics. Ctrl-C ends the fit after the step that runs, and
-            the history of what was done is returned; a second one raises KeyboardInterrupt.
+            Losses by epoch and step, and metrics. Ctrl-C ends the fit after the step that runs (of
+            compiled loops: a tenth of a second of them), and the history of what was done is
+            returned; a second one raises KeyboardInterrupt.
 
         Raises
         ------
