@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from xpnet.plots import LossCurveDisplay
 
 __all__ = ["History"]
 
@@ -64,6 +68,20 @@ class History:
         """Every value that has one entry an epoch, by name: what early stopping can watch."""
         named = {"loss": self.loss, "validation_loss": self.validation_loss, **self.metrics}
         return {name: values for name, values in named.items() if values}
+
+    def plot(self, ax: Any = None) -> LossCurveDisplay:
+        """Draw the loss, and the validation loss beside it, on ``ax`` or on new axes (matplotlib).
+
+        Raises
+        ------
+        ImportError
+            matplotlib is not installed: ``pip install "xpnet[plot]"``.
+        ValueError
+            No epoch is done yet.
+        """
+        from xpnet.plots import LossCurveDisplay
+
+        return LossCurveDisplay.from_history(self).plot(ax)
 
     def last(self) -> dict[str, float]:
         """The last epoch's values, by name, with its number and the steps done."""
