@@ -10,11 +10,13 @@ __all__ = [
     "MARKERS",
     "axes",
     "class_colours",
+    "colour_bar",
     "describe",
     "diverging",
     "legend",
     "matplotlib",
     "plain",
+    "rising",
 ]
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8f7a00", "#7f7f7f")
@@ -86,12 +88,29 @@ def class_colours(n: int) -> list[Any]:
     return list(matplotlib().colormaps["turbo"].resampled(n)(range(n)))
 
 
+def colour_bar(ax: Any, artist: Any, label: str) -> None:
+    """What the colours of an artist mean; small in an SVG."""
+    bar = ax.figure.colorbar(artist, ax=ax, shrink=0.8)
+    bar.set_label(label)
+    bar.solids.set_rasterized(True)
+
+
 def diverging() -> Any:
     """Blue for what is negative, orange for what is positive; 0 is transparent."""
+    blue, orange = (59 / 255, 130 / 255, 246 / 255), (234 / 255, 88 / 255, 12 / 255)  # as explain
+    return _ramp((0.0, blue, 1.0), (0.5, blue, 0.0), (0.5, orange, 0.0), (1.0, orange, 1.0))
+
+
+def rising() -> Any:
+    """From transparent to blue, so that it suits a dark page and a light one."""
+    blue = (0.0, 0x5A / 255, 0xA8 / 255)
+    return _ramp((0.0, blue, 0.0), (1.0, blue, 1.0))
+
+
+def _ramp(*stops: tuple[float, tuple[float, float, float], float]) -> Any:
+    """A colour map by positions, colours and opacities."""
     matplotlib()
     from matplotlib.colors import LinearSegmentedColormap
 
-    # as xpnet.explain.heatmap
-    blue, orange = (59 / 255, 130 / 255, 246 / 255), (234 / 255, 88 / 255, 12 / 255)
-    ends = [(0.0, (*blue, 1.0)), (0.5, (*blue, 0.0)), (0.5, (*orange, 0.0)), (1.0, (*orange, 1.0))]
-    return LinearSegmentedColormap.from_list("xpnet", ends)
+    colours = [(at, (*colour, opacity)) for at, colour, opacity in stops]
+    return LinearSegmentedColormap.from_list("xpnet", colours)

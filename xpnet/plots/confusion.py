@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xpnet.plots.axes import axes, describe, matplotlib, plain
+from xpnet.plots.axes import axes, colour_bar, describe, plain, rising
 from xpnet.plots.outputs import Array, class_names, classified, labels_of
 
 if TYPE_CHECKING:
@@ -92,9 +92,8 @@ class ConfusionDisplay:
         self.ax_ = ax = axes(ax, (side + 0.8, side))
         self.figure_ = ax.figure
         shares = np.nan_to_num(_shares(self.counts, self.counts.sum(axis=1, keepdims=True)))
-        self.image_ = ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-        bar = self.figure_.colorbar(self.image_, ax=ax, shrink=0.8)
-        bar.set_label("share of the true class")
+        self.image_ = ax.imshow(shares, cmap=rising(), vmin=0, vmax=1, interpolation="none")
+        colour_bar(ax, self.image_, "share of the true class")
         names = [plain(name) for name in self.class_names]
         turned = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
         options = turned if max(map(len, names)) > _SHORT else {}
@@ -105,12 +104,11 @@ class ConfusionDisplay:
         return self
 
     def _print_counts(self, ax: Any, shares: Array) -> Array:
-        """A number in each cell, light on dark ones; zeros are faint."""
-        matplotlib()
+        """A number in each cell, white on dark ones; zeros are faint."""
         texts = np.empty(self.counts.shape, dtype=object)
         for (i, j), count in np.ndenumerate(self.counts):
-            colour = "white" if shares[i, j] > 0.5 else "#1c2430" if count else "#8a95a3"
-            texts[i, j] = ax.text(j, i, f"{count}", ha="center", va="center", color=colour, size=9)
+            look = {"color": "white"} if shares[i, j] > 0.5 else {"alpha": 1.0 if count else 0.45}
+            texts[i, j] = ax.text(j, i, f"{count}", ha="center", va="center", size=9, **look)
         return texts
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xpnet.backends import to_numpy
-from xpnet.plots.axes import MARKERS, axes, class_colours, describe, legend, plain
+from xpnet.plots.axes import MARKERS, axes, class_colours, colour_bar, describe, legend, plain
 from xpnet.plots.outputs import Array, answers, classified, is_for_classes, loss_of, quantities
 from xpnet.settings import check_positive_integer
 
@@ -135,7 +135,7 @@ class DecisionBoundaryDisplay:
         )
         self.points_ = [ax.scatter(*self.X.T, c=self.Y, s=22, edgecolors="white", linewidths=0.5,
                                    **ends)]  # fmt: skip
-        self.figure_.colorbar(self.surface_, ax=ax).set_label("output, and targets as points")
+        colour_bar(ax, self.surface_, "output; target of a point")
 
 
 def _grid(column: Array, resolution: int) -> Array:

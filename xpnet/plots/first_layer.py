@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xpnet.backends import to_numpy
-from xpnet.plots.axes import axes, diverging
+from xpnet.plots.axes import axes, colour_bar, diverging
 from xpnet.plots.outputs import Array
 from xpnet.settings import check_positive_integer
 
@@ -78,10 +78,9 @@ class FirstLayerDisplay:
         scale = float(np.abs(self.weights).max()) or 1.0
         mosaic = _mosaic(self.weights, self.shape)
         self.image_ = ax.imshow(
-            mosaic, cmap=diverging(), vmin=-scale, vmax=scale, interpolation="nearest"
+            mosaic, cmap=diverging(), vmin=-scale, vmax=scale, interpolation="none"
         )
-        bar = self.figure_.colorbar(self.image_, ax=ax, shrink=0.8)
-        bar.set_label("weight")
+        colour_bar(ax, self.image_, "weight")
         ax.set_axis_off()
         n = len(self.weights)
         which = (

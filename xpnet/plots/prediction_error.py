@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["PredictionErrorDisplay"]
 
+_MANY = 2000  # examples, from which an SVG has their picture instead of each
+
 
 @dataclass
 class PredictionErrorDisplay:
@@ -97,6 +99,7 @@ class PredictionErrorDisplay:
                 linewidths=0,
                 color=COLOURS[k % len(COLOURS)],
                 marker=MARKERS[k % len(MARKERS)],
+                rasterized=len(self.actual) > _MANY,
             )
             for k in range(K)
         ]
