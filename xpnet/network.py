@@ -246,7 +246,9 @@ class Network(NetworkState):
             Each takes (net, history): after every epoch, or at "fit_begin", "step_end",
             "epoch_end", "fit_end" (`xpnet.training.callbacks`). One that returns True ends the fit.
         progress : bool, optional
-            A progress bar. None: on a terminal, when the fit takes longer than a second.
+            Loss, validation, examples per second, time left and the losses' sparkline: live on a
+            terminal, else a line an epoch, 3 s apart at least. None: on a terminal, when the fit
+            takes longer than a second.
         compile : bool, optional
             Whether a backend that compiles (JAX) does so; None leaves it the choice.
 
