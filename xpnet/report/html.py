@@ -70,7 +70,11 @@ def _sections(report: Report, judged: Judged) -> Iterator[str]:
         about = "Weights of the first layer as images"
         yield _section("What the first layer looks at", _figures([svg(units, "units", about)]))
     facts = {"Settings": _settings(report), "Data": report.data, "Versions": _versions(report)}
-    listed = "".join(f"<div><h3>{name}</h3>{_list(each)}</div>" for name, each in facts.items())
+    listed = "".join(
+        f"<div><h3>{name}</h3>{grid(list(each.items()))}</div>"
+        for name, each in facts.items()
+        if each
+    )
     summary = f"<pre>{escape(report.net.summary())}</pre>"
     yield _section("How it was made", f'<div class="facts">{listed}</div>{summary}')
 
@@ -89,10 +93,6 @@ def _cards(metrics: Mapping[str, str]) -> str:
 
 def _figures(pictures: list[str]) -> str:
     return f'<div class="figures">{"".join(pictures)}</div>'
-
-
-def _list(facts: Mapping[str, str]) -> str:
-    return grid(list(facts.items()))
 
 
 def _curves(report: Report) -> Iterator[str]:
