@@ -83,10 +83,8 @@ class FirstLayerDisplay:
         colour_bar(ax, self.image_, "weight")
         ax.set_axis_off()
         n = len(self.weights)
-        which = (
-            f"{n} of {self.n_units} units, largest ‖·‖ first" if n < self.n_units else f"{n} units"
-        )
-        ax.set_title(f"First layer: {which}")
+        of = f"{n} of {self.n_units}" if n < self.n_units else f"{n}"
+        ax.set_title(f"First layer: {of} units, largest weights first")
         return self
 
 

@@ -32,7 +32,7 @@ grid-template-columns:repeat(auto-fill,minmax(min(100%,30em),1fr))}
 border:1px solid var(--line);border-radius:6px}
 .xpnet-page svg *{stroke-linejoin:round;stroke-linecap:butt}
 .xpnet-page svg image{image-rendering:pixelated}
-.xpnet-page .gallery{display:flex;flex-wrap:wrap;gap:.8em}
+.xpnet-page .gallery{display:grid;gap:.8em;grid-template-columns:repeat(auto-fill,minmax(9em,1fr))}
 .xpnet-page .gallery figure{margin:0}
 .xpnet-page .facts{display:grid;gap:.2em 2em;
 grid-template-columns:repeat(auto-fit,minmax(min(100%,24em),1fr))}
