@@ -19,7 +19,7 @@ mpl = pytest.importorskip(
 mpl.use("agg")
 from matplotlib import pyplot as plt  # noqa: E402
 
-HOSTILE = ("$x^2", "_hidden", "<script>&", "a\nb\x00c")
+HOSTILE = ("$x^2", "$y^$", "_hidden", "<script>&", "a\nb\x00c")  # the second is a bad formula
 
 
 @pytest.fixture(autouse=True)
@@ -241,6 +241,18 @@ def test_calibration_of_two_classes_is_of_the_second():
     assert display.probability == pytest.approx(one(X).mean())
 
 
+@pytest.mark.parametrize(("n", "loss"), [(3, "cross_entropy"), (1, "binary_cross_entropy")])
+def test_of_logits_the_probabilities_are_taken(n, loss):
+    X, Y = three_classes()
+    Y = Y if n == 3 else (Y > 0).astype(int)
+    displays = []
+    for output in (None, "identity"):
+        net = xpnet.Network([2, 8, n], loss=loss, output=output, initializer="lecun_normal", rng=1)
+        displays.append(plots.CalibrationDisplay.from_network(net, X, Y))
+    np.testing.assert_allclose(displays[0].probability, displays[1].probability, rtol=1e-5)
+    np.testing.assert_array_equal(displays[0].frequency, displays[1].frequency)
+
+
 def test_what_is_no_probability():
     make = plots.CalibrationDisplay.from_predictions
     for happened, p in (([0.5], [0.5]), ([1], [1.5]), ([1], [np.nan])):
@@ -397,9 +409,9 @@ def test_names_are_text_and_never_formulas_or_hidden():
     labels = np.repeat(HOSTILE, 3)
     confusion = drawn(plots.ConfusionDisplay.from_predictions(labels, labels).plot())
     ticks = [text.get_text() for text in confusion.ax_.get_xticklabels()]
-    assert ticks == ["$x^2", "<script>&", "_hidden", "a b c"]
-    X = np.random.default_rng(0).normal(size=(12, 2))
-    net = xpnet.Network([2, 4], rng=1)
+    assert ticks == ["$x^2", "$y^$", "<script>&", "_hidden", "a b c"]
+    X = np.random.default_rng(0).normal(size=(15, 2))
+    net = xpnet.Network([2, 5], rng=1)
     net.fit(X, labels, epochs=1)
     names = ("$a$ $", "_b")
     plane = drawn(
