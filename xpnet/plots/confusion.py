@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ __all__ = ["ConfusionDisplay"]
 
 _FEW = 16  # classes, up to which the counts are printed
 
+_MOST = 40  # names at an axis
 _SHORT = 6  # characters of a name, up to which it stands level
 
 
@@ -94,14 +96,21 @@ class ConfusionDisplay:
         shares = np.nan_to_num(_shares(self.counts, self.counts.sum(axis=1, keepdims=True)))
         self.image_ = ax.imshow(shares, cmap=rising(), vmin=0, vmax=1, interpolation="none")
         colour_bar(ax, self.image_, "share of the true class")
-        names = [plain(name) for name in self.class_names]
-        turned = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
-        options = turned if max(map(len, names)) > _SHORT else {}
-        ax.set_xticks(range(K), names, parse_math=False, **options)
-        ax.set_yticks(range(K), names, parse_math=False)
+        self._name_classes(ax)
         self.texts_ = self._print_counts(ax, shares) if K <= _FEW else None
         describe(ax, f"Confusion, accuracy {self.accuracy:.4f}", "predicted class", "true class")
         return self
+
+    def _name_classes(self, ax: Any) -> None:
+        """Each class at both axes; of very many, every second or n-th."""
+        K = len(self.counts)
+        at = range(0, K, math.ceil(K / _MOST))
+        names = [plain(self.class_names[k]) for k in at]
+        size = 10 * min(1.0, max(0.5, _FEW / len(at)))
+        turned = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
+        options = turned if max(map(len, names)) > _SHORT or K > _FEW else {}
+        ax.set_xticks(at, names, parse_math=False, fontsize=size, **options)
+        ax.set_yticks(at, names, parse_math=False, fontsize=size)
 
     def _print_counts(self, ax: Any, shares: Array) -> Array:
         """A number in each cell, white on dark ones; zeros are faint."""

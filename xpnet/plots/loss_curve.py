@@ -54,7 +54,7 @@ class LossCurveDisplay:
 
     @classmethod
     def from_history(cls, history: History, names: Sequence[str] | None = None) -> LossCurveDisplay:
-        """The loss and the validation loss, or those of `History.values` that are named.
+        """The loss and the validation loss; or what is named, of `History.values`.
 
         Raises
         ------
@@ -64,8 +64,8 @@ class LossCurveDisplay:
         values = history.values()
         if not values:
             raise ValueError("the history has no epoch yet: fit returns one that has")
-        if names is None:
-            names = [name for name in ("loss", "validation_loss") if name in values]
+        names = (names,) if isinstance(names, str) else names
+        names = names or [name for name in ("loss", "validation_loss") if name in values]
         curves = {name: look_up("value", name, values) for name in names}
         return cls(history.epoch, curves, history.best_epoch)
 

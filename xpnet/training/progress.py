@@ -48,7 +48,9 @@ class _Now(NamedTuple):
 
 
 class _View(Protocol):
-    def show(self, now: _Now, ends_epoch: bool) -> None: ...
+    def is_due(self, ends_epoch: bool) -> bool: ...
+
+    def show(self, now: _Now) -> None: ...
 
     def close(self, now: _Now) -> None: ...
 
@@ -96,7 +98,8 @@ class Progress:
             return
         if self._view is None:
             self._view = self._make()
-        self._view.show(self._now(), ends_epoch)
+        if self._view.is_due(ends_epoch):
+            self._view.show(self._now())
 
     def _now(self) -> _Now:
         seconds = max(time.monotonic() - self._began, 1e-9)
@@ -126,17 +129,16 @@ class _Lines:
     def __init__(self) -> None:
         self._said, self._next = "", time.monotonic()
 
-    def show(self, now: _Now, ends_epoch: bool) -> None:
-        if ends_epoch and time.monotonic() >= self._next:
-            self._say(now)
+    def is_due(self, ends_epoch: bool) -> bool:
+        return ends_epoch and time.monotonic() >= self._next
+
+    def show(self, now: _Now) -> None:
+        print(f"{now.values} ({_of_steps(now)})", file=sys.stderr, flush=True)
+        self._said, self._next = now.values, time.monotonic() + _PAUSE
 
     def close(self, now: _Now) -> None:
         if now.values != self._said:
-            self._say(now)
-
-    def _say(self, now: _Now) -> None:
-        print(f"{now.values} ({_of_steps(now)})", file=sys.stderr, flush=True)
-        self._said, self._next = now.values, time.monotonic() + _PAUSE
+            self.show(now)
 
 
 class _Live:
@@ -159,11 +161,13 @@ class _Live:
         self._live.start()
         self._next = 0.0
 
-    def show(self, now: _Now, ends_epoch: bool) -> None:
+    def is_due(self, ends_epoch: bool) -> bool:
         """At most ten times a second: a step may take microseconds."""
-        if time.monotonic() >= self._next:
-            self._next = time.monotonic() + 0.1
-            self._live.update(self._picture(now), refresh=True)
+        return time.monotonic() >= self._next
+
+    def show(self, now: _Now) -> None:
+        self._next = time.monotonic() + 0.1
+        self._live.update(self._picture(now), refresh=True)
 
     def close(self, now: _Now) -> None:
         self._live.stop()
