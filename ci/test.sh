@@ -3,7 +3,7 @@
 #
 # Makes two virtual environments in a temporary folder and removes them at the end: a bare one, for
 # the README's two commands on a machine with nothing but Python, and one with every optional
-# backend that runs on a CPU, with what reads Parquet and data frames, and with what draws.
+# backend that runs on a CPU, and with what reads Parquet and data frames.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -23,12 +23,16 @@ echo "== the README's second command, without optional backends"
   pip install --quiet -e ".[test]" && pytest -q
 )
 
-echo "== the same with torch, JAX, pyarrow, pandas and matplotlib"
+echo "== the same with torch, JAX, numba, pyarrow, pandas, matplotlib and a browser"
+if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
+  apt-get update -qq && apt-get install -y -qq --no-install-recommends \
+    chromium chromium-driver fonts-dejavu-core >/dev/null || echo "no browser: its tests skip"
+fi
 python3 -m venv "$work/full"
 . "$work/full/bin/activate"
 pip install --quiet torch==2.13.0
 pip install --quiet jax
-pip install --quiet -e ".[test,data,plot]" pandas  # no && here: set -e passes over what fails before one
+pip install --quiet -e ".[test,data,fast,plot,browser]" pandas  # no &&: set -e passes over what fails before one
 pytest -q --durations=5
 
 echo "== style and types"
