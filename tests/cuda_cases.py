@@ -1,0 +1,58 @@
+"""CUDA kernels on the CPU: compiled by g++ with tests/cuda_shim.h, products by NumPy."""
+
+from __future__ import annotations
+
+import ctypes
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import numpy as np
+import pytest
+
+from xpnet.fused.cuda_program import CudaProgram, Launch, cuda_program
+from tests.fused_cases import Case
+
+GXX = shutil.which("g++")
+needs_gxx = pytest.mark.skipif(GXX is None, reason="no g++, which compiles the kernels here")
+
+
+@cache
+def _folder() -> Path:
+    return Path(mkdtemp(prefix="xpnet-kernels-"))
+
+
+@cache
+def compiled(source: str) -> ctypes.CDLL:
+    """The kernels of a source, each as launch_NAME(columns of blocks, rows of blocks, arrays)."""
+    import re
+
+    names = re.findall(r"__global__ void (\w+)\(", source)
+    stem = _folder() / f"kernels{compiled.cache_info().misses}"
+    launchers = "\n".join(f"LAUNCHER({name})" for name in names)
+    stem.with_suffix(".cpp").write_text(f'#include "cuda_shim.h"\n{source}\n{launchers}\n')
+    options = ["-std=c++17", "-O1", "-shared", "-fPIC", "-I", str(Path(__file__).parent)]
+    command = [GXX, *options, "-o", f"{stem}.so", f"{stem}.cpp"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return ctypes.CDLL(f"{stem}.so")
+
+
+def launch(library: ctypes.CDLL, name: str, grid: tuple[int, int], arrays: list[Any]) -> None:
+    """One kernel over its whole grid."""
+    pointers = (ctypes.c_void_p * len(arrays))(*(x.ctypes.data for x in arrays))
+    getattr(library, f"launch_{name}")(*grid, pointers)
+
+
+def program_of(case: Case, gathers: bool = True) -> CudaProgram:
+    batch = int(np.diff(case.starts).max()) if gathers else len(case.data[0])
+    masks = case.key is not None
+    n = len(case.c[0])
+    return cuda_program(case.recipe, case.fresh(), case.data, n, masks, batch, gathers)
+
+
+def launches(program: CudaProgram) -> int:
+    return sum(isinstance(call, Launch) for call in program.calls)
