@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from xpnet.fused.cuda_program import CudaProgram, Launch, cuda_program
 from tests.fused_cases import Case
+from xpnet.fused.cuda_program import CudaProgram, Launch, cuda_program
 
 GXX = shutil.which("g++")
 needs_gxx = pytest.mark.skipif(GXX is None, reason="no g++, which compiles the kernels here")

@@ -26,6 +26,7 @@ static ucontext_t scheduler, contexts[THREADS];
 static char* stacks[THREADS];
 static double lanes[THREADS];  // what the lanes of a warp show each other
 static int current;
+static bool backwards;  // blocks in the reverse order
 static void (*body)(void*);
 static void* arguments;
 
@@ -99,9 +100,14 @@ template <typename... A> void launch(void (*kernel)(A...), unsigned x, unsigned 
     the_kernel = kernel;
     arguments = p;
     body = [](void* q) { call(the_kernel, (void**)q, std::index_sequence_for<A...>()); };
-    for (blockIdx.y = 0; blockIdx.y < y; ++blockIdx.y)
-        for (blockIdx.x = 0; blockIdx.x < x; ++blockIdx.x) run_block();
+    for (unsigned k = 0; k < x * y; ++k) {
+        const unsigned block = backwards ? x * y - 1 - k : k;
+        blockIdx = {block % x, block / x};
+        run_block();
+    }
 }
+
+extern "C" void run_backwards(int yes) { backwards = yes; }
 
 // The kernel as a function of its grid and of pointers to its arrays.
 #define LAUNCHER(name) \

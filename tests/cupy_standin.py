@@ -1,4 +1,4 @@
-"""A stand-in for CuPy: its arrays are NumPy's, its kernels are compiled by g++ (tests/cuda_cases.py).
+"""A stand-in for CuPy: its arrays are NumPy's, its kernels g++'s (tests/cuda_cases.py).
 
 Inside a step it refuses what makes the host wait for a GPU: `.get()`, `float()`, `int()`, `bool()`
 and `__array__`. It does not imitate: device memory and streams, order of launches on them, mixing
@@ -18,6 +18,7 @@ from xpnet.backends.cupy_backend import CupyBackend
 inside = False  # a step
 launches: list[str] = []  # kernels and products, since `step` began
 sources: list[str] = []  # what was compiled
+reads: list[str] = []  # what the host looked at, and waited for
 
 
 class Array(np.ndarray):
@@ -26,31 +27,32 @@ class Array(np.ndarray):
     __module__ = "cupy"
 
     def get(self) -> Any:
-        refuse("get")
+        look("get")
         return np.array(self.view(np.ndarray))
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
-        refuse("__array__")
+        look("__array__")
         return np.ndarray.__array__(self, *args, **kwargs)
 
     def __float__(self) -> float:
-        refuse("float")
+        look("float")
         return float(self.view(np.ndarray)[()])
 
     def __int__(self) -> int:
-        refuse("int")
+        look("int")
         return int(self.view(np.ndarray)[()])
 
     def __bool__(self) -> bool:
-        refuse("bool")
+        look("bool")
         return bool(self.view(np.ndarray)[()])
 
     def __getitem__(self, key: Any) -> Any:
         return wrapped(super().__getitem__(key))
 
 
-def refuse(what: str) -> None:
+def look(what: str) -> None:
     assert not inside, f"{what} inside a step"
+    reads.append(what)
 
 
 @contextmanager
@@ -104,7 +106,7 @@ class RawModule:
 
 
 class Backend(CupyBackend):
-    """CuPy's backend, on the stand-in; ``kernels`` imports `cupy`, which tests set to this module."""
+    """CuPy's backend, on the stand-in; what it imports as `cupy` is this module, in tests."""
 
     def __init__(self) -> None:
         super().__init__(Functions(), nullcontext())
@@ -116,4 +118,4 @@ class Backend(CupyBackend):
         return True
 
     def wait(self, x: Any) -> None:
-        refuse("wait")
+        look("wait")

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 import xpnet
-from tests import cupy_standin
+from tests import cuda_cases, cupy_standin
 from tests.cuda_cases import needs_gxx, program_of
 from tests.fused_cases import case, difference, run_plain
-from tests.helpers import network
+from tests.helpers import network, random_targets, relative
 from tests.loss_cases import WIDTH, each_case, problem
 from tests.test_layers import chained, each_chain, examples
-from xpnet.activations import ACTIVATIONS
 from xpnet.backends import get_backend
+from xpnet.fused import cuda_kernels
+from xpnet.fused.cuda_program import Product
 from xpnet.fused.cuda_runner import CudaRunner
-from xpnet.layers import Dense, Dropout
+from xpnet.fused.cuda_source import HEAD
+from xpnet.fused.graph import TraceError
+from xpnet.layers import BatchNorm, Dense, Dropout, LayerNorm
+from xpnet.losses import LOSSES
 from xpnet.optimizers import OPTIMIZERS, Accumulated, Averaged, Clipped, get_optimizer
+from xpnet.schedules import Cosine
 from xpnet.training.batches import Order
 
 NUMPY = get_backend("numpy")
@@ -106,3 +109,190 @@ def test_optimizers(optimizer):
     X, Y = examples()
     net = network(NUMPY, [5, 7, 4], activation="tanh", loss="cross_entropy")
     same(case(net, X, Y, optimizer=optimizer))
+
+
+@needs_gxx
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("gathers", [False, True])
+def test_penalties_weights_and_whole_batches(weighted, gathers):
+    X, Y = examples()
+    w = np.random.default_rng(2).uniform(0.5, 2, len(X)) if weighted else None
+    settings = {"penalty": xpnet.Penalty(l1=0.1, l2=0.2), "max_norm": xpnet.MaxNorm(0.4)}
+    same(case(chained(NUMPY, "all"), X, Y, w, optimizer=ADAM, **settings), gathers=gathers)
+
+
+def ragged(N=70, batch=67, dtype="float32", **settings):
+    """Widths that fill no warp, rows that fill no block, more of both than one."""
+    rng = np.random.default_rng(5)
+    sizes = [5, Dense(33, "relu"), LayerNorm(), Dropout(0.2), Dense(65, "tanh"), 4]
+    net = network(NUMPY, sizes, loss="cross_entropy", dtype=dtype)
+    X, Y = rng.normal(size=(N, 5)).astype(dtype), rng.integers(0, 4, N)
+    optimizer = Clipped(get_optimizer("sgd")._replace(momentum=0.9), norm=0.1)
+    return case(net, X, Y, optimizer=optimizer, batch=batch, steps=2, **settings)
+
+
+@needs_gxx
+@pytest.mark.parametrize("blocks", [None, 2])
+def test_ragged_sizes_in_float32(monkeypatch, blocks):
+    """With as many blocks as there are, and with two that take turns."""
+    for limit in ("_ROW_BLOCKS", "_FLAT_BLOCKS", "_TILE_STRIPS", "_GRID") if blocks else ():
+        monkeypatch.setattr(cuda_kernels, limit, blocks)
+    found = ragged()
+    assert "double" not in program_of(found).source.split("void k8(")[1].split("\n\n")[0]
+    same(found, 1e-5)
+
+
+@needs_gxx
+def test_the_order_of_blocks_does_not_show_in_a_bit():
+    """Whichever block is the last one adds up the others' sums in the same order."""
+    found = ragged(dtype="float64")
+    (state, totals) = run_cuda(found)
+    library = cuda_cases.compiled(cupy_standin.sources[-1])
+    library.run_backwards(1)
+    again, others = run_cuda(found)
+    library.run_backwards(0)
+    assert state.theta.tobytes() == again.theta.tobytes()
+    assert totals.tobytes() == others.tobytes()
+
+
+@needs_gxx
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_what_is_not_finite_shows_where_it_shows_in_the_plain_step(bad):
+    X, Y = examples()
+    X[2, 0] = bad
+    net = network(NUMPY, [5, 7, 4], activation="relu", loss="cross_entropy")
+    found = case(net, X, Y, optimizer=Clipped(ADAM, norm=1.0), steps=2, batch=9)
+    with np.errstate(all="ignore"):
+        (state, totals), (plain, expected) = run_cuda(found), run_plain(found)
+    assert not np.isfinite(expected).all()
+    np.testing.assert_array_equal(np.isfinite(totals), np.isfinite(expected))
+    np.testing.assert_array_equal(np.isfinite(state.theta), np.isfinite(plain.theta))
+
+
+# --- what a step is
+
+
+@pytest.mark.parametrize("hidden", [[], [256], [256, 128], [256, 128, 64]])
+def test_a_step_has_at_most_five_launches_a_layer(hidden):
+    """2L forward, 3L − 2 backward, the gathering of the batch, the update: 3L + 6 for L = 3."""
+    X, Y = np.zeros((20, 784), np.float32), np.zeros(20, int)
+    net = xpnet.Network([784, *hidden, 10], loss="cross_entropy")
+    found = program_of(case(net, X, Y, optimizer=ADAM))
+    L = len(hidden) + 1
+    assert len(found.calls) <= 5 * L
+    assert sum(isinstance(call, Product) for call in found.calls) == 3 * L - 1
+    clipped = program_of(case(net, X, Y, optimizer=Clipped(ADAM, norm=1.0)))
+    assert len(clipped.calls) <= 5 * L + 2  # the largest entry, then the scaled norm
+
+
+def test_rows_that_are_too_long_are_refused():
+    net = xpnet.Network([2, 9000], loss="cross_entropy")
+    X, Y = np.zeros((4, 2), np.float32), np.zeros(4, int)
+    with pytest.raises(TraceError, match="rows of 9000 columns"):
+        program_of(case(net, X, Y, optimizer=get_optimizer("sgd")))
+
+
+@pytest.mark.skipif(NVCC is None, reason="no nvcc, which compiles the kernels for a GPU")
+def test_nvcc_compiles_every_kernel(tmp_path):
+    """Those of all layers, clipping, Muon, and each loss, in one file."""
+    X, Y = examples()
+    cases = [
+        ragged(),
+        *(case(chained(NUMPY, "all"), X, Y, optimizer=o()) for o in OPTIMIZERS.values()),
+    ]
+    for loss in LOSSES:
+        Y = random_targets(np.random.default_rng(0), loss, 9, 4)
+        cases.append(case(network(NUMPY, [5, 8, 4], loss=loss), X, Y, optimizer=ADAM))
+    kernels = [
+        program_of(c).source.removeprefix(HEAD).replace("void k", f"void c{k}_k")
+        for k, c in enumerate(cases)
+    ]
+    (tmp_path / "kernels.cu").write_text(HEAD + "".join(kernels))
+    for arch in ("sm_75", "sm_80", "sm_90"):
+        command = [NVCC, "-std=c++17", f"-arch={arch}", "-ptx", "-Werror", "all-warnings"]
+        command += ["-o", str(tmp_path / "kernels.ptx"), str(tmp_path / "kernels.cu")]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        made = (tmp_path / "kernels.ptx").read_text().count(".visible .entry")
+        assert made == "".join(kernels).count("__global__")
+
+
+# --- a fit
+
+
+@pytest.fixture
+def guarded(monkeypatch):
+    """Every piece of steps runs where the host may not look."""
+    run = CudaRunner.run
+
+    def inside(*arguments):
+        with cupy_standin.step():
+            return run(*arguments)
+
+    monkeypatch.setattr(CudaRunner, "run", inside)
+
+
+def trained(backend, sizes=(6, 7, 3), **settings):
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(50, 6)), rng.integers(0, 3, 50)
+    net = xpnet.Network(list(sizes), loss="cross_entropy", backend=backend, dtype="float64", rng=4)
+    history = net.fit(X, Y, **{"epochs": 3, "batch_size": 16, **settings})
+    return net, history
+
+
+@needs_gxx
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"sizes": [6, Dense(7), Dropout(0.2), BatchNorm(), 3]},
+        {"callbacks": {"step_end": lambda net, history: None}},
+        {"optimizer": xpnet.optimizers.Accumulated(xpnet.optimizers.Adam(), 2)},
+        {"batch_size": None},
+        {"learning_rate": Cosine(0.1)},
+    ],
+    ids=["layers", "a step at a time", "accumulated", "whole batch", "a schedule"],
+)
+def test_a_fit_is_the_plain_one(guarded, settings):
+    plain, before = trained("numpy", compile=False, **settings)
+    net, history = trained(cupy_standin.Backend(), **settings)
+    assert (before.engine, history.engine) == ("plain", "fused")
+    assert relative(net.parameters.get(), plain.parameters) < 1e-10
+    assert relative(history.step_loss, before.step_loss) < 1e-10
+    for a, b in zip(net.statistics, plain.statistics, strict=True):
+        assert relative(a.get(), b) < 1e-10
+
+
+@needs_gxx
+def test_losses_are_read_once_an_epoch(guarded):
+    counts = []
+    for epochs in (1, 2, 3):
+        cupy_standin.reads.clear()
+        trained(cupy_standin.Backend(), epochs=epochs)
+        counts.append(len(cupy_standin.reads))
+    assert np.diff(counts).tolist() == [1, 1]
+
+
+def test_compile_false_is_the_plain_loop():
+    assert trained(cupy_standin.Backend(), compile=False)[1].engine == "plain"
+
+
+def test_kernels_that_cannot_be_made_are_named_once_and_done_without(monkeypatch):
+    def broken(*_, **__):
+        raise RuntimeError("no NVRTC here\nand more")
+
+    monkeypatch.setattr(cupy_standin, "RawModule", broken)
+    with pytest.warns(UserWarning, match="cannot be made: RuntimeError: no NVRTC here$") as seen:
+        net, history = trained(cupy_standin.Backend())
+    assert len(seen) == 1
+    assert history.engine == "plain"
+    assert relative(net.parameters.get(), trained("numpy", compile=False)[0].parameters) < 1e-12
+
+
+def test_what_cannot_be_recorded_runs_in_the_plain_loop():
+    rough = xpnet.elementwise(
+        "rough", lambda xp, Z: np.sinc(Z), lambda xp, Z, A: np.cos(Z), lambda xp, Z, A: -np.sin(Z)
+    )
+    sizes = [6, Dense(5, rough), 3]
+    with pytest.warns(UserWarning, match="plain loop: the code hands an array to NumPy"):
+        assert trained(cupy_standin.Backend(), sizes, compile=True)[1].engine == "plain"
+    assert trained(cupy_standin.Backend(), sizes)[1].engine == "plain"

@@ -248,7 +248,8 @@ class Network(NetworkState):
         progress : bool, optional
             A progress bar. None: on a terminal, when the fit takes longer than a second.
         compile : bool, optional
-            Whether a backend that compiles (JAX) does so; None leaves it the choice.
+            Whether the steps are compiled. None: on NumPy where that is cached or pays, on CuPy
+            and JAX always.
 
         Returns
         -------

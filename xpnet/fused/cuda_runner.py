@@ -163,10 +163,7 @@ class _Steps:
     def _matrix(self, operand: Operand, n_examples: int) -> Any:
         rows, columns = (n_examples if n is None else n for n in (operand.rows, operand.columns))
         x = self._arrays[operand.place]
-        if x.ndim == 1:
-            x = x[: rows * columns].reshape(rows, columns)
-        else:
-            x = x[:rows]
+        x = x[: rows * columns].reshape(rows, columns) if x.ndim == 1 else x[:rows]
         return x.mT if operand.flipped else x
 
 

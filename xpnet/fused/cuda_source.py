@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from xpnet.fused.cuda_expressions import constant, expression, type_of
-from xpnet.fused.graph import Node, Size, is_scalar
+from xpnet.fused.graph import Node, Size, TraceError, is_scalar
 from xpnet.fused.memory import Buffer, Memory
 from xpnet.fused.plan import Plan, is_number
 
@@ -76,14 +76,14 @@ template <typename T> __device__ T across_warps(T x) {
 // Whether this block is the last one to come here, and sees what all have written.
 __device__ bool last_of(int blocks, int* ticket) {
     __shared__ bool last;
-    __threadfence();
     __syncthreads();
     if (threadIdx.x == 0 && threadIdx.y == 0) {
+        __threadfence();
         last = atomicAdd(ticket, 1) == blocks - 1;
         if (last) *ticket = 0;
+        __threadfence();
     }
     __syncthreads();
-    __threadfence();
     return last;
 }
 """
@@ -208,6 +208,8 @@ class Kernel:
         return self._examples(n.name) if isinstance(n, Size) else str(n)
 
     def _examples(self, name: str) -> str:
+        if name != "N":
+            raise TraceError(f"the length {name}, which kernels do not know")
         self.step()
         starts = self.use("starts")
         return self.head(name, f"long long {name} = {starts}[s + 1] - {starts}[s]")
@@ -223,7 +225,9 @@ class Kernel:
             at = f"s * {self.layout.n_coefficients} + {node.attr[1:]}"
             return self.head(node.attr, f"double {node.attr} = {self.use('coefficients')}[{at}]")
         value = expression(node, [self.number(arg) for arg in node.args])
-        return self.head(self.name_of(node), f"{type_of(node.dtype)} {self.name_of(node)} = {value}")
+        return self.head(
+            self.name_of(node), f"{type_of(node.dtype)} {self.name_of(node)} = {value}"
+        )
 
     def end_step(self, total: Node) -> None:
         """The step's loss, and the next step's number: when all blocks have read this one's."""

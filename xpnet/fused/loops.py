@@ -224,12 +224,15 @@ def walks(node: Node) -> bool:
 
 
 def length_of(node: Node) -> Any:
+    """How many columns it is done for."""
     return node.args[0].columns if node.op in REDUCTIONS else node.columns
 
 
 def key_of(length: Any) -> Any:
+    """What equal lengths have in common."""
     return id(length) if isinstance(length, Size) else length
 
 
 def same_length(m: Any, n: Any) -> bool:
+    """Whether two lengths are known to be equal."""
     return m is n or (isinstance(m, int) and isinstance(n, int) and m == n)
