@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from xpnet.backends import Backend
+from xpnet.backends.cupy_backend import CupyBackend
 from xpnet.fused.cuda_program import CudaProgram, Launch, Operand, Product, cuda_program
 from xpnet.fused.cuda_source import LANES, WARPS
 from xpnet.masks import needs_masks
@@ -34,7 +34,8 @@ class CudaRunner:
     def __init__(
         self, recipe: Recipe, state: State, data: tuple[Any, Any, Any], batch: int, gathers: bool
     ) -> None:
-        xp = recipe.backend.xp
+        assert isinstance(recipe.backend, CupyBackend)
+        self._backend, xp = recipe.backend, recipe.backend.xp
         self.state = state._replace(gradient=None)
         self._recipe, self._batch, self._gathers = recipe, batch, gathers
         self._data: Any = tuple(None if x is None else xp.ascontiguousarray(x) for x in data)
@@ -64,7 +65,7 @@ class CudaRunner:
         arrays |= {f"stat{k}": x for k, x in enumerate(self.state.stats)}
         given = {f"a{k}": _one_axis(arrays[name]) for k, name in enumerate(program.inputs)}
         given["counter"] = self._counter
-        steps = _Steps(self._recipe.backend, program, given, self._batch)
+        steps = _Steps(self._backend, program, given, self._batch)
         self._steps[program.n_coefficients] = steps
 
     def piece(self, left: int) -> int:
@@ -78,7 +79,7 @@ class CudaRunner:
         for n in {len(c[s]) for s in range(first, last)} - self._steps.keys():
             self.prepare(self.program(n))
         if self._epoch is None or self._epoch.order is not order or self._epoch.c is not c:
-            self._epoch = _Epoch(self._recipe.backend, order, c)
+            self._epoch = _Epoch(self._backend, order, c)
             self._at = -1
             if key is not None:
                 self._key[...] = key
@@ -93,14 +94,14 @@ class CudaRunner:
         """All that the epoch's steps have left so far, at once."""
         if not totals or self._epoch is None:
             return np.zeros(0)
-        host = self._recipe.backend.to_numpy(self._epoch.arrays["totals"][: len(totals)])
+        host = self._backend.to_numpy(self._epoch.arrays["totals"][: len(totals)])
         return np.array(host, dtype=np.float64)
 
 
 class _Epoch:
     """What the kernels read of an epoch's steps."""
 
-    def __init__(self, backend: Backend, order: Order, c: Sequence[tuple[float, ...]]) -> None:
+    def __init__(self, backend: CupyBackend, order: Order, c: Sequence[tuple[float, ...]]) -> None:
         self.order, self.c = order, c
         self.arrays = {
             "starts": backend.from_numpy(np.asarray(order.starts, dtype=np.int64)),
@@ -119,7 +120,7 @@ class _Steps:
     """A program, compiled, with its arrays."""
 
     def __init__(
-        self, backend: Backend, program: CudaProgram, arrays: dict[str, Any], batch: int
+        self, backend: CupyBackend, program: CudaProgram, arrays: dict[str, Any], batch: int
     ) -> None:
         xp = backend.xp
         self._backend, self._program = backend, program
