@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import importlib.util
+import re
 import shutil
 import subprocess
 from functools import cache
@@ -28,8 +30,6 @@ def _folder() -> Path:
 @cache
 def compiled(source: str) -> ctypes.CDLL:
     """The kernels of a source, each as launch_NAME(columns of blocks, rows of blocks, arrays)."""
-    import re
-
     names = re.findall(r"__global__ void (\w+)\(", source)
     stem = _folder() / f"kernels{compiled.cache_info().misses}"
     launchers = "\n".join(f"LAUNCHER({name})" for name in names)
@@ -56,3 +56,30 @@ def program_of(case: Case, gathers: bool = True) -> CudaProgram:
 
 def launches(program: CudaProgram) -> int:
     return sum(isinstance(call, Launch) for call in program.calls)
+
+
+def nvrtc() -> ctypes.CDLL | None:
+    """NVRTC, the compiler that CuPy calls, where NVIDIA's package of it is installed."""
+    try:
+        package = importlib.util.find_spec("nvidia.cuda_nvrtc")
+    except ModuleNotFoundError:
+        return None
+    found = package and [
+        path
+        for folder in package.submodule_search_locations or ()
+        for path in Path(folder, "lib").glob("libnvrtc.so.*")
+    ]
+    return ctypes.CDLL(str(found[0])) if found else None
+
+
+def compile_nvrtc(library: ctypes.CDLL, source: str, options: list[str]) -> str:
+    """NVRTC's log of the source, empty where all is well."""
+    program = ctypes.c_void_p()
+    nothing = (0, None, None)
+    library.nvrtcCreateProgram(ctypes.byref(program), source.encode(), b"kernels.cu", *nothing)
+    given = (ctypes.c_char_p * len(options))(*(option.encode() for option in options))
+    status = library.nvrtcCompileProgram(program, len(options), given)
+    log = ctypes.create_string_buffer(1 << 20)
+    library.nvrtcGetProgramLog(program, log)
+    library.nvrtcDestroyProgram(ctypes.byref(program))
+    return log.value.decode() or ("" if status == 0 else f"NVRTC's status is {status}")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from functools import cache
 
 import numpy as np
 import pytest
 
 import xpnet
 from tests import cuda_cases, cupy_standin
-from tests.cuda_cases import needs_gxx, program_of
+from tests.cuda_cases import compile_nvrtc, needs_gxx, nvrtc, program_of
 from tests.fused_cases import case, difference, run_plain
 from tests.helpers import network, random_targets, relative
 from tests.loss_cases import WIDTH, each_case, problem
@@ -206,9 +207,9 @@ def test_rows_that_are_too_long_are_refused():
         program_of(case(net, X, Y, optimizer=get_optimizer("sgd")))
 
 
-@pytest.mark.skipif(NVCC is None, reason="no nvcc, which compiles the kernels for a GPU")
-def test_nvcc_compiles_every_kernel(tmp_path):
-    """Those of all layers, of clipping and Muon, and of losses with the rarer functions."""
+@cache
+def every_kind_of_kernel():
+    """Kernels of all layers, of clipping and Muon, of losses with the rarer functions: a source."""
     X, Y = examples()
     net = network(NUMPY, [5, 8, 4], activation="elu", loss="cross_entropy")
     cases = [ragged(), case(chained(NUMPY, "all"), X, Y, optimizer=ADAM)]
@@ -220,14 +221,31 @@ def test_nvcc_compiles_every_kernel(tmp_path):
         program_of(c).source.removeprefix(HEAD).replace("void k", f"void c{k}_k")
         for k, c in enumerate(cases)
     ]
-    (tmp_path / "kernels.cu").write_text(HEAD + "".join(kernels))
-    for arch in ("sm_75", "sm_80", "sm_90"):
-        command = [NVCC, "-std=c++17", f"-arch={arch}", "-ptx", "-Werror", "all-warnings"]
-        command += ["-o", str(tmp_path / "kernels.ptx"), str(tmp_path / "kernels.cu")]
-        done = subprocess.run(command, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        made = (tmp_path / "kernels.ptx").read_text().count(".visible .entry")
-        assert made == "".join(kernels).count("__global__")
+    return HEAD + "".join(kernels)
+
+
+each_gpu = pytest.mark.parametrize("arch", ["75", "80", "90"])
+
+
+@pytest.mark.skipif(NVCC is None, reason="no nvcc, which compiles the kernels for a GPU")
+@each_gpu
+def test_nvcc_compiles_every_kernel(arch, tmp_path):
+    source, made = tmp_path / "kernels.cu", tmp_path / "kernels.ptx"
+    source.write_text(every_kind_of_kernel())
+    options = ["-std=c++17", f"-arch=sm_{arch}", "-ptx", "-Werror", "all-warnings"]
+    command = [NVCC, *options, "-o", str(made), str(source)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert made.read_text().count(".visible .entry") == source.read_text().count("__global__")
+
+
+@pytest.mark.skipif(nvrtc() is None, reason="no NVRTC: pip install nvidia-cuda-nvrtc-cu12")
+@each_gpu
+def test_nvrtc_compiles_every_kernel(arch):
+    """With nothing included, as CuPy does it."""
+    options = ["--std=c++17", f"--gpu-architecture=compute_{arch}"]
+    assert compile_nvrtc(nvrtc(), every_kind_of_kernel(), options) == ""
+    assert "error" in compile_nvrtc(nvrtc(), every_kind_of_kernel() + "wrong", options)
 
 
 # --- a fit
