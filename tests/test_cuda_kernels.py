@@ -14,7 +14,7 @@ import xpnet
 from tests import cuda_cases, cupy_standin
 from tests.cuda_cases import compile_nvrtc, needs_gxx, nvrtc, program_of
 from tests.fused_cases import case, difference, run_plain
-from tests.helpers import network, random_targets, relative
+from tests.helpers import network, random_targets
 from tests.loss_cases import WIDTH, each_case, problem
 from tests.test_layers import chained, each_chain, examples
 from xpnet.backends import get_backend
@@ -23,9 +23,8 @@ from xpnet.fused.cuda_program import Product
 from xpnet.fused.cuda_runner import CudaRunner
 from xpnet.fused.cuda_source import HEAD
 from xpnet.fused.graph import TraceError
-from xpnet.layers import BatchNorm, Dense, Dropout, LayerNorm
+from xpnet.layers import Dense, Dropout, LayerNorm
 from xpnet.optimizers import OPTIMIZERS, Accumulated, Averaged, Clipped, get_optimizer
-from xpnet.schedules import Cosine
 from xpnet.training.batches import Order
 
 NUMPY = get_backend("numpy")
@@ -176,6 +175,19 @@ def test_what_is_not_finite_shows_where_it_shows_in_the_plain_step(bad):
     np.testing.assert_array_equal(np.isfinite(state.theta), np.isfinite(plain.theta))
 
 
+@needs_gxx
+def test_the_first_of_equal_largest_entries_is_found_by_every_lane():
+    kernel = 'extern "C" __global__ void k0(float* x, long long* place, long long* found) {\n'
+    kernel += "found[threadIdx.y * 32 + threadIdx.x] ="
+    kernel += " place_along_warp(x[threadIdx.x], place[threadIdx.x]);\n}\n"
+    rng = np.random.default_rng(0)
+    for _ in range(4):
+        x, place = rng.integers(0, 3, 32).astype(np.float32), rng.permutation(32)
+        found = np.full(256, -1)
+        cuda_cases.launch(cuda_cases.compiled(HEAD + kernel), "k0", (1, 1), [x, place, found])
+        assert set(found) == {place[x == x.max()].min()}
+
+
 # --- what a step is
 
 
@@ -198,6 +210,20 @@ def test_steps_launch_what_the_program_says_and_nothing_else():
     found = case(network(NUMPY, [5, 7, 6, 4], loss="cross_entropy"), X, Y, optimizer=ADAM)
     run_cuda(found)
     assert len(cupy_standin.launches) == 3 * len(program_of(found).calls) == 3 * 15
+
+
+@needs_gxx
+@pytest.mark.parametrize("layers", [[], [LayerNorm()]])
+def test_wide_sums_beside_sums_along_rows_are_kernels_of_their_own(layers):
+    """Of the loss's dZ, which is in memory, and of normalisation's d gain, which was not."""
+    X, Y = examples(N=20)
+    calls = []
+    for width in (64, 65):
+        net = network(NUMPY, [5, width, *layers, width], activation="tanh", loss="cross_entropy")
+        found = case(net, X, Y, optimizer=ADAM, batch=17, steps=2)
+        calls.append(len(program_of(found).calls))
+        same(found)
+    assert calls[1] == calls[0] + 1 + len(layers)
 
 
 def test_rows_that_are_too_long_are_refused():
@@ -246,84 +272,3 @@ def test_nvrtc_compiles_every_kernel(arch):
     options = ["--std=c++17", f"--gpu-architecture=compute_{arch}"]
     assert compile_nvrtc(nvrtc(), every_kind_of_kernel(), options) == ""
     assert "error" in compile_nvrtc(nvrtc(), every_kind_of_kernel() + "wrong", options)
-
-
-# --- a fit
-
-
-@pytest.fixture
-def guarded(monkeypatch):
-    """Every piece of steps runs where the host may not look."""
-    run = CudaRunner.run
-
-    def inside(*arguments):
-        with cupy_standin.step():
-            return run(*arguments)
-
-    monkeypatch.setattr(CudaRunner, "run", inside)
-
-
-def trained(backend, sizes=(6, 7, 3), **settings):
-    rng = np.random.default_rng(0)
-    X, Y = rng.normal(size=(50, 6)), rng.integers(0, 3, 50)
-    net = xpnet.Network(list(sizes), loss="cross_entropy", backend=backend, dtype="float64", rng=4)
-    history = net.fit(X, Y, **{"epochs": 3, "batch_size": 16, **settings})
-    return net, history
-
-
-@needs_gxx
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"sizes": [6, Dense(7), Dropout(0.2), BatchNorm(), 3]},
-        {"callbacks": {"step_end": lambda net, history: None}},
-        {"optimizer": xpnet.optimizers.Accumulated(xpnet.optimizers.Adam(), 2)},
-        {"batch_size": None},
-        {"learning_rate": Cosine(0.1)},
-    ],
-    ids=["layers", "a step at a time", "accumulated", "whole batch", "a schedule"],
-)
-def test_a_fit_is_the_plain_one(guarded, settings):
-    plain, before = trained("numpy", compile=False, **settings)
-    net, history = trained(cupy_standin.Backend(), **settings)
-    assert (before.engine, history.engine) == ("plain", "fused")
-    assert relative(net.parameters.get(), plain.parameters) < 1e-10
-    assert relative(history.step_loss, before.step_loss) < 1e-10
-    for a, b in zip(net.statistics, plain.statistics, strict=True):
-        assert relative(a.get(), b) < 1e-10
-
-
-@needs_gxx
-def test_losses_are_read_once_an_epoch(guarded):
-    counts = []
-    for epochs in (1, 2, 3):
-        cupy_standin.reads.clear()
-        trained(cupy_standin.Backend(), epochs=epochs)
-        counts.append(len(cupy_standin.reads))
-    assert np.diff(counts).tolist() == [1, 1]
-
-
-def test_compile_false_is_the_plain_loop():
-    assert trained(cupy_standin.Backend(), compile=False)[1].engine == "plain"
-
-
-def test_kernels_that_cannot_be_made_are_named_once_and_done_without(monkeypatch):
-    def broken(*_, **__):
-        raise RuntimeError("no NVRTC here\nand more")
-
-    monkeypatch.setattr(cupy_standin, "RawModule", broken)
-    with pytest.warns(UserWarning, match="cannot be made: RuntimeError: no NVRTC here$") as seen:
-        net, history = trained(cupy_standin.Backend())
-    assert len(seen) == 1
-    assert history.engine == "plain"
-    assert relative(net.parameters.get(), trained("numpy", compile=False)[0].parameters) < 1e-12
-
-
-def test_what_cannot_be_recorded_runs_in_the_plain_loop():
-    rough = xpnet.elementwise(
-        "rough", lambda xp, Z: np.sinc(Z), lambda xp, Z, A: np.cos(Z), lambda xp, Z, A: -np.sin(Z)
-    )
-    sizes = [6, Dense(5, rough), 3]
-    with pytest.warns(UserWarning, match="plain loop: the code hands an array to NumPy"):
-        assert trained(cupy_standin.Backend(), sizes, compile=True)[1].engine == "plain"
-    assert trained(cupy_standin.Backend(), sizes)[1].engine == "plain"

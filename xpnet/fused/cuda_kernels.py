@@ -96,7 +96,7 @@ def _rows(group: Group, layout: Layout, name: str) -> Kernel:
 
 
 def _finish_row_sums(kernel: Kernel, sums: list[Node], blocks: int) -> None:
-    """Each warp's sums to memory; the last block adds them up."""
+    """Each warp's sums to memory; the last block adds them up, a warp a column."""
     partial = {}
     for node in sums:
         n, name = node.columns, kernel.name_of(node)
@@ -106,10 +106,12 @@ def _finish_row_sums(kernel: Kernel, sums: list[Node], blocks: int) -> None:
     _open_last(kernel, blocks, "0")
     for node in sums:
         n, place, kind = node.columns, partial[id(node)], type_of(node.dtype)
-        kernel.write(f"for (int j = {_THREAD}; j < {n}; j += {LANES * WARPS}) {{")
+        kernel.write(f"for (int j = threadIdx.y; j < {n}; j += {WARPS}) {{")
         kernel.write(f"{kind} sum = 0;")
-        kernel.write(f"for (int w = 0; w < {blocks * WARPS}; ++w) sum += {place}[w * {n} + j];")
-        kernel.write(f"{kernel.entry(node)} = sum;")
+        kernel.write(f"for (int w = threadIdx.x; w < {blocks * WARPS}; w += {LANES})")
+        kernel.write(f"    sum += {place}[w * {n} + j];")
+        kernel.write(f"sum = along_warp<{kind}, plus<{kind}>>(sum);")
+        kernel.write(f"if (threadIdx.x == 0) {kernel.entry(node)} = sum;")
         kernel.write("}")
     kernel.write("}")
 

@@ -15,9 +15,11 @@ from xpnet.fused.cuda_source import HEAD, LANES, WARPS, Kernel, Layout
 from xpnet.fused.graph import Node, Size, without_axes
 from xpnet.fused.memory import Buffer, arrange
 from xpnet.fused.numbers import Numbers
-from xpnet.fused.plan import Group, plan
+from xpnet.fused.plan import REDUCTIONS, Group, Plan, plan
 from xpnet.fused.program import Recorded, record_step
 from xpnet.training.step import Recipe, State
+
+_NARROW = 64  # columns of a sum over rows that a kernel of rows adds up
 
 __all__ = ["CudaProgram", "Launch", "Operand", "Product", "cuda_program"]
 
@@ -98,6 +100,7 @@ def cuda_program(
 def _written(recorded: Recorded, batch: int, n_coefficients: int) -> CudaProgram:
     changed, total = recorded.changed(), without_axes(recorded.total)
     planned = plan([*changed.values(), total])
+    _split_wide_sums(planned)
     memory = arrange(planned, recorded.arrays(), changed, Numbers(literal=True))
     if "index" in recorded.inputs:
         memory.places[id(recorded.inputs["index"])] = "index"
@@ -118,6 +121,31 @@ def _written(recorded: Recorded, batch: int, n_coefficients: int) -> CudaProgram
         layout.n_tickets,
         n_coefficients,
     )
+
+
+def _split_wide_sums(plan: Plan) -> None:
+    """Sums over rows of many columns, beside sums along rows, become tiles of their own.
+
+    In a kernel of rows the last block adds them up alone.
+    """
+    order: list[Any] = []
+    for item in plan.order:
+        order.append(item)
+        if not isinstance(item, Group) or not any(n.op in REDUCTIONS for n in item.nodes):
+            continue
+        wide = [n for n in item.nodes if n.op == "sum_rows" and n.columns > _NARROW]
+        for node in wide:
+            _store(plan, item, node.args[0])
+        if wide:
+            item.nodes = [n for n in item.nodes if id(n) not in map(id, wide)]
+            order.append(Group(item.time, item.rows, wide, wide))
+    plan.order[:] = order
+
+
+def _store(plan: Plan, group: Group, node: Node) -> None:
+    if id(node) in map(id, group.nodes) and id(node) not in plan.stored:
+        plan.stored.add(id(node))
+        group.targets.append(node)
 
 
 def _launch(kernel: Kernel) -> Launch:
