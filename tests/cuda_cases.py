@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from tests.fused_cases import Case
-from xpnet.fused.cuda_program import CudaProgram, Launch, cuda_program
+from xpnet.fused.cuda_program import CudaProgram, cuda_program
 
 GXX = shutil.which("g++")
 needs_gxx = pytest.mark.skipif(GXX is None, reason="no g++, which compiles the kernels here")
@@ -34,7 +34,8 @@ def compiled(source: str) -> ctypes.CDLL:
     stem = _folder() / f"kernels{compiled.cache_info().misses}"
     launchers = "\n".join(f"LAUNCHER({name})" for name in names)
     stem.with_suffix(".cpp").write_text(f'#include "cuda_shim.h"\n{source}\n{launchers}\n')
-    options = ["-std=c++17", "-O1", "-shared", "-fPIC", "-I", str(Path(__file__).parent)]
+    options = ["-std=c++17", "-O1", "-ftrapv", "-shared", "-fPIC"]  # integers wrap by intent alone
+    options += ["-I", str(Path(__file__).parent)]
     command = [GXX, *options, "-o", f"{stem}.so", f"{stem}.cpp"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -52,10 +53,6 @@ def program_of(case: Case, gathers: bool = True) -> CudaProgram:
     masks = case.key is not None
     n = len(case.c[0])
     return cuda_program(case.recipe, case.fresh(), case.data, n, masks, batch, gathers)
-
-
-def launches(program: CudaProgram) -> int:
-    return sum(isinstance(call, Launch) for call in program.calls)
 
 
 def nvrtc() -> ctypes.CDLL | None:
