@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import sys
 from functools import cache
@@ -173,6 +174,21 @@ def test_what_is_not_finite_shows_where_it_shows_in_the_plain_step(bad):
     assert not np.isfinite(expected).all()
     np.testing.assert_array_equal(np.isfinite(totals), np.isfinite(expected))
     np.testing.assert_array_equal(np.isfinite(state.theta), np.isfinite(plain.theta))
+
+
+@needs_gxx
+def test_a_barrier_that_some_threads_miss_is_found():
+    """What would hang, or pass by luck, on a GPU ends the process here."""
+    body = "if (threadIdx.x < 16) __syncthreads(); x[0] = along_warp<float, plus<float>>(x[0]);"
+    kernel = HEAD + f'extern "C" __global__ void k0(float* x) {{ {body} }}\n'
+    code = (
+        "import numpy as np\nfrom tests import cuda_cases\n"
+        f"library = cuda_cases.compiled({kernel!r})\n"
+        "cuda_cases.launch(library, 'k0', (1, 1), [np.zeros(1, np.float32)])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == -signal.SIGABRT
+    assert "wait for each other at different places" in done.stderr
 
 
 @needs_gxx

@@ -14,7 +14,7 @@ from xpnet.fused.plan import REDUCTIONS, Group
 
 __all__ = ["kernels_of"]
 
-_ROW_BLOCKS = 64  # blocks whose sums over rows the last one adds up
+_ROW_BLOCKS = 128  # blocks whose sums over rows the last one adds up
 _FLAT_BLOCKS = 256
 _TILE_ROWS = 64  # rows of a tile with sums: 8 for each of its warps
 _TILE_STRIPS = 64
