@@ -575,3 +575,29 @@ def test_scipys_minimize_takes_the_objective(backend):
     np.testing.assert_array_equal(to_numpy(net.parameters), start)
     net.set_parameters(found.x)
     assert net.evaluate(X, Y)["loss"] == pytest.approx(found.fun, rel=1e-12)
+
+
+def test_predictions_follow_the_parameters():
+    """Views of θ are kept between predictions."""
+    import copy
+    import pickle
+
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(20, 3)), rng.normal(size=(20, 2))
+    net = xpnet.Network([3, 4, 2], dtype="float64")
+
+    def by_hand(net):
+        (V, W), (a, b) = net.weights, net.biases
+        return np.maximum(X @ V.T + a, 0) @ W.T + b
+
+    net(X)
+    for change in (
+        lambda net: net.set_parameters(net.parameters * 2),
+        lambda net: net.fit(X, Y, epochs=1),
+        lambda net: net.set_weights([W + 1 for W in net.weights], net.biases),
+    ):
+        change(net)
+        for same in (net, copy.deepcopy(net), pickle.loads(pickle.dumps(net)), net.to()):
+            assert np.array_equal(same(X), by_hand(same))
+            same.parameters[...] += 0.5
+            assert np.array_equal(same(X), by_hand(same))

@@ -167,7 +167,8 @@ def real(name: str, x: Any) -> Any:
 
 def features(backend: Backend, X: Any, width: int, dtype: str) -> tuple[Any, bool]:
     """X as (N, n_0) on the device, and whether it was one example (n_0,)."""
-    X = real("X", X)
+    there = backend.has(X, dtype)
+    X = X if there else real("X", X)
     if len(X.shape) not in (1, 2):
         raise ValueError(
             f"X must be (examples, {width}), or ({width},) for one, got the shape {tuple(X.shape)}"
@@ -178,7 +179,7 @@ def features(backend: Backend, X: Any, width: int, dtype: str) -> tuple[Any, boo
         )
     if len(X.shape) == 2 and X.shape[0] == 0:
         raise ValueError("X has no examples")
-    X = move(backend, X, dtype)
+    X = X if there else move(backend, X, dtype)
     return (X[None, :], True) if X.ndim == 1 else (X, False)
 
 

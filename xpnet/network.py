@@ -14,6 +14,7 @@ from xpnet.classes import decide
 from xpnet.examples import examples, features
 from xpnet.gradients import Gradients
 from xpnet.masks import context
+from xpnet.parameters import unpack
 from xpnet.state import NetworkState
 from xpnet.training.batches import slices
 from xpnet.training.history import History
@@ -81,7 +82,7 @@ class Network(NetworkState):
         """The outputs A_L (N, n_L); for one example (n_0,) they are (n_L,)."""
         X, single = features(self.backend, self.layers, self.dtype, X)
         with self.backend.context():
-            A = passes.outputs(self.backend, self.layers, self._theta, X, self._stats)
+            A = self._outputs(X)
         return A[0, :] if single else A
 
     def predict(self, X: Any, batch_size: int | None = None) -> Any:
@@ -90,14 +91,17 @@ class Network(NetworkState):
             return self(X)
         checks.positive_integer("batch_size", batch_size)
         X, single = features(self.backend, self.layers, self.dtype, X)
-        fixed = self.backend, self.layers, self._theta
         with self.backend.context():
-            parts = [
-                passes.outputs(*fixed, X[part, :], self._stats)
-                for part in slices(X.shape[0], batch_size)
-            ]
+            parts = [self._outputs(X[part, :]) for part in slices(X.shape[0], batch_size)]
             A = self.backend.xp.concat(parts, axis=0)
         return A[0, :] if single else A
+
+    def _outputs(self, X: Any) -> Any:
+        theta, views = self._theta, self._views
+        if self.backend.in_place and (views is None or views[0] is not theta):
+            views = self._views = theta, unpack(self.backend.xp, self.layers, theta)
+        p = None if views is None else views[1]
+        return passes.outputs(self.backend, self.layers, theta, X, self._stats, p)
 
     def gradient(
         self, X: Any, Y: Any, sample_weight: Any = None, *, training: bool = False
@@ -355,7 +359,7 @@ class Network(NetworkState):
         Without a backend it stays on this one's library.
         """
         new: Network = object.__new__(Network)
-        new.__dict__.update(self.__dict__)
+        new.__dict__.update(self.__dict__, _views=None)
         if backend is not None or device is not None:
             new.backend = get_backend(self.backend.name if backend is None else backend, device)
         new.dtype = self.dtype if dtype is None else checks.dtype_name(dtype)

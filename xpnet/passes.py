@@ -88,7 +88,7 @@ class Trace(NamedTuple):
 
     Attributes
     ----------
-    p : list of arrays
+    p : sequence of arrays
         Views of every layer's parameters.
     saved : list
         What each layer but the last kept for its backward pass.
@@ -98,7 +98,7 @@ class Trace(NamedTuple):
         The layers' statistics after the pass.
     """
 
-    p: list[Any]
+    p: Sequence[Any]
     saved: list[Any]
     A: Any
     Z: Any
@@ -112,18 +112,27 @@ def forward(
     X: Any,
     stats: tuple[Any, ...] = (),
     ctx: Context = INFERENCE,
+    p: Sequence[Any] | None = None,
 ) -> Trace:
-    """Everything up to Z_L, from which a matched loss starts; A_L may never be needed."""
-    p = unpack(backend.xp, layers, theta)
+    """Everything up to Z_L, from which a matched loss starts; A_L may never be needed.
+
+    ``p`` are the views of θ, where they are there already.
+    """
+    p = unpack(backend.xp, layers, theta) if p is None else p
     A, saved, stats = chain(backend, layers[:-1], p, stats, X, ctx)
     return Trace(p, saved, A, dense_preactivation(backend, A, p[-2], p[-1]), stats)
 
 
 def outputs(
-    backend: Backend, layers: Layers, theta: Any, X: Any, stats: tuple[Any, ...] = ()
+    backend: Backend,
+    layers: Layers,
+    theta: Any,
+    X: Any,
+    stats: tuple[Any, ...] = (),
+    p: Sequence[Any] | None = None,
 ) -> Any:
     """A_L = f_L(Z_L), (N, n_L)."""
-    Z_L = forward(backend, layers, theta, X, stats).Z
+    Z_L = forward(backend, layers, theta, X, stats, p=p).Z
     return dense_activation(backend, layers[-1].activation, Z_L)
 
 

@@ -55,6 +55,7 @@ class NetworkState:
         self._layers: Layers | None = None
         self._theta: Any = None
         self._stats: tuple[Any, ...] = ()
+        self._views: tuple[Any, Sequence[Any]] | None = None  # of θ, and whose they are
         self._classes: tuple[str, ...] | None = None
         if sizes is not None:
             self._start()
@@ -69,6 +70,9 @@ class NetworkState:
         stats = (stat for layer in layers for stat in layer.initial_stats())
         self._theta = self.backend.from_numpy(theta)
         self._stats = tuple(self.backend.from_numpy(stat.astype(self.dtype)) for stat in stats)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_views": None}  # copies of views are views of nothing
 
     @property
     def layers(self) -> Layers:

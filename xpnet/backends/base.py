@@ -89,6 +89,10 @@ class Backend:
         """Whether an array of this library lies on this backend's device."""
         return bool(x.device == self.device)
 
+    def has(self, x: Any, dtype: str) -> bool:
+        """Whether x is an array of this library, on this device, of that dtype."""
+        return self.owns(x) and self.is_here(x) and bool(x.dtype == self.dtype(dtype))
+
     def from_numpy(self, x: np.ndarray[Any, Any]) -> Any:
         """A C-ordered copy of a host array on the device."""
         return self.xp.asarray(native_copy(x), device=self.device)

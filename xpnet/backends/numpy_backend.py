@@ -27,6 +27,10 @@ class NumpyBackend(Backend):
         """Whether x is a plain array: matrices and scalars are copied into one."""
         return type(x) in (np.ndarray, np.memmap)
 
+    def has(self, x: Any, dtype: str) -> bool:
+        """Whether x is a plain array of that dtype."""
+        return type(x) is np.ndarray and x.dtype == dtype
+
     to_numpy = staticmethod(to_numpy)
 
     def matmul(self, a: Any, b: Any, out: Any = None) -> Any:

@@ -17,7 +17,7 @@ from xpnet.parameters import Layers, layout
 
 __all__ = ["fit_threads", "threads_for"]
 
-_ONE_THREAD = 1.6e7  # multiplications of a product up to which it gets one
+_ONE_THREAD = 4e6  # multiplications of a product up to which it gets one
 
 
 def threads_for(layers: Layers, batch: int) -> int | None:
