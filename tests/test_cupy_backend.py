@@ -85,7 +85,8 @@ def test_everything_runs_on_the_networks_device(cupy_on_numpy, loss):
     assert net.evaluate(X, Y) == same.evaluate(X, Y)
     np.testing.assert_array_equal(net.predict(X, batch_size=4), same.predict(X, batch_size=4))
     for one in (net, same):
-        one.fit(X, Y, epochs=2, batch_size=4, sample_weight=w, validation_data=(X, Y))
+        settings = {"sample_weight": w, "validation_data": (X, Y), "compile": False}
+        one.fit(X, Y, epochs=2, batch_size=4, **settings)
     np.testing.assert_array_equal(net.parameters, same.parameters)
     np.testing.assert_array_equal(net.to(dtype="float64").parameters, same.parameters)
     net.set_weights(same.weights, same.biases)

@@ -254,7 +254,8 @@ class Network(NetworkState):
             terminal, else a line an epoch, 3 s apart at least. None: on a terminal, when the fit
             takes longer than a second.
         compile : bool, optional
-            Whether a backend that compiles (JAX) does so; None leaves it the choice.
+            Whether the steps are compiled. None: on NumPy where that is cached or pays, on CuPy
+            and JAX always.
 
         Returns
         -------

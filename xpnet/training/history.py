@@ -38,7 +38,7 @@ class History:
         The epoch whose parameters early stopping brought back.
     engine : str
         What ran the steps: "plain", "jit" (a backend that compiles the step), or "fused" (compiled
-        loops). They agree to rounding, not to the bit.
+        loops, or CUDA kernels). They agree to rounding, not to the bit.
     threads : int or None
         On how many threads NumPy's products ran, by a rule of the shapes
         (`xpnet.training.threads`); None where that is not known. Another number gives other last
