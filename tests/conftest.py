@@ -6,7 +6,14 @@ indexing and data-dependent shapes. A library that is not here is skipped; the s
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
+import tempfile
+
+# compiled loops that lie in the user's cache would be taken, and change the last bits of a fit
+os.environ["XPNET_CACHE"] = tempfile.mkdtemp(prefix="xpnet-tests-")
+atexit.register(shutil.rmtree, os.environ["XPNET_CACHE"], ignore_errors=True)
 
 for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):  # before NumPy loads: the products
     os.environ.setdefault(
