@@ -42,8 +42,8 @@ def evaluate(
 ) -> dict[str, float]:
     """{"loss": Σ w loss / Σ w}, and each metric by its name.
 
-    Each example's loss, and what each metric needs of a batch, are read to the host once, and added
-    up there in float64.
+    Each example's loss, and what each metric needs of a batch, are read to the host at the end, and
+    added up there in float64: the host waits for the device once, and once a metric.
     """
     X, Y, w, _ = data
     size = batch_size or max(1, _NUMBERS_AT_ONCE // _width(layers))
@@ -62,14 +62,16 @@ def evaluate(
             for metric in metrics:
                 if not metric.whole:
                     found = metric.statistics(xp, A, y, w_part, loss)
-                    parts[metric.name].append(backend.to_numpy(found))
-            losses.append(backend.to_numpy(per_example(xp, loss, f, Z, y)[0]))
+                    parts[metric.name].append(found)
+            losses.append(per_example(xp, loss, f, Z, y)[0])
         for metric in metrics:
             if metric.whole:
                 whole = metric.statistics(xp, xp.concat(outputs, axis=0), Y, weights, loss)
-                parts[metric.name].append(backend.to_numpy(whole))
-    results = {"loss": float(np.average(np.concatenate(losses).astype(np.float64), weights=w))}
-    return results | {metric.name: metric.of_parts(parts[metric.name]) for metric in metrics}
+                parts[metric.name].append(whole)
+        every = backend.to_numpy(xp.concat(losses)).astype(np.float64)
+        read = {name: list(backend.to_numpy(xp.stack(found))) for name, found in parts.items()}
+    results = {"loss": float(np.average(every, weights=w))}
+    return results | {metric.name: metric.of_parts(read[metric.name]) for metric in metrics}
 
 
 def _width(layers: Layers) -> int:
