@@ -57,7 +57,7 @@ def test_every_part_has_a_log_of_what_it_printed(tmp_path):
 
 
 def test_a_part_that_fails_hides_no_other_and_is_named_at_the_end(tmp_path):
-    done = run(tmp_path, 'case "$*" in *'-m pytest'*) exit 3;; esac; echo fine')
+    done = run(tmp_path, 'case "$*" in *"-m pytest"*) exit 3;; esac; echo fine')
     assert done.returncode == 1
     assert done.stdout.splitlines()[-1] == "failed: gpu_tests"
     assert "== gpu_tests: exit status 3" in done.stdout
