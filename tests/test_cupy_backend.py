@@ -160,8 +160,10 @@ def test_an_array_of_another_device_is_copied_after_what_its_stream_does(card):
     with cupy.cuda.Device(0):
         here = cupy.asarray(X) * 2.0
     net = xpnet.Network([4, 5, 3], loss="huber", backend="cupy", device=1)
-    equal(net(here), xpnet.Network([4, 5, 3], loss="huber")(X * 2.0))
+    expected = xpnet.Network([4, 5, 3], loss="huber")(X * 2.0)
+    equal(net(here), expected)
     assert here.device.id == 0
+    equal(cupy.asarray(net(here)), expected)  # and back, on the caller's stream
 
 
 def test_products_of_two_matrices_copy_no_transpose(card):

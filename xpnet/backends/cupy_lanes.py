@@ -11,6 +11,7 @@ hold, each by an event; the host itself waits for the first alone:
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -40,6 +41,8 @@ class CupyLane:
         self._copied, self._read = (cupy.cuda.Event(disable_timing=True) for _ in range(2))
         self._copied.record(copies)
         self._read.record(self._stream)  # the memory may have been another's before
+        # a fit may end with a batch under way, and the memory be another's afterwards
+        weakref.finalize(self, self._stream.wait_event, self._copied)
 
     def host(self) -> list[np.ndarray[Any, Any]]:
         """The buffers to fill, when the last copy out of them is done."""

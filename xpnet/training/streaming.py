@@ -57,14 +57,10 @@ class StreamedRunner:
     ) -> list[Any]:
         """Do these steps; the batch after the last one is then on its way."""
         totals = []
-        try:
-            for s in range(first, last):
-                totals.append(self._step(order, s, c[s], key))
-                if s + 1 < len(order.weights):
-                    self._send(order, s + 1)
-        except BaseException:
-            self._settle()
-            raise
+        for s in range(first, last):
+            totals.append(self._step(order, s, c[s], key))
+            if s + 1 < len(order.weights):
+                self._send(order, s + 1)
         return totals
 
     def _step(self, order: Order, s: int, c: tuple[float, ...], key: Any) -> Any:
@@ -86,14 +82,7 @@ class StreamedRunner:
             np.take(x, index, axis=0, out=buffer[: stop - start], mode="clip")
         self._sent[s] = lane.send(stop - start)
 
-    def _settle(self) -> None:
-        """Forget what is on its way, once later work waits for it: its memory is given back."""
-        for lane in self._lanes:
-            lane.arrive()
-        self._sent.clear()
-
     def read(self, totals: list[Any]) -> np.ndarray[Any, Any]:
         """All at once."""
-        self._settle()  # Ctrl-C leaves a batch behind
         backend = self.recipe.backend
         return backend.to_numpy(backend.xp.stack(totals)).astype(np.float64)
