@@ -6,9 +6,9 @@
 Data lie on the device for all; times are between CUDA events (JAX's by the host's clock, until the
 device has computed). All begin with the same parameters, and after the first steps on the same
 batches each one's outputs are compared with NumPy's in float64. TF32 and bfloat16 are measured
-where products weigh. What --minutes leaves no time for is named in the result. --dry runs all of it
-on the CPU, on tiny networks, to try the script out: its figures mean nothing, and it writes only
-where --out says.
+where products weigh. What no time is left for, or no data are here for, is named. --dry runs all
+of it on the CPU, on tiny networks, to try the script out: its figures mean nothing, and it writes
+only where --out says.
 """
 
 from __future__ import annotations
@@ -69,8 +69,9 @@ def run(options: argparse.Namespace) -> int:
     references: dict[str, np.ndarray[Any, Any]] = {}
     for workload in chosen(options):
         minutes = (time.perf_counter() - began) / 60
-        if minutes > options.minutes:
-            result["left_out"].append(f"{workload.title}, {workload.precision}")
+        why = "no time was left" if minutes > options.minutes else without_data(workload)
+        if why:
+            result["left_out"].append(f"{workload.title}, {workload.precision}: {why}")
             continue
         found = measure(options, workload, references)
         result["settings"].setdefault(workload.precision, {})[workload.title] = found
@@ -79,10 +80,20 @@ def run(options: argparse.Namespace) -> int:
         if out:
             write(out, result)
     print(aligned(*target_rows(result.get("targets", []))))
-    print(*(f"no time was left for {title}" for title in result["left_out"]), sep="\n")
+    print(*result["left_out"], sep="\n")
     if out:
         write(out, result)
     return 0 if _ran(result) else 1
+
+
+def without_data(workload: Workload) -> str | None:
+    """Why its data are not here."""
+    try:
+        if workload.epochs:
+            data(workload)
+    except FileNotFoundError as error:
+        return str(error)
+    return None
 
 
 def card(dry: bool) -> str:

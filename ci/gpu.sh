@@ -4,7 +4,7 @@
 # Runs every test marked for a GPU (each numerical test with CuPy among its backends is), then the
 # benchmark, with the Python and the packages that are installed: NumPy, array-api-compat, CuPy and pytest
 # are needed; pytest-xdist, torch and JAX are used where they are. Pure-Python packages that are missing
-# may lie as wheels in ci/wheels. Every part has a time limit and a log of its own; every result goes into
+# may lie as wheels in ci/wheels, Fashion-MNIST's four files in ci/fashion-mnist. Every part has a time limit and a log of its own; every result goes into
 # FOLDER (default: $OUT, else benchmarks/results). A part that fails does not stop the others; the exit
 # status tells whether one did. PARTS="gpu_tests …" runs some of them.
 set -uo pipefail
@@ -20,6 +20,8 @@ for wheel in ci/wheels/*.whl; do
   [ -e "$wheel" ] && python3 -m zipfile -e "$wheel" "$packages"
 done
 export PYTHONPATH="$PWD:$packages${PYTHONPATH:+:$PYTHONPATH}"
+
+if [ -d ci/fashion-mnist ]; then export FASHION_MNIST="$PWD/ci/fashion-mnist"; fi
 
 part() { # name, seconds, command …
   local name=$1 limit=$2

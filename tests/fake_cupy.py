@@ -116,7 +116,8 @@ class Event:
     def __init__(self, card: Card) -> None:
         self.card, self.device, self.known = card, card.device[-1], {}
 
-    def record(self, stream: Stream) -> None:
+    def record(self, stream: Stream | None = None) -> None:
+        stream = stream or self.card.current()
         assert stream.device_id == self.device, "an event of another device"
         self.known = stream.snapshot()
 
@@ -366,6 +367,7 @@ def install(monkeypatch: Any, **settings: Any) -> Card:
         Stream=stream,
         Event=lambda disable_timing=False: Event(card),
         get_current_stream=card.current,
+        get_elapsed_time=lambda begin, end: 1.0,
         runtime=runtime,
         memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
         device=SimpleNamespace(get_cublas_handle=lambda: 1),
