@@ -6,6 +6,7 @@ What is checked here: device, stream, order between streams, waits of the host, 
 from __future__ import annotations
 
 import pickle
+import sys
 
 import numpy as np
 import pytest
@@ -342,3 +343,12 @@ def test_the_stand_in_knows_another_device(card):
     x = cupy.asarray(X)
     with cupy.cuda.Device(1), pytest.raises(AssertionError, match="another device"):
         x + 1.0
+
+
+def test_a_package_that_cannot_be_imported_says_why(tmp_path, monkeypatch):
+    (tmp_path / "cupy").mkdir()
+    (tmp_path / "cupy" / "__init__.py").write_text("raise ImportError('libnvrtc.so.13 is missing')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "cupy", raising=False)
+    with pytest.raises(ImportError, match=r"libnvrtc\.so\.13 is missing.*cuda12.*cuda13"):
+        get_backend("cupy")
