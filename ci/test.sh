@@ -31,6 +31,9 @@ pip install --quiet jax
 pip install --quiet -e ".[test,data]" pandas  # no && here: set -e passes over what fails before one
 pytest -q --durations=5
 
+echo "== CuPy's backend on a stand-in for CuPy"
+XPNET_CUPY_STAND_IN=1 pytest -q -m gpu
+
 echo "== style and types"
 pip install --quiet -e ".[lint]"
 ruff check .

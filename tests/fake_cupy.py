@@ -322,7 +322,7 @@ class _Namespace(ModuleType):
 
     card: Card
     ndarray = ndarray
-    __version__ = "14.2.0"
+    __version__ = "14.2.0, a stand-in"
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):

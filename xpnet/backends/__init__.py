@@ -83,10 +83,11 @@ def get_backend(
         No GPU answers, or it is too old for the precision.
     """
     if isinstance(name, Backend):
-        if device is not None or precision is not None:
-            raise ValueError(
-                "a Backend has its device and precision already: leave them out, or give a name"
-            )
+        for setting, value in (("device", device), ("precision", precision)):
+            if value is not None:
+                raise ValueError(
+                    f"a Backend has its {setting} already: leave {setting} out, or give a name"
+                )
         return name
     if name == "auto":
         name = "cupy" if find_spec("cupy") and _devices("cupy") else "numpy"
