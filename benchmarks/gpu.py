@@ -1,12 +1,13 @@
 """Training on a GPU: xpnet on CuPy and its peers, each in its own process, in turn.
 
     python -m benchmarks gpu [--minutes M] [--rounds 5] [--precisions NAME …] [--shapes TITLE …]
-                             [--peers NAME …] [--dry] [--out FILE]
+                             [--peers NAME …] [--add] [--dry] [--out FILE]
 
 Data lie on the device for all; times are between CUDA events (JAX's by the host's clock, until the
 device has computed). All begin with the same parameters, and after the first steps on the same
 batches each one's outputs are compared with NumPy's in float64. TF32 and bfloat16 are measured
-where products weigh. What no time is left for, or no data are here for, is named. --dry runs all
+where products weigh. What no time is left for, or no data are here for, is named;
+--add keeps what an earlier run on the same card has written, and measures the rest. --dry runs all
 of it on the CPU, on tiny networks, to try the script out: its figures mean nothing, and it writes
 only where --out says.
 """
@@ -14,6 +15,7 @@ only where --out says.
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import time
 from collections.abc import Iterator
@@ -56,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--precisions", nargs="+", choices=PRECISIONS, metavar="NAME")
     parser.add_argument("--shapes", nargs="+", metavar="TITLE", help="such as '784-128-10, 64'")
     parser.add_argument("--peers", nargs="+", choices=list(GPU_CONTENDERS), metavar="NAME")
+    parser.add_argument("--add", action="store_true", help="to what is in the file already")
     parser.add_argument("--dry", action="store_true", help="on the CPU, tiny: does it run?")
     parser.add_argument("--out", type=Path, help="where the JSON goes")
 
@@ -63,11 +66,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Measure, print, write after every workload."""
     began = time.perf_counter()
-    result: dict[str, Any] = {"machine": machine(), "card": card(options.dry), "settings": {}}
-    result |= {"dry": options.dry, "left_out": []}
     out = options.out or (None if options.dry else OUT)
+    result = {"machine": machine(), "card": card(options.dry), "dry": options.dry}
+    result |= {"settings": earlier(options, out, result["card"]), "left_out": []}
     references: dict[str, np.ndarray[Any, Any]] = {}
     for workload in chosen(options):
+        if workload.title in result["settings"].get(workload.precision, {}):
+            continue
         minutes = (time.perf_counter() - began) / 60
         why = "no time was left" if minutes > options.minutes else without_data(workload)
         if why:
@@ -84,6 +89,17 @@ def run(options: argparse.Namespace) -> int:
     if out:
         write(out, result)
     return 0 if _ran(result) else 1
+
+
+def earlier(options: argparse.Namespace, out: Path | None, on: str) -> dict[str, Any]:
+    """What an earlier run has found, where it is to be kept."""
+    if not options.add or out is None or not out.exists():
+        return {}
+    found = json.loads(out.read_text(encoding="utf-8"))
+    if found["card"] != on:
+        raise SystemExit(f"{out.name} is of {found['card']}, this is {on}: give another --out")
+    settings: dict[str, Any] = found["settings"]
+    return settings
 
 
 def without_data(workload: Workload) -> str | None:
@@ -107,9 +123,9 @@ def card(dry: bool) -> str:
 
 
 def chosen(options: argparse.Namespace) -> Iterator[Workload]:
-    """Every workload in every precision that it is measured in, float32 first."""
-    for precision in options.precisions or PRECISIONS:
-        for workload in DRY_WORKLOADS if options.dry else GPU_WORKLOADS:
+    """Every workload in every precision that it is measured in."""
+    for workload in DRY_WORKLOADS if options.dry else GPU_WORKLOADS:
+        for precision in options.precisions or PRECISIONS:
             weighs = workload.parameters > _WEIGH and not workload.epochs
             if options.shapes and workload.title not in options.shapes:
                 continue

@@ -38,13 +38,13 @@ part() { # name, seconds, command …
 test=(python3 -m pytest -q -rfE -o addopts= --strict-markers --import-mode=importlib -p no:cacheprovider)
 if python3 -c 'import xdist' 2>/dev/null; then test+=(-n 8); fi
 
-part gpu_machine 20 nvidia-smi
-part gpu_versions 40 python3 -m xpnet backends
+part gpu_machine 15 nvidia-smi
+part gpu_versions 30 python3 -m xpnet backends
 # tests that are skipped for want of a backend pass: say here that it is wanting
-part gpu_backend 20 python3 -c 'import xpnet; print(xpnet.get_backend("cupy"))'
-part gpu_tests 190 "${test[@]}" -m gpu --continue-on-collection-errors --junitxml="$out/gpu_tests.xml"
-part gpu_benchmark 225 python3 -m benchmarks gpu --minutes 3.5 --out "$out/gpu.json"
-part gpu_digits 30 python3 -m xpnet train digits --backend cupy --out "$packages/digits.safetensors"
+part gpu_backend 15 python3 -c 'import xpnet; print(xpnet.get_backend("cupy"))'
+part gpu_tests 150 "${test[@]}" -m gpu --continue-on-collection-errors --junitxml="$out/gpu_tests.xml"
+part gpu_benchmark 290 python3 -m benchmarks gpu --add --minutes 4 --out "$out/gpu.json"
+part gpu_digits 25 python3 -m xpnet train digits --backend cupy --out "$packages/digits.safetensors"
 
 [ ${#failed[@]} -eq 0 ] && exit
 echo "failed: ${failed[*]}"

@@ -172,6 +172,20 @@ def test_what_no_time_was_left_for_is_named(tmp_path, capsys):
     assert line in capsys.readouterr().out
 
 
+def test_a_later_run_measures_what_the_first_left_out(tmp_path, capsys):
+    out = tmp_path / "gpu.json"
+    arguments = ["gpu", "--dry", "--peers", "xpnet", "--precisions", "float32", "--out", str(out)]
+    main([*arguments, "--shapes", TINY.title])
+    first = json.loads(out.read_text())["settings"]["float32"]
+    main([*arguments, "--shapes", TINY.title, STACK.title, "--add"])
+    both = json.loads(out.read_text())["settings"]["float32"]
+    assert first[TINY.title] == both[TINY.title]
+    assert list(both) == [TINY.title, STACK.title]
+    out.write_text(json.dumps(json.loads(out.read_text()) | {"card": "another"}))
+    with pytest.raises(SystemExit, match="another"):
+        main([*arguments, "--add"])
+
+
 def test_data_that_are_not_here_are_named_and_the_rest_is_measured(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("FASHION_MNIST", str(tmp_path))
     run = next(w for w in GPU_WORKLOADS if w.epochs)._replace(sizes=(784, 4, 10))

@@ -72,6 +72,11 @@ def test_bad_values_are_found_before_anything_is_sent(backend):
     np.testing.assert_array_equal(to_numpy(net.parameters), before)
 
 
+def test_a_solver_of_all_examples_at_once_streams_nothing(backend):
+    with pytest.raises(ValueError, match="LBFGS takes all examples at once: leave stream out"):
+        network(backend).fit(X, LABELS, optimizer="lbfgs", stream=True)
+
+
 def test_data_that_lie_on_the_device_stay_there(backend):
     X_there = xpnet.asarray(X, backend=backend)
     assert home(backend, X_there, "float64", True) is backend

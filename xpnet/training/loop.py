@@ -51,6 +51,9 @@ def fit(
     with net.unchanged_on_error(), net.backend.context():
         net.complete(X, Y)
         full_batch = getattr(settings.optimizer, "full_batch", False)
+        if full_batch and settings.stream:
+            name = type(settings.optimizer).__name__
+            raise ValueError(f"{name} takes all examples at once: leave stream out")
         place = net.backend if full_batch else home(net.backend, X, net.dtype, settings.stream)
         data = _checked(net, place, "", X, Y, sample_weight)
         validation = _validation(net, validation_data, settings.stream)
