@@ -229,6 +229,34 @@ def test_parts_of_a_larger_array_are_multiplied_where_they_lie(card):
     assert card.launches["gemm 77"] == 1
 
 
+def test_what_cublas_does_not_take_is_multiplied_all_the_same(card):
+    rng = np.random.default_rng(2)
+    backend = get_backend("cupy")
+    xp = backend.xp
+    row, column, b = (rng.normal(size=shape) for shape in ((2, 1, 5), (2, 3, 1), (2, 5, 4)))
+    with backend.context():
+        there = backend.xp.asarray(b)
+        repeated = xp.broadcast_to(xp.asarray(row), (2, 3, 5))
+        widened = xp.broadcast_to(xp.asarray(column), (2, 3, 5))
+        turned = xp.empty((2, 4, 3)).mT
+        found = [
+            (backend.matmul(repeated, there), np.broadcast_to(row, (2, 3, 5)) @ b),
+            (backend.matmul(widened, there), np.broadcast_to(column, (2, 3, 5)) @ b),
+            (backend.matmul(there.mT, there, out=xp.empty((2, 4, 4)).mT), b.mT @ b),
+            (backend.matmul(repeated[:, :0, :], there), np.empty((2, 0, 4))),
+        ]
+        assert backend.matmul(repeated, there, out=turned) is turned
+        for product, expected in [*found, (turned, found[0][1])]:
+            np.testing.assert_allclose(to_numpy(product), expected, rtol=1e-14, atol=1e-14)
+    assert not any(name.startswith("gemm") for name in card.launches)
+
+
+def test_waiting_is_for_the_networks_stream(card):
+    backend = get_backend("cupy")
+    assert waits(card, lambda: backend.wait(None)) == 1
+    assert backend.stream.number in card.host_knows
+
+
 @pytest.mark.parametrize(
     ("precision", "compute"), [("tf32", 77), ("bfloat16", 75), ("float16", 74)]
 )

@@ -188,6 +188,16 @@ def test_predictions_and_evaluations_take_what_fits(card, place):
     assert found == pytest.approx(expected, rel=1e-5)
 
 
+def test_a_metric_of_all_examples_takes_targets_from_the_host(card):
+    net, same = (xpnet.Network([4, 6, 2], backend=name) for name in ("cupy", "numpy"))
+    labels = BIG_LABELS % 2
+    settings = {"epochs": 1, "validation_data": (BIG, labels), "metrics": ["auc"], "stream": True}
+    found, expected = (one.fit(BIG, labels, **settings) for one in (net, same))
+    assert found.engine == "streamed"
+    auc = expected.metrics["validation_auc"]
+    assert found.metrics["validation_auc"] == pytest.approx(auc, rel=1e-4)
+
+
 def test_how_many_rows_fit_follows_the_free_memory(card):
     net = network("cupy", "float32")
     filled(card, 10_000)
