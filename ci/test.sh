@@ -35,6 +35,9 @@ pip install --quiet jax
 pip install --quiet -e ".[test,data,fast,plot,browser]" pandas  # no &&: set -e passes over what fails before one
 pytest -q --durations=5
 
+echo "== CuPy's backend on a stand-in for CuPy"
+XPNET_CUPY_STAND_IN=1 pytest -q -m gpu
+
 echo "== style and types"
 pip install --quiet -e ".[lint]"
 ruff check .

@@ -37,8 +37,9 @@ class History:
     best_epoch : int or None
         The epoch whose parameters early stopping brought back.
     engine : str
-        What ran the steps: "plain", "jit" (a backend that compiles the step), or "fused" (compiled
-        loops, or CUDA kernels). They agree to rounding, not to the bit.
+        What ran the steps: "plain", "jit" (a backend that compiles the step), "fused" (compiled
+        loops, or CUDA kernels), or "streamed" (batches from host memory). They agree to rounding,
+        not to the bit.
     threads : int or None
         On how many threads NumPy's products ran, by a rule of the shapes
         (`xpnet.training.threads`); None where that is not known. Another number gives other last
