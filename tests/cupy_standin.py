@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tests import cuda_cases
+from xpnet.backends import base
 from xpnet.backends.cupy_backend import CupyBackend
 
 inside = False  # a step
@@ -106,10 +107,23 @@ class RawModule:
 
 
 class Backend(CupyBackend):
-    """CuPy's backend, on the stand-in; what it imports as `cupy` is this module, in tests."""
+    """CuPy's backend, on the stand-in; what it imports as `cupy` is this module, in tests.
+
+    Device, streams and memory are left out: tests/fake_cupy.py has those, and no kernels.
+    """
 
     def __init__(self) -> None:
-        super().__init__(Functions(), nullcontext())
+        base.Backend.__init__(self, Functions(), nullcontext())
+        self.precision = "float32"
+
+    def context(self) -> Any:
+        return nullcontext()
+
+    def from_numpy(self, x: Any) -> Any:
+        return wrapped(np.array(x, order="C", copy=True))
+
+    def free_memory(self) -> None:
+        return None
 
     def device_name(self) -> str:
         return "cuda:0"
