@@ -1,5 +1,5 @@
 """Benchmarks of xpnet, which write what they measured into ``results``.
 
-``python -m benchmarks`` has those of training and prediction on a CPU; the others run as
+``python -m benchmarks`` has those of training and prediction; the others run as
 ``python -m benchmarks.NAME``, and so does ``tables``, which brings the results into the docs.
 """

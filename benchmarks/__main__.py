@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: the CPU benchmarks of training and prediction, and their plot.
+"""``python -m benchmarks``: the benchmarks of training and prediction, and their plot.
 
 The other benchmarks run as modules of their own: `python -m benchmarks.NAME`.
 """
@@ -9,9 +9,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from benchmarks import cpu, growth, latency, plot
+from benchmarks import cpu, gpu, growth, latency, plot
 
-COMMANDS = {"cpu": cpu, "growth": growth, "latency": latency, "plot": plot}
+COMMANDS = {"cpu": cpu, "gpu": gpu, "growth": growth, "latency": latency, "plot": plot}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

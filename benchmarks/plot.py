@@ -1,4 +1,4 @@
-"""docs/img/cpu.svg: each contender's time by shape, as a multiple of the matrix products alone.
+"""docs/img/cpu.svg, or a GPU's: each contender's time by shape, over that of the products alone.
 
 python -m benchmarks plot [--results FILE] [--setting tuned] [--out FILE]
 """
@@ -11,20 +11,19 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.figures import ratio
-from benchmarks.peers import CONTENDERS
 
 __all__ = ["add_arguments", "draw", "run"]
 
 RESULTS = Path(__file__).parent / "results" / "cpu.json"
 OUT = Path(__file__).parent.parent / "docs" / "img" / "cpu.svg"
-NAMES = tuple(name for name in CONTENDERS if not name.startswith("products"))
+SETTINGS = ("tuned", "default", "float32", "tf32", "bfloat16")
 MARKERS = "osD^vP*X"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Of this command."""
     parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("--setting", choices=("default", "tuned"), help="tuned where it is there")
+    parser.add_argument("--setting", choices=SETTINGS, help="the first of these that is there")
     parser.add_argument("--out", type=Path, default=OUT)
 
 
@@ -34,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
         print(f"there is no {options.results.name} yet: `python -m benchmarks cpu` measures it")
         return 1
     settings = json.loads(options.results.read_text(encoding="utf-8"))["settings"]
-    setting = options.setting or ("tuned" if "tuned" in settings else "default")
+    setting = options.setting or next(name for name in SETTINGS if name in settings)
     draw(settings[setting], setting, options.out)
     return 0
 
@@ -47,10 +46,11 @@ def draw(workloads: dict[str, Any], setting: str, out: Path) -> None:
     from matplotlib import pyplot as plt
 
     shapes = [title for title, row in workloads.items() if row["unit"] == "step"]
+    names = _names(workloads)
     with mpl.rc_context({"svg.hashsalt": "xpnet", "svg.fonttype": "none", "font.size": 10}):
         figure, axes = plt.subplots(figsize=(8.5, 1.1 * len(shapes) + 1.6))
-        for k, name in enumerate(NAMES):
-            shift = 0.7 * (k / (len(NAMES) - 1) - 0.5)
+        for k, name in enumerate(names):
+            shift = 0.7 * (k / max(1, len(names) - 1) - 0.5)
             points = [
                 (x, y + shift)
                 for y, title in enumerate(shapes)
@@ -71,10 +71,16 @@ def draw(workloads: dict[str, Any], setting: str, out: Path) -> None:
         axes.set(xscale="log", ylim=(len(shapes) - 0.5, -0.5), yticks=range(len(shapes)))
         axes.set_yticklabels(shapes)
         axes.xaxis.set_major_formatter("{x:g}")
-        axes.set_xlabel(f"time of a training step ÷ its matrix products alone ({setting} kernels)")
+        axes.set_xlabel(f"time of a training step ÷ its matrix products alone ({setting})")
         axes.grid(axis="x", color="0.9")
         axes.set_axisbelow(True)
         axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
         out.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(out, format="svg", bbox_inches="tight", metadata={"Date": None})
         plt.close(figure)
+
+
+def _names(workloads: dict[str, Any]) -> list[str]:
+    """Every contender that trains."""
+    every = dict.fromkeys(name for row in workloads.values() for name in row["contenders"])
+    return [name for name in every if not name.startswith("products")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from statistics import mean
 from typing import Any
 
@@ -46,11 +46,13 @@ def times(value: float | None) -> str:
     return "–" if value is None else f"{value:.2f}" if value < 100 else f"{value:,.0f}"
 
 
-def contender_rows(contenders: Mapping[str, Any], unit: str) -> Table:
+def contender_rows(
+    contenders: Mapping[str, Any], unit: str, peers: Collection[str] = ALL_PEERS
+) -> Table:
     """A workload: median, quartiles, ratios, preparation; of a run also accuracy and memory."""
     head = ["contender", "s" if unit == "run" else "µs", "quartiles", "× best peer", "× products"]
     head += ["import s", "prepare s", *(["accuracy", "peak MB"] if unit == "run" else [])]
-    first = best(contenders, ALL_PEERS)
+    first = best(contenders, peers)
     rows = []
     for name, row in contenders.items():
         if "median" not in row:

@@ -166,6 +166,44 @@ def cpu_plot() -> str:
     return "![A step of each library as a multiple of its matrix products alone](img/cpu.svg)"
 
 
+def gpu_targets() -> str:
+    """What the GPU benchmark must show, and whether it does."""
+    found = read("gpu.json")
+    return f"{found['card']}.\n\n{table(*target_rows(found['targets']))}"
+
+
+def gpu_steps() -> str:
+    """A table for each precision: contenders by shapes, and how far from float64 they were."""
+    return "\n\n".join(
+        f"{precision}:\n\n{_contenders(workloads)}\n\n{_errors(workloads)}"
+        for precision, workloads in read("gpu.json")["settings"].items()
+    )
+
+
+def _errors(workloads: dict[str, Any]) -> str:
+    errors = [
+        row["error"]
+        for found in workloads.values()
+        for row in found["contenders"].values()
+        if "error" in row
+    ]
+    worst = f"{max(errors):.1e}" if errors else "not compared"
+    return (
+        f"Outputs after the first steps, beside NumPy's in float64: {worst} of the largest at most."
+    )
+
+
+def gpu_run() -> str:
+    """Fashion-MNIST on a GPU: seconds and accuracy."""
+    found = read("gpu.json")["settings"]["float32"]["fashion-mnist"]["contenders"]
+    rows = [
+        [name, _median(row, "run"), f"{mean(row['accuracy']):.4f}"]
+        for name, row in found.items()
+        if "accuracy" in row
+    ]
+    return "\n\n".join([table(["library", "s", "test accuracy"], rows), *missing(found)])
+
+
 def growth() -> str:
     """The fitted exponents."""
     return table(*exponent_rows(read("growth.json")["sweeps"]))
@@ -185,6 +223,9 @@ PAGES = {
         cpu_steps,
         cpu_plot,
         cpu_run,
+        gpu_targets,
+        gpu_steps,
+        gpu_run,
         latency,
         growth,
         loops,

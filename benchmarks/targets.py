@@ -1,4 +1,4 @@
-"""What the benchmark of CPU training must show, and whether it does."""
+"""What the benchmarks of training must show, and whether they do."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from benchmarks.figures import best, ratio
 from benchmarks.peers import CONTENDERS
 
-__all__ = ["ALL_PEERS", "PEERS", "TARGETS", "Target", "verdicts"]
+__all__ = ["ALL_PEERS", "PEERS", "TARGETS", "Target", "gpu_verdicts", "verdicts"]
 
 ALL_PEERS = tuple(n for n in CONTENDERS if n != "xpnet" and not n.startswith("products"))
 PEERS = tuple(name for name in ALL_PEERS if not CONTENDERS[name].once)
@@ -111,3 +111,23 @@ def _memory(run: Mapping[str, Any]) -> dict[str, Any] | None:
     name = min(of_torch, key=of_torch.__getitem__)
     found = peaks["xpnet"] / of_torch[name]
     return _row(RUN, "peak memory ÷ torch's", MEMORY, found, against=name)
+
+
+WIDE, PRODUCTS_SHARE = "4096-wide, 3 layers, 4096", 0.8
+
+
+def gpu_verdicts(settings: Settings) -> list[dict[str, Any]]:
+    """On a GPU: at most torch's eager time; where layers are wide, products are most of a step."""
+    rows = []
+    for precision, workloads in settings.items():
+        for title, found in workloads.items():
+            contenders = found["contenders"]
+            of_torch = ratio(contenders, "xpnet", "torch eager")
+            if of_torch is not None:
+                words = f"× torch eager, {precision}"
+                rows.append(_row(title, words, 1.0, of_torch, against="torch eager"))
+            of_products = ratio(contenders, "xpnet", "products")
+            if title == WIDE and precision != "bfloat16" and of_products is not None:
+                words, limit = f"× products alone, {precision}", 1 / PRODUCTS_SHARE
+                rows.append(_row(title, words, limit, of_products, against="products"))
+    return rows

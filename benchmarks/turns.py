@@ -78,17 +78,21 @@ def take_turns(
     *,
     rounds: int,
     pause: float,
+    together: bool = False,
 ) -> dict[str, dict[str, Any]]:
     """Every contender's figures, or why it has none ("absent", "failed").
 
-    They are prepared one after the other, then have their turns; the one that begins changes from
-    round to round. Before each turn stands a pause, in which another library's threads fall asleep.
+    They are prepared one after the other, or all ``together``, then have their turns; the one that
+    begins changes from round to round. Before each turn stands a pause, in which another library's
+    threads fall asleep.
     """
     found: dict[str, dict[str, Any]] = {}
     running: dict[str, Process] = {}
     with ExitStack() as stack:
-        for name, job in jobs.items():
-            worker = stack.enter_context(Process(job, environment))
+        started = (
+            (name, stack.enter_context(Process(job, environment))) for name, job in jobs.items()
+        )
+        for name, worker in list(started) if together else started:
             found[name] = worker.answer()
             if "prepare_seconds" in found[name]:
                 running[name] = worker

@@ -22,10 +22,18 @@ from typing import Any, TextIO
 import numpy as np
 
 from benchmarks.blas import pools
-from benchmarks.peers import CONTENDERS, PREDICTORS, Peer, make
+from benchmarks.peers import CONTENDERS, GPU_CONTENDERS, PREDICTORS, Peer, make
 from benchmarks.workloads import Workload, data, test_data
 
-__all__ = ["Job", "peak_memory"]
+__all__ = ["SOME_ROWS", "Job", "peak_memory", "some"]
+
+SOME_ROWS, SOME_OUTPUTS = 8, 64
+
+
+def some(outputs: Any) -> list[Any]:
+    """A few of the outputs, as lists."""
+    found: list[Any] = np.asarray(outputs, dtype=np.float64)[..., :SOME_OUTPUTS].tolist()
+    return found
 
 
 @dataclass(frozen=True)
@@ -33,13 +41,15 @@ class Job:
     """What a worker is to do.
 
     ``examples`` is 0 for training; else so many are predicted in one call. A round takes about
-    ``seconds``, unless it is a whole run.
+    ``seconds``, unless it is a whole run. After so many ``first_steps`` from the common start, a
+    GPU's contender reports outputs, which are compared with a reference's.
     """
 
     contender: str
     workload: Workload
     seconds: float
     examples: int = 0
+    first_steps: int = 0
 
     def to_json(self) -> str:
         """One line."""
@@ -76,6 +86,7 @@ class _Worker:
     def __init__(self, job: Job) -> None:
         self.job, self.workload = job, job.workload
         places = PREDICTORS if job.examples else CONTENDERS
+        places = GPU_CONTENDERS if job.first_steps else places
         X, Y = data(self.workload)
         began = time.perf_counter()
         self.peer: Peer = make(places[job.contender], self.workload, X, Y)
@@ -114,18 +125,26 @@ class _Worker:
         return max(1, round(turns * self.job.seconds / taken))
 
     def _timed(self, turns: int) -> float:
+        return self._seconds(lambda: self.turn(turns))
+
+    def _seconds(self, act: Callable[[], None]) -> float:
+        """By the contender's own clock (CUDA events), or the host's."""
+        if hasattr(self.peer, "elapsed"):
+            taken: float = self.peer.elapsed(act)
+            return taken
         began = time.perf_counter()
-        self.turn(turns)
+        act()
         return time.perf_counter() - began
+
+    def _whole_run(self) -> None:
+        self.peer.start(self.rounds)
+        self.peer.train(self.workload.epochs)
 
     def round(self) -> dict[str, Any]:
         """Seconds of a unit; of a run also its accuracy, which is outside the seconds."""
         if not self.workload.epochs:
             return {"seconds": self._timed(self.turns) / (self.turns * self.units)}
-        began = time.perf_counter()
-        self.peer.start(self.rounds)
-        self.peer.train(self.workload.epochs)
-        taken = time.perf_counter() - began
+        taken = self._seconds(self._whole_run)
         self.rounds += 1
         self.peak = self.peak or peak_memory()  # before the test images are there
         return {"seconds": taken, **self._accuracy()}
@@ -146,7 +165,16 @@ class _Worker:
             "threads": self.peer.threads(),
             "pools": pools(),
             "peak_bytes": self.peak or peak_memory(),
+            **self._outputs(),
         }
+
+    def _outputs(self) -> dict[str, Any]:
+        """What the network gives after its first steps from the common start."""
+        if not self.job.first_steps or not hasattr(self.peer, "first_steps"):
+            return {}
+        self.peer.start(0)
+        self.peer.first_steps(self.job.first_steps)
+        return {"outputs": some(self.peer.predict(data(self.workload)[0][:SOME_ROWS]))}
 
 
 def _installed(distribution: str) -> bool:

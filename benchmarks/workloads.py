@@ -1,16 +1,27 @@
-"""What the benchmarks of CPU training train: a network's shape, a batch, and a data set in memory.
+"""What the benchmarks of training train: a network's shape, a batch, and a data set in memory.
 
-Every workload is relu, softmax cross-entropy on integer labels, and Adam at 1e-3 in float32. An
+Every workload is relu, softmax cross-entropy on integer labels, and Adam at 1e-3 in float32 (on a
+GPU the factors of products may have fewer bits). An
 epoch takes the rows in a fresh order, batch by batch: ⌈rows / batch⌉ steps.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["LEARNING_RATE", "PREDICTION", "WORKLOADS", "Workload", "data", "test_data"]
+__all__ = [
+    "DRY_WORKLOADS",
+    "GPU_WORKLOADS",
+    "LEARNING_RATE",
+    "PREDICTION",
+    "WORKLOADS",
+    "Workload",
+    "data",
+    "test_data",
+]
 
 LEARNING_RATE = 1e-3
 
@@ -21,7 +32,8 @@ class Workload(NamedTuple):
     """A training loop to be timed.
 
     ``epochs`` is 0 where the figure is the time of a step, in so many epochs as fill a round; else
-    the figure is the time of a whole run of so many epochs from fresh parameters.
+    the figure is the time of a whole run of so many epochs from fresh parameters. ``stack`` is the
+    number of networks that are trained at once; 0 for one, without a leading axis.
     """
 
     name: str
@@ -29,6 +41,9 @@ class Workload(NamedTuple):
     batch: int
     rows: int
     epochs: int = 0
+    precision: str = "float32"
+    device: str = "cpu"
+    stack: int = 0
 
     @property
     def steps(self) -> int:
@@ -38,7 +53,13 @@ class Workload(NamedTuple):
     @property
     def title(self) -> str:
         """Such as "784-128-10, 64"; a whole run goes by its name."""
-        return self.name if self.epochs else f"{self.name}, {self.batch}"
+        networks = f"{self.stack} × " if self.stack else ""
+        return self.name if self.epochs else f"{networks}{self.name}, {self.batch}"
+
+    @property
+    def parameters(self) -> int:
+        """Of one network."""
+        return sum((m + 1) * n for m, n in pairwise(self.sizes))
 
     @property
     def unit(self) -> str:
@@ -58,6 +79,26 @@ WORKLOADS = (
     _of_steps((1024, 2048, 2048, 1000), 512, 4),
     Workload("fashion-mnist", (784, 256, 128, 10), 128, 60_000, epochs=10),
 )
+GPU_WORKLOADS = (
+    WORKLOADS[2],
+    _of_steps((4096,) * 4, 4096, 4)._replace(name="4096-wide, 3 layers"),
+    WORKLOADS[4],
+    WORKLOADS[1],
+    WORKLOADS[3],
+    WORKLOADS[5],
+    _of_steps((64, 64, 10), 32, 500)._replace(stack=128),
+    WORKLOADS[0],
+    _of_steps((8192,) * 3, 8192, 2)._replace(name="8192-wide, 2 layers"),
+)
+"""The most telling first: time may run out."""
+
+DRY_WORKLOADS = (
+    _of_steps((2, 8, 2), 4, 3),
+    _of_steps((12, 16, 16, 5), 8, 3),
+    _of_steps((6, 6, 3), 4, 2)._replace(stack=3),
+)
+"""For a run of the GPU benchmark's script without a GPU."""
+
 PREDICTION = _of_steps((784, 128, 10), 64, 1)
 """The network whose predictions are timed; its data serve only to make it."""
 

@@ -2,11 +2,21 @@
 
 array-api-strict runs as its hostile self: on a device that is not the host, without boolean
 indexing and data-dependent shapes. A library that is not here is skipped; the summary says why.
+
+With XPNET_CUPY_STAND_IN=1 in the environment, CuPy is the stand-in of `tests.fake_cupy`:
+``XPNET_CUPY_STAND_IN=1 pytest -m gpu`` runs every numerical test on its backend without a GPU.
 """
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
+import tempfile
+
+# compiled loops that lie in the user's cache would be taken, and change the last bits of a fit
+os.environ["XPNET_CACHE"] = tempfile.mkdtemp(prefix="xpnet-tests-")
+atexit.register(shutil.rmtree, os.environ["XPNET_CACHE"], ignore_errors=True)
 
 for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):  # before NumPy loads: the products
     os.environ.setdefault(
@@ -18,6 +28,7 @@ from importlib import import_module
 
 import pytest
 
+from tests import fake_cupy
 from xpnet.backends import Backend, get_backend
 
 NAMES = ("numpy", "array-api-strict", "torch", "jax", "cupy")
@@ -29,6 +40,8 @@ _state: dict[str, Backend | str] = {}
 def open_backend(name: str) -> Backend | str:
     """The backend, or the reason why it can't be had."""
     if name not in _state:
+        if name == "cupy" and os.environ.get("XPNET_CUPY_STAND_IN"):
+            fake_cupy.install(pytest.MonkeyPatch(), n_devices=2, limit=2**34)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # a library's own, at its import

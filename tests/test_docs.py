@@ -61,6 +61,8 @@ def mended(page):
 
 @of_page
 def test_code_runs(page, tmp_path, monkeypatch):
+    if page.name == "plots.md":
+        pytest.importorskip("matplotlib", reason='pip install "xpnet[plot]"')
     monkeypatch.chdir(tmp_path)
     run(page)
 

@@ -23,7 +23,7 @@ from xpnet.training import EarlyStopping, History
 from xpnet.training.rate_range import learning_rate_range
 
 if TYPE_CHECKING:
-    from xpnet import datasets, metrics, optimizers, schedules
+    from xpnet import datasets, metrics, optimizers, plots, schedules
 
 __all__ = [
     "Activation",
@@ -49,6 +49,7 @@ __all__ = [
     "losses",
     "metrics",
     "optimizers",
+    "plots",
     "schedules",
     "to_numpy",
     "training",
@@ -58,6 +59,7 @@ _WHEN_USED = (
     "datasets",
     "metrics",
     "optimizers",
+    "plots",
     "schedules",
 )  # 40 modules: half the import's time
 

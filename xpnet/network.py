@@ -18,6 +18,7 @@ from xpnet.parameters import unpack
 from xpnet.state import NetworkState
 from xpnet.training.batches import slices
 from xpnet.training.history import History
+from xpnet.training.placement import home, rows_that_fit
 
 if TYPE_CHECKING:
     from xpnet.explain import Explanation
@@ -86,13 +87,21 @@ class Network(NetworkState):
         return A[0, :] if single else A
 
     def predict(self, X: Any, batch_size: int | None = None) -> Any:
-        """The outputs (N, n_L), in batches of so many examples where that is given."""
-        if batch_size is None:
+        """The outputs (N, n_L), in batches of so many examples.
+
+        None: all at once, or, where a GPU has too little memory for that, as many as fit.
+        """
+        if batch_size is not None:
+            checks.positive_integer("batch_size", batch_size)
+        elif self.backend.free_memory() is None:
             return self(X)
-        checks.positive_integer("batch_size", batch_size)
-        X, single = features(self.backend, self.layers, self.dtype, X)
+        place = home(self.backend, X, self.dtype)
+        X, single = features(place, self.layers, self.dtype, X)
+        size = batch_size or rows_that_fit(self.backend, self.layers, self.dtype) or X.shape[0]
         with self.backend.context():
-            parts = [self._outputs(X[part, :]) for part in slices(X.shape[0], batch_size)]
+            parts = [
+                self._outputs(move(self.backend, X[part, :])) for part in slices(X.shape[0], size)
+            ]
             A = self.backend.xp.concat(parts, axis=0)
         return A[0, :] if single else A
 
@@ -209,6 +218,7 @@ class Network(NetworkState):
         callbacks: Any = (),
         progress: bool | None = None,
         compile: bool | None = None,
+        stream: bool | None = None,
     ) -> History:
         """Train, from the present parameters, by minibatches.
 
@@ -250,11 +260,16 @@ class Network(NetworkState):
             Each takes (net, history): after every epoch, or at "fit_begin", "step_end",
             "epoch_end", "fit_end" (`xpnet.training.callbacks`). One that returns True ends the fit.
         progress : bool, optional
-            A progress bar. None: on a terminal, when the fit takes longer than a second.
+            Loss, validation, examples per second, time left and the losses' sparkline: live on a
+            terminal, else a line an epoch, 3 s apart at least. None: on a terminal, when the fit
+            takes longer than a second.
         compile : bool, optional
-            Whether the steps are compiled: by JAX, or on NumPy as loops by numba (True: now, which
-            takes seconds once and is kept on disk; ImportError without numba). False: never. None:
-            JAX compiles, and numba where that is cached or pays. `History.engine` says what ran.
+            Whether the steps are compiled. None: on NumPy, by numba, where that is cached or pays,
+            on CuPy and JAX always. True on NumPy takes seconds once, and needs numba.
+        stream : bool, optional
+            Whether X and Y stay in host memory, from where every batch goes to the device while the
+            one before it is computed on. None: where they would take more than half of the free
+            memory of a GPU. Data that lie on a device stay there.
 
         Returns
         -------
@@ -288,6 +303,7 @@ class Network(NetworkState):
             callbacks=callbacks,
             progress=progress,
             compile=compile,
+            stream=stream,
         )
         return fit(self, X, Y, sample_weight, class_weight, validation_data, chosen)
 
@@ -310,7 +326,8 @@ class Network(NetworkState):
             checks.positive_integer("batch_size", batch_size)
         Y = self.encode(Y)
         layers, loss = self.decided_by(Y)
-        data = examples(self.backend, layers, loss, self.dtype, X, Y, sample_weight)
+        place = home(self.backend, X, self.dtype)
+        data = examples(place, layers, loss, self.dtype, X, Y, sample_weight)
         found = metrics_for(as_metrics(metrics), loss, layers[-1].fan_out, data.classes)
         fixed = self.backend, layers, loss, self._theta
         return evaluate(*fixed, data, batch_size, self._stats, found)

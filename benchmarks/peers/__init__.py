@@ -1,4 +1,4 @@
-"""The contenders of the CPU benchmarks, a file a library; each runs in a process of its own.
+"""The contenders of the benchmarks, a file a library; each runs in a process of its own.
 
 What every class here offers is `Peer`. A module imports its library at its top, so that a library
 that is absent is an ImportError of that module and of no other.
@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks.workloads import Workload
 
-__all__ = ["CONTENDERS", "PREDICTORS", "Peer", "Place", "make"]
+__all__ = ["CONTENDERS", "GPU_CONTENDERS", "PREDICTORS", "Peer", "Place", "make"]
 
 Array = np.ndarray[Any, Any]
 
@@ -63,6 +63,18 @@ CONTENDERS: dict[str, Place] = {
     "products, torch": Place("products", "TorchProducts"),
 }
 """What trains, and the matrix products alone."""
+
+GPU_CONTENDERS: dict[str, Place] = {
+    "xpnet": Place("on_gpu_xpnet", "Xpnet"),
+    "torch eager": Place("on_gpu_torch", "Eager"),
+    "torch fused Adam": Place("on_gpu_torch", "Fused"),
+    "torch.compile": Place("on_gpu_torch", "Compiled"),
+    "torch.compile, one graph": Place("on_gpu_torch", "Graphed"),
+    "JAX jit": Place("on_gpu_jax", "Jitted"),
+    "JAX scan": Place("on_gpu_jax", "Scanned", once=True),
+    "products": Place("on_gpu_torch", "Products"),
+}
+"""On a GPU, with the data on it; each can also do its first steps in a known order."""
 
 PREDICTORS: dict[str, Place] = {
     "xpnet": CONTENDERS["xpnet"],

@@ -24,7 +24,7 @@ class Xpnet:
 
     def __init__(self, workload: Workload, X: Array, Y: Array) -> None:
         self.workload, self.X, self.Y = workload, X, Y
-        self.compile: bool | None = True
+        self.compile: bool | None = True if find_spec("numba") else None
 
     def start(self, seed: int) -> None:
         """A new network."""

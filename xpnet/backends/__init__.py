@@ -57,7 +57,9 @@ class BackendInfo(NamedTuple):
     reason: str | None
 
 
-def get_backend(name: str | Backend = "auto", device: Any = None) -> Backend:
+def get_backend(
+    name: str | Backend = "auto", device: Any = None, precision: str | None = None
+) -> Backend:
     """The backend of that name, on a device.
 
     Parameters
@@ -67,24 +69,33 @@ def get_backend(name: str | Backend = "auto", device: Any = None) -> Backend:
     device : optional
         The library's own name for it ("cpu", "cuda:1", …), an index, or its device object; None is
         the library's default.
+    precision : {"float32", "tf32", "bfloat16", "float16"}, optional
+        CuPy only: to what the factors of float32 products are rounded; sums and all else stay in
+        float32. None is "float32".
 
     Raises
     ------
     ValueError
-        An unknown name, or a device that the library does not have.
+        An unknown name, or a device or a precision that the library does not have.
     ImportError
-        The package is missing; the message has the command that installs it.
+        The package is missing, or cannot be imported; the message has the command that installs it.
     RuntimeError
-        No GPU answers.
+        No GPU answers, or it is too old for the precision.
     """
     if isinstance(name, Backend):
-        if device is not None:
-            raise ValueError("a Backend has its device already: leave device out, or give a name")
+        for setting, value in (("device", device), ("precision", precision)):
+            if value is not None:
+                raise ValueError(
+                    f"a Backend has its {setting} already: leave {setting} out, or give a name"
+                )
         return name
     if name == "auto":
         name = "cupy" if find_spec("cupy") and _devices("cupy") else "numpy"
     library = look_up("backend", name, _LIBRARIES)
-    backend: Backend = _load(name, library).create(device)
+    if name != "cupy" and precision is not None:
+        raise ValueError(f'precision is a setting of backend "cupy", not of {name!r}: leave it out')
+    settings = () if precision is None else (precision,)
+    backend: Backend = _load(name, library).create(device, *settings)
     return backend
 
 
@@ -93,8 +104,9 @@ def _load(name: str, library: _Library) -> Any:
     try:
         import_module(library.package)
     except ImportError as error:
+        why = f" ({error})" if find_spec(library.package) else ""
         raise ImportError(
-            f"backend {name!r} needs the package {library.package}: {library.install}"
+            f"backend {name!r} needs the package {library.package}{why}: {library.install}"
         ) from error
     return import_module(f"xpnet.backends.{library.module}")
 

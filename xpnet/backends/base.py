@@ -6,11 +6,13 @@ for products, and whether arrays can be written in place.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
+
+from xpnet.backends.lanes import Lane
 
 __all__ = ["DTYPES", "Backend", "library_of", "native_copy"]
 
@@ -128,6 +130,17 @@ class Backend:
 
     def wait(self, x: Any) -> None:
         """Return when the arrays x (one, or tuples and lists of them) have been computed."""
+
+    def free_memory(self) -> int | None:
+        """Bytes that the device has left; None for the host, whose memory is not watched."""
+        return None
+
+    def lanes(self, templates: Sequence[tuple[tuple[int, ...], Any]]) -> list[Any]:
+        """Two ways for batches to the device, to be used in turn; see `xpnet.backends.lanes`.
+
+        ``templates`` are the shape and the dtype of each array of a whole batch.
+        """
+        return [Lane(self, templates) for _ in range(2)]
 
     def context(self) -> AbstractContextManager[Any]:
         """Within it, new arrays are made on this backend's device."""

@@ -1,13 +1,16 @@
-"""CuPy: NVIDIA GPUs, by its array-api-compat namespace."""
+"""CuPy: NVIDIA GPUs, by its array-api-compat namespace, on a stream of the network's own."""
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import numpy as np
 
 from xpnet.backends.base import Backend, library_of, native_copy
+from xpnet.backends.cublas import PRECISIONS, product
+from xpnet.errors import look_up
 
 __all__ = ["CupyBackend", "create", "devices", "to_numpy"]
 
@@ -19,25 +22,59 @@ def to_numpy(x: Any) -> np.ndarray[Any, Any]:
 
 
 class CupyBackend(Backend):
-    """Arrays in the memory of one CUDA device.
+    """Arrays in the memory of one CUDA device, computed on one stream.
 
-    The namespace ignores ``device=`` where it creates arrays, so everything that does runs within
-    ``context()``.
+    The namespace ignores ``device=`` where it creates arrays, and launches on the current stream,
+    so everything that does either runs within ``context()``.
+
+    Attributes
+    ----------
+    stream : cupy.cuda.Stream
+        Non-blocking; its work goes in order.
+    precision : str
+        To what the factors of float32 products are rounded.
     """
 
     name = "cupy"
     packages = ("cupy",)
     in_place = True
 
+    def __init__(self, xp: Any, device: Any, precision: str = "float32") -> None:
+        import cupy
+
+        super().__init__(xp, device)
+        self.precision = precision
+        self._cuda = cupy.cuda
+        with device:
+            self.stream = cupy.cuda.Stream(non_blocking=True)
+
+    def __repr__(self) -> str:
+        more = "" if self.precision == "float32" else f", precision={self.precision!r}"
+        return f"Backend({self.name!r}, device={str(self.device)!r}{more})"
+
+    def __eq__(self, other: object) -> bool:
+        return super().__eq__(other) and self.precision == getattr(other, "precision", None)
+
+    def __hash__(self) -> int:
+        return hash((super().__hash__(), self.precision))
+
+    def __reduce__(self) -> Any:
+        from xpnet.backends import get_backend
+
+        return get_backend, (self.name, self.device_name(), self.precision)
+
     def from_numpy(self, x: np.ndarray[Any, Any]) -> Any:
         """A copy on the device."""
-        with self.device:
+        with self.context():
             return self.xp.asarray(native_copy(x))
 
     def from_device(self, x: Any) -> Any | None:
         """An array of another GPU, or a torch or JAX array on a GPU, by DLPack."""
         if self.owns(x):
-            with self.device:
+            with x.device:
+                done = self._recorded(self._cuda.get_current_stream())
+            with self.context():
+                self.stream.wait_event(done)
                 return self.xp.asarray(x, copy=True)
         if library_of(x) == "torch" and x.device.type == "cuda":
             x = x.detach().contiguous()
@@ -45,7 +82,7 @@ class CupyBackend(Backend):
             d.platform != "gpu" for d in x.devices()
         ):
             return None
-        with self.device:
+        with self.context():
             return self.xp.asarray(self.xp.from_dlpack(x), copy=True, order="C")
 
     to_numpy = staticmethod(to_numpy)
@@ -55,16 +92,19 @@ class CupyBackend(Backend):
         return f"cuda:{self.device.id}"
 
     def matmul(self, a: Any, b: Any, out: Any = None) -> Any:
-        """The product a b, into ``out`` where it is given.
+        """The product a b, into ``out`` where it is given; no operand is copied.
 
-        Two-dimensional transposes go to cuBLAS as they are; for a stack CuPy would copy them, so
-        its products are taken one network at a time.
+        CuPy hands two-dimensional transposes to cuBLAS as they are, but copies those of a stack.
         """
-        if a.ndim == b.ndim == 2:
+        if a.ndim == b.ndim == 2 and self.precision == "float32":
             return self.xp.matmul(a, b, out=out)
-        return self._stacked(a, b, out)
+        found = product(self.xp, a, b, out, self.precision)
+        if found is not None:
+            return found
+        return self.xp.matmul(a, b, out=out) if a.ndim == b.ndim == 2 else self._stacked(a, b, out)
 
     def _stacked(self, a: Any, b: Any, out: Any) -> Any:
+        """One network after the other, where cuBLAS takes no such stack."""
         lead = a.shape[:-2] if a.ndim > 2 else b.shape[:-2]
         if out is None:
             out = self.xp.empty((*lead, a.shape[-2], b.shape[-1]), dtype=a.dtype)
@@ -72,42 +112,134 @@ class CupyBackend(Backend):
             self.xp.matmul(a[r] if a.ndim > 2 else a, b[r] if b.ndim > 2 else b, out=out[r])
         return out
 
+    def kernels(self, source: str) -> Any:
+        """The compiled kernels of a CUDA C++ source; CuPy keeps them on disk between runs."""
+        import cupy
+
+        return cupy.RawModule(code=source, options=("--std=c++17",))
+
+    def free_memory(self) -> int:
+        """Bytes of the device that are free, or that CuPy holds and does not use."""
+        import cupy
+
+        with self.device:
+            return int(self.device.mem_info[0] + cupy.get_default_memory_pool().free_bytes())
+
+    def lanes(self, templates: Sequence[tuple[tuple[int, ...], Any]]) -> list[Any]:
+        """Two ways to the device, through pinned memory and by a stream of their own."""
+        from xpnet.backends.cupy_lanes import lanes
+
+        with self.context():
+            return list(lanes(self, templates))
+
     def wait(self, x: Any) -> None:
         """CUDA returns before it has computed."""
-        self.device.synchronize()
+        self.stream.synchronize()
 
     def context(self) -> AbstractContextManager[Any]:
-        """New arrays on this device."""
-        device: AbstractContextManager[Any] = self.device
-        return device
+        """New arrays on this device, work on this stream.
+
+        It begins when the caller's streams have done what they were given, and what the caller
+        launches afterwards begins when it is done. The host waits for neither.
+        """
+        with self.device:
+            if self._cuda.get_current_stream() == self.stream:
+                return self.device  # type: ignore[no-any-return]
+        return self._entered()
+
+    @contextmanager
+    def _entered(self) -> Iterator[None]:
+        outside, device = self._cuda.get_current_stream(), self._cuda.Device()
+        before = self._recorded(outside)
+        with self.device, self._out_of_memory():
+            inside = self._cuda.get_current_stream()
+            for done in (before, self._recorded(inside)):
+                self.stream.wait_event(done)
+            try:
+                with self.stream:
+                    yield
+            finally:
+                done = self._recorded(self.stream)
+                inside.wait_event(done)
+        if device != self.device:
+            with device:
+                outside.wait_event(done)
+
+    def _recorded(self, stream: Any) -> Any:
+        """An event after what the stream, one of the current device, was given."""
+        event = self._cuda.Event(disable_timing=True)
+        event.record(stream)
+        return event
+
+    @contextmanager
+    def _out_of_memory(self) -> Iterator[None]:
+        """CuPy's error as one that says how much was asked for, what is free and what to do."""
+        try:
+            yield
+        except self._cuda.memory.OutOfMemoryError as error:
+            total = self.device.mem_info[1]
+            asked = getattr(error, "_size", None)
+            words = "" if asked is None else f" {asked:,} bytes were asked for;"
+            free = f"{self.free_memory():,} of {total:,} are free"
+            raise MemoryError(
+                f"{self.device_name()} is out of memory:{words} {free}. Take a smaller batch_size, "
+                "or leave the data in host memory: fit(stream=True) brings it batch by batch"
+            ) from error
 
 
 def devices() -> list[str]:
     """The devices of this library: the numbers of the CUDA devices that answer."""
+    return _found()[0]
+
+
+def _found() -> tuple[list[str], str]:
+    """The devices, and CUDA's own words where it has none."""
     import cupy
 
     try:
-        return [f"cuda:{i}" for i in range(cupy.cuda.runtime.getDeviceCount())]
-    except cupy.cuda.runtime.CUDARuntimeError:
-        return []
+        n = cupy.cuda.runtime.getDeviceCount()
+    except cupy.cuda.runtime.CUDARuntimeError as error:
+        return [], f" ({error})"
+    return [f"cuda:{i}" for i in range(n)], ""
 
 
-def create(device: Any) -> Backend:
+def create(device: Any, precision: str | None = None) -> Backend:
     """The backend on a CUDA device: None (the current one), its index, or "cuda:1"."""
     import cupy
     from array_api_compat import cupy as xp
 
-    found = devices()
+    found, why = _found()
     if not found:
         raise RuntimeError(
-            f"cupy {cupy.__version__} is installed, but no CUDA device answers: check nvidia-smi "
-            'and the driver, or use backend="numpy"'
+            f"cupy {cupy.__version__} is installed, but no CUDA device answers{why}: check "
+            "nvidia-smi; a driver that is too old for this CuPy's CUDA needs an update, or "
+            'pip install "xpnet[cuda12]" in place of "xpnet[cuda13]"; or use backend="numpy"'
         )
+    chosen = _device(cupy, device, found)
+    return CupyBackend(xp, chosen, _precision(chosen, precision))
+
+
+def _device(cupy: Any, device: Any, found: list[str]) -> Any:
+    """The device object."""
     if device is None:
-        return CupyBackend(xp, cupy.cuda.Device())
+        return cupy.cuda.Device()
     if isinstance(device, cupy.cuda.Device):
-        return CupyBackend(xp, device)
+        return device
     number = str(device).removeprefix("cuda").removeprefix(":") or "0"
     if f"cuda:{number}" not in found:
         raise RuntimeError(f"device {device!r}: CuPy finds {', '.join(found)}")
-    return CupyBackend(xp, cupy.cuda.Device(int(number)))
+    return cupy.cuda.Device(int(number))
+
+
+def _precision(device: Any, name: str | None) -> str:
+    """A precision that the device computes in."""
+    name = name or "float32"
+    wanted = look_up("precision", name, PRECISIONS).capability
+    has = int(device.compute_capability)
+    if has < wanted:
+        raise RuntimeError(
+            f"precision {name!r} needs a card of compute capability {wanted / 10} or more, but "
+            f"cuda:{device.id} has {has / 10}: leave precision out"
+            + (', or take "float16"' if has >= PRECISIONS["float16"].capability else "")
+        )
+    return name

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from xpnet.checks import positive_integer
 from xpnet.cli.output import check_out, report, trained
+from xpnet.cli.report import check_report, report_of_images
 from xpnet.datasets import load_fashion_mnist
+from xpnet.datasets.fashion_mnist import FASHION_CLASSES
 from xpnet.layers import Dropout
 from xpnet.network import Network
 from xpnet.optimizers import AdamW
@@ -23,7 +25,9 @@ def run(options: argparse.Namespace) -> int:
     out = options.out or Path("fashion-mnist.safetensors")
     epochs = positive_integer("--epochs", 30 if options.epochs is None else options.epochs)
     check_out(out)
+    check_report(options, out)
     (images, labels), (test_images, test_labels) = map(load_fashion_mnist, ("train", "test"))
+    X, X_test = ((x / 255).astype("float32") for x in (images, test_images))
     hidden = [layer for n in options.hidden or (256, 128) for layer in (n, Dropout(0.1))]
     net = Network(
         [784, *hidden, 10],
@@ -37,16 +41,24 @@ def run(options: argparse.Namespace) -> int:
     print(f"network {'-'.join(map(str, net.sizes))}, {net.dtype}, {net.backend.name} {net.device}")
     began = time.perf_counter()
     history = net.fit(
-        (images / 255).astype("float32"),
+        X,
         labels,
         epochs=epochs,
         optimizer=AdamW(OneCycle(0.003)),
+        validation_data=(X_test, test_labels) if options.report else None,
         callbacks=[report(epochs)],
         progress=sys.stderr.isatty(),
     )
     seconds = time.perf_counter() - began
-    result = net.evaluate((test_images / 255).astype("float32"), test_labels)
+    result = net.evaluate(X_test, test_labels)
     net.save(out)
     print(f"{trained(history, epochs)} in {seconds:.1f} s; wrote {out}")
     print(f"test accuracy {result['accuracy']:.4f}, loss {result['loss']:.4f}")
+    if options.report:
+        settings = {"optimizer": "AdamW, one cycle up to 0.003", "batch size": "128"}
+        about = {"data set": "Fashion-MNIST, 28 × 28 pixels", "training images": f"{len(X):,}"}
+        tested = net, history, X_test, test_labels, (28, 28)
+        made = report_of_images("Fashion-MNIST", *tested, settings, about, FASHION_CLASSES)
+        made.save(options.report)
+        print(f"wrote {options.report}")
     return 130 if history.stopped else 0

@@ -10,7 +10,7 @@ from xpnet.tables import held_out
 from xpnet.tables.cells import Array
 from xpnet.training import EarlyStopping, History
 
-__all__ = ["Settings", "fit"]
+__all__ = ["Settings", "batch_size", "fit"]
 
 _MOST = 200  # epochs
 _PATIENCE = 20  # epochs without a lower loss, after which none is expected
@@ -18,10 +18,12 @@ _PATIENCE = 20  # epochs without a lower loss, after which none is expected
 
 @dataclass(frozen=True)
 class Settings:
-    """The epochs, None to find them, and whether a bar is shown."""
+    """The epochs, None to find them; whether a bar is shown; what to evaluate after each epoch."""
 
     epochs: int | None
     progress: bool
+    validation_data: tuple[Array, Array] | None = None
+    metrics: tuple[str, ...] = ()
 
 
 def fit(net: Network, X: Array, Y: Array, labels: Array | None, settings: Settings) -> History:
@@ -33,13 +35,16 @@ def fit(net: Network, X: Array, Y: Array, labels: Array | None, settings: Settin
         X,
         Y,
         epochs=epochs,
-        batch_size=_batch_size(len(X)),
+        batch_size=batch_size(len(X)),
+        validation_data=settings.validation_data,
+        metrics=settings.metrics,
         callbacks=[report(epochs)],
         progress=settings.progress,
     )
 
 
-def _batch_size(n: int) -> int:
+def batch_size(n: int) -> int:
+    """For so many rows."""
     return 32 if n < 10_000 else 256
 
 
@@ -56,7 +61,7 @@ def _best_epochs(net: Network, X: Array, Y: Array, labels: Array | None, setting
         X[train],
         Y[train],
         epochs=_MOST,
-        batch_size=_batch_size(len(X)),
+        batch_size=batch_size(len(X)),
         validation_data=(X[rest], Y[rest]),
         early_stopping=EarlyStopping(patience=_PATIENCE, restore_best=False),
         progress=settings.progress,

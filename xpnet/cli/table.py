@@ -6,18 +6,21 @@ import argparse
 import sys
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from xpnet.cli.fitting import Settings, fit
+from xpnet.cli.fitting import Settings, batch_size, fit
 from xpnet.cli.output import check_out
+from xpnet.cli.report import check_report, report_of_table
 from xpnet.cli.scores import held_out_scores
 from xpnet.network import Network
+from xpnet.report import Report
 from xpnet.tables import Schema, Table, held_out, read_table, save_model
 from xpnet.tables.cells import Array
 from xpnet.tables.columns import Embedded
 from xpnet.tables.table import shown
 from xpnet.tables.targets import Classes, fit_target, task_of
+from xpnet.training import History
 
 __all__ = ["run"]
 
@@ -26,6 +29,7 @@ __all__ = ["run"]
 class _Data:
     """The table as the network takes it; labels are what a split is stratified by."""
 
+    table: Table
     schema: Schema
     X: Array
     Y: Array
@@ -39,19 +43,46 @@ def run(options: argparse.Namespace) -> int:
     path = Path(options.data)
     out = options.out or Path(f"{path.stem}.safetensors")
     check_out(out, path)
+    check_report(options, out, path)
     began = time.perf_counter()
     data = _prepare(read_table(path), options)
     net = _network(data.schema, options)
     print(f"network {'-'.join(map(str, net.sizes))}, {net.dtype}, {net.backend.name} {net.device}")
     labels = None if data.labels is None else data.labels[data.train]
-    settings = Settings(options.epochs, progress=sys.stderr.isatty())
+    settings = Settings(options.epochs, sys.stderr.isatty())
+    if options.report and len(data.test):
+        metric = "r2" if data.labels is None else "accuracy"
+        settings = replace(
+            settings, validation_data=(data.X[data.test], data.Y[data.test]), metrics=(metric,)
+        )
     history = fit(net, data.X[data.train], data.Y[data.train], labels, settings)
     scores = held_out_scores(net, data.schema, data.X, data.Y, data.train, data.test)
     save_model(net, data.schema, out)
     print(f"trained {len(history)} epochs in {time.perf_counter() - began:.1f} s; wrote {out}")
     for line in scores:
         print(line)
+    if options.report:
+        _report(data, net, history).save(options.report)
+        print(f"wrote {options.report}")
     return 130 if history.stopped else 0
+
+
+def _report(data: _Data, net: Network, history: History) -> Report:
+    """By the rows held out, or where none were, by those of the training."""
+    held = len(data.test) > 0
+    rows = data.test if held else data.train
+    n = f"{len(rows):,}"
+    settings = {
+        "optimizer": "Adam, learning rate 0.001",
+        "batch size": f"{batch_size(len(data.train))}",
+    }
+    about = {
+        "file": Path(data.table.source).name,
+        "training rows": f"{len(data.train):,}",
+        "judged by": f"{n} rows held out" if held else f"the {n} training rows: none were held out",
+    }
+    fixed = data.table, data.schema, net, history, data.X, data.Y, rows
+    return report_of_table(*fixed, settings, about)
 
 
 def _prepare(table: Table, options: argparse.Namespace) -> _Data:
@@ -79,7 +110,7 @@ def _prepare(table: Table, options: argparse.Namespace) -> _Data:
         if isinstance(column, Embedded):
             n = len(column.categories)
             print(f"column {column.name!r}: {n} categories, {column.dim} numbers each")
-    return _Data(schema, X, Y, labels, train, test)
+    return _Data(table, schema, X, Y, labels, train, test)
 
 
 def _embedded(table: Table, given: Iterable[str]) -> dict[str, int | None]:

@@ -44,6 +44,9 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("--out", type=Path, help="model file (the data's name, .safetensors)")
     parser.add_argument(
+        "--report", type=Path, metavar="PAGE", help="write a page on the training (HTML)"
+    )
+    parser.add_argument(
         "--no-tune", action="store_true", help="don't restart with faster OpenBLAS kernels"
     )
     _add_table_options(parser.add_argument_group("a table of your own"))

@@ -9,7 +9,21 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["load_fashion_mnist"]
+__all__ = ["FASHION_CLASSES", "load_fashion_mnist"]
+
+FASHION_CLASSES = (
+    "T-shirt/top",
+    "trouser",
+    "pullover",
+    "dress",
+    "coat",
+    "sandal",
+    "shirt",
+    "sneaker",
+    "bag",
+    "ankle boot",
+)
+"""What the labels 0 … 9 are."""
 
 _FOLDER = "/usr/share/datasets/fashion-mnist"  # Debian's package dataset-fashion-mnist
 _KINDS = {"train": "train", "test": "t10k"}

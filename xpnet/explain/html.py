@@ -10,6 +10,7 @@ from html import escape
 from uuid import uuid4
 
 from xpnet.explain.cards import card, figure, grid
+from xpnet.explain.document import document
 from xpnet.explain.explanation import Explanation
 from xpnet.explain.findings import check_warning
 from xpnet.explain.legend import legend
@@ -23,22 +24,10 @@ __all__ = ["fragment", "page"]
 
 _NAMES = 10  # of columns in a table
 
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-
 
 def page(explanation: Explanation) -> str:
     """A whole document."""
-    title = escape(f"xpnet: {explanation.title}")
-    return (
-        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{title}</title><style>{_BODY}</style></head><body>{fragment(explanation)}"
-        "</body></html>\n"
-    )
-
-
-_BODY = "body{margin:0;background:#fff}@media(prefers-color-scheme:dark){body{background:#14181f}}"
+    return document(f"xpnet: {explanation.title}", fragment(explanation))
 
 
 def fragment(explanation: Explanation) -> str:

@@ -259,10 +259,13 @@ class RecordedResidual(Recorded):
             l, f"dA_{self.inner}", f"dA_{l}", dB, (of_l,), note="enters F from behind"
         )
         dp, dA = self.layer.gradients(backend, p, saved, dB, g, needed)
-        around, read, flops = f"dA_{l}", [(f"dA_{self.first}", dA.shape), of_l], self.log.size(dA)
         if self.layer.projection is not None:
             transposed = (f"dA_{l}ᵀ", (*of_l[1][:-2], of_l[1][-1], of_l[1][-2]))
             self.log.product(l, f"dP_{l}", dp[-1], (transposed, (f"A_{self.k}", A.shape)), "N")
+        if dA is None:  # of the first layer: nobody needs it
+            return dp, None
+        around, read, flops = f"dA_{l}", [(f"dA_{self.first}", dA.shape), of_l], self.log.size(dA)
+        if self.layer.projection is not None:
             around = f"dA_{l} P_{l}"
             read.append((f"P_{l}", p[-1].shape))
             flops += 2 * self.log.size(A) * p[-1].shape[-2]

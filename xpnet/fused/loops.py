@@ -18,10 +18,13 @@ from xpnet.fused.plan import REDUCTIONS, Group, is_fused
 if TYPE_CHECKING:
     from xpnet.fused.source import Writer
 
-__all__ = ["Loop", "slots_of"]
+__all__ = [
+    "Loop", "columns_slot", "is_row", "kept_of", "key_of", "length_of", "read_of", "slots_of",
+    "walks",
+]  # fmt: skip
 
 
-def _is_row(node: Node) -> bool:
+def is_row(node: Node) -> bool:
     """Whether it has one entry a row."""
     return same_length(node.columns, 1)
 
@@ -37,15 +40,34 @@ def slots_of(group: Group) -> dict[int, int]:
 def _slot(node: Node, slots: dict[int, int]) -> int:
     if node.op == "sum_rows":
         (arg,) = node.args
-        return slots.get(id(arg), -1 if _is_row(arg) else 0)
+        return slots.get(id(arg), -1 if is_row(arg) else 0)
     if node.op in REDUCTIONS:
         return slots.get(id(node.args[0]), 0) + 1
-    slot = -1 if _is_row(node) else 0
+    slot = -1 if is_row(node) else 0
     for arg in node.args:
         if id(arg) in slots:
             found = slots[id(arg)]
-            slot = max(slot, found + 1 if _is_row(arg) and not _is_row(node) else found)
+            slot = max(slot, found + 1 if is_row(arg) and not is_row(node) else found)
     return slot
+
+
+def columns_slot(node: Node, slots: dict[int, int]) -> int:
+    """The loop over columns in which a node reads its arguments."""
+    return slots[id(node)] - (node.op in REDUCTIONS)
+
+
+def kept_of(group: Group, slots: dict[int, int]) -> set[int]:
+    """Nodes of several columns that a later loop over columns reads again."""
+    kept = set()
+    for node in group.nodes:
+        for arg in node.args:
+            if id(arg) not in slots or is_row(arg):
+                continue
+            if slots[id(arg)] != columns_slot(node, slots):
+                kept.add(id(arg))
+            elif not same_length(arg.columns, length_of(node)):
+                raise TraceError("loops of other lengths")
+    return kept
 
 
 class Loop:
@@ -55,25 +77,8 @@ class Loop:
         self.writer, self.group = writer, group
         self.own = {id(node) for node in group.nodes}
         self.slots = slots_of(group)
-        self.kept = self._kept()
+        self.kept = kept_of(group, self.slots)
         self.read: set[str] = set()  # names that are known at this place
-
-    def _kept(self) -> set[int]:
-        """Nodes of several columns that a later loop over columns reads again."""
-        kept = set()
-        for node in self.group.nodes:
-            for arg in node.args:
-                if id(arg) not in self.own or _is_row(arg):
-                    continue
-                if self.slots[id(arg)] != self._columns_slot(node):
-                    kept.add(id(arg))
-                elif not same_length(arg.columns, _length(node)):
-                    raise TraceError("loops of other lengths")
-        return kept
-
-    def _columns_slot(self, node: Node) -> int:
-        """The loop over columns in which a node reads its arguments."""
-        return self.slots[id(node)] - (node.op in REDUCTIONS)
 
     def write(self) -> None:
         """All slots in order."""
@@ -82,18 +87,18 @@ class Loop:
             if slot % 2:
                 self._write_numbers(slot)
                 continue
-            here = [n for n in nodes if self._columns_slot(n) == slot and _walks(n)]
-            lengths = {_key(_length(n)): _length(n) for n in here}
+            here = [n for n in nodes if columns_slot(n, self.slots) == slot and walks(n)]
+            lengths = {key_of(length_of(n)): length_of(n) for n in here}
             for key, length in lengths.items():
-                self._write_columns(length, [n for n in here if _key(_length(n)) == key])
+                self._write_columns(length, [n for n in here if key_of(length_of(n)) == key])
 
     # --- single numbers
 
     def _write_numbers(self, slot: int) -> None:
         for node in self.group.nodes:
-            if self.slots[id(node)] != slot or _walks(node):
+            if self.slots[id(node)] != slot or walks(node):
                 continue
-            args = [self._row_value(arg) for arg in _read(node)]
+            args = [self._row_value(arg) for arg in read_of(node)]
             name = self.writer.names[id(node)]
             if node.op == "sum_rows":
                 self.writer.write(f"{name}s += {args[0]}")
@@ -103,7 +108,7 @@ class Loop:
 
     def _expression(self, node: Node, args: list[str]) -> str:
         if node.op == "take":
-            column = "" if _is_row(node) else ", j"
+            column = "" if is_row(node) else ", j"
             return f"{self.writer.memory.find(node.args[0])}[{args[0]}{column}]"
         return expression(node, args)
 
@@ -115,13 +120,13 @@ class Loop:
     def _index(self, node: Node) -> str:
         """Where a node's entry of this row and column lies."""
         one_row = same_length(node.rows, 1)
-        if _is_row(node):
+        if is_row(node):
             return "0" if one_row else "i"
         return "j" if one_row else "i, j"
 
     def _stored(self, node: Node) -> str:
         """The entry in memory."""
-        if node.op == "transpose" and not _is_row(node) and not _is_row(node.args[0]):
+        if node.op == "transpose" and not is_row(node) and not is_row(node.args[0]):
             return f"{self.writer.memory.find(node.args[0])}[j, i]"
         base = node.args[0] if node.op == "transpose" else node
         return f"{self.writer.memory.find(base)}[{self._index(node)}]"
@@ -147,8 +152,8 @@ class Loop:
     def _write_columns(self, length: Any, nodes: list[Node]) -> None:
         writer = self.writer
         for node in nodes:
-            for arg in _read(node):
-                if _is_row(arg):
+            for arg in read_of(node):
+                if is_row(arg):
                     self._row_value(arg)
             if node.op in REDUCTIONS:
                 self._start(node)
@@ -164,7 +169,7 @@ class Loop:
 
     def _write_entry(self, node: Node, known: dict[int, str]) -> None:
         writer, name = self.writer, self.writer.names[id(node)]
-        args = [self._entry(arg, known) for arg in _read(node)]
+        args = [self._entry(arg, known) for arg in read_of(node)]
         if node.op == "sum_rows":
             writer.write(f"{name}s[j] += {args[0]}")
         elif node.op == "argmax":
@@ -183,7 +188,7 @@ class Loop:
 
     def _entry(self, node: Node, known: dict[int, str]) -> str:
         """The name of a node's entry in this column."""
-        if _is_row(node) or node.op == "constant" or is_number(node):
+        if is_row(node) or node.op == "constant" or is_number(node):
             return self._row_value(node)
         if node.op == "iota":
             return f"{TYPES[node.dtype]}(j)"
@@ -208,19 +213,21 @@ class Loop:
         self._store(node, name)
 
 
-def _read(node: Node) -> tuple[Node, ...]:
+def read_of(node: Node) -> tuple[Node, ...]:
     """The arguments of which an entry is read at this place."""
     return node.args[1:] if node.op == "take" else node.args
 
 
-def _walks(node: Node) -> bool:
+def walks(node: Node) -> bool:
     """Whether it is done in a loop over columns."""
-    return not _is_row(node) or node.op in REDUCTIONS
+    return not is_row(node) or node.op in REDUCTIONS
 
 
-def _length(node: Node) -> Any:
+def length_of(node: Node) -> Any:
+    """How many columns it is done for."""
     return node.args[0].columns if node.op in REDUCTIONS else node.columns
 
 
-def _key(length: Any) -> Any:
+def key_of(length: Any) -> Any:
+    """What equal lengths have in common."""
     return id(length) if isinstance(length, Size) else length

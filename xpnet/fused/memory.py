@@ -104,7 +104,7 @@ def _place_parts(memory: Memory, whole: Node, numbers: Numbers) -> None:
         piece = _columns(memory.places[id(whole)], whole, start, stop, numbers)
         memory.places[id(base)] = memory.view(_reshaped(piece, whole, base, numbers))
         if not one_axis(whole):
-            memory.leading[id(base)] = whole.columns
+            memory.leading[id(base)] = memory.leading.get(id(whole), whole.columns)
         start = stop
 
 

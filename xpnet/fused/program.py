@@ -22,7 +22,7 @@ from xpnet.fused.plan import plan
 from xpnet.fused.source import Writer
 from xpnet.training.step import Recipe, State, step
 
-__all__ = ["Program", "as_taken", "step_program"]
+__all__ = ["Program", "Recorded", "as_taken", "record_step", "step_program"]
 
 _LITERAL = 4096  # parameters up to which sizes and constants are written into the source
 
@@ -57,6 +57,27 @@ class Program:
     buffers: list[Buffer]
 
 
+@dataclass
+class Recorded:
+    """A step as a graph: its arrays by name, their new values, and Σ w loss."""
+
+    inputs: dict[str, Node]
+    results: dict[str, Node]
+    total: Node
+
+    def arrays(self) -> dict[str, Node]:
+        """The inputs that a program is given in memory, but for the examples' order."""
+        return {n: x for n, x in self.inputs.items() if x.dtype != "weak" and n != "index"}
+
+    def changed(self) -> dict[str, Node]:
+        """The new values of the inputs that get one."""
+        return {
+            name: node.graph.copy(node) if node.op in ("constant", "input", "view") else node
+            for name, node in self.results.items()
+            if node is not self.inputs[name]
+        }
+
+
 def as_taken(name: str, x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """An input as programs take it: with one axis where it is a single number, row or column.
 
@@ -76,6 +97,20 @@ def step_program(
     gathers: bool,
 ) -> Program:
     """The program of `step` for arrays like these, in batches of at most so many examples."""
+    recorded = record_step(recipe, state, data, n_coefficients, masks, gathers)
+    literal = int(np.prod(state.theta.shape)) <= _LITERAL
+    return _written(recorded, batch, literal, n_coefficients)
+
+
+def record_step(
+    recipe: Recipe,
+    state: State,
+    data: tuple[Any, Any, Any],
+    n_coefficients: int,
+    masks: bool,
+    gathers: bool,
+) -> Recorded:
+    """`step`, run once on recorded arrays like these."""
     graph = Graph()
     N, M = Size(graph, "N"), Size(graph, "M")
     inputs: dict[str, Node] = {}
@@ -102,8 +137,9 @@ def step_program(
     results = {"theta": after.theta}
     results |= {f"moment{k}": x for k, x in enumerate(after.optimizer)}
     results |= {f"stat{k}": x for k, x in enumerate(after.stats)}
-    literal = int(np.prod(state.theta.shape)) <= _LITERAL
-    return _written(inputs, results, total, batch, literal, n_coefficients)
+    for name, node in results.items():
+        _check_kept(name, inputs.get(name), node)
+    return Recorded(inputs, results, total)
 
 
 def _recorded(run: Callable[[], tuple[State, Any]]) -> tuple[State, Any]:
@@ -120,25 +156,12 @@ def _recorded(run: Callable[[], tuple[State, Any]]) -> tuple[State, Any]:
         raise TraceError(f"{type(error).__name__}: {error}") from error
 
 
-def _written(
-    inputs: dict[str, Node],
-    results: dict[str, Node],
-    total: Node,
-    batch: int,
-    literal: bool,
-    n_coefficients: int,
-) -> Program:
-    for name, node in results.items():
-        _check_kept(name, inputs.get(name), node)
-    changed = {
-        name: node.graph.copy(node) if node.op in ("constant", "input", "view") else node
-        for name, node in results.items()
-        if node is not inputs[name]
-    }
+def _written(recorded: Recorded, batch: int, literal: bool, n_coefficients: int) -> Program:
+    inputs, total = recorded.inputs, recorded.total
+    arrays, changed = recorded.arrays(), recorded.changed()
     numbers = Numbers(literal)
     planned = plan([*changed.values(), total])
     known = {id(node) for node in planned.nodes}
-    arrays = {n: x for n, x in inputs.items() if x.dtype != "weak" and n != "index"}
     memory = arrange(planned, arrays, changed, numbers)
     for k in range(n_coefficients):
         memory.places[id(inputs[f"c{k}"])] = f"k{k}"

@@ -1,4 +1,4 @@
-"""Which runner a fit takes: the plain loop, or compiled loops where they are there and pay."""
+"""Which runner a fit takes: the plain loop, compiled loops where they pay, or CUDA kernels."""
 
 from __future__ import annotations
 
@@ -28,6 +28,10 @@ def choose_runner(
         fused = _fused(recipe, state, data, batches, settings.compile, seconds)
         if fused is not None:
             return fused
+    if recipe.backend.name == "cupy" and settings.compile is not False:
+        kernels = _cuda(recipe, state, data, batches, settings.compile)
+        if kernels is not None:
+            return kernels
     return PlainRunner(recipe, state, data, compile=settings.compile is not False)
 
 
@@ -75,5 +79,33 @@ def _fused(
     except (TraceError, ImportError) as error:
         if wanted:
             warnings.warn(f"the steps run in the plain loop: {error}", stacklevel=2)
+        return None
+    return runner
+
+
+def _cuda(
+    recipe: Recipe,
+    state: State,
+    data: tuple[Any, Any, Any],
+    batches: Batches,
+    wanted: bool | None,
+) -> Runner | None:
+    """The step as CUDA kernels; None, with a warning, where they cannot be had."""
+    from xpnet.fused.cuda_runner import CudaRunner
+    from xpnet.fused.graph import TraceError
+
+    try:
+        runner = CudaRunner(recipe, state, data, batches.size, batches.gathers)
+        runner.prepare(runner.program(len(recipe.optimizer.coefficients(1, 0.0))))
+    except TraceError as error:
+        if wanted:
+            warnings.warn(f"the steps run in the plain loop: {error}", stacklevel=2)
+        return None
+    except Exception as error:  # NVRTC's own, a missing library or header, the driver, memory
+        what = f"{type(error).__name__}: {error}".splitlines()[0]
+        warnings.warn(
+            f"the steps run in the plain loop, since their CUDA kernels cannot be made: {what}",
+            stacklevel=2,
+        )
         return None
     return runner

@@ -15,6 +15,7 @@ from xpnet.metrics import Metric, find_metric, predictions
 from xpnet.parameters import Layers
 from xpnet.training.batches import slices
 from xpnet.training.history import History
+from xpnet.training.placement import rows_that_fit
 
 if TYPE_CHECKING:
     from xpnet.network import Network
@@ -42,11 +43,13 @@ def evaluate(
 ) -> dict[str, float]:
     """{"loss": Σ w loss / Σ w}, and each metric by its name.
 
-    Each example's loss, and what each metric needs of a batch, are read to the host once, and added
-    up there in float64.
+    Each example's loss, and what each metric needs of a batch, are read to the host at the end, and
+    added up there in float64: the host waits for the device once, and once a metric.
     """
-    X, Y, w, _ = data
+    X, Y, w, _ = data  # on the device, or on the host
     size = batch_size or max(1, _NUMBERS_AT_ONCE // _width(layers))
+    if batch_size is None:
+        size = min(size, rows_that_fit(backend, layers, _dtype(theta)) or size)
     losses: list[Any] = []
     outputs: list[Any] = []
     parts: dict[str, list[Any]] = {metric.name: [] for metric in metrics}
@@ -54,22 +57,26 @@ def evaluate(
         xp, f = backend.xp, layers[-1].activation
         weights = None if w is None else move(backend, w, str(np.dtype(_dtype(theta))))
         for part in slices(X.shape[0], size):
-            y, w_part = Y[part, ...], None if weights is None else weights[part]
-            Z = passes.forward(backend, layers, theta, X[part, :], stats).Z
+            x, y = move(backend, X[part, :]), move(backend, Y[part, ...])
+            w_part = None if weights is None else weights[part]
+            Z = passes.forward(backend, layers, theta, x, stats).Z
             A = predictions(xp, loss, f, Z) if metrics else None
             if any(metric.whole for metric in metrics):
                 outputs.append(A)
             for metric in metrics:
                 if not metric.whole:
                     found = metric.statistics(xp, A, y, w_part, loss)
-                    parts[metric.name].append(backend.to_numpy(found))
-            losses.append(backend.to_numpy(per_example(xp, loss, f, Z, y)[0]))
+                    parts[metric.name].append(found)
+            losses.append(per_example(xp, loss, f, Z, y)[0])
         for metric in metrics:
             if metric.whole:
-                whole = metric.statistics(xp, xp.concat(outputs, axis=0), Y, weights, loss)
-                parts[metric.name].append(backend.to_numpy(whole))
-    results = {"loss": float(np.average(np.concatenate(losses).astype(np.float64), weights=w))}
-    return results | {metric.name: metric.of_parts(parts[metric.name]) for metric in metrics}
+                A = xp.concat(outputs, axis=0)
+                whole = metric.statistics(xp, A, move(backend, Y), weights, loss)
+                parts[metric.name].append(whole)
+        every = backend.to_numpy(xp.concat(losses)).astype(np.float64)
+        read = {name: list(backend.to_numpy(xp.stack(found))) for name, found in parts.items()}
+    results = {"loss": float(np.average(every, weights=w))}
+    return results | {metric.name: metric.of_parts(read[metric.name]) for metric in metrics}
 
 
 def _width(layers: Layers) -> int:

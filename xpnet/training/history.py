@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from xpnet.plots import LossCurveDisplay
 
 __all__ = ["History"]
 
@@ -33,8 +37,9 @@ class History:
     best_epoch : int or None
         The epoch whose parameters early stopping brought back.
     engine : str
-        What ran the steps: "plain", "jit" (a backend that compiles the step), or "fused" (compiled
-        loops). They agree to rounding, not to the bit.
+        What ran the steps: "plain", "jit" (a backend that compiles the step), "fused" (compiled
+        loops, or CUDA kernels), or "streamed" (batches from host memory). They agree to rounding,
+        not to the bit.
     threads : int or None
         On how many threads NumPy's products ran, by a rule of the shapes
         (`xpnet.training.threads`); None where that is not known. Another number gives other last
@@ -64,6 +69,20 @@ class History:
         """Every value that has one entry an epoch, by name: what early stopping can watch."""
         named = {"loss": self.loss, "validation_loss": self.validation_loss, **self.metrics}
         return {name: values for name, values in named.items() if values}
+
+    def plot(self, ax: Any = None) -> LossCurveDisplay:
+        """Draw the loss, and the validation loss beside it, on ``ax`` or on new axes (matplotlib).
+
+        Raises
+        ------
+        ImportError
+            matplotlib is not installed: ``pip install "xpnet[plot]"``.
+        ValueError
+            No epoch is done yet.
+        """
+        from xpnet.plots import LossCurveDisplay
+
+        return LossCurveDisplay.from_history(self).plot(ax)
 
     def last(self) -> dict[str, float]:
         """The last epoch's values, by name, with its number and the steps done."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xpnet import checks, schedules
-from xpnet.backends import move
+from xpnet.backends import Backend, move, to_numpy
 from xpnet.class_weights import class_weights
 from xpnet.errors import DivergenceError
 from xpnet.examples import Examples, examples
@@ -24,9 +24,12 @@ from xpnet.training.full_batch import search
 from xpnet.training.history import History
 from xpnet.training.holdout import hold_out
 from xpnet.training.interrupt import Interrupt, stop_on_interrupt
+from xpnet.training.placement import home
 from xpnet.training.progress import Progress, show_progress
+from xpnet.training.runner import Runner
 from xpnet.training.settings import Settings
 from xpnet.training.step import Recipe, start
+from xpnet.training.streaming import StreamedRunner
 from xpnet.training.threads import fit_threads
 
 if TYPE_CHECKING:
@@ -47,26 +50,32 @@ def fit(
     """Train ``net``; see `Network.fit`."""
     with net.unchanged_on_error(), net.backend.context():
         net.complete(X, Y)
-        data = _checked(net, "", X, Y, sample_weight)
-        validation = _validation(net, validation_data)
+        full_batch = getattr(settings.optimizer, "full_batch", False)
+        if full_batch and settings.stream:
+            name = type(settings.optimizer).__name__
+            raise ValueError(f"{name} takes all examples at once: leave stream out")
+        place = net.backend if full_batch else home(net.backend, X, net.dtype, settings.stream)
+        data = _checked(net, place, "", X, Y, sample_weight)
+        validation = _validation(net, validation_data, settings.stream)
         if settings.validation_fraction is not None:
             data, validation = hold_out(
-                net.backend, data, settings.validation_fraction, net.seed, net.classes
+                place, data, settings.validation_fraction, net.seed, net.classes
             )
         data = _class_weighted(net, data, class_weight)
-        full_batch = getattr(settings.optimizer, "full_batch", False)
         if full_batch:
             return search(net, data, validation, settings)
-        return _Loop(net, data, validation, settings).run()
+        return _Loop(net, place, data, validation, settings).run()
 
 
-def _checked(net: Network, prefix: str, X: Any, Y: Any, sample_weight: Any = None) -> Examples:
-    """Examples on the device, without NaN and infinity."""
+def _checked(
+    net: Network, place: Backend, prefix: str, X: Any, Y: Any, sample_weight: Any = None
+) -> Examples:
+    """Examples where they stay, on the device or the host, without NaN and infinity."""
     assert net.loss is not None
     Y = net.encode(Y)
-    data = examples(net.backend, net.layers, net.loss, net.dtype, X, Y, sample_weight)
-    checks.check_finite(net.backend, f"{prefix}X", data.X)
-    checks.check_targets(net.backend, f"{prefix}Y", data.Y, net.loss)
+    data = examples(place, net.layers, net.loss, net.dtype, X, Y, sample_weight)
+    checks.check_finite(place, f"{prefix}X", data.X)
+    checks.check_targets(place, f"{prefix}Y", data.Y, net.loss)
     return data
 
 
@@ -77,33 +86,39 @@ def _class_weighted(net: Network, data: Examples, class_weight: Any) -> Examples
     if not data.classes:
         raise ValueError("class_weight needs class labels as targets: give sample_weight instead")
     n_classes = max(net.layers[-1].fan_out, 2)
-    labels = net.backend.to_numpy(data.Y)
+    labels = to_numpy(data.Y)
     w = class_weights(labels.astype(np.int64), net.encode_keys(class_weight), n_classes)
     w = w if data.w is None else w * data.w
     return data._replace(w=checks.example_weights(w, len(w), net.dtype))
 
 
-def _validation(net: Network, data: Any) -> Examples | None:
+def _validation(net: Network, data: Any, stream: bool | None) -> Examples | None:
     if data is None:
         return None
     if not isinstance(data, (tuple, list)) or len(data) != 2:
         raise TypeError("validation_data must be a pair (X, Y)")
-    return _checked(net, "validation ", *data)
+    place = home(net.backend, data[0], net.dtype, stream)
+    return _checked(net, place, "validation ", *data)
 
 
 class _Loop:
     """One fit under way."""
 
     def __init__(
-        self, net: Network, data: Examples, validation: Examples | None, settings: Settings
+        self,
+        net: Network,
+        place: Backend,
+        data: Examples,
+        validation: Examples | None,
+        settings: Settings,
     ) -> None:
         backend, loss = net.backend, net.loss
         assert loss is not None
         self.net, self.settings, self.validation = net, settings, validation
         self.batches = Batches(
-            backend, data.X.shape[0], settings.batch_size, settings.shuffle, net.seed, data.w
+            place, data.X.shape[0], settings.batch_size, settings.shuffle, net.seed, data.w
         )
-        w = None if data.w is None else move(backend, data.w, net.dtype)
+        w = None if data.w is None else move(place, data.w, net.dtype)
         optimizer = bind(settings.optimizer, layout(net.layers))
         without_rate = with_learning_rate(optimizer, 0.0)  # another rate compiles nothing anew
         self.recipe = Recipe(
@@ -114,13 +129,10 @@ class _Loop:
         self.metrics = metrics_for(settings.metrics, loss, net.layers[-1].fan_out, data.classes)
         self.watch = settings.early_stopping and Watch(settings.early_stopping, self.metrics)
         self.masks = needs_masks(net.layers)
-        self.runner = choose_runner(
-            self.recipe,
-            start(self.recipe, net.parameters, net.statistics),
-            (data.X, data.Y, w),
-            self.batches,
-            settings,
-        )
+        state = start(self.recipe, net.parameters, net.statistics)
+        fixed = self.recipe, state, (data.X, data.Y, w), self.batches, settings
+        streamed = place is not backend
+        self.runner: Runner = StreamedRunner(*fixed) if streamed else choose_runner(*fixed)
         self.t = 0  # steps done
         self.history = History(engine=self.runner.engine)
 

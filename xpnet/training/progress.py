@@ -1,4 +1,8 @@
-"""A progress bar for fits that take long (rich); silent where nobody watches."""
+"""How far a fit is: a live view on a terminal (rich), else plain lines; silent where nobody asks.
+
+▇▅▄▃▂▂▁▁  epoch 12: loss 0.1234; validation loss 0.2345, accuracy 0.93
+━━━━━━━━━━━━━━━━ 120/300 steps, 12,345 examples/s, 0:00:12 left
+"""
 
 from __future__ import annotations
 
@@ -6,75 +10,181 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from datetime import timedelta
+from typing import Any, NamedTuple, Protocol
+
+from xpnet.training.sparkline import sparkline
 
 __all__ = ["Progress", "show_progress"]
 
-_DELAY = 1.0  # seconds before a bar appears: shorter fits need none
+_DELAY = 1.0  # seconds before a live view appears: shorter fits need none
+_PAUSE = 3.0  # seconds between two lines, at least
+
+_WIDTH = 14  # of the sparkline, so that a line of values stays within 80 columns
+
+
+class _Now(NamedTuple):
+    """Where a fit stands.
+
+    Attributes
+    ----------
+    done, steps : int
+    rate : float
+        Examples a second, from the beginning.
+    left : float
+        Seconds, at that rate.
+    values : str
+        The last epoch's; empty before its end.
+    losses : list of float
+        Of every epoch.
+    """
+
+    done: int
+    steps: int
+    rate: float
+    left: float
+    values: str
+    losses: list[float]
+
+
+class _View(Protocol):
+    def is_due(self, ends_epoch: bool) -> bool: ...
+
+    def show(self, now: _Now) -> None: ...
+
+    def close(self, now: _Now) -> None: ...
 
 
 class Progress:
-    """Steps done of so many; draws nothing before `_DELAY` has passed, unless asked for.
+    """Steps done of so many, for a view that shows them; a live one only after `_DELAY` seconds.
 
-    The bar shows the last epoch's values, examples per second and the time left.
+    Parameters
+    ----------
+    wanted : bool or None
+        None: where stderr is a terminal.
+    steps : int
+    examples_per_step : float
     """
 
     def __init__(self, wanted: bool | None, steps: int, examples_per_step: float) -> None:
-        shown = sys.stderr.isatty() if wanted is None else wanted
+        live = sys.stderr.isatty()
+        shown = live if wanted is None else wanted
         self._began = time.monotonic()
-        self._opens_at = self._began + (0.0 if wanted else _DELAY) if shown else None
+        self._opens_at = self._began + (_DELAY if live and not wanted else 0.0)
+        self._make: type[Any] | None = (_Live if live else _Lines) if shown else None
+        self._view: _View | None = None
         self._steps, self._examples_per_step, self._done = steps, examples_per_step, 0
-        self._text = "training"
-        self._bar: Any = None
-        self._task: Any = None
+        self._values = ""
+        self._losses: list[float] = []
 
     def advance(self, steps: int = 1) -> None:
         """So many more steps are done."""
         self._done += steps
-        if self._bar is not None:
-            self._bar.update(self._task, advance=steps, rate=self._rate())
-        elif self._opens_at is not None and time.monotonic() >= self._opens_at:
-            self._open()
+        self._show(ends_epoch=False)
 
     def describe(self, values: Mapping[str, float]) -> None:
-        """An epoch's values beside the bar."""
-        shown = (f"{name} {value:.4g}" for name, value in values.items() if _is_shown(name))
-        self._text = f"epoch {values['epoch']:g}: {', '.join(shown)}"
-        if self._bar is not None:
-            self._bar.update(self._task, description=self._text)
+        """An epoch's values."""
+        self._values = _in_print(values)
+        self._losses.append(values["loss"])
+        self._show(ends_epoch=True)
 
     def close(self) -> None:
-        """Leave the terminal as it was."""
-        if self._bar is not None:
-            self._bar.stop()
+        """Leave the terminal as it was; a log has the last epoch."""
+        if self._view is not None:
+            self._view.close(self._now())
 
-    def _rate(self) -> str:
+    def _show(self, ends_epoch: bool) -> None:
+        if self._make is None or (self._view is None and time.monotonic() < self._opens_at):
+            return
+        if self._view is None:
+            self._view = self._make()
+        if self._view.is_due(ends_epoch):
+            self._view.show(self._now())
+
+    def _now(self) -> _Now:
         seconds = max(time.monotonic() - self._began, 1e-9)
-        return f"{self._done * self._examples_per_step / seconds:,.0f} examples/s"
+        left = seconds / max(self._done, 1) * (self._steps - self._done)
+        rate = self._done * self._examples_per_step / seconds
+        return _Now(self._done, self._steps, rate, left, self._values, self._losses)
 
-    def _open(self) -> None:
+
+def _in_print(values: Mapping[str, float]) -> str:
+    """epoch 3: loss 0.5; validation loss 0.6, accuracy 0.9."""
+    text, before = f"epoch {values['epoch']:g}: loss {values['loss']:.4g}", "; validation"
+    for name, value in values.items():
+        if name.startswith("validation_"):
+            text += f"{before} {name.removeprefix('validation_').replace('_', ' ')} {value:.4g}"
+            before = ","
+    return text
+
+
+def _of_steps(now: _Now) -> str:
+    time_left = timedelta(seconds=round(now.left))
+    return f"{now.done}/{now.steps} steps, {now.rate:,.0f} examples/s, {time_left} left"
+
+
+class _Lines:
+    """For a file or a pipe: a line an epoch, the first, the last, and between them few."""
+
+    def __init__(self) -> None:
+        self._said, self._next = "", time.monotonic()
+
+    def is_due(self, ends_epoch: bool) -> bool:
+        return ends_epoch and time.monotonic() >= self._next
+
+    def show(self, now: _Now) -> None:
+        print(f"{now.values} ({_of_steps(now)})", file=sys.stderr, flush=True)
+        self._said, self._next = now.values, time.monotonic() + _PAUSE
+
+    def close(self, now: _Now) -> None:
+        if now.values != self._said:
+            self.show(now)
+
+
+class _Live:
+    """For a terminal: the values with the losses' sparkline, and below them the bar."""
+
+    def __init__(self) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-        from rich.progress import Progress as Bar
+        from rich.live import Live
+        from rich.progress_bar import ProgressBar
 
         console = Console(stderr=True)
-        self._bar = Bar(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=20),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
-            TimeRemainingColumn(),
+        self._draws_bars = console.encoding.startswith("utf")
+        self._bar = ProgressBar(width=24)
+        self._live = Live(
             console=console,
-            transient=console.is_terminal,
+            transient=True,
+            auto_refresh=False,
+            redirect_stdout=sys.stdout.isatty(),  # what is printed into a file stays there
         )
-        self._task = self._bar.add_task(
-            self._text, total=self._steps, completed=self._done, rate=self._rate()
-        )
-        self._bar.start()
+        self._live.start()
+        self._next = 0.0
 
+    def is_due(self, ends_epoch: bool) -> bool:
+        """At most ten times a second: a step may take microseconds."""
+        return time.monotonic() >= self._next
 
-def _is_shown(name: str) -> bool:
-    return name not in ("epoch", "step", "seconds")
+    def show(self, now: _Now) -> None:
+        self._next = time.monotonic() + 0.1
+        self._live.update(self._picture(now), refresh=True)
+
+    def close(self, now: _Now) -> None:
+        self._live.stop()
+
+    def _picture(self, now: _Now) -> Any:
+        from rich.console import Group
+        from rich.table import Table
+        from rich.text import Text
+
+        line = Text(now.values or "training", no_wrap=True, overflow="ellipsis")
+        if self._draws_bars and len(now.losses) > 1:
+            line = Text.assemble(sparkline(now.losses, _WIDTH), "  ", line)
+            line.no_wrap, line.overflow = True, "ellipsis"
+        self._bar.update(completed=now.done, total=now.steps)
+        row = Table.grid(padding=(0, 1))
+        row.add_row(self._bar, Text(_of_steps(now), no_wrap=True, overflow="ellipsis"))
+        return Group(line, row)
 
 
 @contextmanager

@@ -30,6 +30,7 @@ class Settings(NamedTuple):
     callbacks: Callbacks
     progress: bool | None
     compile: bool | None
+    stream: bool | None = None
 
 
 def settings(
@@ -48,6 +49,7 @@ def settings(
     callbacks: Any,
     progress: bool | None,
     compile: bool | None,
+    stream: bool | None = None,
 ) -> Settings:
     """The settings, or an error that says which of them is wrong."""
     checks.positive_integer("epochs", epochs)
@@ -70,6 +72,7 @@ def settings(
         Callbacks(() if callbacks is None else callbacks),
         progress,
         compile,
+        stream,
     )
 
 

@@ -12,7 +12,7 @@ from xpnet.parameters import Layers, layout
 from xpnet.penalties import MaxNorm, Penalty
 from xpnet.protocol import Context
 
-__all__ = ["Recipe", "State", "start", "step"]
+__all__ = ["Recipe", "State", "advance", "start", "step"]
 
 
 class Recipe(NamedTuple):
@@ -56,11 +56,26 @@ def step(
 
     ``key`` is what an epoch's masks are drawn from; None where no layer draws any.
     """
+    backend = recipe.backend
+    batch = data if index is None else _gather(backend, data, index)
+    rows = None if key is None else _rows(backend, batch[0], index)
+    return advance(recipe, state, batch, rows, coefficients, key)
+
+
+def advance(
+    recipe: Recipe,
+    state: State,
+    batch: tuple[Any, Any, Any],
+    rows: Any,
+    coefficients: tuple[Any, ...],
+    key: Any = None,
+) -> tuple[State, Any]:
+    """The same on a gathered batch; ``rows`` are its examples' numbers, where masks are drawn."""
     backend, layers, loss, optimizer, penalty, max_norm = recipe
-    X, Y, w = data if index is None else _gather(backend, data, index)
+    X, Y, w = batch
     scale = 1.0 / X.shape[-2] if w is None else 1.0 / backend.xp.sum(w, axis=-1, keepdims=True)
     theta, moments, g, stats = state
-    ctx = Context(True, key, None if key is None else _rows(backend, X, index))
+    ctx = Context(True, key, rows)
     total, g, stats = passes.gradient(backend, layers, loss, theta, X, Y, w, scale, g, stats, ctx)
     if penalty is not None:
         g = penalty.add_gradient(backend.xp, theta, g, layout(layers), backend.in_place)

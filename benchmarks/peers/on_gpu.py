@@ -1,0 +1,49 @@
+"""What the contenders on a GPU share: a common start, a common order of the first steps.
+
+Every contender begins with xpnet's initial parameters, W (n_l, n_{l-1}) and b = 0, which are the
+same numbers on any machine, and its first steps take the rows as they stand.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+import xpnet
+from benchmarks.workloads import LEARNING_RATE, Workload
+
+__all__ = ["LIBRARIES", "initial", "reference"]
+
+Array = np.ndarray[Any, Any]
+LIBRARIES = {"cuda": "cupy", "cpu": "numpy"}
+"""xpnet's backend by the workload's device."""
+
+
+@lru_cache(maxsize=1)
+def initial(sizes: tuple[int, ...], seed: int) -> tuple[Array, ...]:
+    """W_1 … W_L in float32."""
+    return xpnet.Network(sizes, loss="cross_entropy", rng=seed).weights
+
+
+def reference(workload: Workload, X: Array, Y: Array, n_steps: int) -> Array:
+    """Probabilities of X's first rows after the first steps, by NumPy in float64."""
+    from benchmarks.worker import SOME_ROWS
+
+    n = n_steps * workload.batch
+    net = xpnet.Network(workload.sizes, loss="cross_entropy", dtype="float64", rng=0)
+    weights = initial(workload.sizes, 0)
+    net.set_weights(weights, [np.zeros(len(W)) for W in weights])
+    net.fit(
+        X[:n],
+        Y[:n],
+        epochs=1,
+        batch_size=workload.batch,
+        learning_rate=LEARNING_RATE,
+        shuffle=False,
+        progress=False,
+        compile=False,
+    )
+    outputs: Array = net(X[:SOME_ROWS])
+    return outputs

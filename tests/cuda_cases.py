@@ -1,0 +1,82 @@
+"""CUDA kernels on the CPU: compiled by g++ with tests/cuda_shim.h, products by NumPy."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import re
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.fused_cases import Case
+from xpnet.fused.cuda_program import CudaProgram, cuda_program
+
+GXX = shutil.which("g++")
+needs_gxx = pytest.mark.skipif(GXX is None, reason="no g++, which compiles the kernels here")
+
+
+@cache
+def _folder() -> Path:
+    return Path(mkdtemp(prefix="xpnet-kernels-"))
+
+
+@cache
+def compiled(source: str) -> ctypes.CDLL:
+    """The kernels of a source, each as launch_NAME(columns of blocks, rows of blocks, arrays)."""
+    names = re.findall(r"__global__ void (\w+)\(", source)
+    stem = _folder() / f"kernels{compiled.cache_info().misses}"
+    launchers = "\n".join(f"LAUNCHER({name})" for name in names)
+    stem.with_suffix(".cpp").write_text(f'#include "cuda_shim.h"\n{source}\n{launchers}\n')
+    options = ["-std=c++17", "-O1", "-ftrapv", "-shared", "-fPIC"]  # integers wrap by intent alone
+    options += ["-I", str(Path(__file__).parent)]
+    command = [GXX, *options, "-o", f"{stem}.so", f"{stem}.cpp"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return ctypes.CDLL(f"{stem}.so")
+
+
+def launch(library: ctypes.CDLL, name: str, grid: tuple[int, int], arrays: list[Any]) -> None:
+    """One kernel over its whole grid."""
+    pointers = (ctypes.c_void_p * len(arrays))(*(x.ctypes.data for x in arrays))
+    getattr(library, f"launch_{name}")(*grid, pointers)
+
+
+def program_of(case: Case, gathers: bool = True) -> CudaProgram:
+    batch = int(np.diff(case.starts).max()) if gathers else len(case.data[0])
+    masks = case.key is not None
+    n = len(case.c[0])
+    return cuda_program(case.recipe, case.fresh(), case.data, n, masks, batch, gathers)
+
+
+def nvrtc() -> ctypes.CDLL | None:
+    """NVRTC, the compiler that CuPy calls, where NVIDIA's package of it is installed."""
+    try:
+        package = importlib.util.find_spec("nvidia.cuda_nvrtc")
+    except ModuleNotFoundError:
+        return None
+    found = package and [
+        path
+        for folder in package.submodule_search_locations or ()
+        for path in Path(folder, "lib").glob("libnvrtc.so.*")
+    ]
+    return ctypes.CDLL(str(found[0])) if found else None
+
+
+def compile_nvrtc(library: ctypes.CDLL, source: str, options: list[str]) -> str:
+    """NVRTC's log of the source, empty where all is well."""
+    program = ctypes.c_void_p()
+    nothing = (0, None, None)
+    library.nvrtcCreateProgram(ctypes.byref(program), source.encode(), b"kernels.cu", *nothing)
+    given = (ctypes.c_char_p * len(options))(*(option.encode() for option in options))
+    status = library.nvrtcCompileProgram(program, len(options), given)
+    log = ctypes.create_string_buffer(1 << 20)
+    library.nvrtcGetProgramLog(program, log)
+    library.nvrtcDestroyProgram(ctypes.byref(program))
+    return log.value.decode() or ("" if status == 0 else f"NVRTC's status is {status}")

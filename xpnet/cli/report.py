@@ -1,0 +1,109 @@
+"""``--report PAGE``: a training on one page."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from xpnet.cli.output import check_out
+from xpnet.network import Network
+from xpnet.plots.axes import matplotlib
+from xpnet.report import Images, Report, Rows
+from xpnet.tables import Schema, Table
+from xpnet.tables.cells import Array, as_text
+from xpnet.tables.targets import Classes
+from xpnet.training import History
+
+__all__ = ["check_report", "report_of_images", "report_of_table"]
+
+
+def check_report(options: argparse.Namespace, out: Path, *inputs: Path) -> None:
+    """Raise, before any work, where a page is asked for that can't be drawn or written."""
+    page = options.report
+    if page is None:
+        return
+    matplotlib()
+    check_out(page, *inputs, option="--report")
+    if os.path.realpath(page) == os.path.realpath(out):
+        raise ValueError(f"--report {page} is the model file as well: give another name")
+
+
+def report_of_images(
+    title: str,
+    net: Network,
+    history: History,
+    X: Array,
+    labels: Array,
+    shape: tuple[int, int],
+    settings: Mapping[str, str],
+    data: Mapping[str, str],
+    class_names: Any = None,
+) -> Report:
+    """Judged by the test images."""
+    classes = len(set(labels.tolist()))
+    return Report(
+        title,
+        net,
+        history,
+        X,
+        labels,
+        f"{len(labels):,} test images",
+        settings,
+        {**data, "test images": f"{len(labels):,}", "classes": f"{classes}"},
+        Images(X, shape),
+        class_names,
+    )
+
+
+def report_of_table(
+    table: Table,
+    schema: Schema,
+    net: Network,
+    history: History,
+    X: Array,
+    Y: Array,
+    rows: Array,
+    settings: Mapping[str, str],
+    data: Mapping[str, str],
+) -> Report:
+    """Judged by these rows of the table."""
+    target = schema.target
+    names = [column.name for column in schema.columns]
+    texts = {name: _texts(table, name) for name in names}
+    return Report(
+        f"{target.name} from {Path(table.source).name}",
+        net,
+        history,
+        X[rows],
+        Y[rows],
+        data["judged by"],
+        settings,
+        {**data, "target": f"{target.name}, {target.task}", **_columns(schema)},
+        Rows(
+            names,
+            lambda i: [texts[name][rows[i]] for name in names],
+            lambda i: table.place(int(rows[i])),
+        ),
+        target.classes if isinstance(target, Classes) else None,
+        ("", 0.0, 1.0) if isinstance(target, Classes) else (target.name, target.mean, target.scale),
+    )
+
+
+def _texts(table: Table, name: str) -> Array:
+    """A column's cells as they were read."""
+    values = table.columns[name]
+    return as_text(values) if values.dtype.kind == "f" else values
+
+
+def _columns(schema: Schema) -> dict[str, str]:
+    """How many columns of each kind, and of the target's classes."""
+    kinds = [column.kind for column in schema.columns]
+    counts = {kind: kinds.count(kind) for kind in dict.fromkeys(kinds)}
+    found = {"columns": ", ".join(f"{n} {kind}" for kind, n in counts.items())}
+    found["inputs"] = f"{schema.width}"
+    if isinstance(schema.target, Classes):
+        found["classes"] = f"{len(schema.target.classes)}"
+    return found

@@ -1,0 +1,114 @@
+"""Each elementwise operation as an expression of CUDA C++.
+
+NaN shows: max and min return it wherever it comes in. Integers wrap around: they are added and
+multiplied as unsigned ones. A number of the host ("weak") is a double.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from xpnet.fused.graph import FLOATS, Node, TraceError
+
+__all__ = ["COMBINE", "TYPES", "constant", "expression", "start_value", "type_of"]
+
+TYPES = {"float32": "float", "int32": "int", "int64": "long long", "bool": "bool"}
+"""What C++ calls the dtypes; the others are double."""
+
+COMBINE = {"sum": "plus", "sum_rows": "plus", "max": "most", "min": "least"}
+"""The function of two numbers by which a reduction goes on (`xpnet.fused.cuda_source.HEAD`)."""
+
+_FORMS = {
+    "add": "{0} + {1}",
+    "subtract": "{0} - {1}",
+    "multiply": "{0} * {1}",
+    "divide": "{0} / {1}",
+    "negative": "-{0}",
+    "square": "{0} * {0}",
+    "less": "{0} < {1}",
+    "less_equal": "{0} <= {1}",
+    "greater": "{0} > {1}",
+    "greater_equal": "{0} >= {1}",
+    "equal": "{0} == {1}",
+    "not_equal": "{0} != {1}",
+    "bitwise_and": "{0} & {1}",
+    "bitwise_or": "{0} | {1}",
+    "bitwise_xor": "{0} ^ {1}",
+    "bitwise_right_shift": "{0} >> {1}",
+    "logical_not": "!{0}",
+    "isnan": "{0} != {0}",
+    "isfinite": "{0} - {0} == {0} - {0}",
+    "where": "{0} ? {1} : {2}",
+    "same": "{0}",
+    "maximum": "most({0}, {1})",
+    "minimum": "least({0}, {1})",
+}
+_WRAPPING = ("add", "subtract", "multiply", "negative", "square")
+_FUNCTIONS = {"abs": "fabs"} | {
+    name: name for name in ("exp", "expm1", "log", "log1p", "sqrt", "tanh", "sin", "cos", "floor")
+}
+
+
+def type_of(dtype: str) -> str:
+    """A dtype's name in C++."""
+    return TYPES.get(dtype, "double")
+
+
+def constant(value: Any, dtype: str) -> str:
+    """A number of that dtype."""
+    kind = type_of(dtype)
+    if dtype == "bool":
+        return "true" if value else "false"
+    if kind in ("int", "long long"):
+        return f"({kind}){int(value)}LL"
+    if math.isnan(value) or math.isinf(value):
+        return f"({kind}){'not_a_number()' if math.isnan(value) else _infinity(value)}"
+    return f"({kind}){float(value)!r}"
+
+
+def _infinity(value: float) -> str:
+    return f"({'-' if value < 0 else ''}infinity())"
+
+
+def expression(node: Node, args: list[str]) -> str:
+    """The value of a node from those of its arguments; names and numbers, no operations."""
+    kind = type_of(node.dtype)
+    if node.op == "cast":
+        return f"{args[0]} != 0" if node.dtype == "bool" else f"({kind}){args[0]}"
+    if node.op == "pow":
+        return _power(node, args, kind)
+    if node.op == "sign":
+        return f"{args[0]} > 0 ? ({kind})1 : ({args[0]} < 0 ? ({kind})-1 : {args[0]})"
+    if node.op == "abs" and node.dtype not in FLOATS:
+        return f"{args[0]} < 0 ? -{args[0]} : {args[0]}"
+    if node.op in _FUNCTIONS:
+        return f"{_FUNCTIONS[node.op]}{'f' if kind == 'float' else ''}({args[0]})"
+    if node.op not in _FORMS:
+        raise TraceError(f"the operation {node.op}")
+    if node.op in _WRAPPING and kind in ("int", "long long"):
+        unsigned = [f"(unsigned {kind})({arg})" for arg in args]
+        return f"({kind})({_FORMS[node.op].format(*unsigned)})"
+    return _FORMS[node.op].format(*(f"({arg})" if arg.startswith("(") else arg for arg in args))
+
+
+def _power(node: Node, args: list[str], kind: str) -> str:
+    exponent = node.args[1]
+    while exponent.op == "cast":
+        exponent = exponent.args[0]
+    if exponent.op == "constant" and exponent.attr == -1:
+        return f"({kind})1 / {args[0]}"
+    if exponent.op == "constant" and exponent.attr == 2:
+        return f"{args[0]} * {args[0]}"
+    if kind not in ("float", "double"):
+        raise TraceError("a power of integers")
+    return f"pow{'f' if kind == 'float' else ''}({args[0]}, {args[1]})"
+
+
+def start_value(op: str, dtype: str) -> str:
+    """What a reduction starts from."""
+    if op in ("sum", "sum_rows"):
+        return constant(0, dtype)
+    if dtype not in FLOATS:
+        raise TraceError(f"{op} of {dtype}")
+    return constant(math.inf if op == "min" else -math.inf, dtype)

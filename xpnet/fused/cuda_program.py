@@ -1,0 +1,187 @@
+"""A training step for a GPU: its kernels, and the order of launches and products.
+
+The step is recorded and planned as it is for the CPU (`xpnet.fused.program`); what is written from
+the plan is CUDA C++ (`xpnet.fused.cuda_source`), and products are left to the backend.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from xpnet.fused.cuda_expressions import type_of
+from xpnet.fused.cuda_kernels import kernels_of
+from xpnet.fused.cuda_source import HEAD, LANES, WARPS, Kernel, Layout
+from xpnet.fused.graph import Node, Size, without_axes
+from xpnet.fused.memory import Buffer, arrange
+from xpnet.fused.numbers import Numbers
+from xpnet.fused.plan import REDUCTIONS, Group, Plan, plan
+from xpnet.fused.program import Recorded, record_step
+from xpnet.training.step import Recipe, State
+
+_NARROW = 64  # columns of a sum over rows that a kernel of rows adds up
+
+__all__ = ["CudaProgram", "Launch", "Operand", "Product", "cuda_program"]
+
+
+@dataclass(frozen=True)
+class Launch:
+    """A kernel, its blocks (columns, rows), and the arrays that it takes, by name."""
+
+    name: str
+    grid: tuple[int, int]
+    arguments: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Operand:
+    """A matrix in memory: the number of rows is None where it is that of the examples."""
+
+    place: str
+    rows: int | None
+    columns: int | None
+    flipped: bool = False
+
+
+@dataclass(frozen=True)
+class Product:
+    """out = a b."""
+
+    a: Operand
+    b: Operand
+    out: Operand
+
+
+@dataclass
+class CudaProgram:
+    """The source of a step's kernels, and what a step does with them.
+
+    Attributes
+    ----------
+    source : str
+    calls : list of Launch or Product
+        A step, in order.
+    inputs : list of str
+        The names of the arrays a0, a1, … (`xpnet.fused.program`).
+    buffers : list of Buffer
+        b0, b1, …
+    views : list of str
+        Python lines that make the parts v0, v1, … of those.
+    n_scalars, n_tickets : int
+        Single numbers, of 8 bytes; counts of finished blocks, int32, which begin at 0.
+    n_coefficients : int
+        Columns of the table of coefficients.
+    """
+
+    source: str
+    calls: list[Launch | Product]
+    inputs: list[str]
+    buffers: list[Buffer]
+    views: list[str]
+    n_scalars: int
+    n_tickets: int
+    n_coefficients: int
+
+
+def cuda_program(
+    recipe: Recipe,
+    state: State,
+    data: tuple[Any, Any, Any],
+    n_coefficients: int,
+    masks: bool,
+    batch: int,
+    gathers: bool,
+) -> CudaProgram:
+    """The program of `step` for arrays like these, in batches of at most so many examples."""
+    recorded = record_step(recipe, state, data, n_coefficients, masks, gathers)
+    return _written(recorded, batch, n_coefficients)
+
+
+def _written(recorded: Recorded, batch: int, n_coefficients: int) -> CudaProgram:
+    changed, total = recorded.changed(), without_axes(recorded.total)
+    planned = plan([*changed.values(), total])
+    _split_wide_sums(planned)
+    memory = arrange(planned, recorded.arrays(), changed, Numbers(literal=True))
+    if "index" in recorded.inputs:
+        memory.places[id(recorded.inputs["index"])] = "index"
+    names = {id(node): f"t{k}" for k, node in enumerate(planned.nodes)}
+    layout = Layout(planned, memory, batch, n_coefficients, names)
+    calls = _calls(layout)
+    if not isinstance(calls[-1], Kernel):
+        calls.append(Kernel("end", layout, (1, 1)))
+    calls[-1].end_step(total)
+    kernels = [call for call in calls if isinstance(call, Kernel)]
+    return CudaProgram(
+        "\n".join([HEAD, *(kernel.text() for kernel in kernels)]),
+        [_launch(call) if isinstance(call, Kernel) else call for call in calls],
+        list(recorded.arrays()),
+        memory.buffers,
+        memory.views,
+        len(layout.scalars),
+        layout.n_tickets,
+        n_coefficients,
+    )
+
+
+def _split_wide_sums(plan: Plan) -> None:
+    """Sums over rows of many columns, beside sums along rows, become tiles of their own.
+
+    In a kernel of rows the last block adds them up alone.
+    """
+    order: list[Any] = []
+    for item in plan.order:
+        order.append(item)
+        if not isinstance(item, Group) or not any(n.op in REDUCTIONS for n in item.nodes):
+            continue
+        wide = [n for n in item.nodes if n.op == "sum_rows" and n.columns > _NARROW]
+        for node in wide:
+            _store(plan, item, node.args[0])
+        if wide:
+            item.nodes = [n for n in item.nodes if id(n) not in map(id, wide)]
+            order.append(Group(item.time, item.rows, wide, wide))
+    plan.order[:] = order
+
+
+def _store(plan: Plan, group: Group, node: Node) -> None:
+    if id(node) in map(id, group.nodes) and id(node) not in plan.stored:
+        plan.stored.add(id(node))
+        group.targets.append(node)
+
+
+def _launch(kernel: Kernel) -> Launch:
+    return Launch(kernel.name, kernel.grid, tuple(kernel.arguments))
+
+
+def _calls(layout: Layout) -> list[Any]:
+    calls: list[Any] = []
+    for item in layout.plan.order:
+        if isinstance(item, Group):
+            calls.extend(kernels_of(item, layout, f"k{len(calls)}"))
+        else:
+            calls.append(Product(*(_operand(x, layout) for x in (*item.args, item))))
+    if layout.memory.copies:
+        calls.append(_copies(layout))
+    return calls
+
+
+def _operand(node: Node, layout: Layout) -> Operand:
+    flipped = node.op == "transpose"
+    base = node.args[0] if flipped else node
+    rows, columns = (None if isinstance(n, Size) else n for n in (base.rows, base.columns))
+    return Operand(layout.memory.find(base), rows, columns, flipped)
+
+
+def _copies(layout: Layout) -> Kernel:
+    """What a step writes over at its end."""
+    copies = layout.memory.copies
+    longest = max(layout.count(node.rows) * layout.count(node.columns) for _, _, node in copies)
+    threads = LANES * WARPS
+    kernel = Kernel("copies", layout, (max(1, min(-(-longest // threads), 65535)), 1))
+    thread = f"(blockIdx.x * {WARPS}LL + threadIdx.y) * {LANES} + threadIdx.x"
+    for old, new, node in copies:
+        kind = f"{type_of(node.dtype)}*"
+        n = f"{kernel.length(node.rows)} * {kernel.length(node.columns)}"
+        step = kernel.grid[0] * threads
+        kernel.write(f"for (long long j = {thread}; j < {n}; j += {step})")
+        kernel.write(f"    {kernel.use(old, kind)}[j] = {kernel.use(new, kind)}[j];")
+    return kernel

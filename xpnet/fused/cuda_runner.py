@@ -1,0 +1,173 @@
+"""Runs the steps of a fit on a GPU: launches of a step's kernels and products, no waiting.
+
+All arrays that a step touches are made once; the host gives the order of launches and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from xpnet.backends.cupy_backend import CupyBackend
+from xpnet.fused.cuda_program import CudaProgram, Launch, Operand, Product, cuda_program
+from xpnet.fused.cuda_source import LANES, WARPS
+from xpnet.masks import needs_masks
+from xpnet.training.batches import Order
+from xpnet.training.step import Recipe, State
+
+__all__ = ["CudaRunner"]
+
+_PIECE = 32  # steps that are launched before a key press is looked at
+
+
+class CudaRunner:
+    """Steps as CUDA kernels (`xpnet.fused.cuda_program`), on CuPy's arrays and present stream.
+
+    A program is made for each number of coefficients: an optimizer that accumulates gradients has
+    two kinds of steps.
+    """
+
+    engine = "fused"
+
+    def __init__(
+        self, recipe: Recipe, state: State, data: tuple[Any, Any, Any], batch: int, gathers: bool
+    ) -> None:
+        assert isinstance(recipe.backend, CupyBackend)
+        self._backend, xp = recipe.backend, recipe.backend.xp
+        self.state = state._replace(gradient=None)
+        self._recipe, self._batch, self._gathers = recipe, batch, gathers
+        self._data: Any = tuple(None if x is None else xp.ascontiguousarray(x) for x in data)
+        self._key = xp.zeros((1,), dtype=xp.int32)
+        self._counter = xp.zeros((1,), dtype=xp.int32)
+        self._steps: dict[int, _Steps] = {}
+        self._epoch: _Epoch | None = None
+        self._at = -1  # the step that the counter stands at
+
+    def program(self, n_coefficients: int) -> CudaProgram:
+        """The program of steps with so many coefficients; TraceError where there is none."""
+        return cuda_program(
+            self._recipe,
+            self.state,
+            self._data,
+            n_coefficients,
+            needs_masks(self._recipe.layers),
+            self._batch,
+            self._gathers,
+        )
+
+    def prepare(self, program: CudaProgram) -> None:
+        """Compile its kernels and make its arrays."""
+        arrays = {"theta": self.state.theta, "key": self._key}
+        arrays |= dict(zip("XYw", self._data, strict=True))
+        arrays |= {f"moment{k}": x for k, x in enumerate(self.state.optimizer)}
+        arrays |= {f"stat{k}": x for k, x in enumerate(self.state.stats)}
+        given = {f"a{k}": _one_axis(arrays[name]) for k, name in enumerate(program.inputs)}
+        given["counter"] = self._counter
+        steps = _Steps(self._backend, program, given, self._batch)
+        self._steps[program.n_coefficients] = steps
+
+    def piece(self, left: int) -> int:
+        """As many as are launched at once."""
+        return min(_PIECE, left)
+
+    def run(
+        self, order: Order, first: int, last: int, c: Sequence[tuple[float, ...]], key: Any
+    ) -> list[Any]:
+        """Launch these steps: each one's Σ w loss, on the device."""
+        for n in {len(c[s]) for s in range(first, last)} - self._steps.keys():
+            self.prepare(self.program(n))
+        if self._epoch is None or self._epoch.order is not order or self._epoch.c is not c:
+            self._epoch = _Epoch(self._backend, order, c)
+            self._at = -1
+            if key is not None:
+                self._key[...] = key
+        if self._at != first:
+            self._counter[...] = first
+        for s in range(first, last):
+            self._steps[len(c[s])].launch(self._epoch, int(order.starts[s + 1] - order.starts[s]))
+        self._at = last
+        return [self._epoch.arrays["totals"][s] for s in range(first, last)]
+
+    def read(self, totals: list[Any]) -> np.ndarray[Any, Any]:
+        """All that the epoch's steps have left so far, at once."""
+        if not totals or self._epoch is None:
+            return np.zeros(0)
+        host = self._backend.to_numpy(self._epoch.arrays["totals"][: len(totals)])
+        return np.array(host, dtype=np.float64)
+
+
+class _Epoch:
+    """What the kernels read of an epoch's steps."""
+
+    def __init__(self, backend: CupyBackend, order: Order, c: Sequence[tuple[float, ...]]) -> None:
+        self.order, self.c = order, c
+        self.arrays = {
+            "starts": backend.from_numpy(np.asarray(order.starts, dtype=np.int64)),
+            "totals": backend.from_numpy(np.zeros(len(c))),
+        }
+        if order.index is not None:
+            self.arrays["order"] = order.index
+        for n in {len(row) for row in c}:
+            table = [row if len(row) == n else (0.0,) * n for row in c]
+            self.arrays[f"coefficients{n}"] = backend.from_numpy(
+                np.asarray(table, dtype=np.float64).reshape(len(c), n)
+            )
+
+
+class _Steps:
+    """A program, compiled, with its arrays."""
+
+    def __init__(
+        self, backend: CupyBackend, program: CudaProgram, arrays: dict[str, Any], batch: int
+    ) -> None:
+        xp = backend.xp
+        self._backend, self._program = backend, program
+        module = backend.kernels(program.source)
+        self._functions = {
+            call.name: module.get_function(call.name)
+            for call in program.calls
+            if isinstance(call, Launch)
+        }
+        self._arrays = dict(arrays)
+        for k, buffer in enumerate(program.buffers):
+            shape = tuple(batch if n is None else n for n in buffer.shape)
+            self._arrays[f"b{k}"] = xp.empty(shape, dtype=backend.dtype(buffer.dtype))
+        self._arrays["scalars"] = xp.zeros((max(program.n_scalars, 1),), dtype=xp.float64)
+        self._arrays["tickets"] = xp.zeros((max(program.n_tickets, 1),), dtype=xp.int32)
+        exec("\n".join(program.views), {}, self._arrays)  # v0 = a0[0:640].reshape(64, 10) …
+        self._calls: dict[int, list[Callable[[], Any]]] = {}
+        self._epoch: _Epoch | None = None
+
+    def launch(self, epoch: _Epoch, n_examples: int) -> None:
+        """A step on so many examples; which they are, the kernels know."""
+        if self._epoch is not epoch:
+            given = dict(epoch.arrays)
+            n = self._program.n_coefficients
+            given["coefficients"] = given.get(f"coefficients{n}")
+            self._arrays |= given
+            self._calls, self._epoch = {}, epoch
+        if n_examples not in self._calls:
+            self._calls[n_examples] = [self._call(c, n_examples) for c in self._program.calls]
+        for call in self._calls[n_examples]:
+            call()
+
+    def _call(self, call: Launch | Product, n_examples: int) -> Callable[[], Any]:
+        if isinstance(call, Product):
+            a, b, out = (self._matrix(x, n_examples) for x in (call.a, call.b, call.out))
+            return lambda: self._backend.matmul(a, b, out=out)
+        function, grid = self._functions[call.name], call.grid
+        arguments = tuple(self._arrays[name] for name in call.arguments)
+        return lambda: function(grid, (LANES, WARPS), arguments)
+
+    def _matrix(self, operand: Operand, n_examples: int) -> Any:
+        rows, columns = (n_examples if n is None else n for n in (operand.rows, operand.columns))
+        x = self._arrays[operand.place]
+        x = x[: rows * columns].reshape(rows, columns) if x.ndim == 1 else x[:rows]
+        return x.mT if operand.flipped else x
+
+
+def _one_axis(x: Any) -> Any:
+    """The array as programs take it: one axis for a single row or column."""
+    return x.reshape(-1) if 1 in x.shape else x

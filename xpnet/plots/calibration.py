@@ -1,0 +1,133 @@
+"""Whether a probability of 0.8 comes true 8 times of 10."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from xpnet.backends import to_numpy
+from xpnet.plots.axes import COLOURS, axes, describe, legend, plain
+from xpnet.plots.outputs import Array, classified
+from xpnet.settings import check_positive_integer
+
+if TYPE_CHECKING:
+    from xpnet.network import Network
+
+__all__ = ["CalibrationDisplay"]
+
+
+@dataclass
+class CalibrationDisplay:
+    """The frequency with which a prediction comes true, over its probability, in equal bins.
+
+    Parameters
+    ----------
+    probability, frequency : (B,) float
+        Means over the examples of each bin that has any.
+    counts : (B,) int
+        Examples in each bin.
+    of : str
+        What is predicted: "the likeliest class", or a class.
+
+    Attributes
+    ----------
+    ax_, figure_, line_, points_, diagonal_, legend_
+        After `plot`.
+
+    Examples
+    --------
+    >>> p, happened = [0.1, 0.1, 0.9, 0.9], [False, True, True, True]
+    >>> CalibrationDisplay.from_predictions(happened, p, bins=2).frequency
+    array([0.5, 1. ])
+    """
+
+    probability: Array
+    frequency: Array
+    counts: Array
+    of: str = "the event"
+    ax_: Any = field(default=None, init=False, repr=False)
+    figure_: Any = field(default=None, init=False, repr=False)
+    line_: Any = field(default=None, init=False, repr=False)
+    points_: Any = field(default=None, init=False, repr=False)
+    diagonal_: Any = field(default=None, init=False, repr=False)
+    legend_: Any = field(default=None, init=False, repr=False)
+
+    @classmethod
+    def from_network(
+        cls,
+        net: Network,
+        X: Any,
+        Y: Any,
+        *,
+        of: Any = None,
+        bins: int = 10,
+        class_names: Sequence[Any] | None = None,
+    ) -> CalibrationDisplay:
+        """Of one class, or of the likeliest one.
+
+        Parameters
+        ----------
+        of : str or int, optional
+            A class by its name or number. None: for two classes the second, else of each example
+            the likeliest.
+
+        Raises
+        ------
+        ValueError
+            The targets are numbers, several labels, or several heads; a class that is not there.
+        """
+        P, labels, predicted, names = classified(net, X, Y, class_names)
+        if of is None and len(names) > 2:
+            right, p = predicted == labels, P.max(axis=1)
+            return cls.from_predictions(right, p, of="the likeliest class", bins=bins)
+        k = len(names) - 1 if of is None else _number_of(of, names)
+        return cls.from_predictions(labels == k, P[:, k], of=f"class {names[k]}", bins=bins)
+
+    @classmethod
+    def from_predictions(
+        cls, happened: Any, probability: Any, *, of: str = "the event", bins: int = 10
+    ) -> CalibrationDisplay:
+        """Of events (N,), true or false, and the probabilities (N,) that were given to them."""
+        check_positive_integer("bins", bins)
+        y, p = to_numpy(happened), to_numpy(probability).astype(np.float64)
+        if y.shape != p.shape or p.ndim != 1 or len(p) == 0:
+            raise ValueError(f"happened and probability must be (N,), got {y.shape} and {p.shape}")
+        if not np.isin(y, (0, 1)).all() or not ((p >= 0) & (p <= 1)).all():
+            raise ValueError("happened must be true or false, and probability within [0, 1]")
+        at = np.minimum((p * bins).astype(int), bins - 1)
+        counts = np.bincount(at, minlength=bins)
+        means = [np.bincount(at, v, minlength=bins) / np.maximum(counts, 1) for v in (p, y)]
+        full = counts > 0
+        return cls(means[0][full], means[1][full], counts[full], of)
+
+    @property
+    def error(self) -> float:
+        """Σ_b n_b |frequency − probability| / N, the expected calibration error."""
+        gaps = np.abs(self.frequency - self.probability)
+        return float(np.average(gaps, weights=self.counts))
+
+    def plot(self, ax: Any = None) -> CalibrationDisplay:
+        """Draw on ``ax``, or on new axes; a point's area grows with its bin's examples."""
+        self.ax_ = ax = axes(ax, (5.4, 4.8))
+        self.figure_ = ax.figure
+        (self.diagonal_,) = ax.plot([0, 1], [0, 1], color=COLOURS[-1], linestyle=":")
+        (self.line_,) = ax.plot(self.probability, self.frequency, color=COLOURS[0])
+        area = 15 + 150 * self.counts / self.counts.max()
+        self.points_ = ax.scatter(self.probability, self.frequency, s=area, color=COLOURS[0])
+        ax.set(xlim=(-0.04, 1.04), ylim=(-0.04, 1.04), aspect="equal")
+        ax.grid(alpha=0.25)
+        title = f"Calibration, mean error {self.error:.4f}"
+        describe(ax, title, f"probability of {plain(self.of)}", "share that came true")
+        artists = (self.diagonal_, self.points_)
+        names = ("as probable as said", "area: examples")
+        self.legend_ = legend(ax, artists, names)
+        return self
+
+
+def _number_of(of: Any, names: tuple[str, ...]) -> int:
+    if str(of) not in names:
+        raise ValueError(f"of must be one of the classes {', '.join(names)}, got {of!r}")
+    return names.index(str(of))

@@ -1,0 +1,142 @@
+"""Which classes are taken for which."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from xpnet.plots.axes import axes, colour_bar, describe, plain, rising
+from xpnet.plots.outputs import Array, class_names, classified, labels_of
+
+if TYPE_CHECKING:
+    from xpnet.network import Network
+
+__all__ = ["ConfusionDisplay"]
+
+_FEW = 16  # classes, up to which the counts are printed
+
+_MOST = 40  # names at an axis
+_SHORT = 6  # characters of a name, up to which it stands level
+
+
+@dataclass
+class ConfusionDisplay:
+    """The confusion matrix: row i, column j counts examples of class i that were taken for j.
+
+    Parameters
+    ----------
+    counts : (K, K) int
+    class_names : sequence of str
+
+    Attributes
+    ----------
+    ax_, figure_, image_, texts_
+        After `plot`; ``texts_`` (K, K) are the printed counts, or None for many classes.
+
+    Examples
+    --------
+    >>> ConfusionDisplay.from_predictions(["cat", "dog", "dog"], ["cat", "cat", "dog"]).counts
+    array([[1, 0],
+           [1, 1]])
+    """
+
+    counts: Array
+    class_names: Sequence[str]
+    ax_: Any = field(default=None, init=False, repr=False)
+    figure_: Any = field(default=None, init=False, repr=False)
+    image_: Any = field(default=None, init=False, repr=False)
+    texts_: Any = field(default=None, init=False, repr=False)
+
+    @classmethod
+    def from_network(
+        cls, net: Network, X: Any, Y: Any, *, class_names: Sequence[Any] | None = None
+    ) -> ConfusionDisplay:
+        """Of a network for classes, by its likeliest one.
+
+        Raises
+        ------
+        ValueError
+            The targets are numbers, several labels, or several heads.
+        """
+        found = classified(net, X, Y, class_names)
+        return cls(_count(found.labels, found.predicted, len(found.names)), found.names)
+
+    @classmethod
+    def from_predictions(
+        cls, Y: Any, predicted: Any, *, class_names: Sequence[Any] | None = None
+    ) -> ConfusionDisplay:
+        """Of labels, integers or text, both (N,); the classes are those that occur, sorted."""
+        return cls(*_of_labels(labels_of("Y", Y), labels_of("predicted", predicted), class_names))
+
+    @property
+    def accuracy(self) -> float:
+        """The share on the diagonal."""
+        return float(np.trace(self.counts) / self.counts.sum())
+
+    @property
+    def recall(self) -> Array:
+        """(K,): of each class, the share that was found; NaN where it has no example."""
+        return _shares(self.counts.diagonal(), self.counts.sum(axis=1))
+
+    @property
+    def precision(self) -> Array:
+        """(K,): of what was taken for each class, the share that is; NaN where nothing was."""
+        return _shares(self.counts.diagonal(), self.counts.sum(axis=0))
+
+    def plot(self, ax: Any = None) -> ConfusionDisplay:
+        """Draw on ``ax``, or on new axes; a cell is as dark as its share of its row."""
+        K = len(self.counts)
+        side = 3.2 + 0.4 * min(K, _FEW)
+        self.ax_ = ax = axes(ax, (side + 0.8, side))
+        self.figure_ = ax.figure
+        shares = np.nan_to_num(_shares(self.counts, self.counts.sum(axis=1, keepdims=True)))
+        self.image_ = ax.imshow(shares, cmap=rising(), vmin=0, vmax=1, interpolation="none")
+        colour_bar(ax, self.image_, "share of the true class")
+        self._name_classes(ax)
+        self.texts_ = self._print_counts(ax, shares) if K <= _FEW else None
+        describe(ax, f"Confusion, accuracy {self.accuracy:.4f}", "predicted class", "true class")
+        return self
+
+    def _name_classes(self, ax: Any) -> None:
+        """Each class at both axes; of very many, every second or n-th."""
+        K = len(self.counts)
+        at = range(0, K, math.ceil(K / _MOST))
+        names = [plain(self.class_names[k]) for k in at]
+        size = 10 * min(1.0, max(0.5, _FEW / len(at)))
+        turned = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
+        options = turned if max(map(len, names)) > _SHORT or K > _FEW else {}
+        ax.set_xticks(at, names, parse_math=False, fontsize=size, **options)
+        ax.set_yticks(at, names, parse_math=False, fontsize=size)
+
+    def _print_counts(self, ax: Any, shares: Array) -> Array:
+        """A number in each cell, white on dark ones; zeros are faint."""
+        texts = np.empty(self.counts.shape, dtype=object)
+        for (i, j), count in np.ndenumerate(self.counts):
+            look = {"color": "white"} if shares[i, j] > 0.5 else {"alpha": 1.0 if count else 0.45}
+            texts[i, j] = ax.text(j, i, f"{count}", ha="center", va="center", size=9, **look)
+        return texts
+
+
+def _of_labels(
+    true: Array, predicted: Array, given: Sequence[Any] | None
+) -> tuple[Array, tuple[str, ...]]:
+    if len(true) != len(predicted):
+        raise ValueError(f"Y has {len(true)} labels, but predicted has {len(predicted)}")
+    if (true.dtype.kind == "U") != (predicted.dtype.kind == "U"):
+        raise ValueError("Y and predicted must both be text, or both be integers")
+    found, codes = np.unique(np.concatenate([true, predicted]), return_inverse=True)
+    names = class_names(given, tuple(map(str, found.tolist())), len(found))
+    return _count(codes[: len(true)], codes[len(true) :], len(found)), names
+
+
+def _count(true: Array, predicted: Array, K: int) -> Array:
+    return np.bincount(true * K + predicted, minlength=K * K).reshape(K, K)
+
+
+def _shares(part: Array, whole: Array) -> Array:
+    with np.errstate(invalid="ignore"):
+        return np.asarray(part / whole)

@@ -1,0 +1,115 @@
+"""The weights of the first dense layer, a picture a unit."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from xpnet.backends import to_numpy
+from xpnet.plots.axes import axes, colour_bar, diverging
+from xpnet.plots.outputs import Array
+from xpnet.settings import check_positive_integer
+
+if TYPE_CHECKING:
+    from xpnet.network import Network
+
+__all__ = ["FirstLayerDisplay"]
+
+
+@dataclass
+class FirstLayerDisplay:
+    """Rows of W_1 as images, side by side, in one scale that is centred on 0.
+
+    Parameters
+    ----------
+    weights : (n, n_0)
+        A row a unit that is shown.
+    shape : (int, int)
+        Height and width of an image; their product is n_0.
+    units : (n,) int
+        The number of each unit.
+    n_units : int
+        How many the layer has.
+
+    Attributes
+    ----------
+    ax_, figure_, image_
+        After `plot`; ``image_`` is the mosaic, with NaN between the pictures.
+    """
+
+    weights: Array
+    shape: tuple[int, int]
+    units: Array
+    n_units: int
+    ax_: Any = field(default=None, init=False, repr=False)
+    figure_: Any = field(default=None, init=False, repr=False)
+    image_: Any = field(default=None, init=False, repr=False)
+
+    @classmethod
+    def from_network(
+        cls, net: Network, shape: tuple[int, int] | None = None, *, most: int = 36
+    ) -> FirstLayerDisplay:
+        """Of W_1: all units, or those whose weights have the largest norm, largest first.
+
+        Parameters
+        ----------
+        shape : (height, width), optional
+            None: a square.
+        most : int
+            How many units to show.
+
+        Raises
+        ------
+        ValueError
+            The inputs fill no image of that shape.
+        """
+        check_positive_integer("most", most)
+        W = to_numpy(net.weights[0]).astype(np.float64)
+        units = np.argsort(-np.linalg.norm(W, axis=1), kind="stable")[:most]
+        return cls(W[units], _image_shape(W.shape[1], shape), units, len(W))
+
+    def plot(self, ax: Any = None) -> FirstLayerDisplay:
+        """Draw on ``ax``, or on new axes; blue is negative, orange positive."""
+        self.ax_ = ax = axes(ax, (5.6, 4.8))
+        self.figure_ = ax.figure
+        scale = float(np.abs(self.weights).max()) or 1.0
+        mosaic = _mosaic(self.weights, self.shape)
+        self.image_ = ax.imshow(
+            mosaic, cmap=diverging(), vmin=-scale, vmax=scale, interpolation="none"
+        )
+        colour_bar(ax, self.image_, "weight")
+        ax.set_axis_off()
+        n = len(self.weights)
+        of = f"{n} of {self.n_units}" if n < self.n_units else f"{n}"
+        ax.set_title(f"First layer: {of} units, largest weights first")
+        return self
+
+
+def _image_shape(n: int, shape: Any) -> tuple[int, int]:
+    """A shape with n pixels."""
+    if shape is None:
+        side = math.isqrt(n)
+        if side * side != n:
+            raise ValueError(
+                f"{n} inputs make no square image: give shape=(height, width) with {n} pixels"
+            )
+        return side, side
+    height, width = map(int, shape)
+    if height < 1 or width < 1 or height * width != n:
+        raise ValueError(f"shape={tuple(shape)} has not the {n} pixels that the layer's inputs are")
+    return height, width
+
+
+def _mosaic(weights: Array, shape: tuple[int, int]) -> Array:
+    """Images in rows, about as many as columns, a line of NaN around each."""
+    height, width = shape
+    columns = math.ceil(math.sqrt(len(weights) * height / width))
+    rows = math.ceil(len(weights) / columns)
+    mosaic = np.full((rows * (height + 1) + 1, columns * (width + 1) + 1), np.nan)
+    for i, image in enumerate(weights.reshape(-1, height, width)):
+        top, left = (i // columns) * (height + 1) + 1, (i % columns) * (width + 1) + 1
+        mosaic[top : top + height, left : left + width] = image
+    return mosaic

@@ -1,0 +1,149 @@
+"""What a network says about examples, on the host: classes with probabilities, or quantities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from xpnet.backends import to_numpy
+from xpnet.examples import examples
+from xpnet.losses import Loss
+from xpnet.metrics import predictions
+
+if TYPE_CHECKING:
+    from xpnet.network import Network
+
+__all__ = [
+    "Array",
+    "Classified",
+    "answers",
+    "class_names",
+    "classified",
+    "is_for_classes",
+    "labels_of",
+    "loss_of",
+    "quantities",
+]
+
+Array = np.ndarray[Any, Any]
+
+_AT_ONCE = 8192  # examples
+
+
+class Classified(NamedTuple):
+    """Examples of one classification.
+
+    Attributes
+    ----------
+    probabilities : (N, K) float64
+    labels, predicted : (N,) int64
+        0 … K − 1: true, and the likeliest.
+    names : tuple of str
+        K of them.
+    """
+
+    probabilities: Array
+    labels: Array
+    predicted: Array
+    names: tuple[str, ...]
+
+
+def classified(
+    net: Network, X: Any, Y: Any, given_names: Sequence[Any] | None = None
+) -> Classified:
+    """Probabilities and labels; examples whose label is missing (a masked loss) are left out.
+
+    Raises
+    ------
+    ValueError
+        The targets are numbers, several labels, or several heads.
+    """
+    loss, X, Y = _checked(net, X, Y)
+    _check_is_one_classification(loss, net.sizes[-1])
+    A = answers(net, loss, X)
+    if Y.ndim == 2:
+        there = ~np.isnan(Y).any(axis=1)
+        A, Y = A[there], Y[there]
+        Y = Y[:, 0] > 0.5 if Y.shape[1] == 1 else Y.argmax(axis=1)
+    names = class_names(given_names, net.classes, A.shape[1])
+    return Classified(A, Y.astype(np.int64), A.argmax(axis=1), names)
+
+
+def quantities(net: Network, X: Any, Y: Any) -> tuple[Array, Array]:
+    """Targets and predictions of a loss for numbers, both (N, n_targets) float64.
+
+    Raises
+    ------
+    ValueError
+        The loss is for classes.
+    """
+    loss, X, Y = _checked(net, X, Y)
+    if is_for_classes(loss):
+        raise ValueError(
+            f"loss {loss.name!r} is for classes, so no quantity is predicted: take "
+            "ConfusionDisplay or CalibrationDisplay"
+        )
+    n, A = Y.shape[1], answers(net, loss, X)
+    return Y, A[:, loss.point * n : (loss.point + 1) * n]
+
+
+def loss_of(net: Network, Y: Any) -> Loss:
+    """The network's loss, or that which targets like Y ask for."""
+    return net.decided_by(net.encode(Y))[1]
+
+
+def is_for_classes(loss: Loss) -> bool:
+    """Whether a loss is for labels of classes, of one head or several."""
+    return loss.targets in ("labels", "probabilities", "head labels")
+
+
+def answers(net: Network, loss: Loss, X: Any) -> Array:
+    """(N, n_L) float64; probabilities where Z_L are logits, and (N, 2) for one of them."""
+    A = to_numpy(net.predict(X, _AT_ONCE)).astype(np.float64)
+    activation = net.layers[-1].activation
+    if activation.name == "identity":
+        A = to_numpy(predictions(np, loss, activation, A))
+    one = is_for_classes(loss) and A.shape[1] == 1
+    return np.concatenate([1 - A, A], axis=1) if one else A
+
+
+def _checked(net: Network, X: Any, Y: Any) -> tuple[Loss, Any, Array]:
+    """The loss, X on the device, and Y on the host, as `evaluate` takes them."""
+    Y = net.encode(Y)
+    layers, loss = net.decided_by(Y)
+    data = examples(net.backend, layers, loss, net.dtype, X, Y)
+    Y = to_numpy(data.Y)
+    return loss, data.X, Y.astype(np.float64) if Y.ndim == 2 else Y
+
+
+def _check_is_one_classification(loss: Loss, n_outputs: int) -> None:
+    several = loss.targets == "probabilities" and n_outputs > 1
+    if loss.heads or several or not is_for_classes(loss):
+        what = "has several heads" if loss.heads else "predicts no single class"
+        raise ValueError(
+            f"loss {loss.name!r} with {n_outputs} outputs {what}: give from_predictions the "
+            "labels of one, or take PredictionErrorDisplay for numbers"
+        )
+
+
+def class_names(
+    given: Sequence[Any] | None, met: tuple[str, ...] | None, n: int
+) -> tuple[str, ...]:
+    """The names given, those that the network met as text, or numbers."""
+    names = tuple(map(str, given if given is not None else met or range(n)))
+    if len(names) != n:
+        raise ValueError(f"class_names must have {n} names, one a class, got {len(names)}")
+    return names
+
+
+def labels_of(name: str, Y: Any) -> Array:
+    """(N,) labels, integers or text, on the host."""
+    labels = to_numpy(Y)
+    if labels.ndim != 1 or len(labels) == 0 or labels.dtype.kind not in "biuUSTO":
+        raise ValueError(
+            f"{name} must be labels (N,), integers or text, got shape {labels.shape} and dtype "
+            f"{labels.dtype}"
+        )
+    return labels.astype(str) if labels.dtype.kind in "USTO" else labels

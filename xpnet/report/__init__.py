@@ -1,0 +1,11 @@
+"""A training on one page: settings, data, curves, metrics, confusions, the worst examples.
+
+`Report` needs matplotlib (extra ``plot``), which draws its pictures as SVG within the page.
+"""
+
+from __future__ import annotations
+
+from xpnet.report.examples import Images, Rows
+from xpnet.report.report import Report
+
+__all__ = ["Images", "Report", "Rows"]

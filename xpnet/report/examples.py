@@ -1,0 +1,100 @@
+"""How an example looks on a page: an image, or the cells of a row."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from html import escape
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+
+from xpnet.explain.cards import grid
+from xpnet.plots.axes import matplotlib
+from xpnet.report.worst import Case
+
+__all__ = ["Images", "Rows", "shortened"]
+
+_COLUMNS = 12  # of a table; more are left out
+_LONGEST = 40  # characters of a cell
+
+
+@dataclass(frozen=True)
+class Images:
+    """Examples that are images.
+
+    Parameters
+    ----------
+    pixels : (N, height × width)
+        Dark where they are large.
+    shape : (height, width)
+    """
+
+    pixels: np.ndarray[Any, Any]
+    shape: tuple[int, int]
+
+    def html(self, cases: Sequence[Case]) -> str:
+        """A figure a case."""
+        return f'<div class="gallery">{"".join(map(self._figure, cases))}</div>'
+
+    def _figure(self, case: Case) -> str:
+        caption = f"{case.actual}, taken for {case.predicted}; loss {case.loss:.3g}"
+        data = base64.b64encode(self._png(case.number)).decode("ascii")
+        return (
+            f'<figure><img alt="example {case.number}: {escape(caption)}" width="96" '
+            f'src="data:image/png;base64,{data}"><figcaption><strong>{escape(case.actual)}</strong>'
+            f" as {escape(case.predicted)}<br>loss {case.loss:.3g}</figcaption></figure>"
+        )
+
+    def _png(self, index: int) -> bytes:
+        matplotlib()
+        from matplotlib.image import imsave
+
+        image = self.pixels[index].reshape(self.shape)
+        ends = {"vmin": self.pixels.min(), "vmax": self.pixels.max()}
+        buffer = BytesIO()
+        no_name = {"Software": None}
+        imsave(buffer, image, format="png", cmap="gray_r", metadata=no_name, **ends)
+        return buffer.getvalue()
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Examples that are rows of a table.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Of the columns.
+    cells : (index of an example) -> sequence of str
+    place : (index of an example) -> str
+        Where it stands, such as "line 7".
+    """
+
+    names: Sequence[str]
+    cells: Callable[[int], Sequence[str]]
+    place: Callable[[int], str]
+
+    def html(self, cases: Sequence[Case]) -> str:
+        """A row a case."""
+        names = [shortened(name) for name in self.names[:_COLUMNS]]
+        rows = [
+            (
+                self.place(case.number),
+                f"{case.loss:.4g}",
+                case.actual,
+                case.predicted,
+                *(shortened(cell) for cell in self.cells(case.number)[:_COLUMNS]),
+            )
+            for case in cases
+        ]
+        more = len(self.names) - _COLUMNS
+        note = f'<p class="dim">{more} more columns are not shown.</p>' if more > 0 else ""
+        return grid(rows, ("row", "loss", "actual", "predicted", *names)) + note
+
+
+def shortened(text: str) -> str:
+    """So many characters of it at most."""
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

@@ -1,0 +1,140 @@
+"""A report as one HTML page: no script, nothing from a network, light and dark."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator, Mapping
+from html import escape
+from importlib import import_module
+
+from xpnet._version import __version__
+from xpnet.explain.cards import grid
+from xpnet.explain.document import document
+from xpnet.explain.style import STYLE
+from xpnet.parameters import layout
+from xpnet.plots import FirstLayerDisplay, LossCurveDisplay
+from xpnet.report.examples import Images
+from xpnet.report.figures import svg
+from xpnet.report.judged import Judged, judge
+from xpnet.report.report import Report
+
+__all__ = ["page"]
+
+_MORE_STYLE = """
+.xpnet-page .cards{display:flex;flex-wrap:wrap;gap:.6em;margin:.8em 0}
+.xpnet-page .cards div{background:var(--card);border:1px solid var(--line);border-radius:6px;
+padding:.5em .9em}
+.xpnet-page .cards dt{color:var(--dim);font-size:.88em}
+.xpnet-page .cards dd{margin:0;font-size:1.25em;font-weight:650;font-variant-numeric:tabular-nums}
+.xpnet-page .figures{display:grid;gap:.8em;
+grid-template-columns:repeat(auto-fill,minmax(min(100%,30em),1fr))}
+.xpnet-page .figures svg{width:100%;height:auto;background:var(--card);
+border:1px solid var(--line);border-radius:6px}
+.xpnet-page svg *{stroke-linejoin:round;stroke-linecap:butt}
+.xpnet-page svg image{image-rendering:pixelated}
+.xpnet-page .gallery{display:grid;gap:.8em;grid-template-columns:repeat(auto-fill,minmax(9em,1fr))}
+.xpnet-page .gallery figure{margin:0}
+.xpnet-page .facts{display:grid;gap:.2em 2em;
+grid-template-columns:repeat(auto-fit,minmax(min(100%,24em),1fr))}
+.xpnet-page .facts td:last-child{text-align:left;overflow-wrap:anywhere}
+.xpnet-page .facts td:first-child{color:var(--dim);white-space:nowrap}
+.xpnet-page .facts td{vertical-align:top}
+.xpnet-page .scroll td:first-child{white-space:nowrap}
+.xpnet-page h3{font-size:1em;margin:.4em 0 .1em}
+.xpnet-page pre{overflow-x:auto;font-size:.92em}
+"""
+
+
+def page(report: Report) -> str:
+    """The whole document."""
+    judged = judge(report)
+    sections = "".join(_sections(report, judged))
+    n = len(report.history)
+    epochs = f"{n} epoch{'' if n == 1 else 's'}"
+    return document(
+        f"xpnet: {report.title}",
+        f'<style>{STYLE}{_MORE_STYLE}</style><main class="xpnet-page"><h1>{escape(report.title)}'
+        f'</h1><p class="dim">{epochs} of training, judged by {escape(report.judged_by)}</p>'
+        f"{_cards(judged.metrics)}{sections}</main>",
+    )
+
+
+def _sections(report: Report, judged: Judged) -> Iterator[str]:
+    yield _section("Training", _figures(list(_curves(report))) + _of_validation(report))
+    below = grid(judged.table[1:], judged.table[0]) if judged.table else ""
+    yield _section("Predictions", _figures(judged.figures) + below)
+    if report.examples is not None and judged.cases:
+        yield _section("The worst: largest loss first", report.examples.html(judged.cases))
+    if isinstance(report.examples, Images):
+        units = FirstLayerDisplay.from_network(report.net, report.examples.shape)
+        about = "Weights of the first layer as images"
+        yield _section("What the first layer looks at", _figures([svg(units, "units", about)]))
+    facts = {"Settings": _settings(report), "Data": report.data, "Versions": _versions(report)}
+    listed = "".join(
+        f"<div><h3>{name}</h3>{grid(list(each.items()))}</div>"
+        for name, each in facts.items()
+        if each
+    )
+    summary = f"<pre>{escape(report.net.summary())}</pre>"
+    yield _section("How it was made", f'<div class="facts">{listed}</div>{summary}')
+
+
+def _section(title: str, body: str) -> str:
+    return f'<section class="band"><h2>{escape(title)}</h2>{body}</section>'
+
+
+def _cards(metrics: Mapping[str, str]) -> str:
+    cards = (
+        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>"
+        for name, value in metrics.items()
+    )
+    return f'<dl class="cards">{"".join(cards)}</dl>'
+
+
+def _figures(pictures: list[str]) -> str:
+    return f'<div class="figures">{"".join(pictures)}</div>'
+
+
+def _curves(report: Report) -> Iterator[str]:
+    """The losses, and each metric."""
+    history = report.history
+    display = LossCurveDisplay.from_history(history)
+    yield svg(display, "loss", f"Loss by epoch, {history.loss[-1]:.4g} at the end")
+    for name, values in history.metrics.items():
+        display = LossCurveDisplay.from_history(history, [name])
+        words = name.replace("_", " ")
+        about = f"{words[:1].upper()}{words[1:]} by epoch, {values[-1]:.4g} at the end"
+        yield svg(display, name.replace("_", "-"), about)
+
+
+def _of_validation(report: Report) -> str:
+    if not report.history.validation_loss:
+        return ""
+    return f'<p class="dim">Validation is by {escape(report.judged_by)}, after each epoch.</p>'
+
+
+def _settings(report: Report) -> dict[str, str]:
+    """Those given, and what the network and the history tell."""
+    net, history = report.net, report.history
+    threads = "" if history.threads is None else f", threads for products: {history.threads}"
+    return {
+        "network": "-".join(map(str, net.sizes)),
+        "parameters": f"{layout(net.layers).size:,}",
+        **report.settings,
+        "epochs done": f"{len(history)}" + (f" ({history.stopped})" if history.stopped else ""),
+        "training time": f"{sum(history.seconds):.3g} s",
+        "backend": f"{net.backend.name} {net.device}, {net.dtype}, {history.engine}{threads}",
+        "seed": f"{net.seed}",
+    }
+
+
+def _versions(report: Report) -> dict[str, str]:
+    """Of what had a part in the numbers and in the pictures."""
+    packages = dict.fromkeys((*report.net.backend.packages[:1], "numpy", "matplotlib"))
+    found = {name: str(import_module(name).__version__) for name in packages}
+    return {
+        "xpnet": __version__,
+        "Python": platform.python_version(),
+        **found,
+        "system": f"{platform.system()} {platform.machine()}",
+    }

@@ -1,0 +1,53 @@
+"""The examples with the largest loss.
+
+loss_n is what `losses.per_example` makes of Z_L and Y, without weights: those whose Σ/N is the
+"loss" of `evaluate`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from xpnet import passes
+from xpnet.backends import to_numpy
+from xpnet.examples import examples
+from xpnet.losses import per_example
+from xpnet.training.batches import slices
+
+if TYPE_CHECKING:
+    from xpnet.network import Network
+
+__all__ = ["Case", "losses", "worst"]
+
+_AT_ONCE = 8192  # examples
+
+
+class Case(NamedTuple):
+    """One example: its number, its loss, and in words what it is and what was predicted."""
+
+    number: int
+    loss: float
+    actual: str
+    predicted: str
+
+
+def losses(net: Network, X: Any, Y: Any) -> np.ndarray[Any, Any]:
+    """Each example's loss (N,) float64."""
+    Y = net.encode(Y)
+    layers, loss = net.decided_by(Y)
+    data = examples(net.backend, layers, loss, net.dtype, X, Y)
+    fixed = net.backend, layers, net.parameters
+    found = []
+    with net.backend.context():
+        for part in slices(data.X.shape[0], _AT_ONCE):
+            Z = passes.forward(*fixed, data.X[part, :], net.statistics).Z
+            activation = layers[-1].activation
+            found.append(per_example(net.backend.xp, loss, activation, Z, data.Y[part, ...])[0])
+        return np.concatenate([to_numpy(each) for each in found]).astype(np.float64)
+
+
+def worst(loss: np.ndarray[Any, Any], most: int) -> list[int]:
+    """The numbers of the examples with the largest losses, largest first."""
+    return [int(i) for i in np.argsort(-loss, kind="stable")[:most]]

@@ -1,0 +1,88 @@
+"""The runner of data that stay in host memory: it brings them batch by batch.
+
+While the device computes step s, the host gathers batch s + 1 and sends it by the other of two
+lanes (`xpnet.backends.lanes`). The steps are those of the plain loop, on the same batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from xpnet.masks import needs_masks
+from xpnet.training.batches import Batches, Order
+from xpnet.training.settings import Settings
+from xpnet.training.step import Recipe, State, advance
+
+__all__ = ["StreamedRunner"]
+
+
+class StreamedRunner:
+    """Step by step, each on a batch that comes from host memory."""
+
+    engine = "streamed"
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        state: State,
+        data: tuple[Any, Any, Any],
+        batches: Batches,
+        settings: Settings,
+    ) -> None:
+        backend = recipe.backend
+        self.recipe, self.state = recipe, state
+        self._advance: Callable[..., Any] = advance
+        if settings.compile is not False:
+            self._advance = backend.compile(advance, static=1)
+        X, Y, w = data
+        if Y.dtype.kind == "i":
+            Y = Y.astype(backend.index_dtype, copy=False)
+        rows = np.arange(len(X), dtype=backend.index_dtype) if needs_masks(recipe.layers) else None
+        self._columns = [X, Y, w, rows]
+        templates = [
+            ((batches.size, *x.shape[1:]), x.dtype) for x in self._columns if x is not None
+        ]
+        self._lanes = backend.lanes(templates)
+        self._sent: dict[int, list[Any]] = {}  # by step: what is on its way
+
+    def piece(self, left: int) -> int:
+        """One at a time."""
+        return 1
+
+    def run(
+        self, order: Order, first: int, last: int, c: Sequence[tuple[float, ...]], key: Any
+    ) -> list[Any]:
+        """Do these steps; the batch after the last one is then on its way."""
+        totals = []
+        for s in range(first, last):
+            totals.append(self._step(order, s, c[s], key))
+            if s + 1 < len(order.weights):
+                self._send(order, s + 1)
+        return totals
+
+    def _step(self, order: Order, s: int, c: tuple[float, ...], key: Any) -> Any:
+        if s not in self._sent:
+            self._send(order, s)
+        lane, arrays = self._lanes[s % 2], iter(self._sent.pop(s))
+        lane.arrive()
+        X, Y, w, rows = (None if x is None else next(arrays) for x in self._columns)
+        self.state, total = self._advance(self.recipe, self.state, (X, Y, w), rows, c, key)
+        lane.free()
+        return total
+
+    def _send(self, order: Order, s: int) -> None:
+        """Gather batch s into its lane, and send it."""
+        lane, (start, stop) = self._lanes[s % 2], order.starts[s : s + 2]
+        index = np.arange(start, stop) if order.index is None else order.index[start:stop]
+        columns = [x for x in self._columns if x is not None]
+        for x, buffer in zip(columns, lane.host(), strict=True):
+            np.take(x, index, axis=0, out=buffer[: stop - start], mode="clip")
+        self._sent[s] = lane.send(stop - start)
+
+    def read(self, totals: list[Any]) -> np.ndarray[Any, Any]:
+        """All at once."""
+        backend = self.recipe.backend
+        return backend.to_numpy(backend.xp.stack(totals)).astype(np.float64)
