@@ -604,3 +604,36 @@ def test_predictions_follow_the_parameters():
             assert np.array_equal(same(X), by_hand(same))
             same.parameters[...] += 0.5
             assert np.array_equal(same(X), by_hand(same))
+
+
+def test_a_class_is_not_made_of_nan():
+    net = xpnet.Network([3, 4, 2], loss="cross_entropy")
+    X = np.ones((4, 3), np.float32)
+    X[2, 1] = np.nan
+    assert np.isnan(net.predict(X)[2]).all()
+    with pytest.raises(ValueError, match=r"1 of 4 examples are NaN, the first that of example 2"):
+        net.predict_classes(X)
+    assert net.predict_classes(X[:2]).shape == (2,)
+
+
+def test_a_history_is_shown_in_a_line():
+    net = xpnet.Network([3, 4, 1], loss="squared_error")
+    history = net.fit(np.ones((40, 3)), np.ones(40), epochs=30, batch_size=2)
+    assert repr(history).startswith("History(30 epochs, epoch=30, step=600, loss=")
+    assert len(repr(history)) < 150
+    assert repr(xpnet.History()) == "History(0 epochs, engine='plain')"
+
+
+def test_compile_is_a_truth_value_or_none():
+    net = xpnet.Network([3, 4, 1], loss="squared_error")
+    with pytest.raises(ValueError, match="compile must be True, False or None, got 'yes'"):
+        net.fit(np.ones((4, 3)), np.ones(4), compile="yes")
+
+
+def test_lbfgs_says_that_it_found_nothing_lower():
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(200, 4)).astype("float32"), rng.integers(0, 3, 200)
+    net = xpnet.Network([4, 3], loss="cross_entropy")
+    history = net.fit(X, Y, optimizer="lbfgs", epochs=500)
+    assert len(history) < 500
+    assert history.stopped in ("converged", "no lower loss found")

@@ -40,6 +40,7 @@ __all__ = [
     "asarray",
     "available_backends",
     "datasets",
+    "doctor",
     "elementwise",
     "get_backend",
     "gradient_check",
@@ -50,17 +51,22 @@ __all__ = [
     "metrics",
     "optimizers",
     "plots",
+    "report",
     "schedules",
+    "tables",
     "to_numpy",
     "training",
 ]
 
 _WHEN_USED = (
     "datasets",
+    "doctor",
     "metrics",
     "optimizers",
     "plots",
+    "report",
     "schedules",
+    "tables",
 )  # 40 modules: half the import's time
 
 

@@ -183,6 +183,17 @@ def features(backend: Backend, X: Any, width: int, dtype: str) -> tuple[Any, boo
     return (X[None, :], True) if X.ndim == 1 else (X, False)
 
 
+def without_nan(outputs: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Outputs that say something."""
+    lost = np.isnan(outputs).reshape(-1, outputs.shape[-1]).any(axis=-1)
+    if lost.any():
+        raise ValueError(
+            f"the outputs of {lost.sum()} of {len(lost)} examples are NaN, the first that of "
+            f"example {int(lost.argmax())}: look for NaN in X, leave such examples out or fill them"
+        )
+    return outputs
+
+
 def targets(
     backend: Backend, Y: Any, loss: Loss, n_examples: int, single: bool, width: int, dtype: str
 ) -> Any:

@@ -155,9 +155,11 @@ class Network(NetworkState):
 
         (N,); with several heads one of each, (N, heads). Of `binary_cross_entropy`, 0 or 1 by the
         probability or the sign of the logit: (N,) for one output, (N, n_L) for several labels.
+        ValueError where an output is NaN, which would be some class all the same.
         """
         threshold = 0.5 if self.layers[-1].activation.name == "sigmoid" else 0.0
-        codes = decide(to_numpy(self.predict(X, batch_size)), self.loss, threshold)
+        outputs = checks.without_nan(to_numpy(self.predict(X, batch_size)))
+        codes = decide(outputs, self.loss, threshold)
         return np.asarray(codes if self.classes is None else np.asarray(self.classes)[codes])
 
     def objective(

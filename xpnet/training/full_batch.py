@@ -100,6 +100,8 @@ class _Search:
         if result.reason == "not finite":
             raise DivergenceError(net.epoch + 1, 1, float(result.value))
         history.stopped = history.stopped or ("converged" if result.converged else None)
+        if result.reason == "line search":  # no lower value along it: rounding, or a kink
+            history.stopped = history.stopped or "no lower loss found"
         if self.watch:
             self.watch.restore(net, history)
         self._call("fit_end")

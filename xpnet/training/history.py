@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["History"]
 
 
-@dataclass
+@dataclass(repr=False)
 class History:
     """The record that `fit` returns.
 
@@ -33,7 +33,8 @@ class History:
         Wall time of each epoch, validation included.
     stopped : str or None
         Why the fit ended before its last epoch: "interrupted" (Ctrl-C; the last entries may then
-        stand for part of an epoch), "early" (early stopping), "callback", "converged" (L-BFGS).
+        stand for part of an epoch), "early" (early stopping), "callback"; of L-BFGS "converged", or
+        "no lower loss found", where rounding or a kink ends its search.
     best_epoch : int or None
         The epoch whose parameters early stopping brought back.
     engine : str
@@ -59,6 +60,11 @@ class History:
 
     def __len__(self) -> int:
         return len(self.epoch)
+
+    def __repr__(self) -> str:
+        last = "".join(f", {k}={v:.4g}" for k, v in self.last().items()) if self.epoch else ""
+        stopped = f", stopped={self.stopped!r}" if self.stopped else ""
+        return f"History({len(self)} epochs{last}{stopped}, engine={self.engine!r})"
 
     @property
     def validation_accuracy(self) -> list[float]:

@@ -57,6 +57,8 @@ def settings(
         checks.positive_integer("batch_size", batch_size)
     if not callable(learning_rate):
         checks.learning_rate(learning_rate)
+    if compile not in (None, True, False):
+        raise ValueError(f"compile must be True, False or None, got {compile!r}")
     if validation_data is not None and validation_fraction is not None:
         raise ValueError("give validation_data or validation_fraction, not both")
     return Settings(
