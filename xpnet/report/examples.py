@@ -55,7 +55,7 @@ class Images:
         image = self.pixels[index].reshape(self.shape)
         ends = {"vmin": self.pixels.min(), "vmax": self.pixels.max()}
         buffer = BytesIO()
-        no_name = {"Software": None}
+        no_name: Any = {"Software": None}
         imsave(buffer, image, format="png", cmap="gray_r", metadata=no_name, **ends)
         return buffer.getvalue()
 
