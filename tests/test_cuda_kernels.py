@@ -23,7 +23,7 @@ from xpnet.fused import cuda_kernels
 from xpnet.fused.cuda_program import Product
 from xpnet.fused.cuda_runner import CudaRunner
 from xpnet.fused.cuda_source import HEAD
-from xpnet.fused.graph import TraceError
+from xpnet.fused.shapes import TraceError
 from xpnet.layers import Dense, Dropout, LayerNorm
 from xpnet.optimizers import OPTIMIZERS, Accumulated, Averaged, Clipped, get_optimizer
 from xpnet.training.batches import Order

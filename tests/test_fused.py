@@ -18,9 +18,10 @@ from tests.loss_cases import CASES, WIDTH, each_case, problem
 from tests.test_layers import chained, each_chain, examples
 from xpnet.activations import ACTIVATIONS
 from xpnet.backends import get_backend
-from xpnet.fused.graph import Graph, Size, TraceError
+from xpnet.fused.graph import Graph, Size
 from xpnet.fused.namespace import Namespace
 from xpnet.fused.runner import FusedRunner
+from xpnet.fused.shapes import TraceError
 from xpnet.losses import Masked
 from xpnet.optimizers import OPTIMIZERS, Accumulated, Averaged, Clipped, get_optimizer
 

@@ -1,24 +1,16 @@
-"""The network that a user holds: the passes, training and files, behind checks."""
+"""The network that a user holds: training and files, beside the passes and what it consists of."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from xpnet import checks, passes
-from xpnet.backends import Backend, get_backend, move, to_numpy
-from xpnet.classes import decide
-from xpnet.examples import examples, features
-from xpnet.gradients import Gradients
-from xpnet.masks import context
-from xpnet.parameters import unpack
-from xpnet.state import NetworkState
-from xpnet.training.batches import slices
+from xpnet import checks
+from xpnet.examples import examples
+from xpnet.network_passes import NetworkPasses
 from xpnet.training.history import History
-from xpnet.training.placement import home, rows_that_fit
+from xpnet.training.placement import home
 
 if TYPE_CHECKING:
     from xpnet.explain import Explanation
@@ -27,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Network"]
 
 
-class Network(NetworkState):
+class Network(NetworkPasses):
     """A feed-forward network: a chain of dense layers, and others between them.
 
     Z_l = A_{l-1} W_lᵀ + b_l and A_l = f_l(Z_l), with A_0 = X (N, n_0), one example a row.
@@ -76,126 +68,6 @@ class Network(NetworkState):
     >>> net.predict(X).argmax(axis=1).tolist()
     [0, 1, 1, 0]
     """
-
-    # --- the passes
-
-    def __call__(self, X: Any) -> Any:
-        """The outputs A_L (N, n_L); for one example (n_0,) they are (n_L,)."""
-        X, single = features(self.backend, self.layers, self.dtype, X)
-        with self.backend.context():
-            A = self._outputs(X)
-        return A[0, :] if single else A
-
-    def predict(self, X: Any, batch_size: int | None = None) -> Any:
-        """The outputs (N, n_L), in batches of so many examples.
-
-        None: all at once, or, where a GPU has too little memory for that, as many as fit.
-        """
-        if batch_size is not None:
-            checks.positive_integer("batch_size", batch_size)
-        elif self.backend.free_memory() is None:
-            return self(X)
-        place = home(self.backend, X, self.dtype)
-        X, single = features(place, self.layers, self.dtype, X)
-        size = batch_size or rows_that_fit(self.backend, self.layers, self.dtype) or X.shape[0]
-        with self.backend.context():
-            parts = [
-                self._outputs(move(self.backend, X[part, :])) for part in slices(X.shape[0], size)
-            ]
-            A = self.backend.xp.concat(parts, axis=0)
-        return A[0, :] if single else A
-
-    def _outputs(self, X: Any) -> Any:
-        theta, views = self._theta, self._views
-        if self.backend.in_place and (views is None or views[0] is not theta):
-            views = self._views = theta, unpack(self.backend.xp, self.layers, theta)
-        p = None if views is None else views[1]
-        return passes.outputs(self.backend, self.layers, theta, X, self._stats, p)
-
-    def gradient(
-        self, X: Any, Y: Any, sample_weight: Any = None, *, training: bool = False
-    ) -> Gradients:
-        """∂loss/∂θ of the mean loss Σ w_n loss_n / Σ w_n.
-
-        For one example x (n_0,) with squared error, ``weight_gradients, bias_gradients =
-        net.gradient(x, y)`` is what a loop over every weight returns.
-        """
-        return self.value_and_gradient(X, Y, sample_weight, training=training)[1]
-
-    def value_and_gradient(
-        self, X: Any, Y: Any, sample_weight: Any = None, *, training: bool = False
-    ) -> tuple[float, Gradients]:
-        """The mean loss, a float, and its gradient.
-
-        Parameters
-        ----------
-        X : (N, n_0), or (n_0,) for one example
-        Y : (N,) integer labels or (N, n_L), or without the N for one example
-        sample_weight : (N,), optional
-            w ≥ 0; the loss is the weighted mean.
-        training : bool
-            Whether dropout and batch normalisation do as in training; the masks are then those of
-            the next epoch. Statistics are left as they are.
-        """
-        Y = self.encode(Y)
-        layers, loss = self.decided_by(Y)
-        X, Y, w, _ = examples(self.backend, layers, loss, self.dtype, X, Y, sample_weight)
-        scale = 1.0 / (X.shape[0] if w is None else float(w.sum()))
-        with self.backend.context():
-            w = None if w is None else move(self.backend, w, self.dtype)
-            out = self.backend.xp.empty_like(self._theta) if self.backend.in_place else None
-            ctx = context(self.backend, layers, self.seed, self.epoch, X.shape[0], training)
-            total, flat, _ = passes.gradient(
-                self.backend, layers, loss, self._theta, X, Y, w, scale, out, self._stats, ctx
-            )
-            return float(total) * scale, Gradients(self.backend.xp, layers, flat)
-
-    def predict_classes(self, X: Any, batch_size: int | None = None) -> np.ndarray[Any, Any]:
-        """The most probable class of each example, on the host: text where labels were text.
-
-        (N,); with several heads one of each, (N, heads). Of `binary_cross_entropy`, 0 or 1 by the
-        probability or the sign of the logit: (N,) for one output, (N, n_L) for several labels.
-        ValueError where an output is NaN, which would be some class all the same.
-        """
-        threshold = 0.5 if self.layers[-1].activation.name == "sigmoid" else 0.0
-        outputs = checks.without_nan(to_numpy(self.predict(X, batch_size)))
-        codes = decide(outputs, self.loss, threshold)
-        return np.asarray(codes if self.classes is None else np.asarray(self.classes)[codes])
-
-    def objective(
-        self, X: Any, Y: Any, sample_weight: Any = None, *, penalty: Any = None
-    ) -> Callable[[Any], tuple[float, np.ndarray[Any, Any]]]:
-        """A function θ ↦ (mean loss, gradient), on NumPy float64 vectors, for other optimizers.
-
-        Such as ``scipy.optimize.minimize(f, xpnet.to_numpy(net.parameters), jac=True)``. The
-        network is left as it is; `set_parameters` takes what was found.
-
-        >>> import numpy as np, xpnet
-        >>> net = xpnet.Network([2, 3, 1], activation="tanh", dtype="float64")
-        >>> f = net.objective(np.eye(2), np.ones(2))
-        >>> value, gradient = f(xpnet.to_numpy(net.parameters))
-        >>> gradient.shape
-        (13,)
-        """
-        from xpnet.training.full_batch import objective
-        from xpnet.training.settings import as_penalty
-
-        fixed = self.to()
-        fixed.complete(X, Y)
-        assert fixed.loss is not None
-        data = examples(
-            fixed.backend, fixed.layers, fixed.loss, self.dtype, X, fixed.encode(Y), sample_weight
-        )
-        checks.check_finite(fixed.backend, "X", data.X)
-        checks.check_targets(fixed.backend, "Y", data.Y, fixed.loss)
-        value_and_gradient = objective(fixed, data, as_penalty(penalty))
-
-        def on_host(theta: Any) -> tuple[float, np.ndarray[Any, Any]]:
-            with fixed.backend.context():
-                value, g = value_and_gradient(move(fixed.backend, theta, fixed.dtype))
-                return float(value), to_numpy(g).astype(np.float64)
-
-        return on_host
 
     # --- training
 
@@ -371,24 +243,6 @@ class Network(NetworkState):
         return explain(self, X, Y, example, entry, check=check)
 
     # --- elsewhere
-
-    def to(
-        self, backend: str | Backend | None = None, device: Any = None, dtype: Any = None
-    ) -> Network:
-        """A new network with the same parameters on another backend, device or dtype.
-
-        Without a backend it stays on this one's library.
-        """
-        new: Network = object.__new__(Network)
-        new.__dict__.update(self.__dict__, _views=None)
-        if backend is not None or device is not None:
-            new.backend = get_backend(self.backend.name if backend is None else backend, device)
-        new.dtype = self.dtype if dtype is None else checks.dtype_name(dtype)
-        new.backend.dtype(new.dtype)
-        if self._theta is not None:
-            new._theta = new._own_copy(self._theta)
-            new.set_statistics(self._stats)
-        return new
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a model file (safetensors), whole or not at all."""

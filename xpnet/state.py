@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -237,6 +237,24 @@ class NetworkState:
         self.epoch = epoch
         self._plan = self._plan if output_is_named else self._plan._replace(output=None)
         self._classes = None if classes is None else tuple(classes)
+
+    def to(
+        self, backend: str | Backend | None = None, device: Any = None, dtype: Any = None
+    ) -> Self:
+        """A new network with the same parameters on another backend, device or dtype.
+
+        Without a backend it stays on this one's library.
+        """
+        new = object.__new__(type(self))
+        new.__dict__.update(self.__dict__, _views=None)
+        if backend is not None or device is not None:
+            new.backend = get_backend(self.backend.name if backend is None else backend, device)
+        new.dtype = self.dtype if dtype is None else checks.dtype_name(dtype)
+        new.backend.dtype(new.dtype)
+        if self._theta is not None:
+            new._theta = new._own_copy(self._theta)
+            new.set_statistics(self._stats)
+        return new
 
     @contextmanager
     def unchanged_on_error(self) -> Iterator[None]:

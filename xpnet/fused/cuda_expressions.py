@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from xpnet.fused.graph import FLOATS, Node, TraceError
+from xpnet.fused.graph import Node
+from xpnet.fused.shapes import FLOATS, TraceError
 
 __all__ = ["COMBINE", "TYPES", "constant", "expression", "start_value", "type_of"]
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from xpnet.fused.cuda_expressions import COMBINE, expression, start_value, type_of
 from xpnet.fused.cuda_source import Kernel
-from xpnet.fused.graph import Node, is_number
+from xpnet.fused.graph import Node
 from xpnet.fused.loops import (
     columns_slot,
     is_row,
@@ -26,6 +26,7 @@ from xpnet.fused.loops import (
     slots_of,
     walks,
 )
+from xpnet.fused.operations import is_number
 from xpnet.fused.plan import REDUCTIONS, Group, is_fused
 
 __all__ = ["Body"]

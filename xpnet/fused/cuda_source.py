@@ -18,9 +18,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from xpnet.fused.cuda_expressions import constant, expression, type_of
-from xpnet.fused.graph import Node, Size, TraceError, is_number, is_scalar
+from xpnet.fused.graph import Node, Size, is_scalar
 from xpnet.fused.memory import Buffer, Memory
+from xpnet.fused.operations import is_number
 from xpnet.fused.plan import Plan
+from xpnet.fused.shapes import TraceError
 
 __all__ = ["HEAD", "LANES", "WARPS", "Kernel", "Layout"]
 

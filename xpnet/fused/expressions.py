@@ -5,7 +5,8 @@ NaN shows: max and min return it wherever it comes in.
 
 from __future__ import annotations
 
-from xpnet.fused.graph import FLOATS, Node, TraceError
+from xpnet.fused.graph import Node
+from xpnet.fused.shapes import FLOATS, TraceError
 
 __all__ = ["TYPES", "accumulate", "expression", "start_value"]
 

@@ -18,19 +18,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-__all__ = [
-    "FLOATS", "Graph", "Node", "Size", "TraceError", "is_number", "is_scalar", "same_length",
-    "same_plane", "same_shape", "topological",
-]  # fmt: skip
+from xpnet.fused.operations import binary, unary
+from xpnet.fused.shapes import FLOATS, Shape, TraceError, same_length
 
-FLOATS = ("float32", "float64", "weak")
-"""Floating dtypes; "weak" is a Python number's, which takes that of the array it meets."""
-
-_ORDER = ("bool", "int32", "int64", "weak", "float32", "float64")  # what meets what: the later
-
-
-class TraceError(Exception):
-    """The code asks for what a recorded array cannot tell, or for an operation unknown here."""
+__all__ = ["Graph", "Node", "Size", "is_scalar", "same_plane", "topological", "without_axes"]
 
 
 class Size:
@@ -79,9 +70,6 @@ class Size:
         raise TraceError(f"the code looks at the value of {self.name}")
 
     __int__ = __index__ = __float__ = __bool__
-
-
-Shape = tuple[Any, ...]
 
 
 class Graph:
@@ -278,73 +266,6 @@ class Node:
         raise TraceError("the code hands an array to NumPy")
 
 
-_NOT_OF_BOOL = ("add", "subtract", "pow", "maximum", "minimum")
-COMPARISONS = ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")
-
-
-def binary(op: str, a: Node, b: Node) -> Node:
-    """An elementwise operation on two nodes, with the standard's broadcasting and promotion."""
-    shape, dtype = broadcast(a.shape, b.shape), promote(a.dtype, b.dtype)
-    if op == "divide" and dtype not in FLOATS:
-        raise TraceError("a division of integers")
-    if dtype == "bool" and op in _NOT_OF_BOOL:
-        raise TraceError(f"{op} of bool")
-    result = "bool" if op in COMPARISONS else dtype
-    return a.graph.add(op, (cast(a, dtype), cast(b, dtype)), shape, result)
-
-
-def unary(op: str, x: Node, dtype: str | None = None) -> Node:
-    """An elementwise operation on one node."""
-    return x.graph.add(op, (x,), x.shape, dtype or x.dtype)
-
-
-def cast(x: Node, dtype: str) -> Node:
-    """X in another dtype; itself where it has it."""
-    if x.dtype == dtype:
-        return x
-    if x.op == "constant":
-        value = bool(x.attr) if dtype == "bool" else x.attr
-        return x.graph.add("constant", (), x.shape, dtype, value)
-    if dtype == "weak" and not is_number(x):
-        raise TraceError(f"a floating number meets an array of {x.dtype}")
-    if x.op == "cast" and x.args[0].op == "constant":
-        return cast(x.args[0], dtype)
-    return x.graph.add("cast", (x,), x.shape, dtype)
-
-
-def promote(a: str, b: str) -> str:
-    """The dtype of what two dtypes make."""
-    kinds = {a, b}
-    if kinds == {"float32", "float64"} or ("bool" in kinds and not kinds <= {"bool", "weak"}):
-        raise TraceError(f"{a} meets {b}")
-    return max(a, b, key=_ORDER.index)
-
-
-def broadcast(a: Shape, b: Shape) -> Shape:
-    """The shape of what two shapes make."""
-    short, long = sorted((a, b), key=len)
-    padded = (1,) * (len(long) - len(short)) + tuple(short)
-    return tuple(_one_length(m, n) for m, n in zip(padded, long, strict=True))
-
-
-def same_length(m: Any, n: Any) -> bool:
-    """Whether two lengths are the same; the number of examples is the same as itself alone."""
-    return m is n or (isinstance(m, int) and isinstance(n, int) and m == n)
-
-
-def same_shape(a: Shape, b: Shape) -> bool:
-    """Whether two shapes are the same."""
-    return len(a) == len(b) and all(map(same_length, a, b))
-
-
-def _one_length(m: Any, n: Any) -> Any:
-    if same_length(m, n) or same_length(n, 1):
-        return m
-    if same_length(m, 1):
-        return n
-    raise TraceError(f"lengths {m} and {n} do not match")
-
-
 def without_axes(node: Node) -> Node:
     """The node of which this one is the same with an axis of length 1 more or less."""
     while node.op == "same" and node.attr is None and same_plane(node, node.args[0]):
@@ -360,13 +281,6 @@ def same_plane(a: Node, b: Node) -> bool:
 def is_scalar(node: Node) -> bool:
     """Whether it is a single number."""
     return same_length(node.rows, 1) and same_length(node.columns, 1)
-
-
-def is_number(node: Node) -> bool:
-    """Whether it is a Python number, known before any array is looked at."""
-    if node.dtype == "bool":
-        return bool(node.args) and all(is_number(arg) for arg in node.args)
-    return node.dtype == "weak"
 
 
 def topological(roots: Iterable[Node]) -> list[Node]:

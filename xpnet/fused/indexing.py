@@ -15,7 +15,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from xpnet.fused.graph import Node, Size, TraceError, same_length, same_plane, same_shape
+from xpnet.fused.graph import Node, Size, same_plane
+from xpnet.fused.shapes import TraceError, same_length, same_shape
 
 __all__ = ["index", "reshape"]
 

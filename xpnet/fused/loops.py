@@ -12,8 +12,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from xpnet.fused.expressions import TYPES, accumulate, expression, start_value
-from xpnet.fused.graph import Node, Size, TraceError, is_number, same_length
+from xpnet.fused.graph import Node, Size
+from xpnet.fused.operations import is_number
 from xpnet.fused.plan import REDUCTIONS, Group, is_fused
+from xpnet.fused.shapes import TraceError, same_length
 
 if TYPE_CHECKING:
     from xpnet.fused.source import Writer

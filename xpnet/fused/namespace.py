@@ -8,20 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from xpnet.fused.graph import (
-    FLOATS,
-    Graph,
-    Node,
-    Size,
-    TraceError,
-    binary,
-    broadcast,
-    cast,
-    promote,
-    same_length,
-    unary,
-)
+from xpnet.fused.graph import Graph, Node, Size
 from xpnet.fused.indexing import reshape
+from xpnet.fused.operations import binary, cast, unary
+from xpnet.fused.shapes import FLOATS, TraceError, broadcast, promote, same_length
 
 __all__ = ["Namespace", "TraceBackend"]
 

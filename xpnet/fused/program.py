@@ -14,11 +14,12 @@ from typing import Any, cast
 import numpy as np
 
 from xpnet.backends import Backend
-from xpnet.fused.graph import Graph, Node, Size, TraceError, same_shape
+from xpnet.fused.graph import Graph, Node, Size
 from xpnet.fused.memory import Buffer, Memory, arrange
 from xpnet.fused.namespace import TraceBackend
 from xpnet.fused.numbers import Numbers
 from xpnet.fused.plan import plan
+from xpnet.fused.shapes import TraceError, same_shape
 from xpnet.fused.source import Writer
 from xpnet.training.step import Recipe, State, step
 

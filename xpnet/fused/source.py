@@ -10,11 +10,13 @@ two, in C order; those that a step gives a new value are overwritten.
 from __future__ import annotations
 
 from xpnet.fused.expressions import TYPES, expression
-from xpnet.fused.graph import Node, Size, is_number, is_scalar, same_length
+from xpnet.fused.graph import Node, Size, is_scalar
 from xpnet.fused.loops import Loop
 from xpnet.fused.memory import Memory, one_axis
 from xpnet.fused.numbers import Numbers
+from xpnet.fused.operations import is_number
 from xpnet.fused.plan import Group, Plan
+from xpnet.fused.shapes import same_length
 
 __all__ = ["Writer"]
 

@@ -66,8 +66,8 @@ def _fused(
         return None
     if not wanted and seconds < _PAYS_IMPORT and not numba_is_loaded():
         return None
-    from xpnet.fused.graph import TraceError
     from xpnet.fused.runner import FusedRunner
+    from xpnet.fused.shapes import TraceError
 
     n = len(recipe.optimizer.coefficients(1, 0.0))
     runner = FusedRunner(recipe, state, data, batches.size, batches.gathers)
@@ -92,7 +92,7 @@ def _cuda(
 ) -> Runner | None:
     """The step as CUDA kernels; None, with a warning, where they cannot be had."""
     from xpnet.fused.cuda_runner import CudaRunner
-    from xpnet.fused.graph import TraceError
+    from xpnet.fused.shapes import TraceError
 
     try:
         runner = CudaRunner(recipe, state, data, batches.size, batches.gathers)

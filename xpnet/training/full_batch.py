@@ -19,13 +19,14 @@ from xpnet.training.settings import Settings
 
 if TYPE_CHECKING:
     from xpnet.network import Network
+    from xpnet.state import NetworkState
 
 __all__ = ["objective", "search"]
 
 _NOT_FIXED = ("dropout", "batch norm")
 
 
-def objective(net: Network, data: Examples, penalty: Any = None) -> Any:
+def objective(net: NetworkState, data: Examples, penalty: Any = None) -> Any:
     """θ ↦ (mean loss with its penalty, a new gradient), on the device."""
     backend, layers, loss = net.backend, net.layers, net.loss
     assert loss is not None

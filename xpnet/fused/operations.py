@@ -1,0 +1,52 @@
+"""Elementwise operations on recorded arrays."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xpnet.fused.shapes import FLOATS, TraceError, broadcast, promote
+
+if TYPE_CHECKING:
+    from xpnet.fused.graph import Node
+
+__all__ = ["binary", "cast", "is_number", "unary"]
+
+_NOT_OF_BOOL = ("add", "subtract", "pow", "maximum", "minimum")
+COMPARISONS = ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")
+
+
+def binary(op: str, a: Node, b: Node) -> Node:
+    """An elementwise operation on two nodes, with the standard's broadcasting and promotion."""
+    shape, dtype = broadcast(a.shape, b.shape), promote(a.dtype, b.dtype)
+    if op == "divide" and dtype not in FLOATS:
+        raise TraceError("a division of integers")
+    if dtype == "bool" and op in _NOT_OF_BOOL:
+        raise TraceError(f"{op} of bool")
+    result = "bool" if op in COMPARISONS else dtype
+    return a.graph.add(op, (cast(a, dtype), cast(b, dtype)), shape, result)
+
+
+def unary(op: str, x: Node, dtype: str | None = None) -> Node:
+    """An elementwise operation on one node."""
+    return x.graph.add(op, (x,), x.shape, dtype or x.dtype)
+
+
+def cast(x: Node, dtype: str) -> Node:
+    """X in another dtype; itself where it has it."""
+    if x.dtype == dtype:
+        return x
+    if x.op == "constant":
+        value = bool(x.attr) if dtype == "bool" else x.attr
+        return x.graph.add("constant", (), x.shape, dtype, value)
+    if dtype == "weak" and not is_number(x):
+        raise TraceError(f"a floating number meets an array of {x.dtype}")
+    if x.op == "cast" and x.args[0].op == "constant":
+        return cast(x.args[0], dtype)
+    return x.graph.add("cast", (x,), x.shape, dtype)
+
+
+def is_number(node: Node) -> bool:
+    """Whether it is a Python number, known before any array is looked at."""
+    if node.dtype == "bool":
+        return bool(node.args) and all(is_number(arg) for arg in node.args)
+    return node.dtype == "weak"
