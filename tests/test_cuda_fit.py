@@ -97,3 +97,16 @@ def test_what_cannot_be_recorded_runs_in_the_plain_loop():
     with pytest.warns(UserWarning, match="plain loop: the code hands an array to NumPy"):
         assert trained(cupy_standin.Backend(), sizes, compile=True)[1].engine == "plain"
     assert trained(cupy_standin.Backend(), sizes)[1].engine == "plain"
+
+
+@needs_gxx
+def test_state_that_shares_memory_is_kept_apart(guarded):
+    class Twice(xpnet.optimizers.Adam):
+        def init(self, xp, theta):
+            zeros = xp.zeros_like(theta)
+            return zeros, zeros
+
+    plain, _ = trained("numpy", compile=False)
+    net, history = trained(cupy_standin.Backend(), optimizer=Twice())
+    assert history.engine == "fused"
+    assert relative(net.parameters.get(), plain.parameters) < 1e-10

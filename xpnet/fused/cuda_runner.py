@@ -13,6 +13,7 @@ import numpy as np
 from xpnet.backends.cupy_backend import CupyBackend
 from xpnet.fused.cuda_program import CudaProgram, Launch, Operand, Product, cuda_program
 from xpnet.fused.cuda_source import LANES, WARPS
+from xpnet.fused.program import given_arrays, own_state
 from xpnet.masks import needs_masks
 from xpnet.training.batches import Order
 from xpnet.training.step import Recipe, State
@@ -36,7 +37,7 @@ class CudaRunner:
     ) -> None:
         assert isinstance(recipe.backend, CupyBackend)
         self._backend, xp = recipe.backend, recipe.backend.xp
-        self.state = state._replace(gradient=None)
+        self.state = own_state(xp, state)
         self._recipe, self._batch, self._gathers = recipe, batch, gathers
         self._data: Any = tuple(None if x is None else xp.ascontiguousarray(x) for x in data)
         self._key = xp.zeros((1,), dtype=xp.int32)
@@ -59,11 +60,8 @@ class CudaRunner:
 
     def prepare(self, program: CudaProgram) -> None:
         """Compile its kernels and make its arrays."""
-        arrays = {"theta": self.state.theta, "key": self._key}
-        arrays |= dict(zip("XYw", self._data, strict=True))
-        arrays |= {f"moment{k}": x for k, x in enumerate(self.state.optimizer)}
-        arrays |= {f"stat{k}": x for k, x in enumerate(self.state.stats)}
-        given = {f"a{k}": _one_axis(arrays[name]) for k, name in enumerate(program.inputs)}
+        arrays = given_arrays(program.inputs, self.state, self._data, self._key)
+        given = {f"a{k}": x for k, x in enumerate(arrays)}
         given["counter"] = self._counter
         steps = _Steps(self._backend, program, given, self._batch)
         self._steps[program.n_coefficients] = steps
@@ -166,8 +164,3 @@ class _Steps:
         x = self._arrays[operand.place]
         x = x[: rows * columns].reshape(rows, columns) if x.ndim == 1 else x[:rows]
         return x.mT if operand.flipped else x
-
-
-def _one_axis(x: Any) -> Any:
-    """The array as programs take it: one axis for a single row or column."""
-    return x.reshape(-1) if 1 in x.shape else x

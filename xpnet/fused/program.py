@@ -23,7 +23,15 @@ from xpnet.fused.shapes import TraceError, same_shape
 from xpnet.fused.source import Writer
 from xpnet.training.step import Recipe, State, step
 
-__all__ = ["Program", "Recorded", "as_taken", "record_step", "step_program"]
+__all__ = [
+    "Program",
+    "Recorded",
+    "as_taken",
+    "given_arrays",
+    "own_state",
+    "record_step",
+    "step_program",
+]
 
 _LITERAL = 4096  # parameters up to which sizes and constants are written into the source
 
@@ -79,7 +87,23 @@ class Recorded:
         }
 
 
-def as_taken(name: str, x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def own_state(xp: Any, state: State) -> State:
+    """The state as programs overwrite it: in C order, no two arrays in the same memory."""
+    moments = tuple(xp.asarray(x, order="C", copy=True) for x in state.optimizer)
+    return state._replace(gradient=None, optimizer=moments)
+
+
+def given_arrays(
+    inputs: Sequence[str], state: State, data: tuple[Any, Any, Any], key: Any
+) -> tuple[Any, ...]:
+    """A program's arrays, in the order of its inputs."""
+    arrays = {"theta": state.theta, "key": key, **dict(zip("XYw", data, strict=True))}
+    arrays |= {f"moment{k}": x for k, x in enumerate(state.optimizer)}
+    arrays |= {f"stat{k}": x for k, x in enumerate(state.stats)}
+    return tuple(as_taken(name, arrays[name]) for name in inputs)
+
+
+def as_taken(name: str, x: Any) -> Any:
     """An input as programs take it: with one axis where it is a single number, row or column.
 
     The examples' arrays have a row for each, and keep both axes where there is but one example.

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from xpnet.fused.cache import forget, load, mark_compiled
-from xpnet.fused.program import Program, as_taken, step_program
+from xpnet.fused.program import Program, given_arrays, own_state, step_program
 from xpnet.masks import needs_masks
 from xpnet.training.batches import Order
 from xpnet.training.step import Recipe, State
@@ -33,8 +33,7 @@ class FusedRunner:
     def __init__(
         self, recipe: Recipe, state: State, data: tuple[Any, Any, Any], batch: int, gathers: bool
     ) -> None:
-        moments = tuple(np.array(x, order="C") for x in state.optimizer)  # none shares memory
-        self.state = state._replace(gradient=None, optimizer=moments)
+        self.state = own_state(np, state)
         self._recipe, self._batch, self._gathers = recipe, batch, gathers
         self._data: Any = tuple(None if x is None else _as_compiled(x) for x in data)
         self._key = np.zeros(1, np.int32)
@@ -56,11 +55,7 @@ class FusedRunner:
 
     def prepare(self, program: Program, n_coefficients: int) -> None:
         """Compile it, or take it from the cache."""
-        arrays = {"theta": self.state.theta, "key": self._key}
-        arrays |= dict(zip("XYw", self._data, strict=True))
-        arrays |= {f"moment{k}": x for k, x in enumerate(self.state.optimizer)}
-        arrays |= {f"stat{k}": x for k, x in enumerate(self.state.stats)}
-        given = tuple(as_taken(name, arrays[name]) for name in program.inputs)
+        given = given_arrays(program.inputs, self.state, self._data, self._key)
         self._steps[n_coefficients] = _Steps(program, given, self._batch, n_coefficients)
 
     def piece(self, left: int) -> int:
