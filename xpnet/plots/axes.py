@@ -69,12 +69,13 @@ def describe(ax: Any, title: str, x: str, y: str) -> None:
     ax.set_ylabel(y, parse_math=False)
 
 
-def legend(ax: Any, artists: Sequence[Any], names: Iterable[Any], **options: Any) -> Any:
-    """A legend of these artists.
+def legend(ax: Any, artists: Sequence[Any], names: Iterable[Any], loc: str, **options: Any) -> Any:
+    """A legend of these artists, at a place that does not depend on the data.
 
-    Names are put in afterwards: matplotlib leaves out those that begin with an underscore.
+    matplotlib's "best" place moves from run to run of a training, and warns when its search took
+    long. Names are put in afterwards: matplotlib leaves out those that begin with an underscore.
     """
-    made = ax.legend(artists, [f"{i}" for i in range(len(artists))], **options)
+    made = ax.legend(artists, [f"{i}" for i in range(len(artists))], loc=loc, **options)
     for text, name in zip(made.get_texts(), names, strict=True):
         text.set_parse_math(False)
         text.set_text(plain(name))

@@ -123,7 +123,7 @@ class CalibrationDisplay:
         describe(ax, title, f"probability of {plain(self.of)}", "share that came true")
         artists = (self.diagonal_, self.points_)
         names = ("as probable as said", "area: examples")
-        self.legend_ = legend(ax, artists, names)
+        self.legend_ = legend(ax, artists, names, "upper left")
         return self
 
 

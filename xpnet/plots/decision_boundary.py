@@ -124,7 +124,14 @@ class DecisionBoundaryDisplay:
                        linewidths=0.5, marker=MARKERS[k % len(MARKERS)])
             for k in range(K)
         ]  # fmt: skip
-        self.legend_ = legend(ax, self.points_, self.class_names, title="true class")
+        self.legend_ = legend(
+            ax,
+            self.points_,
+            self.class_names,
+            "upper left",
+            title="true class",
+            bbox_to_anchor=(1, 1),
+        )
 
     def _quantity(self, ax: Any) -> None:
         low = min(float(self.response.min()), float(np.nanmin(self.Y)))

@@ -89,7 +89,7 @@ class LossCurveDisplay:
         is_loss = all(name.endswith("loss") for name in self.curves)
         what = "loss" if is_loss else " and ".join(names[: len(self.curves)])
         describe(ax, f"{what[:1].upper()}{what[1:]} by epoch", "epoch", what)
-        self.legend_ = legend(ax, artists, names)
+        self.legend_ = legend(ax, artists, names, "upper right")
         return self
 
     def _is_wide(self) -> bool:

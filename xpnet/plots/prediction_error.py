@@ -112,5 +112,5 @@ class PredictionErrorDisplay:
         title = f"Predicted against actual, R² {self.r2:.4f}"
         describe(ax, title, f"actual{unit}", f"predicted{unit}")
         names = ["exact", *(self.target_names if K > 1 else ["an example"])]
-        self.legend_ = legend(ax, [self.diagonal_, *self.points_], names)
+        self.legend_ = legend(ax, [self.diagonal_, *self.points_], names, "upper left")
         return self
