@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Barrier
 from typing import Any
 
 import numpy as np
@@ -44,10 +46,11 @@ def case(net, X, Y, w=None, *, optimizer, penalty=None, max_norm=None, steps=3, 
     return Case(recipe, state, (X, Y, w), order, starts, c, key)
 
 
-def program_of(case: Case, gathers: bool = True) -> Program:
+def program_of(case: Case, gathers: bool = True, team: bool = False) -> Program:
     batch = int(np.diff(case.starts).max()) if gathers else len(case.data[0])
     masks = case.key is not None
-    return step_program(case.recipe, case.fresh(), case.data, len(case.c[0]), masks, batch, gathers)
+    fixed = case.recipe, case.fresh(), case.data, len(case.c[0]), masks, batch, gathers
+    return step_program(*fixed, team)
 
 
 def run_source(case: Case, program: Program, gathers: bool = True) -> tuple[State, Any]:
@@ -65,9 +68,29 @@ def run_source(case: Case, program: Program, gathers: bool = True) -> tuple[Stat
     totals = np.zeros(len(case.c))
     starts = case.starts if gathers else np.arange(len(case.c) + 1) * batch
     rest = case.order, starts, np.asarray(case.c), totals
-    with np.errstate(over="ignore"):  # hashes wrap around
-        _function(program.source)(lengths, constants, flat, buffers, *rest)
+    _run(program, (lengths, constants, flat, buffers, *rest))
     return state, totals
+
+
+def _run(program: Program, arguments: tuple[Any, ...], threads: int = 3) -> None:
+    """One thread, or a team of three."""
+    run = _function(program.source)
+    if program.n_shared is None:
+        with np.errstate(over="ignore"):  # hashes wrap around
+            run(*arguments)
+        return
+    barrier, shared = Barrier(threads), np.full(program.n_shared, np.nan)
+
+    def work(rank: int) -> None:
+        try:
+            with np.errstate(over="ignore"):
+                run(*arguments, rank, threads, barrier, shared)
+        except BaseException:
+            barrier.abort()
+            raise
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(work, range(threads)))
 
 
 def _function(source: str) -> Any:

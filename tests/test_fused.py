@@ -30,8 +30,10 @@ ADAM = get_optimizer("adam")
 
 
 def same(found, tolerance=1e-13):
-    program = program_of(found)
-    assert difference(run_source(found, program), run_plain(found)) < tolerance
+    """One thread's program and a team's do what the plain step does."""
+    program, expected = program_of(found), run_plain(found)
+    for each in (program, program_of(found, team=True)):
+        assert difference(run_source(found, each), expected) < tolerance
     return program
 
 

@@ -11,6 +11,7 @@ from xpnet.training.batches import Batches
 from xpnet.training.runner import PlainRunner, Runner
 from xpnet.training.settings import Settings
 from xpnet.training.step import Recipe, State
+from xpnet.training.threads import team_for
 
 __all__ = ["choose_runner", "plain_seconds"]
 
@@ -70,7 +71,8 @@ def _fused(
     from xpnet.fused.shapes import TraceError
 
     n = len(recipe.optimizer.coefficients(1, 0.0))
-    runner = FusedRunner(recipe, state, data, batches.size, batches.gathers)
+    threads = team_for(recipe.layers, batches.size)
+    runner = FusedRunner(recipe, state, data, batches.size, batches.gathers, threads)
     try:
         program = runner.program(n)
         if not wanted and seconds < _PAYS and not is_compiled(program.source):
