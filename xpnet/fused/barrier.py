@@ -20,7 +20,7 @@ _SPINS = 20_000  # looks at the barrier before the core is offered to others, so
 _sched_yield = types.ExternalFunction("sched_yield", types.int32())
 
 
-@intrinsic
+@intrinsic  # type: ignore[untyped-decorator]
 def _arrive(typing: Any, address: Any) -> Any:
     """Add 1 to the 64-bit integer there, in one piece."""
 
@@ -31,7 +31,7 @@ def _arrive(typing: Any, address: Any) -> Any:
     return types.int64(types.uintp), generate
 
 
-@intrinsic
+@intrinsic  # type: ignore[untyped-decorator]
 def _look(typing: Any, address: Any) -> Any:
     """The 64-bit integer there, as the other threads have left it."""
 

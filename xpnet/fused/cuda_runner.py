@@ -31,6 +31,7 @@ class CudaRunner:
     """
 
     engine = "fused"
+    threads: int | None = None
 
     def __init__(
         self, recipe: Recipe, state: State, data: tuple[Any, Any, Any], batch: int, gathers: bool

@@ -45,7 +45,7 @@ class Runner(Protocol):
 class PlainRunner:
     """Step by step, each one compiled by a backend that does so."""
 
-    threads = None
+    threads: int | None = None
 
     def __init__(self, recipe: Recipe, state: State, data: tuple[Any, ...], compile: bool) -> None:
         self.recipe, self.state, self._data = recipe, state, data
