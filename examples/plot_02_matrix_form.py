@@ -13,9 +13,9 @@ import xpnet
 from xpnet.plots.axes import colour_bar, describe, diverging
 
 images, labels = xpnet.datasets.load_digits()
-X, y = images[:24] / 16, labels[:24]
 net = xpnet.Network([64, 16, 10], activation="tanh", dtype="float64", rng=1)
 net.fit(images / 16, labels, epochs=3, learning_rate=0.01)
+X, y = images[:24] / 16, labels[:24]
 
 # %%
 # By hand

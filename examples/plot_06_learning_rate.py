@@ -55,6 +55,7 @@ for name, rate in rates.items():
     curves[f"{name}: loss"] = history.loss
     accuracies[name] = net.evaluate(X[test], labels[test])["accuracy"]
     print(f"{name}: accuracy {accuracies[name]:.3f}")
+assert curves["one cycle: loss"][-1] < curves["as suggested: loss"][-1]
 assert accuracies["as suggested"] > max(accuracies["a hundredth"], accuracies["a hundredfold"])
 
 # %%

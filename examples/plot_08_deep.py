@@ -47,6 +47,7 @@ for name, layers in networks.items():
     curves[f"{name}: loss"] = history.loss
     accuracies[name] = net.evaluate(X[test], labels[test])["accuracy"]
     print(f"{name}: ‖dW_1‖ = {sizes[name][0]:.1e} at first, accuracy {accuracies[name]:.3f}")
+assert sizes["plain"][0] < 1e-6 < min(sizes["batch norm"][0], sizes["residual"][0])
 assert accuracies["plain"] < 0.2
 assert min(accuracies["batch norm"], accuracies["residual"]) > 0.85
 

@@ -60,6 +60,7 @@ distances = {
 for name, distance in distances.items():
     assert np.array_equal(paths[name][0].astype(np.float32), paths["numpy"][0])
     assert distance[1] < 1e-4
+    assert distance[-1] > distance[1]
     assert abs(accuracies[name] - accuracies["numpy"]) < 0.03
 
 # %%
