@@ -50,7 +50,7 @@ assert accuracy > 0.95
 # training still falls, the network has begun to learn by heart. The confusion matrix says which
 # digits are taken for which, and so where more examples would help.
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(12, 5), layout="constrained")
+figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
 history.plot(left)
 confusion = plots.ConfusionDisplay.from_network(net, X[test], labels[test]).plot(right)
 assert abs(confusion.accuracy - accuracy) < 1e-6

@@ -62,7 +62,7 @@ assert max(check) < 1e-8
 # about a digit already. The same pass with every matrix and its shape is what ``net.explain(X,
 # y)`` shows in a notebook.
 
-figure, axes = plt.subplots(1, 3, figsize=(12, 4.4), layout="constrained")
+figure, axes = plt.subplots(1, 3, figsize=(10, 3.8), layout="constrained")
 pictures = [
     (dZ2.T, "dZ₂ᵀ: what is wrong", "example", "digit"),
     (A1, "A₁: who was active", "hidden unit", "example"),
@@ -74,5 +74,5 @@ for ax, (matrix, title, x_name, y_name) in zip(axes, pictures, strict=True):
     colour_bar(ax, image, "")
     for axis in (ax.xaxis, ax.yaxis):
         axis.get_major_locator().set_params(integer=True)  # they count
-    describe(ax, f"{title}, {matrix.shape[0]} × {matrix.shape[1]}", x_name, y_name)
+    describe(ax, f"{title}\n{matrix.shape[0]} × {matrix.shape[1]}", x_name, y_name)
 plt.show()

@@ -70,7 +70,7 @@ assert min(false_alarms, key=false_alarms.get) == "equal weights"
 # -----------
 # Above, what is taken for what; below, whether 0.8 means 8 of 10.
 
-figure, axes = plt.subplots(2, 2, figsize=(10, 9), layout="constrained")
+figure, axes = plt.subplots(2, 2, figsize=(9, 8.2), layout="constrained")
 errors = []
 for (above, below), (name, net) in zip(axes.T, networks.items(), strict=True):
     confusion = plots.ConfusionDisplay.from_network(net, X[test], labels[test]).plot(above)

@@ -66,7 +66,7 @@ print(f"least squares: R² {line.r2:.3f}")
 # On the right, predicted against actual in the target's own units. The cloud is flatter than the
 # diagonal: where measurements say little, the best guess lies closer to the mean.
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(12, 5), layout="constrained")
+figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
 lines = [
     left.semilogx(range(1, len(values) + 1), values, color=colour)[0]
     for values, colour in zip(objectives.values(), COLOURS, strict=False)

@@ -63,11 +63,12 @@ assert accuracies["as suggested"] > max(accuracies["a hundredth"], accuracies["a
 # -----------
 # On the left the test, each step's loss by its rate; on the right what came of the four.
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.6), layout="constrained")
+figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
 left.semilogx(found.rates, found.losses, color=COLOURS[0], linewidth=1)
 mark = left.axvline(found.suggestion, color=COLOURS[-1], linestyle=":")
 left.grid(alpha=0.25)
 describe(left, "Range test", "learning rate of the step", "loss of its batch")
 legend(left, [mark], [f"suggested, {found.suggestion:.2g}"], "lower left")
-LossCurveDisplay(history.epoch, curves).plot(right)
+display = LossCurveDisplay(history.epoch, curves).plot(right)
+display.legend_.set_loc("lower left")  # two of the losses stay above
 plt.show()

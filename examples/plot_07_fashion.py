@@ -67,9 +67,10 @@ assert np.mean(~right[worst]) > 0.5
 # A unit of the first layer adds up the pixels with the weights of its picture: orange for, blue
 # against.
 
-figure = plt.figure(figsize=(12, 6), layout="constrained")
+figure = plt.figure(figsize=(10, 5), layout="constrained")
 left, right_half = figure.subfigures(1, 2, width_ratios=(1, 1.1))
-plots.FirstLayerDisplay.from_network(net, (side, side)).plot(left.subplots())
+display = plots.FirstLayerDisplay.from_network(net, (side, side)).plot(left.subplots())
+display.ax_.set_title("First layer: the largest weights")
 right_half.suptitle("Largest losses: what it is, and what it was taken for")
 for ax, n in zip(right_half.subplots(3, 4).flat, worst, strict=True):
     ax.imshow(test_images[n].reshape(side, side), cmap="gray_r")

@@ -56,7 +56,7 @@ assert min(accuracies["batch norm"], accuracies["residual"]) > 0.85
 # -----------
 # On the left the sizes of the gradients, first layer to last; on the right what came of them.
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.6), layout="constrained")
+figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
 lines = [
     left.semilogy(range(1, len(norms) + 1), norms, color=colour, marker=marker, markersize=4)[0]
     for norms, colour, marker in zip(sizes.values(), COLOURS, MARKERS, strict=False)

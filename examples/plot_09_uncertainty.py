@@ -70,7 +70,7 @@ for name, (low, _, high) in bands(all_bmi[test]).items():
 # which no band here shows: they tell how much people differ, not how little is known.
 
 grid = np.linspace(all_bmi.min(), all_bmi.max(), 200)
-figure, axes = plt.subplots(1, 2, figsize=(12, 5), sharey=True, layout="constrained")
+figure, axes = plt.subplots(1, 2, figsize=(10, 4.2), sharey=True, layout="constrained")
 for ax, (name, (low, middle, high)), colour in zip(
     axes, bands(grid).items(), COLOURS, strict=False
 ):

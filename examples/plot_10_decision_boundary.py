@@ -50,7 +50,7 @@ assert plain[1] > penalised[1]
 # %%
 # And this is what it looks like. The points are the tumours that were set aside.
 
-figure, axes = plt.subplots(1, 2, figsize=(12, 4.8), layout="constrained")
+figure, axes = plt.subplots(1, 2, figsize=(10.5, 4), layout="constrained")
 for ax, (name, net) in zip(axes, networks.items(), strict=True):
     DecisionBoundaryDisplay.from_network(net, X[test], labels[test], input_names=columns).plot(ax)
     ax.set_title(f"{name}: loss {losses[name][1]:.3f} on the others")

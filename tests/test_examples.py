@@ -48,6 +48,13 @@ def test_it_runs_and_ends_in_a_picture(path, shown):
     assert source.endswith("plt.show()\n")
 
 
+def test_the_digits_stand_in_for_fashion_mnist(shown, monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("FASHION_MNIST", str(tmp_path))
+    runpy.run_path(str(FOLDER / "plot_07_fashion.py"))
+    assert shown
+    assert "apt-get install dataset-fashion-mnist" in capsys.readouterr().out
+
+
 @of_example
 def test_its_docstring_begins_with_a_title_and_asks_something(path):
     text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
