@@ -59,8 +59,7 @@ assert max(check) < 1e-8
 # --------------------------------
 # Entry (i, j) of dW is the sum over the examples of dZ's column i times A's column j: how wrong
 # output i was, whenever unit j was active. A row of dW stays pale where the network is right
-# about a digit already. The same pass with every matrix and its shape is what ``net.explain(X,
-# y)`` shows in a notebook.
+# about a digit already. ``net.explain(X, y)`` shows such a picture of every matrix of the pass.
 
 figure, axes = plt.subplots(1, 3, figsize=(10, 3.8), layout="constrained")
 pictures = [
