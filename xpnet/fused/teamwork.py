@@ -28,23 +28,22 @@ class Team:
 
         def all_run(*arguments: Any) -> None:
             barrier[:] = 0
+
+            def work(rank: int) -> None:
+                try:
+                    run(*arguments, rank, self.threads, barrier, shared)
+                except BaseException:
+                    barrier[8] = 1  # so that nobody waits for this one
+                    raise
+
             with blas_threads(1):  # each product is a thread's own
-                self._run(run, barrier, (*arguments, self.threads, barrier, shared))
+                self._do(work)
 
         return all_run
 
-    def _run(self, run: Callable[..., None], barrier: Any, arguments: tuple[Any, ...]) -> None:
-        *given, threads, _, shared = arguments
-
-        def work(rank: int) -> None:
-            try:
-                run(*given, rank, threads, barrier, shared)
-            except BaseException:
-                barrier[8] = 1  # nobody waits for this one
-                raise
-
+    def _do(self, work: Callable[[int], None]) -> None:
         assert self._others is not None
-        others = [self._others.submit(work, rank) for rank in range(1, threads)]
+        others = [self._others.submit(work, rank) for rank in range(1, self.threads)]
         try:
             work(0)
         finally:

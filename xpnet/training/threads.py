@@ -4,6 +4,9 @@ Another number of threads sums in another order, and gives other last bits; so i
 what else the machine does, and the history says what it was. Where the largest product of a step is
 small, a second thread gains little on an idle machine, and on a busy one it waits for its core and
 the step with it.
+
+In the plain loop the BLAS's threads share each product. Compiled steps are shared by a team
+(`xpnet.fused.team`), each thread with some of the units.
 """
 
 from __future__ import annotations
