@@ -43,8 +43,8 @@ class History:
         not to the bit.
     threads : int or None
         On how many threads NumPy's products ran, and with "fused" the whole steps, by a rule of the
-        shapes (`xpnet.training.threads`); None where that is not known. Another number gives other last
-        bits.
+        shapes (`xpnet.training.threads`); None where that is not known. Another number gives other
+        last bits.
     """
 
     epoch: list[int] = field(default_factory=list)
