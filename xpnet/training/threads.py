@@ -21,7 +21,7 @@ from xpnet.parameters import Layers, layout
 __all__ = ["fit_threads", "team_for", "threads_for"]
 
 _ONE_THREAD = 4e6  # multiplications of a product up to which it gets one
-_WORK, _UNITS = 2e6, 32  # multiplications and units that each thread of a team gets at least
+_WORK, _UNITS = 2e6, 64  # multiplications and units that each thread of a team gets at least
 
 
 def threads_for(layers: Layers, batch: int) -> int | None:
