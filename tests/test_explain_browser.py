@@ -37,12 +37,16 @@ return [scrollWidth, clientWidth];
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
-    """Two pages: three dense layers, and residual connections."""
+    """Three dense layers, equations that are wider than a telephone, and residual connections."""
     folder = tmp_path_factory.mktemp("pages")
     net = xpnet.Network([6, 5, 4, 3], activation="tanh", loss="cross_entropy")
     X, Y = np.random.default_rng(0).normal(size=(8, 6)), np.arange(8) % 3
+    bce = xpnet.Network(
+        [6, 4, 3], activation=["softmax", "sigmoid"], loss="binary_cross_entropy", rng=1
+    )
     pages = {
         "dense": net.explain(X, Y),
+        "long": bce.explain(X, np.eye(3)[Y]),
         "residual": chained(get_backend("numpy"), "residual in residual").explain(*examples()),
     }
     for name, explanation in pages.items():
@@ -77,7 +81,7 @@ def test_a_layer_stands_beside_its_gradients(chromium, saved):  # noqa: F811
         assert tops[0] == pytest.approx(tops[1], abs=1)  # both are the first of their band
 
 
-@pytest.mark.parametrize("page", ["dense", "residual"])
+@pytest.mark.parametrize("page", ["dense", "long", "residual"])
 def test_a_narrow_screen_has_them_in_the_order_of_computation(chromium, saved, page):  # noqa: F811
     path, explanation = saved[page]
     opened(chromium, path, 390)

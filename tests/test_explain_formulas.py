@@ -153,7 +153,7 @@ def test_printed_derivatives_of_losses_are_what_is_computed(name):
     [
         ("squared_error", ["R = A_2 − Y"]),
         (Huber(2.0), ["R = A_2 − Y; C = clip(R, −δ, δ); δ = 2.0", "a mean over n outputs"]),
-        (Quantile((0.1, 0.9)), ["τ = [0.1, 0.9]"]),
+        (Quantile((0.1, 0.9)), ["R = each block of A_2 − Y; τ = [0.1, 0.9], one a block"]),
         (GaussianNLL(0.5, full=True), ["v = exp(s) + 0.5", "a mean over n targets", "½ ln 2π"]),
         (CrossEntropy(0.1), ["Y smoothed: (1 − ε) Y + ε/n, ε = 0.1"]),
         (MultiCrossEntropy((2, 2)), ["softmax and Y in each head"]),

@@ -19,7 +19,7 @@ from xpnet.backends import get_backend
 from xpnet.cli import main
 from xpnet.explain.cards import figure
 from xpnet.explain.heatmap import levels, png, pooled
-from xpnet.explain.mathml import mathml
+from xpnet.explain.mathml import breakable, mathml
 from xpnet.explain.style import STYLE
 from xpnet.losses import Loss
 from xpnet.tables import read_schema
@@ -64,7 +64,8 @@ def test_it_is_read_aloud_in_the_order_of_computation(chain):
     """Every equation once; the backward ones from dZ_L on, though they stand from below upwards."""
     explanation = explained(chain, check=False)
     labels = [
-        m.get("aria-label") for m in parsed(explanation._repr_html_()).findall(".//label//{*}math")
+        m.get("aria-label")
+        for m in parsed(explanation._repr_html_()).findall(".//label//{*}math[@aria-label]")
     ]
     assert labels == [row.equation for row in explanation]
 
@@ -77,7 +78,7 @@ def test_backward_equations_stand_beside_the_forward_ones_of_their_layer(chain):
     layer = {row.equation: row.layer for row in explanation}
     lines = {}
     for half in tree.findall(".//div[@class='pass']/div"):
-        labels = [m.get("aria-label") for m in half.findall(".//label//{*}math")]
+        labels = [m.get("aria-label") for m in half.findall(".//label//{*}math[@aria-label]")]
         for label in labels:
             lines.setdefault((layer[label], half.get("style")), set()).add(half.get("class")[:2])
     for (l, _), sides in lines.items():
@@ -193,6 +194,17 @@ def test_mathematics_with_subscripts_and_transposes():
     ]
     assert subscripts == [("dW", "3.1"), ("dZ", "3.1"), ("A", "2")]
     assert "".join("".join(math.itertext()).split()) == "dW3.1=dZ3.1ᵀA2"
+
+
+def test_a_long_equation_may_break_and_is_read_as_one():
+    text = "loss = −(1/(N n)) Σ (Y ∘ ln(A_2) + (1 − Y) ∘ ln(1 − A_2))"
+    first, *rest = parsed(breakable(text)).findall(".//{*}math")
+    assert first.get("aria-label") == text
+    assert all(piece.get("aria-hidden") == "true" for piece in rest)
+    pieces = ["".join("".join(piece.itertext()).split()) for piece in (first, *rest)]
+    assert "".join(pieces) == re.sub(r"[\s_]", "", text)
+    assert max(map(len, pieces)) <= 16
+    assert breakable("dW_1 = dZ_1ᵀ A_0") == mathml("dW_1 = dZ_1ᵀ A_0")
 
 
 # --- colours

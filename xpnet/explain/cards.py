@@ -9,7 +9,7 @@ from html import escape
 import numpy as np
 
 from xpnet.explain.heatmap import matrix, png, pooled, scale_of
-from xpnet.explain.mathml import mathml
+from xpnet.explain.mathml import breakable, mathml
 from xpnet.explain.rows import Array, Row, product_flops
 from xpnet.explain.units import amount, duration, number, shape
 
@@ -23,7 +23,7 @@ def card(row: Row, key: str, extra: str = "") -> str:
     notes = f'<p class="dim">{_subscripts(escape(row.note))}</p>' if row.note else ""
     warnings = "".join(f'<p class="warning">⚠ {escape(text)}</p>' for text in row.warnings)
     arrow = f'<span class="arrow">{"↓" if row.direction == "forward" else "↑"} </span>'
-    head = f'<span class="number">{arrow}{row.number}</span>{mathml(row.equation)}'
+    head = f'<span class="number">{arrow}{row.number}</span>{breakable(row.equation)}'
     said = f'<div class="said">{notes}{warnings}</div>' if notes or warnings else ""
     shown = f'{_shapes(row)}<div class="body">{_picture(row)}{said}</div>'
     return f'<div class="eq">{fold(key, head, _figures(row) + extra, between=shown)}</div>'

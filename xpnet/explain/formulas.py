@@ -76,8 +76,8 @@ _LETTERS = {
     "R": "R = {A} − Y",
     "C": "C = clip(R, −δ, δ)",
     "δ": "δ = {delta}",
-    "τ": "τ = {quantiles}",
-    "v": "{A} = [μ | s], v = exp(s){least}, y = Y",
+    "τ": "τ = {quantiles}, one a block",
+    "v": "[μ | s] = {whole}, v = exp(s){least}, y = Y",
 }
 _EXACT = (
     "computed from Z_{L}, with P = {P}, as P ∘ (1 − Y) − Y ∘ (1 − P): that is P − Y, which has no "
@@ -105,7 +105,7 @@ def is_known(f: Activation) -> bool:
 def activation_note(f: Activation, l: str) -> str:
     """f(Z_l) in print; nothing for a user's own."""
     if is_softmax(f):
-        return f"softmax(z)_k = exp(z_k) / Σ_j exp(z_j){_where(f)}"
+        return f"softmax: exp(z_k) / Σ_j exp(z_j) at place k, in each row{_where(f)}"
     if not is_known(f) or f.name in ("identity", "tanh"):
         return ""
     return f"{f.name}(Z_{l}) = {_of(DERIVATIVES[f.name][0], l)}{_CONSTANTS.get(f.name, '')}"
@@ -116,7 +116,7 @@ def derivative_note(f: Activation, l: str) -> str:
     if is_softmax(f):
         return (
             "softmax has no f' entry by entry: each output depends on its whole row, whose "
-            f"vector-Jacobian product this is; rowsum: over j{_where(f)}"
+            f"vector-Jacobian product this is; rowsum: the sum, in each row{_where(f)}"
         )
     if not is_known(f):
         return "the activation's own vjp, its vector-Jacobian product"
@@ -157,7 +157,7 @@ def _of(text: str, l: str, A: str = "") -> str:
 
 
 def _where(f: Activation) -> str:
-    return ", in each row" if f is ACTIVATIONS["softmax"] else ", in each row of each head"
+    return "" if f is ACTIVATIONS["softmax"] else " of each head"
 
 
 # --- losses
@@ -190,9 +190,8 @@ def loss_gradient(loss: Loss, f: Activation, L: str) -> tuple[str, str]:
         return f"∂loss/∂Z_{L}", f"as the loss {loss.name} computes it"
     slope = LOSS_FORMULAS[name][1]
     A = f"A_{L}"
-    note = "; ".join(
-        [f"∂loss_n/∂{A} = {_of(slope, L)}", *_letters(loss, slope, A), *_settings(loss)]
-    )
+    said = [f"loss_n is example n's: ∂loss_n/∂{A} = {_of(slope, L)}"]
+    note = "; ".join([*said, *_letters(loss, slope, A), *_settings(loss)])
     if f.name == "identity" and is_known(f):
         return f"(∂loss_n/∂{A}) / N", note
     if is_known(f) and not is_softmax(f):
@@ -245,7 +244,8 @@ def _letters(loss: Loss, term: str, A: str) -> list[str]:
     used = [letter for letter in _LETTERS if re.search(rf"\b{letter}\b", term)]
     needed = [*used, *("Rδ" if "C" in used else "")]
     said = [text for letter, text in _LETTERS.items() if letter in needed]
-    found = [text.format(A=A, **config) for text in said]
+    blocks = f"each block of {A}" if loss.outputs_per_target > 1 else A  # wider than Y
+    found = [text.format(A=blocks, whole=A, **config) for text in said]
     if least and "ds" in term:
         found.append("ds times exp(s) / v, as v is more than exp(s)")
     return found

@@ -73,7 +73,9 @@ padding:.5em .7em}
 .xpnet-page input:focus-visible+label{outline:2px solid var(--focus);outline-offset:2px}
 .xpnet-page .more{display:none}
 .xpnet-page input:checked+label~.more{display:block}
-.xpnet-page .number{float:right;color:var(--dim);font-variant-numeric:tabular-nums}
+.xpnet-page sub{line-height:0}
+.xpnet-page .number{float:right;padding-left:.6em;color:var(--dim);
+font-variant-numeric:tabular-nums}
 .xpnet-page .shapes{font-variant-numeric:tabular-nums;margin:.25em 0 .35em}
 .xpnet-page .axis{border-radius:3px;padding:0 .25em;font-weight:650;
 border-bottom:2px solid var(--dim)}
