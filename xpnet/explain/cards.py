@@ -108,7 +108,7 @@ def _figures(row: Row) -> str:
     facts = [
         ("FLOPs", amount(row.flops or None) + _added(row)),
         ("bytes read and written", amount(row.bytes or None, "B")),
-        ("time", duration(row.seconds) or ("with a row beside it" if row.operands else "")),
+        ("time", duration(row.seconds) or ("with a row beside it" if row.bytes else "")),
         ("mean", number(row.mean)),
         ("standard deviation", number(row.std)),
         ("norm", number(row.norm)),
