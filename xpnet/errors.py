@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
-__all__ = ["DivergenceError", "look_up", "unknown_name"]
+__all__ = ["DivergenceError", "look_up", "nearest", "unknown_name"]
 
 T = TypeVar("T")
 
@@ -56,14 +56,19 @@ class DivergenceError(ArithmeticError):
         return DivergenceError, (self.epoch, self.step, self.loss)
 
 
-def unknown_name(kind: str, name: object, known: Mapping[str, object]) -> ValueError:
-    """The error for a name that is not in a table, with the nearest one that is."""
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that looks most like this one, if any does."""
     from difflib import get_close_matches
 
+    return next(iter(get_close_matches(name, list(known), n=1)), None)
+
+
+def unknown_name(kind: str, name: object, known: Mapping[str, object]) -> ValueError:
+    """The error for a name that is not in a table, with the nearest one that is."""
     plain = str(name).lower().replace("-", "_").replace(" ", "_")
     here = _ELSEWHERE.get(kind, {}).get(plain)
-    near = [here] if here in known else get_close_matches(plain, known, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
+    near = here if here in known else nearest(plain, known)
+    hint = f"did you mean {near!r}? " if near else ""
     return ValueError(f"unknown {kind} {name!r}: {hint}known are {', '.join(known)}")
 
 

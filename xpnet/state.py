@@ -14,6 +14,7 @@ from xpnet.backends import Backend, get_backend, move, to_numpy
 from xpnet.classes import check_outputs, encode, find_classes
 from xpnet.examples import infer_loss, infer_widths
 from xpnet.gradients import dense_parameters
+from xpnet.keywords import explains_keywords
 from xpnet.layers.build import HIDDEN, Plan, plan
 from xpnet.losses import Loss
 from xpnet.parameters import Layers, layout, slots
@@ -28,6 +29,7 @@ __all__ = ["NetworkState"]
 class NetworkState:
     """The part of `xpnet.Network` that holds things; see there for the parameters."""
 
+    @explains_keywords("Network")
     def __init__(
         self,
         sizes: Sequence[Any] | None = None,
