@@ -12,7 +12,7 @@ from xpnet.checks.arrays import (
     real,
     without_nan,
 )
-from xpnet.checks.for_loss import check_targets, targets
+from xpnet.checks.for_loss import MANY_CLASSES, check_targets, column_of_labels, targets
 from xpnet.checks.settings import (
     activation_list,
     check_outputs,
@@ -25,11 +25,13 @@ from xpnet.checks.settings import (
 )
 
 __all__ = [
+    "MANY_CLASSES",
     "activation_list",
     "as_array",
     "check_finite",
     "check_outputs",
     "check_targets",
+    "column_of_labels",
     "dtype_name",
     "example_weights",
     "features",

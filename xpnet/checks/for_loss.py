@@ -10,7 +10,9 @@ from xpnet.backends import Backend, move, to_numpy
 from xpnet.checks.arrays import check_finite, is_integer, kind_of, real
 from xpnet.losses import Loss
 
-__all__ = ["check_targets", "targets"]
+__all__ = ["MANY_CLASSES", "check_targets", "column_of_labels", "targets"]
+
+MANY_CLASSES = 10_000  # labels beyond are names or keys rather than classes numbered 0, 1, …
 
 
 def targets(
@@ -27,6 +29,8 @@ def targets(
     if loss.targets == "labels" and len(shape) == 1 and (width > 1 or is_integer(Y)):
         return _labels(backend, Y, shape, (width,), 0)
     if shape not in ((n_examples, columns), (n_examples,) if columns == 1 else None):
+        if loss.targets == "labels" and shape == (n_examples, 1):
+            raise column_of_labels(shape)
         raise ValueError(_shape_message(shape, loss, n_examples, columns))
     shape = (n_examples, columns)
     if loss.heads:
@@ -34,6 +38,14 @@ def targets(
     rows = backend.xp.reshape(move(backend, Y, dtype), shape)
     _check_values(backend, rows, loss)
     return rows
+
+
+def column_of_labels(shape: tuple[int, ...]) -> ValueError:
+    """The error for class labels (N, 1)."""
+    return ValueError(
+        f"Y has the shape {shape}, but class labels have the shape {shape[:1]}: take its column, "
+        "Y[:, 0] (of a data frame, Y.iloc[:, 0])"
+    )
 
 
 def _shape_message(shape: tuple[int, ...], loss: Loss, n_examples: int, columns: int) -> str:
@@ -71,9 +83,11 @@ def _check_range(xp: Any, labels: Any, width: int, least: int, where: str) -> No
     lowest, highest = int(xp.min(labels)), int(xp.max(labels))
     if lowest < least or highest >= width:
         missing = ", or be −1 for one that is not there" if least < 0 else ""
+        wider = f": {highest + 1} classes need a last width of {highest + 1} (sizes[-1])"
+        remedy = wider if lowest >= 0 and highest < MANY_CLASSES and not where else ""
         raise ValueError(
             f"class labels{where} must lie in 0 … {width - 1} (the output has {width} units)"
-            f"{missing}, got {lowest if lowest < least else highest}"
+            f"{missing}, got {lowest if lowest < least else highest}{remedy}"
         )
 
 

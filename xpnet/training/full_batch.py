@@ -98,8 +98,11 @@ class _Search:
                 self.settings.epochs,
                 self._iteration,
             )
-        if result.reason == "not finite":
-            raise DivergenceError(net.epoch + 1, 1, float(result.value))
+            if result.reason == "not finite":
+                raise DivergenceError(net.epoch + 1, 1, float(result.value))
+            if not history.epoch:  # it ends where it began: there is a loss all the same
+                self._iteration(0, result.theta, result.value)
+        history.gradient_norm = float(net.backend.xp.max(net.backend.xp.abs(result.gradient)))
         history.stopped = history.stopped or ("converged" if result.converged else None)
         if result.reason == "line search":  # no lower value along it: rounding, or a kink
             history.stopped = history.stopped or "no lower loss found"
