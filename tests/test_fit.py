@@ -70,7 +70,7 @@ def test_text_that_is_no_class_is_refused():
     net.fit(X, TEXT[codes], epochs=1)
     with pytest.raises(ValueError, match="unknown class 'emu': the network knows cat, cow, dog"):
         net.evaluate(X, ["emu"] * 40)
-    with pytest.raises(ValueError, match="3 classes .* but the output has 2 units"):
+    with pytest.raises(ValueError, match=r"3 classes .* but the output has 2 units"):
         network(get_backend("numpy"), [5, 4, 2]).fit(X, TEXT[codes])
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Iterable, Mapping
+from types import FrameType
 from typing import TypeVar
 
-__all__ = ["DivergenceError", "look_up", "nearest", "unknown_name"]
+__all__ = ["DivergenceError", "look_up", "nearest", "unknown_name", "warn"]
 
 T = TypeVar("T")
 
@@ -77,3 +80,12 @@ def look_up(kind: str, name: object, known: Mapping[str, T]) -> T:
     if isinstance(name, str) and name in known:
         return known[name]
     raise unknown_name(kind, name, known)
+
+
+def warn(message: str) -> None:
+    """A UserWarning at the line that called xpnet, however deep within xpnet it comes from."""
+    frame: FrameType | None = sys._getframe(1)
+    level = 2
+    while frame is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == "xpnet":
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, stacklevel=level)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from xpnet import passes
 from xpnet.backends import move
-from xpnet.errors import DivergenceError
+from xpnet.errors import DivergenceError, warn
 from xpnet.examples import Examples
 from xpnet.parameters import flatten, layout
 from xpnet.training.early_stopping import Watch
@@ -67,6 +67,8 @@ def _check(net: Network, settings: Settings) -> None:
         )
     if settings.max_norm is not None:
         raise ValueError(f"{name} cannot keep a max_norm: leave it out, or use a penalty")
+    if settings.compile:
+        warn(f"compile=True does nothing with {name}, which goes by evaluations instead of steps")
 
 
 class _Search:
