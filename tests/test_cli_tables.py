@@ -484,6 +484,20 @@ def test_long_integers_that_name_classes_are_told_apart(tmp_path):
     assert read_schema(model).target.classes == ("12", "9007199254740992", "9007199254740993")
 
 
+def test_files_without_a_name_go_to_the_folder_one_is_in_over_older_ones(tmp_path, monkeypatch):
+    rows = [["x", "y"], *([k, "ab"[k % 2]] for k in range(30))]
+    (tmp_path / "data").mkdir()
+    data = write(tmp_path / "data" / "t.csv", rows)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    for name in ("t.safetensors", "predictions.csv"):
+        Path(name).write_text("older")
+    assert main(["train", str(data), "--target", "y", *QUICK]) == 0
+    assert main(["predict", "t.safetensors", str(data)]) == 0
+    assert sorted(os.listdir()) == ["predictions.csv", "t.safetensors"]
+    assert len(rows_of(Path("predictions.csv"))) == len(rows)
+
+
 def info(model: Path, capsys) -> str:
     capsys.readouterr()
     assert main(["info", str(model)]) == 0

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+import re
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +14,10 @@ import xpnet
 from tests.conftest import open_backend
 from tests.helpers import network
 from xpnet.backends import to_numpy
+from xpnet.fused.cuda_runner import CudaRunner
+from xpnet.fused.runner import FusedRunner
 from xpnet.optimizers import LBFGS
+from xpnet.training.streaming import StreamedRunner
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(30, 4))
@@ -173,3 +179,20 @@ ROUGH = xpnet.Loss(
 )
 def test_what_cannot_be_compiled_is_named(name, settings):
     warned(rf"the steps run in the plain loop: .* \({name}\)$", **settings)
+
+
+# --- what the guide says
+
+
+def test_the_guide_has_the_defaults_and_the_words_of_a_history():
+    guide = (Path(__file__).parents[1] / "docs" / "guide.md").read_text(encoding="utf-8")
+    settings = inspect.signature(xpnet.EarlyStopping).parameters.values()
+    defaults = ", ".join(f"{s.name}={s.default!r}" for s in settings)
+    assert f"`early_stopping=True` | `xpnet.EarlyStopping({defaults})`" in guide
+    engines = {FusedRunner.engine, CudaRunner.engine, StreamedRunner.engine, "plain", "jit"}
+    table = guide.partition("`history.engine` |")[2].partition("\n\n")[0]
+    assert set(re.findall(r'`"(\w+)"` \|', table)) == engines
+    told = set(re.findall(r'"([\w ]+)"', xpnet.History.__doc__.partition("stopped :")[2]
+                          .partition("best_epoch :")[0]))  # fmt: skip
+    table = guide.partition("`history.stopped` |")[2].partition("`history.engine` |")[0]
+    assert set(re.findall(r'`"([\w ]+)"`', table)) == told
