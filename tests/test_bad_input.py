@@ -531,12 +531,13 @@ def test_targets_that_would_broadcast(backend, place, shape, loss):
 @pytest.mark.parametrize("shape", [(6, 1), (6, 2), (6, 3, 1)])
 def test_labels_or_rows_of_another_shape(backend, shape):
     net = make(backend=backend)
+    match = r"takes \(6, 3\), or integer labels of shape \(6,\)"
+    if shape == (6, 1):
+        match = r"but class labels have the shape \(6,\): take its column"
     for dtype in (np.int64, np.float32):
         Y = np.ones(shape, dtype)
         for use in every_use(net)[1:4]:
-            rejects(
-                net, ValueError, r"takes \(6, 3\), or integer labels of shape \(6,\)", use, X, Y
-            )
+            rejects(net, ValueError, match, use, X, Y)
 
 
 def test_a_row_of_targets_is_not_spread_over_the_examples():
@@ -631,7 +632,9 @@ def test_a_float64_network_takes_what_overflows_float32():
         ({"validation_data": (X, LABELS[:5])}, ValueError, "X has 6 examples, but Y has"),
         ({"validation_data": (X,)}, (TypeError, ValueError), "validation_data"),
         ({"validation_data": X}, (TypeError, ValueError), "validation_data"),
-        ({"callbacks": 5}, TypeError, "callbacks|iterable"),
+        ({"callbacks": 5}, TypeError, "a callback is a function .* got 5"),
+        ({"callbacks": [{"epoch_end": print}]}, TypeError, "give the dict itself"),
+        ({"callbacks": {"begin": print}}, ValueError, "unknown moment of callbacks 'begin'"),
     ],
 )
 def test_settings_of_a_fit(settings, error, match):

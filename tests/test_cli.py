@@ -220,6 +220,10 @@ def test_backends_lists_all_five(capsys):
         (["--seed", "-1"], "must not be negative, got -1"),
         (["--dtype", "float16"], "dtype.*float16.*float32.*float64"),
         (["--nonsense"], "--nonsense"),
+        (["--epoch-s", "3"], "unrecognized arguments: --epoch-s 3, did you mean --epochs"),
+        (["--sede=3"], "unrecognized arguments: --sede=3, did you mean --seed"),
+        (["more"], r"unrecognized arguments: more \(see xpnet train --help\)"),
+        (["--dtype", "flaot32"], r"invalid choice: 'flaot32'.*, did you mean float32\?"),
     ],
 )
 def test_a_bad_option_is_one_line(tmp_path, capsys, options, match):
@@ -234,6 +238,12 @@ def test_a_place_that_cannot_be_written_is_found_before_training(tmp_path, capsy
     path = tmp_path / where
     assert f"--out {path}" in fails(capsys, ["train", "digits", "--out", str(path)])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_command_that_is_not_known_is_told_the_nearest(capsys):
+    assert "'trian'" in (line := fails(capsys, ["trian", "digits"]))
+    assert "did you mean train?" in line
+    assert "did you mean" not in fails(capsys, ["xyzzy"])
 
 
 def test_a_data_set_that_is_not_known(capsys):

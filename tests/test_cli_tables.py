@@ -428,7 +428,19 @@ def test_a_table_that_the_model_does_not_know(fruit, tmp_path, capsys, rows, sai
         ([], r"--target COLUMN is missing; .*fruit\.csv has 'colour', 'grown in', 'weight, g'"),
         (["--target", "fruits"], "has no column 'fruits': did you mean 'fruit'"),
         (["--target", "fruit", "--ignore", "color"], "no column 'color': did you mean 'colour'"),
+        (["--targt", "fruit"], "unrecognized arguments: --targt fruit, did you mean --target"),
+        (
+            ["--target", "fruit", "--ignore", "colour,grown in"],
+            "name one column each time, --ignore colour --ignore 'grown in'$",
+        ),
+        (
+            ["--target", "fruit", "--embed", "colour:2,grown in"],
+            "name one column each time, --embed colour:2 --embed 'grown in'$",
+        ),
+        (["--target", "fruit", "--ignore", "colour,color"], "no column 'colour,color'"),
         (["--target", "fruit", "--text", "fruit"], "'fruit' is the target"),
+        (["--target", "fruit", "--embed", "colour:x"], "--embed colour:x: .* colour:8; got 'x'$"),
+        (["--target", "fruit", "--embed", "colour:-2"], "such as colour:8; got '-2'$"),
         (["--target", "fruit", "--embed", "colour:0"], "the dim of column 'colour' must be a pos"),
         (["--target", "fruit", "--embed", "color:2"], "no column 'color': did you mean 'colour'"),
         (["--target", "fruit", "--embed", "fruit"], "'fruit' is the target"),
@@ -450,6 +462,46 @@ def test_a_bad_option_is_one_line(tmp_path, capsys, monkeypatch, options, said):
     monkeypatch.chdir(tmp_path)
     assert re.search(said, fails(capsys, ["train", str(FRUIT), *options]))
     assert os.listdir() == []
+
+
+def test_decimals_are_no_categories_unless_they_are_said_to_be(tmp_path, capsys):
+    rows = [["price", "size", "y"], *([f"{k % 7}.5", k % 4, "ab"[k % 2]] for k in range(40))]
+    data, model = write(tmp_path / "t.csv", rows), tmp_path / "m.safetensors"
+    line = fails(capsys, train(data, "y", model, *QUICK, "--embed", "price"))
+    assert "line 2, column 'price': 0.5 is no category to embed: leave the column out" in line
+    assert not model.exists()
+    assert main(train(data, "y", model, *QUICK, "--embed", "size")) == 0
+    assert main(train(data, "y", model, *QUICK, "--embed", "price", "--text", "price")) == 0
+    assert "'price': embedded, 3 numbers each" in info(model, capsys)
+
+
+def test_long_integers_that_name_classes_are_told_apart(tmp_path):
+    """A float64 holds 2⁵³ and 2⁵³ + 1 as one number."""
+    names = ["9007199254740993", "9007199254740992", "12"]
+    rows = [["x", "y"], *([k, names[k % 3]] for k in range(30))]
+    data, model = write(tmp_path / "t.csv", rows), tmp_path / "m.safetensors"
+    assert main(train(data, "y", model, *QUICK, "--task", "classification")) == 0
+    assert read_schema(model).target.classes == ("12", "9007199254740992", "9007199254740993")
+
+
+def test_files_without_a_name_go_to_the_folder_one_is_in_over_older_ones(tmp_path, monkeypatch):
+    rows = [["x", "y"], *([k, "ab"[k % 2]] for k in range(30))]
+    (tmp_path / "data").mkdir()
+    data = write(tmp_path / "data" / "t.csv", rows)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    for name in ("t.safetensors", "predictions.csv"):
+        Path(name).write_text("older")
+    assert main(["train", str(data), "--target", "y", *QUICK]) == 0
+    assert main(["predict", "t.safetensors", str(data)]) == 0
+    assert sorted(os.listdir()) == ["predictions.csv", "t.safetensors"]
+    assert len(rows_of(Path("predictions.csv"))) == len(rows)
+
+
+def info(model: Path, capsys) -> str:
+    capsys.readouterr()
+    assert main(["info", str(model)]) == 0
+    return capsys.readouterr().out
 
 
 @pytest.mark.parametrize("option", ["--target=y", "--task=regression", "--text=x", "--ignore=x",

@@ -383,7 +383,10 @@ def test_the_cache_is_filled(monkeypatch, tmp_path):
         assert "pip install" in compiled.fill_cache()
         return
     assert compiled.numba_report().cached is False
-    assert compiled.fill_cache().startswith(f"2 networks' loops are compiled in {tmp_path}")
+    head, *networks = compiled.fill_cache().splitlines()
+    assert head.startswith(f"2 networks' loops are compiled in {tmp_path}")
+    losses = ("cross_entropy", "mean_squared_error")
+    assert networks == [f"  hidden 128: relu, {loss}, Adam" for loss in losses]
     assert compiled.numba_report().cached is True
 
 

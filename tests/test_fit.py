@@ -70,7 +70,7 @@ def test_text_that_is_no_class_is_refused():
     net.fit(X, TEXT[codes], epochs=1)
     with pytest.raises(ValueError, match="unknown class 'emu': the network knows cat, cow, dog"):
         net.evaluate(X, ["emu"] * 40)
-    with pytest.raises(ValueError, match="class labels must lie in"):
+    with pytest.raises(ValueError, match=r"3 classes .* but the output has 2 units"):
         network(get_backend("numpy"), [5, 4, 2]).fit(X, TEXT[codes])
 
 
@@ -384,6 +384,31 @@ def test_what_early_stopping_watches():
         (lambda: new().fit(*data(), learning_rate=lambda t: -1.0), ValueError, "schedule"),
         (lambda: new().fit(*data(), callbacks={"epoch": print}), ValueError, "epoch_end"),
         (lambda: new().fit(*data(), callbacks=[3]), TypeError, "a callback is a function"),
+        (
+            lambda: new().fit(*data(), callbacks={"step_end": 3}),
+            TypeError,
+            r"a callback is a function of \(net, history\), got 3 for 'step_end'",
+        ),
+        (
+            lambda: new().fit(*data(), callbacks=[{"epoch_end": print}]),
+            TypeError,
+            "give the dict itself, without a list",
+        ),
+        (
+            lambda: new().fit(*data(), callbacks={"epoch_end": {"fit_end": print}}),
+            TypeError,
+            "give the dict itself, without a list",
+        ),
+        (
+            lambda: new().fit(*data(), callbacks="print"),
+            TypeError,
+            "a callback is a function .* got 'print'",
+        ),
+        (
+            lambda: new().fit(*data(), callbacks={"epoch_begin": print}),
+            ValueError,
+            "unknown moment of callbacks 'epoch_begin': did you mean 'epoch_end'",
+        ),
     ],
 )
 def test_settings_of_a_fit_that_make_no_sense(make, error, match):

@@ -12,6 +12,7 @@ from tests.helpers import network, random_targets, relative
 from xpnet import passes
 from xpnet.backends import get_backend, move, to_numpy
 from xpnet.layers import BatchNorm, Dense, Dropout, Embedding, LayerNorm, Residual
+from xpnet.layers.embedding import EmbeddingLayer
 from xpnet.masks import context, keep, key_of
 from xpnet.training.step import Recipe, start, step
 
@@ -351,3 +352,15 @@ def test_a_category_that_is_not_there_is_refused(backend, value):
         with pytest.raises(ValueError, match="column 1 of X is embedded with 3 categories"):
             use()
     np.testing.assert_array_equal(to_numpy(net.parameters), before)
+
+
+@pytest.mark.parametrize("kind", ["embedding", "embedding of two widths", "embedding alone"])
+def test_a_prediction_takes_rows_where_a_pass_that_returns_multiplies(backend, kind, monkeypatch):
+    net = chained(backend, kind)
+    X, _ = examples()
+    Z = passes.forward(backend, net.layers, net.parameters, move(backend, X, "float64")).Z
+    expected = to_numpy(net.layers[-1].activation.f(backend.xp, Z))
+    monkeypatch.setattr(EmbeddingLayer, "_one_hot", None)  # (N, categories): never formed
+    np.testing.assert_allclose(to_numpy(net(X)), expected, rtol=1e-14)
+    np.testing.assert_allclose(to_numpy(net.predict(X, batch_size=3)), expected, rtol=1e-13)
+    np.testing.assert_allclose(to_numpy(net(X[0])), expected[0], rtol=1e-13)

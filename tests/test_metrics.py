@@ -125,6 +125,43 @@ def test_ties_go_to_the_smaller_index(backend):
     assert found(backend, "top_k_accuracy", A, np.asarray([2, 2, 2])) == 1  # 5 of 3
 
 
+@weighted
+@batched
+def test_f1_of_heads_is_the_mean_of_theirs(backend, sk, w, batch):
+    heads, places = (3, 4, 2), (slice(0, 3), slice(3, 7), slice(7, 9))
+    A, Y = RNG.normal(size=(N, 9)), np.stack([RNG.integers(0, n, N) for n in heads], axis=1)
+    P = [A[:, part].argmax(axis=1) for part in places]
+    scores = [
+        sk.f1_score(y, p, average="macro", sample_weight=w) for y, p in zip(Y.T, P, strict=True)
+    ]
+    got = found(backend, "f1", A, Y, w, MultiCrossEntropy(heads), batch)
+    assert got == pytest.approx(np.mean(scores), rel=1e-13)
+
+
+@batched
+def test_f1_of_heads_leaves_out_labels_that_are_not_there(backend, sk, batch):
+    A, Y = RNG.normal(size=(N, 5)), np.stack([RNG.integers(0, n, N) for n in (3, 2)], axis=1)
+    Y[RNG.uniform(size=Y.shape) < 0.3] = -1
+    P = (A[:, :3].argmax(axis=1), A[:, 3:].argmax(axis=1))
+    there = [y >= 0 for y in Y.T]
+    scores = [
+        sk.f1_score(y[t], p[t], average="macro") for y, p, t in zip(Y.T, P, there, strict=True)
+    ]
+    loss = Masked(MultiCrossEntropy((3, 2)))
+    assert found(backend, "f1", A, Y, None, loss, batch) == pytest.approx(
+        np.mean(scores), rel=1e-13
+    )
+    Y[:, 0] = -1  # a head of which nothing is known
+    assert found(backend, "f1", A, Y, None, loss, batch) == pytest.approx(scores[1], rel=1e-13)
+
+
+def test_binary_f1_of_heads(backend, sk):
+    A, Y = RNG.normal(size=(N, 4)), RNG.integers(0, 2, (N, 2))
+    scores = [sk.f1_score(Y[:, h], A[:, 2 * h : 2 * h + 2].argmax(axis=1)) for h in range(2)]
+    got = found(backend, F1("binary"), A, Y, None, MultiCrossEntropy((2, 2)))
+    assert got == pytest.approx(np.mean(scores), rel=1e-13)
+
+
 def test_f1_leaves_out_classes_that_never_occur(backend, sk):
     A, Y = np.eye(5)[[0, 1, 1, 0]], np.asarray([0, 1, 0, 2])
     expected = sk.f1_score(Y, A.argmax(1), average="macro")  # classes 3 and 4 are nowhere

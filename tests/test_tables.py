@@ -598,9 +598,12 @@ floats = st.floats(-1e12, 1e12)
 
 
 def as_number(cell: str) -> float | str:
-    """What is one class when it is a number: "1" and "1.0" are an error of their own."""
+    """What is one class when it is a number: "1" and "1.0" are an error of their own.
+
+    "nan" is text, which equals itself as no number does.
+    """
     try:
-        return float(cell)
+        return cell if math.isnan(float(cell)) else float(cell)
     except ValueError:
         return cell
 
@@ -780,3 +783,21 @@ def test_hostile_names_come_through_csv_whole(path):
     again = read_csv(path)
     assert again.names == ("prediction", *(f"probability_{k}" for k in schema.target.classes))
     assert again.text("prediction") == list(schema.target.classes)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        np.asarray([2**53, 2**53 + 1] * 5),
+        np.asarray([2**63, 2**63 + 1] * 5, np.uint64),
+        [2**70, 2**70 + 1] * 5,
+    ],
+)
+def test_integers_beyond_what_a_float_holds_are_told_apart(column):
+    """As the same column of a CSV file is, which is text until somebody asks for numbers."""
+    table = Table({"x": np.arange(10.0), "key": column})
+    assert table.text("key") == [str(int(k)) for k in column]
+    assert not table.is_text("key")
+    np.testing.assert_array_equal(table.numbers("key"), np.asarray(column, np.float64))
+    target = Schema.fit(table, "key", "classification").target
+    assert target.classes == tuple(str(int(k)) for k in column[:2])

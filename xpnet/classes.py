@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from xpnet.backends import to_numpy
 from xpnet.losses import Loss
 from xpnet.losses.heads import head_slices
 
-__all__ = ["check_outputs", "decide", "encode", "find_classes"]
+__all__ = ["check_outputs", "decide", "encode", "encode_weights", "find_classes"]
 
 
 def _text(Y: Any) -> np.ndarray[Any, Any] | None:
@@ -60,17 +61,45 @@ def encode(Y: Any, classes: tuple[str, ...] | None) -> Any:
     codes = np.minimum(np.searchsorted(known, text), len(known) - 1)
     if np.any(known[codes] != text):
         new = np.unique(text[known[codes] != text]).tolist()
-        raise ValueError(f"unknown class {new[0]!r}: the network knows {', '.join(classes)}")
+        raise ValueError(f"unknown class {new[0]!r}: the network knows {shown(classes)}")
     return codes
 
 
 def check_outputs(classes: tuple[str, ...], loss: Loss, n_outputs: int) -> None:
     """As many classes as outputs, where each class has one: none is predicted that has no name."""
-    if loss.targets == "labels" and len(classes) < n_outputs:
+    n, told = len(classes), f"the labels have {len(classes)} classes ({shown(classes)})"
+    if loss.targets == "labels" and n != n_outputs:
         raise ValueError(
-            f"the labels have {len(classes)} classes ({', '.join(classes)}), but the output has "
-            f"{n_outputs} units: make it {len(classes)}"
+            f"{told}, but the output has {n_outputs} units: make the last width {n} (sizes[-1])"
         )
+    if loss.targets == "probabilities" and n_outputs == 1 and n > 2:
+        raise ValueError(
+            f"{told}, but the one output of loss {loss.name!r} tells two apart: take "
+            f'loss="cross_entropy" and a last width of {n} (sizes[-1])'
+        )
+
+
+def encode_weights(class_weight: Mapping[Any, Any], classes: tuple[str, ...]) -> dict[int, Any]:
+    """The weights by the classes' numbers, from those by their names.
+
+    Raises
+    ------
+    ValueError
+        A key that is no class's name; a number is none, also where it is a class's place.
+    """
+    for key in class_weight:
+        if not isinstance(key, str) or key not in classes:
+            raise ValueError(
+                f"class_weight has the class {key!r}, but the labels are text: name the classes "
+                f"as they are, {shown(classes)}"
+            )
+    return {classes.index(key): weight for key, weight in class_weight.items()}
+
+
+def shown(classes: tuple[str, ...], most: int = 10) -> str:
+    """The names for a message, the first few of many."""
+    names = ", ".join(classes[:most])
+    return names if len(classes) <= most else f"{names}, … ({len(classes)} in all)"
 
 
 def decide(A: np.ndarray[Any, Any], loss: Loss | None, threshold: float) -> np.ndarray[Any, Any]:

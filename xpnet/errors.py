@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+import warnings
+from collections.abc import Iterable, Mapping
+from types import FrameType
 from typing import TypeVar
 
-__all__ = ["DivergenceError", "look_up", "unknown_name"]
+__all__ = ["DivergenceError", "look_up", "nearest", "unknown_name", "warn"]
 
 T = TypeVar("T")
 
@@ -56,14 +59,19 @@ class DivergenceError(ArithmeticError):
         return DivergenceError, (self.epoch, self.step, self.loss)
 
 
-def unknown_name(kind: str, name: object, known: Mapping[str, object]) -> ValueError:
-    """The error for a name that is not in a table, with the nearest one that is."""
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that looks most like this one, if any does."""
     from difflib import get_close_matches
 
+    return next(iter(get_close_matches(name, list(known), n=1)), None)
+
+
+def unknown_name(kind: str, name: object, known: Mapping[str, object]) -> ValueError:
+    """The error for a name that is not in a table, with the nearest one that is."""
     plain = str(name).lower().replace("-", "_").replace(" ", "_")
     here = _ELSEWHERE.get(kind, {}).get(plain)
-    near = [here] if here in known else get_close_matches(plain, known, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
+    near = here if here in known else nearest(plain, known)
+    hint = f"did you mean {near!r}? " if near else ""
     return ValueError(f"unknown {kind} {name!r}: {hint}known are {', '.join(known)}")
 
 
@@ -72,3 +80,12 @@ def look_up(kind: str, name: object, known: Mapping[str, T]) -> T:
     if isinstance(name, str) and name in known:
         return known[name]
     raise unknown_name(kind, name, known)
+
+
+def warn(message: str) -> None:
+    """A UserWarning at the line that called xpnet, however deep within xpnet it comes from."""
+    frame: FrameType | None = sys._getframe(1)
+    level = 2
+    while frame is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == "xpnet":
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, stacklevel=level)

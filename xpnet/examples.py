@@ -77,6 +77,9 @@ def infer_widths(
         raise ValueError(f"X must be (examples, features), got the shape {tuple(X.shape)}")
     if len(Y.shape) not in (1, 2) or 0 in Y.shape:
         raise ValueError(f"Y must be (examples,) or (examples, outputs), got {tuple(Y.shape)}")
+    for_labels = checks.is_integer(Y) if loss is None else loss.targets == "labels"
+    if for_labels and Y.shape[1:] == (1,):
+        raise checks.column_of_labels(tuple(Y.shape))
     labels = len(Y.shape) == 1 and checks.is_integer(Y)
     if labels and (loss is None or loss.targets == "labels"):
         return X.shape[1], _at_least_two(len(classes) if classes else _classes(to_numpy(Y)))
@@ -98,15 +101,12 @@ def _at_least_two(n: int) -> int:
     return n
 
 
-_MANY = 10_000
-
-
 def _classes(labels: np.ndarray[Any, Any]) -> int:
     """One more than the largest label."""
     lowest, n = int(labels.min()), int(labels.max()) + 1
     if lowest < 0:
         raise ValueError(f"class labels must not be negative, got {lowest}")
-    if n > max(_MANY, len(labels)):
+    if n > max(checks.MANY_CLASSES, len(labels)):
         raise ValueError(
             f"class labels up to {n - 1} ask for {n} outputs: number the classes 0, 1, … , name a "
             "loss for numbers, or give sizes"

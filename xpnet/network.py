@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from xpnet import checks
 from xpnet.examples import examples
+from xpnet.keywords import explains_keywords
 from xpnet.network_passes import NetworkPasses
 from xpnet.training.history import History
 from xpnet.training.placement import home
@@ -71,6 +72,7 @@ class Network(NetworkPasses):
 
     # --- training
 
+    @explains_keywords("fit")
     def fit(
         self,
         X: Any,

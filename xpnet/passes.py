@@ -29,7 +29,7 @@ from xpnet.activations import Activation
 from xpnet.backends.base import Backend
 from xpnet.losses import Loss, from_preactivation
 from xpnet.parameters import Layers, pack, unpack
-from xpnet.protocol import INFERENCE, BoundLayer, Context
+from xpnet.protocol import INFERENCE, PREDICTION, BoundLayer, Context
 
 __all__ = [
     "Trace",
@@ -132,7 +132,7 @@ def outputs(
     p: Sequence[Any] | None = None,
 ) -> Any:
     """A_L = f_L(Z_L), (N, n_L)."""
-    Z_L = forward(backend, layers, theta, X, stats, p=p).Z
+    Z_L = forward(backend, layers, theta, X, stats, PREDICTION, p).Z
     return dense_activation(backend, layers[-1].activation, Z_L)
 
 

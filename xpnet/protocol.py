@@ -18,7 +18,7 @@ from xpnet.parameters import Allocator, Slot
 if TYPE_CHECKING:
     from xpnet.activations import Activation
 
-__all__ = ["INFERENCE", "BoundLayer", "Context", "Defaults", "LayerSpec"]
+__all__ = ["INFERENCE", "PREDICTION", "BoundLayer", "Context", "Defaults", "LayerSpec"]
 
 Stats = tuple[Any, ...]
 
@@ -34,15 +34,21 @@ class Context(NamedTuple):
         What masks are drawn from: a function of (seed, epoch).
     rows : (N,) integer array or None
         The number of each example in the data set, which addresses its masks.
+    returns : bool
+        Whether a backward pass may follow, so that layers keep what theirs needs.
     """
 
     training: bool = False
     key: Any = None
     rows: Any = None
+    returns: bool = True
 
 
 INFERENCE = Context()
 """Dropout and batch normalisation as in prediction."""
+
+PREDICTION = Context(returns=False)
+"""The same, for outputs alone."""
 
 
 class BoundLayer(Protocol):

@@ -11,9 +11,10 @@ import numpy as np
 from xpnet import checks
 from xpnet.activations import Activation
 from xpnet.backends import Backend, get_backend, move, to_numpy
-from xpnet.classes import check_outputs, encode, find_classes
+from xpnet.classes import check_outputs, encode, encode_weights, find_classes
 from xpnet.examples import infer_loss, infer_widths
 from xpnet.gradients import dense_parameters
+from xpnet.keywords import explains_keywords
 from xpnet.layers.build import HIDDEN, Plan, plan
 from xpnet.losses import Loss
 from xpnet.parameters import Layers, layout, slots
@@ -28,6 +29,7 @@ __all__ = ["NetworkState"]
 class NetworkState:
     """The part of `xpnet.Network` that holds things; see there for the parameters."""
 
+    @explains_keywords("Network")
     def __init__(
         self,
         sizes: Sequence[Any] | None = None,
@@ -190,10 +192,7 @@ class NetworkState:
         """The same for the keys of a dict."""
         if self._classes is None or not isinstance(class_weight, Mapping):
             return class_weight
-        return {
-            int(self.encode([key])[0]) if isinstance(key, str) else key: weight
-            for key, weight in class_weight.items()
-        }
+        return encode_weights(class_weight, self._classes)
 
     # --- what training does to it
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from xpnet._version import __version__
 from xpnet.cli import backends, doctor, explain, info, predict, train
 from xpnet.doctor.tuning import restart_tuned
+from xpnet.errors import nearest
 
 __all__ = ["console", "main"]
 
@@ -20,8 +22,28 @@ class _Parser(argparse.ArgumentParser):
     """One line for a bad option, without the usage: --help has that."""
 
     def error(self, message: str) -> NoReturn:
-        """Exit with status 2."""
+        """Exit with status 2; for a word that is none of several, with the nearest of them."""
+        choice = re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)", message)
+        if choice:
+            message += _did_you_mean(choice[1], re.findall(r"[\w-]+", choice[2]))
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse's; but what a command does not know is an error that names its options.
+
+        Left to the program's own parser, it would be held against the options before the command.
+        """
+        found, left = super().parse_known_args(args, namespace)
+        if left:
+            known = re.findall(r"--[\w-]+", self.format_help())
+            hint = _did_you_mean(left[0].partition("=")[0], known)
+            self.error(f"unrecognized arguments: {' '.join(left)}{hint}")
+        return found, left
+
+
+def _did_you_mean(word: str, known: Sequence[str]) -> str:
+    near = nearest(word, known)
+    return f", did you mean {near}?" if near else ""
 
 
 def parser() -> argparse.ArgumentParser:

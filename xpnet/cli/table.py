@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 import time
 from collections.abc import Iterable
@@ -90,6 +91,7 @@ def _prepare(table: Table, options: argparse.Namespace) -> _Data:
     if name is None:
         raise ValueError(f"--target COLUMN is missing; {table.source} has {shown(table.names)}")
     table.require(name)
+    _check_one_each(table, options)
     task, why = (options.task, "--task") if options.task else task_of(table, name)
     labels = _labels(table, name, task)
     train, test = _split(table, name, labels, options.validation)
@@ -118,11 +120,27 @@ def _embedded(table: Table, given: Iterable[str]) -> dict[str, int | None]:
     found: dict[str, int | None] = {}
     for text in given:
         name, _, dim = text.rpartition(":")
+        if text not in table.names and name in table.names and not dim.isdecimal():
+            raise ValueError(
+                f"--embed {text}: after the colon comes how many numbers stand for a category, "
+                f"such as {name}:8; got {dim!r}"
+            )
         if text in table.names or not (name and dim.isdecimal()):
             found[text] = None
         else:
             found[name] = int(dim)
     return found
+
+
+def _check_one_each(table: Table, options: argparse.Namespace) -> None:
+    """A column's name may have commas, so an option names one column, and is repeated."""
+    for option in ("text", "embed", "ignore"):
+        for text in getattr(options, option) or ():
+            parts = [part.strip() for part in text.split(",")]
+            names = {part.partition(":")[0] for part in parts}
+            if len(parts) > 1 and text not in table.names and names <= {*table.names}:
+                each = " ".join(f"--{option} {shlex.quote(part)}" for part in parts)
+                raise ValueError(f"--{option} {text}: name one column each time, {each}")
 
 
 def _labels(table: Table, name: str, task: str) -> Array | None:

@@ -64,17 +64,19 @@ def _layer(config: Any) -> str | None:
 
 
 def fill_cache() -> str:
-    """Compile the loops of common networks into the cache; returns what was done, in a line.
+    """Compile the loops of common networks into the cache; returns what was done, in lines.
 
     A source serves networks of any width, but for small ones, which have their sizes in it.
     """
     if not find_spec("numba"):
         return 'nothing is compiled without numba: pip install "xpnet[fast]"'
-    began = time.perf_counter()
+    began, done = time.perf_counter(), []
     X, labels = np.zeros((3, 784), np.float32), np.asarray([0, 1, 2])
     for hidden in _COMMON:
         for loss, Y in (("cross_entropy", labels), ("mean_squared_error", labels * 1.0)):
             net = Network([784, *hidden, 10 if loss == "cross_entropy" else 1], loss=loss)
             net.fit(X, Y, epochs=1, batch_size=2, compile=True, progress=False)
-    n, seconds = 2 * len(_COMMON), time.perf_counter() - began
-    return f"{n} networks' loops are compiled in {folder()} ({seconds:.0f} s)"
+            done.append(f"  hidden {', '.join(map(str, hidden))}: relu, {loss}, Adam")
+    seconds = time.perf_counter() - began
+    head = f"{len(done)} networks' loops are compiled in {folder()} ({seconds:.0f} s), of any width"
+    return "\n".join([f"{head}:", *done])

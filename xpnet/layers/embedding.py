@@ -24,7 +24,7 @@ class Embedding:
 
     E_i (categories, dim) is a parameter and O_i (N, categories) has a 1 in each row, at the
     example's category: a sum over examples by a product, which every array library has. Its cost
-    grows with the number of categories.
+    grows with the number of categories; a prediction takes rows of E_i instead.
 
     Parameters
     ----------
@@ -114,19 +114,33 @@ class EmbeddingLayer(NamedTuple):
     def forward(
         self, backend: Backend, p: Sequence[Any], stats: Stats, A: Any, ctx: Context
     ) -> tuple[Any, Any, Stats]:
-        """[numeric columns | O_1 E_1 | …], and the O_i for the way back."""
+        """[numeric columns | O_1 E_1 | …], and the O_i for the way back.
+
+        Where there is none, and one network, O_i E_i is the rows of E_i that O_i picks: the same
+        numbers, and no array with a column for each category.
+        """
         xp = backend.xp
-        one_hot = [
-            self._one_hot(xp, A[..., column], slot.shape[0])
-            for column, slot in zip(self.columns, self.slots, strict=True)
-        ]
-        vectors = [backend.matmul(O, E) for O, E in zip(one_hot, p, strict=True)]
+        if not ctx.returns and A.ndim == p[0].ndim == 2:
+            one_hot, vectors = [], self._rows(backend, p, A)
+        else:
+            one_hot = [
+                self._one_hot(xp, A[..., column], slot.shape[0])
+                for column, slot in zip(self.columns, self.slots, strict=True)
+            ]
+            vectors = [backend.matmul(O, E) for O, E in zip(one_hot, p, strict=True)]
         if not self.numeric:
             return xp.concat(vectors, axis=-1), one_hot, ()
         numeric = xp.stack([A[..., column] for column in self.numeric], axis=-1)
         if numeric.ndim < vectors[0].ndim:  # one X for a stack of networks
             numeric = xp.broadcast_to(numeric, (*vectors[0].shape[:-1], numeric.shape[-1]))
         return xp.concat([numeric, *vectors], axis=-1), one_hot, ()
+
+    def _rows(self, backend: Backend, p: Sequence[Any], A: Any) -> list[Any]:
+        """E_i[codes] of each integer column."""
+        xp = backend.xp
+        index = getattr(xp, backend.index_dtype)
+        codes = (xp.astype(A[:, column], index) for column in self.columns)
+        return [backend.take(E, code) for E, code in zip(p, codes, strict=True)]
 
     def _one_hot(self, xp: Any, codes: Any, n: int) -> Any:
         categories = xp.arange(n, dtype=codes.dtype, device=getattr(codes, "device", None))

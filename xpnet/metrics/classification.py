@@ -6,7 +6,8 @@ label of a multilabel target (`binary_cross_entropy`), class 1 by a probability 
     accuracy           Σ w [ŷ = y] / Σ w, where an example with several labels or heads counts by
                        the share of those that are right; one that has none is left out
     top_k_accuracy     the same of [fewer than k outputs rank before the label's]
-    f1                 2 TP / (2 TP + FP + FN) of each class; their mean (macro)
+    f1                 2 TP / (2 TP + FP + FN) of each class; their mean (macro), of several heads
+                       the mean of each head's
     auc                P(a⁺ > a⁻) + ½ P(a⁺ = a⁻) for a positive and a negative example
 
 With a masked loss NaN among Y is a label that is not there: it is left out, and an example without
@@ -110,20 +111,24 @@ def F1(average: str = "macro") -> Metric:
     average : {"macro", "binary"}
         "macro": the mean over the classes that occur among targets or predictions; of a multilabel
         target, over its labels, 0 for one that never occurs. "binary": of class 1 alone, for two
-        classes; 0 where neither targets nor predictions have it. As in scikit-learn.
+        classes; 0 where neither targets nor predictions have it. As in scikit-learn. Of several
+        heads, the mean of each head's.
     """
     if average not in ("macro", "binary"):
         raise ValueError(f'average must be "macro" or "binary", got {average!r}')
 
     def statistics(xp: Any, A: Any, Y: Any, w: Any, loss: Loss | None) -> Any:
-        found, true = _one_hot(xp, A, Y, loss, average)
-        w = batch_weights(xp, A, w)[..., None] * _there(xp, A, Y, loss)
+        heads = _columns_of_heads(xp, A, loss, average)
+        found, true = (_one_hot(xp, A, x, loss, heads) for x in _labels(xp, A, Y, loss))
+        there = _spread(xp, _there(xp, A, Y, loss), heads)
+        w = batch_weights(xp, A, w)[..., None] * there
         counts = [found & true, found & ~true, ~found & true]
         sums = [xp.sum(w * xp.astype(c, A.dtype), axis=-2) for c in counts]
         counted = xp.full_like(sums[0], float(_keeps_all(A, loss, average)))
-        return xp.concat([*sums, counted], axis=-1)
+        numbers = [xp.full_like(sums[0][..., : c.shape[0]], h) for h, c in enumerate(heads)]
+        return xp.concat([*sums, counted, xp.concat(numbers, axis=-1)], axis=-1)
 
-    return Metric("f1", statistics, _f1, _CLASSES)
+    return Metric("f1", statistics, _f1, (*_CLASSES, "head labels"))
 
 
 def _keeps_all(A: Any, loss: Loss | None, average: str) -> bool:
@@ -131,24 +136,52 @@ def _keeps_all(A: Any, loss: Loss | None, average: str) -> bool:
     return average == "binary" or (A.shape[-1] > 1 and _is_multilabel(A, loss))
 
 
-def _one_hot(xp: Any, A: Any, Y: Any, loss: Loss | None, average: str) -> tuple[Any, Any]:
-    """Whether each class is predicted and is true, (..., N, classes)."""
-    found, true = _labels(xp, A, Y, loss)
+def _columns_of_heads(xp: Any, A: Any, loss: Loss | None, average: str) -> list[Any]:
+    """The classes that count, of each head or in all; of a multilabel target, its labels."""
     if A.shape[-1] > 1 and _is_multilabel(A, loss):
-        return found, true
-    n = max(2, A.shape[-1])
-    if average == "binary" and n > 2:
-        raise ValueError(f'F1("binary") is for two classes, but there are {n}: take "macro"')
-    first = 1 if average == "binary" else 0
-    columns = _count_up(xp, A, n)[first:]
-    return xp.astype(found, columns.dtype) == columns, xp.astype(true, columns.dtype) == columns
+        return [_count_up(xp, A, A.shape[-1])]
+    sizes = (loss.heads if loss else ()) or (max(2, A.shape[-1]),)
+    if average == "binary" and max(sizes) > 2:
+        raise ValueError(
+            f'F1("binary") is for two classes, but there are {max(sizes)}: take "macro"'
+        )
+    return [_count_up(xp, A, n)[1 if average == "binary" else 0 :] for n in sizes]
+
+
+def _one_hot(xp: Any, A: Any, labels: Any, loss: Loss | None, heads: list[Any]) -> Any:
+    """Whether each of those classes is the label, (..., N, classes)."""
+    if A.shape[-1] > 1 and _is_multilabel(A, loss):
+        return labels
+    parts = [
+        xp.astype(labels[..., h : h + 1], columns.dtype) == columns
+        for h, columns in enumerate(heads)
+    ]
+    return xp.concat(parts, axis=-1)
+
+
+def _spread(xp: Any, there: Any, heads: list[Any]) -> Any:
+    """One number for each head as one for each of its classes; what has one column stays."""
+    if len(heads) == 1 or there.shape[-1] == 1:
+        return there
+    parts = [
+        xp.broadcast_to(there[..., h : h + 1], (*there.shape[:-1], columns.shape[0]))
+        for h, columns in enumerate(heads)
+    ]
+    return xp.concat(parts, axis=-1)
 
 
 def _f1(parts: Host) -> Host:
-    TP, FP, FN, counted = np.split(parts.sum(axis=0), 4, axis=-1)
+    """The mean over the heads of the mean over a head's classes."""
+    TP, FP, FN, counted, _ = np.split(parts.sum(axis=0), 5, axis=-1)
+    head = np.split(parts[0], 5, axis=-1)[-1]  # the same in every batch
     scores = ratio(2.0 * TP, 2.0 * TP + FP + FN, 0.0)
     counts = (counted > 0) | (TP + FP + FN > 0)
-    return ratio((scores * counts).sum(axis=-1), counts.sum(axis=-1))
+    means = [
+        ratio((scores * counts * (head == h)).sum(axis=-1), (counts * (head == h)).sum(axis=-1))
+        for h in range(int(head.max()) + 1)
+    ]
+    some = ~np.isnan(means)  # a head without any label has none
+    return ratio(np.where(some, means, 0.0).sum(axis=0), some.sum(axis=0))
 
 
 # --- AUC

@@ -17,6 +17,9 @@ __all__ = ["TEXT", "Array", "as_numbers", "as_text", "column", "label_of", "read
 
 Array: TypeAlias = np.ndarray[Any, Any]
 TEXT = np.dtypes.StringDType()
+_EXACT = (
+    2**53
+)  # integers beyond are keys or names; float64 does not tell them apart, their text does
 
 
 def as_numbers(text: Array) -> Array:
@@ -75,6 +78,8 @@ def column(name: str, values: Any) -> Array:
 
 
 def _typed(array: Array) -> Array:
+    if array.dtype.kind in "iu" and np.any((array > _EXACT) | (array < -_EXACT)):
+        return _of_objects(array.tolist())
     if array.dtype.kind in "iuf":
         return array.astype(np.float64)
     if array.dtype == TEXT:
@@ -88,6 +93,8 @@ def _of_objects(values: list[Any]) -> Array:
     there = [value for value in values if not _is_missing(value)]
     if _all(there, str) or _all(there, (bool, np.bool_)):  # a truth value is text, as in a CSV
         return np.array(["" if _is_missing(v) else str(v) for v in values], TEXT)
+    if _all(there, int) and any(abs(v) > _EXACT for v in there):
+        return np.array(["" if _is_missing(v) else str(int(v)) for v in values], TEXT)
     if _all(there, Real) and not any(isinstance(v, (bool, np.bool_)) for v in there):
         return np.array([math.nan if _is_missing(v) else float(v) for v in values], np.float64)
     return _objects(values)

@@ -26,6 +26,7 @@ __all__ = [
     "Embedded",
     "Number",
     "OneHot",
+    "check_categories",
     "codes",
     "levels",
     "mean_and_scale",
@@ -179,6 +180,21 @@ def levels(table: Table, name: str, most: int = MOST) -> set[str]:
             f"most: if they are names or keys, leave the column out (--ignore, or ignore=){remedy}"
         )
     return found
+
+
+def check_categories(table: Table, name: str) -> None:
+    """Numbers that are to be embedded are whole: decimals are measured, and hardly ever recur."""
+    if table.is_text(name):
+        return
+    decimal = np.flatnonzero(table.numbers(name) != np.floor(table.numbers(name)))
+    if len(decimal):
+        cell = float(table.numbers(name)[decimal[0]])
+        raise table.error(
+            int(decimal[0]),
+            name,
+            f"{cell!r} is no category to embed: leave the column out of --embed (embed=), so that "
+            "it is a number; or if such texts are names, say so with --text (text=) too",
+        )
 
 
 def codes(table: Table, name: str, known: tuple[str, ...], one: str, many: str) -> Array:

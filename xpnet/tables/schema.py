@@ -12,7 +12,7 @@ import numpy as np
 from xpnet.backends import to_numpy
 from xpnet.layers import Embedding
 from xpnet.tables.cells import Array
-from xpnet.tables.columns import KINDS, Column, Embedded, Number, OneHot
+from xpnet.tables.columns import KINDS, Column, Embedded, Number, OneHot, check_categories
 from xpnet.tables.jsonable import list_of, mapping, text_of
 from xpnet.tables.table import Table
 from xpnet.tables.targets import TASKS, Target, fit_target
@@ -98,6 +98,8 @@ class Schema:
 
         def fitted(name: str) -> Column:
             if name in embed:
+                if name not in text:
+                    check_categories(table, name)
                 return Embedded.fit(table, name, embed[name])
             kind = OneHot if name in text or table.is_text(name) else Number
             return kind.fit(table, name, train)

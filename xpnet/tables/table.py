@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
 
+from xpnet.errors import nearest
 from xpnet.tables.cells import Array, as_numbers, as_text, column, reads_as_numbers
 
 __all__ = ["Table", "shown"]
@@ -135,8 +135,8 @@ class Table:
         return self.error(row, name, f"{_short(cell)} is not a number")
 
     def _no_column(self, name: str) -> ValueError:
-        near = get_close_matches(name, self.names, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
+        near = nearest(name, self.names)
+        hint = f"did you mean {near!r}? " if near else ""
         text = f"{self.source} has no column {name!r}: {hint}its columns are {shown(self.names)}"
         if len(self.names) == 1 and any(mark in self.names[0] for mark in ";\t"):
             text += " (one column: the separator must be a comma)"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import pairwise
 from typing import Any, ClassVar, TypeAlias
 
@@ -45,9 +46,9 @@ class Classes:
             )
         if table.is_text(name) or not _all_numbers(found):
             return cls(name, tuple(sorted(found)))
-        classes = sorted(found, key=lambda text: (float(text), text))
+        classes = sorted(found, key=lambda text: (Decimal(text), text))
         for a, b in pairwise(classes):
-            if float(a) == float(b):
+            if Decimal(a) == Decimal(b):  # a float would not tell integers beyond 2⁵³ apart
                 raise ValueError(
                     f"{table.source}, column {name!r}: the classes {a!r} and {b!r} are one number: "
                     "write it one way"

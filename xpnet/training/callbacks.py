@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from xpnet.errors import look_up
@@ -45,13 +45,10 @@ class Callbacks:
 
     def __init__(self, given: Any) -> None:
         named = given if isinstance(given, Mapping) else {"epoch_end": given}
-        self._at: dict[str, tuple[Callback, ...]] = {}
-        for moment, functions in named.items():
-            functions = (functions,) if callable(functions) else tuple(functions)
-            for function in functions:
-                if not callable(function):
-                    raise TypeError(f"a callback is a function of (net, history), got {function!r}")
-            self._at[look_up("moment", moment, MOMENTS)] = functions
+        self._at: dict[str, tuple[Callback, ...]] = {
+            look_up("moment of callbacks", moment, MOMENTS): _functions(moment, functions)
+            for moment, functions in named.items()
+        }
 
     def __bool__(self) -> bool:
         return any(self._at.values())
@@ -64,6 +61,23 @@ class Callbacks:
         """Call all of that moment; whether one asked to end the fit."""
         answers = [f(net, history) is True for f in self._at.get(moment, ())]  # every one is called
         return any(answers)
+
+
+def _functions(moment: str, given: Any) -> tuple[Callback, ...]:
+    """The functions of a moment, of which one needs no list."""
+    several = isinstance(given, Iterable) and not callable(given)
+    functions = tuple(given) if several and not isinstance(given, (str, Mapping)) else (given,)
+    for function in functions:
+        if isinstance(function, Mapping):
+            raise TypeError(
+                "callbacks is a list of functions, or one dict of moments to functions: give the "
+                f"dict itself, without a list or a moment around it; got {given!r}"
+            )
+        if not callable(function):
+            raise TypeError(
+                f"a callback is a function of (net, history), got {function!r} for {moment!r}"
+            )
+    return functions
 
 
 def json_lines(path: str | os.PathLike[str]) -> Callback:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-import warnings
 from typing import Any
 
+from xpnet.errors import warn
 from xpnet.parameters import Layers, layout
 from xpnet.training.batches import Batches
 from xpnet.training.runner import PlainRunner, Runner
@@ -15,6 +15,7 @@ from xpnet.training.threads import team_for
 
 __all__ = ["choose_runner", "plain_seconds"]
 
+_FUSED = ("numpy", "cupy")  # which say themselves why they compile nothing
 _PAYS_IMPORT, _PAYS = 2.0, 30.0
 """Seconds that a fit must take in the plain loop for numba to be imported, and to compile."""
 
@@ -33,7 +34,12 @@ def choose_runner(
         kernels = _cuda(recipe, state, data, batches, settings.compile)
         if kernels is not None:
             return kernels
-    return PlainRunner(recipe, state, data, compile=settings.compile is not False)
+    runner = PlainRunner(recipe, state, data, compile=settings.compile is not False)
+    name = recipe.backend.name
+    if settings.compile and runner.engine == "plain" and name not in _FUSED:
+        compiled = ", ".join(_FUSED)
+        warn(f"compile=True does nothing on backend {name!r}, only on {compiled} and jax")
+    return runner
 
 
 def plain_seconds(layers: Layers, batch: int, steps: int) -> float:
@@ -80,7 +86,7 @@ def _fused(
         runner.prepare(program, n)
     except (TraceError, ImportError) as error:
         if wanted:
-            warnings.warn(f"the steps run in the plain loop: {error}", stacklevel=2)
+            warn(f"the steps run in the plain loop: {error}{_whose(recipe, state, data[1])}")
         return None
     return runner
 
@@ -101,13 +107,18 @@ def _cuda(
         runner.prepare(runner.program(len(recipe.optimizer.coefficients(1, 0.0))))
     except TraceError as error:
         if wanted:
-            warnings.warn(f"the steps run in the plain loop: {error}", stacklevel=2)
+            warn(f"the steps run in the plain loop: {error}{_whose(recipe, state, data[1])}")
         return None
     except Exception as error:  # NVRTC's own, a missing library or header, the driver, memory
         what = f"{type(error).__name__}: {error}".splitlines()[0]
-        warnings.warn(
-            f"the steps run in the plain loop, since their CUDA kernels cannot be made: {what}",
-            stacklevel=2,
-        )
+        warn(f"the steps run in the plain loop, since their CUDA kernels cannot be made: {what}")
         return None
     return runner
+
+
+def _whose(recipe: Recipe, state: State, Y: Any) -> str:
+    """The part of the step that cannot be compiled, for a message; nothing where it is none."""
+    from xpnet.fused.culprit import culprit
+
+    found = culprit(recipe, state, Y)
+    return f" ({found})" if found else ""

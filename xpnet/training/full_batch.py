@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from xpnet import passes
 from xpnet.backends import move
-from xpnet.errors import DivergenceError
+from xpnet.errors import DivergenceError, warn
 from xpnet.examples import Examples
 from xpnet.parameters import flatten, layout
 from xpnet.training.early_stopping import Watch
@@ -67,6 +67,8 @@ def _check(net: Network, settings: Settings) -> None:
         )
     if settings.max_norm is not None:
         raise ValueError(f"{name} cannot keep a max_norm: leave it out, or use a penalty")
+    if settings.compile:
+        warn(f"compile=True does nothing with {name}, which goes by evaluations instead of steps")
 
 
 class _Search:
@@ -98,8 +100,11 @@ class _Search:
                 self.settings.epochs,
                 self._iteration,
             )
-        if result.reason == "not finite":
-            raise DivergenceError(net.epoch + 1, 1, float(result.value))
+            if result.reason == "not finite":
+                raise DivergenceError(net.epoch + 1, 1, float(result.value))
+            if not history.epoch:  # it ends where it began: there is a loss all the same
+                self._iteration(0, result.theta, result.value)
+        history.gradient_norm = float(net.backend.xp.max(net.backend.xp.abs(result.gradient)))
         history.stopped = history.stopped or ("converged" if result.converged else None)
         if result.reason == "line search":  # no lower value along it: rounding, or a kink
             history.stopped = history.stopped or "no lower loss found"

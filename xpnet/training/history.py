@@ -37,6 +37,9 @@ class History:
         "no lower loss found", where rounding or a kink ends its search.
     best_epoch : int or None
         The epoch whose parameters early stopping brought back.
+    gradient_norm : float or None
+        Of L-BFGS: the largest entry of the gradient where it ended, which its
+        ``tolerance_gradient`` is held against.
     engine : str
         What ran the steps: "plain", "jit" (a backend that compiles the step), "fused" (compiled
         loops, or CUDA kernels), or "streamed" (batches from host memory). They agree to rounding,
@@ -55,6 +58,7 @@ class History:
     seconds: list[float] = field(default_factory=list)
     stopped: str | None = None
     best_epoch: int | None = None
+    gradient_norm: float | None = None
     engine: str = "plain"
     threads: int | None = None
 
@@ -68,7 +72,15 @@ class History:
 
     @property
     def validation_accuracy(self) -> list[float]:
-        """After each epoch, for class labels; empty otherwise."""
+        """After each epoch, for class labels; empty without metrics.
+
+        AttributeError where others were asked for: it says which there are.
+        """
+        if self.metrics and "validation_accuracy" not in self.metrics:
+            raise AttributeError(
+                f"history.metrics has {', '.join(self.metrics)} and no validation_accuracy: ask "
+                'for it too, fit(metrics=["accuracy", …])'
+            )
         return self.metrics.get("validation_accuracy", [])
 
     def values(self) -> dict[str, list[float]]:

@@ -33,6 +33,10 @@ class RateRange(NamedTuple):
     losses: np.ndarray[Any, Any]
     suggestion: float
 
+    def __repr__(self) -> str:
+        tried = f"{len(self.rates)} rates from {self.rates[0]:.3g} to {self.rates[-1]:.3g}"
+        return f"RateRange(suggestion={self.suggestion:.3g}, {tried})"
+
 
 def learning_rate_range(
     net: Network,

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from xpnet.errors import warn
 from xpnet.masks import needs_masks
 from xpnet.training.batches import Batches, Order
 from xpnet.training.settings import Settings
@@ -38,6 +39,8 @@ class StreamedRunner:
         self._advance: Callable[..., Any] = advance
         if settings.compile is not False:
             self._advance = backend.compile(advance, static=1)
+        if settings.compile and self._advance is advance:
+            warn(f"compile=True does nothing for data in host memory on backend {backend.name!r}")
         X, Y, w = data
         if Y.dtype.kind == "i":
             Y = Y.astype(backend.index_dtype, copy=False)

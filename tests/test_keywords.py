@@ -1,0 +1,91 @@
+"""Keywords that `Network` and `fit` do not have are named, with what to write instead."""
+
+from __future__ import annotations
+
+import inspect
+
+import numpy as np
+import pytest
+
+import xpnet
+from xpnet import keywords
+
+X = np.random.default_rng(0).normal(size=(12, 3))
+LABELS = np.arange(12) % 2
+
+UNKNOWN = [
+    ("Network", "activations", "did you mean 'activation'"),
+    ("Network", "seed", "did you mean 'rng'"),
+    ("Network", "learning_rate", r"write fit\(learning_rate=…\)"),
+    ("Network", "n_epochs", r"write fit\(epochs=…\)"),
+    (
+        "Network",
+        "label_smoothing",
+        r"write Network\(loss=xpnet\.losses\.CrossEntropy\(label_smoothing=…\)",
+    ),
+    ("Network", "dropout", r"write sizes=\[…, xpnet\.layers\.Dropout\(rate\)"),
+    ("fit", "lr", "did you mean 'learning_rate'"),
+    ("fit", "learning_rates", "did you mean 'learning_rate'"),
+    ("fit", "batchsize", "did you mean 'batch_size'"),
+    ("fit", "max_iter", "did you mean 'epochs'"),
+    ("fit", "verbose", "did you mean 'progress'"),
+    ("fit", "callback", "did you mean 'callbacks'"),
+    ("fit", "loss", r"write Network\(loss=…\)"),
+    ("fit", "random_state", r"write Network\(rng=…\)"),
+    ("fit", "weight_decay", r"write fit\(penalty=xpnet\.Penalty\(l2=…\)"),
+    ("fit", "xyzzy", "It takes X, Y, epochs"),
+]
+
+
+@pytest.mark.parametrize(("call", "name", "match"), UNKNOWN)
+def test_an_unknown_keyword_is_told_what_to_write(call, name, match):
+    calls = {
+        "Network": lambda **given: xpnet.Network([3, 2], **given),
+        "fit": lambda **given: xpnet.Network([3, 2]).fit(X, LABELS, **given),
+    }
+    with pytest.raises(TypeError, match=rf"^{call}\(\) has no keyword '{name}': {match}"):
+        calls[call](**{name: 0.1})
+
+
+def test_it_is_the_user_s_line_that_has_too_many_by_place():
+    with pytest.raises(TypeError, match=r"^Network\(\) takes sizes by place .* hidden=…; got 2"):
+        xpnet.Network([3, 2], "relu")
+    with pytest.raises(TypeError, match=r"^fit\(\) takes X, Y by place .* epochs=…; got 3"):
+        xpnet.Network([3, 2]).fit(X, LABELS, 10)
+
+
+def test_the_range_test_passes_them_on():
+    with pytest.raises(TypeError, match=r"no keyword 'batchsize': did you mean 'batch_size'"):
+        xpnet.learning_rate_range(xpnet.Network([3, 2]), X, LABELS, batchsize=4)
+
+
+def test_signatures_stay_what_help_shows():
+    network = inspect.signature(xpnet.Network).parameters
+    assert list(network)[:3] == ["sizes", "hidden", "activation"]
+    assert network["dtype"].default == "float32"
+    assert inspect.signature(xpnet.Network.fit).parameters["epochs"].default == 10
+    assert xpnet.Network.fit.__doc__.startswith("Train, from the present parameters")
+
+
+@pytest.mark.parametrize("name", sorted(keywords._ELSEWHERE))
+def test_every_name_from_elsewhere_leads_somewhere(name):
+    here = keywords._ELSEWHERE[name]
+    known = {*inspect.signature(xpnet.Network).parameters, *keywords._WHERE}
+    known |= set(inspect.signature(xpnet.Network.fit).parameters)
+    assert here in known
+    assert name not in known
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: xpnet.Network([3, xpnet.layers.Dropout(0.5), 2]),
+        lambda: xpnet.Penalty(l1=0.1),
+        lambda: xpnet.Penalty(l2=0.1),
+        lambda: xpnet.Network([3, 2], loss=xpnet.losses.CrossEntropy(label_smoothing=0.1)),
+        lambda: xpnet.EarlyStopping(min_delta=0.1),
+        lambda: xpnet.optimizers.SGD(momentum=0.9),
+    ],
+)
+def test_what_the_messages_say_to_write_works(make):
+    assert make() is not None

@@ -1,0 +1,104 @@
+"""Keywords that a call does not have: which, of which call, and what they are called here."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+from xpnet.errors import nearest
+
+__all__ = ["explains_keywords"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_ELSEWHERE = {
+    "alpha": "l2",
+    "batchsize": "batch_size",
+    "cb": "callbacks",
+    "criterion": "loss",
+    "eta": "learning_rate",
+    "eta0": "learning_rate",
+    "hidden_layer_sizes": "hidden",
+    "layers": "sizes",
+    "learning_rate_init": "learning_rate",
+    "loss_fn": "loss",
+    "lr": "learning_rate",
+    "max_epochs": "epochs",
+    "max_iter": "epochs",
+    "n_epochs": "epochs",
+    "n_iter_no_change": "patience",
+    "nb_epoch": "epochs",
+    "num_epochs": "epochs",
+    "random_state": "rng",
+    "seed": "rng",
+    "solver": "optimizer",
+    "validation_split": "validation_fraction",
+    "verbose": "progress",
+    "weight_decay": "l2",
+}
+"""What other libraries call some keywords."""
+
+_WHERE = {
+    "dropout": "sizes=[…, xpnet.layers.Dropout(rate), …]",
+    "l1": "fit(penalty=xpnet.Penalty(l1=…))",
+    "l2": "fit(penalty=xpnet.Penalty(l2=…))",
+    "label_smoothing": "Network(loss=xpnet.losses.CrossEntropy(label_smoothing=…))",
+    "min_delta": "fit(early_stopping=xpnet.EarlyStopping(min_delta=…))",
+    "momentum": "fit(optimizer=xpnet.optimizers.SGD(momentum=…))",
+    "patience": "fit(early_stopping=…), a patience",
+}
+"""Where settings belong that are no keyword of any call here."""
+
+_CALLS: dict[str, list[str]] = {}
+
+
+def explains_keywords(call: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """A decorator: a method refuses what it does not take, and says what to write instead.
+
+    Python's own message has no remedy, and names the class within xpnet that the method lies in.
+    The signature, for help() and type checkers, stays the method's.
+
+    Parameters
+    ----------
+    call : str
+        What messages call the method: "Network", "fit".
+    """
+
+    def decorate(method: Callable[P, R]) -> Callable[P, R]:
+        parameters = list(inspect.signature(method).parameters.values())[1:]  # without self
+        names = _CALLS[call] = [parameter.name for parameter in parameters]
+        places = [p.name for p in parameters if p.kind is not inspect.Parameter.KEYWORD_ONLY]
+
+        @wraps(method)
+        def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+            for name in kwargs:
+                if name not in names:
+                    raise TypeError(_unknown(call, name))
+            if len(args) - 1 > len(places):
+                raise TypeError(
+                    f"{call}() takes {', '.join(places)} by place and the rest by keyword, such as "
+                    f"{names[len(places)]}=…; got {len(args) - 1} by place"
+                )
+            return method(*args, **kwargs)
+
+        return checked
+
+    return decorate
+
+
+def _unknown(call: str, name: str) -> str:
+    """The message: its name here, the call that has it, or the nearest of this call's."""
+    plain = name.lower().replace("-", "_")
+    here = _ELSEWHERE.get(plain, plain)
+    others = [f"{other}({here}=…)" for other, names in _CALLS.items() if here in names]
+    near = nearest(plain, _CALLS[call])
+    if here in _CALLS[call]:
+        hint = f"did you mean {here!r}? "
+    elif here in _WHERE or others:
+        hint = f"write {_WHERE.get(here) or others[0]}. "
+    else:
+        hint = f"did you mean {near!r}? " if near else ""
+    return f"{call}() has no keyword {name!r}: {hint}It takes {', '.join(_CALLS[call])}"
