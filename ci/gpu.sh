@@ -22,6 +22,8 @@ for wheel in ci/wheels/*.whl; do
 done
 export PYTHONPATH="$PWD:$packages${PYTHONPATH:+:$PYTHONPATH}"
 
+export XLA_PYTHON_CLIENT_PREALLOCATE=false # else a process that imports JAX takes most of the card
+
 if [ -d ci/fashion-mnist ]; then export FASHION_MNIST="$PWD/ci/fashion-mnist"; fi
 
 part() { # name, seconds, seconds to end in after the interrupt, command …

@@ -61,11 +61,8 @@ def sealed_steps(monkeypatch, card):
     plain = PlainRunner.run
 
     def run(self, *arguments):
-        card.sealed = True
-        try:
+        with card.sealing():
             return plain(self, *arguments)
-        finally:
-            card.sealed = False
 
     monkeypatch.setattr(PlainRunner, "run", run)
 

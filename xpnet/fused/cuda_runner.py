@@ -14,8 +14,10 @@ from xpnet.backends.cupy_backend import CupyBackend
 from xpnet.fused.cuda_program import CudaProgram, Launch, Operand, Product, cuda_program
 from xpnet.fused.cuda_source import LANES, WARPS
 from xpnet.fused.program import given_arrays, own_state
+from xpnet.fused.shapes import KernelError, TraceError
 from xpnet.masks import needs_masks
 from xpnet.training.batches import Order
+from xpnet.training.runner import PlainRunner, warn_of_plain
 from xpnet.training.step import Recipe, State
 
 __all__ = ["CudaRunner"]
@@ -43,6 +45,7 @@ class CudaRunner:
         self._key = xp.zeros((1,), dtype=xp.int32)
         self._counter = xp.zeros((1,), dtype=xp.int32)
         self._steps: dict[int, _Steps] = {}
+        self._plain: PlainRunner | None = None  # when a later program could not be made
         self._epoch: _Epoch | None = None
         self._at = -1  # the step that the counter stands at
 
@@ -58,13 +61,17 @@ class CudaRunner:
             self._gathers,
         )
 
-    def prepare(self, program: CudaProgram) -> None:
-        """Compile its kernels and make its arrays."""
+    def prepare(self, program: CudaProgram, n_coefficients: int) -> None:
+        """Compile its kernels and make its arrays; KernelError where they cannot be made."""
         arrays = given_arrays(program.inputs, self.state, self._data, self._key)
         given = {f"a{k}": x for k, x in enumerate(arrays)}
         given["counter"] = self._counter
-        steps = _Steps(self._backend, program, given, self._batch)
-        self._steps[program.n_coefficients] = steps
+        try:
+            steps = _Steps(self._backend, program, given, self._batch)
+        except Exception as error:  # NVRTC's own, a missing library or header, the driver, memory
+            what = f"{type(error).__name__}: {error}".splitlines()[0]
+            raise KernelError(f"its CUDA kernels cannot be made: {what}") from error
+        self._steps[n_coefficients] = steps
 
     def piece(self, left: int) -> int:
         """As many as are launched at once."""
@@ -74,8 +81,8 @@ class CudaRunner:
         self, order: Order, first: int, last: int, c: Sequence[tuple[float, ...]], key: Any
     ) -> list[Any]:
         """Launch these steps: each one's Σ w loss, on the device."""
-        for n in {len(c[s]) for s in range(first, last)} - self._steps.keys():
-            self.prepare(self.program(n))
+        if not self._complete({len(row) for row in c[first:last]}):
+            return self._run_plain(order, first, last, c, key)
         if self._epoch is None or self._epoch.order is not order or self._epoch.c is not c:
             self._epoch = _Epoch(self._backend, order, c)
             self._at = -1
@@ -88,8 +95,30 @@ class CudaRunner:
         self._at = last
         return [self._epoch.arrays["totals"][s] for s in range(first, last)]
 
+    def _complete(self, widths: set[int]) -> bool:
+        """Make what programs are missing, before anything is launched; whether all are there."""
+        if self._plain is None:
+            try:
+                for n in widths - self._steps.keys():
+                    self.prepare(self.program(n), n)
+            except (TraceError, KernelError) as error:
+                warn_of_plain(error)
+                theta = self.state.theta
+                state = self.state._replace(gradient=self._backend.xp.zeros_like(theta))
+                self._plain = PlainRunner(self._recipe, state, self._data, compile=False)
+        return self._plain is None
+
+    def _run_plain(self, *steps: Any) -> list[Any]:
+        """From here to the end of the fit, on the state that the kernels have left."""
+        assert self._plain is not None
+        totals = self._plain.run(*steps)
+        self.state = self._plain.state
+        return totals
+
     def read(self, totals: list[Any]) -> np.ndarray[Any, Any]:
         """All that the epoch's steps have left so far, at once."""
+        if self._plain is not None and totals:
+            return self._plain.read(totals)
         if not totals or self._epoch is None:
             return np.zeros(0)
         host = self._backend.to_numpy(self._epoch.arrays["totals"][: len(totals)])

@@ -3,33 +3,40 @@
 from __future__ import annotations
 
 import sys
-import warnings
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from xpnet.parameters import Layers, layout
 from xpnet.training.batches import Batches
-from xpnet.training.runner import PlainRunner, Runner
+from xpnet.training.runner import PlainRunner, Runner, warn_of_plain
 from xpnet.training.settings import Settings
 from xpnet.training.step import Recipe, State
+
+if TYPE_CHECKING:
+    from xpnet.fused.program import Program
 
 __all__ = ["choose_runner", "plain_seconds"]
 
 _PAYS_IMPORT, _PAYS = 2.0, 30.0
 """Seconds that a fit must take in the plain loop for numba to be imported, and to compile."""
 
+Fixed = tuple[Recipe, State, tuple[Any, Any, Any], Batches]
+"""What does not change in a fit."""
+
 
 def choose_runner(
     recipe: Recipe, state: State, data: tuple[Any, Any, Any], batches: Batches, settings: Settings
 ) -> Runner:
     """The runner of a fit, by its ``compile``: True, False, or None for the rule here."""
+    fixed = recipe, state, data, batches
     if recipe.backend.name == "numpy" and settings.compile is not False:
         steps = settings.epochs * batches.per_epoch
         seconds = plain_seconds(recipe.layers, batches.size, steps)
-        fused = _fused(recipe, state, data, batches, settings.compile, seconds)
+        fused = _fused(fixed, settings.compile, seconds)
         if fused is not None:
             return fused
     if recipe.backend.name == "cupy" and settings.compile is not False:
-        kernels = _cuda(recipe, state, data, batches, settings.compile)
+        kernels = _cuda(fixed, settings.compile)
         if kernels is not None:
             return kernels
     return PlainRunner(recipe, state, data, compile=settings.compile is not False)
@@ -50,14 +57,8 @@ def numba_is_loaded() -> bool:
     return "numba" in sys.modules
 
 
-def _fused(
-    recipe: Recipe,
-    state: State,
-    data: tuple[Any, Any, Any],
-    batches: Batches,
-    wanted: bool | None,
-    seconds: float,
-) -> Runner | None:
+def _fused(fixed: Fixed, wanted: bool | None, seconds: float) -> Runner | None:
+    """Compiled loops; None without numba, and where they would not pay."""
     from xpnet.fused.cache import is_compiled, numba_version
 
     if numba_version() is None:
@@ -67,45 +68,39 @@ def _fused(
     if not wanted and seconds < _PAYS_IMPORT and not numba_is_loaded():
         return None
     from xpnet.fused.runner import FusedRunner
-    from xpnet.fused.shapes import TraceError
 
-    n = len(recipe.optimizer.coefficients(1, 0.0))
-    runner = FusedRunner(recipe, state, data, batches.size, batches.gathers)
-    try:
-        program = runner.program(n)
-        if not wanted and seconds < _PAYS and not is_compiled(program.source):
-            return None
-        runner.prepare(program, n)
-    except (TraceError, ImportError) as error:
-        if wanted:
-            warnings.warn(f"the steps run in the plain loop: {error}", stacklevel=2)
-        return None
-    return runner
+    def pays(program: Program) -> bool:
+        return bool(wanted) or seconds >= _PAYS or is_compiled(program.source)
+
+    return _prepared(FusedRunner, fixed, wanted, pays)
 
 
-def _cuda(
-    recipe: Recipe,
-    state: State,
-    data: tuple[Any, Any, Any],
-    batches: Batches,
-    wanted: bool | None,
-) -> Runner | None:
-    """The step as CUDA kernels; None, with a warning, where they cannot be had."""
+def _cuda(fixed: Fixed, wanted: bool | None) -> Runner | None:
+    """The step as CUDA kernels, which pay in every fit."""
     from xpnet.fused.cuda_runner import CudaRunner
-    from xpnet.fused.shapes import TraceError
 
+    return _prepared(CudaRunner, fixed, wanted, lambda program: True)
+
+
+def _prepared(
+    kind: Any, fixed: Fixed, wanted: bool | None, pays: Callable[[Any], bool]
+) -> Runner | None:
+    """A runner of that kind, ready for the first step; None where there is none, or it won't pay.
+
+    What a user asked for, or should have had, and does not get is a warning.
+    """
+    from xpnet.fused.shapes import KernelError, TraceError
+
+    recipe, state, data, batches = fixed
+    n = len(recipe.optimizer.coefficients(1, 0.0))
+    runner: Runner = kind(recipe, state, data, batches.size, batches.gathers)
     try:
-        runner = CudaRunner(recipe, state, data, batches.size, batches.gathers)
-        runner.prepare(runner.program(len(recipe.optimizer.coefficients(1, 0.0))))
-    except TraceError as error:
-        if wanted:
-            warnings.warn(f"the steps run in the plain loop: {error}", stacklevel=2)
-        return None
-    except Exception as error:  # NVRTC's own, a missing library or header, the driver, memory
-        what = f"{type(error).__name__}: {error}".splitlines()[0]
-        warnings.warn(
-            f"the steps run in the plain loop, since their CUDA kernels cannot be made: {what}",
-            stacklevel=2,
-        )
+        program = runner.program(n)  # type: ignore[attr-defined]
+        if not pays(program):
+            return None
+        runner.prepare(program, n)  # type: ignore[attr-defined]
+    except (TraceError, ImportError, KernelError) as error:
+        if wanted or isinstance(error, KernelError):
+            warn_of_plain(error)
         return None
     return runner

@@ -11,6 +11,7 @@ pieces of ``piece(left)`` steps, so that a key press is answered between two.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -19,7 +20,7 @@ import numpy as np
 from xpnet.training.batches import Order
 from xpnet.training.step import Recipe, State, step
 
-__all__ = ["PlainRunner", "Runner"]
+__all__ = ["PlainRunner", "Runner", "warn_of_plain"]
 
 
 class Runner(Protocol):
@@ -69,3 +70,8 @@ class PlainRunner:
         """All at once."""
         backend = self.recipe.backend
         return backend.to_numpy(backend.xp.stack(totals)).astype(np.float64)
+
+
+def warn_of_plain(why: Exception) -> None:
+    """Say that the steps are not compiled after all, and why."""
+    warnings.warn(f"the steps run in the plain loop: {why}", stacklevel=2)
