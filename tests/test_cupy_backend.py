@@ -11,6 +11,8 @@ import sys
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import xpnet
 from tests.fake_cupy import install
@@ -247,6 +249,17 @@ def test_what_cublas_does_not_take_is_multiplied_all_the_same(card):
         for product, expected in [*found, (turned, found[0][1])]:
             np.testing.assert_allclose(to_numpy(product), expected, rtol=1e-14, atol=1e-14)
     assert not any(name.startswith("gemm") for name in card.launches)
+
+
+@given(
+    ends=st.tuples(st.integers(1, 50), st.integers(1, 50)),
+    hidden=st.lists(st.integers(1, 20).map(lambda n: 4 * n), max_size=4),
+)
+def test_weights_begin_at_16_bytes_where_hidden_widths_are_multiples_of_four(ends, hidden):
+    """From where θ begins; as cuBLAS's quick kernels need it."""
+    net = xpnet.Network([ends[0], *hidden, ends[1]], loss="huber")
+    first = min(W.ctypes.data for W in net.weights)
+    assert all((W.ctypes.data - first) % 16 == 0 for W in net.weights)
 
 
 def test_waiting_is_for_the_networks_stream(card):
