@@ -395,7 +395,7 @@ def install(monkeypatch: Any, kernels: bool = False, **settings: Any) -> Card:
     from xpnet.training import choose
 
     if not kernels:
-        monkeypatch.setattr(choose, "_cuda", lambda *_: None)
+        monkeypatch.setattr(choose, "cuda_runner", lambda *_: None)
     card = Card(**settings)
     cupy = _Namespace("cupy")
     cupy.card, cupy.__spec__ = card, ModuleSpec("cupy", None)

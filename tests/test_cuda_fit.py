@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 import numpy as np
@@ -86,7 +87,31 @@ def test_kernels_that_cannot_be_made_are_named_once_and_done_without(monkeypatch
 
 
 @needs_gxx
-def test_a_second_kind_of_step_that_cannot_be_made_is_done_without(monkeypatch):
+@pytest.mark.parametrize("w", [None, np.linspace(0.5, 2, 50)], ids=["alike", "weighted"])
+@pytest.mark.parametrize("batch_size", [16, None])
+def test_batches_that_come_from_the_host_are_taken_by_kernels(card, batch_size, w):
+    """From the lane in which each one lies, the shorter last one too."""
+    settings = {"batch_size": batch_size, "sample_weight": w}
+    plain, before = trained("numpy", compile=False, **settings)
+    net, history = trained("cupy", stream=True, **settings)
+    assert history.engine == "streamed"
+    kernels = {n for name, n in card.launches.items() if re.fullmatch(r"k\d+", name)}
+    assert kernels == {len(before.step_loss)}  # each once a step
+    assert relative(net.parameters.get(), plain.parameters) < 1e-10
+    assert relative(history.step_loss, before.step_loss) < 1e-10
+
+
+def test_masks_of_what_comes_from_the_host_are_the_plain_steps(card):
+    sizes = [6, Dense(7), Dropout(0.2), 3]
+    net, _ = trained("cupy", sizes, stream=True)
+    assert not card.sources
+    plain, _ = trained("numpy", sizes, compile=False)
+    assert relative(net.parameters.get(), plain.parameters) < 1e-10
+
+
+@needs_gxx
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_second_kind_of_step_that_cannot_be_made_is_done_without(monkeypatch, stream):
     """The step that takes an accumulated gradient: from there on, plain, on the same state."""
     cupy = sys.modules["cupy"]
     made = cupy.RawModule
@@ -101,10 +126,11 @@ def test_a_second_kind_of_step_that_cannot_be_made_is_done_without(monkeypatch):
     monkeypatch.setattr(cupy, "RawModule", first_alone)
     settings = {"optimizer": xpnet.optimizers.Accumulated(xpnet.optimizers.Adam(), 3)}
     settings["callbacks"] = {"step_end": lambda net, history: None}  # a step at a time
+    sizes = [6, Dense(7), BatchNorm(), 3]
     with pytest.warns(UserWarning, match="plain loop.*RuntimeError: out of registers$") as seen:
-        net, history = trained("cupy", [6, Dense(7), Dropout(0.2), BatchNorm(), 3], **settings)
+        net, history = trained("cupy", sizes, stream=stream, **settings)
     assert len(seen) == 1
-    plain, before = trained("numpy", [6, Dense(7), Dropout(0.2), BatchNorm(), 3], **settings)
+    plain, before = trained("numpy", sizes, **settings)
     assert relative(net.parameters.get(), plain.parameters) < 1e-10
     assert relative(history.step_loss, before.step_loss) < 1e-10
 

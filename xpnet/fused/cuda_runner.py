@@ -29,19 +29,27 @@ class CudaRunner:
     """Steps as CUDA kernels (`xpnet.fused.cuda_program`), on CuPy's arrays and present stream.
 
     A program is made for each number of coefficients: an optimizer that accumulates gradients has
-    two kinds of steps.
+    two kinds of steps. Batches that come from the host in turn (``lanes``: the same arrays of data,
+    elsewhere) are taken as they are, step s from lane s modulo their number.
     """
 
     engine = "fused"
 
     def __init__(
-        self, recipe: Recipe, state: State, data: tuple[Any, Any, Any], batch: int, gathers: bool
+        self,
+        recipe: Recipe,
+        state: State,
+        data: tuple[Any, Any, Any],
+        batch: int,
+        gathers: bool,
+        lanes: Sequence[tuple[Any, Any, Any]] = (),
     ) -> None:
         assert isinstance(recipe.backend, CupyBackend)
         self._backend, xp = recipe.backend, recipe.backend.xp
         self.state = own_state(xp, state)
         self._recipe, self._batch, self._gathers = recipe, batch, gathers
         self._data: Any = tuple(None if x is None else xp.ascontiguousarray(x) for x in data)
+        self._lanes = lanes or (self._data,)
         self._key = xp.zeros((1,), dtype=xp.int32)
         self._counter = xp.zeros((1,), dtype=xp.int32)
         self._steps: dict[int, _Steps] = {}
@@ -63,15 +71,18 @@ class CudaRunner:
 
     def prepare(self, program: CudaProgram, n_coefficients: int) -> None:
         """Compile its kernels and make its arrays; KernelError where they cannot be made."""
-        arrays = given_arrays(program.inputs, self.state, self._data, self._key)
-        given = {f"a{k}": x for k, x in enumerate(arrays)}
-        given["counter"] = self._counter
+        given = [self._named(program, data) for data in self._lanes]
         try:
-            steps = _Steps(self._backend, program, given, self._batch)
+            steps = _Steps(self._backend, program, given, self._counter, self._batch)
         except Exception as error:  # NVRTC's own, a missing library or header, the driver, memory
             what = f"{type(error).__name__}: {error}".splitlines()[0]
             raise KernelError(f"its CUDA kernels cannot be made: {what}") from error
         self._steps[n_coefficients] = steps
+
+    def _named(self, program: CudaProgram, data: Any) -> dict[str, Any]:
+        """A program's arrays a0, a1, …, with these data."""
+        arrays = given_arrays(program.inputs, self.state, data, self._key)
+        return {f"a{k}": x for k, x in enumerate(arrays)}
 
     def piece(self, left: int) -> int:
         """As many as are launched at once."""
@@ -81,8 +92,12 @@ class CudaRunner:
         self, order: Order, first: int, last: int, c: Sequence[tuple[float, ...]], key: Any
     ) -> list[Any]:
         """Launch these steps: each one's Σ w loss, on the device."""
-        if not self._complete({len(row) for row in c[first:last]}):
-            return self._run_plain(order, first, last, c, key)
+        if self._plain is None and not self.complete({len(row) for row in c[first:last]}):
+            self._plain = PlainRunner(self._recipe, self.plain_state(), self._data, compile=False)
+        if self._plain is not None:
+            totals = self._plain.run(order, first, last, c, key)
+            self.state = self._plain.state
+            return totals
         if self._epoch is None or self._epoch.order is not order or self._epoch.c is not c:
             self._epoch = _Epoch(self._backend, order, c)
             self._at = -1
@@ -91,29 +106,27 @@ class CudaRunner:
         if self._at != first:
             self._counter[...] = first
         for s in range(first, last):
-            self._steps[len(c[s])].launch(self._epoch, int(order.starts[s + 1] - order.starts[s]))
+            n_examples = int(order.starts[s + 1] - order.starts[s])
+            self._steps[len(c[s])].launch(self._epoch, n_examples, s % len(self._lanes))
         self._at = last
         return [self._epoch.arrays["totals"][s] for s in range(first, last)]
 
-    def _complete(self, widths: set[int]) -> bool:
-        """Make what programs are missing, before anything is launched; whether all are there."""
-        if self._plain is None:
-            try:
-                for n in widths - self._steps.keys():
-                    self.prepare(self.program(n), n)
-            except (TraceError, KernelError) as error:
-                warn_of_plain(error)
-                theta = self.state.theta
-                state = self.state._replace(gradient=self._backend.xp.zeros_like(theta))
-                self._plain = PlainRunner(self._recipe, state, self._data, compile=False)
-        return self._plain is None
+    def complete(self, widths: set[int]) -> bool:
+        """Make the programs that are missing; False, with a warning, where one cannot be made.
 
-    def _run_plain(self, *steps: Any) -> list[Any]:
-        """From here to the end of the fit, on the state that the kernels have left."""
-        assert self._plain is not None
-        totals = self._plain.run(*steps)
-        self.state = self._plain.state
-        return totals
+        Nothing is launched: the state is as it was.
+        """
+        try:
+            for n in widths - self._steps.keys():
+                self.prepare(self.program(n), n)
+        except (TraceError, KernelError) as error:
+            warn_of_plain(error)
+            return False
+        return True
+
+    def plain_state(self) -> State:
+        """The state as the plain step takes it."""
+        return self.state._replace(gradient=self._backend.xp.zeros_like(self.state.theta))
 
     def read(self, totals: list[Any]) -> np.ndarray[Any, Any]:
         """All that the epoch's steps have left so far, at once."""
@@ -144,10 +157,15 @@ class _Epoch:
 
 
 class _Steps:
-    """A program, compiled, with its arrays."""
+    """A program, compiled, with its arrays; of those that are given, a set for each lane."""
 
     def __init__(
-        self, backend: CupyBackend, program: CudaProgram, arrays: dict[str, Any], batch: int
+        self,
+        backend: CupyBackend,
+        program: CudaProgram,
+        given: Sequence[dict[str, Any]],
+        counter: Any,
+        batch: int,
     ) -> None:
         xp = backend.xp
         self._backend, self._program = backend, program
@@ -157,17 +175,17 @@ class _Steps:
             for call in program.calls
             if isinstance(call, Launch)
         }
-        self._arrays = dict(arrays)
+        self._given = given
+        self._arrays = {"counter": counter}
         for k, buffer in enumerate(program.buffers):
             shape = tuple(batch if n is None else n for n in buffer.shape)
             self._arrays[f"b{k}"] = xp.empty(shape, dtype=backend.dtype(buffer.dtype))
         self._arrays["scalars"] = xp.zeros((max(program.n_scalars, 1),), dtype=xp.float64)
         self._arrays["tickets"] = xp.zeros((max(program.n_tickets, 1),), dtype=xp.int32)
-        exec("\n".join(program.views), {}, self._arrays)  # v0 = a0[0:640].reshape(64, 10) …
-        self._calls: dict[int, list[Callable[[], Any]]] = {}
+        self._calls: dict[tuple[int, int], list[Callable[[], Any]]] = {}
         self._epoch: _Epoch | None = None
 
-    def launch(self, epoch: _Epoch, n_examples: int) -> None:
+    def launch(self, epoch: _Epoch, n_examples: int, lane: int) -> None:
         """A step on so many examples; which they are, the kernels know."""
         if self._epoch is not epoch:
             given = dict(epoch.arrays)
@@ -175,9 +193,13 @@ class _Steps:
             given["coefficients"] = given.get(f"coefficients{n}")
             self._arrays |= given
             self._calls, self._epoch = {}, epoch
-        if n_examples not in self._calls:
-            self._calls[n_examples] = [self._call(c, n_examples) for c in self._program.calls]
-        for call in self._calls[n_examples]:
+        if (n_examples, lane) not in self._calls:
+            self._arrays |= self._given[lane]
+            exec(
+                "\n".join(self._program.views), {}, self._arrays
+            )  # v0 = a0[0:640].reshape(64, 10) …
+            self._calls[n_examples, lane] = [self._call(c, n_examples) for c in self._program.calls]
+        for call in self._calls[n_examples, lane]:
             call()
 
     def _call(self, call: Launch | Product, n_examples: int) -> Callable[[], Any]:

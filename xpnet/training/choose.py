@@ -13,22 +13,24 @@ from xpnet.training.settings import Settings
 from xpnet.training.step import Recipe, State
 
 if TYPE_CHECKING:
+    from xpnet.fused.cuda_runner import CudaRunner
     from xpnet.fused.program import Program
 
-__all__ = ["choose_runner", "plain_seconds"]
+__all__ = ["choose_runner", "cuda_runner", "plain_seconds"]
 
 _PAYS_IMPORT, _PAYS = 2.0, 30.0
 """Seconds that a fit must take in the plain loop for numba to be imported, and to compile."""
 
-Fixed = tuple[Recipe, State, tuple[Any, Any, Any], Batches]
-"""What does not change in a fit."""
+Fixed = tuple[Any, ...]
+"""What a compiled runner is made of: the recipe, the state, data, size of a batch, whether it is
+gathered, and the lanes by which data come, if they do."""
 
 
 def choose_runner(
     recipe: Recipe, state: State, data: tuple[Any, Any, Any], batches: Batches, settings: Settings
 ) -> Runner:
     """The runner of a fit, by its ``compile``: True, False, or None for the rule here."""
-    fixed = recipe, state, data, batches
+    fixed = recipe, state, data, batches.size, batches.gathers
     if recipe.backend.name == "numpy" and settings.compile is not False:
         steps = settings.epochs * batches.per_epoch
         seconds = plain_seconds(recipe.layers, batches.size, steps)
@@ -36,7 +38,7 @@ def choose_runner(
         if fused is not None:
             return fused
     if recipe.backend.name == "cupy" and settings.compile is not False:
-        kernels = _cuda(fixed, settings.compile)
+        kernels = cuda_runner(fixed, settings.compile)
         if kernels is not None:
             return kernels
     return PlainRunner(recipe, state, data, compile=settings.compile is not False)
@@ -72,33 +74,32 @@ def _fused(fixed: Fixed, wanted: bool | None, seconds: float) -> Runner | None:
     def pays(program: Program) -> bool:
         return bool(wanted) or seconds >= _PAYS or is_compiled(program.source)
 
-    return _prepared(FusedRunner, fixed, wanted, pays)
+    runner: Runner | None = _prepared(FusedRunner, fixed, wanted, pays)
+    return runner
 
 
-def _cuda(fixed: Fixed, wanted: bool | None) -> Runner | None:
+def cuda_runner(fixed: Fixed, wanted: bool | None) -> CudaRunner | None:
     """The step as CUDA kernels, which pay in every fit."""
     from xpnet.fused.cuda_runner import CudaRunner
 
-    return _prepared(CudaRunner, fixed, wanted, lambda program: True)
+    runner: CudaRunner | None = _prepared(CudaRunner, fixed, wanted, lambda program: True)
+    return runner
 
 
-def _prepared(
-    kind: Any, fixed: Fixed, wanted: bool | None, pays: Callable[[Any], bool]
-) -> Runner | None:
+def _prepared(kind: Any, fixed: Fixed, wanted: bool | None, pays: Callable[[Any], bool]) -> Any:
     """A runner of that kind, ready for the first step; None where there is none, or it won't pay.
 
     What a user asked for, or should have had, and does not get is a warning.
     """
     from xpnet.fused.shapes import KernelError, TraceError
 
-    recipe, state, data, batches = fixed
-    n = len(recipe.optimizer.coefficients(1, 0.0))
-    runner: Runner = kind(recipe, state, data, batches.size, batches.gathers)
+    n = len(fixed[0].optimizer.coefficients(1, 0.0))
+    runner = kind(*fixed)
     try:
-        program = runner.program(n)  # type: ignore[attr-defined]
+        program = runner.program(n)
         if not pays(program):
             return None
-        runner.prepare(program, n)  # type: ignore[attr-defined]
+        runner.prepare(program, n)
     except (TraceError, ImportError, KernelError) as error:
         if wanted or isinstance(error, KernelError):
             warn_of_plain(error)
