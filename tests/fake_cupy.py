@@ -26,6 +26,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import array_api_compat
 import numpy as np
 
 from tests import cuda_cases, fake_cublas
@@ -433,4 +434,6 @@ def install(monkeypatch: Any, kernels: bool = False, **settings: Any) -> Card:
         "cupy_backends.cuda.libs": libs,
     }.items():
         monkeypatch.setitem(sys.modules, name, module)
+    # where CuPy itself is here, and was imported before, the package has it as an attribute
+    monkeypatch.setattr(array_api_compat, "cupy", cupy, raising=False)
     return card
