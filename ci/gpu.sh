@@ -41,7 +41,7 @@ part() { # name, seconds, seconds to end in after the interrupt, command …
 test=(python3 -m pytest -q -rfE -o addopts= --strict-markers --import-mode=importlib -p no:cacheprovider)
 # what this machine's versions of the libraries deprecate in each other is no fault of a test
 test+=(-W default::DeprecationWarning -W default::FutureWarning --durations=10)
-if python3 -c 'import xdist' 2>/dev/null; then test+=(-n 8); fi
+if python3 -c 'import xdist' 2>/dev/null; then test+=(-n auto --maxprocesses=16); fi
 
 part gpu_machine 10 2 nvidia-smi
 part gpu_versions 25 2 python3 -m xpnet backends

@@ -130,6 +130,7 @@ def test_a_second_kind_of_step_that_cannot_be_made_is_done_without(monkeypatch, 
     with pytest.warns(UserWarning, match="plain loop.*RuntimeError: out of registers$") as seen:
         net, history = trained("cupy", sizes, stream=stream, **settings)
     assert len(seen) == 1
+    assert history.engine == ("streamed" if stream else "plain")
     plain, before = trained("numpy", sizes, **settings)
     assert relative(net.parameters.get(), plain.parameters) < 1e-10
     assert relative(history.step_loss, before.step_loss) < 1e-10

@@ -94,6 +94,7 @@ class CudaRunner:
         """Launch these steps: each one's Σ w loss, on the device."""
         if self._plain is None and not self.complete({len(row) for row in c[first:last]}):
             self._plain = PlainRunner(self._recipe, self.plain_state(), self._data, compile=False)
+            self.engine = self._plain.engine
         if self._plain is not None:
             totals = self._plain.run(order, first, last, c, key)
             self.state = self._plain.state
