@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import BrokenBarrierError, Semaphore, get_ident
 from typing import Any
 
 import numpy as np
@@ -44,14 +47,20 @@ def case(net, X, Y, w=None, *, optimizer, penalty=None, max_norm=None, steps=3, 
     return Case(recipe, state, (X, Y, w), order, starts, c, key)
 
 
-def program_of(case: Case, gathers: bool = True) -> Program:
+def program_of(case: Case, gathers: bool = True, team: bool = False) -> Program:
     batch = int(np.diff(case.starts).max()) if gathers else len(case.data[0])
     masks = case.key is not None
-    return step_program(case.recipe, case.fresh(), case.data, len(case.c[0]), masks, batch, gathers)
+    fixed = case.recipe, case.fresh(), case.data, len(case.c[0]), masks, batch, gathers
+    return step_program(*fixed, team)
 
 
-def run_source(case: Case, program: Program, gathers: bool = True) -> tuple[State, Any]:
-    """The state and totals after the steps, by the program's source in plain Python."""
+def run_source(
+    case: Case, program: Program, gathers: bool = True, order: Sequence[int] = (0,)
+) -> tuple[State, Any]:
+    """The state and totals after the steps, by the program's source in plain Python.
+
+    A team's threads do what they do between two meetings one after the other, in this order.
+    """
     state = case.fresh()
     arrays = {"theta": state.theta, "key": case.key, **dict(zip("XYw", case.data, strict=True))}
     arrays |= {f"moment{k}": x for k, x in enumerate(state.optimizer)}
@@ -65,9 +74,71 @@ def run_source(case: Case, program: Program, gathers: bool = True) -> tuple[Stat
     totals = np.zeros(len(case.c))
     starts = case.starts if gathers else np.arange(len(case.c) + 1) * batch
     rest = case.order, starts, np.asarray(case.c), totals
-    with np.errstate(over="ignore"):  # hashes wrap around
-        _function(program.source)(lengths, constants, flat, buffers, *rest)
+    _run(program, (lengths, constants, flat, buffers, *rest), order)
     return state, totals
+
+
+class InTurn:
+    """A team's barrier at which one thread goes on at a time, in a fixed order.
+
+    Between two meetings each does all that it has to do before the next one begins; so a meeting
+    that is missing shows in the results, every time.
+    """
+
+    def __init__(self, order: Sequence[int]) -> None:
+        self.order = order
+        self._go = {rank: Semaphore(0) for rank in order}
+        self._here = Semaphore(0)
+        self._ranks: dict[int, int] = {}
+        self._under_way = set(order)
+        self._failed = False
+
+    def wait(self) -> None:
+        """What a thread does at a meeting."""
+        self._here.release()
+        self._go[self._ranks[get_ident()]].acquire()
+        if self._failed:
+            raise BrokenBarrierError
+
+    def run(self, work: Callable[[int], None]) -> None:
+        """All threads, from their first line to their last."""
+
+        def one(rank: int) -> None:
+            self._ranks[get_ident()] = rank
+            self._go[rank].acquire()
+            try:
+                work(rank)
+            except BaseException:
+                self._failed = True
+                raise
+            finally:
+                self._under_way.remove(rank)
+                self._here.release()
+
+        with ThreadPoolExecutor(len(self.order)) as pool:
+            done = [pool.submit(one, rank) for rank in self.order]
+            while self._under_way:
+                for rank in [rank for rank in self.order if rank in self._under_way]:
+                    self._go[rank].release()
+                    self._here.acquire()
+        for each in done:
+            each.result()
+
+
+def _run(program: Program, arguments: tuple[Any, ...], order: Sequence[int]) -> None:
+    """One thread, or a team."""
+    run = _function(program.source)
+    if program.n_shared is None:
+        with np.errstate(over="ignore"):  # hashes wrap around
+            run(*arguments)
+        return
+    barrier, shared = InTurn(order), np.full(program.n_shared, np.nan)
+
+    def work(rank: int) -> None:
+        with np.errstate(over="ignore"):
+            run(*arguments, rank, len(order), barrier, shared)
+
+    barrier.run(work)
 
 
 def _function(source: str) -> Any:

@@ -42,8 +42,38 @@ def gemm(m, n, k, flip_a, A, lda, flip_b, B, ldb, C, ldc):
 
 sgemm = dgemm = gemm
 
+
+def columns(m, n, k, flip_a, A, lda, flip_b, B, ldb, C, ldc, rank, threads):
+    first, stop = share(n, rank, threads)
+    a = _operand(A, k, m, lda).T if flip_a else _operand(A, m, k, lda)
+    b = _operand(B, n, k, ldb).T if flip_b else _operand(B, k, n, ldb)
+    _operand(C, m, n, ldc)[:, first:stop] = a @ b[:, first:stop]
+
+
+def rows(m, n, k, flip_a, A, lda, flip_b, B, ldb, C, ldc, rank, threads):
+    first, stop = share(m, rank, threads)
+    a = _operand(A, k, m, lda).T if flip_a else _operand(A, m, k, lda)
+    b = _operand(B, n, k, ldb).T if flip_b else _operand(B, k, n, ldb)
+    _operand(C, m, n, ldc)[first:stop] = a[first:stop] @ b
+
+
+sgemm_columns = dgemm_columns = columns
+sgemm_rows = dgemm_rows = rows
+
+
+def share(n, rank, threads):
+    """Every entry may be another thread's: lines of one number."""
+    return n * rank // threads, n * (rank + 1) // threads
+
+
+def meet(barrier, met, threads):
+    barrier.wait()
+    return met + threads
+
+
 __all__ = [
-    "bool_", "compiled", "cos", "dgemm", "empty", "exp_f32", "exp_f64", "expm1_f32", "expm1_f64",
-    "f32", "f64", "float32", "float64", "floor", "i32", "i64", "inf", "int32", "int64", "log",
-    "log1p_f32", "log1p_f64", "nan", "sgemm", "sin", "sqrt", "tanh_f32", "tanh_f64",
+    "bool_", "compiled", "cos", "dgemm", "dgemm_columns", "dgemm_rows", "empty", "exp_f32",
+    "exp_f64", "expm1_f32", "expm1_f64", "f32", "f64", "float32", "float64", "floor", "i32", "i64",
+    "inf", "int32", "int64", "log", "log1p_f32", "log1p_f64", "meet", "nan", "sgemm",
+    "sgemm_columns", "sgemm_rows", "share", "sin", "sqrt", "tanh_f32", "tanh_f64",
 ]  # fmt: skip

@@ -17,8 +17,9 @@ from tests.test_layers import CHAINS, chained, examples
 from xpnet.activations import elementwise
 from xpnet.backends import get_backend
 from xpnet.cli import main
+from xpnet.explain.cards import figure
 from xpnet.explain.heatmap import levels, png, pooled
-from xpnet.explain.mathml import mathml
+from xpnet.explain.mathml import breakable, mathml
 from xpnet.explain.style import STYLE
 from xpnet.losses import Loss
 from xpnet.tables import read_schema
@@ -58,12 +59,53 @@ def test_it_parses_and_asks_for_nothing(chain, tmp_path):
             assert element.get("src", "data:image/png;base64,").startswith("data:image/png;base64,")
 
 
-def test_every_equation_is_on_it_once_as_mathematics():
-    explanation = explained()
+@pytest.mark.parametrize("chain", list(CHAINS))
+def test_it_is_read_aloud_in_the_order_of_computation(chain):
+    """Every equation once; the backward ones from dZ_L on, though they stand from below upwards."""
+    explanation = explained(chain, check=False)
     labels = [
-        m.get("aria-label") for m in parsed(explanation._repr_html_()).findall(".//label//{*}math")
+        m.get("aria-label")
+        for m in parsed(explanation._repr_html_()).findall(".//label//{*}math[@aria-label]")
     ]
-    assert sorted(labels) == sorted(row.equation for row in explanation)
+    assert labels == [row.equation for row in explanation]
+
+
+@pytest.mark.parametrize("chain", list(CHAINS))
+def test_backward_equations_stand_beside_the_forward_ones_of_their_layer(chain):
+    """Each half of a band names the same line of the grid."""
+    explanation = explained(chain, check=False)
+    tree = parsed(explanation._repr_html_())
+    layer = {row.equation: row.layer for row in explanation}
+    lines = {}
+    for half in tree.findall(".//div[@class='pass']/div"):
+        labels = [m.get("aria-label") for m in half.findall(".//label//{*}math[@aria-label]")]
+        for label in labels:
+            lines.setdefault((layer[label], half.get("style")), set()).add(half.get("class")[:2])
+    for (l, _), sides in lines.items():
+        inside = any(other.startswith(f"{l}.") for other in layer.values())
+        assert inside or sides == {"do", "up"}, l
+
+
+def test_the_page_says_what_its_letters_are():
+    net = xpnet.Network([6, 5, 3], activation="tanh", loss="cross_entropy")
+    X, Y = np.random.default_rng(0).normal(size=(8, 6)), np.arange(8) % 3
+    tree = parsed(net.explain(X, Y)._repr_html_())
+    legend = "".join(tree.find(".//div[@class='more']").itertext())
+    legend = re.sub(r"\s+", "", legend)
+    assert "HereN=8,n0=6,n1=5,n2=3." in legend
+    assert "Wlisnl×nk,wherekisthelayerbeforel:rowiholdstheweightsofuniti." in legend
+    assert "foreveryactivationbutsoftmax" in legend
+    text = re.sub(r"\s+", " ", "".join(tree.find(".//body").itertext()))
+    assert "loss, relative error, in float64: " in text
+    assert "tanh'(Z1) = 1 − A1 ∘ A1" in text
+
+
+def test_costs_tell_the_bias_from_the_product():
+    explanation = explained("dropout", check=False)
+    text = "".join(parsed(explanation._repr_html_()).find(".//body").itertext())
+    row = explanation["Z_1"]
+    assert row.flops == 2 * 9 * 5 * 8 + 9 * 8
+    assert "792, of them 72 to add b_1" in text
 
 
 def test_folds_work_by_keyboard_and_have_names_of_their_own():
@@ -154,6 +196,17 @@ def test_mathematics_with_subscripts_and_transposes():
     assert "".join("".join(math.itertext()).split()) == "dW3.1=dZ3.1ᵀA2"
 
 
+def test_a_long_equation_may_break_and_is_read_as_one():
+    text = "loss = −(1/(N n)) Σ (Y ∘ ln(A_2) + (1 − Y) ∘ ln(1 − A_2))"
+    first, *rest = parsed(breakable(text)).findall(".//{*}math")
+    assert first.get("aria-label") == text
+    assert all(piece.get("aria-hidden") == "true" for piece in rest)
+    pieces = ["".join("".join(piece.itertext()).split()) for piece in (first, *rest)]
+    assert "".join(pieces) == re.sub(r"[\s_]", "", text)
+    assert max(map(len, pieces)) <= 16
+    assert breakable("dW_1 = dZ_1ᵀ A_0") == mathml("dW_1 = dZ_1ᵀ A_0")
+
+
 # --- colours
 
 
@@ -241,6 +294,22 @@ def test_large_matrices_are_pooled_by_the_largest_magnitude():
     assert np.isnan(cells).sum() == 1
     assert cells[int(150 * 64 / 200), int(700 * 64 / 784)] == -7.0
     assert decoded(png(array))[2].shape == (64, 64)
+
+
+@pytest.mark.parametrize(
+    ("entries", "said"),
+    [
+        ([0.0, 0.25, 1.5], "0 above 1.5"),
+        ([-2.0, 0.0], "−2 below 0"),
+        ([-1.0, 0.5], "−1 1"),
+        ([0.0, 0.0], "all zero"),
+    ],
+)
+def test_a_scale_goes_below_and_above_0_where_the_entries_do(entries, said):
+    caption = re.search("<figcaption>(.*)</figcaption>", figure("A", np.asarray([entries]), ""))
+    assert caption
+    found = re.sub('<span class="ramp( ?)([a-z]*)"></span>', r" \2 ", caption[1])
+    assert found.split() == said.split()
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 300), (65, 2), (2, 3, 4), (5,)])

@@ -30,8 +30,12 @@ ADAM = get_optimizer("adam")
 
 
 def same(found, tolerance=1e-13):
-    program = program_of(found)
-    assert difference(run_source(found, program), run_plain(found)) < tolerance
+    """One thread's program and a team's do what the plain step does."""
+    program, expected = program_of(found), run_plain(found)
+    assert difference(run_source(found, program), expected) < tolerance
+    together = program_of(found, team=True)
+    for order in ((0, 1, 2), (2, 1, 0)):
+        assert difference(run_source(found, together, order=order), expected) < tolerance
     return program
 
 
@@ -206,6 +210,33 @@ def test_state_of_one_number():
         return theta - c[0] * g / (1 + s), (s + xp.sum(g * g),)
 
     same(given_by(lambda xp, theta: (xp.zeros((), dtype=theta.dtype),), update))
+
+
+def test_a_count_of_the_steps():
+    """Numbers that are written over, once a step and not once a thread; one is read elsewhere."""
+
+    def update(xp, c, g, state, theta):
+        s, n = state
+        return theta - c[0] * g / (1 + s), (s + 1.0, 2.0 * n)
+
+    def init(xp, theta):
+        return xp.zeros((), dtype=theta.dtype), xp.ones((), dtype=theta.dtype)
+
+    same(given_by(init, update))
+
+
+def test_the_parameters_of_the_step_before():
+    """θ cannot be written over while it is kept; the next step begins with its copy."""
+
+    def update(xp, c, g, state, theta):
+        (old,) = state
+        return old - c[0] * g, (theta,)
+
+    found = given_by(lambda xp, theta: (xp.asarray(theta, copy=True),), update)
+    same(found)
+    together, expected = program_of(found, False, team=True), run_plain(found, False)
+    for order in ((0, 1, 2), (2, 1, 0)):
+        assert difference(run_source(found, together, False, order), expected) < 1e-13
 
 
 @pytest.mark.parametrize(

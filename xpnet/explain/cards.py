@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
+import re
 from html import escape
 
 import numpy as np
 
 from xpnet.explain.heatmap import matrix, png, pooled, scale_of
-from xpnet.explain.mathml import mathml
-from xpnet.explain.rows import Array, Row
+from xpnet.explain.mathml import breakable, mathml
+from xpnet.explain.rows import Array, Row, product_flops
 from xpnet.explain.units import amount, duration, number, shape
 
 __all__ = ["card", "figure", "fold", "grid"]
@@ -19,13 +20,18 @@ _HUES = 4  # colours of widths; the examples have their own
 
 def card(row: Row, key: str, extra: str = "") -> str:
     """The whole row; ``key`` is unique in the document."""
-    notes = f'<p class="dim">{escape(row.note)}</p>' if row.note else ""
+    notes = f'<p class="dim">{_subscripts(escape(row.note))}</p>' if row.note else ""
     warnings = "".join(f'<p class="warning">⚠ {escape(text)}</p>' for text in row.warnings)
-    arrow = "↓" if row.direction == "forward" else "↑"
-    head = f'<span class="number">{arrow} {row.number}</span>{mathml(row.equation)}'
+    arrow = f'<span class="arrow">{"↓" if row.direction == "forward" else "↑"} </span>'
+    head = f'<span class="number">{arrow}{row.number}</span>{breakable(row.equation)}'
     said = f'<div class="said">{notes}{warnings}</div>' if notes or warnings else ""
     shown = f'{_shapes(row)}<div class="body">{_picture(row)}{said}</div>'
     return f'<div class="eq">{fold(key, head, _figures(row) + extra, between=shown)}</div>'
+
+
+def _subscripts(text: str) -> str:
+    """A lowered 2 for the _2 of A_2; of one letter or Σ alone, so that names stay what they are."""
+    return re.sub(r"\b(d?[A-Za-zΣ])_(\d+(?:\.\d+)*|[a-z])\b", r"\1<sub>\2</sub>", text)
 
 
 def fold(key: str, head: str, more: str, is_open: bool = False, between: str = "") -> str:
@@ -52,8 +58,7 @@ def figure(symbol: str, array: Array, caption: str | None = None) -> str:
     size = max(1, min(14, 192 // n)), max(2, min(14, 128 // m))
     finite = array[np.isfinite(array)].astype(np.float64)
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
-    scale = number(scale_of(array))
-    ramp = "all zero" if scale == "0" else f'−{scale}<span class="ramp"></span>{scale}'
+    ramp = _ramp(low, high, number(scale_of(array)))
     about = f"{symbol}, {shape(matrix(array).shape)}: from {number(low)} to {number(high)}"
     if finite.size < array.size:
         about += f", {array.size - finite.size} entries not finite"
@@ -63,6 +68,16 @@ def figure(symbol: str, array: Array, caption: str | None = None) -> str:
         f'height="{m * size[1]}" src="data:image/png;base64,{data}">'
         f"<figcaption>{mathml(symbol) if caption is None else caption} {ramp}</figcaption></figure>"
     )
+
+
+def _ramp(low: float, high: float, scale: str) -> str:
+    """The scale of the colours in print: from −scale to scale, or its half that is in use."""
+    if low == high == 0:
+        return "all zero"
+    left = "0" if low >= 0 else f"−{scale}"
+    right = "0" if high <= 0 else scale
+    half = " above" if low >= 0 else " below" if high <= 0 else ""
+    return f'{left}<span class="ramp{half}"></span>{right}'
 
 
 def _shapes(row: Row) -> str:
@@ -91,15 +106,23 @@ def _hue(name: str) -> str:
 
 def _figures(row: Row) -> str:
     facts = [
-        ("FLOPs", amount(row.flops or None)),
-        ("bytes read and written", amount(row.bytes, "B")),
-        ("time", duration(row.seconds) or ("with a row beside it" if row.operands else "")),
+        ("FLOPs", amount(row.flops or None) + _added(row)),
+        ("bytes read and written", amount(row.bytes or None, "B")),
+        ("time", duration(row.seconds) or ("with a row beside it" if row.bytes else "")),
         ("mean", number(row.mean)),
         ("standard deviation", number(row.std)),
         ("norm", number(row.norm)),
     ]
     facts += [(operand.symbol, shape(operand.shape)) for operand in row.operands]
     return grid([(name, value) for name, value in facts if value])
+
+
+def _added(row: Row) -> str:
+    """What of the FLOPs is not the product's: the bias."""
+    if not row.summed:
+        return ""
+    rest = (row.flops or 0) - product_flops(row.operands[0].shape, row.operands[1].shape)
+    return f", of them {amount(rest)} to add {row.operands[-1].symbol}" if rest else ""
 
 
 def grid(rows: list[tuple[str, ...]], head: tuple[str, ...] = ()) -> str:

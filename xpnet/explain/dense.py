@@ -11,7 +11,14 @@ from typing import Any
 
 from xpnet import passes
 from xpnet.activations import Activation
-from xpnet.explain.formulas import activation_note, derivative_equation, derivative_note, is_softmax
+from xpnet.explain.formulas import (
+    activation_note,
+    derivative_equation,
+    derivative_note,
+    derivative_reads,
+    is_known,
+    is_softmax,
+)
 from xpnet.explain.record import Log
 from xpnet.explain.rows import product_flops
 
@@ -23,7 +30,12 @@ __all__ = [
     "preactivation_gradient",
 ]
 
-_ROW_SUMS = 4  # operations an entry of a softmax: each way
+
+def _operations(f: Activation) -> int:
+    """An entry's, of f or of f': none for the identity, four for a softmax with its row sums."""
+    if is_softmax(f):
+        return 4
+    return 0 if f.name == "identity" and is_known(f) else 1
 
 
 def preactivation(log: Log, l: str, k: str, A: Any, W: Any, b: Any) -> Any:
@@ -39,8 +51,8 @@ def preactivation(log: Log, l: str, k: str, A: Any, W: Any, b: Any) -> Any:
 def activation(log: Log, l: str, f: Activation, Z: Any, note: str = "") -> Any:
     """A_l = f(Z_l)."""
     A, seconds = log.timed(passes.dense_activation, log.backend, f, Z)
-    flops = (_ROW_SUMS if is_softmax(f) else 1) * log.size(Z)
-    note = "; ".join(part for part in (activation_note(f), note) if part)
+    flops = _operations(f) * log.size(Z)
+    note = "; ".join(part for part in (activation_note(f, l), note) if part)
     right, operands = f"{f.name}(Z_{l})", ((f"Z_{l}", Z.shape),)
     log.forward(l, f"A_{l}", right, A, operands, flops=flops, seconds=seconds, note=note)
     return A
@@ -50,9 +62,9 @@ def preactivation_gradient(log: Log, l: str, f: Activation, Z: Any, A: Any, dA: 
     """dZ_l = dA_l ∘ f'(Z_l)."""
     shape = dA.shape
     dZ, seconds = log.timed(passes.dense_preactivation_gradient, log.backend, f, Z, A, dA)
-    operands = ((f"dA_{l}", shape), (f"A_{l}" if is_softmax(f) else f"Z_{l}", shape))
-    flops = (_ROW_SUMS if is_softmax(f) else 2) * log.size(dZ)
-    right, note = derivative_equation(f, l), derivative_note(f)
+    operands = [(name, shape) for name in (f"dA_{l}", *derivative_reads(f, l))]
+    by_entry = _operations(f) + (0 if is_softmax(f) else len(operands) > 1)  # ∘ is one more
+    flops, right, note = by_entry * log.size(dZ), derivative_equation(f, l), derivative_note(f, l)
     log.backward(l, f"dZ_{l}", right, dZ, operands, flops=flops, seconds=seconds, note=note)
     return dZ
 

@@ -5,13 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from xpnet.explain.entry import Entry
 from xpnet.explain.rows import Layer, Row
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["Explanation"]
 

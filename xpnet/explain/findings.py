@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from xpnet.explain.rows import Layer, Row
+from xpnet.explain.rows import Layer, Operand, Row
 
-__all__ = ["check_warning", "with_warnings"]
+__all__ = ["CHECKED_BY", "check_said", "check_warning", "with_warnings"]
+
+CHECKED_BY = "gradient against differences of the loss, relative error, in float64"
 
 _ENOUGH = 16  # examples, for a share over them to mean something
 _DEAD = 0.1  # of a layer's units
@@ -21,11 +23,34 @@ _CHECK = 1e-4  # what gradient_check calls a mistake, or a kink
 def with_warnings(rows: Sequence[Row], layers: Sequence[Layer]) -> tuple[Row, ...]:
     """The rows with what is to be said of each; the output's own activation may saturate."""
     by_label = {layer.label: layer for layer in layers}
-    last = layers[-1].label
-    return tuple(
-        row._replace(warnings=tuple(_warnings(row, by_label.get(row.layer), row.layer == last)))
-        for row in rows
+    last, spoiled, found = layers[-1].label, set[str](), []
+    for row in rows:
+        if np.isfinite(row.array).all():
+            said = tuple(_warnings(row, by_label.get(row.layer), row.layer == last))
+        else:
+            said = () if spoiled & set(map(_read, row.operands)) else (_not_finite(row),)
+            spoiled.add(row.symbol)
+        found.append(row._replace(warnings=said))
+    return tuple(found)
+
+
+def _read(operand: Operand) -> str:
+    """The symbol of the row that it is, or is a part of: dZ_2 for dZ_2ᵀ."""
+    return operand.symbol.removesuffix("ᵀ").partition("[")[0]
+
+
+def _not_finite(row: Row) -> str:
+    """Said where it begins: what is computed from it is hardly finite either."""
+    wrong = int(row.array.size - np.isfinite(row.array).sum())
+    return (
+        f"{wrong:,} of {row.array.size:,} entries are not finite, and begin to be so here: what is "
+        "computed from them is not warned of again"
     )
+
+
+def check_said(layer: Layer) -> str:
+    """The layer's gradient check in words."""
+    return f"{CHECKED_BY}: {layer.check:.1e}"
 
 
 def check_warning(layer: Layer) -> str:
@@ -33,16 +58,12 @@ def check_warning(layer: Layer) -> str:
     if layer.check is None or layer.check <= _CHECK:
         return ""
     return (
-        f"the gradient differs from differences of the loss by {layer.check:.1e}: a mistake, or a "
-        "kink (relu) close to an example"
+        f"the gradient differs from differences of the loss by {layer.check:.1e} of its size, in "
+        "float64: a mistake, or a kink (relu) close to an example"
     )
 
 
 def _warnings(row: Row, layer: Layer | None, is_last: bool) -> Iterator[str]:
-    wrong = int(np.size(row.array) - np.isfinite(row.array).sum())
-    if wrong:
-        yield f"{wrong:,} of {row.array.size:,} entries are not finite"
-        return
     if layer is None:
         return
     if row.symbol == f"A_{layer.label}" and not is_last:

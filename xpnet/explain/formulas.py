@@ -1,65 +1,92 @@
-"""How f, f' and the derivative of the loss are printed, for people.
+"""How an activation, a loss and their derivatives are printed, for people.
 
-An activation's row has f(z) and f'(z), with a = f(z); a loss's row ∂loss_n/∂a, with r = a − y. A
-test evaluates each and holds it against the library's own function.
+    A = f(Z), f'(Z) from Z or from A          a row of `DERIVATIVES`
+    N loss from A and Y, ∂loss_n/∂A           a row of `LOSS_FORMULAS`, with R = A − Y
+
+Letters are matrices, every operation is entry by entry, ∘ and · are products, [ ] is 1 where its
+inside holds and 0 elsewhere, Σ goes over all entries. A test evaluates each and holds it against
+the library's own function.
 """
 
 from __future__ import annotations
+
+import re
+from typing import Any
 
 from xpnet.activations import ACTIVATIONS, Activation
 from xpnet.losses import Loss
 
 __all__ = [
     "DERIVATIVES",
-    "LOSS_DERIVATIVES",
+    "LOSS_FORMULAS",
     "activation_note",
     "derivative_equation",
     "derivative_note",
+    "derivative_reads",
+    "is_known",
     "is_softmax",
-    "loss_equation",
+    "loss_gradient",
+    "loss_value",
 ]
 
 DERIVATIVES: dict[str, tuple[str, str]] = {
-    "identity": ("z", "1"),
-    "relu": ("max(z, 0)", "[z > 0]"),
-    "leaky_relu": ("max(z, 0.01 · z)", "[z > 0] + 0.01 · [z ≤ 0]"),
-    "elu": ("max(z, 0) + exp(min(z, 0)) − 1", "exp(min(z, 0))"),
+    "identity": ("Z", "1"),
+    "relu": ("max(Z, 0)", "[Z > 0]"),
+    "leaky_relu": ("max(Z, 0.01 · Z)", "[Z > 0] + 0.01 · [Z ≤ 0]"),
+    "elu": ("max(Z, 0) + exp(min(Z, 0)) − 1", "exp(min(Z, 0))"),
     "selu": (
-        "λ · max(z, 0) + λ · α · (exp(min(z, 0)) − 1)",
-        "λ · [z > 0] + λ · α · exp(z) · [z ≤ 0]",
+        "λ · max(Z, 0) + λ · α · (exp(min(Z, 0)) − 1)",
+        "λ · [Z > 0] + λ · α · exp(Z) ∘ [Z ≤ 0]",
     ),
-    "gelu": ("z · Φ(z)", "Φ(z) + z · φ(z)"),
-    "silu": ("z · σ(z)", "σ(z) + z · σ(z) · (1 − σ(z))"),
-    "tanh": ("tanh(z)", "1 − a²"),
-    "sigmoid": ("1 / (1 + exp(−z))", "a · (1 − a)"),
-    "softplus": ("ln(1 + exp(z))", "1 / (1 + exp(−z))"),
-    "exp": ("exp(z)", "a"),
+    "gelu": ("Z ∘ Φ(Z)", "Φ(Z) + Z ∘ φ(Z)"),
+    "silu": ("Z ∘ σ(Z)", "σ(Z) + Z ∘ σ(Z) ∘ (1 − σ(Z))"),
+    "tanh": ("tanh(Z)", "1 − A ∘ A"),
+    "sigmoid": ("1 / (1 + exp(−Z))", "A ∘ (1 − A)"),
+    "softplus": ("ln(1 + exp(Z))", "1 / (1 + exp(−Z))"),
+    "exp": ("exp(Z)", "A"),
 }
-"""f(z) and f'(z) of the activations that act on each number alone."""
+"""f(Z) and f'(Z) of the activations that act on each number alone; softmax does not."""
 
-LOSS_DERIVATIVES: dict[str, str] = {
-    "squared_error": "2 · r",
-    "mean_squared_error": "2 · r / n",
-    "absolute_error": "sign(r) / n",
-    "huber": "clip(r, −δ, δ) / n",
-    "log_cosh": "tanh(r) / n",
-    "quantile": "((1 − τ) · [r > 0] − τ · [r < 0]) / n",
-    "poisson": "(1 − y / a) / n",
+LOSS_FORMULAS: dict[str, tuple[str, str]] = {
+    "squared_error": ("Σ R ∘ R", "2 · R"),
+    "mean_squared_error": ("Σ R ∘ R", "2 · R / n"),
+    "absolute_error": ("Σ |R|", "sign(R) / n"),
+    "huber": ("Σ C ∘ (R − C / 2)", "C / n"),
+    "log_cosh": ("Σ ln(cosh(R))", "tanh(R) / n"),
+    "quantile": ("Σ max(−τ · R, (1 − τ) · R)", "((1 − τ) · [R > 0] − τ · [R < 0]) / n"),
+    "poisson": ("Σ (A − Y ∘ ln(A))", "(1 − Y / A) / n"),
+    "gaussian_nll": (
+        "Σ (ln(v) + (μ − y)² / v) / 2",
+        "[dμ | ds]: dμ = (μ − y) / (v n), ds = (1 − (μ − y)² / v) / (2 n)",
+    ),
+    "binary_cross_entropy": ("−Σ (Y ∘ ln(A) + (1 − Y) ∘ ln(1 − A))", ""),
+    "cross_entropy": ("−Σ Y ∘ ln(A)", ""),
 }
-"""∂loss_n/∂a for n outputs."""
+"""N times the loss (N n times, where it is a mean over n outputs), and ∂loss_n/∂A.
+
+The latter is "" where the loss is computed with its output activation alone.
+"""
 
 _CONSTANTS = {
     "gelu": "; Φ and φ: the normal distribution and its density",
     "selu": "; λ ≈ 1.0507, α ≈ 1.6733",
     "silu": "; σ(z) = 1 / (1 + exp(−z))",
-    "tanh": "; a = tanh(z)",
-    "sigmoid": "; a = sigmoid(z)",
-    "exp": "; a = exp(z)",
 }
-_WITH_VARIANCE = (
-    "A = [μ | s], v = exp(s): dμ = (μ − y) / (v n), ds = (1 − (μ − y)² / v) / (2 n), n targets"
+_LETTERS = {
+    "R": "R = {A} − Y",
+    "C": "C = clip(R, −δ, δ)",
+    "δ": "δ = {delta}",
+    "τ": "τ = {quantiles}, one a block",
+    "v": "[μ | s] = {whole}, v = exp(s){least}, y = Y",
+}
+_EXACT = (
+    "computed from Z_{L}, with P = {P}, as P ∘ (1 − Y) − Y ∘ (1 − P): that is P − Y, which has no "
+    "digits left where the network is sure"
 )
-_WITH_LEAST_VARIANCE = "; v = exp(s) + {:g}, ds is multiplied by exp(s) / v"
+_BY = {
+    "cross_entropy": "; a 1 − P that is almost 0 is summed from the row's other entries",
+    "binary_cross_entropy": "; 1 − P is sigmoid(−Z_{L})",
+}
 
 
 # --- activations
@@ -70,89 +97,167 @@ def is_softmax(f: Activation) -> bool:
     return f is ACTIVATIONS["softmax"] or hasattr(f, "heads")
 
 
-def activation_note(f: Activation) -> str:
-    """f(z) in print; nothing for a user's own."""
+def is_known(f: Activation) -> bool:
+    """Whether it is one of xpnet's own, softmax over heads aside."""
+    return ACTIVATIONS.get(f.name) is f
+
+
+def activation_note(f: Activation, l: str) -> str:
+    """f(Z_l) in print; nothing for a user's own."""
     if is_softmax(f):
-        return f"softmax(z)_k = exp(z_k) / Σ_j exp(z_j){_where(f)}"
-    if not _is_known(f) or f.name in ("identity", "tanh"):
+        return f"softmax: exp(z_k) / Σ_j exp(z_j) at place k, in each row{_where(f)}"
+    if not is_known(f) or f.name in ("identity", "tanh"):
         return ""
-    constants = _CONSTANTS.get(f.name, "")
-    return f"{f.name}(z) = {DERIVATIVES[f.name][0]}" + ("" if "; a" in constants else constants)
+    return f"{f.name}(Z_{l}) = {_of(DERIVATIVES[f.name][0], l)}{_CONSTANTS.get(f.name, '')}"
 
 
-def derivative_note(f: Activation) -> str:
-    """f'(z) in print; for softmax, what its product adds up."""
+def derivative_note(f: Activation, l: str) -> str:
+    """f'(Z_l) in print; for softmax, what stands in its place."""
     if is_softmax(f):
-        return f"rowsum: over j{_where(f)}"
-    if not _is_known(f):
-        return "the activation's own vjp"
-    return f"{f.name}'(z) = {DERIVATIVES[f.name][1]}{_CONSTANTS.get(f.name, '')}"
+        return (
+            "softmax has no f' entry by entry: each output depends on its whole row, whose "
+            f"vector-Jacobian product this is; rowsum: the sum, in each row{_where(f)}"
+        )
+    if not is_known(f):
+        return "the activation's own vjp, its vector-Jacobian product"
+    note = f"{f.name}'(Z_{l}) = {_of(DERIVATIVES[f.name][1], l)}{_CONSTANTS.get(f.name, '')}"
+    if f.name == "sigmoid":
+        note += f"; computed from e = exp(−|Z_{l}|) as e / (1 + e)², as 1 − A_{l} loses its digits"
+    return note
 
 
 def derivative_equation(f: Activation, l: str) -> str:
     """The right side of dZ_l = …"""
+    return _through(f, l, f"dA_{l}")
+
+
+def derivative_reads(f: Activation, l: str) -> tuple[str, ...]:
+    """What that right side reads besides dA_l."""
     if is_softmax(f):
-        return f"A_{l} ∘ (dA_{l} − rowsum(A_{l} ∘ dA_{l}))"
-    if not _is_known(f):
-        return f"vjp of {f.name}(Z_{l}, A_{l}, dA_{l})"
-    return f"dA_{l} ∘ {f.name}'(Z_{l})"
+        return (f"A_{l}",)
+    if not is_known(f):
+        return f"Z_{l}", f"A_{l}"
+    slope = DERIVATIVES[f.name][1]
+    return tuple(f"{letter}_{l}" for letter in "ZA" if letter in slope)
 
 
-def _is_known(f: Activation) -> bool:
-    return ACTIVATIONS.get(f.name) is f
+def _through(f: Activation, l: str, dA: str) -> str:
+    """The vector-Jacobian product of f with dA, or with a letter for it."""
+    if is_softmax(f):
+        return f"A_{l} ∘ ({dA} − rowsum(A_{l} ∘ {dA}))"
+    if not is_known(f):
+        return f"vjp of {f.name}(Z_{l}, A_{l}, {dA})"
+    return dA if f.name == "identity" else f"{dA} ∘ {f.name}'(Z_{l})"
+
+
+def _of(text: str, l: str, A: str = "") -> str:
+    """With layer l's matrices for A and Z."""
+    letters = {"A": A or f"A_{l}", "Z": f"Z_{l}"}
+    return re.sub(r"\b[AZ]\b", lambda found: letters[found[0]], text)
 
 
 def _where(f: Activation) -> str:
-    return ", in each row" if f is ACTIVATIONS["softmax"] else ", in each row of each head"
+    return "" if f is ACTIVATIONS["softmax"] else " of each head"
 
 
 # --- losses
 
 
-def loss_equation(loss: Loss, f: Activation, L: str) -> tuple[str, str]:
+def loss_value(loss: Loss, f: Activation, L: str) -> tuple[str, str]:
+    """The right side of loss = …, and a note."""
+    name, A = _formula(loss), _output(loss, f, L)
+    if name not in LOSS_FORMULAS:
+        return "(1/N) Σ_n loss_n", f"loss_n: what {loss.name} gives for example n"
+    sign, _, term = LOSS_FORMULAS[name][0].partition("Σ")
+    said = ["Σ: over all entries", *_letters(loss, term, A), *_settings(loss)]
+    if f.name in loss.of_preactivation:
+        said.append(f"computed from Z_{L}, as ln of an output that is 0 is −∞")
+    if (loss.config or {}).get("full"):
+        said.append("plus ½ ln 2π")
+    return f"{sign}({_mean(loss, '1/N', '1/(N n)')}) Σ{_of(term, L, A)}", "; ".join(said)
+
+
+def loss_gradient(loss: Loss, f: Activation, L: str) -> tuple[str, str]:
     """The right side of dZ_L = …, and a note.
 
     Softmax and sigmoid with the cross entropy matched to them, and exp with poisson, need no f';
-    everything else is ∂loss_n/∂A ∘ f', divided by N.
+    everything else is ∂loss_n/∂A through f, divided by N.
     """
-    name = loss.name.removeprefix("masked_")
-    if loss.config is not None and f.name in loss.of_preactivation:
+    name = _formula(loss)
+    if name and f.name in loss.of_preactivation:
         return _matched(name, loss, f, L)
-    if loss.config is None or name not in {*LOSS_DERIVATIVES, "gaussian_nll"}:
+    if name not in LOSS_FORMULAS:
         return f"∂loss/∂Z_{L}", f"as the loss {loss.name} computes it"
-    note = _of_output(name, loss) + _masked(loss)
-    if f.name == "identity":
-        return f"(∂loss_n/∂A_{L}) / N", note
-    if is_softmax(f) or not _is_known(f):
-        return f"(∂loss_n/∂A_{L}) / N through {f.name}", f"{note}; dZ by the vjp of {f.name}"
-    return f"(∂loss_n/∂A_{L}) ∘ {f.name}'(Z_{L}) / N", f"{note}; {derivative_note(f)}"
-
-
-def _of_output(name: str, loss: Loss) -> str:
-    settings = (loss.config or {}).get("loss", loss.config)
-    if name == "gaussian_nll":
-        least = settings.get("minimum_variance", 0.0)
-        return _WITH_VARIANCE + (_WITH_LEAST_VARIANCE.format(least) if least else "")
-    text = f"∂loss_n/∂a = {LOSS_DERIVATIVES[name]}"
-    for symbol, key in (("δ", "delta"), ("τ", "quantiles")):
-        if symbol in text:
-            text += f", {symbol} = {settings.get(key, 0.5)}"
-    r = "" if name == "poisson" else ", r = a − y"
-    return text + r + ("" if name == "squared_error" else ", n outputs")
+    slope = LOSS_FORMULAS[name][1]
+    A = f"A_{L}"
+    said = [f"loss_n is example n's: ∂loss_n/∂{A} = {_of(slope, L)}"]
+    note = "; ".join([*said, *_letters(loss, slope, A), *_settings(loss)])
+    if f.name == "identity" and is_known(f):
+        return f"(∂loss_n/∂{A}) / N", note
+    if is_known(f) and not is_softmax(f):
+        return f"(∂loss_n/∂{A}) ∘ {f.name}'(Z_{L}) / N", f"{note}; {derivative_note(f, L)}"
+    return _through(f, L, "D"), f"D = (∂loss_n/∂{A}) / N; {note}; {derivative_note(f, L)}"
 
 
 def _matched(name: str, loss: Loss, f: Activation, L: str) -> tuple[str, str]:
     """(A − Y) / N, and over n where the loss is a mean over outputs."""
-    A, epsilon = f"A_{L}", (loss.config or {}).get("label_smoothing")
-    if f.name == "identity":
-        A = f"{'sigmoid' if name == 'binary_cross_entropy' else 'softmax'}(Z_{L})"
-    mean = loss.over_outputs == "mean"
-    note = f"{name} after {f.name}: f' has cancelled"
-    note += "; a mean over n outputs" if mean else ""
-    note += f"; Y smoothed by ε = {epsilon:g}" if epsilon else ""
-    note += "; softmax and Y in each head" if loss.heads else ""
-    return f"({A} − Y) / {'(N n)' if mean else 'N'}", note + _masked(loss)
+    A = _output(loss, f, L)
+    said = [f"{loss.name.removeprefix('masked_')} after {f.name}: f' has cancelled"]
+    said += _settings(loss)
+    if name in _BY and not _smoothing(loss):
+        said.append((_EXACT + _BY[name]).format(L=L, P=A))
+    return f"({A} − Y) / {_mean(loss, 'N', '(N n)')}", "; ".join(said)
 
 
-def _masked(loss: Loss) -> str:
-    return "; only where y is there, n counts those" if loss.masked else ""
+def _formula(loss: Loss) -> str:
+    """The loss's row in `LOSS_FORMULAS`; "" for a user's own."""
+    return "" if loss.config is None else re.sub("^(masked_)?(multi_)?", "", loss.name)
+
+
+def _output(loss: Loss, f: Activation, L: str) -> str:
+    """What the formula's A stands for: of logits, their softmax or sigmoid."""
+    if f.name != "identity" or f.name not in loss.of_preactivation:
+        return f"A_{L}"
+    return f"{'sigmoid' if _formula(loss) == 'binary_cross_entropy' else 'softmax'}(Z_{L})"
+
+
+def _mean(loss: Loss, over_examples: str, over_outputs: str) -> str:
+    return over_outputs if loss.over_outputs == "mean" else over_examples
+
+
+def _smoothing(loss: Loss) -> float:
+    return float(_config(loss).get("label_smoothing", 0.0))
+
+
+def _config(loss: Loss) -> dict[str, Any]:
+    """The settings, of the loss within a masked one."""
+    config = dict(loss.config or {})
+    return dict(config.get("loss", config))
+
+
+def _letters(loss: Loss, term: str, A: str) -> list[str]:
+    """What the letters of a formula stand for."""
+    config = {"delta": 1.0, "quantiles": 0.5, "least": "", **_config(loss)}
+    least = config.get("minimum_variance")
+    if least:
+        config["least"] = f" + {least:g}"
+    used = [letter for letter in _LETTERS if re.search(rf"\b{letter}\b", term)]
+    needed = [*used, *("Rδ" if "C" in used else "")]
+    said = [text for letter, text in _LETTERS.items() if letter in needed]
+    blocks = f"each block of {A}" if loss.outputs_per_target > 1 else A  # wider than Y
+    found = [text.format(A=blocks, whole=A, **config) for text in said]
+    if least and "ds" in term:
+        found.append("ds times exp(s) / v, as v is more than exp(s)")
+    return found
+
+
+def _settings(loss: Loss) -> list[str]:
+    """n, smoothed labels, heads, and targets that are missing."""
+    n = "targets" if loss.name.endswith("gaussian_nll") else "outputs"
+    said = {
+        f"a mean over n {n}": loss.over_outputs == "mean",
+        f"Y smoothed: (1 − ε) Y + ε/n, ε = {_smoothing(loss):g}": bool(_smoothing(loss)),
+        "softmax and Y in each head": bool(loss.heads),
+        "only where y is there, n counts those": loss.masked,
+    }
+    return [text for text, holds in said.items() if holds]

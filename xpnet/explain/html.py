@@ -5,14 +5,15 @@ No script, nothing from a network. Where a style sheet is refused, the table of 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from html import escape
 from uuid import uuid4
 
+from xpnet.explain.bands import Band, bands
 from xpnet.explain.cards import card, figure, grid
 from xpnet.explain.document import document
 from xpnet.explain.explanation import Explanation
-from xpnet.explain.findings import check_warning
+from xpnet.explain.findings import check_said, check_warning
 from xpnet.explain.legend import legend
 from xpnet.explain.mathml import mathml
 from xpnet.explain.rows import Layer, Row
@@ -33,95 +34,74 @@ def page(explanation: Explanation) -> str:
 def fragment(explanation: Explanation) -> str:
     """For a notebook: the style, the text where it is refused, and the bands."""
     key = f"x{uuid4().hex[:8]}-"  # two of them may stand in one document
-    bands = "".join(_bands(explanation, key))
     return (
         f"<div><style>{STYLE}</style>"
         f'<pre class="xpnet-fallback">{escape(table(explanation))}</pre>'
         f'<div class="xpnet-page" style="display:none" hidden><h1>One pass, every equation</h1>'
-        f"<p>{escape(explanation.title)}</p>{legend(_depth(explanation), key)}"
-        f"{_entry(explanation)}{_inputs(explanation, key)}"
-        '<div class="pair heads"><div>Forward ↓</div><div>Backward ↑</div></div>'
-        f"{bands}</div></div>"
+        f"<p>{escape(explanation.title)}</p>{legend(explanation, key)}"
+        f"{_entry(explanation)}{_inputs(explanation, key)}{_pass(explanation, key)}</div></div>"
     )
-
-
-def _depth(explanation: Explanation) -> int:
-    return sum("." not in layer.label for layer in explanation.layers)
-
-
-def _bands(explanation: Explanation, key: str) -> Iterator[str]:
-    """Each layer, then the loss."""
-    yield from _layers(explanation, "", key)
-    loss = _of(explanation.rows, "loss")
-    yield _band("Loss", loss, "", key, _outputs(explanation))
 
 
 def _inputs(explanation: Explanation, key: str) -> str:
     """X and Y beside each other."""
-    cards = "".join(card(row, f"{key}{row.number}") for row in _of(explanation.rows, "0"))
+    given = [row for row in explanation if row.layer == "0"]
     return (
-        f'<section class="band"><h2>Input and targets</h2><div class="pair">{cards}</div>'
-        f"{_columns(explanation)}</section>"
+        f'<section class="band"><h2>Input and targets</h2><div class="pair">{_cards(given, key)}'
+        f"</div>{_columns(explanation)}</section>"
     )
 
 
-def _layers(explanation: Explanation, inside: str, key: str) -> Iterator[str]:
-    """A band for each layer whose number starts so; a residual connection has one before and one
-    after the layers within it.
+def _pass(explanation: Explanation, key: str) -> str:
+    """A grid of two columns, written in the order of computation, as it is read aloud.
+
+    The forward halves of all bands come first, then the backward ones from the last band to the
+    first; each finds its place beside the other by the number of its line.
     """
-    depth, inner = inside.count("."), bool(inside)
-    for layer in explanation.layers:
-        l = layer.label
-        if not l.startswith(inside) or l.count(".") != depth:
-            continue
-        rows, title, above = (
-            _of(explanation.rows, l),
-            f"Layer {l}: {layer.title}",
-            _parameters(layer),
-        )
-        if layer.kind != "residual":
-            yield _band(title, rows, above, key, "", inner)
-            continue
-        entering = f"A_{l}.0", rows[-1].symbol  # where the forward pass enters, the backward leaves
-        first = [row for row in rows if row.symbol in entering]
-        rest = [row for row in rows if row.symbol not in entering]
-        yield _band(title, first, above, key, "", inner)
-        yield from _layers(explanation, f"{l}.", key)
-        yield _band(f"Layer {l}, behind the layers within it", rest, "", key, "", inner)
-
-
-def _of(rows: Sequence[Row], label: str) -> list[Row]:
-    return [row for row in rows if row.layer == label]
-
-
-def _band(
-    title: str, rows: Sequence[Row], above: str, key: str, below: str = "", inner: bool = False
-) -> str:
-    """Forward rows downwards, backward rows upwards beside them."""
-    sides = ("forward", "down"), ("backward", "up")
-    columns = "".join(
-        f'<div class="{order}">{_cards(rows, direction, key)}</div>' for direction, order in sides
-    )
-    kind = "band inner" if inner else "band"
+    found = bands(explanation)
+    lines = [(band, 2 + 2 * at) for at, band in enumerate(found)]
+    down = "".join(_forward(band, line, key) for band, line in lines)
+    up = "".join(_backward(band, line + 1, key) for band, line in reversed(lines))
+    end = f'<div class="wide" {_line(2 + 2 * len(found))}>{_outputs(explanation)}</div>'
     return (
-        f'<section class="{kind}"><h2>{escape(title)}</h2>{above}'
-        f'<div class="pair">{columns}</div>{below}</section>'
+        f'<div class="pass"><h2 class="way down" {_line(1)}>Forward</h2>{down}{end}'
+        f'<h2 class="way up" {_line(1)}>Backward</h2>{up}</div>'
     )
 
 
-def _cards(rows: Sequence[Row], direction: str, key: str) -> str:
-    return "".join(card(row, f"{key}{row.number}") for row in rows if row.direction == direction)
+def _line(number: int) -> str:
+    return f'style="--line-of:{number}"'
+
+
+def _forward(band: Band, line: int, key: str) -> str:
+    """The band's title and parameters across both columns, then its forward rows, downwards."""
+    inner = " inner" if band.is_inner else ""
+    above = "" if band.layer is None else _parameters(band.layer)
+    return (
+        f'<div class="wide head{inner}" {_line(line)}><h3>{escape(band.title)}</h3>{above}</div>'
+        f'<div class="down{inner}" {_line(line + 1)}>{_cards(band.half("forward"), key)}</div>'
+    )
+
+
+def _backward(band: Band, line: int, key: str) -> str:
+    """Its backward rows, upwards; the title is seen where the columns are not side by side."""
+    rows = band.half("backward")
+    title = f"<h3>{escape(band.short)}, backward</h3>" if rows else ""
+    return f'<div class="up" {_line(line)}>{title}{_cards(rows, key)}</div>'
+
+
+def _cards(rows: Sequence[Row], key: str) -> str:
+    return "".join(card(row, f"{key}{row.number}") for row in rows)
 
 
 def _parameters(layer: Layer) -> str:
     pictures = "".join(figure(p.symbol, p.array) for p in layer.parameters)
     if layer.check is None:
         return pictures
-    text = f"gradient against differences of the loss: {layer.check:.1e}"
     warning = check_warning(layer)
     if warning:
         return f'{pictures}<p class="warning">⚠ {escape(warning)}</p>'
-    return f'{pictures}<p class="dim">{escape(text)}</p>'
+    return f'{pictures}<p class="dim">{escape(check_said(layer))}</p>'
 
 
 def _columns(explanation: Explanation) -> str:

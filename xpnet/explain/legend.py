@@ -2,36 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from html import escape
 
 from xpnet.explain.cards import fold
+from xpnet.explain.explanation import Explanation
 from xpnet.explain.mathml import mathml
 
 __all__ = ["legend"]
 
 _LINES = (
-    "Every row of X is one example, and there are N. Read the left column downwards: layer by "
-    "layer, `A_0 = X` becomes `A_{L}`, the output. The loss turns the pass around; read the "
-    "right column upwards, from `dZ_{L}` on. The numbers at the right give the order.",
+    "Every row of X is one example, and there are N. The forward equations go layer by layer from "
+    "`A_0 = X` to `A_{L}`, the output. The loss turns the pass around; the backward ones go from "
+    "`dZ_{L}` to the first layer. Where there are two columns, read the left one downwards and the "
+    "right one upwards. The numbers at the right give the order.",
     "`dM` always stands for `∂loss/∂M` and has the shape of `M`. `∘` multiplies entry by entry, "
     "`1ᵀ` is a row of N ones, `f'` the derivative of the activation f. The loss is a mean over "
     "N examples, so everything is divided by N: once, in `dZ_{L}`.",
+    "Layer l has `n_l` units, its width; `n_0` is the number of columns of X. Here {widths}. `W_l` "
+    "is `n_l` × `n_k`, where k is the layer before l: row i holds the weights of unit i. `b_l` is "
+    "a row of `n_l` numbers, which is added to every row.",
     "To write a backward pass, start with `dZ_{L}`. For each dense layer l, on the output `A_k` "
     "of the layer k before it, from the last to the first: `dW_l = dZ_lᵀ A_k`, `db_l = 1ᵀ "
-    "dZ_l`, `dA_k = dZ_l W_l`, and through the activation of k: `dZ_k = dA_k ∘ f'(Z_k)`. The "
-    "first layer needs no `dA_0`.",
+    "dZ_l`, `dA_k = dZ_l W_l`, and through the activation of k: `dZ_k = dA_k ∘ f'(Z_k)`, for "
+    "every activation but softmax, which mixes the outputs of a row and has a product of its own. "
+    "The first layer needs no `dA_0`.",
     "In a product, the two numbers in one colour are the axis that is summed over: they must be "
     "equal, and cancel. The other two are the shape of the result.",
     "A cell of a heatmap is the entry of largest magnitude in its block: blue below 0, orange "
     "above, violet where it is not finite; the scale is printed beside it. Open an equation for "
-    "its costs.",
+    "its costs: a FLOP is one addition or multiplication, and the bytes are those of its operands "
+    "read once and its result written once.",
 )
 
 
-def legend(L: int, key: str) -> str:
-    """For L layers: a fold that is open."""
-    text = "".join(f"<p>{_prose(line.replace('{L}', str(L)))}</p>" for line in _LINES)
+def legend(explanation: Explanation, key: str) -> str:
+    """A fold that is open."""
+    labels = [layer.label for layer in explanation.layers if "." not in layer.label]
+    widths = ", ".join(_widths(explanation, labels))
+    lines = (s.replace("{L}", labels[-1]).replace("{widths}", widths) for s in _LINES)
+    text = "".join(f"<p>{_prose(line)}</p>" for line in lines)
     return fold(f"{key}how", "How to read this page", text, is_open=True)
+
+
+def _widths(explanation: Explanation, labels: list[str]) -> Iterator[str]:
+    """N and every layer's width."""
+    N, n = explanation["A_0"].shape
+    yield f"`N = {N}`"
+    yield f"`n_0 = {n}`"
+    for l in labels:
+        yield f"`n_{l} = {explanation[f'A_{l}'].shape[-1]}`"
 
 
 def _prose(line: str) -> str:

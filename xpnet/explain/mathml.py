@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from html import escape
 
-__all__ = ["mathml"]
+__all__ = ["breakable", "mathml"]
 
 _TOKEN = re.compile(
     r"(?P<d>d)?(?P<letter>[A-ZΣa-zγβμσ]\u0302?)_(?P<sub>\d+(?:[.:]\d+)*|[jkln](?![a-z]))"
@@ -21,13 +21,25 @@ _TOKEN = re.compile(
     r"|(?P<other>.)",
     re.DOTALL,
 )
+_BREAK = re.compile(r" (?=[∘+−|/] )| (?=Σ)|(?<=,) ")
+_LONG = 28  # characters that a telephone's width has room for
 _RAISED = '<mo lspace="0" rspace="0">{}</mo>'
 
 
 def mathml(text: str) -> str:
     """A ``<math>`` element; a screen reader gets the text itself."""
-    parts = "".join(_token(match) for match in _TOKEN.finditer(text))
-    return f'<math aria-label="{escape(text)}"><mrow>{parts}</mrow></math>'
+    return f'<math aria-label="{escape(text)}">{_row(text)}</math>'
+
+
+def breakable(text: str) -> str:
+    """`mathml` in pieces, since a browser breaks no line within one; all is read with the first."""
+    first, *rest = _BREAK.split(text) if len(text) > _LONG else [text]
+    pieces = (f' <math aria-hidden="true">{_row(piece)}</math>' for piece in rest)
+    return f'<math aria-label="{escape(text)}">{_row(first)}</math>{"".join(pieces)}'
+
+
+def _row(text: str) -> str:
+    return f"<mrow>{''.join(_token(match) for match in _TOKEN.finditer(text))}</mrow>"
 
 
 def _token(match: re.Match[str]) -> str:

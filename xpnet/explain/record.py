@@ -23,8 +23,9 @@ __all__ = ["Log"]
 class Log:
     """The rows of a pass, in the order in which they were computed."""
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, dtype: str) -> None:
         self.backend = backend
+        self.itemsize = np.dtype(dtype).itemsize
         self.rows: list[Row] = []
 
     def host(self, x: Any) -> Array:
@@ -83,7 +84,10 @@ class Log:
         summed: str = "",
         note: str = "",
     ) -> None:
-        """A row ``symbol = right`` with that result; operands are symbols and shapes."""
+        """A row ``symbol = right`` with that result; operands are symbols and shapes.
+
+        Without a FLOP it is another name for what is there, and moves nothing.
+        """
         array = self.host(result)
         read = tuple(Operand(name, tuple(shape)) for name, shape in operands)
         size = array.size + sum(prod(operand.shape) for operand in read)
@@ -98,7 +102,7 @@ class Log:
                 summed,
                 array.shape,
                 flops,
-                size * array.dtype.itemsize,
+                0 if flops == 0 else size * self.itemsize,
                 seconds,
                 *statistics(array),
                 array,

@@ -232,7 +232,9 @@ class RecordedResidual(Recorded):
     ) -> Result:
         """The layers within, then the sum."""
         of_k, n = (f"A_{self.k}", A.shape), self.log.size
-        self.log.forward(self.l, f"A_{self.first}", f"A_{self.k}", A, (of_k,), note="enters F")
+        self.log.forward(
+            self.l, f"A_{self.first}", f"A_{self.k}", A, (of_k,), note="enters the layers within"
+        )
         B, saved, after = self.layer.forward(backend, p, stats, A, ctx)
         read, flops = [(f"A_{self.inner}", B.shape), of_k], n(B)
         around = f"A_{self.k}"
@@ -256,7 +258,12 @@ class RecordedResidual(Recorded):
         """The layers within, then dP and the sum."""
         l, of_l, A = self.l, (f"dA_{self.l}", tuple(dB.shape)), saved[1]
         self.log.backward(
-            l, f"dA_{self.inner}", f"dA_{l}", dB, (of_l,), note="enters F from behind"
+            l,
+            f"dA_{self.inner}",
+            f"dA_{l}",
+            dB,
+            (of_l,),
+            note="enters the layers within, from behind",
         )
         dp, dA = self.layer.gradients(backend, p, saved, dB, g, needed)
         if self.layer.projection is not None:

@@ -44,9 +44,11 @@ class Row(NamedTuple):
         Of the result.
     flops : int or None
         2 m n k for a product of (m, k) and (k, n); 1 an entry for every other operation that the
-        equation prints. None where it cannot be told.
+        equation prints, such as the N n_l additions of b_l in Z_l. None where it cannot be told.
     bytes : int
-        Every operand read once and the result written once: the least that can be moved.
+        Every operand that the equation names read once and the result written once, in the
+        network's dtype: the least that can be moved. 0 where it only gives a name to what is
+        there, as A_0 = X does.
     seconds : float or None
         Of this one evaluation; None where it was computed together with a row beside it.
     mean, std, norm : float

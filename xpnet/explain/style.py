@@ -51,9 +51,18 @@ max-width:78em;margin:0 auto;box-sizing:border-box;overflow-wrap:break-word}
 .xpnet-page .band{border-top:2px solid var(--line);padding:.8em 0}
 .xpnet-page .pair{display:grid;grid-template-columns:minmax(0,1fr) minmax(0,1fr);gap:.6em 1.4em;
 align-items:start}
-.xpnet-page .up{display:flex;flex-direction:column-reverse;gap:.6em}
-.xpnet-page .down{display:flex;flex-direction:column;gap:.6em}
-.xpnet-page .heads{padding:.8em 0 .3em;font-weight:650}
+.xpnet-page h3{font-size:1.02em;margin:0 0 .6em;font-weight:650}
+.xpnet-page .pass{display:grid;grid-template-columns:minmax(0,1fr) minmax(0,1fr);column-gap:1.4em}
+.xpnet-page .pass>*{grid-row:var(--line-of)}
+.xpnet-page .down{grid-column:1}.xpnet-page .up{grid-column:2}.xpnet-page .wide{grid-column:1/3}
+.xpnet-page .head{border-top:2px solid var(--line);padding-top:.8em}
+.xpnet-page div.down,.xpnet-page div.up{display:flex;flex-direction:column;gap:.6em;
+padding-bottom:.8em}
+.xpnet-page div.up{flex-direction:column-reverse;justify-content:flex-end;position:relative}
+.xpnet-page .up h3{position:absolute;width:1px;height:1px;margin:0;overflow:hidden;
+clip-path:inset(50%);white-space:nowrap}
+.xpnet-page h2.way{padding:.8em 0 .3em;margin:0}
+.xpnet-page h2.down::after{content:" ↓"}.xpnet-page h2.up::after{content:" ↑"}
 .xpnet-page .eq{background:var(--card);border:1px solid var(--line);border-radius:6px;
 padding:.5em .7em}
 .xpnet-page .eq math{font-size:1.18em}
@@ -64,7 +73,9 @@ padding:.5em .7em}
 .xpnet-page input:focus-visible+label{outline:2px solid var(--focus);outline-offset:2px}
 .xpnet-page .more{display:none}
 .xpnet-page input:checked+label~.more{display:block}
-.xpnet-page .number{float:right;color:var(--dim);font-variant-numeric:tabular-nums}
+.xpnet-page sub{line-height:0}
+.xpnet-page .number{float:right;padding-left:.6em;color:var(--dim);
+font-variant-numeric:tabular-nums}
 .xpnet-page .shapes{font-variant-numeric:tabular-nums;margin:.25em 0 .35em}
 .xpnet-page .axis{border-radius:3px;padding:0 .25em;font-weight:650;
 border-bottom:2px solid var(--dim)}
@@ -80,6 +91,8 @@ background:var(--bg);max-width:100%}
 .xpnet-page .ramp{display:inline-block;width:4em;height:.7em;margin:0 .3em;vertical-align:-.05em;
 border:1px solid var(--line);
 background:linear-gradient(90deg,var(--blue),transparent 50%,var(--orange))}
+.xpnet-page .above{background:linear-gradient(90deg,transparent,var(--orange))}
+.xpnet-page .below{background:linear-gradient(90deg,var(--blue),transparent)}
 .xpnet-page .warning{background:var(--warn-bg);color:var(--warn);border-radius:4px;
 padding:.2em .5em}
 .xpnet-page .scroll{overflow-x:auto}
@@ -88,7 +101,13 @@ padding:.2em .5em}
 .xpnet-page th{color:var(--dim)}
 .xpnet-page td:first-child,.xpnet-page th:first-child{text-align:left}
 .xpnet-page .inner{border-left:4px solid var(--line);padding-left:.9em}
-@media(max-width:46em){.xpnet-page .pair{grid-template-columns:minmax(0,1fr)}}
+@media(max-width:46em){.xpnet-page .pair{grid-template-columns:minmax(0,1fr)}
+.xpnet-page .pass,.xpnet-page div.up{display:block}.xpnet-page .pass .eq{margin-bottom:.6em}
+.xpnet-page .up h3{position:static;width:auto;height:auto;margin:0 0 .6em;clip-path:none;
+white-space:normal}
+.xpnet-page div.up{border-top:2px solid var(--line);padding-top:.8em}
+.xpnet-page div.up:empty{display:none}
+.xpnet-page h2.way::after{content:""}.xpnet-page .arrow{display:none}}
 """
 )
 """What stands in a page's ``<style>``; without it the table of text is seen instead."""

@@ -8,8 +8,8 @@ from unicodedata import combining
 
 from xpnet.explain.entry import Entry
 from xpnet.explain.explanation import Explanation
-from xpnet.explain.findings import check_warning
-from xpnet.explain.rows import Row
+from xpnet.explain.findings import CHECKED_BY, check_warning
+from xpnet.explain.rows import Row, product_flops
 from xpnet.explain.units import amount, duration, number, shape
 
 __all__ = ["shortened", "table"]
@@ -18,6 +18,12 @@ WIDTH = 100
 _EQUATION = 35
 _HEAD = ("", "shape", "FLOPs", "bytes", "time", "mean", "std", "norm")
 _WIDTHS = (13, 7, 7, 7, 9, 8, 8)  # of all but the equation, at least
+_READ = (
+    "dM is ∂loss/∂M, ∘ the product entry by entry, 1ᵀ a row of N ones; examples are rows. Layer l "
+    "has n_l units, n_0 is the number of columns of X, and W_l is n_l × the width before it: a row "
+    "for each unit. FLOPs of Z_l include the additions of b_l. Bytes: operands read once, the "
+    "result written once. Without a time: computed together with a row beside it."
+)
 
 
 def table(explanation: Explanation) -> str:
@@ -41,7 +47,7 @@ def table(explanation: Explanation) -> str:
 
 def _cells(row: Row) -> tuple[str, ...]:
     values = map(number, (row.mean, row.std, row.norm))
-    cost = amount(row.flops or None), amount(row.bytes, "B"), duration(row.seconds)
+    cost = amount(row.flops or None), amount(row.bytes or None, "B"), duration(row.seconds)
     return (shape(row.shape), *cost, *values)
 
 
@@ -62,13 +68,12 @@ def _indented(text: str, mark: str) -> list[str]:
 
 def _totals(rows: Sequence[Row]) -> list[str]:
     products = [row for row in rows if row.summed and row.operands[0].symbol != "1ᵀ"]
-    flops = sum(row.flops or 0 for row in products)
+    flops = sum(product_flops(row.operands[0].shape, row.operands[1].shape) for row in products)
     seconds = sum(row.seconds or 0.0 for row in rows)
     return [
-        f"{len(products)} products of matrices: {amount(flops)} FLOPs; all equations took "
-        f"{duration(seconds)}",
-        "dX is ∂loss/∂X, ∘ the product entry by entry, 1ᵀ a row of ones. Without a time: computed",
-        "together with a row beside it.",
+        f"{len(products)} products of matrices: {amount(flops)} FLOPs, the additions of the biases "
+        f"apart; all equations took {duration(seconds)}",
+        *textwrap.wrap(_READ, WIDTH),
     ]
 
 
@@ -77,7 +82,7 @@ def _checks(explanation: Explanation) -> list[str]:
     if not checked:
         return []
     errors = ", ".join(f"layer {layer.label} {layer.check:.1e}" for layer in checked)
-    lines = textwrap.wrap(f"gradient against differences of the loss: {errors}", WIDTH)
+    lines = textwrap.wrap(f"{CHECKED_BY}: {errors}", WIDTH)
     for layer in filter(check_warning, checked):
         lines += _indented(f"layer {layer.label}: {check_warning(layer)}", "  ! ")
     return lines

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xpnet.explain import dense
-from xpnet.explain.formulas import loss_equation
+from xpnet.explain.formulas import derivative_reads, loss_gradient, loss_value
 from xpnet.explain.record import Log
 from xpnet.explain.recorded import recorded
 from xpnet.losses import Loss, from_preactivation
@@ -29,7 +29,7 @@ __all__ = ["walk"]
 
 def walk(net: Network, layers: Layers, loss: Loss, X: Any, Y: Any) -> Log:
     """The rows of the gradient of the mean loss over X (N, n_0) and Y, on the device."""
-    log, xp, L = Log(net.backend), net.backend.xp, str(len(layers))
+    log, xp, L = Log(net.backend, net.dtype), net.backend.xp, str(len(layers))
     k = str(len(layers) - 1)
     p = unpack(xp, layers, net.parameters)
     buffer = xp.empty_like(net.parameters) if net.backend.in_place else None
@@ -59,25 +59,19 @@ def _inputs(log: Log, X: Any, Y: Any, loss: Loss, n_out: int) -> None:
 
 def _loss(log: Log, L: str, loss: Loss, f: Any, Z: Any, Y: Any, N: int) -> Any:
     """A_L and the mean loss, then dZ_L: the only place where the scale 1/N appears."""
-    shown = (
-        ""
-        if f.name not in loss.of_preactivation
-        else f"for the reader: dZ_{L} is computed from Z_{L}"
-    )
+    from_Z = f.name in loss.of_preactivation
+    shown = f"shown for the reader, as the loss and dZ_{L} need Z_{L} alone" if from_Z else ""
     A = dense.activation(log, L, f, Z, shown)
     xp, scale = log.backend.xp, 1.0 / N
     (total, dZ), seconds = log.timed(from_preactivation, xp, loss, f, Z, Y, None, scale)
-    mean, read = float(total) * scale, ((f"A_{L}", A.shape), ("Y", log.rows[1].shape))
-    log.forward(
-        "loss",
-        "loss",
-        "(1/N) Σ_n loss_n",
-        np.asarray(mean),
-        read,
-        flops=None,
-        note=f"loss_n: {loss.name}",
-    )
-    right, note = loss_equation(loss, f, L)
+    mean = float(total) * scale
+    read: tuple[tuple[str, Any], ...] = ((f"A_{L}", A.shape), ("Y", log.rows[1].shape))
+    right, note = loss_value(loss, f, L)
+    log.forward("loss", "loss", right, np.asarray(mean), read, flops=None, note=note)
+    right, note = loss_gradient(loss, f, L)
     of = {"flops": 2 * log.size(dZ), "seconds": seconds, "note": f"{note}; N = {N}"}
+    if not right.startswith(f"(A_{L} − Y)"):  # what ∂loss_n/∂A costs is the loss's own affair
+        read = tuple((dict(read) | dict.fromkeys(derivative_reads(f, L), Z.shape)).items())
+        of["flops"] = None
     log.backward("loss", f"dZ_{L}", right, dZ, read, **of)
     return dZ

@@ -34,6 +34,7 @@ class CudaRunner:
     """
 
     engine = "fused"
+    threads: int | None = None
 
     def __init__(
         self,

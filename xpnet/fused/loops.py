@@ -159,7 +159,7 @@ class Loop:
                     self._row_value(arg)
             if node.op in REDUCTIONS:
                 self._start(node)
-        writer.write(f"for j in range({writer.numbers.length(length)}):")
+        writer.write(f"for j in range({writer.columns(length)}):")
         writer.depth += 1
         known: dict[int, str] = {}
         for node in nodes:

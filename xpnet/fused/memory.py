@@ -81,6 +81,8 @@ def arrange(
     for name, node in changed.items():
         if _can_replace(plan, memory, inputs[name], node):
             memory.places[id(node)] = memory.places[id(inputs[name])]
+        elif is_scalar(node) and id(node) not in memory.places:  # others are not in memory
+            memory.places[id(node)] = memory.buffer(node)
     for node in reversed(plan.nodes):
         if node.op == "concat":
             _place_parts(memory, node, numbers)

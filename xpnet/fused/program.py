@@ -21,6 +21,7 @@ from xpnet.fused.numbers import Numbers
 from xpnet.fused.plan import plan
 from xpnet.fused.shapes import TraceError, same_shape
 from xpnet.fused.source import Writer
+from xpnet.fused.team import TeamWriter
 from xpnet.training.step import Recipe, State, step
 
 __all__ = [
@@ -40,13 +41,13 @@ from xpnet.fused.runtime import *
 
 
 @compiled
-def run(lengths, constants, arrays, buffers, order, starts, coefficients, totals):
+def run(lengths, constants, arrays, buffers, order, starts, coefficients, totals{}):
 """
 
 
 @dataclass
 class Program:
-    """The source of ``run`` (see `xpnet.fused.source`), and what it takes.
+    """The source of ``run`` (see `xpnet.fused.source` and `xpnet.fused.team`), and what it takes.
 
     Attributes
     ----------
@@ -57,6 +58,8 @@ class Program:
     inputs : list of str
         The names of its arrays, in order.
     buffers : list of Buffer
+    n_shared : int or None
+        How many numbers the threads of a team share; None where one thread does all.
     """
 
     source: str
@@ -64,6 +67,7 @@ class Program:
     constants: list[float]
     inputs: list[str]
     buffers: list[Buffer]
+    n_shared: int | None = None
 
 
 @dataclass
@@ -120,11 +124,15 @@ def step_program(
     masks: bool,
     batch: int,
     gathers: bool,
+    team: bool = False,
 ) -> Program:
-    """The program of `step` for arrays like these, in batches of at most so many examples."""
+    """The program of `step` for arrays like these, in batches of at most so many examples.
+
+    That of a ``team`` is run by several threads together.
+    """
     recorded = record_step(recipe, state, data, n_coefficients, masks, gathers)
-    literal = int(np.prod(state.theta.shape)) <= _LITERAL
-    return _written(recorded, batch, literal, n_coefficients)
+    literal = not team and int(np.prod(state.theta.shape)) <= _LITERAL
+    return _written(recorded, batch, literal, n_coefficients, TeamWriter if team else Writer)
 
 
 def record_step(
@@ -181,7 +189,9 @@ def _recorded(run: Callable[[], tuple[State, Any]]) -> tuple[State, Any]:
         raise TraceError(f"{type(error).__name__}: {error}") from error
 
 
-def _written(recorded: Recorded, batch: int, literal: bool, n_coefficients: int) -> Program:
+def _written(
+    recorded: Recorded, batch: int, literal: bool, n_coefficients: int, kind: type[Writer]
+) -> Program:
     inputs, total = recorded.inputs, recorded.total
     arrays, changed = recorded.arrays(), recorded.changed()
     numbers = Numbers(literal)
@@ -192,12 +202,17 @@ def _written(recorded: Recorded, batch: int, literal: bool, n_coefficients: int)
         memory.places[id(inputs[f"c{k}"])] = f"k{k}"
     if "index" in inputs:
         memory.places[id(inputs["index"])] = "index"
-    writer = Writer(planned, memory, numbers, batch)
+    writer = kind(planned, memory, numbers, batch)
     writer.write_step(total)
     used = [k for k in range(n_coefficients) if id(inputs[f"c{k}"]) in known]
     source = _source(writer, memory, list(arrays), used)
     return Program(
-        source, list(numbers.lengths), list(numbers.constants), list(arrays), memory.buffers
+        source,
+        list(numbers.lengths),
+        list(numbers.constants),
+        list(arrays),
+        memory.buffers,
+        writer.n_shared,
     )
 
 
@@ -222,9 +237,11 @@ def _source(writer: Writer, memory: Memory, arrays: Sequence[str], used: list[in
     head += [f"b{k} = buffers[{k}]" for k in range(len(memory.buffers))]
     head += memory.views
     head += [f"{name} = {made}" for name, made in rows.items()]
+    head += writer.first_lines()
     loop = ["N = starts[s + 1] - starts[s]", "index = order[starts[s] : starts[s + 1]]"]
     loop += [f"k{k} = coefficients[s, {k}]" for k in used]
+    loop += writer.step_lines()
     lines = [f"    {line}" for line in head]
     lines.append("    for s in range(starts.shape[0] - 1):")
     lines += [f"        {line}" for line in loop]
-    return _HEAD + "\n".join([*lines, *writer.lines]) + "\n"
+    return _HEAD.format(writer.parameters) + "\n".join([*lines, *writer.lines]) + "\n"

@@ -12,6 +12,7 @@ import numpy as np
 
 from xpnet.fused.cache import forget, load, mark_compiled
 from xpnet.fused.program import Program, given_arrays, own_state, step_program
+from xpnet.fused.teamwork import Team
 from xpnet.masks import needs_masks
 from xpnet.training.batches import Order
 from xpnet.training.step import Recipe, State
@@ -31,9 +32,17 @@ class FusedRunner:
     engine = "fused"
 
     def __init__(
-        self, recipe: Recipe, state: State, data: tuple[Any, Any, Any], batch: int, gathers: bool
+        self,
+        recipe: Recipe,
+        state: State,
+        data: tuple[Any, Any, Any],
+        batch: int,
+        gathers: bool,
+        threads: int = 1,
     ) -> None:
         self.state = own_state(np, state)
+        self.threads = threads if threads > 1 else None
+        self._team = Team(threads)
         self._recipe, self._batch, self._gathers = recipe, batch, gathers
         self._data: Any = tuple(None if x is None else _as_compiled(x) for x in data)
         self._key = np.zeros(1, np.int32)
@@ -51,12 +60,15 @@ class FusedRunner:
             masks,
             self._batch,
             self._gathers,
+            team=self.threads is not None,
         )
 
     def prepare(self, program: Program, n_coefficients: int) -> None:
         """Compile it, or take it from the cache."""
         given = given_arrays(program.inputs, self.state, self._data, self._key)
-        self._steps[n_coefficients] = _Steps(program, given, self._batch, n_coefficients)
+        self._steps[n_coefficients] = _Steps(
+            program, given, self._batch, n_coefficients, self._team
+        )
 
     def piece(self, left: int) -> int:
         """As many as take a tenth of a second."""
@@ -103,9 +115,14 @@ class _Steps:
     """A compiled program with its arrays."""
 
     def __init__(
-        self, program: Program, arrays: tuple[Any, ...], batch: int, n_coefficients: int
+        self,
+        program: Program,
+        arrays: tuple[Any, ...],
+        batch: int,
+        n_coefficients: int,
+        team: Team,
     ) -> None:
-        self._run: Callable[..., None] = load(program.source)
+        self._run: Callable[..., None] = team.together(load(program.source), program.n_shared)
         self._fixed = (
             np.asarray(program.lengths, dtype=np.int64),
             np.asarray(program.constants, dtype=np.float64),

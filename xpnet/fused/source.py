@@ -9,6 +9,8 @@ two, in C order; those that a step gives a new value are overwritten.
 
 from __future__ import annotations
 
+from typing import Any
+
 from xpnet.fused.expressions import TYPES, expression
 from xpnet.fused.graph import Node, Size, is_scalar
 from xpnet.fused.loops import Loop
@@ -26,6 +28,9 @@ _SMALL = 8192  # multiplications up to which a loop beats the call of BLAS
 class Writer:
     """Writes the body of a step."""
 
+    parameters = ""  # that ``run`` has beside those above
+    n_shared: int | None = None  # single numbers that threads share; None where there is one thread
+
     def __init__(self, plan: Plan, memory: Memory, numbers: Numbers, batch: int) -> None:
         self.plan, self.memory, self.numbers, self.batch = plan, memory, numbers, batch
         self.places = memory.places
@@ -33,6 +38,14 @@ class Writer:
         self.rows: dict[str, tuple[int, str]] = {}  # rows that a loop keeps: length and dtype
         self.lines: list[str] = []
         self.depth = 2
+
+    def first_lines(self) -> list[str]:
+        """What stands before the steps."""
+        return []
+
+    def step_lines(self) -> list[str]:
+        """What every step begins with."""
+        return []
 
     def write(self, line: str) -> None:
         """A line at the present depth."""
@@ -50,7 +63,18 @@ class Writer:
                 self._write_product(item)
         for old, new, node in self.memory.copies:
             self._write_copy(old, new, node)
+        self._write_total(total)
+
+    def _write_total(self, total: Node) -> None:
         self.write(f"totals[s] = {self.value(total)}")
+
+    def columns(self, length: Any) -> str:
+        """What ``range`` takes to go over columns."""
+        return self.numbers.length(length)
+
+    def rows_of(self, length: Any) -> str:
+        """What ``range`` takes to go over rows."""
+        return self.numbers.length(length)
 
     def value(self, node: Node) -> str:
         """A Python number, or a single number that a loop has left."""
@@ -73,7 +97,7 @@ class Writer:
         if same_length(group.rows, 1):
             loop.write()
         else:
-            self.write(f"for i in range({self.numbers.length(group.rows)}):")
+            self.write(f"for i in range({self.rows_of(group.rows)}):")
             self.depth += 1
             loop.write()
             self.depth -= 1
@@ -86,7 +110,7 @@ class Writer:
             self.write(f"{name}s = 0.0")
             return
         self.rows[f"{name}s"] = node.columns, "float64"
-        self.write(f"for j in range({self.numbers.length(node.columns)}):")
+        self.write(f"for j in range({self.columns(node.columns)}):")
         self.write(f"    {name}s[j] = 0.0")
 
     def _finish_sum(self, node: Node) -> None:
@@ -94,7 +118,7 @@ class Writer:
         if is_scalar(node):
             self.write(f"{name} = {kind}({name}s)")
             return
-        self.write(f"for j in range({self.numbers.length(node.columns)}):")
+        self.write(f"for j in range({self.columns(node.columns)}):")
         self.write(f"    {self.places[id(node)]}[j] = {kind}({name}s[j])")
 
     def _write_copy(self, old: str, new: str, node: Node) -> None:
@@ -125,11 +149,16 @@ class Writer:
         for arg in node.args:
             base, flipped = _flipped(arg)
             operands.append(f"{flipped}, {self.memory.find(base)}, {self._leading(base)}")
-        kind = "s" if node.dtype == "float32" else "d"
         self.write(
-            f"{kind}gemm({sizes}, {', '.join(operands)}, {self.memory.find(node)}, "
-            f"{self._leading(node)})"
+            f"{self._gemm(node)}({sizes}, {', '.join(operands)}, {self.memory.find(node)}, "
+            f"{self._leading(node)}{self._last_arguments()})"
         )
+
+    def _gemm(self, node: Node) -> str:
+        return "sgemm" if node.dtype == "float32" else "dgemm"
+
+    def _last_arguments(self) -> str:
+        return ""
 
     def _write_small_product(self, node: Node) -> None:
         """The same as loops."""

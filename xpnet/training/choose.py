@@ -11,6 +11,7 @@ from xpnet.training.batches import Batches
 from xpnet.training.runner import PlainRunner, Runner, warn_of_plain
 from xpnet.training.settings import Settings
 from xpnet.training.step import Recipe, State
+from xpnet.training.threads import team_for
 
 if TYPE_CHECKING:
     from xpnet.fused.cuda_runner import CudaRunner
@@ -74,7 +75,9 @@ def _fused(fixed: Fixed, wanted: bool | None, seconds: float) -> Runner | None:
     def pays(program: Program) -> bool:
         return bool(wanted) or seconds >= _PAYS or is_compiled(program.source)
 
-    runner: Runner | None = _prepared(FusedRunner, fixed, wanted, pays)
+    recipe, _, _, batch, _ = fixed
+    team = team_for(recipe.layers, batch)
+    runner: Runner | None = _prepared(FusedRunner, (*fixed, team), wanted, pays)
     return runner
 
 

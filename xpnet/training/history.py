@@ -42,9 +42,9 @@ class History:
         loops, or CUDA kernels), or "streamed" (batches from host memory). They agree to rounding,
         not to the bit.
     threads : int or None
-        On how many threads NumPy's products ran, by a rule of the shapes
-        (`xpnet.training.threads`); None where that is not known. Another number gives other last
-        bits.
+        On how many threads NumPy's products ran, and with "fused" the whole steps, by a rule of the
+        shapes (`xpnet.training.threads`); None where that is not known. Another number gives other
+        last bits.
     """
 
     epoch: list[int] = field(default_factory=list)

@@ -142,10 +142,11 @@ class _Loop:
         examples_per_step = self.batches.n_examples / per_epoch
         self._call("fit_begin")
         with (
-            fit_threads(*self.recipe[:2], self.batches.size) as self.history.threads,
+            fit_threads(*self.recipe[:2], self.batches.size) as threads,
             stop_on_interrupt() as interrupt,
             show_progress(self.settings.progress, epochs * per_epoch, examples_per_step) as bar,
         ):
+            self.history.threads = self.runner.threads or threads
             for _ in range(epochs):
                 self._epoch(interrupt, bar)
                 bar.describe(self.history.last())

@@ -28,6 +28,8 @@ class Runner(Protocol):
 
     state: State
     engine: str
+    threads: int | None
+    """How many do the steps together, where it is not the products alone that have several."""
 
     def piece(self, left: int) -> int:
         """How many of the steps that are left to do at once."""
@@ -43,6 +45,8 @@ class Runner(Protocol):
 
 class PlainRunner:
     """Step by step, each one compiled by a backend that does so."""
+
+    threads: int | None = None
 
     def __init__(self, recipe: Recipe, state: State, data: tuple[Any, ...], compile: bool) -> None:
         self.recipe, self.state, self._data = recipe, state, data

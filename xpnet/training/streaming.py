@@ -28,6 +28,7 @@ class StreamedRunner:
     """Step by step, each on a batch that comes from host memory."""
 
     engine = "streamed"
+    threads: int | None = None
 
     def __init__(
         self,

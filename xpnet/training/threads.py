@@ -4,6 +4,9 @@ Another number of threads sums in another order, and gives other last bits; so i
 what else the machine does, and the history says what it was. Where the largest product of a step is
 small, a second thread gains little on an idle machine, and on a busy one it waits for its core and
 the step with it.
+
+In the plain loop the BLAS's threads share each product. Compiled steps are shared by a team
+(`xpnet.fused.team`), each thread with some of the units.
 """
 
 from __future__ import annotations
@@ -12,18 +15,29 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from xpnet.backends import Backend
-from xpnet.openblas import blas_threads
+from xpnet.openblas import blas_threads, bundled
 from xpnet.parameters import Layers, layout
 
-__all__ = ["fit_threads", "threads_for"]
+__all__ = ["fit_threads", "team_for", "threads_for"]
 
 _ONE_THREAD = 4e6  # multiplications of a product up to which it gets one
+_WORK, _UNITS = 2e6, 64  # multiplications and units that each thread of a team gets at least
 
 
 def threads_for(layers: Layers, batch: int) -> int | None:
     """1, or None for as many as the BLAS has."""
     largest = max((rows * columns for _, rows, columns in layout(layers).matrices), default=0)
     return 1 if batch * largest <= _ONE_THREAD else None
+
+
+def team_for(layers: Layers, batch: int) -> int:
+    """How many threads do compiled steps together, each its share of the units; 1 for no team."""
+    library = bundled()
+    available = None if library is None else library.threads
+    if available is None or threads_for(layers, batch) == 1:
+        return 1
+    _, rows, columns = max(layout(layers).matrices, key=lambda W: W[1] * W[2])
+    return max(1, min(available, int(batch * rows * columns / _WORK), rows // _UNITS))
 
 
 @contextmanager
