@@ -1,4 +1,4 @@
-"""A stand-in for CuPy that keeps its arrays in host memory, for tests of what runs around kernels.
+"""A stand-in for CuPy: arrays in host memory, kernels by g++ (tests/cuda_cases.py).
 
 `install` puts it in CuPy's place and returns the `Card`, which counts launches, synchronisations
 and bytes copied, and refuses what CuPy or CUDA would refuse or get wrong:
@@ -9,9 +9,10 @@ and bytes copied, and refuses what CuPy or CUDA would refuse or get wrong:
 - pinned memory that is written to while a copy from it is under way;
 - more memory than ``card.limit`` bytes on a device.
 
-It does not imitate: CuPy's own rounding and dtype rules, its memory pools, DLPack, graphs, kernels
-of one's own, the order of cuBLAS calls (which come with bare addresses), implicit waits of the
-legacy default stream, and time.
+It does not imitate: CuPy's own rounding and dtype rules, its memory pools, DLPack, graphs, NVRTC
+and its options, blocks of a kernel side by side, which of its arrays a kernel only reads, the order
+of cuBLAS calls (which come with bare addresses), implicit waits of the legacy default stream, and
+time.
 """
 
 from __future__ import annotations
@@ -19,13 +20,16 @@ from __future__ import annotations
 import sys
 import weakref
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import array_api_compat
 import numpy as np
 
-from tests import fake_cublas
+from tests import cuda_cases, fake_cublas
 
 __all__ = ["Card", "install"]
 
@@ -36,8 +40,9 @@ class Card:
     def __init__(self, n_devices: int = 1, limit: int = 2**30, capability: str = "90") -> None:
         self.n_devices, self.limit, self.capability = n_devices, limit, capability
         self.launches: Counter[str] = Counter()
+        self.sources: list[str] = []  # of the kernels that were compiled
         self.synchronisations = self.to_device = self.to_host = 0
-        self.sealed = False  # a host that waits is then an error
+        self.sealed = False
         self.used = Counter(dict.fromkeys(range(n_devices), 0))
         self.now = 0
         self.host_knows: dict[int, int] = {}  # stream: up to when its work is known to be done
@@ -48,6 +53,15 @@ class Card:
 
     def current(self, device: int = -1) -> Stream:
         return self.streams[self.device[-1] if device < 0 else device][-1]
+
+    @contextmanager
+    def sealing(self) -> Iterator[None]:
+        """Within it, a host that waits is an error."""
+        self.sealed = True
+        try:
+            yield
+        finally:
+            self.sealed = False
 
     def wait(self, known: dict[int, int], what: str) -> None:
         """The host waits for this much of each stream."""
@@ -246,6 +260,15 @@ class ndarray:
     def __len__(self) -> int:
         return len(self._host)
 
+    def __getitem__(self, index: Any) -> Any:
+        def entry(x: Any, i: Any) -> Any:
+            """A view, where NumPy would give a number."""
+            found = x[i]
+            whole = (*i, ...) if isinstance(i, tuple) else (i, ...)
+            return found if isinstance(found, np.ndarray) else x[whole]
+
+        return _call(self._card, "getitem", entry, (self, index), {})
+
     def __setitem__(self, index: Any, value: Any) -> None:
         _call(self._card, "setitem", lambda x, v: x.__setitem__(index, v), (self, value), {}, self)
 
@@ -265,7 +288,7 @@ def _operator(name: str) -> Any:
 
 
 _BINARY = "add sub mul truediv floordiv mod pow and or xor lshift rshift matmul"
-_OTHERS = "lt le gt ge eq ne neg pos abs invert getitem"
+_OTHERS = "lt le gt ge eq ne neg pos abs invert"
 for _name in _BINARY.split():
     for _prefix in ("", "r", "i"):
         setattr(ndarray, f"__{_prefix}{_name}__", _operator(f"__{_prefix}{_name}__"))
@@ -344,15 +367,36 @@ class _Namespace(ModuleType):
         return _wrap(self.card, host, [], "asarray")
 
 
+class RawModule:
+    """Kernels of a source; each may write to every array that it takes."""
+
+    def __init__(self, card: Card, code: str, options: tuple[str, ...]) -> None:
+        assert options == ("--std=c++17",)
+        self._card, self._library = card, cuda_cases.compiled(code)
+        card.sources.append(code)
+
+    def get_function(self, name: str) -> Any:
+        def kernel(grid: Any, block: Any, arrays: Any) -> None:
+            assert block == (32, 8)
+            self._card.launch(name, [], [x._buffer for x in arrays])
+            cuda_cases.launch(self._library, name, grid, [x._host for x in arrays])
+
+        return kernel
+
+
 class CUDARuntimeError(RuntimeError):
     pass
 
 
-def install(monkeypatch: Any, **settings: Any) -> Card:
-    """Put it in the place of CuPy, until the test ends; it compiles no kernels."""
+def install(monkeypatch: Any, kernels: bool = False, **settings: Any) -> Card:
+    """Put it in the place of CuPy, until the test ends.
+
+    Without ``kernels``, which take g++ a second each, fits run in the plain loop.
+    """
     from xpnet.training import choose
 
-    monkeypatch.setattr(choose, "_cuda", lambda *_: None)
+    if not kernels:
+        monkeypatch.setattr(choose, "cuda_runner", lambda *_: None)
     card = Card(**settings)
     cupy = _Namespace("cupy")
     cupy.card, cupy.__spec__ = card, ModuleSpec("cupy", None)
@@ -375,6 +419,7 @@ def install(monkeypatch: Any, **settings: Any) -> Card:
         memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
         device=SimpleNamespace(get_cublas_handle=lambda: 1),
     )
+    cupy.RawModule = lambda code, options: RawModule(card, code, options)
     cupy.get_default_memory_pool = lambda: SimpleNamespace(free_bytes=lambda: 0)
     cupyx = ModuleType("cupyx")
     cupyx.empty_pinned = lambda shape, dtype: np.empty(shape, dtype)
@@ -389,4 +434,6 @@ def install(monkeypatch: Any, **settings: Any) -> Card:
         "cupy_backends.cuda.libs": libs,
     }.items():
         monkeypatch.setitem(sys.modules, name, module)
+    # where CuPy itself is here, and was imported before, the package has it as an attribute
+    monkeypatch.setattr(array_api_compat, "cupy", cupy, raising=False)
     return card

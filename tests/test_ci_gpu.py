@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
 import pytest
 
 SCRIPT = Path(__file__).resolve().parent.parent / "ci" / "gpu.sh"
-PARTS = re.findall(r"^part (\w+) (\d+) ", SCRIPT.read_text(encoding="utf-8"), re.MULTILINE)
-NAMES = [name for name, _ in PARTS]
+PARTS = re.findall(r"^part (\w+) (\d+) (\d+) ", SCRIPT.read_text(encoding="utf-8"), re.MULTILINE)
+NAMES = [name for name, *_ in PARTS]
 
 pytestmark = pytest.mark.skipif(
     shutil.which("bash") is None or shutil.which("timeout") is None,
@@ -27,7 +29,14 @@ def stand_in(folder: Path, name: str, text: str) -> None:
     path.chmod(0o755)
 
 
-def run(tmp_path: Path, python: str, script: Path = SCRIPT, **variables: str):
+def run(
+    tmp_path: Path,
+    python: str,
+    script: Path = SCRIPT,
+    ignore_interrupts: bool = False,
+    **variables: str,
+):
+    """The script; a shell in the background would have it ignore interrupts."""
     stand_in(tmp_path, "python3", python)
     stand_in(tmp_path, "nvidia-smi", "echo card")
     path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
@@ -38,12 +47,17 @@ def run(tmp_path: Path, python: str, script: Path = SCRIPT, **variables: str):
         text=True,
         timeout=30,
         check=False,
+        preexec_fn=ignore if ignore_interrupts else None,
     )
+
+
+def ignore() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def test_all_parts_together_stay_below_nine_minutes():
     assert len(PARTS) > 4
-    assert sum(int(limit) + 2 for _, limit in PARTS) <= 9 * 60
+    assert sum(int(limit) + int(grace) for _, limit, grace in PARTS) <= 9 * 60
 
 
 def test_every_part_has_a_log_of_what_it_printed(tmp_path):
@@ -62,6 +76,19 @@ def test_a_part_that_fails_hides_no_other_and_is_named_at_the_end(tmp_path):
     assert done.stdout.splitlines()[-1] == "failed: gpu_tests"
     assert "== gpu_tests: exit status 3" in done.stdout
     assert "fine" in (tmp_path / "results" / "gpu_digits.log").read_text()
+
+
+def test_a_part_at_its_limit_is_interrupted_and_can_say_what_it_has(tmp_path):
+    text = re.sub(r"^(part \w+) \d+", r"\1 2", SCRIPT.read_text(encoding="utf-8"), flags=re.M)
+    (tmp_path / "ci").mkdir()
+    script = tmp_path / "ci" / "gpu.sh"
+    script.write_text(text, encoding="utf-8")
+    slow = tmp_path / "slow.py"
+    slow.write_text("import time\ntry: time.sleep(60)\nexcept KeyboardInterrupt: print('so far')\n")
+    python = f'case "$*" in *"-m pytest"*) exec {sys.executable} {slow};; esac; echo fine'
+    done = run(tmp_path, python, script, ignore_interrupts=True)
+    assert (tmp_path / "results" / "gpu_tests.log").read_text() == "so far\n"
+    assert done.stdout.splitlines()[-1] == "failed: gpu_tests"
 
 
 def test_some_parts_can_be_asked_for(tmp_path):

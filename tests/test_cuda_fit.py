@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 import numpy as np
 import pytest
 
 import xpnet
-from tests import cupy_standin
 from tests.cuda_cases import needs_gxx
+from tests.fake_cupy import install
 from tests.helpers import relative
 from xpnet.fused.cuda_runner import CudaRunner
 from xpnet.layers import BatchNorm, Dense, Dropout
@@ -17,20 +18,16 @@ from xpnet.schedules import Cosine
 
 
 @pytest.fixture(autouse=True)
-def standin(monkeypatch):
-    monkeypatch.setitem(sys.modules, "cupy", cupy_standin)
+def card(monkeypatch):
+    """With kernels, and every piece of steps runs where the host may not wait."""
+    card, run = install(monkeypatch, kernels=True), CudaRunner.run
 
-
-@pytest.fixture
-def guarded(monkeypatch):
-    """Every piece of steps runs where the host may not look."""
-    run = CudaRunner.run
-
-    def inside(*arguments):
-        with cupy_standin.step():
+    def sealed(*arguments):
+        with card.sealing():
             return run(*arguments)
 
-    monkeypatch.setattr(CudaRunner, "run", inside)
+    monkeypatch.setattr(CudaRunner, "run", sealed)
+    return card
 
 
 def trained(backend, sizes=(6, 7, 3), **settings):
@@ -53,9 +50,9 @@ def trained(backend, sizes=(6, 7, 3), **settings):
     ],
     ids=["layers", "a step at a time", "accumulated", "whole batch", "a schedule"],
 )
-def test_a_fit_is_the_plain_one(guarded, settings):
+def test_a_fit_is_the_plain_one(settings):
     plain, before = trained("numpy", compile=False, **settings)
-    net, history = trained(cupy_standin.Backend(), **settings)
+    net, history = trained("cupy", **settings)
     assert (before.engine, history.engine) == ("plain", "fused")
     assert relative(net.parameters.get(), plain.parameters) < 1e-10
     assert relative(history.step_loss, before.step_loss) < 1e-10
@@ -64,49 +61,99 @@ def test_a_fit_is_the_plain_one(guarded, settings):
 
 
 @needs_gxx
-def test_losses_are_read_once_an_epoch(guarded):
+def test_losses_are_read_once_an_epoch(card):
     counts = []
     for epochs in (1, 2, 3):
-        cupy_standin.reads.clear()
-        trained(cupy_standin.Backend(), epochs=epochs)
-        counts.append(len(cupy_standin.reads))
+        before = card.synchronisations
+        trained("cupy", epochs=epochs)
+        counts.append(card.synchronisations - before)
     assert np.diff(counts).tolist() == [1, 1]
 
 
 def test_compile_false_is_the_plain_loop():
-    assert trained(cupy_standin.Backend(), compile=False)[1].engine == "plain"
+    assert trained("cupy", compile=False)[1].engine == "plain"
 
 
 def test_kernels_that_cannot_be_made_are_named_once_and_done_without(monkeypatch):
     def broken(*_, **__):
         raise RuntimeError("no NVRTC here\nand more")
 
-    monkeypatch.setattr(cupy_standin, "RawModule", broken)
+    monkeypatch.setattr(sys.modules["cupy"], "RawModule", broken)
     with pytest.warns(UserWarning, match="cannot be made: RuntimeError: no NVRTC here$") as seen:
-        net, history = trained(cupy_standin.Backend())
+        net, history = trained("cupy")
     assert len(seen) == 1
     assert history.engine == "plain"
     assert relative(net.parameters.get(), trained("numpy", compile=False)[0].parameters) < 1e-12
 
 
-def test_what_cannot_be_recorded_runs_in_the_plain_loop():
-    rough = xpnet.elementwise(
-        "rough", lambda xp, Z: np.sinc(Z), lambda xp, Z, A: np.cos(Z), lambda xp, Z, A: -np.sin(Z)
-    )
-    sizes = [6, Dense(5, rough), 3]
-    with pytest.warns(UserWarning, match="plain loop: the code hands an array to NumPy"):
-        assert trained(cupy_standin.Backend(), sizes, compile=True)[1].engine == "plain"
-    assert trained(cupy_standin.Backend(), sizes)[1].engine == "plain"
+@needs_gxx
+@pytest.mark.parametrize("w", [None, np.linspace(0.5, 2, 50)], ids=["alike", "weighted"])
+@pytest.mark.parametrize("batch_size", [16, None])
+def test_batches_that_come_from_the_host_are_taken_by_kernels(card, batch_size, w):
+    """From the lane in which each one lies, the shorter last one too."""
+    settings = {"batch_size": batch_size, "sample_weight": w}
+    plain, before = trained("numpy", compile=False, **settings)
+    net, history = trained("cupy", stream=True, **settings)
+    assert history.engine == "streamed"
+    kernels = {n for name, n in card.launches.items() if re.fullmatch(r"k\d+", name)}
+    assert kernels == {len(before.step_loss)}  # each once a step
+    assert relative(net.parameters.get(), plain.parameters) < 1e-10
+    assert relative(history.step_loss, before.step_loss) < 1e-10
+
+
+def test_masks_of_what_comes_from_the_host_are_the_plain_steps(card):
+    sizes = [6, Dense(7), Dropout(0.2), 3]
+    net, _ = trained("cupy", sizes, stream=True)
+    assert not card.sources
+    plain, _ = trained("numpy", sizes, compile=False)
+    assert relative(net.parameters.get(), plain.parameters) < 1e-10
 
 
 @needs_gxx
-def test_state_that_shares_memory_is_kept_apart(guarded):
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_second_kind_of_step_that_cannot_be_made_is_done_without(monkeypatch, stream):
+    """The step that takes an accumulated gradient: from there on, plain, on the same state."""
+    cupy = sys.modules["cupy"]
+    made = cupy.RawModule
+
+    def first_alone(**settings):
+        monkeypatch.setattr(cupy, "RawModule", broken)
+        return made(**settings)
+
+    def broken(**_):
+        raise RuntimeError("out of registers")
+
+    monkeypatch.setattr(cupy, "RawModule", first_alone)
+    settings = {"optimizer": xpnet.optimizers.Accumulated(xpnet.optimizers.Adam(), 3)}
+    settings["callbacks"] = {"step_end": lambda net, history: None}  # a step at a time
+    sizes = [6, Dense(7), BatchNorm(), 3]
+    with pytest.warns(UserWarning, match="plain loop.*RuntimeError: out of registers$") as seen:
+        net, history = trained("cupy", sizes, stream=stream, **settings)
+    assert len(seen) == 1
+    assert history.engine == ("streamed" if stream else "plain")
+    plain, before = trained("numpy", sizes, **settings)
+    assert relative(net.parameters.get(), plain.parameters) < 1e-10
+    assert relative(history.step_loss, before.step_loss) < 1e-10
+
+
+def test_what_cannot_be_recorded_runs_in_the_plain_loop():
+    rough = xpnet.elementwise(
+        "rough", lambda xp, Z: xp.sinc(Z), lambda xp, Z, A: xp.cos(Z), lambda xp, Z, A: -xp.sin(Z)
+    )
+    sizes = [6, Dense(5, rough), 3]
+    with pytest.warns(UserWarning, match="plain loop: the function sinc"):
+        assert trained("cupy", sizes, compile=True)[1].engine == "plain"
+    assert trained("cupy", sizes)[1].engine == "plain"
+
+
+@needs_gxx
+def test_state_that_shares_memory_is_kept_apart():
     class Twice(xpnet.optimizers.Adam):
         def init(self, xp, theta):
             zeros = xp.zeros_like(theta)
             return zeros, zeros
 
     plain, _ = trained("numpy", compile=False)
-    net, history = trained(cupy_standin.Backend(), optimizer=Twice())
+    net, history = trained("cupy", optimizer=Twice())
     assert history.engine == "fused"
     assert relative(net.parameters.get(), plain.parameters) < 1e-10

@@ -5,11 +5,14 @@ What is checked here: device, stream, order between streams, waits of the host, 
 
 from __future__ import annotations
 
+import os
 import pickle
 import sys
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import xpnet
 from tests.fake_cupy import install
@@ -61,11 +64,8 @@ def sealed_steps(monkeypatch, card):
     plain = PlainRunner.run
 
     def run(self, *arguments):
-        card.sealed = True
-        try:
+        with card.sealing():
             return plain(self, *arguments)
-        finally:
-            card.sealed = False
 
     monkeypatch.setattr(PlainRunner, "run", run)
 
@@ -251,6 +251,17 @@ def test_what_cublas_does_not_take_is_multiplied_all_the_same(card):
     assert not any(name.startswith("gemm") for name in card.launches)
 
 
+@given(
+    ends=st.tuples(st.integers(1, 50), st.integers(1, 50)),
+    hidden=st.lists(st.integers(1, 20).map(lambda n: 4 * n), max_size=4),
+)
+def test_weights_begin_at_16_bytes_where_hidden_widths_are_multiples_of_four(ends, hidden):
+    """From where θ begins; as cuBLAS's quick kernels need it."""
+    net = xpnet.Network([ends[0], *hidden, ends[1]], loss="huber")
+    first = min(W.ctypes.data for W in net.weights)
+    assert all((W.ctypes.data - first) % 16 == 0 for W in net.weights)
+
+
 def test_waiting_is_for_the_networks_stream(card):
     backend = get_backend("cupy")
     assert waits(card, lambda: backend.wait(None)) == 1
@@ -292,6 +303,51 @@ def test_a_precision_that_there_is_not_is_an_error(card):
         get_backend("numpy", precision="tf32")
     with pytest.raises(ValueError, match="already"):
         get_backend(get_backend("numpy"), precision="tf32")
+
+
+CONFIG = "CUBLAS_WORKSPACE_CONFIG"
+
+
+@pytest.mark.parametrize("before", [None, ":4096:8", ":16:8"])
+def test_deterministic_products_have_workspaces_of_fixed_sizes(card, monkeypatch, before):
+    """As cuBLAS's manual asks for where several streams compute, before its handle is made."""
+    monkeypatch.setenv(CONFIG, before or "")  # and as it was, after the test
+    if before is None:
+        monkeypatch.delenv(CONFIG)
+    asked = []
+    handle = sys.modules["cupy"].cuda.device.get_cublas_handle
+    monkeypatch.setattr(
+        sys.modules["cupy"].cuda.device,
+        "get_cublas_handle",
+        lambda: asked.append(os.environ.get(CONFIG)) or handle(),
+    )
+    backend = get_backend("cupy", precision="tf32", deterministic=True)
+    xpnet.Network([4, 5, 3], loss="huber", backend=backend)(X)
+    assert set(asked) == {before or ":4096:8"}
+    assert "deterministic=True" in repr(backend)
+    assert pickle.loads(pickle.dumps(backend)) == backend != get_backend("cupy", precision="tf32")
+
+
+def test_what_is_not_deterministic_leaves_the_environment_alone(card, monkeypatch):
+    monkeypatch.delenv(CONFIG, raising=False)
+    assert get_backend("cupy", deterministic=False) == get_backend("cupy")
+    assert CONFIG not in os.environ
+
+
+def test_a_workspace_setting_that_is_not_deterministic_is_an_error(card, monkeypatch):
+    monkeypatch.setenv(CONFIG, ":0:0")
+    with pytest.raises(ValueError, match=r":4096:8 or :16:8.*CUBLAS_WORKSPACE_CONFIG.*':0:0'"):
+        get_backend("cupy", deterministic=True)
+    with pytest.raises(ValueError, match='deterministic is a setting of backend "cupy"'):
+        get_backend("numpy", deterministic=True)
+
+
+def test_a_network_on_another_device_keeps_its_precision(card):
+    backend = get_backend("cupy", precision="tf32")
+    net = xpnet.Network([4, 5, 3], loss="huber", backend=backend)
+    moved = net.to(device=1).backend
+    assert (moved.device.id, moved.precision) == (1, "tf32")
+    assert net.to("cupy", device=1).backend.precision == "float32"  # as that name says
 
 
 def test_a_driver_that_is_too_old_is_quoted(card, monkeypatch):

@@ -242,12 +242,14 @@ class NetworkState:
     ) -> Self:
         """A new network with the same parameters on another backend, device or dtype.
 
-        Without a backend it stays on this one's library.
+        Without a backend it stays on this one's library, in its precision.
         """
         new = object.__new__(type(self))
         new.__dict__.update(self.__dict__, _views=None)
-        if backend is not None or device is not None:
-            new.backend = get_backend(self.backend.name if backend is None else backend, device)
+        if backend is not None:
+            new.backend = get_backend(backend, device)
+        elif device is not None:
+            new.backend = self.backend.on(device)
         new.dtype = self.dtype if dtype is None else checks.dtype_name(dtype)
         new.backend.dtype(new.dtype)
         if self._theta is not None:

@@ -14,6 +14,8 @@ from xpnet.backends import get_backend
 __all__ = ["Xpnet"]
 
 Array = Any
+CUPY = ("cupy-cuda13x", "cupy-cuda12x", "cupy")
+"""What CuPy's distribution may be called."""
 
 
 class Xpnet:
@@ -22,7 +24,7 @@ class Xpnet:
     def __init__(self, workload: Workload, X: Array, Y: Array) -> None:
         self.workload, library = workload, LIBRARIES[workload.device]
         on_gpu = library == "cupy"
-        self.packages = ("xpnet", "numpy", *(("cupy",) if on_gpu else ()))
+        self.packages = ("xpnet", "numpy", *(CUPY if on_gpu else ()))
         self.backend = get_backend(library, precision=workload.precision if on_gpu else None)
         self.X, self.Y = (xpnet.asarray(x, backend=self.backend) for x in (X, Y))
         if on_gpu:

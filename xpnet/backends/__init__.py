@@ -58,7 +58,10 @@ class BackendInfo(NamedTuple):
 
 
 def get_backend(
-    name: str | Backend = "auto", device: Any = None, precision: str | None = None
+    name: str | Backend = "auto",
+    device: Any = None,
+    precision: str | None = None,
+    deterministic: bool | None = None,
 ) -> Backend:
     """The backend of that name, on a device.
 
@@ -72,30 +75,37 @@ def get_backend(
     precision : {"float32", "tf32", "bfloat16", "float16"}, optional
         CuPy only: to what the factors of float32 products are rounded; sums and all else stay in
         float32. None is "float32".
+    deterministic : bool, optional
+        CuPy only: ask cuBLAS for the same bits in every run on the same card where several streams
+        compute at the same time, too; for one stream they are the same anyway. Before the process's
+        first product: it sets the environment variable CUBLAS_WORKSPACE_CONFIG.
 
     Raises
     ------
     ValueError
-        An unknown name, or a device or a precision that the library does not have.
+        An unknown name, or a device or a precision that the library does not have;
+        CUBLAS_WORKSPACE_CONFIG has another value than deterministic products need.
     ImportError
         The package is missing, or cannot be imported; the message has the command that installs it.
     RuntimeError
         No GPU answers, or it is too old for the precision.
     """
+    settings = {"precision": precision, "deterministic": deterministic}
+    given = [setting for setting, value in settings.items() if value is not None]
     if isinstance(name, Backend):
-        for setting, value in (("device", device), ("precision", precision)):
-            if value is not None:
-                raise ValueError(
-                    f"a Backend has its {setting} already: leave {setting} out, or give a name"
-                )
+        for setting in given if device is None else ["device"]:
+            raise ValueError(
+                f"a Backend has its {setting} already: leave {setting} out, or give a name"
+            )
         return name
     if name == "auto":
         name = "cupy" if find_spec("cupy") and _devices("cupy") else "numpy"
     library = look_up("backend", name, _LIBRARIES)
-    if name != "cupy" and precision is not None:
-        raise ValueError(f'precision is a setting of backend "cupy", not of {name!r}: leave it out')
-    settings = () if precision is None else (precision,)
-    backend: Backend = _load(name, library).create(device, *settings)
+    if name != "cupy" and given:
+        raise ValueError(
+            f'{given[0]} is a setting of backend "cupy", not of {name!r}: leave it out'
+        )
+    backend: Backend = _load(name, library).create(device, **{s: settings[s] for s in given})
     return backend
 
 

@@ -66,7 +66,7 @@ class Backend:
     def __reduce__(self) -> Any:
         from xpnet.backends import get_backend  # a namespace is a module, which cannot be pickled
 
-        return get_backend, (self.name, self.device_name())
+        return get_backend, (self.name, self.device_name(), *self.settings())
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Backend:
         return self
@@ -74,6 +74,16 @@ class Backend:
     def device_name(self) -> Any:
         """What `get_backend` takes for this device."""
         return str(self.device)
+
+    def settings(self) -> tuple[Any, ...]:
+        """What `get_backend` takes after the device."""
+        return ()
+
+    def on(self, device: Any) -> Backend:
+        """This library, with these settings, on another device; None is its default."""
+        from xpnet.backends import get_backend
+
+        return get_backend(self.name, device, *self.settings())
 
     # --- arrays in and out
 

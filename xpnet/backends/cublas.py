@@ -9,11 +9,12 @@ which `cupy.matmul` does for stacks. Sums are in float32 (or float64) at every p
 
 from __future__ import annotations
 
+import os
 from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["PRECISIONS", "product"]
+__all__ = ["PRECISIONS", "fix_workspaces", "product"]
 
 
 class Precision(NamedTuple):
@@ -34,6 +35,23 @@ _KINDS = {"float32": 0, "float64": 1}  # cudaDataType
 _COMPUTE_64F, _DEFAULT_ALGORITHM = 70, -1
 _ONES = {name: np.ones(1, name) for name in _KINDS}
 _ZEROS = {name: np.zeros(1, name) for name in _KINDS}
+
+
+_WORKSPACES = ("CUBLAS_WORKSPACE_CONFIG", (":4096:8", ":16:8"))
+
+
+def fix_workspaces() -> None:
+    """Workspaces of fixed sizes, so that no product's algorithm depends on what else is running.
+
+    cuBLAS reads the variable when CuPy makes its handle, at the first product of a process.
+    """
+    name, known = _WORKSPACES
+    found = os.environ.setdefault(name, known[0])
+    if found not in known:
+        raise ValueError(
+            f"deterministic=True needs {' or '.join(known)} in the environment variable {name}, "
+            f"which is {found!r}: set it to one of them, or unset it"
+        )
 
 
 class _Operand(NamedTuple):

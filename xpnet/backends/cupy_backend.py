@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from xpnet.backends.base import Backend, library_of, native_copy
-from xpnet.backends.cublas import PRECISIONS, product
+from xpnet.backends.cublas import PRECISIONS, fix_workspaces, product
 from xpnet.errors import look_up
 
 __all__ = ["CupyBackend", "create", "devices", "to_numpy"]
@@ -33,35 +33,39 @@ class CupyBackend(Backend):
         Non-blocking; its work goes in order.
     precision : str
         To what the factors of float32 products are rounded.
+    deterministic : bool
+        Whether cuBLAS was asked for the same bits on several streams too.
     """
 
     name = "cupy"
     packages = ("cupy",)
     in_place = True
 
-    def __init__(self, xp: Any, device: Any, precision: str = "float32") -> None:
+    def __init__(
+        self, xp: Any, device: Any, precision: str = "float32", deterministic: bool = False
+    ) -> None:
         import cupy
 
         super().__init__(xp, device)
-        self.precision = precision
+        self.precision, self.deterministic = precision, deterministic
         self._cuda = cupy.cuda
         with device:
             self.stream = cupy.cuda.Stream(non_blocking=True)
 
     def __repr__(self) -> str:
         more = "" if self.precision == "float32" else f", precision={self.precision!r}"
+        more += ", deterministic=True" if self.deterministic else ""
         return f"Backend({self.name!r}, device={str(self.device)!r}{more})"
 
     def __eq__(self, other: object) -> bool:
-        return super().__eq__(other) and self.precision == getattr(other, "precision", None)
+        return super().__eq__(other) and self.settings() == other.settings()  # type: ignore[attr-defined]
 
     def __hash__(self) -> int:
-        return hash((super().__hash__(), self.precision))
+        return hash((super().__hash__(), self.settings()))
 
-    def __reduce__(self) -> Any:
-        from xpnet.backends import get_backend
-
-        return get_backend, (self.name, self.device_name(), self.precision)
+    def settings(self) -> tuple[Any, ...]:
+        """What `get_backend` takes after the device."""
+        return self.precision, self.deterministic
 
     def from_numpy(self, x: np.ndarray[Any, Any]) -> Any:
         """A copy on the device."""
@@ -203,7 +207,7 @@ def _found() -> tuple[list[str], str]:
     return [f"cuda:{i}" for i in range(n)], ""
 
 
-def create(device: Any, precision: str | None = None) -> Backend:
+def create(device: Any, precision: str | None = None, deterministic: bool | None = None) -> Backend:
     """The backend on a CUDA device: None (the current one), its index, or "cuda:1"."""
     import cupy
     from array_api_compat import cupy as xp
@@ -216,7 +220,10 @@ def create(device: Any, precision: str | None = None) -> Backend:
             'pip install "xpnet[cuda12]" in place of "xpnet[cuda13]"; or use backend="numpy"'
         )
     chosen = _device(cupy, device, found)
-    return CupyBackend(xp, chosen, _precision(chosen, precision))
+    precision = _precision(chosen, precision)
+    if deterministic:
+        fix_workspaces()
+    return CupyBackend(xp, chosen, precision, bool(deterministic))
 
 
 def _device(cupy: Any, device: Any, found: list[str]) -> Any:

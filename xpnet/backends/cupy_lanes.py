@@ -29,7 +29,7 @@ def lanes(backend: Any, templates: Sequence[tuple[tuple[int, ...], Any]]) -> tup
 
 
 class CupyLane:
-    """One of the two; see `xpnet.backends.lanes.Lane`."""
+    """One of the two; see `xpnet.backends.lanes.Lane`. Its batches all lie in ``device``."""
 
     def __init__(self, backend: Any, templates: Sequence[Any], copies: Any) -> None:
         import cupy
@@ -37,7 +37,7 @@ class CupyLane:
 
         self._stream, self._copies = backend.stream, copies
         self._host = [cupyx.empty_pinned(shape, dtype) for shape, dtype in templates]
-        self._device = [backend.xp.empty(shape, dtype=dtype) for shape, dtype in templates]
+        self.device = [backend.xp.empty(shape, dtype=dtype) for shape, dtype in templates]
         self._copied, self._read = (cupy.cuda.Event(disable_timing=True) for _ in range(2))
         self._copied.record(copies)
         self._read.record(self._stream)  # the memory may have been another's before
@@ -52,7 +52,7 @@ class CupyLane:
     def send(self, n: int) -> list[Any]:
         """The first n rows of each buffer, on their way to the device."""
         self._copies.wait_event(self._read)
-        parts = [device[:n] for device in self._device]
+        parts = [device[:n] for device in self.device]
         for part, buffer in zip(parts, self._host, strict=True):
             part.set(buffer[:n], stream=self._copies)
         self._copied.record(self._copies)

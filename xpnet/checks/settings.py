@@ -70,7 +70,13 @@ def dtype_name(dtype: Any) -> str:
     name = dtype if isinstance(dtype, str) else getattr(dtype, "__name__", str(dtype))
     name = name.rpartition(".")[2]
     if name not in DTYPES:
-        raise ValueError(f"dtype must be one of {', '.join(DTYPES)}, got {dtype!r}")
+        more = ""
+        if name in ("bfloat16", "float16"):
+            more = (
+                "; parameters and sums stay in float32: for products in fewer bits give "
+                f'backend=xpnet.get_backend("cupy", precision="{name}")'
+            )
+        raise ValueError(f"dtype must be one of {', '.join(DTYPES)}, got {dtype!r}{more}")
     return name
 
 

@@ -14,8 +14,10 @@ from xpnet.backends.cupy_backend import CupyBackend
 from xpnet.fused.cuda_program import CudaProgram, Launch, Operand, Product, cuda_program
 from xpnet.fused.cuda_source import LANES, WARPS
 from xpnet.fused.program import given_arrays, own_state
+from xpnet.fused.shapes import KernelError, TraceError
 from xpnet.masks import needs_masks
 from xpnet.training.batches import Order
+from xpnet.training.runner import PlainRunner, warn_of_plain
 from xpnet.training.step import Recipe, State
 
 __all__ = ["CudaRunner"]
@@ -27,23 +29,32 @@ class CudaRunner:
     """Steps as CUDA kernels (`xpnet.fused.cuda_program`), on CuPy's arrays and present stream.
 
     A program is made for each number of coefficients: an optimizer that accumulates gradients has
-    two kinds of steps.
+    two kinds of steps. Batches that come from the host in turn (``lanes``: the same arrays of data,
+    elsewhere) are taken as they are, step s from lane s modulo their number.
     """
 
     engine = "fused"
     threads: int | None = None
 
     def __init__(
-        self, recipe: Recipe, state: State, data: tuple[Any, Any, Any], batch: int, gathers: bool
+        self,
+        recipe: Recipe,
+        state: State,
+        data: tuple[Any, Any, Any],
+        batch: int,
+        gathers: bool,
+        lanes: Sequence[tuple[Any, Any, Any]] = (),
     ) -> None:
         assert isinstance(recipe.backend, CupyBackend)
         self._backend, xp = recipe.backend, recipe.backend.xp
         self.state = own_state(xp, state)
         self._recipe, self._batch, self._gathers = recipe, batch, gathers
         self._data: Any = tuple(None if x is None else xp.ascontiguousarray(x) for x in data)
+        self._lanes = lanes or (self._data,)
         self._key = xp.zeros((1,), dtype=xp.int32)
         self._counter = xp.zeros((1,), dtype=xp.int32)
         self._steps: dict[int, _Steps] = {}
+        self._plain: PlainRunner | None = None  # when a later program could not be made
         self._epoch: _Epoch | None = None
         self._at = -1  # the step that the counter stands at
 
@@ -59,13 +70,20 @@ class CudaRunner:
             self._gathers,
         )
 
-    def prepare(self, program: CudaProgram) -> None:
-        """Compile its kernels and make its arrays."""
-        arrays = given_arrays(program.inputs, self.state, self._data, self._key)
-        given = {f"a{k}": x for k, x in enumerate(arrays)}
-        given["counter"] = self._counter
-        steps = _Steps(self._backend, program, given, self._batch)
-        self._steps[program.n_coefficients] = steps
+    def prepare(self, program: CudaProgram, n_coefficients: int) -> None:
+        """Compile its kernels and make its arrays; KernelError where they cannot be made."""
+        given = [self._named(program, data) for data in self._lanes]
+        try:
+            steps = _Steps(self._backend, program, given, self._counter, self._batch)
+        except Exception as error:  # NVRTC's own, a missing library or header, the driver, memory
+            what = f"{type(error).__name__}: {error}".splitlines()[0]
+            raise KernelError(f"its CUDA kernels cannot be made: {what}") from error
+        self._steps[n_coefficients] = steps
+
+    def _named(self, program: CudaProgram, data: Any) -> dict[str, Any]:
+        """A program's arrays a0, a1, …, with these data."""
+        arrays = given_arrays(program.inputs, self.state, data, self._key)
+        return {f"a{k}": x for k, x in enumerate(arrays)}
 
     def piece(self, left: int) -> int:
         """As many as are launched at once."""
@@ -75,8 +93,13 @@ class CudaRunner:
         self, order: Order, first: int, last: int, c: Sequence[tuple[float, ...]], key: Any
     ) -> list[Any]:
         """Launch these steps: each one's Σ w loss, on the device."""
-        for n in {len(c[s]) for s in range(first, last)} - self._steps.keys():
-            self.prepare(self.program(n))
+        if self._plain is None and not self.complete({len(row) for row in c[first:last]}):
+            self._plain = PlainRunner(self._recipe, self.plain_state(), self._data, compile=False)
+            self.engine = self._plain.engine
+        if self._plain is not None:
+            totals = self._plain.run(order, first, last, c, key)
+            self.state = self._plain.state
+            return totals
         if self._epoch is None or self._epoch.order is not order or self._epoch.c is not c:
             self._epoch = _Epoch(self._backend, order, c)
             self._at = -1
@@ -85,12 +108,32 @@ class CudaRunner:
         if self._at != first:
             self._counter[...] = first
         for s in range(first, last):
-            self._steps[len(c[s])].launch(self._epoch, int(order.starts[s + 1] - order.starts[s]))
+            n_examples = int(order.starts[s + 1] - order.starts[s])
+            self._steps[len(c[s])].launch(self._epoch, n_examples, s % len(self._lanes))
         self._at = last
         return [self._epoch.arrays["totals"][s] for s in range(first, last)]
 
+    def complete(self, widths: set[int]) -> bool:
+        """Make the programs that are missing; False, with a warning, where one cannot be made.
+
+        Nothing is launched: the state is as it was.
+        """
+        try:
+            for n in widths - self._steps.keys():
+                self.prepare(self.program(n), n)
+        except (TraceError, KernelError) as error:
+            warn_of_plain(error)
+            return False
+        return True
+
+    def plain_state(self) -> State:
+        """The state as the plain step takes it."""
+        return self.state._replace(gradient=self._backend.xp.zeros_like(self.state.theta))
+
     def read(self, totals: list[Any]) -> np.ndarray[Any, Any]:
         """All that the epoch's steps have left so far, at once."""
+        if self._plain is not None and totals:
+            return self._plain.read(totals)
         if not totals or self._epoch is None:
             return np.zeros(0)
         host = self._backend.to_numpy(self._epoch.arrays["totals"][: len(totals)])
@@ -116,10 +159,15 @@ class _Epoch:
 
 
 class _Steps:
-    """A program, compiled, with its arrays."""
+    """A program, compiled, with its arrays; of those that are given, a set for each lane."""
 
     def __init__(
-        self, backend: CupyBackend, program: CudaProgram, arrays: dict[str, Any], batch: int
+        self,
+        backend: CupyBackend,
+        program: CudaProgram,
+        given: Sequence[dict[str, Any]],
+        counter: Any,
+        batch: int,
     ) -> None:
         xp = backend.xp
         self._backend, self._program = backend, program
@@ -129,17 +177,17 @@ class _Steps:
             for call in program.calls
             if isinstance(call, Launch)
         }
-        self._arrays = dict(arrays)
+        self._given = given
+        self._arrays = {"counter": counter}
         for k, buffer in enumerate(program.buffers):
             shape = tuple(batch if n is None else n for n in buffer.shape)
             self._arrays[f"b{k}"] = xp.empty(shape, dtype=backend.dtype(buffer.dtype))
         self._arrays["scalars"] = xp.zeros((max(program.n_scalars, 1),), dtype=xp.float64)
         self._arrays["tickets"] = xp.zeros((max(program.n_tickets, 1),), dtype=xp.int32)
-        exec("\n".join(program.views), {}, self._arrays)  # v0 = a0[0:640].reshape(64, 10) …
-        self._calls: dict[int, list[Callable[[], Any]]] = {}
+        self._calls: dict[tuple[int, int], list[Callable[[], Any]]] = {}
         self._epoch: _Epoch | None = None
 
-    def launch(self, epoch: _Epoch, n_examples: int) -> None:
+    def launch(self, epoch: _Epoch, n_examples: int, lane: int) -> None:
         """A step on so many examples; which they are, the kernels know."""
         if self._epoch is not epoch:
             given = dict(epoch.arrays)
@@ -147,9 +195,13 @@ class _Steps:
             given["coefficients"] = given.get(f"coefficients{n}")
             self._arrays |= given
             self._calls, self._epoch = {}, epoch
-        if n_examples not in self._calls:
-            self._calls[n_examples] = [self._call(c, n_examples) for c in self._program.calls]
-        for call in self._calls[n_examples]:
+        if (n_examples, lane) not in self._calls:
+            self._arrays |= self._given[lane]
+            exec(
+                "\n".join(self._program.views), {}, self._arrays
+            )  # v0 = a0[0:640].reshape(64, 10) …
+            self._calls[n_examples, lane] = [self._call(c, n_examples) for c in self._program.calls]
+        for call in self._calls[n_examples, lane]:
             call()
 
     def _call(self, call: Launch | Product, n_examples: int) -> Callable[[], Any]:

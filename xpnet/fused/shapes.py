@@ -26,6 +26,10 @@ class TraceError(Exception):
     """The code asks for what a recorded array cannot tell, or for an operation unknown here."""
 
 
+class KernelError(Exception):
+    """The CUDA kernels of a step cannot be made: a compiler or a header is missing, or memory."""
+
+
 def promote(a: str, b: str) -> str:
     """The dtype of what two dtypes make."""
     kinds = {a, b}

@@ -3,35 +3,45 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from xpnet.errors import warn
 from xpnet.parameters import Layers, layout
 from xpnet.training.batches import Batches
-from xpnet.training.runner import PlainRunner, Runner
+from xpnet.training.runner import PlainRunner, Runner, warn_of_plain
 from xpnet.training.settings import Settings
 from xpnet.training.step import Recipe, State
 from xpnet.training.threads import team_for
 
-__all__ = ["choose_runner", "plain_seconds"]
+if TYPE_CHECKING:
+    from xpnet.fused.cuda_runner import CudaRunner
+    from xpnet.fused.program import Program
+
+__all__ = ["choose_runner", "cuda_runner", "plain_seconds"]
 
 _FUSED = ("numpy", "cupy")  # which say themselves why they compile nothing
 _PAYS_IMPORT, _PAYS = 2.0, 30.0
 """Seconds that a fit must take in the plain loop for numba to be imported, and to compile."""
+
+Fixed = tuple[Any, ...]
+"""What a compiled runner is made of: the recipe, the state, data, size of a batch, whether it is
+gathered, and the lanes by which data come, if they do."""
 
 
 def choose_runner(
     recipe: Recipe, state: State, data: tuple[Any, Any, Any], batches: Batches, settings: Settings
 ) -> Runner:
     """The runner of a fit, by its ``compile``: True, False, or None for the rule here."""
+    fixed = recipe, state, data, batches.size, batches.gathers
     if recipe.backend.name == "numpy" and settings.compile is not False:
         steps = settings.epochs * batches.per_epoch
         seconds = plain_seconds(recipe.layers, batches.size, steps)
-        fused = _fused(recipe, state, data, batches, settings.compile, seconds)
+        fused = _fused(fixed, settings.compile, seconds)
         if fused is not None:
             return fused
     if recipe.backend.name == "cupy" and settings.compile is not False:
-        kernels = _cuda(recipe, state, data, batches, settings.compile)
+        kernels = cuda_runner(fixed, settings.compile)
         if kernels is not None:
             return kernels
     runner = PlainRunner(recipe, state, data, compile=settings.compile is not False)
@@ -57,14 +67,8 @@ def numba_is_loaded() -> bool:
     return "numba" in sys.modules
 
 
-def _fused(
-    recipe: Recipe,
-    state: State,
-    data: tuple[Any, Any, Any],
-    batches: Batches,
-    wanted: bool | None,
-    seconds: float,
-) -> Runner | None:
+def _fused(fixed: Fixed, wanted: bool | None, seconds: float) -> Runner | None:
+    """Compiled loops; None without numba, and where they would not pay."""
     from xpnet.fused.cache import is_compiled, numba_version
 
     if numba_version() is None:
@@ -74,51 +78,49 @@ def _fused(
     if not wanted and seconds < _PAYS_IMPORT and not numba_is_loaded():
         return None
     from xpnet.fused.runner import FusedRunner
-    from xpnet.fused.shapes import TraceError
 
-    n = len(recipe.optimizer.coefficients(1, 0.0))
-    threads = team_for(recipe.layers, batches.size)
-    runner = FusedRunner(recipe, state, data, batches.size, batches.gathers, threads)
+    def pays(program: Program) -> bool:
+        return bool(wanted) or seconds >= _PAYS or is_compiled(program.source)
+
+    recipe, _, _, batch, _ = fixed
+    team = team_for(recipe.layers, batch)
+    runner: Runner | None = _prepared(FusedRunner, (*fixed, team), wanted, pays)
+    return runner
+
+
+def cuda_runner(fixed: Fixed, wanted: bool | None) -> CudaRunner | None:
+    """The step as CUDA kernels, which pay in every fit."""
+    from xpnet.fused.cuda_runner import CudaRunner
+
+    runner: CudaRunner | None = _prepared(CudaRunner, fixed, wanted, lambda program: True)
+    return runner
+
+
+def _prepared(kind: Any, fixed: Fixed, wanted: bool | None, pays: Callable[[Any], bool]) -> Any:
+    """A runner of that kind, ready for the first step; None where there is none, or it won't pay.
+
+    What a user asked for, or should have had, and does not get is a warning.
+    """
+    from xpnet.fused.shapes import KernelError, TraceError
+
+    n = len(fixed[0].optimizer.coefficients(1, 0.0))
+    runner = kind(*fixed)
     try:
         program = runner.program(n)
-        if not wanted and seconds < _PAYS and not is_compiled(program.source):
+        if not pays(program):
             return None
         runner.prepare(program, n)
-    except (TraceError, ImportError) as error:
-        if wanted:
-            warn(f"the steps run in the plain loop: {error}{_whose(recipe, state, data[1])}")
+    except (TraceError, ImportError, KernelError) as error:
+        if wanted or isinstance(error, KernelError):
+            whose = "" if isinstance(error, KernelError) else _whose(*fixed[:3])
+            warn_of_plain(f"{error}{whose}")
         return None
     return runner
 
 
-def _cuda(
-    recipe: Recipe,
-    state: State,
-    data: tuple[Any, Any, Any],
-    batches: Batches,
-    wanted: bool | None,
-) -> Runner | None:
-    """The step as CUDA kernels; None, with a warning, where they cannot be had."""
-    from xpnet.fused.cuda_runner import CudaRunner
-    from xpnet.fused.shapes import TraceError
-
-    try:
-        runner = CudaRunner(recipe, state, data, batches.size, batches.gathers)
-        runner.prepare(runner.program(len(recipe.optimizer.coefficients(1, 0.0))))
-    except TraceError as error:
-        if wanted:
-            warn(f"the steps run in the plain loop: {error}{_whose(recipe, state, data[1])}")
-        return None
-    except Exception as error:  # NVRTC's own, a missing library or header, the driver, memory
-        what = f"{type(error).__name__}: {error}".splitlines()[0]
-        warn(f"the steps run in the plain loop, since their CUDA kernels cannot be made: {what}")
-        return None
-    return runner
-
-
-def _whose(recipe: Recipe, state: State, Y: Any) -> str:
+def _whose(recipe: Recipe, state: State, data: tuple[Any, Any, Any]) -> str:
     """The part of the step that cannot be compiled, for a message; nothing where it is none."""
     from xpnet.fused.culprit import culprit
 
-    found = culprit(recipe, state, Y)
+    found = culprit(recipe, state, data[1])
     return f" ({found})" if found else ""

@@ -178,6 +178,7 @@ class _Loop:
         order = self.batches.order(self.net.epoch)
         losses = self._read(self._steps(order, interrupt, bar))
         weights = order.weights[: len(losses)]
+        self.history.engine = self.runner.engine  # the plain one, where others could not go on
         self.net.finish_epoch(self._theta(), self.runner.state.stats)
         self.history.epoch.append(self.net.epoch)
         self.history.loss.append(float(losses.sum()) / float(weights.sum()))

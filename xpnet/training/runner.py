@@ -16,10 +16,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from xpnet.errors import warn
 from xpnet.training.batches import Order
 from xpnet.training.step import Recipe, State, step
 
-__all__ = ["PlainRunner", "Runner"]
+__all__ = ["PlainRunner", "Runner", "warn_of_plain"]
 
 
 class Runner(Protocol):
@@ -73,3 +74,8 @@ class PlainRunner:
         """All at once."""
         backend = self.recipe.backend
         return backend.to_numpy(backend.xp.stack(totals)).astype(np.float64)
+
+
+def warn_of_plain(why: object) -> None:
+    """Say that the steps are not compiled after all, and why."""
+    warn(f"the steps run in the plain loop: {why}")

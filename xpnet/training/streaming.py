@@ -1,21 +1,26 @@
 """The runner of data that stay in host memory: it brings them batch by batch.
 
 While the device computes step s, the host gathers batch s + 1 and sends it by the other of two
-lanes (`xpnet.backends.lanes`). The steps are those of the plain loop, on the same batches.
+lanes (`xpnet.backends.lanes`). The steps are those of the plain loop, on the same batches; on CuPy
+they are CUDA kernels, which find a batch where its lane puts it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from xpnet.errors import warn
 from xpnet.masks import needs_masks
+from xpnet.training import choose
 from xpnet.training.batches import Batches, Order
 from xpnet.training.settings import Settings
 from xpnet.training.step import Recipe, State, advance
+
+if TYPE_CHECKING:
+    from xpnet.fused.cuda_runner import CudaRunner
 
 __all__ = ["StreamedRunner"]
 
@@ -51,6 +56,19 @@ class StreamedRunner:
         ]
         self._lanes = backend.lanes(templates)
         self._sent: dict[int, list[Any]] = {}  # by step: what is on its way
+        self._kernels = self._made(batches.size, settings.compile)
+        self._order: tuple[Order, Order] | None = None  # of the host's rows, of a lane's
+
+    def _made(self, batch: int, wanted: bool | None) -> CudaRunner | None:
+        """The step as CUDA kernels; not where masks need the numbers of a batch's examples."""
+        *_, rows = self._columns
+        if self.recipe.backend.name != "cupy" or wanted is False or rows is not None:
+            return None
+        data = []
+        for lane in self._lanes:
+            arrays = iter(lane.device)
+            data.append(tuple(None if x is None else next(arrays) for x in self._columns[:3]))
+        return choose.cuda_runner((self.recipe, self.state, data[0], batch, False, data), wanted)
 
     def piece(self, left: int) -> int:
         """One at a time."""
@@ -62,20 +80,37 @@ class StreamedRunner:
         """Do these steps; the batch after the last one is then on its way."""
         totals = []
         for s in range(first, last):
-            totals.append(self._step(order, s, c[s], key))
+            totals.append(self._step(order, s, c, key))
             if s + 1 < len(order.weights):
                 self._send(order, s + 1)
         return totals
 
-    def _step(self, order: Order, s: int, c: tuple[float, ...], key: Any) -> Any:
+    def _step(self, order: Order, s: int, c: Sequence[tuple[float, ...]], key: Any) -> Any:
         if s not in self._sent:
             self._send(order, s)
-        lane, arrays = self._lanes[s % 2], iter(self._sent.pop(s))
+        lane, arrays = self._lanes[s % 2], self._sent.pop(s)
         lane.arrive()
-        X, Y, w, rows = (None if x is None else next(arrays) for x in self._columns)
-        self.state, total = self._advance(self.recipe, self.state, (X, Y, w), rows, c, key)
+        if self._kernels is not None and not self._kernels.complete({len(c[s])}):
+            self.state, self._kernels = self._kernels.plain_state(), None
+        if self._kernels is None:
+            total = self._plain(arrays, c[s], key)
+        else:
+            (total,) = self._kernels.run(self._of_lanes(order), s, s + 1, c, key)
+            self.state = self._kernels.state
         lane.free()
         return total
+
+    def _plain(self, arrived: list[Any], c: tuple[float, ...], key: Any) -> Any:
+        arrays = iter(arrived)
+        X, Y, w, rows = (None if x is None else next(arrays) for x in self._columns)
+        self.state, total = self._advance(self.recipe, self.state, (X, Y, w), rows, c, key)
+        return total
+
+    def _of_lanes(self, order: Order) -> Order:
+        """The same steps, each of the first rows of its lane."""
+        if self._order is None or self._order[0] is not order:
+            self._order = order, order._replace(index=None)
+        return self._order[1]
 
     def _send(self, order: Order, s: int) -> None:
         """Gather batch s into its lane, and send it."""
