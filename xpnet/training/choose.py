@@ -21,7 +21,12 @@ _PAYS_IMPORT, _PAYS = 2.0, 30.0
 def choose_runner(
     recipe: Recipe, state: State, data: tuple[Any, Any, Any], batches: Batches, settings: Settings
 ) -> Runner:
-    """The runner of a fit, by its ``compile``: True, False, or None for the rule here."""
+    """The runner of a fit, by its ``compile``: True, False, or None for the rule here.
+
+    A stack's steps have three axes, which neither loops nor kernels have.
+    """
+    if state.theta.ndim > 1:
+        return PlainRunner(recipe, state, data, compile=settings.compile is not False)
     if recipe.backend.name == "numpy" and settings.compile is not False:
         steps = settings.epochs * batches.per_epoch
         seconds = plain_seconds(recipe.layers, batches.size, steps)
