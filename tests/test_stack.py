@@ -145,6 +145,14 @@ def test_weights_penalties_validation_and_metrics_are_each_networks(backend):
     check(backend, networks(backend), X, Y, **settings, validation_fraction=0.25)
 
 
+def test_batches_from_host_memory_train_a_stack_too(backend, monkeypatch):
+    monkeypatch.setattr("xpnet.training.loop.home", lambda *_: get_backend("numpy"))
+    nets = networks(backend, [5, Dropout(0.2), 8, 3])
+    settings = {"epochs": 2, "batch_size": 8, "sample_weight": np.linspace(0.1, 1, 40)}
+    _, history = check(backend, nets, *data(), **settings)
+    assert history.engine == "streamed"
+
+
 def test_an_order_is_the_first_networks(backend):
     X, Y = data()
     first, *_, last = networks(backend)
