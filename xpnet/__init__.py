@@ -19,6 +19,7 @@ from xpnet.gradients import Gradients
 from xpnet.losses import Loss
 from xpnet.network import Network
 from xpnet.penalties import MaxNorm, Penalty
+from xpnet.stack import Stack
 from xpnet.training import EarlyStopping, History
 from xpnet.training.rate_range import learning_rate_range
 
@@ -36,6 +37,7 @@ __all__ = [
     "MaxNorm",
     "Network",
     "Penalty",
+    "Stack",
     "__version__",
     "asarray",
     "available_backends",

@@ -13,7 +13,7 @@ from xpnet.classes import decide
 from xpnet.examples import examples, features
 from xpnet.gradients import Gradients
 from xpnet.masks import context
-from xpnet.parameters import unpack
+from xpnet.parameters import n_networks, unpack
 from xpnet.state import NetworkState
 from xpnet.training.batches import slices
 from xpnet.training.placement import home, rows_that_fit
@@ -29,7 +29,7 @@ class NetworkPasses(NetworkState):
         X, single = features(self.backend, self.layers, self.dtype, X)
         with self.backend.context():
             A = self._outputs(X)
-        return A[0, :] if single else A
+        return A[..., 0, :] if single else A
 
     def predict(self, X: Any, batch_size: int | None = None) -> Any:
         """The outputs (N, n_L), in batches of so many examples.
@@ -42,13 +42,14 @@ class NetworkPasses(NetworkState):
             return self(X)
         place = home(self.backend, X, self.dtype)
         X, single = features(place, self.layers, self.dtype, X)
-        size = batch_size or rows_that_fit(self.backend, self.layers, self.dtype) or X.shape[0]
+        fitting = rows_that_fit(self.backend, self.layers, self.dtype, n_networks(self._theta))
+        size = batch_size or fitting or X.shape[0]
         with self.backend.context():
             parts = [
                 self._outputs(move(self.backend, X[part, :])) for part in slices(X.shape[0], size)
             ]
-            A = self.backend.xp.concat(parts, axis=0)
-        return A[0, :] if single else A
+            A = self.backend.xp.concat(parts, axis=-2)
+        return A[..., 0, :] if single else A
 
     def _outputs(self, X: Any) -> Any:
         theta, views = self._theta, self._views

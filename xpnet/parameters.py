@@ -22,7 +22,9 @@ __all__ = [
     "Layout",
     "Slot",
     "flatten",
+    "for_each",
     "layout",
+    "n_networks",
     "pack",
     "slots",
     "unpack",
@@ -131,6 +133,16 @@ def view(xp: Any, theta: Any, slot: Slot) -> Any:
     """One parameter (..., rows, columns)."""
     part = theta[..., slot.offset : slot.offset + slot.size]
     return xp.reshape(part, (*theta.shape[:-1], *slot.shape))
+
+
+def n_networks(theta: Any) -> int:
+    """1 for θ (P,), R for (R, P)."""
+    return 1 if theta.ndim == 1 else int(theta.shape[0])
+
+
+def for_each(xp: Any, theta: Any, x: Any) -> Any:
+    """X itself beside θ (P,); beside (R, P), whose networks share it, a view of it for each."""
+    return x if x is None or theta.ndim == 1 else xp.broadcast_to(x, (theta.shape[0], *x.shape))
 
 
 def pack(xp: Any, layers: Layers, parts: Sequence[Any]) -> Any:

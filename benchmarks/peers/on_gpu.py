@@ -28,12 +28,20 @@ def initial(sizes: tuple[int, ...], seed: int) -> tuple[Array, ...]:
 
 
 def reference(workload: Workload, X: Array, Y: Array, n_steps: int) -> Array:
-    """Probabilities of X's first rows after the first steps, by NumPy in float64."""
+    """Probabilities of X's first rows after the first steps, by NumPy in float64.
+
+    (rows, n_L); of a stack (R, rows, n_L), each network trained alone.
+    """
+    found = [_alone(workload, X, Y, n_steps, seed) for seed in range(max(workload.stack, 1))]
+    return np.stack(found) if workload.stack else found[0]
+
+
+def _alone(workload: Workload, X: Array, Y: Array, n_steps: int, seed: int) -> Array:
     from benchmarks.worker import SOME_ROWS
 
     n = n_steps * workload.batch
-    net = xpnet.Network(workload.sizes, loss="cross_entropy", dtype="float64", rng=0)
-    weights = initial(workload.sizes, 0)
+    net = xpnet.Network(workload.sizes, loss="cross_entropy", dtype="float64")
+    weights = initial(workload.sizes, seed)
     net.set_weights(weights, [np.zeros(len(W)) for W in weights])
     net.fit(
         X[:n],

@@ -1,4 +1,4 @@
-"""xpnet on CuPy as a user calls it, `Network.fit`; a stack of networks as passes over (R, P)."""
+"""xpnet on CuPy as a user calls it: `Network.fit`, or `Stack.fit` of many networks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 import xpnet
 from benchmarks.peers.on_gpu import LIBRARIES
 from benchmarks.workloads import LEARNING_RATE, Workload
-from xpnet import passes
 from xpnet.backends import get_backend
 
 __all__ = ["Xpnet"]
@@ -19,7 +18,7 @@ CUPY = ("cupy-cuda13x", "cupy-cuda12x", "cupy")
 
 
 class Xpnet:
-    """The public network, or, of a stack, its gradients in one pass and no optimizer."""
+    """The public network, or a stack of them."""
 
     def __init__(self, workload: Workload, X: Array, Y: Array) -> None:
         self.workload, library = workload, LIBRARIES[workload.device]
@@ -31,22 +30,16 @@ class Xpnet:
             self.elapsed = self._elapsed
 
     def start(self, seed: int) -> None:
-        """A new network; of a stack, as many copies of its θ."""
-        self.net = xpnet.Network(
-            self.workload.sizes, loss="cross_entropy", rng=seed, backend=self.backend
-        )
-        if self.workload.stack:
-            xp = self.backend.xp
-            with self.backend.context():
-                self.theta = xp.tile(self.net.parameters, (self.workload.stack, 1))
-                self.g = xp.empty_like(self.theta)
+        """New networks, each of a stack by a seed of its own."""
+        nets = [
+            xpnet.Network(self.workload.sizes, loss="cross_entropy", rng=s, backend=self.backend)
+            for s in range(seed, seed + max(self.workload.stack, 1))
+        ]
+        self.net = xpnet.Stack(nets) if self.workload.stack else nets[0]
 
     def train(self, epochs: int) -> None:
         """One fit of so many epochs."""
-        if self.workload.stack:
-            self._passes(epochs)
-        else:
-            self._fit(self.X, self.Y, epochs=epochs)
+        self._fit(self.X, self.Y, epochs=epochs)
 
     def first_steps(self, n: int) -> None:
         """Rows as they stand."""
@@ -64,20 +57,8 @@ class Xpnet:
         )
         self.backend.wait(self.net.parameters)
 
-    def _passes(self, epochs: int) -> None:
-        """Forward and backward of every step; all networks see the same batch."""
-        batch, net, loss = self.workload.batch, self.net, self.net.loss
-        assert loss is not None
-        fixed = self.backend, net.layers, loss, self.theta
-        with self.backend.context():
-            for _ in range(epochs):
-                for begin in range(0, self.workload.rows, batch):
-                    X, Y = (x[begin : begin + batch] for x in (self.X, self.Y))
-                    passes.gradient(*fixed, X, Y, None, 1 / batch, self.g)
-        self.backend.wait(self.g)
-
     def predict(self, X: Array) -> Array:
-        """On the host."""
+        """On the host; (R, N, n_L) of a stack."""
         return xpnet.to_numpy(self.net(X))
 
     def threads(self) -> int | None:

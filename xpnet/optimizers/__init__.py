@@ -149,9 +149,12 @@ def bind(optimizer: Any, layout: Layout) -> Any:
     return optimizer.bind(layout) if hasattr(optimizer, "bind") else optimizer
 
 
-def coefficients(optimizer: Any, first: int, rates: Sequence[float]) -> list[tuple[float, ...]]:
-    """What each of the steps first, first + 1, … needs, at these learning rates."""
-    if not getattr(optimizer, "takes_many", False):
+def coefficients(optimizer: Any, first: int, rates: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """What each of the steps first, first + 1, … needs, at these learning rates.
+
+    They are floats, or columns (R, 1) for the networks of a stack, as some coefficients are then.
+    """
+    if np.ndim(rates[0]) or not getattr(optimizer, "takes_many", False):
         return [optimizer.coefficients(first + k, rate) for k, rate in enumerate(rates)]
     t = np.arange(first, first + len(rates), dtype=np.float64)
     columns = np.broadcast_arrays(*optimizer.coefficients(t, np.asarray(rates)), t)

@@ -67,7 +67,7 @@ class RAdam(Kind, _Settings):
 
     def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
         """c, w and e of the step c m/(w √v + e): w = 0 and e = 1 where v is left out."""
-        rate /= correction(self.beta1, t)
+        rate = rate / correction(self.beta1, t)
         rectified = _rectification(self.beta2, t)
         if rectified is None:
             return rate, 0.0, 1.0

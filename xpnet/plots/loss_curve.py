@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from xpnet.errors import look_up
 from xpnet.plots.axes import COLOURS, axes, describe, legend
 
@@ -21,20 +23,20 @@ _RANGE = 10.0  # largest / smallest, from which the axis is logarithmic
 
 @dataclass
 class LossCurveDisplay:
-    """One line a value, over the epochs.
+    """One line a value, over the epochs; of a stack's history one for each network, in one colour.
 
     Parameters
     ----------
     epoch : sequence of int
     curves : mapping of str to sequence of float
-        By name, such as "loss" and "validation_loss".
+        By name, such as "loss" and "validation_loss"; of a stack, sequences of lists of R.
     best_epoch : int, optional
         Whose parameters early stopping brought back.
 
     Attributes
     ----------
     ax_, figure_, lines_, legend_
-        After `plot`; ``lines_`` are in the order of ``curves``.
+        After `plot`; ``lines_`` are in the order of ``curves``, the first network's of each.
 
     Examples
     --------
@@ -45,7 +47,7 @@ class LossCurveDisplay:
     """
 
     epoch: Sequence[int]
-    curves: Mapping[str, Sequence[float]]
+    curves: Mapping[str, Sequence[Any]]
     best_epoch: int | None = None
     ax_: Any = field(default=None, init=False, repr=False)
     figure_: Any = field(default=None, init=False, repr=False)
@@ -93,5 +95,6 @@ class LossCurveDisplay:
         return self
 
     def _is_wide(self) -> bool:
-        found = [value for values in self.curves.values() for value in values]
-        return min(found) > 0 and max(found) > _RANGE * min(found)
+        every = np.concatenate([np.ravel(values) for values in self.curves.values()])
+        found = every[np.isfinite(every)]
+        return found.size > 0 and found.min() > 0 and bool(found.max() > _RANGE * found.min())

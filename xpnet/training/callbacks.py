@@ -57,6 +57,14 @@ class Callbacks:
         """Whether any waits for that moment."""
         return bool(self._at.get(moment))
 
+    def seeing(self, stack: Any) -> Callbacks:
+        """The same, each called with the stack in place of the network that holds its θ."""
+
+        def told(function: Callback) -> Callback:
+            return lambda net, history: function(stack, history)
+
+        return Callbacks({moment: tuple(map(told, all_)) for moment, all_ in self._at.items()})
+
     def call(self, moment: str, net: Network, history: History) -> bool:
         """Call all of that moment; whether one asked to end the fit."""
         answers = [f(net, history) is True for f in self._at.get(moment, ())]  # every one is called
@@ -96,7 +104,14 @@ def json_lines(path: str | os.PathLike[str]) -> Callback:
 
     def log(net: Network, history: History) -> None:
         with open(path, "a", encoding="utf-8") as file:
-            values = {k: v if math.isfinite(v) else None for k, v in history.last().items()}
+            values = {name: _plain(value) for name, value in history.last().items()}
             file.write(json.dumps(values) + "\n")
 
     return log
+
+
+def _plain(value: Any) -> Any:
+    """A number as JSON has it; of a stack, a list of them."""
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    return value if math.isfinite(value) else None

@@ -32,7 +32,12 @@ gathered, and the lanes by which data come, if they do."""
 def choose_runner(
     recipe: Recipe, state: State, data: tuple[Any, Any, Any], batches: Batches, settings: Settings
 ) -> Runner:
-    """The runner of a fit, by its ``compile``: True, False, or None for the rule here."""
+    """The runner of a fit, by its ``compile``: True, False, or None for the rule here.
+
+    A stack's steps have three axes, which neither loops nor kernels have.
+    """
+    if state.theta.ndim > 1:
+        return PlainRunner(recipe, state, data, compile=settings.compile is not False)
     fixed = recipe, state, data, batches.size, batches.gathers
     if recipe.backend.name == "numpy" and settings.compile is not False:
         steps = settings.epochs * batches.per_epoch

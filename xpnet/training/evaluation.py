@@ -12,7 +12,7 @@ from xpnet.backends import Backend, move
 from xpnet.examples import Examples
 from xpnet.losses import Loss, per_example
 from xpnet.metrics import Metric, find_metric, predictions
-from xpnet.parameters import Layers
+from xpnet.parameters import Layers, for_each, n_networks
 from xpnet.training.batches import slices
 from xpnet.training.history import History
 from xpnet.training.placement import rows_that_fit
@@ -40,16 +40,17 @@ def evaluate(
     batch_size: int | None = None,
     stats: tuple[Any, ...] = (),
     metrics: Sequence[Metric] = (),
-) -> dict[str, float]:
-    """{"loss": Σ w loss / Σ w}, and each metric by its name.
+) -> dict[str, Any]:
+    """{"loss": Σ w loss / Σ w}, and each metric by its name: floats, or (R,) for a stack's θ.
 
     Each example's loss, and what each metric needs of a batch, are read to the host at the end, and
     added up there in float64: the host waits for the device once, and once a metric.
     """
     X, Y, w, _ = data  # on the device, or on the host
-    size = batch_size or max(1, _NUMBERS_AT_ONCE // _width(layers))
+    size = batch_size or max(1, _NUMBERS_AT_ONCE // (n_networks(theta) * _width(layers)))
     if batch_size is None:
-        size = min(size, rows_that_fit(backend, layers, _dtype(theta)) or size)
+        fitting = rows_that_fit(backend, layers, _dtype(theta), n_networks(theta))
+        size = min(size, fitting or size)
     losses: list[Any] = []
     outputs: list[Any] = []
     parts: dict[str, list[Any]] = {metric.name: [] for metric in metrics}
@@ -57,8 +58,8 @@ def evaluate(
         xp, f = backend.xp, layers[-1].activation
         weights = None if w is None else move(backend, w, str(np.dtype(_dtype(theta))))
         for part in slices(X.shape[0], size):
-            x, y = move(backend, X[part, :]), move(backend, Y[part, ...])
-            w_part = None if weights is None else weights[part]
+            x, y = move(backend, X[part, :]), for_each(xp, theta, move(backend, Y[part, ...]))
+            w_part = None if weights is None else for_each(xp, theta, weights[part])
             Z = passes.forward(backend, layers, theta, x, stats).Z
             A = predictions(xp, loss, f, Z) if metrics else None
             if any(metric.whole for metric in metrics):
@@ -70,12 +71,14 @@ def evaluate(
             losses.append(per_example(xp, loss, f, Z, y)[0])
         for metric in metrics:
             if metric.whole:
-                A = xp.concat(outputs, axis=0)
-                whole = metric.statistics(xp, A, move(backend, Y), weights, loss)
+                A = xp.concat(outputs, axis=-2)
+                y, w_all = (for_each(xp, theta, x) for x in (move(backend, Y), weights))
+                whole = metric.statistics(xp, A, y, w_all, loss)
                 parts[metric.name].append(whole)
-        every = backend.to_numpy(xp.concat(losses)).astype(np.float64)
+        every = backend.to_numpy(xp.concat(losses, axis=-1)).astype(np.float64)
         read = {name: list(backend.to_numpy(xp.stack(found))) for name, found in parts.items()}
-    results = {"loss": float(np.average(every, weights=w))}
+    mean = np.average(every, axis=-1, weights=w)
+    results: dict[str, Any] = {"loss": float(mean) if mean.ndim == 0 else mean}
     return results | {metric.name: metric.of_parts(read[metric.name]) for metric in metrics}
 
 
@@ -91,6 +94,7 @@ def validate(net: Network, data: Examples, metrics: Sequence[Metric], history: H
     assert net.loss is not None
     fixed = net.backend, net.layers, net.loss, net.parameters
     results = evaluate(*fixed, data, None, net.statistics, metrics)
+    results = {name: np.asarray(value).tolist() for name, value in results.items()}
     history.validation_loss.append(results.pop("loss"))
     for name, value in results.items():
         history.metrics.setdefault(f"validation_{name}", []).append(value)

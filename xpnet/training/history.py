@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from xpnet.plots import LossCurveDisplay
 
-__all__ = ["History"]
+__all__ = ["History", "typical"]
 
 
 @dataclass(repr=False)
 class History:
-    """The record that `fit` returns.
+    """The record that `fit` returns; of a `Stack`, a list of R numbers stands for every number.
 
     Attributes
     ----------
@@ -51,10 +54,10 @@ class History:
     """
 
     epoch: list[int] = field(default_factory=list)
-    loss: list[float] = field(default_factory=list)
-    validation_loss: list[float] = field(default_factory=list)
-    metrics: dict[str, list[float]] = field(default_factory=dict)
-    step_loss: list[float] = field(default_factory=list)
+    loss: list[Any] = field(default_factory=list)
+    validation_loss: list[Any] = field(default_factory=list)
+    metrics: dict[str, list[Any]] = field(default_factory=dict)
+    step_loss: list[Any] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     stopped: str | None = None
     best_epoch: int | None = None
@@ -66,12 +69,13 @@ class History:
         return len(self.epoch)
 
     def __repr__(self) -> str:
-        last = "".join(f", {k}={v:.4g}" for k, v in self.last().items()) if self.epoch else ""
+        values = self.last() if self.epoch else {}
+        last = "".join(f", {name}={typical(value):.4g}" for name, value in values.items())
         stopped = f", stopped={self.stopped!r}" if self.stopped else ""
         return f"History({len(self)} epochs{last}{stopped}, engine={self.engine!r})"
 
     @property
-    def validation_accuracy(self) -> list[float]:
+    def validation_accuracy(self) -> list[Any]:
         """After each epoch, for class labels; empty without metrics.
 
         AttributeError where others were asked for: it says which there are.
@@ -83,7 +87,7 @@ class History:
             )
         return self.metrics.get("validation_accuracy", [])
 
-    def values(self) -> dict[str, list[float]]:
+    def values(self) -> dict[str, list[Any]]:
         """Every value that has one entry an epoch, by name: what early stopping can watch."""
         named = {"loss": self.loss, "validation_loss": self.validation_loss, **self.metrics}
         return {name: values for name, values in named.items() if values}
@@ -102,14 +106,22 @@ class History:
 
         return LossCurveDisplay.from_history(self).plot(ax)
 
-    def last(self) -> dict[str, float]:
+    def last(self) -> dict[str, Any]:
         """The last epoch's values, by name, with its number and the steps done."""
         return dict(self._last())
 
-    def _last(self) -> Iterator[tuple[str, float]]:
+    def _last(self) -> Iterator[tuple[str, Any]]:
         yield "epoch", self.epoch[-1]
         yield "step", len(self.step_loss)
         for name, values in self.values().items():
             yield name, values[-1]
         if len(self.seconds) == len(self.epoch):
             yield "seconds", self.seconds[-1]
+
+
+def typical(value: Any) -> float:
+    """The number itself; of a stack's numbers the median of those that are finite."""
+    if not isinstance(value, list):
+        return float(value)
+    finite = [each for each in value if math.isfinite(each)]
+    return float(np.median(finite)) if finite else math.nan

@@ -181,9 +181,9 @@ class _Loop:
         self.history.engine = self.runner.engine  # the plain one, where others could not go on
         self.net.finish_epoch(self._theta(), self.runner.state.stats)
         self.history.epoch.append(self.net.epoch)
-        self.history.loss.append(float(losses.sum()) / float(weights.sum()))
+        self.history.loss.append((losses.sum(axis=0) / weights.sum()).tolist())
         if not self.settings.callbacks.has("step_end"):  # else they are there already
-            self.history.step_loss.extend((losses / weights).tolist())
+            self.history.step_loss.extend((losses.T / weights).T.tolist())
         if self.validation is not None:
             validate(self.net, self.validation, self.metrics, self.history)
         self.history.seconds.append(time.perf_counter() - began)
@@ -192,8 +192,7 @@ class _Loop:
         """The steps of an epoch: each one's Σ w loss, still on the device."""
         n, done = len(order.weights), 0
         totals: list[Any] = []
-        rates = schedules.rates(self.rate, self.t + 1, n)
-        c = coefficients(self.recipe.optimizer, self.t + 1, rates)
+        c = self._coefficients(n)
         key, watched = self._key(), self.settings.callbacks.has("step_end")
         while done < n and not interrupt.requested and not self.history.stopped:
             piece = 1 if watched else self.runner.piece(n - done)
@@ -204,9 +203,21 @@ class _Loop:
                 self._step_end(totals[-1], float(order.weights[done - 1]))
         return totals
 
+    def _coefficients(self, n: int) -> list[tuple[Any, ...]]:
+        """What the optimizer needs at each of an epoch's n steps; columns (R, 1) on the device."""
+        each, first = self.settings.rates, self.t + 1
+        rates = schedules.rates(self.rate, first, n) if each is None else [each] * n
+        c = coefficients(self.recipe.optimizer, first, rates)
+        return c if each is None else [tuple(map(self._on_device, row)) for row in c]
+
+    def _on_device(self, x: Any) -> Any:
+        """A column; a number as it is."""
+        return self.net.backend.from_numpy(x.astype(self.net.dtype)) if np.ndim(x) else x
+
     def _step_end(self, total: Any, weight: float) -> None:
         """Callbacks at every step, which make it wait for the step."""
-        self.history.step_loss.append(float(total) / weight)
+        loss = np.asarray(self.net.backend.to_numpy(total), dtype=np.float64) / weight
+        self.history.step_loss.append(loss.tolist())
         self.net.take(self._theta(), self.runner.state.stats)
         if self._call("step_end"):
             self.history.stopped = "callback"
@@ -226,15 +237,17 @@ class _Loop:
 
     def _read(self, totals: list[Any]) -> np.ndarray[Any, Any]:
         """The losses of an epoch's steps, read to the host at once and in float64."""
-        losses = self.runner.read(totals)
-        if not np.all(np.isfinite(losses)):
-            first = int(np.argmin(np.isfinite(losses)))
-            raise DivergenceError(self.net.epoch + 1, first + 1, float(losses[first]))
+        losses = self.runner.read(totals)  # (S,), or (S, R) of a stack: then one may diverge alone
+        finite = np.isfinite(losses).reshape(len(losses), -1).any(axis=1)
+        if not np.all(finite):
+            first = int(np.argmin(finite))
+            raise DivergenceError(self.net.epoch + 1, first + 1, float(losses[first].max()))
         return losses
 
     def _check_last_step(self) -> None:
         """A step's loss is taken before it, so what the last one did shows in θ alone."""
         xp, theta = self.net.backend.xp, self.runner.state.theta
-        if not math.isfinite(float(xp.max(xp.abs(theta)))):
+        largest = self.net.backend.to_numpy(xp.max(xp.abs(theta), axis=-1))
+        if not np.any(np.isfinite(largest)):
             steps = self.t - (len(self.history) - 1) * self.batches.per_epoch
             raise DivergenceError(self.net.epoch, steps, math.nan)

@@ -44,7 +44,7 @@ def _is_on_host(x: Any) -> bool:
     return library not in ("cupy", "array_api_strict")
 
 
-def rows_that_fit(backend: Backend, layers: Layers, dtype: str) -> int | None:
+def rows_that_fit(backend: Backend, layers: Layers, dtype: str, n_networks: int = 1) -> int | None:
     """How many examples one pass may take by the free memory; None where that is not watched.
 
     A pass keeps each layer's input, Z and A, and makes about as much again on the way.
@@ -53,4 +53,4 @@ def rows_that_fit(backend: Backend, layers: Layers, dtype: str) -> int | None:
     if free is None:
         return None
     widths = layers[0].fan_in + sum(max(slot.shape) for slot in slots(layers))
-    return max(1, int(_SHARE * free / (3 * widths * np.dtype(dtype).itemsize)))
+    return max(1, int(_SHARE * free / (3 * widths * n_networks * np.dtype(dtype).itemsize)))

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, NamedTuple, Protocol
 
+from xpnet.training.history import typical
 from xpnet.training.sparkline import sparkline
 
 __all__ = ["Progress", "show_progress"]
@@ -82,8 +83,9 @@ class Progress:
         self._done += steps
         self._show(ends_epoch=False)
 
-    def describe(self, values: Mapping[str, float]) -> None:
-        """An epoch's values."""
+    def describe(self, values: Mapping[str, Any]) -> None:
+        """An epoch's values; of a stack, the typical network's."""
+        values = {name: typical(value) for name, value in values.items()}
         self._values = _in_print(values)
         self._losses.append(values["loss"])
         self._show(ends_epoch=True)

@@ -31,6 +31,7 @@ class Settings(NamedTuple):
     progress: bool | None
     compile: bool | None
     stream: bool | None = None
+    rates: Any = None  # (R, 1): a learning rate for each network of a stack
 
 
 def settings(

@@ -1,4 +1,8 @@
-"""One training step, a function of arrays: (θ, optimizer state, g, statistics) → the same."""
+"""One training step, a function of arrays: (θ, optimizer state, g, statistics) → the same.
+
+With θ (R, P) it is a step of R networks at once, all of them on the same batch, and Σ w_n loss_n
+is (R,) instead of ().
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from xpnet import passes
 from xpnet.backends import Backend
 from xpnet.losses import Loss
 from xpnet.optimizers import Optimizer
-from xpnet.parameters import Layers, layout
+from xpnet.parameters import Layers, for_each, layout
 from xpnet.penalties import MaxNorm, Penalty
 from xpnet.protocol import Context
 
@@ -52,7 +56,7 @@ def step(
     coefficients: tuple[Any, ...],
     key: Any = None,
 ) -> tuple[State, Any]:
-    """Gather the batch, take its gradient, update θ. Also returns Σ w_n loss_n, (), before it.
+    """Gather the batch, take its gradient, update θ. Also returns Σ w_n loss_n before it.
 
     ``key`` is what an epoch's masks are drawn from; None where no layer draws any.
     """
@@ -75,6 +79,7 @@ def advance(
     X, Y, w = batch
     scale = 1.0 / X.shape[-2] if w is None else 1.0 / backend.xp.sum(w, axis=-1, keepdims=True)
     theta, moments, g, stats = state
+    Y = for_each(backend.xp, theta, Y)
     ctx = Context(True, key, rows)
     total, g, stats = passes.gradient(backend, layers, loss, theta, X, Y, w, scale, g, stats, ctx)
     if penalty is not None:

@@ -1,0 +1,249 @@
+"""Networks of the same layers, trained at once: the passes with a leading axis.
+
+    θ (R, P), X (N, n_0)     →     A_L (R, N, n_L), losses (R,), dθ (R, P)
+
+Every product is one batched product of R. Nothing crosses from one network to another.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping, Sequence
+from operator import index
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from xpnet import checks
+from xpnet.backends import Backend, to_numpy
+from xpnet.network import Network
+from xpnet.training.history import History
+
+if TYPE_CHECKING:
+    from xpnet.metrics import Metric
+    from xpnet.training.settings import Settings
+
+__all__ = ["Stack"]
+
+_ALIKE = ("sizes", "layers", "loss", "backend", "dtype", "epoch", "classes")
+
+
+class Stack:
+    """Networks that differ in their parameters and seeds alone, side by side.
+
+    Parameters
+    ----------
+    networks : sequence of Network
+        R ≥ 1, with sizes; they are copied, and stay as they are. ``stack[r]`` is network r as it
+        has become: a `Network`, to be saved or trained on alone.
+
+    Raises
+    ------
+    ValueError, TypeError
+        No networks, or some whose layers, loss, backend, dtype, classes or count of epochs differ.
+
+    Notes
+    -----
+    A fit gives every network the same batches: the order of examples, the masks of dropout and the
+    examples held out are those of the first network's seed. So network r becomes what it would
+    become alone, to rounding, if it had that seed.
+
+    Examples
+    --------
+    >>> import numpy as np, xpnet
+    >>> X = np.asarray([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+    >>> stack = xpnet.Stack(xpnet.Network([2, 8, 2], activation="tanh", rng=r) for r in range(5))
+    >>> history = stack.fit(X, np.asarray([0, 1, 1, 0]), epochs=300, learning_rate=0.03)
+    >>> stack(X).mean(axis=0).argmax(axis=1).tolist()  # the mean of five networks
+    [0, 1, 1, 0]
+    >>> np.shape(history.loss)
+    (300, 5)
+    """
+
+    def __init__(self, networks: Iterable[Network]) -> None:
+        given = _networks(networks)
+        self._seeds = tuple(net.seed for net in given)
+        self._net = copy.copy(given[0])  # what they share, with θ (R, P) and statistics (R, …)
+        with self.backend.context():
+            stack = self.backend.xp.stack
+            theta = stack([net.parameters for net in given])
+            stats = zip(*(net.statistics for net in given), strict=True)
+            self._net.take(theta, tuple(stack(parts) for parts in stats))
+
+    def __len__(self) -> int:
+        return len(self._seeds)
+
+    def __getitem__(self, r: int) -> Network:
+        """Network r, counted from 0: a copy.
+
+        TypeError for what is no integer, IndexError where there is none, ValueError where its
+        parameters are no longer finite.
+        """
+        r = range(len(self))[index(r)]
+        net = copy.copy(self._net)
+        net.seed = self._seeds[r]
+        net.take(self.parameters[r, ...], tuple(stat[r, ...] for stat in self._net.statistics))
+        net.set_parameters(net.parameters)  # copies
+        net.set_statistics(net.statistics)
+        return net
+
+    def __repr__(self) -> str:
+        return f"Stack({len(self)} × {self._net!r})"
+
+    @property
+    def backend(self) -> Backend:
+        """The backend of all."""
+        return self._net.backend
+
+    @property
+    def parameters(self) -> Any:
+        """θ (R, P), a network a row, on the networks' device."""
+        return self._net.parameters
+
+    @property
+    def epoch(self) -> int:
+        """Epochs of training so far."""
+        return self._net.epoch
+
+    def __call__(self, X: Any) -> Any:
+        """The outputs A_L (R, N, n_L); for one example (n_0,) they are (R, n_L)."""
+        return self._net(X)
+
+    def predict(self, X: Any, batch_size: int | None = None) -> Any:
+        """The outputs (R, N, n_L), in batches of so many examples, as `Network.predict`."""
+        return self._net.predict(X, batch_size)
+
+    def evaluate(
+        self,
+        X: Any,
+        Y: Any,
+        sample_weight: Any = None,
+        batch_size: int | None = None,
+        metrics: str | Metric | Sequence[str | Metric] = (),
+    ) -> dict[str, np.ndarray[Any, Any]]:
+        """The mean "loss" (R,) and each metric (R,), as `Network.evaluate`."""
+        found: dict[str, Any] = self._net.evaluate(X, Y, sample_weight, batch_size, metrics)
+        return found
+
+    def fit(
+        self,
+        X: Any,
+        Y: Any,
+        *,
+        epochs: int = 10,
+        batch_size: int | None = 128,
+        optimizer: Any = "adam",
+        learning_rate: Any = None,
+        shuffle: bool = True,
+        sample_weight: Any = None,
+        class_weight: Mapping[Any, float] | str | None = None,
+        penalty: Any = None,
+        max_norm: Any = None,
+        validation_data: tuple[Any, Any] | None = None,
+        validation_fraction: float | None = None,
+        metrics: str | Metric | Sequence[str | Metric] = (),
+        callbacks: Any = (),
+        progress: bool | None = None,
+    ) -> History:
+        """Train all of them on the same batches, from their present parameters.
+
+        Parameters
+        ----------
+        learning_rate : float, schedule or (R,), optional
+            One for all, or a number for each.
+        callbacks
+            Each takes (stack, history).
+        others
+            As for `Network.fit`.
+
+        Returns
+        -------
+        History
+            Every value is a list of R numbers: ``np.asarray(history.loss)`` is (epochs, R). Beside
+            `progress`, and in its repr, stands the median.
+
+        Raises
+        ------
+        ValueError, TypeError
+            Bad input, before anything changes; L-BFGS, or a schedule that watches one loss.
+        DivergenceError
+            No network's loss is finite any more. A network that diverges beside others goes on as
+            NaN, which its losses show. As with any error, all are as they were before.
+        """
+        from xpnet.training.loop import fit
+        from xpnet.training.settings import settings
+
+        rates = _rates(learning_rate, len(self))
+        chosen = settings(
+            epochs=epochs,
+            batch_size=batch_size,
+            optimizer=optimizer,
+            learning_rate=learning_rate if rates is None else None,
+            shuffle=shuffle,
+            penalty=penalty,
+            max_norm=max_norm,
+            validation_data=validation_data,
+            validation_fraction=validation_fraction,
+            early_stopping=None,
+            metrics=metrics,
+            callbacks=callbacks,
+            progress=progress,
+            compile=None,
+        )
+        _check(chosen)
+        chosen = chosen._replace(rates=rates, callbacks=chosen.callbacks.seeing(self))
+        with np.errstate(over="ignore", invalid="ignore"):  # of a network that diverges
+            return fit(self._net, X, Y, sample_weight, class_weight, validation_data, chosen)
+
+
+def _networks(networks: Any) -> tuple[Network, ...]:
+    """The networks, which are alike."""
+    if isinstance(networks, Network) or not isinstance(networks, Iterable):
+        raise TypeError(f"a Stack takes a sequence of networks, got {networks!r}")
+    given = tuple(networks)
+    if not given:
+        raise ValueError("a Stack needs one network at least")
+    for r, net in enumerate(given):
+        if not isinstance(net, Network):
+            raise TypeError(f"networks[{r}] must be an xpnet.Network, got {net!r}")
+        for name in _ALIKE:
+            first, own = getattr(given[0], name), getattr(net, name)
+            if first != own:
+                raise ValueError(
+                    f"networks[{r}] has another {name} than networks[0]: {own!r}, not {first!r}; "
+                    "the networks of a stack differ in their parameters and seeds alone"
+                )
+    return given
+
+
+def _rates(learning_rate: Any, n: int) -> np.ndarray[Any, Any] | None:
+    """A learning rate for each of n networks, a column (n, 1); None where one is for all."""
+    if callable(learning_rate) or np.ndim(learning_rate) == 0:
+        return None
+    rates = to_numpy(checks.real("learning_rate", learning_rate)).astype(np.float64)
+    if rates.shape != (n,):
+        raise ValueError(
+            f"learning_rate must be one number, a schedule, or ({n},), one for each network; got "
+            f"the shape {rates.shape}"
+        )
+    if not np.all(np.isfinite(rates)) or np.any(rates < 0):
+        raise ValueError(f"learning rates must be finite and ≥ 0, got {rates.tolist()}")
+    return rates[:, None]
+
+
+def _check(settings: Settings) -> None:
+    """Nothing in them looks at the loss of one network."""
+    from xpnet import schedules
+
+    optimizer = settings.optimizer
+    name = type(optimizer).__name__
+    if getattr(optimizer, "full_batch", False):
+        raise ValueError(
+            f"{name} searches along a line of its own for each network: it trains no stack. Take "
+            "an optimizer that goes by batches, or train stack[r] one by one"
+        )
+    if hasattr(schedules.bind(optimizer.learning_rate, 1, 1), "observe"):
+        raise ValueError(
+            f"{type(optimizer.learning_rate).__name__} watches the loss of one network: give a "
+            "stack another schedule, or a learning rate for each network"
+        )
