@@ -1,4 +1,4 @@
-"""Build the site: ``python -m docs [Sphinx's options]`` writes docs/_build/html.
+"""Build the site: ``python -m docs [folder] [Sphinx's options]`` writes docs/_build/html, or folder.
 
 A warning is an error. ``-D plot_gallery=0`` leaves the examples unexecuted.
 """
@@ -28,4 +28,7 @@ def build(target: Path, *options: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(build(HERE / "_build" / "html", *sys.argv[1:]))
+    target, options = HERE / "_build" / "html", sys.argv[1:]
+    if options and not options[0].startswith("-"):
+        target = Path(options.pop(0))
+    sys.exit(build(target, *options))
