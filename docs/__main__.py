@@ -1,4 +1,4 @@
-"""Build the site: ``python -m docs [folder] [Sphinx's options]`` writes docs/_build/html, or folder.
+"""The site: ``python -m docs [folder] [options of Sphinx]``, into docs/_build/html or folder.
 
 A warning is an error. ``-D plot_gallery=0`` leaves the examples unexecuted.
 """

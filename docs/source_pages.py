@@ -32,6 +32,8 @@ __all__ = ["linkcode_resolve", "setup"]
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
 LINK = re.compile(r"(?<=\]\()([^()\s#:]+)(#[^()\s]*)?(?=\))")
+FILE_NAME = re.compile(r"\[[\w/]+\.md\](?=\(\w[\w/]*\.md)")
+"""A link that is called as its file: on the site it gets the title of what it leads to."""
 ELSEWHERE = {"contributing": ROOT / "CONTRIBUTING.md", "changelog": ROOT / "CHANGELOG.md"}
 """Pages of the site whose text stands at the repository's root."""
 
@@ -50,7 +52,8 @@ def read(app: Sphinx, docname: str, source: list[str]) -> None:
     """A page's text, with the links that leave the site's pages written ``site:path``."""
     path = ELSEWHERE.get(docname, DOCS / f"{docname}.md")
     if path.exists():
-        source[0] = LINK.sub(lambda match: on_site(match, path), path.read_text(encoding="utf-8"))
+        text = LINK.sub(lambda match: on_site(match, path), path.read_text(encoding="utf-8"))
+        source[0] = FILE_NAME.sub("[]", text)
 
 
 def on_site(match: re.Match[str], page: Path) -> str:

@@ -9,10 +9,12 @@ selenium and Debian's packages chromium and chromium-driver. What is absent is s
 from __future__ import annotations
 
 import fcntl
+import re
 import subprocess
 import sys
 from html.parser import HTMLParser
 from importlib import import_module
+from importlib.util import find_spec
 from inspect import ismodule
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -31,8 +33,8 @@ VOID = {"xpnet.__version__"}  # a text, which the reference's first page names
 @pytest.fixture(scope="module")
 def site(tmp_path_factory, worker_id):
     """The folder of the built site. One process builds it, the others wait and take the same."""
-    for package in NEEDED:
-        pytest.importorskip(package, reason='the site needs pip install -e ".[docs]"')
+    if absent := [package for package in NEEDED if not find_spec(package)]:
+        pytest.skip(f'the site needs {", ".join(absent)}: pip install -e ".[docs]"')
     folder = tmp_path_factory.getbasetemp()
     target = (folder if worker_id == "master" else folder.parent) / "site"
     with open(f"{target}.lock", "w") as lock:
@@ -102,6 +104,32 @@ def test_what_is_loaded_lies_beside_the_page(pages):
 
 def test_every_picture_has_a_text(pages):
     assert {str(path): page.without_alt for path, page in pages.items() if page.without_alt} == {}
+
+
+RULE = re.compile(r"([\w.]+) \{ fill: #(\w{6});")
+
+
+def luminance(colour):
+    parts = (int(colour[i : i + 2], 16) / 255 for i in (0, 2, 4))
+    linear = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
+    return sum(c * weight for c, weight in zip(linear, (0.2126, 0.7152, 0.0722), strict=True))
+
+
+@pytest.mark.parametrize("name", ["layout", "step"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_in_a_drawing_stands_out(name, scheme):
+    style = (ROOT / "docs" / "img" / f"{name}.svg").read_text(encoding="utf-8")
+    light, dark = style.partition("</style>")[0].split("@media")
+    light = re.sub(r"font: [^;]*; |font-size: [^;]*; ", "", light)
+    fills = {
+        rule: luminance(colour)
+        for rule, colour in RULE.findall({"light": light, "dark": dark}[scheme])
+    }
+    assert {"text", ".small", ".card", ".box", ".math", ".grad"} <= set(fills)
+    for text in ("text", ".small"):
+        for behind in (".card", ".box", ".math", ".grad"):
+            lower, upper = sorted((fills[text], fills[behind]))
+            assert (upper + 0.05) / (lower + 0.05) >= 4.5, f"{text} on {behind}"
 
 
 def public_names():
