@@ -36,6 +36,10 @@ FILE_NAME = re.compile(r"\[[\w/]+\.md\](?=\(\w[\w/]*\.md)")
 """A link that is called as its file: on the site it gets the title of what it leads to."""
 ELSEWHERE = {"contributing": ROOT / "CONTRIBUTING.md", "changelog": ROOT / "CHANGELOG.md"}
 """Pages of the site whose text stands at the repository's root."""
+PLACES = {path: f"{name}.md" for name, path in ELSEWHERE.items()} | {
+    ROOT / "examples": "gallery/index.rst"
+}
+"""What is a page of the site under another name."""
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
@@ -61,9 +65,8 @@ def on_site(match: re.Match[str], page: Path) -> str:
     target, anchor = (page.parent / match[1]).resolve(), match[2] or ""
     if not target.is_relative_to(ROOT) or not target.exists() or is_picture(target):
         return match[0]
-    for name, file in ELSEWHERE.items():
-        if target == file:
-            return f"{name}.md{anchor}"
+    if target in PLACES:
+        return f"{PLACES[target]}{anchor}"
     if target.is_relative_to(DOCS) and target.suffix == ".md":
         return f"{relpath(target, page.parent if page.is_relative_to(DOCS) else DOCS)}{anchor}"
     if target.is_relative_to(DOCS) and target.suffix == ".html":
