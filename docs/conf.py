@@ -8,12 +8,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from docs.source_pages import linkcode_resolve  # noqa: E402, F401  (Sphinx looks for it here)
 from xpnet import __version__  # noqa: E402  (the clone's own, installed or not)
 
 project = "xpnet"
 author = "the xpnet developers"
-from docs.source_pages import linkcode_resolve  # noqa: E402, F401  (Sphinx looks for it here)
-
 version = release = __version__
 
 extensions = [

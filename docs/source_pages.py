@@ -113,17 +113,14 @@ def pages(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
     for target in sorted(files | folders):
         title = target.relative_to(ROOT).as_posix()
         body = listing(target) if target.is_dir() else numbered(target)
-        yield (
-            pagename(target),
-            {"title": title, "body": f"<h1>{escape(title)}</h1>{body}"},
-            "page.html",
-        )
+        context = {"title": title, "body": f"<h1>{escape(title)}</h1>{body}"}
+        yield pagename(target), context, "page.html"
 
 
 def targets() -> set[Path]:
     """Files and folders outside the site's pages that a page links to."""
     found = set()
-    for page in (*DOCS.glob("*.md"), *ELSEWHERE.values()):
+    for page in (*DOCS.rglob("*.md"), *ELSEWHERE.values()):
         for match in LINK.finditer(page.read_text(encoding="utf-8")):
             if on_site(match, page).startswith("site:source/"):
                 found.add((page.parent / match[1]).resolve())
