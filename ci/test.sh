@@ -23,7 +23,7 @@ echo "== the README's second command, without optional backends"
   pip install --quiet -e ".[test]" && pytest -q
 )
 
-echo "== the same with torch, JAX, numba, pyarrow, pandas, matplotlib and a browser"
+echo "== the same with torch, JAX, numba, pyarrow, pandas, matplotlib, Sphinx and a browser"
 if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
   apt-get update -qq && apt-get install -y -qq --no-install-recommends \
     chromium chromium-driver fonts-dejavu-core >/dev/null || echo "no browser: its tests skip"
@@ -32,8 +32,11 @@ python3 -m venv "$work/full"
 . "$work/full/bin/activate"
 pip install --quiet torch==2.13.0
 pip install --quiet jax
-pip install --quiet -e ".[test,data,fast,plot,browser]" pandas  # no &&: set -e passes over what fails before one
+pip install --quiet -e ".[test,data,fast,plot,browser,docs]" pandas  # no &&: set -e passes over what fails before one
 pytest -q --durations=5
+
+echo "== the site, with its examples executed"
+python -m docs "$work/site" -q
 
 echo "== CuPy's backend on a stand-in for CuPy"
 XPNET_CUPY_STAND_IN=1 pytest -q -m gpu

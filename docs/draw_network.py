@@ -1,4 +1,4 @@
-"""Draw the equations of docs/backprop.html: a network of two layers, every matrix a rectangle.
+"""Draw docs/backprop_picture.html: the equations of two layers, every matrix a rectangle.
 
     python -m docs.draw_network
 
@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 __all__ = ["PAGE", "SIZES", "drawn"]
 
-PAGE = Path(__file__).parent / "backprop.html"
+PAGE = Path(__file__).parent / "backprop_picture.html"
 SIZES = {"N": 6, "n0": 3, "n1": 5, "n2": 2}
 SYMBOLS = {"N": "N", "n0": "n₀", "n1": "n₁", "n2": "n₂", "1": "1"}
 LARGEST = 10

@@ -1,4 +1,4 @@
-"""docs/backprop.html in headless Chromium: what it draws, what lights up, and who can use it.
+"""docs/backprop_picture.html in headless Chromium: what it draws, what lights up, who can use it.
 
 Debian's packages chromium and chromium-driver, and selenium from PyPI; without them the tests that
 need a browser are skipped.

@@ -27,6 +27,14 @@ LINE = re.compile(r"\]\((\.\./xpnet/[\w/]+\.py)#L(\d+)\)")
 INLINE = re.compile(r"`[^`\n]*`")
 QUOTED = re.compile(r"\[`([^`]+)`\]\((\.\./xpnet/[\w/]+\.py)#L(\d+)\)")
 
+NEEDS = {
+    "plots.md": ("matplotlib", 'pip install "xpnet[plot]"'),
+    "from_sklearn.md": ("sklearn", 'pip install "xpnet[sklearn]"'),
+    "from_pytorch.md": ("torch", 'pip install "xpnet[torch]"'),
+    "scipy.md": ("scipy", "pip install scipy"),
+}
+"""What a page's code imports beside xpnet and NumPy, and how to get it."""
+
 MEND = "`python -m tests.test_docs` writes the numbers anew"
 
 of_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -61,8 +69,9 @@ def mended(page):
 
 @of_page
 def test_code_runs(page, tmp_path, monkeypatch):
-    if page.name == "plots.md":
-        pytest.importorskip("matplotlib", reason='pip install "xpnet[plot]"')
+    if page.name in NEEDS:
+        package, remedy = NEEDS[page.name]
+        pytest.importorskip(package, reason=remedy)
     monkeypatch.chdir(tmp_path)
     run(page)
 

@@ -34,12 +34,12 @@ class _Strengths(NamedTuple):
 
 
 class Penalty(_Strengths):
-    """λ₁ Σ|W| + ½ λ₂ Σ W², added to the mean loss; the elastic net where both are above 0.
+    """``λ₁ Σ|W| + ½ λ₂ Σ W²``, added to the mean loss; the elastic net where both are above 0.
 
     Parameters
     ----------
     l1, l2 : float
-        λ₁ and λ₂, finite and ≥ 0. The gradient of |W| at 0 is taken as 0.
+        λ₁ and λ₂, finite and ≥ 0. The gradient of ``|W|`` at 0 is taken as 0.
     biases : bool
         Penalise all of θ, biases and gains included; else the weights alone.
 
@@ -65,7 +65,7 @@ class Penalty(_Strengths):
         return super().__new__(cls, float(l1), float(l2), bool(biases))
 
     def value(self, xp: Any, theta: Any, layout: Layout) -> Any:
-        """λ₁ Σ|W| + ½ λ₂ Σ W² (...,), of θ (..., P)."""
+        """``λ₁ Σ|W| + ½ λ₂ Σ W²`` (...,), of θ (..., P)."""
         W = theta[..., : self._end(layout)]
         total = xp.sum(W * W, axis=-1) * (0.5 * self.l2)
         return total + xp.sum(xp.abs(W), axis=-1) * self.l1 if self.l1 else total

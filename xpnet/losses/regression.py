@@ -71,7 +71,7 @@ ABSOLUTE_ERROR = _plain("absolute_error", _absolute_error)
 
 
 def Huber(delta: float = 1.0) -> Loss:
-    """r²/2 where |r| ≤ δ, else δ (|r| − δ/2): squared near the target, absolute far from it.
+    """``r²/2 where |r| ≤ δ, else δ (|r| − δ/2)``: squared near the target, absolute far from it.
 
     As torch's ``HuberLoss(delta=…)``; its ``SmoothL1Loss(beta=δ)`` is this divided by δ.
 

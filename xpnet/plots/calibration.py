@@ -105,7 +105,7 @@ class CalibrationDisplay:
 
     @property
     def error(self) -> float:
-        """Σ_b n_b |frequency − probability| / N, the expected calibration error."""
+        """``Σ_b n_b |frequency − probability| / N``, the expected calibration error."""
         gaps = np.abs(self.frequency - self.probability)
         return float(np.average(gaps, weights=self.counts))
 
