@@ -132,7 +132,7 @@ def _run(program: Program, arguments: tuple[Any, ...], order: Sequence[int]) -> 
         with np.errstate(over="ignore"):  # hashes wrap around
             run(*arguments)
         return
-    barrier, shared = InTurn(order), np.full(program.n_shared, np.nan)
+    barrier, shared = InTurn(order), np.full((len(order), program.n_shared), np.nan)
 
     def work(rank: int) -> None:
         with np.errstate(over="ignore"):

@@ -101,7 +101,10 @@ class Writer:
             self.depth += 1
             loop.write()
             self.depth -= 1
-        for node in sums:
+        self._finish_sums(sums)
+
+    def _finish_sums(self, nodes: list[Node]) -> None:
+        for node in nodes:
             self._finish_sum(node)
 
     def _start_sum(self, node: Node) -> None:

@@ -37,11 +37,13 @@ class TeamWriter(Writer):
         super().__init__(*args)
         self.divided: str | None = None  # "rows" or "columns", of the loop that is being written
         self.shares: dict[str, str] = {}  # the lines that divide a length, by its name
+        self.offsets = ["o0 = 0"]  # where the numbers of each node begin in ``shared``
         self.n_shared = 0
 
     def first_lines(self) -> list[str]:
         """The thread's shares of all lengths but the number of examples."""
-        return ["met = 0", *(line for name, line in self.shares.items() if name != "N")]
+        shares = [line for name, line in self.shares.items() if name != "N"]
+        return ["met = 0", *shares, *self.offsets[:-1]]
 
     def step_lines(self) -> list[str]:
         """Its share of the examples."""
@@ -63,9 +65,7 @@ class TeamWriter(Writer):
 
     def _write_group(self, group: Group) -> None:
         self.divided = _division(self, group)
-        if self.divided == "numbers":
-            super()._write_group(group)
-        elif self.divided is None:
+        if self.divided is None:
             self._write_alone(group)
         else:
             super()._write_group(group)
@@ -77,15 +77,51 @@ class TeamWriter(Writer):
         self.write("if rank == 0:")
         self.depth += 1
         super()._write_group(group)
-        left = [n for n in group.nodes if is_scalar(n) and id(n) not in self.places]
-        for k, node in enumerate(left, self.n_shared):
-            self.write(f"shared[{k}] = {self.names[id(node)]}")
+        left = [(n, self._place(1)) for n in group.nodes if self._is_left(n)]
+        for node, place in left:
+            self.write(f"shared[0, {place}] = {self.names[id(node)]}")
         self.depth -= 1
         self._meet()
-        for k, node in enumerate(left, self.n_shared):
-            name, kind = self.names[id(node)], _KINDS[node.dtype]
-            self.write(f"{name} = {kind}(shared[{k}])")
-        self.n_shared += len(left)
+        for node, place in left:
+            self.write(f"{self.names[id(node)]} = {_KINDS[node.dtype]}(shared[0, {place}])")
+
+    def _is_left(self, node: Node) -> bool:
+        """Whether it is a number that the loop leaves in a variable alone."""
+        return is_scalar(node) and id(node) not in self.places
+
+    def _place(self, length: int) -> str:
+        """Where so many numbers of each thread lie."""
+        name = f"o{len(self.offsets) - 1}"
+        self.offsets.append(f"o{len(self.offsets)} = {name} + {self.numbers.length(length)}")
+        self.n_shared += length
+        return name
+
+    def _finish_sums(self, nodes: list[Node]) -> None:
+        """Over the thread's own examples, these are parts of the sums over all."""
+        if self.divided != "rows" or not nodes:
+            super()._finish_sums(nodes)
+            return
+        places = [self._place(node.columns) for node in nodes]
+        for node, place in zip(nodes, places, strict=True):
+            self._write_sum(node, f"shared[rank, {place}{{j}}] = {{sum}}")
+        self._meet()
+        self.divided = "columns"  # the sums' own
+        for node, place in zip(nodes, places, strict=True):
+            self._write_sum(node, f"{{sum}} = shared[0, {place}{{j}}]")
+            self.write("for other in range(1, threads):")
+            self.depth += 1
+            self._write_sum(node, f"{{sum}} += shared[other, {place}{{j}}]")
+            self.depth -= 1
+        super()._finish_sums(nodes)
+
+    def _write_sum(self, node: Node, line: str) -> None:
+        """A line for the one number of a sum over examples, or for each of its columns."""
+        name = f"{self.names[id(node)]}s"
+        if is_scalar(node):
+            self.write(line.format(sum=name, j=""))
+            return
+        self.write(f"for j in range({self.columns(node.columns)}):")
+        self.write("    " + line.format(sum=f"{name}[j]", j=" + j"))
 
     def _meet(self) -> None:
         self.write("met = meet(barrier, met, threads)")
@@ -116,15 +152,14 @@ class TeamWriter(Writer):
 
 
 def _division(writer: Writer, group: Group) -> str | None:
-    """Whether the threads divide the columns of a loop, its rows, or nothing.
-
-    "numbers": single numbers, which everybody computes for itself.
-    """
+    """Whether the threads divide the columns of a loop, its rows, or nothing."""
     written = [n for n in group.nodes if id(n) in writer.plan.stored and id(n) in writer.places]
-    if not written and not any(map(walks, group.nodes)):
-        return "numbers"
-    reduced = any(node.op in REDUCTIONS for node in group.nodes)
+    reduced = any(node.op in REDUCTIONS or _gathers(node) for node in group.nodes)
     if written and not reduced and all(map(walks, written)):
         return "columns"
-    summed = any(node.op == "sum_rows" for node in group.nodes)
-    return None if summed or same_length(group.rows, 1) else "rows"
+    return None if same_length(group.rows, 1) else "rows"
+
+
+def _gathers(node: Node) -> bool:
+    """Whether it takes rows of the examples, each from another place in memory."""
+    return node.op == "take" and walks(node)

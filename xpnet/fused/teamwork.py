@@ -12,6 +12,8 @@ from xpnet.openblas import blas_threads
 
 __all__ = ["Team"]
 
+_LINE = 8  # numbers of a cache line, which keep the threads' own apart
+
 
 class Team:
     """So many threads: the caller's, and others that sleep between two calls."""
@@ -24,7 +26,7 @@ class Team:
         """A program as a function that all threads run; itself where it is for one thread."""
         if n_shared is None:
             return run
-        barrier, shared = np.zeros(16, np.int64), np.zeros(n_shared)
+        barrier, shared = np.zeros(16, np.int64), np.zeros((self.threads, n_shared + _LINE))
 
         def all_run(*arguments: Any) -> None:
             barrier[:] = 0
