@@ -20,6 +20,8 @@ from xpnet.training.placement import home, rows_that_fit
 
 __all__ = ["NetworkPasses"]
 
+_ROWS = 1024  # examples of a piece, whose activations stay in a core's cache
+
 
 class NetworkPasses(NetworkState):
     """The part of `xpnet.Network` that computes; see there for the parameters."""
@@ -52,6 +54,13 @@ class NetworkPasses(NetworkState):
         return A[..., 0, :] if single else A
 
     def _outputs(self, X: Any) -> Any:
+        """On a CPU piece by piece, so that what one layer leaves the next one finds in the cache."""
+        if self.backend.name != "numpy" or X.shape[0] <= _ROWS:
+            return self._outputs_at_once(X)
+        pieces = [self._outputs_at_once(X[part, :]) for part in slices(X.shape[0], _ROWS)]
+        return np.concat(pieces, axis=-2)
+
+    def _outputs_at_once(self, X: Any) -> Any:
         theta, views = self._theta, self._views
         if self.backend.in_place and (views is None or views[0] is not theta):
             views = self._views = theta, unpack(self.backend.xp, self.layers, theta)
