@@ -54,7 +54,7 @@ class NetworkPasses(NetworkState):
         return A[..., 0, :] if single else A
 
     def _outputs(self, X: Any) -> Any:
-        """On a CPU piece by piece, so that what one layer leaves the next one finds in the cache."""
+        """On a CPU piece by piece, so that a layer finds in the cache what the last one left."""
         if self.backend.name != "numpy" or X.shape[0] <= _ROWS:
             return self._outputs_at_once(X)
         pieces = [self._outputs_at_once(X[part, :]) for part in slices(X.shape[0], _ROWS)]
