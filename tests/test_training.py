@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -214,7 +215,9 @@ def test_compiling_or_not_changes_nothing_but_rounding(backend):
     found = []
     for choice in (True, False, None):
         net = network(backend, SIZES, loss="cross_entropy")
-        net.fit(X, Y, epochs=2, batch_size=16, compile=choice)
+        in_vain = choice and backend.name not in ("numpy", "cupy", "jax")
+        with pytest.warns(UserWarning, match="does nothing") if in_vain else nullcontext():
+            net.fit(X, Y, epochs=2, batch_size=16, compile=choice)
         found.append(to_numpy(net.parameters))
     assert relative(found[0], found[1]) <= 1e-12
     assert relative(found[2], found[1]) <= 1e-12
