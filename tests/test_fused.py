@@ -68,6 +68,17 @@ def test_losses_with_settings(loss):
     same(case(net, z, Y, optimizer=ADAM))
 
 
+@pytest.mark.parametrize("sizes", [[5, 1], [5, 7, 1], [5, 1, 4], [5, 90, 60, 1]], ids=str)
+def test_a_layer_of_one_unit(sizes):
+    """Its db is a single number, and yet has a place in the gradient."""
+    X, _ = examples()
+    Y = np.random.default_rng(4).normal(size=(len(X), sizes[-1]))
+    for activation in ("tanh", "relu"):
+        net = network(NUMPY, sizes, activation=activation, loss="mean_squared_error")
+        for optimizer in (ADAM, get_optimizer("sgd")):
+            same(case(net, X, Y, optimizer=optimizer), 1e-12)
+
+
 def test_masked_targets_have_three_axes_and_no_program():
     loss = Masked(CASES[2])
     z, Y = problem(CASES[2], N=7)
@@ -210,6 +221,15 @@ def test_state_of_one_number():
         return theta - c[0] * g / (1 + s), (s + xp.sum(g * g),)
 
     same(given_by(lambda xp, theta: (xp.zeros((), dtype=theta.dtype),), update))
+
+
+def test_state_that_is_a_sum_over_rows():
+    def update(xp, c, g, state, theta):
+        G = xp.reshape(g, (-1, 1))
+        rate = c[0] / (1 + xp.reshape(state[0], (1,)))
+        return theta - rate * g, (xp.sum(G * G, axis=0, keepdims=True),)
+
+    same(given_by(lambda xp, theta: (xp.zeros((1, 1), dtype=theta.dtype),), update))
 
 
 def test_a_count_of_the_steps():

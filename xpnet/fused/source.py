@@ -120,6 +120,8 @@ class Writer:
         name, kind = self.names[id(node)], TYPES[node.dtype]
         if is_scalar(node):
             self.write(f"{name} = {kind}({name}s)")
+            if id(node) in self.places:  # the state's
+                self.write(f"{self.places[id(node)]}[0] = {name}")
             return
         self.write(f"for j in range({self.columns(node.columns)}):")
         self.write(f"    {self.places[id(node)]}[j] = {kind}({name}s[j])")
