@@ -87,6 +87,13 @@ def same(found, tolerance=1e-12, gathers=True):
 
 
 @needs_gxx
+def test_masks_of_a_layer_of_one_unit():
+    rng = np.random.default_rng(1)
+    net = network(NUMPY, [3, 1, Dropout(0.4), 2], activation="tanh", loss="mean_squared_error")
+    same(case(net, rng.normal(size=(6, 3)), rng.normal(size=(6, 2)), optimizer=ADAM))
+
+
+@needs_gxx
 @pytest.mark.parametrize("activation", ["relu", "elu", "gelu", "tanh", "softplus", "softmax"])
 def test_hidden_activations(activation):
     rng = np.random.default_rng(1)

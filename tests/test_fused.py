@@ -22,6 +22,7 @@ from xpnet.fused.graph import Graph, Size
 from xpnet.fused.namespace import Namespace
 from xpnet.fused.runner import FusedRunner
 from xpnet.fused.shapes import TraceError
+from xpnet.layers import Dropout
 from xpnet.losses import Masked
 from xpnet.optimizers import OPTIMIZERS, Accumulated, Averaged, Clipped, get_optimizer
 
@@ -77,6 +78,13 @@ def test_a_layer_of_one_unit(sizes):
         net = network(NUMPY, sizes, activation=activation, loss="mean_squared_error")
         for optimizer in (ADAM, get_optimizer("sgd")):
             same(case(net, X, Y, optimizer=optimizer), 1e-12)
+
+
+def test_masks_of_a_layer_of_one_unit():
+    """The numbers of its columns are 0, and not those of the examples."""
+    X, Y = examples()
+    net = network(NUMPY, [5, 1, Dropout(0.4), 4], activation="tanh", loss="cross_entropy")
+    same(case(net, X, Y, optimizer=ADAM), 1e-12)
 
 
 def test_masked_targets_have_three_axes_and_no_program():

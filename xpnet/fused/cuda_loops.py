@@ -28,6 +28,7 @@ from xpnet.fused.loops import (
 )
 from xpnet.fused.operations import is_number
 from xpnet.fused.plan import REDUCTIONS, Group, is_fused
+from xpnet.fused.shapes import same_length
 
 __all__ = ["Body"]
 
@@ -154,7 +155,7 @@ class Body:
         if node.op == "constant" or is_number(node):
             return self.kernel.number(node)
         if node.op == "iota":
-            return f"({type_of(node.dtype)})i"
+            return f"({type_of(node.dtype)}){'0' if same_length(node.rows, 1) else 'i'}"
         name = self.kernel.name_of(node)
         if id(node) in self.slots and self.is_at_hand(node):
             return name

@@ -140,7 +140,7 @@ class Loop:
         if is_number(node):
             return self.writer.value(node)
         if node.op == "iota":
-            return f"{TYPES[node.dtype]}(i)"
+            return f"{TYPES[node.dtype]}({'0' if same_length(node.rows, 1) else 'i'})"
         name = self.writer.names[id(node)]
         if id(node) in self.own or (is_fused(node) and id(node) not in self.writer.places):
             return name
