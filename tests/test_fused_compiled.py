@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -274,6 +275,22 @@ def test_another_blas_has_other_compiled_code(monkeypatch, tmp_path):
     assert cache.is_compiled(source)
     monkeypatch.setattr(cache, "bundled", lambda: OpenBLAS("elsewhere.so", "other_", ""))
     assert not cache.is_compiled(source)
+
+
+def test_other_functions_of_ours_make_other_compiled_code(monkeypatch, tmp_path):
+    """They are compiled into every program, whose file alone numba looks at."""
+    folder = tmp_path / "fused"
+    shutil.copytree(Path(cache.__file__).parent, folder)
+    names = []
+    with monkeypatch.context() as patch:
+        patch.setattr(cache, "__file__", str(folder / "cache.py"))
+        for change in ("", "# another meeting\n"):
+            with (folder / "barrier.py").open("a") as file:
+                file.write(change)
+            cache._compiled_in.cache_clear()
+            names.append(cache._name(SOURCE))
+    cache._compiled_in.cache_clear()
+    assert names[0] == cache._name(SOURCE) != names[1]
 
 
 def test_a_folder_that_cannot_be_written_to_is_left_alone(monkeypatch, tmp_path):

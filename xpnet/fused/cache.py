@@ -56,10 +56,22 @@ def numba_version() -> str | None:
         return None
 
 
+@cache
+def _compiled_in() -> str:
+    """A digest of the functions that are compiled into every program.
+
+    numba compiles a program anew when its own file changes, and looks at no other.
+    """
+    digest = hashlib.sha256()
+    for name in ("barrier.py", "functions.py", "runtime.py"):
+        digest.update(Path(__file__).with_name(name).read_bytes())
+    return digest.hexdigest()
+
+
 def _name(source: str) -> str:
     """Of its module; machine code calls the BLAS by the name that it has here."""
     blas = bundled()
-    made_of = __version__, blas and blas.symbol("cblas_sgemm"), source
+    made_of = __version__, _compiled_in(), blas and blas.symbol("cblas_sgemm"), source
     return "run_" + hashlib.sha256("\n".join(map(str, made_of)).encode()).hexdigest()[:20]
 
 
