@@ -5,7 +5,11 @@ That a team's program does what the plain step does stands in test_fused.py, bes
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -13,8 +17,9 @@ import pytest
 import xpnet
 from tests.helpers import relative
 from xpnet.fused.cache import numba_version
+from xpnet.fused.teamwork import Team
 from xpnet.layers import BatchNorm, Dense, Dropout, LayerNorm
-from xpnet.openblas import bundled
+from xpnet.openblas import blas_threads, bundled
 from xpnet.training import choose, threads
 from xpnet.training.threads import team_for
 
@@ -23,11 +28,16 @@ needs_numba = pytest.mark.skipif(
 )
 
 
-class Library:
-    """An OpenBLAS of so many threads."""
-
-    def __init__(self, n):
-        self.threads = n
+@pytest.fixture
+def two_threads():
+    """The BLAS of NumPy with two threads, where the tests' environment gives it one."""
+    library = bundled()
+    if library is None:
+        pytest.skip("NumPy has no OpenBLAS beside it")
+    before = library.threads
+    library.set_threads(2)
+    yield library
+    library.set_threads(before)
 
 
 @pytest.mark.parametrize(
@@ -45,8 +55,105 @@ class Library:
     ],
 )
 def test_a_team_is_a_function_of_the_shapes(monkeypatch, sizes, batch, available, team):
-    monkeypatch.setattr(threads, "bundled", lambda: Library(available))
+    monkeypatch.setattr(threads, "usual_threads", lambda: available)
     assert team_for(xpnet.Network(sizes).layers, batch) == team
+
+
+def test_another_fits_limit_does_not_change_the_team(two_threads):
+    """A fit in another thread holds the BLAS to one thread, now and then."""
+    layers = xpnet.Network([784, 128, 10]).layers
+    with blas_threads(1):
+        assert (two_threads.threads, team_for(layers, 64)) == (1, 2)
+
+
+# --- the threads themselves, whose work is plain Python here
+
+
+def test_all_have_ended_when_a_call_fails():
+    """One that is left behind would go on with the arrays of the next call."""
+    ended = []
+
+    def run(rank, threads, barrier, shared):
+        if rank == 1:
+            raise MemoryError("no room")
+        time.sleep(0.1 * rank)
+        ended.append(rank)
+
+    with pytest.raises(MemoryError, match="no room"):
+        Team(3).together(run, 0)()
+    assert ended == [0, 2]
+
+
+def test_a_thread_that_cannot_be_started_leaves_nobody_waiting(monkeypatch):
+    start, started, gone = threading.Thread.start, [], []
+
+    def start_one(thread):
+        if started:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    def run(rank, threads, barrier, shared):
+        """Wait at the barrier until somebody has failed, or for five seconds."""
+        for _ in range(500):
+            if barrier[8]:
+                gone.append(rank)
+                return
+            time.sleep(0.01)
+
+    monkeypatch.setattr(threading.Thread, "start", start_one)
+    with pytest.raises(RuntimeError, match="new thread"):
+        Team(3).together(run, 0)()
+    assert gone == [1]
+
+
+def test_the_threads_end_with_their_team():
+    before = set(threading.enumerate())
+    team = Team(3)
+    team.together(lambda *arguments: None, 0)()
+    own = set(threading.enumerate()) - before
+    assert len(own) == 2
+    del team
+    for thread in own:
+        thread.join(5)
+    assert not any(thread.is_alive() for thread in own)
+
+
+def printed(code):
+    """What a process of its own prints."""
+    head = (
+        "import os, signal, threading, time\n"
+        "from xpnet.fused.teamwork import Team\n"
+        "done = []\n"
+        "together = Team(2).together(lambda rank, *rest: done.append(rank), 0)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.getcwd()}
+    command = [sys.executable, "-c", head + code]
+    return subprocess.check_output(command, env=environment, text=True, timeout=60)
+
+
+def test_a_fit_goes_on_when_the_main_thread_has_ended():
+    code = (
+        "def fit():\n"
+        "    threading.main_thread().join()\n"
+        "    time.sleep(0.2)\n"
+        "    together()\n"
+        "    print(sorted(done))\n"
+        "threading.Thread(target=fit).start()\n"
+    )
+    assert printed(code) == "[0, 1]\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_fork_in_the_middle_has_threads_of_its_own():
+    code = (
+        "together()\n"
+        "child = os.fork()\n"
+        "if not child: signal.alarm(20)\n"  # which ends it where it waits for nobody
+        "together()\n"
+        "if child: print(os.waitpid(child, 0)[1], sorted(done))\n"
+    )
+    assert printed(code) == "0 [0, 0, 1, 1]\n"
 
 
 @needs_numba
@@ -101,7 +208,6 @@ def test_nobody_passes_a_meeting_before_all_have_come():
 @pytest.mark.parametrize("failing", [0, 1])
 def test_a_thread_that_fails_is_not_waited_for(failing):
     from xpnet.fused.barrier import meet
-    from xpnet.fused.teamwork import Team
 
     def run(rank, threads, barrier, shared):
         if rank == failing:
@@ -125,8 +231,7 @@ def fitted(monkeypatch, team, dtype="float64", **settings):
 
 
 @needs_numba
-def test_a_team_trains_as_the_plain_loop_does_and_twice_to_the_bit(monkeypatch):
-    before = bundled().threads
+def test_a_team_trains_as_the_plain_loop_does_and_twice_to_the_bit(monkeypatch, two_threads):
     plain, expected = fitted(monkeypatch, 1, compile=False)
     for team in (2, 3):
         net, history = fitted(monkeypatch, team)
@@ -137,17 +242,16 @@ def test_a_team_trains_as_the_plain_loop_does_and_twice_to_the_bit(monkeypatch):
             assert relative(a, b) < 1e-10
         again, _ = fitted(monkeypatch, team)
         assert again.parameters.tobytes() == net.parameters.tobytes()
-    assert bundled().threads == before
+    assert two_threads.threads == 2
 
 
 @needs_numba
-def test_products_outside_the_steps_keep_their_threads(monkeypatch):
-    library = bundled()
-    before, seen = library.threads, []
+def test_products_outside_the_steps_keep_their_threads(monkeypatch, two_threads):
+    seen = []
     monkeypatch.setattr(threads, "_ONE_THREAD", 0)
-    watch = {"step_end": lambda net, history: seen.append(library.threads)}
+    watch = {"step_end": lambda net, history: seen.append(two_threads.threads)}
     fitted(monkeypatch, 2, callbacks=watch)
-    assert set(seen) == {before}
+    assert set(seen) == {2}
 
 
 @needs_numba

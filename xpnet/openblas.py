@@ -16,7 +16,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-__all__ = ["OpenBLAS", "blas_threads", "bundled"]
+__all__ = ["OpenBLAS", "blas_threads", "bundled", "usual_threads"]
 
 _NAMES = (  # the prefix keeps it apart from another OpenBLAS; with "64_" its integers have 64 bits
     ("scipy_", "64_"),
@@ -120,6 +120,15 @@ def blas_threads(n: int | None) -> Iterator[int | None]:
 
 _lock = Lock()
 _limits: list[int] = []  # of the blocks under way, behind the number that was there before them
+
+
+def usual_threads() -> int | None:
+    """On how many threads products run outside all blocks of `blas_threads`; None if unknown."""
+    library = bundled()
+    with _lock:
+        if _limits:
+            return _limits[0]
+        return None if library is None else library.threads
 
 
 def _limit(library: OpenBLAS, n: int) -> int | None:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from xpnet.backends import Backend
-from xpnet.openblas import blas_threads, bundled
+from xpnet.openblas import blas_threads, usual_threads
 from xpnet.parameters import Layers, layout
 
 __all__ = ["fit_threads", "team_for", "threads_for"]
@@ -32,8 +32,7 @@ def threads_for(layers: Layers, batch: int) -> int | None:
 
 def team_for(layers: Layers, batch: int) -> int:
     """How many threads do compiled steps together, each its share of the units; 1 for no team."""
-    library = bundled()
-    available = None if library is None else library.threads
+    available = usual_threads()  # another fit's limit may hold now, and is not of the shapes
     if available is None or threads_for(layers, batch) == 1:
         return 1
     _, rows, columns = max(layout(layers).matrices, key=lambda W: W[1] * W[2])
