@@ -157,6 +157,20 @@ def test_a_fork_in_the_middle_has_threads_of_its_own():
 
 
 @needs_numba
+def test_windows_offers_the_core_by_another_name(monkeypatch):
+    """A name that is not there ends the process as soon as the program is linked."""
+    import llvmlite.binding
+
+    from xpnet.fused import barrier
+
+    loaded = []
+    monkeypatch.setattr(llvmlite.binding, "load_library_permanently", loaded.append)
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert barrier._system_yield().symbol == "SwitchToThread"
+    assert loaded == ["kernel32.dll"]
+
+
+@needs_numba
 def test_shares_are_whole_cache_lines_and_nobody_is_left_out():
     from xpnet.fused.barrier import share
 

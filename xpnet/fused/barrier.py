@@ -5,8 +5,10 @@ tests/plain_runtime.py has the same functions without numba.
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
+import llvmlite.binding
 import numba
 import numpy as np
 from llvmlite import ir
@@ -17,7 +19,17 @@ __all__ = ["meet", "share"]
 
 _LINE = 16  # float32 numbers of a cache line, which two threads should not both write to
 _SPINS = 20_000  # looks at the barrier before the core is offered to others, some 20 µs
-_sched_yield = types.ExternalFunction("sched_yield", types.int32())
+
+
+def _system_yield() -> Any:
+    """The function that offers the core to others, by the name that this system has for it."""
+    if sys.platform != "win32":
+        return types.ExternalFunction("sched_yield", types.int32())
+    llvmlite.binding.load_library_permanently("kernel32.dll")
+    return types.ExternalFunction("SwitchToThread", types.int32())
+
+
+_yield_core = _system_yield()
 
 
 @intrinsic  # type: ignore[untyped-decorator]
@@ -57,7 +69,7 @@ def meet(barrier, met, threads):  # type: ignore[no-untyped-def] # noqa: ANN001,
         if spins > _SPINS:
             if barrier[8] != 0:
                 break
-            _sched_yield()
+            _yield_core()
     return met
 
 
