@@ -48,7 +48,7 @@ class History:
         loops, or CUDA kernels), or "streamed" (batches from host memory). They agree to rounding,
         not to the bit.
     threads : int or None
-        On how many threads NumPy's products ran, and with "fused" the whole steps, by a rule of the
+        On how many threads NumPy's products ran, and the whole steps of a team, by a rule of the
         shapes (`xpnet.training.threads`); None where that is not known. Another number gives other
         last bits.
     """
