@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping, Sequence
-from operator import index
+from operator import attrgetter, index
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from xpnet import checks
 from xpnet.backends import Backend, to_numpy
+from xpnet.keywords import explains_keywords
 from xpnet.network import Network
 from xpnet.training.history import History
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Stack"]
 
-_ALIKE = ("sizes", "layers", "loss", "backend", "dtype", "epoch", "classes")
+_ALIKE = ("sizes", "layers", "loss", "plan.output", "backend", "dtype", "epoch", "classes")
 
 
 class Stack:
@@ -40,7 +41,8 @@ class Stack:
     Raises
     ------
     ValueError, TypeError
-        No networks, or some whose layers, loss, backend, dtype, classes or count of epochs differ.
+        No networks, or some whose layers, loss, output, backend, dtype, classes or count of epochs
+        differ.
 
     Notes
     -----
@@ -62,7 +64,7 @@ class Stack:
 
     def __init__(self, networks: Iterable[Network]) -> None:
         given = _networks(networks)
-        self._seeds = tuple(net.seed for net in given)
+        self._own = tuple((net.seed, net.initializer) for net in given)
         self._net = copy.copy(given[0])  # what they share, with θ (R, P) and statistics (R, …)
         with self.backend.context():
             stack = self.backend.xp.stack
@@ -71,7 +73,7 @@ class Stack:
             self._net.take(theta, tuple(stack(parts) for parts in stats))
 
     def __len__(self) -> int:
-        return len(self._seeds)
+        return len(self._own)
 
     def __getitem__(self, r: int) -> Network:
         """Network r, counted from 0: a copy.
@@ -81,11 +83,14 @@ class Stack:
         """
         r = range(len(self))[index(r)]
         net = copy.copy(self._net)
-        net.seed = self._seeds[r]
+        net.seed, net._initializer = self._own[r]
         net.take(self.parameters[r, ...], tuple(stat[r, ...] for stat in self._net.statistics))
         net.set_parameters(net.parameters)  # copies
         net.set_statistics(net.statistics)
         return net
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_net": copy.copy(self._net)}  # a copy is trained on its own
 
     def __repr__(self) -> str:
         return f"Stack({len(self)} × {self._net!r})"
@@ -125,6 +130,7 @@ class Stack:
         found: dict[str, Any] = self._net.evaluate(X, Y, sample_weight, batch_size, metrics)
         return found
 
+    @explains_keywords("Stack.fit")
     def fit(
         self,
         X: Any,
@@ -178,7 +184,7 @@ class Stack:
             epochs=epochs,
             batch_size=batch_size,
             optimizer=optimizer,
-            learning_rate=learning_rate if rates is None else None,
+            learning_rate=learning_rate if rates is None else 0.0,  # in place of a schedule, too
             shuffle=shuffle,
             penalty=penalty,
             max_norm=max_norm,
@@ -207,11 +213,12 @@ def _networks(networks: Any) -> tuple[Network, ...]:
         if not isinstance(net, Network):
             raise TypeError(f"networks[{r}] must be an xpnet.Network, got {net!r}")
         for name in _ALIKE:
-            first, own = getattr(given[0], name), getattr(net, name)
+            first, own = map(attrgetter(name), (given[0], net))
             if first != own:
                 raise ValueError(
-                    f"networks[{r}] has another {name} than networks[0]: {own!r}, not {first!r}; "
-                    "the networks of a stack differ in their parameters and seeds alone"
+                    f"networks[{r}] has another {name.removeprefix('plan.')} than networks[0]: "
+                    f"{own!r}, not {first!r}; the networks of a stack differ in their parameters "
+                    "and seeds alone"
                 )
     return given
 
