@@ -351,6 +351,19 @@ def test_a_network_that_diverges_leaves_the_others_alone(backend):
         stack[1]
 
 
+def test_what_a_network_that_diverged_gives_is_no_warning(backend):
+    """Its parameters are finite, and its outputs are not."""
+    X, Y = data("mean_squared_error")
+    stack = xpnet.Stack(networks(backend, loss="mean_squared_error"))
+    stack.fit(X, Y, epochs=1, batch_size=None, learning_rate=[0.01, 1e200, 0.02])
+    assert np.isfinite(to_numpy(stack.parameters)).all()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        losses = stack.evaluate(X, Y)["loss"]
+        assert tuple(stack(X).shape) == tuple(stack.predict(X, 7).shape) == (R, 40, 3)
+    assert np.isfinite(losses).tolist() == [True, False, True]
+
+
 @pytest.mark.parametrize("batch_size", [8, None])
 def test_where_all_diverge_it_is_an_error_and_all_are_as_they_were(backend, batch_size):
     X, Y = data("mean_squared_error")

@@ -112,11 +112,13 @@ class Stack:
 
     def __call__(self, X: Any) -> Any:
         """The outputs A_L (R, N, n_L); for one example (n_0,) they are (R, n_L)."""
-        return self._net(X)
+        with _quiet():
+            return self._net(X)
 
     def predict(self, X: Any, batch_size: int | None = None) -> Any:
         """The outputs (R, N, n_L), in batches of so many examples, as `Network.predict`."""
-        return self._net.predict(X, batch_size)
+        with _quiet():
+            return self._net.predict(X, batch_size)
 
     def evaluate(
         self,
@@ -127,7 +129,8 @@ class Stack:
         metrics: str | Metric | Sequence[str | Metric] = (),
     ) -> dict[str, np.ndarray[Any, Any]]:
         """The mean "loss" (R,) and each metric (R,), as `Network.evaluate`."""
-        found: dict[str, Any] = self._net.evaluate(X, Y, sample_weight, batch_size, metrics)
+        with _quiet():
+            found: dict[str, Any] = self._net.evaluate(X, Y, sample_weight, batch_size, metrics)
         return found
 
     @explains_keywords("Stack.fit")
@@ -198,8 +201,13 @@ class Stack:
         )
         _check(chosen)
         chosen = chosen._replace(rates=rates, callbacks=chosen.callbacks.seeing(self))
-        with np.errstate(over="ignore", invalid="ignore"):  # of a network that diverges
+        with _quiet():
             return fit(self._net, X, Y, sample_weight, class_weight, validation_data, chosen)
+
+
+def _quiet() -> np.errstate:
+    """Within it, NumPy does not warn of a network that diverges: its losses show it."""
+    return np.errstate(over="ignore", invalid="ignore")
 
 
 def _networks(networks: Any) -> tuple[Network, ...]:
