@@ -214,7 +214,7 @@ def test_its_networks_are_copies_of_those_given_and_of_those_it_has(backend, tmp
     np.testing.assert_array_equal(again.parameters, theta[-1])
     last.fit(X, Y, epochs=1)
     np.testing.assert_array_equal(to_numpy(stack.parameters), theta)
-    with pytest.raises(IndexError):
+    with pytest.raises(IndexError, match="no network 3: the stack has 3"):
         stack[R]
     with pytest.raises(TypeError):
         stack[:2]

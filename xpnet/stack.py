@@ -81,7 +81,9 @@ class Stack:
         TypeError for what is no integer, IndexError where there is none, ValueError where its
         parameters are no longer finite.
         """
-        r = range(len(self))[index(r)]
+        r, R = index(r), len(self)
+        if not -R <= r < R:
+            raise IndexError(f"there is no network {r}: the stack has {R}, counted from 0")
         net = copy.copy(self._net)
         net.seed, net._initializer = self._own[r]
         net.take(self.parameters[r, ...], tuple(stat[r, ...] for stat in self._net.statistics))
