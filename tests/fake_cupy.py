@@ -355,6 +355,11 @@ class _Namespace(ModuleType):
             return value
         return lambda *a, **k: _call(self.card, name, value, a, k)
 
+    def clip(self, x: Any, **bounds: Any) -> ndarray:
+        """That of array-api-compat indexes by masks, whose entries the host must count."""
+        self.card.wait({}, "clip")
+        return _call(self.card, "clip", np.clip, (x,), bounds)
+
     def asarray(self, x: Any, dtype: Any = None, copy: bool | None = None, **_: Any) -> ndarray:
         """From the host too, and from another device."""
         if isinstance(x, ndarray) and x._buffer.device == self.card.device[-1]:

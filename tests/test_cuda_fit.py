@@ -110,6 +110,29 @@ def test_masks_of_what_comes_from_the_host_are_the_plain_steps(card):
 
 
 @needs_gxx
+def test_asking_for_kernels_of_what_comes_from_the_host_is_no_warning(card):
+    """One where masks need the numbers of a batch's examples, which its lane has not."""
+    trained("cupy", stream=True, compile=True)
+    assert card.sources
+    with pytest.warns(UserWarning, match="compile=True does nothing for data in host memory"):
+        trained("cupy", [6, Dense(7), Dropout(0.2), 3], stream=True, compile=True)
+
+
+def test_a_stack_whose_batches_come_from_the_host_takes_plain_steps(card, monkeypatch):
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(50, 6)), rng.integers(0, 3, 50)
+    stack, same = (
+        xpnet.Stack(xpnet.Network([6, 7, 3], backend=name, rng=r) for r in range(3))
+        for name in ("cupy", "numpy")
+    )
+    same.fit(X, Y, epochs=2, batch_size=16)
+    monkeypatch.setattr("xpnet.training.loop.home", lambda *_: xpnet.get_backend("numpy"))
+    assert stack.fit(X, Y, epochs=2, batch_size=16).engine == "streamed"
+    assert not card.sources
+    assert relative(stack.parameters.get(), same.parameters) < 1e-5
+
+
+@needs_gxx
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_second_kind_of_step_that_cannot_be_made_is_done_without(monkeypatch, stream):
     """The step that takes an accumulated gradient: from there on, plain, on the same state."""

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 import xpnet
 from tests.fake_cupy import install
 from xpnet.backends import get_backend, to_numpy
+from xpnet.optimizers import Adam, Clipped
 from xpnet.training.runner import PlainRunner
 
 X = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32)
@@ -56,7 +57,8 @@ def test_everything_runs_on_the_networks_device_and_stream(card, loss):
     equal(net(X[0]), same(X[0]))
 
 
-OPTIMIZERS = ["sgd", "adam", "adamw", "amsgrad", "nadam", "radam", "rmsprop", "adadelta", "muon"]
+NAMES = ["sgd", "adam", "adamw", "amsgrad", "nadam", "radam", "rmsprop", "adadelta", "muon"]
+CLIPPED = Clipped(Adam(), norm=1.0, value=0.5)
 
 
 def sealed_steps(monkeypatch, card):
@@ -70,7 +72,7 @@ def sealed_steps(monkeypatch, card):
     monkeypatch.setattr(PlainRunner, "run", run)
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("optimizer", [*NAMES, CLIPPED])
 def test_a_step_makes_the_host_wait_for_nothing(card, monkeypatch, optimizer):
     sealed_steps(monkeypatch, card)
     network().fit(
@@ -84,6 +86,23 @@ def test_a_step_makes_the_host_wait_for_nothing(card, monkeypatch, optimizer):
         sample_weight=np.linspace(1, 2, 6),
     )
     assert card.launches["matmul"] > 0
+
+
+def test_a_stacks_step_makes_the_host_wait_for_nothing(card, monkeypatch):
+    sealed_steps(monkeypatch, card)
+    stack = xpnet.Stack(network(rng=r) for r in range(3))
+    history = stack.fit(
+        X,
+        TARGETS["cross_entropy"],
+        epochs=2,
+        batch_size=4,
+        optimizer=CLIPPED,
+        learning_rate=[1e-3, 1e-2, 1e-1],
+        penalty=xpnet.Penalty(l1=1e-3, l2=1e-3),
+        max_norm=2.0,
+        sample_weight=np.linspace(1, 2, 6),
+    )
+    assert np.isfinite(history.loss).all()
 
 
 def network(**settings):

@@ -243,6 +243,26 @@ def test_what_cannot_be_compiled_runs_in_the_plain_loop_and_says_so():
         assert trained(sizes, True)[1].engine == "plain"
 
 
+@needs_numba
+def test_a_second_kind_of_step_that_cannot_be_compiled_runs_in_the_plain_loop():
+    """The step that takes an accumulated gradient: from there on, plain, on the same state."""
+
+    class Rough(xpnet.optimizers.Adam):
+        def update(self, xp, c, g, state, theta):
+            assert float(xp.max(g)) < 1e9
+            return super().update(xp, c, g, state, theta)
+
+    settings = {"optimizer": xpnet.optimizers.Accumulated(Rough(), 3)}
+    sizes = [6, Dense(5), BatchNorm(), 3]
+    with pytest.warns(UserWarning, match="plain loop: the code looks at the value") as seen:
+        net, history = trained(sizes, True, **settings)
+    assert len(seen) == 1
+    assert history.engine == "plain"
+    plain, before = trained(sizes, False, **settings)
+    assert relative(net.parameters, plain.parameters) < 1e-10
+    assert relative(history.step_loss, before.step_loss) < 1e-10
+
+
 def test_a_user_without_a_home_gets_a_temporary_folder(monkeypatch):
     def home():
         raise RuntimeError("Could not determine home directory.")

@@ -34,6 +34,9 @@ UNKNOWN = [
     ("fit", "random_state", r"write Network\(rng=…\)"),
     ("fit", "weight_decay", r"write fit\(penalty=xpnet\.Penalty\(l2=…\)"),
     ("fit", "xyzzy", "It takes X, Y, epochs"),
+    ("fit", "y", "did you mean 'Y'"),
+    ("Stack.fit", "lr", "did you mean 'learning_rate'"),
+    ("Stack.fit", "early_stopping", "It takes X, Y, epochs"),  # and `fit` is no place for it
 ]
 
 
@@ -42,6 +45,7 @@ def test_an_unknown_keyword_is_told_what_to_write(call, name, match):
     calls = {
         "Network": lambda **given: xpnet.Network([3, 2], **given),
         "fit": lambda **given: xpnet.Network([3, 2]).fit(X, LABELS, **given),
+        "Stack.fit": lambda **given: xpnet.Stack([xpnet.Network([3, 2])]).fit(X, LABELS, **given),
     }
     with pytest.raises(TypeError, match=rf"^{call}\(\) has no keyword '{name}': {match}"):
         calls[call](**{name: 0.1})

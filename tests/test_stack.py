@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 import warnings
 
 import numpy as np
@@ -212,7 +214,7 @@ def test_its_networks_are_copies_of_those_given_and_of_those_it_has(backend, tmp
     np.testing.assert_array_equal(again.parameters, theta[-1])
     last.fit(X, Y, epochs=1)
     np.testing.assert_array_equal(to_numpy(stack.parameters), theta)
-    with pytest.raises(IndexError):
+    with pytest.raises(IndexError, match="no network 3: the stack has 3"):
         stack[R]
     with pytest.raises(TypeError):
         stack[:2]
@@ -293,6 +295,42 @@ def test_a_callback_at_every_step_changes_nothing(backend):
     assert relative(watched.parameters, stack.parameters) == 0
 
 
+@pytest.mark.parametrize(
+    "kind", [copy.copy, copy.deepcopy, lambda s: pickle.loads(pickle.dumps(s))]
+)
+def test_a_copy_of_a_stack_is_trained_on_its_own(backend, kind):
+    stack = xpnet.Stack(networks(backend, [5, BatchNorm(), 3]))
+    before = to_numpy(stack.parameters).copy()
+    other = kind(stack)
+    assert repr(other) == repr(stack)
+    assert [net.seed for net in other] == [net.seed for net in stack]
+    other.fit(*data(), epochs=1)
+    assert (stack.epoch, other.epoch) == (0, 1)
+    np.testing.assert_array_equal(to_numpy(stack.parameters), before)
+    assert relative(other.parameters, before) > 1e-6
+
+
+def test_a_stack_of_one_is_that_network(backend):
+    (net, *_) = networks(backend, [5, BatchNorm(), Dropout(0.2), 8, 3])
+    settings = {"validation_data": data(N=7), "metrics": ["accuracy", "f1"], "batch_size": 8}
+    stack, history = check(backend, [net], *data(), rates=[0.01], tolerance=1e-11, **settings)
+    assert np.shape(history.loss) == np.shape(history.validation_accuracy) == (10, 1)
+    assert tuple(stack(data()[0]).shape) == (1, 40, 3)
+
+
+def test_what_its_networks_started_from_stays_theirs():
+    nets = [xpnet.Network(SIZES, initializer=name) for name in (None, "he_normal", "zeros")]
+    assert [net.initializer for net in xpnet.Stack(nets)] == [None, "he_normal", "zeros"]
+
+
+def test_rates_are_in_place_of_the_optimizers_own(backend):
+    plateau, rates = Adam(ReduceOnPlateau(0.1)), [0.001, 0.02, 0.005]
+    found, same = (xpnet.Stack(networks(backend)) for _ in range(2))
+    found.fit(*data(), epochs=2, optimizer=plateau, learning_rate=rates)
+    same.fit(*data(), epochs=2, optimizer="adam", learning_rate=rates)
+    assert relative(found.parameters, same.parameters) == 0
+
+
 # --- networks that diverge
 
 
@@ -311,6 +349,19 @@ def test_a_network_that_diverges_leaves_the_others_alone(backend):
     assert "nan" not in repr(history)
     with pytest.raises(ValueError, match="θ has NaN or infinite entries"):
         stack[1]
+
+
+def test_what_a_network_that_diverged_gives_is_no_warning(backend):
+    """Its parameters are finite, and its outputs are not."""
+    X, Y = data("mean_squared_error")
+    stack = xpnet.Stack(networks(backend, loss="mean_squared_error"))
+    stack.fit(X, Y, epochs=1, batch_size=None, learning_rate=[0.01, 1e200, 0.02])
+    assert np.isfinite(to_numpy(stack.parameters)).all()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        losses = stack.evaluate(X, Y)["loss"]
+        assert tuple(stack(X).shape) == tuple(stack.predict(X, 7).shape) == (R, 40, 3)
+    assert np.isfinite(losses).tolist() == [True, False, True]
 
 
 @pytest.mark.parametrize("batch_size", [8, None])
@@ -343,6 +394,7 @@ def test_networks_that_are_not_alike_are_refused():
         (xpnet.Network([5, 8, Dropout(0.1), 3]), "layers"),
         (xpnet.Network(SIZES, loss="cross_entropy"), "loss|layers"),
         (xpnet.Network(SIZES, dtype="float64"), "dtype"),
+        (xpnet.Network(SIZES, output="identity"), "output"),  # net's will follow its loss
     ):
         with pytest.raises(ValueError, match=rf"networks\[1\] has another ({what}) than"):
             xpnet.Stack([net, other])

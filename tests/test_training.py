@@ -316,6 +316,21 @@ def test_control_c_within_an_epoch_keeps_its_steps():
     assert relative(net.parameters, by_hand.parameters) <= 1e-13
 
 
+def test_control_c_before_an_epochs_first_step_keeps_what_was_done(backend):
+    """While its order is made, or its learning rates: the epoch then has that step."""
+
+    def rate(t):
+        if t == 7:  # the first of the second epoch, asked for before it
+            os.kill(os.getpid(), signal.SIGINT)
+        return 0.01
+
+    net = network(backend, SIZES)
+    history = net.fit(*data(), epochs=5, batch_size=10, learning_rate=rate)
+    assert history.stopped == "interrupted"
+    assert (len(history), len(history.step_loss)) == (2, 7)
+    assert np.isfinite(history.loss).all()
+
+
 def test_a_second_control_c_ends_at_once():
     net = network(get_backend("numpy"), SIZES)
     before = state(net)

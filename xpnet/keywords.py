@@ -38,6 +38,8 @@ _ELSEWHERE = {
     "validation_split": "validation_fraction",
     "verbose": "progress",
     "weight_decay": "l2",
+    "x": "X",
+    "y": "Y",
 }
 """What other libraries call some keywords."""
 
@@ -93,7 +95,8 @@ def _unknown(call: str, name: str) -> str:
     """The message: its name here, the call that has it, or the nearest of this call's."""
     plain = name.lower().replace("-", "_")
     here = _ELSEWHERE.get(plain, plain)
-    others = [f"{other}({here}=…)" for other, names in _CALLS.items() if here in names]
+    places = [other for other, names in _CALLS.items() if here in names]
+    others = [f"{other}({here}=…)" for other in places if not _is_same_method(other, call)]
     near = nearest(plain, _CALLS[call])
     if here in _CALLS[call]:
         hint = f"did you mean {here!r}? "
@@ -102,3 +105,8 @@ def _unknown(call: str, name: str) -> str:
     else:
         hint = f"did you mean {near!r}? " if near else ""
     return f"{call}() has no keyword {name!r}: {hint}It takes {', '.join(_CALLS[call])}"
+
+
+def _is_same_method(other: str, call: str) -> bool:
+    """Of another class, whose objects are not at hand."""
+    return other.rpartition(".")[2] == call.rpartition(".")[2]

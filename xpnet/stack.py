@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping, Sequence
-from operator import index
+from operator import attrgetter, index
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from xpnet import checks
 from xpnet.backends import Backend, to_numpy
+from xpnet.keywords import explains_keywords
 from xpnet.network import Network
 from xpnet.training.history import History
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Stack"]
 
-_ALIKE = ("sizes", "layers", "loss", "backend", "dtype", "epoch", "classes")
+_ALIKE = ("sizes", "layers", "loss", "plan.output", "backend", "dtype", "epoch", "classes")
 
 
 class Stack:
@@ -40,7 +41,8 @@ class Stack:
     Raises
     ------
     ValueError, TypeError
-        No networks, or some whose layers, loss, backend, dtype, classes or count of epochs differ.
+        No networks, or some whose layers, loss, output, backend, dtype, classes or count of epochs
+        differ.
 
     Notes
     -----
@@ -62,7 +64,7 @@ class Stack:
 
     def __init__(self, networks: Iterable[Network]) -> None:
         given = _networks(networks)
-        self._seeds = tuple(net.seed for net in given)
+        self._own = tuple((net.seed, net.initializer) for net in given)
         self._net = copy.copy(given[0])  # what they share, with θ (R, P) and statistics (R, …)
         with self.backend.context():
             stack = self.backend.xp.stack
@@ -71,7 +73,7 @@ class Stack:
             self._net.take(theta, tuple(stack(parts) for parts in stats))
 
     def __len__(self) -> int:
-        return len(self._seeds)
+        return len(self._own)
 
     def __getitem__(self, r: int) -> Network:
         """Network r, counted from 0: a copy.
@@ -79,13 +81,18 @@ class Stack:
         TypeError for what is no integer, IndexError where there is none, ValueError where its
         parameters are no longer finite.
         """
-        r = range(len(self))[index(r)]
+        r, R = index(r), len(self)
+        if not -R <= r < R:
+            raise IndexError(f"there is no network {r}: the stack has {R}, counted from 0")
         net = copy.copy(self._net)
-        net.seed = self._seeds[r]
+        net.seed, net._initializer = self._own[r]
         net.take(self.parameters[r, ...], tuple(stat[r, ...] for stat in self._net.statistics))
         net.set_parameters(net.parameters)  # copies
         net.set_statistics(net.statistics)
         return net
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_net": copy.copy(self._net)}  # a copy is trained on its own
 
     def __repr__(self) -> str:
         return f"Stack({len(self)} × {self._net!r})"
@@ -107,11 +114,13 @@ class Stack:
 
     def __call__(self, X: Any) -> Any:
         """The outputs A_L (R, N, n_L); for one example (n_0,) they are (R, n_L)."""
-        return self._net(X)
+        with _quiet():
+            return self._net(X)
 
     def predict(self, X: Any, batch_size: int | None = None) -> Any:
         """The outputs (R, N, n_L), in batches of so many examples, as `Network.predict`."""
-        return self._net.predict(X, batch_size)
+        with _quiet():
+            return self._net.predict(X, batch_size)
 
     def evaluate(
         self,
@@ -122,9 +131,11 @@ class Stack:
         metrics: str | Metric | Sequence[str | Metric] = (),
     ) -> dict[str, np.ndarray[Any, Any]]:
         """The mean "loss" (R,) and each metric (R,), as `Network.evaluate`."""
-        found: dict[str, Any] = self._net.evaluate(X, Y, sample_weight, batch_size, metrics)
+        with _quiet():
+            found: dict[str, Any] = self._net.evaluate(X, Y, sample_weight, batch_size, metrics)
         return found
 
+    @explains_keywords("Stack.fit")
     def fit(
         self,
         X: Any,
@@ -178,7 +189,7 @@ class Stack:
             epochs=epochs,
             batch_size=batch_size,
             optimizer=optimizer,
-            learning_rate=learning_rate if rates is None else None,
+            learning_rate=learning_rate if rates is None else 0.0,  # in place of a schedule, too
             shuffle=shuffle,
             penalty=penalty,
             max_norm=max_norm,
@@ -192,8 +203,13 @@ class Stack:
         )
         _check(chosen)
         chosen = chosen._replace(rates=rates, callbacks=chosen.callbacks.seeing(self))
-        with np.errstate(over="ignore", invalid="ignore"):  # of a network that diverges
+        with _quiet():
             return fit(self._net, X, Y, sample_weight, class_weight, validation_data, chosen)
+
+
+def _quiet() -> np.errstate:
+    """Within it, NumPy does not warn of a network that diverges: its losses show it."""
+    return np.errstate(over="ignore", invalid="ignore")
 
 
 def _networks(networks: Any) -> tuple[Network, ...]:
@@ -207,11 +223,12 @@ def _networks(networks: Any) -> tuple[Network, ...]:
         if not isinstance(net, Network):
             raise TypeError(f"networks[{r}] must be an xpnet.Network, got {net!r}")
         for name in _ALIKE:
-            first, own = getattr(given[0], name), getattr(net, name)
+            first, own = map(attrgetter(name), (given[0], net))
             if first != own:
                 raise ValueError(
-                    f"networks[{r}] has another {name} than networks[0]: {own!r}, not {first!r}; "
-                    "the networks of a stack differ in their parameters and seeds alone"
+                    f"networks[{r}] has another {name.removeprefix('plan.')} than networks[0]: "
+                    f"{own!r}, not {first!r}; the networks of a stack differ in their parameters "
+                    "and seeds alone"
                 )
     return given
 

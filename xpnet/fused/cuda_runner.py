@@ -13,11 +13,11 @@ import numpy as np
 from xpnet.backends.cupy_backend import CupyBackend
 from xpnet.fused.cuda_program import CudaProgram, Launch, Operand, Product, cuda_program
 from xpnet.fused.cuda_source import LANES, WARPS
+from xpnet.fused.fallback import CompiledRunner
 from xpnet.fused.program import given_arrays, own_state
-from xpnet.fused.shapes import KernelError, TraceError
+from xpnet.fused.shapes import KernelError
 from xpnet.masks import needs_masks
 from xpnet.training.batches import Order
-from xpnet.training.runner import PlainRunner, warn_of_plain
 from xpnet.training.step import Recipe, State
 
 __all__ = ["CudaRunner"]
@@ -25,15 +25,13 @@ __all__ = ["CudaRunner"]
 _PIECE = 32  # steps that are launched before a key press is looked at
 
 
-class CudaRunner:
+class CudaRunner(CompiledRunner):
     """Steps as CUDA kernels (`xpnet.fused.cuda_program`), on CuPy's arrays and present stream.
 
-    A program is made for each number of coefficients: an optimizer that accumulates gradients has
-    two kinds of steps. Batches that come from the host in turn (``lanes``: the same arrays of data,
-    elsewhere) are taken as they are, step s from lane s modulo their number.
+    Batches that come from the host in turn (``lanes``: the same arrays of data, elsewhere) are
+    taken as they are, step s from lane s modulo their number.
     """
 
-    engine = "fused"
     threads: int | None = None
 
     def __init__(
@@ -48,13 +46,12 @@ class CudaRunner:
         assert isinstance(recipe.backend, CupyBackend)
         self._backend, xp = recipe.backend, recipe.backend.xp
         self.state = own_state(xp, state)
-        self._recipe, self._batch, self._gathers = recipe, batch, gathers
-        self._data: Any = tuple(None if x is None else xp.ascontiguousarray(x) for x in data)
+        self._batch, self._gathers = batch, gathers
+        X, Y, w = (None if x is None else xp.ascontiguousarray(x) for x in data)
+        super().__init__(recipe, (X, Y, w))
         self._lanes = lanes or (self._data,)
         self._key = xp.zeros((1,), dtype=xp.int32)
         self._counter = xp.zeros((1,), dtype=xp.int32)
-        self._steps: dict[int, _Steps] = {}
-        self._plain: PlainRunner | None = None  # when a later program could not be made
         self._epoch: _Epoch | None = None
         self._at = -1  # the step that the counter stands at
 
@@ -93,12 +90,8 @@ class CudaRunner:
         self, order: Order, first: int, last: int, c: Sequence[tuple[float, ...]], key: Any
     ) -> list[Any]:
         """Launch these steps: each one's Σ w loss, on the device."""
-        if self._plain is None and not self.complete({len(row) for row in c[first:last]}):
-            self._plain = PlainRunner(self._recipe, self.plain_state(), self._data, compile=False)
-            self.engine = self._plain.engine
-        if self._plain is not None:
-            totals = self._plain.run(order, first, last, c, key)
-            self.state = self._plain.state
+        totals = self.run_plainly(order, first, last, c, key)
+        if totals is not None:
             return totals
         if self._epoch is None or self._epoch.order is not order or self._epoch.c is not c:
             self._epoch = _Epoch(self._backend, order, c)
@@ -112,23 +105,6 @@ class CudaRunner:
             self._steps[len(c[s])].launch(self._epoch, n_examples, s % len(self._lanes))
         self._at = last
         return [self._epoch.arrays["totals"][s] for s in range(first, last)]
-
-    def complete(self, widths: set[int]) -> bool:
-        """Make the programs that are missing; False, with a warning, where one cannot be made.
-
-        Nothing is launched: the state is as it was.
-        """
-        try:
-            for n in widths - self._steps.keys():
-                self.prepare(self.program(n), n)
-        except (TraceError, KernelError) as error:
-            warn_of_plain(error)
-            return False
-        return True
-
-    def plain_state(self) -> State:
-        """The state as the plain step takes it."""
-        return self.state._replace(gradient=self._backend.xp.zeros_like(self.state.theta))
 
     def read(self, totals: list[Any]) -> np.ndarray[Any, Any]:
         """All that the epoch's steps have left so far, at once."""

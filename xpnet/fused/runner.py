@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from xpnet.fused.cache import forget, load, mark_compiled
+from xpnet.fused.fallback import CompiledRunner
 from xpnet.fused.program import Program, given_arrays, own_state, step_program
 from xpnet.fused.teamwork import Team
 from xpnet.masks import needs_masks
@@ -22,14 +23,8 @@ __all__ = ["FusedRunner"]
 _SECONDS = 0.1  # what a piece may last, so that Ctrl-C answers
 
 
-class FusedRunner:
-    """Steps as a compiled program (`xpnet.fused.program`), on NumPy arrays.
-
-    A program is made when it is asked for: an optimizer that accumulates gradients has two kinds of
-    steps, with and without coefficients.
-    """
-
-    engine = "fused"
+class FusedRunner(CompiledRunner):
+    """Steps as a compiled program (`xpnet.fused.program`), on NumPy arrays."""
 
     def __init__(
         self,
@@ -43,10 +38,10 @@ class FusedRunner:
         self.state = own_state(np, state)
         self.threads = threads if threads > 1 else None
         self._team = Team(threads)
-        self._recipe, self._batch, self._gathers = recipe, batch, gathers
-        self._data: Any = tuple(None if x is None else _as_compiled(x) for x in data)
+        self._batch, self._gathers = batch, gathers
+        X, Y, w = (None if x is None else _as_compiled(x) for x in data)
+        super().__init__(recipe, (X, Y, w))
         self._key = np.zeros(1, np.int32)
-        self._steps: dict[int, _Steps] = {}
         self._piece = 1  # until it is known how long one lasts
 
     def program(self, n_coefficients: int) -> Program:
@@ -79,22 +74,25 @@ class FusedRunner:
     ) -> list[Any]:
         """Do these steps."""
         began = time.perf_counter()
-        if key is not None:
-            self._key[:] = key
-        totals: list[Any] = []
-        for start, stop in _stretches(c, first, last):
-            n = len(c[start])
-            if n not in self._steps:
-                self.prepare(self.program(n), n)
-                began = time.perf_counter()
-            totals.append(self._steps[n](order, start, stop, c))
+        totals = self.run_plainly(order, first, last, c, key)
+        if totals is None:
+            began = time.perf_counter()  # what took time to compile will not again
+            totals = self._run_compiled(order, first, last, c, key)
         rate = (last - first) / max(time.perf_counter() - began, 1e-9)
         self._piece = max(1, min(int(rate * _SECONDS), 4 * self._piece))
+        return totals
+
+    def _run_compiled(
+        self, order: Order, first: int, last: int, c: Sequence[tuple[float, ...]], key: Any
+    ) -> list[Any]:
+        if key is not None:
+            self._key[:] = key
+        totals = [self._steps[len(c[i])](order, i, j, c) for i, j in _stretches(c, first, last)]
         return totals if last - first > 1 else [totals[0][0]]
 
     def read(self, totals: list[Any]) -> np.ndarray[Any, Any]:
         """In float64."""
-        return np.concatenate([np.atleast_1d(total) for total in totals])
+        return np.concatenate([np.atleast_1d(total) for total in totals], dtype=np.float64)
 
 
 class _Alias:

@@ -58,9 +58,9 @@ class Clipped(Wrapper, _Settings):
     ) -> tuple[Any, tuple[Any, ...]]:
         """A step along the clipped gradient; g is overwritten."""
         if self.value is not None:
-            g = xp.clip(g, min=-self.value, max=self.value)
+            g = xp.minimum(xp.maximum(g, -self.value), self.value)
         if self.norm is not None:
-            g *= xp.clip(self.norm / (_norm(xp, g) + 1e-6), max=1.0)
+            g *= xp.minimum(self.norm / (_norm(xp, g) + 1e-6), 1.0)
         found: tuple[Any, tuple[Any, ...]] = self.optimizer.update(xp, c, g, state, theta)
         return found
 

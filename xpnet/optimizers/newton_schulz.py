@@ -22,7 +22,7 @@ def orthogonalise(xp: Any, H: Any) -> Any:
     tall = H.shape[-2] > H.shape[-1]
     X = xp.matrix_transpose(H) if tall else H
     size = xp.sqrt(xp.sum(X * X, axis=(-2, -1), keepdims=True))
-    X = X / xp.clip(size, min=1e-7)
+    X = X / xp.maximum(size, 1e-7)
     a, b, c = COEFFICIENTS
     for _ in range(5):
         A = xp.matmul(X, xp.matrix_transpose(X))

@@ -194,7 +194,8 @@ class _Loop:
         totals: list[Any] = []
         c = self._coefficients(n)
         key, watched = self._key(), self.settings.callbacks.has("step_end")
-        while done < n and not interrupt.requested and not self.history.stopped:
+        # one step at least, also where Ctrl-C comes while the order is made: an epoch has a loss
+        while done < n and not (done and (interrupt.requested or self.history.stopped)):
             piece = 1 if watched else self.runner.piece(n - done)
             totals += self.runner.run(order, done, done + piece, c, key)
             done, self.t = done + piece, self.t + piece

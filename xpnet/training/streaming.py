@@ -44,8 +44,6 @@ class StreamedRunner:
         self._advance: Callable[..., Any] = advance
         if settings.compile is not False:
             self._advance = backend.compile(advance, static=1)
-        if settings.compile and self._advance is advance:
-            warn(f"compile=True does nothing for data in host memory on backend {backend.name!r}")
         X, Y, w = data
         if Y.dtype.kind == "i":
             Y = Y.astype(backend.index_dtype, copy=False)
@@ -56,14 +54,14 @@ class StreamedRunner:
         ]
         self._lanes = backend.lanes(templates)
         self._sent: dict[int, list[Any]] = {}  # by step: what is on its way
-        self._kernels = self._made(batches.size, settings.compile)
+        kernels = backend.name == "cupy" and rows is None and settings.compile is not False
+        self._kernels = self._made(batches.size, settings.compile) if kernels else None
+        if settings.compile and self._advance is advance and not kernels:
+            warn(f"compile=True does nothing for data in host memory on backend {backend.name!r}")
         self._order: tuple[Order, Order] | None = None  # of the host's rows, of a lane's
 
     def _made(self, batch: int, wanted: bool | None) -> CudaRunner | None:
-        """The step as CUDA kernels; not where masks need the numbers of a batch's examples."""
-        *_, rows = self._columns
-        if self.recipe.backend.name != "cupy" or wanted is False or rows is not None:
-            return None
+        """The step as CUDA kernels, which find a batch in the first rows of its lane."""
         data = []
         for lane in self._lanes:
             arrays = iter(lane.device)
