@@ -181,6 +181,16 @@ def test_every_method_of_a_network_is_in_the_reference(site):
     assert public <= set(objects(site))
 
 
+def test_the_reference_of_a_network_begins_with_what_users_call(site):
+    text = (site / "reference" / "network.html").read_text(encoding="utf-8")
+
+    def places(*names):
+        return [text.index(f'id="xpnet.Network.{name}"') for name in names]
+
+    used = places("__call__", "fit", "predict", "gradient", "weights", "save", "to")
+    assert max(used) < min(places("complete", "copies", "take", "plan"))
+
+
 # --- in the browser
 
 
