@@ -191,6 +191,14 @@ def test_the_reference_of_a_network_begins_with_what_users_call(site):
     assert max(used) < min(places("complete", "copies", "take", "plan"))
 
 
+def test_no_two_pages_of_the_contents_have_one_title(site):
+    sidebar = (site / "index.html").read_text(encoding="utf-8").partition('class="sidebar-tree"')[2]
+    links = re.findall(r'class="reference internal" href="[^"]*">([^<]+)</a>', sidebar)
+    titles = links[: links.index("Changelog") + 1]
+    assert len(titles) > 30
+    assert len(set(titles)) == len(titles)
+
+
 # --- in the browser
 
 
