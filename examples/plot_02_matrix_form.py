@@ -1,6 +1,6 @@
 """
-Backpropagation in matrix form
-==============================
+A backward pass by hand
+=======================
 
 What does a backward pass compute, and is it right? Here are its equations in seven lines of NumPy
 beside ``net.gradient``, which computes the same for any network, and a check that trusts neither.

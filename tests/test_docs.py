@@ -76,6 +76,11 @@ def test_code_runs(page, tmp_path, monkeypatch):
     run(page)
 
 
+@pytest.mark.parametrize("page", NEEDS)
+def test_a_page_says_how_to_get_what_its_code_needs(page):
+    assert NEEDS[page][1] in read(ROOT / "docs" / page)
+
+
 @of_page
 def test_relative_links_lead_to_files(page):
     links = [link.partition("#")[0] for link in LINK.findall(prose(page))]

@@ -7,6 +7,7 @@ import importlib
 import json
 import os
 import pkgutil
+import re
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -15,6 +16,9 @@ from pathlib import Path
 import pytest
 
 import xpnet
+from xpnet.activations import ACTIVATIONS
+from xpnet.initializers import INITIALIZERS
+from xpnet.losses import LOSSES
 
 HEAVY = (
     "cupy",
@@ -139,3 +143,8 @@ def test_there_are_doctests():
         for example in test.examples
     ]
     assert len(examples) >= 5
+
+
+@pytest.mark.parametrize("names", [ACTIVATIONS, LOSSES, INITIALIZERS], ids=["f", "loss", "W"])
+def test_a_network_s_docstring_has_every_name(names):
+    assert set(names) <= set(re.findall(r"\w+", xpnet.Network.__doc__))

@@ -181,6 +181,24 @@ def test_every_method_of_a_network_is_in_the_reference(site):
     assert public <= set(objects(site))
 
 
+def test_the_reference_of_a_network_begins_with_what_users_call(site):
+    text = (site / "reference" / "network.html").read_text(encoding="utf-8")
+
+    def places(*names):
+        return [text.index(f'id="xpnet.Network.{name}"') for name in names]
+
+    used = places("__call__", "fit", "predict", "gradient", "weights", "save", "to")
+    assert max(used) < min(places("complete", "copies", "take", "plan"))
+
+
+def test_no_two_pages_of_the_contents_have_one_title(site):
+    sidebar = (site / "index.html").read_text(encoding="utf-8").partition('class="sidebar-tree"')[2]
+    links = re.findall(r'class="reference internal" href="[^"]*">([^<]+)</a>', sidebar)
+    titles = links[: links.index("Changelog") + 1]
+    assert len(titles) > 30
+    assert len(set(titles)) == len(titles)
+
+
 # --- in the browser
 
 

@@ -40,9 +40,9 @@ class Network(NetworkPasses):
     output : str or Activation, optional
         The output's. None follows the loss: softmax, sigmoid, exp or identity.
     loss : str or Loss, optional
-        squared_error mean_squared_error absolute_error huber poisson binary_cross_entropy
-        cross_entropy. None: cross_entropy for integer targets, mean_squared_error for others; until
-        the first `fit` sees targets, the output is Z_L.
+        squared_error mean_squared_error absolute_error huber log_cosh quantile gaussian_nll poisson
+        binary_cross_entropy cross_entropy. None: cross_entropy for integer targets,
+        mean_squared_error for others; until the first `fit` sees targets, the output is Z_L.
     initializer : str, optional
         he_uniform he_normal glorot_uniform glorot_normal lecun_uniform lecun_normal zeros. None
         follows each layer's activation. Biases start at zero.

@@ -23,8 +23,8 @@ def add_parser(commands: Any) -> None:
         "train",
         help="train on a data set or on your own table and write a model file",
         description="Train on the UCI digits (1797 images of 8 × 8 pixels, shipped with the "
-        "package) or on a table of your own, test on a fifth that was held out, and write a "
-        "model file.",
+        "package), on Fashion-MNIST or on a table of your own, test on examples that were held "
+        "out, and write a model file.",
     )
     parser.add_argument("data", help="digits, fashion-mnist, or a .csv or .parquet file")
     parser.add_argument("--backend", default="numpy", help="numpy, cupy, torch, jax or auto")
