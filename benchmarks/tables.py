@@ -1,4 +1,4 @@
-"""Write the tables of docs/performance.md and docs/backprop.md from the committed results.
+"""Write the tables of README.md and the docs from the committed results.
 
 python -m benchmarks.tables
 """
@@ -14,7 +14,8 @@ from typing import Any
 from benchmarks.report import cell, exponent_rows, latency_rows, missing, target_rows
 
 RESULTS = Path(__file__).parent / "results"
-DOCS = Path(__file__).parent.parent / "docs"
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
 
 
 def read(name: str) -> Any:
@@ -215,8 +216,30 @@ def latency() -> str:
     return "\n\n".join([table(*latency_rows(examples)), *missing(examples["1"])])
 
 
+def cpu_short() -> str:
+    """A column for each contender that README.md names; of torch's the best."""
+    head = ["layers, batch", "xpnet", "JAX jit", "JAX scan", "torch, best of three"]
+    head += ["scikit-learn", "products alone"]
+    workloads = next(iter(read("cpu.json")["settings"].values()))
+    return table(head, [_short_row(name, found) for name, found in workloads.items()])
+
+
+def _short_row(name: str, found: dict[str, Any]) -> list[str]:
+    medians = {n: row["median"] for n, row in found["contenders"].items() if "median" in row}
+    best = [
+        medians[n] for n in ("torch eager", "torch fused Adam", "torch.compile") if n in medians
+    ]
+    medians |= {"torch": min(best)} if best else {}
+    scale, unit = (1e6, "") if found["unit"] == "step" else (1, " s")
+    columns = ("xpnet", "JAX jit", "JAX scan", "torch", "scikit-learn", "products")
+    cells = [f"{three_digits(medians[n] * scale)}{unit}" if n in medians else "–" for n in columns]
+    title = name if found["unit"] == "step" else "Fashion-MNIST, ten epochs"
+    return [title, *cells]
+
+
 PAGES = {
-    "performance.md": (
+    "README.md": (cpu_short,),
+    "docs/performance.md": (
         step,
         fit,
         cpu_targets,
@@ -232,7 +255,7 @@ PAGES = {
         fashion,
         accuracy,
     ),
-    "backprop.md": (steps,),
+    "docs/backprop.md": (steps,),
 }
 
 
@@ -244,19 +267,22 @@ def written(part: Callable[[], str]) -> str:
         return "Not measured yet."
 
 
+def page_of(name: str) -> str:
+    """The page, with the results between its markers."""
+    page = (ROOT / name).read_text(encoding="utf-8")
+    for part in PAGES[name]:
+        before, marker, rest = page.partition(f"<!-- {part.__name__} -->\n")
+        _, end, after = rest.partition("<!-- end -->")
+        if not (marker and end):
+            raise ValueError(f"{name} has no place marked <!-- {part.__name__} --> … <!-- end -->")
+        page = f"{before}{marker}{written(part)}\n{end}{after}"
+    return page
+
+
 def main() -> None:
-    """Replace what stands between the pages' markers."""
-    for name, parts in PAGES.items():
-        page = (DOCS / name).read_text(encoding="utf-8")
-        for part in parts:
-            before, marker, rest = page.partition(f"<!-- {part.__name__} -->\n")
-            _, end, after = rest.partition("<!-- end -->")
-            if not (marker and end):
-                raise ValueError(
-                    f"{name} has no place marked <!-- {part.__name__} --> … <!-- end -->"
-                )
-            page = f"{before}{marker}{written(part)}\n{end}{after}"
-        (DOCS / name).write_text(page, encoding="utf-8")
+    """Write the pages anew."""
+    for name in PAGES:
+        (ROOT / name).write_text(page_of(name), encoding="utf-8")
 
 
 if __name__ == "__main__":

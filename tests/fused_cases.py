@@ -12,7 +12,7 @@ import numpy as np
 
 from tests import plain_runtime
 from tests.helpers import relative
-from xpnet.fused.program import Program, as_taken, step_program
+from xpnet.fused.program import Program, given_arrays, step_program
 from xpnet.masks import key_of, needs_masks
 from xpnet.optimizers import bind, coefficients
 from xpnet.parameters import layout
@@ -62,10 +62,7 @@ def run_source(
     A team's threads do what they do between two meetings one after the other, in this order.
     """
     state = case.fresh()
-    arrays = {"theta": state.theta, "key": case.key, **dict(zip("XYw", case.data, strict=True))}
-    arrays |= {f"moment{k}": x for k, x in enumerate(state.optimizer)}
-    arrays |= {f"stat{k}": x for k, x in enumerate(state.stats)}
-    flat = tuple(as_taken(name, arrays[name]) for name in program.inputs)
+    arrays = given_arrays(program.inputs, state, case.data, case.key)
     batch = int(np.diff(case.starts).max()) if gathers else len(case.data[0])
     buffers = tuple(
         np.full([batch if n is None else n for n in b.shape], -7, b.dtype) for b in program.buffers
@@ -74,7 +71,7 @@ def run_source(
     totals = np.zeros(len(case.c))
     starts = case.starts if gathers else np.arange(len(case.c) + 1) * batch
     rest = case.order, starts, np.asarray(case.c), totals
-    _run(program, (lengths, constants, flat, buffers, *rest), order)
+    _run(program, (lengths, constants, arrays, buffers, *rest), order)
     return state, totals
 
 

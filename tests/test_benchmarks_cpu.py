@@ -355,3 +355,9 @@ def test_predictions_are_timed_in_the_same_way():
 def test_every_module_of_a_peer_is_there():
     for place in CONTENDERS.values():
         assert (ROOT / "benchmarks" / "peers" / f"{place.module}.py").is_file()
+
+
+@pytest.mark.parametrize("name", list(tables.PAGES))
+def test_the_pages_say_what_the_results_say(name):
+    """README.md and the docs have no figure in a table that no committed result shows."""
+    assert (tables.ROOT / name).read_text(encoding="utf-8") == tables.page_of(name)

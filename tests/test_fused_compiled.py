@@ -244,7 +244,8 @@ def test_what_cannot_be_compiled_runs_in_the_plain_loop_and_says_so():
 
 
 @needs_numba
-def test_a_second_kind_of_step_that_cannot_be_compiled_runs_in_the_plain_loop():
+@pytest.mark.parametrize("team", [1, 2])
+def test_a_second_kind_of_step_that_cannot_be_compiled_runs_in_the_plain_loop(monkeypatch, team):
     """The step that takes an accumulated gradient: from there on, plain, on the same state."""
 
     class Rough(xpnet.optimizers.Adam):
@@ -252,6 +253,7 @@ def test_a_second_kind_of_step_that_cannot_be_compiled_runs_in_the_plain_loop():
             assert float(xp.max(g)) < 1e9
             return super().update(xp, c, g, state, theta)
 
+    monkeypatch.setattr(choose, "team_for", lambda layers, batch: team)
     settings = {"optimizer": xpnet.optimizers.Accumulated(Rough(), 3)}
     sizes = [6, Dense(5), BatchNorm(), 3]
     with pytest.warns(UserWarning, match="plain loop: the code looks at the value") as seen:
@@ -259,6 +261,7 @@ def test_a_second_kind_of_step_that_cannot_be_compiled_runs_in_the_plain_loop():
     assert len(seen) == 1
     assert history.engine == "plain"
     plain, before = trained(sizes, False, **settings)
+    assert history.threads == before.threads
     assert relative(net.parameters, plain.parameters) < 1e-10
     assert relative(history.step_loss, before.step_loss) < 1e-10
 

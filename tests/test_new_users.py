@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import re
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -13,6 +12,7 @@ import pytest
 import xpnet
 from tests.conftest import open_backend
 from tests.helpers import network
+from tests.test_review_training import Plain
 from xpnet.backends import to_numpy
 from xpnet.fused.cuda_runner import CudaRunner
 from xpnet.fused.runner import FusedRunner
@@ -144,16 +144,8 @@ def test_a_backend_that_compiles_nothing_says_so(name):
     warned(match, backend=backend)
 
 
-class Halving(NamedTuple):
+class Halving(Plain):
     """An optimizer that looks at its gradient's values."""
-
-    learning_rate: float = 0.1
-
-    def init(self, xp, theta):
-        return ()
-
-    def coefficients(self, t, rate):
-        return (rate,)
 
     def update(self, xp, c, g, state, theta):
         return (theta - c[0] * g if float(xp.max(g)) > 1.0 else theta), state

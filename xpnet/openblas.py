@@ -10,7 +10,7 @@ import ctypes
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
@@ -72,7 +72,12 @@ class OpenBLAS:
             function(ctypes.c_int(n))
 
     def _function(self, name: str) -> Any:
-        return getattr(ctypes.CDLL(self.path), self.symbol(name), None)
+        return getattr(self._library, self.symbol(name), None)
+
+    @cached_property
+    def _library(self) -> ctypes.CDLL:
+        """Opened once: a fit asks for its threads before and after every piece of steps."""
+        return ctypes.CDLL(self.path)
 
 
 @cache

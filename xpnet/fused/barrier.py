@@ -18,7 +18,7 @@ from numba.extending import intrinsic
 __all__ = ["meet", "share"]
 
 _LINE = 16  # float32 numbers of a cache line, which two threads should not both write to
-_SPINS = 20_000  # looks at the barrier before the core is offered to others, some 20 µs
+_SPINS = 20_000  # looks at the barrier before the core is offered to others
 
 
 def _system_yield() -> Any:

@@ -10,6 +10,7 @@ import math
 from typing import Any
 
 from xpnet.fused.graph import Node
+from xpnet.fused.operations import OPERATORS
 from xpnet.fused.shapes import FLOATS, TraceError
 
 __all__ = ["COMBINE", "TYPES", "constant", "expression", "start_value", "type_of"]
@@ -21,27 +22,9 @@ COMBINE = {"sum": "plus", "sum_rows": "plus", "max": "most", "min": "least"}
 """The function of two numbers by which a reduction goes on (`xpnet.fused.cuda_source.HEAD`)."""
 
 _FORMS = {
-    "add": "{0} + {1}",
-    "subtract": "{0} - {1}",
-    "multiply": "{0} * {1}",
-    "divide": "{0} / {1}",
-    "negative": "-{0}",
-    "square": "{0} * {0}",
-    "less": "{0} < {1}",
-    "less_equal": "{0} <= {1}",
-    "greater": "{0} > {1}",
-    "greater_equal": "{0} >= {1}",
-    "equal": "{0} == {1}",
-    "not_equal": "{0} != {1}",
-    "bitwise_and": "{0} & {1}",
-    "bitwise_or": "{0} | {1}",
-    "bitwise_xor": "{0} ^ {1}",
-    "bitwise_right_shift": "{0} >> {1}",
+    **OPERATORS,
     "logical_not": "!{0}",
-    "isnan": "{0} != {0}",
-    "isfinite": "{0} - {0} == {0} - {0}",
     "where": "{0} ? {1} : {2}",
-    "same": "{0}",
     "maximum": "most({0}, {1})",
     "minimum": "least({0}, {1})",
 }

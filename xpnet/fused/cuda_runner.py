@@ -32,8 +32,6 @@ class CudaRunner(CompiledRunner):
     taken as they are, step s from lane s modulo their number.
     """
 
-    threads: int | None = None
-
     def __init__(
         self,
         recipe: Recipe,

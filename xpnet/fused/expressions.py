@@ -6,6 +6,7 @@ NaN shows: max and min return it wherever it comes in.
 from __future__ import annotations
 
 from xpnet.fused.graph import Node
+from xpnet.fused.operations import OPERATORS
 from xpnet.fused.shapes import FLOATS, TraceError
 
 __all__ = ["TYPES", "accumulate", "expression", "start_value"]
@@ -14,28 +15,10 @@ TYPES = {"float32": "f32", "float64": "f64", "int32": "i32", "int64": "i64"}
 """What the source calls the dtypes; "weak" is a plain float."""
 
 _FORMS = {
-    "add": "{0} + {1}",
-    "subtract": "{0} - {1}",
-    "multiply": "{0} * {1}",
-    "divide": "{0} / {1}",
-    "negative": "-{0}",
-    "square": "{0} * {0}",
+    **OPERATORS,
     "abs": "abs({0})",
-    "less": "{0} < {1}",
-    "less_equal": "{0} <= {1}",
-    "greater": "{0} > {1}",
-    "greater_equal": "{0} >= {1}",
-    "equal": "{0} == {1}",
-    "not_equal": "{0} != {1}",
-    "bitwise_and": "{0} & {1}",
-    "bitwise_or": "{0} | {1}",
-    "bitwise_xor": "{0} ^ {1}",
-    "bitwise_right_shift": "{0} >> {1}",
     "logical_not": "not {0}",
-    "isnan": "{0} != {0}",
-    "isfinite": "{0} - {0} == {0} - {0}",
     "where": "{1} if {0} else {2}",
-    "same": "{0}",
     "maximum": "{0} if ({0} > {1}) | ({0} != {0}) else {1}",
     "minimum": "{0} if ({0} < {1}) | ({0} != {0}) else {1}",
     "exp": "exp_{kind}({0})",

@@ -21,6 +21,7 @@ class CompiledRunner:
     """
 
     engine = "fused"
+    threads: int | None = None
     state: State
 
     def __init__(self, recipe: Recipe, data: tuple[Any, Any, Any]) -> None:
@@ -60,7 +61,7 @@ class CompiledRunner:
         """These steps in the plain loop, once a program could not be made; None where all are."""
         if self._plain is None and not self.complete({len(row) for row in c[first:last]}):
             self._plain = PlainRunner(self._recipe, self.plain_state(), self._data, compile=False)
-            self.engine = self._plain.engine
+            self.engine, self.threads = self._plain.engine, self._plain.threads
         if self._plain is None:
             return None
         totals = self._plain.run(order, first, last, c, key)

@@ -9,7 +9,30 @@ from xpnet.fused.shapes import FLOATS, TraceError, broadcast, promote
 if TYPE_CHECKING:
     from xpnet.fused.graph import Node
 
-__all__ = ["binary", "cast", "is_number", "unary"]
+__all__ = ["OPERATORS", "binary", "cast", "is_number", "unary"]
+
+OPERATORS = {
+    "add": "{0} + {1}",
+    "subtract": "{0} - {1}",
+    "multiply": "{0} * {1}",
+    "divide": "{0} / {1}",
+    "negative": "-{0}",
+    "square": "{0} * {0}",
+    "less": "{0} < {1}",
+    "less_equal": "{0} <= {1}",
+    "greater": "{0} > {1}",
+    "greater_equal": "{0} >= {1}",
+    "equal": "{0} == {1}",
+    "not_equal": "{0} != {1}",
+    "bitwise_and": "{0} & {1}",
+    "bitwise_or": "{0} | {1}",
+    "bitwise_xor": "{0} ^ {1}",
+    "bitwise_right_shift": "{0} >> {1}",
+    "isnan": "{0} != {0}",
+    "isfinite": "{0} - {0} == {0} - {0}",
+    "same": "{0}",
+}
+"""The operations that Python and C++ write alike, as expressions of their arguments."""
 
 _NOT_OF_BOOL = ("add", "subtract", "pow", "maximum", "minimum")
 COMPARISONS = ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")

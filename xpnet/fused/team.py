@@ -5,11 +5,11 @@
 
 Every thread runs this function, and does its share of each loop and of each product. They divide
 the units: whoever computes columns of Z_l computes the same ones of A_l and dZ_l, and these rows of
-dW_l, so that most of what a thread reads is what it wrote itself. Sums over examples are whole that
-way, and nothing is added up between threads. Where a loop has sums along its rows (a softmax), or
-gathers them, they divide the rows; a sum over those is added up from the threads' parts, which lie
-in ``shared``. What does not divide at all (single numbers, sums over θ) is done by the first
-thread, which leaves its numbers there too. After each loop and product the threads meet.
+dW_l, so that most of what a thread reads is what it wrote itself, and sums over examples are whole.
+Where a loop has sums along its rows (a softmax), or gathers them, they divide the rows; a sum over
+those is added up from the threads' parts, which lie in ``shared``. What does not divide at all
+(single numbers, sums over θ) is done by the first thread, which leaves its numbers there too. After
+each loop and product the threads meet.
 """
 
 from __future__ import annotations

@@ -36,21 +36,20 @@ def choose_runner(
 
     A stack's steps have three axes, which neither loops nor kernels have.
     """
-    if state.theta.ndim > 1:
-        return PlainRunner(recipe, state, data, compile=settings.compile is not False)
+    name, compiles = recipe.backend.name, settings.compile is not False
+    single = state.theta.ndim == 1
     fixed = recipe, state, data, batches.size, batches.gathers
-    if recipe.backend.name == "numpy" and settings.compile is not False:
+    if name == "numpy" and compiles and single:
         steps = settings.epochs * batches.per_epoch
         seconds = plain_seconds(recipe.layers, batches.size, steps)
         fused = _fused(fixed, settings.compile, seconds)
         if fused is not None:
             return fused
-    if recipe.backend.name == "cupy" and settings.compile is not False:
+    if name == "cupy" and compiles and single:
         kernels = cuda_runner(fixed, settings.compile)
         if kernels is not None:
             return kernels
-    runner = PlainRunner(recipe, state, data, compile=settings.compile is not False)
-    name = recipe.backend.name
+    runner = PlainRunner(recipe, state, data, compiles)
     if settings.compile and runner.engine == "plain" and name not in _FUSED:
         compiled = ", ".join(_FUSED)
         warn(f"compile=True does nothing on backend {name!r}, only on {compiled} and jax")

@@ -146,7 +146,8 @@ class _Loop:
             stop_on_interrupt() as interrupt,
             show_progress(self.settings.progress, epochs * per_epoch, examples_per_step) as bar,
         ):
-            self.history.threads = self.runner.threads or threads
+            self.threads = threads
+            self._note_runner()
             for _ in range(epochs):
                 self._epoch(interrupt, bar)
                 bar.describe(self.history.last())
@@ -178,7 +179,7 @@ class _Loop:
         order = self.batches.order(self.net.epoch)
         losses = self._read(self._steps(order, interrupt, bar))
         weights = order.weights[: len(losses)]
-        self.history.engine = self.runner.engine  # the plain one, where others could not go on
+        self._note_runner()
         self.net.finish_epoch(self._theta(), self.runner.state.stats)
         self.history.epoch.append(self.net.epoch)
         self.history.loss.append((losses.sum(axis=0) / weights.sum()).tolist())
@@ -187,6 +188,11 @@ class _Loop:
         if self.validation is not None:
             validate(self.net, self.validation, self.metrics, self.history)
         self.history.seconds.append(time.perf_counter() - began)
+
+    def _note_runner(self) -> None:
+        """What runs the steps: the plain loop from where compiled ones could not go on."""
+        self.history.engine = self.runner.engine
+        self.history.threads = self.runner.threads or self.threads
 
     def _steps(self, order: Order, interrupt: Interrupt, bar: Progress) -> list[Any]:
         """The steps of an epoch: each one's Σ w loss, still on the device."""

@@ -16,11 +16,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from xpnet.backends import Backend
 from xpnet.errors import warn
 from xpnet.training.batches import Order
 from xpnet.training.step import Recipe, State, step
 
-__all__ = ["PlainRunner", "Runner", "warn_of_plain"]
+__all__ = ["PlainRunner", "Runner", "read_together", "warn_of_plain"]
 
 
 class Runner(Protocol):
@@ -72,8 +73,12 @@ class PlainRunner:
 
     def read(self, totals: list[Any]) -> np.ndarray[Any, Any]:
         """All at once."""
-        backend = self.recipe.backend
-        return backend.to_numpy(backend.xp.stack(totals)).astype(np.float64)
+        return read_together(self.recipe.backend, totals)
+
+
+def read_together(backend: Backend, totals: list[Any]) -> np.ndarray[Any, Any]:
+    """Arrays of the device on the host, in float64, by one copy."""
+    return backend.to_numpy(backend.xp.stack(totals)).astype(np.float64)
 
 
 def warn_of_plain(why: object) -> None:

@@ -16,6 +16,7 @@ from xpnet.errors import warn
 from xpnet.masks import needs_masks
 from xpnet.training import choose
 from xpnet.training.batches import Batches, Order
+from xpnet.training.runner import read_together
 from xpnet.training.settings import Settings
 from xpnet.training.step import Recipe, State, advance
 
@@ -121,5 +122,4 @@ class StreamedRunner:
 
     def read(self, totals: list[Any]) -> np.ndarray[Any, Any]:
         """All at once."""
-        backend = self.recipe.backend
-        return backend.to_numpy(backend.xp.stack(totals)).astype(np.float64)
+        return read_together(self.recipe.backend, totals)
