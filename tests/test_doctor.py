@@ -20,12 +20,16 @@ from xpnet.doctor import Report, blas, compiled, cpu, cuda, findings, products, 
 from xpnet.doctor.report import Tuned
 from xpnet.fused import cache
 
-TUNED = Tuned({"OPENBLAS_CORETYPE": "SkylakeX"}, {"float32": 440.0, "float64": 200.0}, True)
+STEP = products.IN_A_STEP
+TUNED = Tuned(
+    {"OPENBLAS_CORETYPE": "SkylakeX"}, {"float32": 440.0, "float64": 200.0, STEP: 400.0}, True
+)
+SAME = {"float32": 236.0, STEP: 201.0}
 ABSENT = BackendInfo("cupy", False, None, (), f'{"long " * 30}pip install "xpnet[cuda12]"')
 REPORT = Report(
     cpu.Cpu("A processor", 4, "AVX-512", 0.1),
     blas.Blas("OpenBLAS", "0.3.31", "Haswell", 4),
-    {"float32": 235.0, "float64": 120.0},
+    {"float32": 235.0, "float64": 120.0, STEP: 200.0},
     None,
     compiled.NumbaReport("0.61.0", "omp", 4, True),
     cuda.Cuda(None, None, (), ABSENT.reason),
@@ -209,14 +213,15 @@ def clock(monkeypatch):
 def test_a_product_is_2_n_cubed_operations(monkeypatch):
     monkeypatch.setattr(products, "SIZE", 500)
     assert products.product_rates() == {
-        "float32": 0.2,
+        "float32": 0.2,  # 2.5e8 in a second, rounded
         "float64": 0.2,
-    }  # 2.5e8 in a second, rounded
+        products.IN_A_STEP: 0.3,  # 3.1e8
+    }
 
 
 def test_a_process_of_its_own_measures_too():
     rates = products.product_rates_in({"OPENBLAS_NUM_THREADS": "1"})
-    assert set(rates) == {"float32", "float64"}
+    assert set(rates) == {"float32", "float64", products.IN_A_STEP}
     assert all(rate > 0 for rate in rates.values())
 
 
@@ -271,8 +276,9 @@ def test_kernels_that_are_the_best_need_nothing():
     [
         ({}, ["export OPENBLAS_CORETYPE=SkylakeX", "440", "by itself"], "none"),
         ({"automatic": False}, ["export OPENBLAS_CORETYPE=SkylakeX", "440"], "by itself"),
-        ({"products": {"float32": 236.0}}, ["none", "236", "--no-tune"], "export"),
-        ({"products": {"float32": 236.0}, "automatic": False}, ["none", "236"], "--no-tune"),
+        ({"products": SAME}, ["none", "236", "--no-tune"], "export"),
+        ({"products": SAME, "automatic": False}, ["none", "236"], "--no-tune"),
+        ({"products": {**SAME, STEP: 220.0}}, ["export", "220 GFLOP/s"], "none"),
         ({"products": None}, ["OPENBLAS_CORETYPE=SkylakeX", "could not"], "export"),
     ],
 )

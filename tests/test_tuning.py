@@ -20,9 +20,10 @@ LINUX = "Linux x86_64"
 MEND = {"OPENBLAS_CORETYPE": "SkylakeX"}
 
 
-def cpuinfo(flags: str, vendor: str = "AuthenticAMD") -> str:
+def cpuinfo(flags: str, vendor: str = "AuthenticAMD", family: int = 26) -> str:
     """Two processors, as Linux writes them."""
-    one = f"vendor_id\t: {vendor}\nmodel name\t: A processor\nflags\t\t: fpu avx avx2 {flags}\n"
+    maker = f"vendor_id\t: {vendor}\ncpu family\t: {family}\nmodel name\t: A processor\n"
+    one = f"{maker}flags\t\t: fpu avx avx2 {flags}\n"
     return f"processor\t: 0\n{one}\nprocessor\t: 1\n{one}"
 
 
@@ -40,6 +41,28 @@ def test_kernels_below_avx512_on_a_cpu_that_has_it(vendor, kernels):
 @pytest.mark.parametrize("kernels", ["SkylakeX", "SKYLAKEX", "Cooperlake", "SapphireRapids", None])
 def test_kernels_with_avx512_and_another_blas_are_left(kernels):
     assert better_kernels(ABLE._replace(kernels=kernels)) == {}
+
+
+@pytest.mark.parametrize(
+    ("kernels", "wanted"),
+    [
+        ("SkylakeX", {"OPENBLAS_CORETYPE": "Zen"}),
+        ("Cooperlake", {"OPENBLAS_CORETYPE": "Zen"}),
+        ("Zen", {}),
+        ("HASWELL", {}),
+        (None, {}),
+    ],
+)
+def test_zen_4_is_faster_without_avx512(kernels, wanted):
+    """AMD's family 25; 26 is Zen 5, and Intel has families of its own."""
+    assert better_kernels(Machine(LINUX, cpuinfo(AVX512, family=25), kernels)) == wanted
+
+
+@pytest.mark.parametrize("family", [25, 6])
+def test_zen_3_and_a_xeon_of_that_number_are_not_zen_4(family):
+    zen3 = Machine(LINUX, cpuinfo("", family=family), "Zen")
+    xeon = Machine(LINUX, cpuinfo(AVX512, "GenuineIntel", family), "SkylakeX")
+    assert better_kernels(zen3) == better_kernels(xeon) == {}
 
 
 @pytest.mark.parametrize("missing", AVX512.split())

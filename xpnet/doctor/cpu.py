@@ -7,7 +7,7 @@ import platform
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Cpu", "describe_cpu", "has_avx512", "read_cpuinfo"]
+__all__ = ["Cpu", "describe_cpu", "has_avx512", "is_zen4", "read_cpuinfo"]
 
 # what a compiler means by skylake-avx512, and OpenBLAS's SkylakeX kernels may use: a Xeon Phi has
 # the first and not the last three
@@ -53,6 +53,12 @@ def read_cpuinfo() -> str:
 def has_avx512(cpuinfo: str) -> bool:
     """Whether every instruction of OpenBLAS's SkylakeX kernels is there."""
     return set(_entry(cpuinfo, "flags").split()) >= _AVX512
+
+
+def is_zen4(cpuinfo: str) -> bool:
+    """Whether it does each AVX-512 instruction in two halves: AMD's family 25 with AVX-512."""
+    amd = _entry(cpuinfo, "vendor_id") == "AuthenticAMD"
+    return amd and _entry(cpuinfo, "cpu family") == "25" and has_avx512(cpuinfo)
 
 
 def _vectors(cpuinfo: str) -> str | None:

@@ -1,4 +1,8 @@
-"""The rate of matrix products: 2 n³ operations over the seconds that one of them takes.
+"""The rate of matrix products: how many operations over the seconds that they take.
+
+Square products are 2 n³ operations. The three of a layer in a training step (Z = A Wᵀ, dW = dZᵀ A,
+dA = dZ W) are 6 N m n; they have few rows, so that what a BLAS does beside its multiplications
+weighs more.
 
 Run as a file it prints the rates as JSON, so that a process with another environment can be asked.
 It imports nothing of this package, which that process then need not find.
@@ -11,30 +15,55 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
-__all__ = ["SIZE", "product_rates", "product_rates_in"]
+__all__ = ["IN_A_STEP", "SIZE", "product_rates", "product_rates_in"]
 
 SIZE = 1024
+IN_A_STEP = "float32 in a step"
+_EXAMPLES, _INPUTS, _UNITS = 128, 784, 512
 
 
 def product_rates(seconds: float = 0.1) -> dict[str, float]:
-    """GFLOP/s of NumPy's square products by dtype: the fastest within so many seconds each."""
-    return {dtype: _rate(dtype, seconds) for dtype in ("float32", "float64")}
+    """GFLOP/s of NumPy's products: the fastest within so many seconds each.
+
+    Of square ones by dtype, and of those of a layer of 512 units in a step of 128 examples.
+    """
+    rates = {dtype: _square(dtype, seconds) for dtype in ("float32", "float64")}
+    return {**rates, IN_A_STEP: _in_a_step(seconds)}
 
 
-def _rate(dtype: str, seconds: float) -> float:
+def _square(dtype: str, seconds: float) -> float:
     a, b = np.ones((SIZE, SIZE), dtype), np.ones((SIZE, SIZE), dtype)
-    out = np.matmul(a, b)  # untimed: memory is touched and threads wake up
+    out = np.empty_like(a)
+    return _rate(lambda: np.matmul(a, b, out=out), 2 * SIZE**3, seconds)
+
+
+def _in_a_step(seconds: float) -> float:
+    A = np.ones((_EXAMPLES, _INPUTS), "float32")
+    W = np.ones((_UNITS, _INPUTS), "float32")
+    dZ = np.ones((_EXAMPLES, _UNITS), "float32")
+    Z, dW, dA = np.empty_like(dZ), np.empty_like(W), np.empty_like(A)
+
+    def products() -> None:
+        np.matmul(A, W.T, out=Z)
+        np.matmul(dZ.T, A, out=dW)
+        np.matmul(dZ, W, out=dA)
+
+    return _rate(products, 6 * _EXAMPLES * _INPUTS * _UNITS, seconds)
+
+
+def _rate(products: Callable[[], object], operations: int, seconds: float) -> float:
+    products()  # untimed: memory is touched and threads wake up
     taken: list[float] = []
     end = time.perf_counter() + seconds
     while not taken or time.perf_counter() < end:
         began = time.perf_counter()
-        np.matmul(a, b, out=out)
+        products()
         taken.append(time.perf_counter() - began)
-    return round(2 * SIZE**3 / min(taken) / 1e9, 1)
+    return round(operations / min(taken) / 1e9, 1)
 
 
 def product_rates_in(environment: Mapping[str, str]) -> dict[str, float] | None:

@@ -11,7 +11,7 @@ from xpnet.doctor.blas import Blas, describe_blas
 from xpnet.doctor.compiled import NumbaReport, numba_report
 from xpnet.doctor.cpu import Cpu, describe_cpu
 from xpnet.doctor.cuda import Cuda, describe_cuda, missing_extra
-from xpnet.doctor.products import SIZE, product_rates, product_rates_in
+from xpnet.doctor.products import IN_A_STEP, SIZE, product_rates, product_rates_in
 from xpnet.doctor.steps import BATCH, SIZES, BackendStep, time_step
 from xpnet.doctor.tuning import better_kernels, mend, this_machine
 
@@ -77,7 +77,7 @@ def _tuned() -> Tuned | None:
 def findings(report: Report) -> Iterator[Finding]:
     """The report, a line a finding."""
     yield Finding("machine", _machine(report.cpu), _busy(report.cpu))
-    about = f"NumPy, {SIZE} × {SIZE}"
+    about = f"NumPy, {SIZE} × {SIZE}, and of a layer's batch"
     yield Finding("products", f"{_rates(report.products)} ({about})")
     yield Finding("BLAS", _blas(report.blas), _better(report))
     yield _of_numba(report.numba)
@@ -121,10 +121,15 @@ def _better(report: Report) -> str | None:
         return f"{line}, which this CPU can run, could not be tried: NumPy did not start with it"
     rates = _rates(report.tuned.products)
     by_itself = report.tuned.automatic
-    if report.tuned.products["float32"] < _WORTH * report.products["float32"]:
+    if not _faster(report.tuned.products, report.products):
         against = "; xpnet train --no-tune leaves the kernels alone" if by_itself else ""
         return f"none: {line} gives {rates}, no more{against}"
     return f"export {line}  # {rates}{'; xpnet train does so by itself' if by_itself else ''}"
+
+
+def _faster(tuned: Mapping[str, float], found: Mapping[str, float]) -> bool:
+    """Whether training gains by it."""
+    return any(tuned[rate] >= _WORTH * found[rate] for rate in ("float32", IN_A_STEP))
 
 
 def _of_numba(numba: NumbaReport) -> Finding:

@@ -1,7 +1,9 @@
-"""The variable that gives NumPy's OpenBLAS the AVX-512 kernels where it does not take them itself.
+"""The variable that gives NumPy's OpenBLAS the processor's best kernels where it takes others.
 
-Which kernels OpenBLAS takes is asked of it, not inferred from the processor's maker: version 0.3.31
-took Haswell (AVX2) on an AMD EPYC of the Zen 5 generation, and SkylakeX (AVX-512) on one of Zen 4.
+Those for AVX-512 are the best where a processor computes 512 bits at a time. Zen 4 has the same
+instructions and does each in two halves: there the kernels for AVX2 are as fast in the product and
+faster in what is around it (docs/performance.md has both). Which kernels OpenBLAS takes is asked of
+it, not inferred: version 0.3.31 took Haswell (AVX2) on Zen 5, and SkylakeX (AVX-512) on Zen 4.
 """
 
 from __future__ import annotations
@@ -13,14 +15,14 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from xpnet.doctor.blas import switchable_kernels
-from xpnet.doctor.cpu import has_avx512, read_cpuinfo
+from xpnet.doctor.cpu import has_avx512, is_zen4, read_cpuinfo
 
 __all__ = ["Machine", "better_kernels", "mend", "needed", "restart_tuned", "this_machine"]
 
 _VARIABLE = "OPENBLAS_CORETYPE"  # OpenBLAS reads it once, when it is loaded
 _TUNED = "XPNET_TUNED"  # set in a process that was restarted: never a second time
-_BEST = "SkylakeX"
-_WITH_AVX512 = {"skylakex", "cooperlake", "sapphirerapids"}
+_WITH_AVX512 = ("SkylakeX", "Cooperlake", "SapphireRapids")
+_WITH_AVX2 = ("Zen", "Haswell")
 
 
 class Machine(NamedTuple):
@@ -50,9 +52,10 @@ def better_kernels(machine: Machine) -> dict[str, str]:
     """
     if machine.system != "Linux x86_64" or not has_avx512(machine.cpuinfo):
         return {}
-    if machine.kernels is None or machine.kernels.lower() in _WITH_AVX512:
+    best = _WITH_AVX2 if is_zen4(machine.cpuinfo) else _WITH_AVX512
+    if machine.kernels is None or machine.kernels.lower() in map(str.lower, best):
         return {}
-    return {_VARIABLE: _BEST}
+    return {_VARIABLE: best[0]}
 
 
 def needed(machine: Machine, environ: Mapping[str, str]) -> dict[str, str]:
@@ -66,8 +69,8 @@ def mend() -> dict[str, str]:
     Returns
     -------
     dict of str
-        ``{"OPENBLAS_CORETYPE": "SkylakeX"}``, to be set before NumPy is imported; empty where there
-        is nothing to mend, or where the variable is set already.
+        Such as ``{"OPENBLAS_CORETYPE": "SkylakeX"}``, to be set before NumPy is imported; empty
+        where there is nothing to mend, or where the variable is set already.
     """
     return needed(this_machine(), os.environ)
 
@@ -78,7 +81,7 @@ def restart_tuned() -> None:
     if not environment or not sys.executable:
         return
     chosen = " ".join(f"{name}={value}" for name, value in environment.items())
-    print(f"restarted with {chosen}: AVX-512 kernels for NumPy's products (--no-tune: without)")
+    print(f"restarted with {chosen}: faster kernels for NumPy's products (--no-tune: without)")
     sys.stdout.flush()
     sys.stderr.flush()
     os.execve(
