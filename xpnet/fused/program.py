@@ -19,6 +19,7 @@ from xpnet.fused.memory import Buffer, Memory, arrange
 from xpnet.fused.namespace import TraceBackend
 from xpnet.fused.numbers import Numbers
 from xpnet.fused.plan import plan
+from xpnet.fused.remembered import remembered
 from xpnet.fused.shapes import TraceError, same_shape
 from xpnet.fused.source import Writer
 from xpnet.fused.team import TeamWriter
@@ -130,9 +131,17 @@ def step_program(
 
     That of a ``team`` is run by several threads together.
     """
-    recorded = record_step(recipe, state, data, n_coefficients, masks, gathers)
-    literal = not team and int(np.prod(state.theta.shape)) <= _LITERAL
-    return _written(recorded, batch, literal, n_coefficients, TeamWriter if team else Writer)
+
+    def write() -> Program:
+        recorded = record_step(recipe, state, data, n_coefficients, masks, gathers)
+        literal = not team and int(np.prod(state.theta.shape)) <= _LITERAL
+        return _written(recorded, batch, literal, n_coefficients, TeamWriter if team else Writer)
+
+    arrays = (state.theta, *state.optimizer, *state.stats)
+    shapes = tuple((tuple(x.shape), str(x.dtype)) for x in arrays)
+    examples = tuple(x if x is None else (tuple(x.shape[1:]), str(x.dtype)) for x in data)
+    how = n_coefficients, masks, batch, gathers, team
+    return remembered((recipe[1:], shapes, examples, how), write)
 
 
 def record_step(
