@@ -63,7 +63,7 @@ def _compiled_in() -> str:
     numba compiles a program anew when its own file changes, and looks at no other.
     """
     digest = hashlib.sha256()
-    for name in ("barrier.py", "functions.py", "runtime.py"):
+    for name in ("barrier.py", "functions.py", "options.py", "products.py", "runtime.py"):
         digest.update(Path(__file__).with_name(name).read_bytes())
     return digest.hexdigest()
 

@@ -19,9 +19,11 @@ from xpnet.fused.numbers import Numbers
 from xpnet.fused.operations import is_number
 from xpnet.fused.plan import Group, Plan
 from xpnet.fused.shapes import same_length
+from xpnet.openblas import bundled
 
 __all__ = ["Writer"]
 
+_TURNED = 2**17  # numbers up to which a copy stays in a core's cache
 _SMALL = 8192  # multiplications up to which a loop beats the call of BLAS
 
 
@@ -156,8 +158,17 @@ class Writer:
             operands.append(f"{flipped}, {self.memory.find(base)}, {self._leading(base)}")
         self.write(
             f"{self._gemm(node)}({sizes}, {', '.join(operands)}, {self.memory.find(node)}, "
-            f"{self._leading(node)}{self._last_arguments()})"
+            f"{self._leading(node)}, {self._turned(node)}{self._last_arguments()})"
         )
+
+    def _turned(self, node: Node) -> str:
+        """Room for a transposed copy of the right factor, of size 0 where it would not pay."""
+        name, right, library = f"turned_{node.dtype}", node.args[1], bundled()
+        pays = library is not None and library.packs_slowly and right.op == "transpose"
+        weights = pays and not any(isinstance(n, Size) for n in (right.rows, right.columns))
+        size = min(right.rows * right.columns, _TURNED) if weights else 0
+        self.rows[name] = max(size, self.rows.get(name, (0, ""))[0]), node.dtype
+        return name
 
     def _gemm(self, node: Node) -> str:
         return "sgemm" if node.dtype == "float32" else "dgemm"
