@@ -101,21 +101,22 @@ def test_batches_that_come_from_the_host_are_taken_by_kernels(card, batch_size, 
     assert relative(history.step_loss, before.step_loss) < 1e-10
 
 
-def test_masks_of_what_comes_from_the_host_are_the_plain_steps(card):
+@needs_gxx
+@pytest.mark.parametrize("weights", [False, True])
+def test_masks_of_what_comes_from_the_host_are_those_of_the_same_examples(card, weights):
+    """Kernels are given the examples' numbers in the data set by the batch's lane."""
     sizes = [6, Dense(7), Dropout(0.2), 3]
-    net, _ = trained("cupy", sizes, stream=True)
-    assert not card.sources
-    plain, _ = trained("numpy", sizes, compile=False)
+    w = {"sample_weight": np.random.default_rng(3).uniform(0.5, 2, 50)} if weights else {}
+    net, history = trained("cupy", sizes, stream=True, compile=True, **w)
+    assert (history.engine, bool(card.sources)) == ("streamed", True)
+    plain, _ = trained("numpy", sizes, compile=False, **w)
     assert relative(net.parameters.get(), plain.parameters) < 1e-10
 
 
 @needs_gxx
 def test_asking_for_kernels_of_what_comes_from_the_host_is_no_warning(card):
-    """One where masks need the numbers of a batch's examples, which its lane has not."""
     trained("cupy", stream=True, compile=True)
     assert card.sources
-    with pytest.warns(UserWarning, match="compile=True does nothing for data in host memory"):
-        trained("cupy", [6, Dense(7), Dropout(0.2), 3], stream=True, compile=True)
 
 
 def test_a_stack_whose_batches_come_from_the_host_takes_plain_steps(card, monkeypatch):

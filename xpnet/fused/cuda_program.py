@@ -16,7 +16,8 @@ from xpnet.fused.graph import Node, Size, without_axes
 from xpnet.fused.memory import Buffer, arrange
 from xpnet.fused.numbers import Numbers
 from xpnet.fused.plan import REDUCTIONS, Group, Plan, plan
-from xpnet.fused.program import Recorded, record_step
+from xpnet.fused.program import Recorded, made_from, record_step
+from xpnet.fused.remembered import remembered
 from xpnet.training.step import Recipe, State
 
 _NARROW = 64  # columns of a sum over rows that a kernel of rows adds up
@@ -86,15 +87,20 @@ class CudaProgram:
 def cuda_program(
     recipe: Recipe,
     state: State,
-    data: tuple[Any, Any, Any],
+    data: tuple[Any, ...],
     n_coefficients: int,
     masks: bool,
     batch: int,
     gathers: bool,
 ) -> CudaProgram:
     """The program of `step` for arrays like these, in batches of at most so many examples."""
-    recorded = record_step(recipe, state, data, n_coefficients, masks, gathers)
-    return _written(recorded, batch, n_coefficients)
+
+    def write() -> CudaProgram:
+        recorded = record_step(recipe, state, data, n_coefficients, masks, gathers)
+        return _written(recorded, batch, n_coefficients)
+
+    how = n_coefficients, masks, batch, gathers
+    return remembered(("cuda", *made_from(recipe, state, data), *how), write)
 
 
 def _written(recorded: Recorded, batch: int, n_coefficients: int) -> CudaProgram:

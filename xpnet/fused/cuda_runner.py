@@ -36,17 +36,18 @@ class CudaRunner(CompiledRunner):
         self,
         recipe: Recipe,
         state: State,
-        data: tuple[Any, Any, Any],
+        data: tuple[Any, ...],
         batch: int,
         gathers: bool,
-        lanes: Sequence[tuple[Any, Any, Any]] = (),
+        lanes: Sequence[tuple[Any, ...]] = (),
     ) -> None:
         assert isinstance(recipe.backend, CupyBackend)
         self._backend, xp = recipe.backend, recipe.backend.xp
         self.state = own_state(xp, state)
         self._batch, self._gathers = batch, gathers
-        X, Y, w = (None if x is None else xp.ascontiguousarray(x) for x in data)
-        super().__init__(recipe, (X, Y, w))
+        super().__init__(
+            recipe, tuple(None if x is None else xp.ascontiguousarray(x) for x in data)
+        )
         self._lanes = lanes or (self._data,)
         self._key = xp.zeros((1,), dtype=xp.int32)
         self._counter = xp.zeros((1,), dtype=xp.int32)

@@ -24,7 +24,7 @@ class CompiledRunner:
     threads: int | None = None
     state: State
 
-    def __init__(self, recipe: Recipe, data: tuple[Any, Any, Any]) -> None:
+    def __init__(self, recipe: Recipe, data: tuple[Any, ...]) -> None:
         self._recipe, self._data = recipe, data
         self._steps: dict[int, Any] = {}
         self._plain: PlainRunner | None = None  # when a later program could not be made

@@ -30,12 +30,15 @@ __all__ = [
     "Recorded",
     "as_taken",
     "given_arrays",
+    "made_from",
     "own_state",
     "record_step",
     "step_program",
 ]
 
 _LITERAL = 4096  # parameters up to which sizes and constants are written into the source
+
+_DATA = ("X", "Y", "w", "rows")  # the last where the step is given it
 
 _HEAD = """\
 from xpnet.fused.runtime import *
@@ -99,10 +102,10 @@ def own_state(xp: Any, state: State) -> State:
 
 
 def given_arrays(
-    inputs: Sequence[str], state: State, data: tuple[Any, Any, Any], key: Any
+    inputs: Sequence[str], state: State, data: tuple[Any, ...], key: Any
 ) -> tuple[Any, ...]:
     """A program's arrays, in the order of its inputs."""
-    arrays = {"theta": state.theta, "key": key, **dict(zip("XYw", data, strict=True))}
+    arrays = {"theta": state.theta, "key": key, **dict(zip(_DATA, data, strict=False))}
     arrays |= {f"moment{k}": x for k, x in enumerate(state.optimizer)}
     arrays |= {f"stat{k}": x for k, x in enumerate(state.stats)}
     return tuple(as_taken(name, arrays[name]) for name in inputs)
@@ -113,14 +116,14 @@ def as_taken(name: str, x: Any) -> Any:
 
     The examples' arrays have a row for each, and keep both axes where there is but one example.
     """
-    lengths = x.shape[1:] if name in ("X", "Y", "w") else x.shape
+    lengths = x.shape[1:] if name in _DATA else x.shape
     return x.reshape(-1) if 1 in lengths or not lengths else x
 
 
 def step_program(
     recipe: Recipe,
     state: State,
-    data: tuple[Any, Any, Any],
+    data: tuple[Any, ...],
     n_coefficients: int,
     masks: bool,
     batch: int,
@@ -137,17 +140,22 @@ def step_program(
         literal = not team and int(np.prod(state.theta.shape)) <= _LITERAL
         return _written(recorded, batch, literal, n_coefficients, TeamWriter if team else Writer)
 
+    how = n_coefficients, masks, batch, gathers, team
+    return remembered(("numba", *made_from(recipe, state, data), *how), write)
+
+
+def made_from(recipe: Recipe, state: State, data: tuple[Any, ...]) -> tuple[Any, ...]:
+    """What a program is a function of: the parts of a step, shapes and dtypes."""
     arrays = (state.theta, *state.optimizer, *state.stats)
     shapes = tuple((tuple(x.shape), str(x.dtype)) for x in arrays)
     examples = tuple(x if x is None else (tuple(x.shape[1:]), str(x.dtype)) for x in data)
-    how = n_coefficients, masks, batch, gathers, team
-    return remembered((recipe[1:], shapes, examples, how), write)
+    return *recipe[1:], shapes, examples
 
 
 def record_step(
     recipe: Recipe,
     state: State,
-    data: tuple[Any, Any, Any],
+    data: tuple[Any, ...],
     n_coefficients: int,
     masks: bool,
     gathers: bool,
@@ -168,7 +176,7 @@ def record_step(
     first = M if gathers else N
     batch_data: Any = tuple(
         None if x is None else record(name, x, (first, *x.shape[1:]))
-        for name, x in zip("XYw", data, strict=True)
+        for name, x in zip(_DATA, data, strict=False)
     )
     key = record("key", None, (1,), "int32") if masks else None
     index = record("index", None, (N,), "int64") if gathers else None

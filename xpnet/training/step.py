@@ -51,19 +51,22 @@ def start(recipe: Recipe, theta: Any, stats: tuple[Any, ...] = ()) -> State:
 def step(
     recipe: Recipe,
     state: State,
-    data: tuple[Any, Any, Any],
+    data: tuple[Any, ...],
     index: Any,
     coefficients: tuple[Any, ...],
     key: Any = None,
 ) -> tuple[State, Any]:
     """Gather the batch, take its gradient, update θ. Also returns Σ w_n loss_n before it.
 
-    ``key`` is what an epoch's masks are drawn from; None where no layer draws any.
+    ``data`` are X, Y and w; a fourth array are the examples' numbers in the data set, where those
+    are not their places in X. ``key`` is what an epoch's masks are drawn from; None where no layer
+    draws any.
     """
     backend = recipe.backend
     batch = data if index is None else _gather(backend, data, index)
-    rows = None if key is None else _rows(backend, batch[0], index)
-    return advance(recipe, state, batch, rows, coefficients, key)
+    rows = None if key is None else _rows(backend, batch, index)
+    X, Y, w = batch[:3]
+    return advance(recipe, state, (X, Y, w), rows, coefficients, key)
 
 
 def advance(
@@ -90,11 +93,13 @@ def advance(
     return State(theta, moments, g if backend.in_place else None, stats), total
 
 
-def _rows(backend: Backend, X: Any, index: Any) -> Any:
+def _rows(backend: Backend, batch: tuple[Any, ...], index: Any) -> Any:
     """The number of each example in the data set."""
+    if batch[3:]:
+        return batch[3]
     if index is not None:
         return index
-    return backend.xp.arange(X.shape[-2], dtype=backend.xp.int32, device=backend.device)
+    return backend.xp.arange(batch[0].shape[-2], dtype=backend.xp.int32, device=backend.device)
 
 
 def _gather(backend: Backend, data: tuple[Any, ...], index: Any) -> tuple[Any, ...]:

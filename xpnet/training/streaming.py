@@ -55,7 +55,7 @@ class StreamedRunner:
         ]
         self._lanes = backend.lanes(templates)
         self._sent: dict[int, list[Any]] = {}  # by step: what is on its way
-        kernels = backend.name == "cupy" and rows is None and settings.compile is not False
+        kernels = backend.name == "cupy" and settings.compile is not False
         self._kernels = self._made(batches.size, settings.compile) if kernels else None
         if settings.compile and self._advance is advance and not kernels:
             warn(f"compile=True does nothing for data in host memory on backend {backend.name!r}")
@@ -66,7 +66,8 @@ class StreamedRunner:
         data = []
         for lane in self._lanes:
             arrays = iter(lane.device)
-            data.append(tuple(None if x is None else next(arrays) for x in self._columns[:3]))
+            columns = self._columns if self._columns[3] is not None else self._columns[:3]
+            data.append(tuple(None if x is None else next(arrays) for x in columns))
         return choose.cuda_runner((self.recipe, self.state, data[0], batch, False, data), wanted)
 
     def piece(self, left: int) -> int:
