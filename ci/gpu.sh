@@ -2,9 +2,11 @@
 # One call for a machine with CUDA, at most nine minutes: bash ci/gpu.sh [FOLDER]
 #
 # Runs every test marked for a GPU (each numerical test with CuPy among its backends is), then the
-# benchmark, with the Python and the packages that are installed: NumPy, array-api-compat, CuPy and pytest
-# are needed; pytest-xdist, torch and JAX are used where they are. Pure-Python packages that are missing
-# may lie as wheels in ci/wheels, Fashion-MNIST's four files in ci/fashion-mnist. Every part has a time
+# benchmark, with the Python and the packages that are installed: NumPy, array-api-compat, CuPy (with CUDA's
+# compiler and headers: cupy-cuda13x[ctk]), pytest, hypothesis, mpmath, html5lib, safetensors and rich are
+# needed; pytest-xdist, torch and JAX are used where they are. Packages that are missing may lie as wheels in
+# ci/wheels, Fashion-MNIST's four files in ci/fashion-mnist; git ignores both, so what carries a checkout to
+# that machine must be told of them. Every part has a time
 # limit and a log of its own; at the limit it is interrupted, as by Ctrl-C, so that pytest still writes
 # what it has found. Every result goes into FOLDER (default: $OUT, else benchmarks/results). A part that
 # fails does not stop the others; the exit status tells whether one did. PARTS="gpu_tests …" runs some.
@@ -46,7 +48,9 @@ if python3 -c 'import xdist' 2>/dev/null; then test+=(-n auto --maxprocesses=16)
 part gpu_machine 10 2 nvidia-smi
 part gpu_versions 25 2 python3 -m xpnet backends
 # tests that are skipped for want of a backend pass: say here that it is wanting
-part gpu_backend 15 2 python3 -c 'import xpnet; print(xpnet.get_backend("cupy"))'
+# a test file whose imports are missing is not collected: say that here too
+part gpu_backend 15 2 python3 -c 'import xpnet; print(xpnet.get_backend("cupy"))
+import html5lib, hypothesis, mpmath, rich, safetensors.numpy'
 # pytest-xdist gives its processes ten seconds to end
 part gpu_tests 155 15 "${test[@]}" -m gpu --continue-on-collection-errors --junitxml="$out/gpu_tests.xml"
 part gpu_benchmark 275 10 python3 -m benchmarks gpu --add --minutes 3.7 --out "$out/gpu.json"

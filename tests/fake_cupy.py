@@ -223,8 +223,13 @@ class ndarray:
         raise TypeError("Implicit conversion to a NumPy array is not allowed.")
 
     def get(self, stream: Stream | None = None) -> Any:
+        """By the current device's stream, also where the array is another device's."""
+        stream = stream or self._card.current()
+        if stream in self._card.null:
+            stream = self._card.null[self._buffer.device]
+        ours = stream.device_id == self._buffer.device
+        assert ours or self._host.flags.c_contiguous, "a stream of another device"
         with self.device:
-            stream = stream or self._card.current()
             self._card.launch("copy to host", [self._buffer], [], stream)
             self._card.wait(stream.snapshot(), "a copy to the host")
         self._card.to_host += self._host.nbytes
@@ -360,13 +365,19 @@ class _Namespace(ModuleType):
         self.card.wait({}, "clip")
         return _call(self.card, "clip", np.clip, (x,), bounds)
 
-    def asarray(self, x: Any, dtype: Any = None, copy: bool | None = None, **_: Any) -> ndarray:
+    def asarray(
+        self, x: Any, dtype: Any = None, copy: bool | None = None, order: Any = None, **_: Any
+    ) -> ndarray:
         """From the host too, and from another device."""
         if isinstance(x, ndarray) and x._buffer.device == self.card.device[-1]:
-            return _call(self.card, "asarray", np.asarray, (x,), {"dtype": dtype, "copy": copy})
-        host = np.array(x._host if isinstance(x, ndarray) else x, dtype=dtype)
+            settings = {"dtype": dtype, "copy": copy, "order": order}
+            return _call(self.card, "asarray", np.asarray, (x,), settings)
+        if isinstance(x, ndarray) and not x._host.flags.forc:
+            raise NotImplementedError("CuPy cannot copy non-contiguous array between devices.")
+        host = np.array(x._host if isinstance(x, ndarray) else x, dtype=dtype, order=order or "K")
         if isinstance(x, ndarray):
             self.card.current().check("a copy between devices", x._buffer.written)
+            x._buffer.read[self.card.current().number] = self.card.now + 1
         else:
             self.card.to_device += host.nbytes
         return _wrap(self.card, host, [], "asarray")
@@ -377,14 +388,19 @@ class RawModule:
 
     def __init__(self, card: Card, code: str, options: tuple[str, ...]) -> None:
         assert options == ("--std=c++17",)
-        self._card, self._library = card, cuda_cases.compiled(code)
-        card.sources.append(code)
+        self._card, self._code = card, code
 
     def get_function(self, name: str) -> Any:
+        if name == "probe":
+            return None  # it is never launched
+        if self._code not in self._card.sources[-1:]:
+            self._card.sources.append(self._code)
+        library = cuda_cases.compiled(self._code)
+
         def kernel(grid: Any, block: Any, arrays: Any) -> None:
             assert block == (32, 8)
             self._card.launch(name, [], [x._buffer for x in arrays])
-            cuda_cases.launch(self._library, name, grid, [x._host for x in arrays])
+            cuda_cases.launch(library, name, grid, [x._host for x in arrays])
 
         return kernel
 

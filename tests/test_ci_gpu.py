@@ -104,3 +104,16 @@ def test_wheels_beside_the_script_are_importable(tmp_path):
     done = run(tmp_path, python, Path(script), PARTS="gpu_backend")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "results" / "gpu_backend.log").read_text() == "found\n"
+
+
+def test_what_test_files_import_is_asked_for_before_the_tests():
+    """A file whose import fails is not collected, whichever of its tests need a GPU."""
+    asked = re.search(r"^import (.+)'$", SCRIPT.read_text(encoding="utf-8"), re.MULTILINE)
+    here = {"numpy", "pytest", "array_api_compat", "xpnet", "tests", "benchmarks", "docs"}
+    found = set()
+    for path in Path(__file__).parent.glob("test_*.py"):
+        text = path.read_text(encoding="utf-8")
+        heads = re.findall(r"^(?:import|from) (\w+)(?!.*E402)", text, re.MULTILINE)
+        found |= set(heads)  # E402: behind what skips the file where the package is missing
+    assert asked
+    assert found - here - sys.stdlib_module_names <= set(re.findall(r"\w+", asked[1]))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import pickle
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 import xpnet
 from tests.fake_cupy import install
-from xpnet.backends import get_backend, to_numpy
+from xpnet.backends import cupy_backend, get_backend, to_numpy
 from xpnet.optimizers import Adam, Clipped
 from xpnet.training.runner import PlainRunner
 
@@ -184,6 +185,83 @@ def test_an_array_of_another_device_is_copied_after_what_its_stream_does(card):
     equal(net(here), expected)
     assert here.device.id == 0
     equal(cupy.asarray(net(here)), expected)  # and back, on the caller's stream
+
+
+def test_a_part_of_an_array_of_another_device_is_copied(card):
+    """CuPy itself copies no array with gaps from device to device."""
+    import cupy
+
+    with cupy.cuda.Device(0):
+        here = (cupy.asarray(X) * 2.0)[:, ::2]
+    equal(xpnet.asarray(here, "cupy", 1), X[:, ::2] * 2.0)
+
+
+def test_an_array_of_a_third_device_is_overwritten_after_it_was_copied(monkeypatch):
+    install(monkeypatch, n_devices=3)
+    import cupy
+
+    with cupy.cuda.Device(2):
+        there = cupy.asarray(X) * 2.0
+    copied = xpnet.asarray(there, "cupy", 1)
+    with cupy.cuda.Device(2):
+        there *= 0.0
+    equal(copied, X * 2.0)
+
+
+class Tensor:
+    """A torch tensor on a GPU, as far as it is looked at."""
+
+    __module__ = "torch"
+    device = SimpleNamespace(type="cuda")
+
+    def __init__(self, there):
+        self.there = there
+
+    def detach(self):
+        return self
+
+    def contiguous(self):
+        raise AssertionError("a copy that torch may overwrite before it is read")
+
+
+@pytest.mark.parametrize("device", [0, 1])
+def test_a_tensor_on_a_gpu_is_taken_as_it_lies(card, monkeypatch, device):
+    import cupy
+
+    monkeypatch.setattr(cupy, "from_dlpack", lambda tensor: tensor.there, raising=False)
+    with cupy.cuda.Device(0):
+        there = (cupy.asarray(X) * 2.0)[:, ::2]
+    equal(xpnet.asarray(Tensor(there), "cupy", device), X[:, ::2] * 2.0)
+
+
+def test_a_part_of_an_array_is_read_from_within_another_devices_stream(card):
+    import cupy
+
+    with cupy.cuda.Device(1):
+        there = cupy.asarray(X)
+    with cupy.cuda.Stream(non_blocking=True):
+        equal(there.T, X.T)
+
+
+@pytest.mark.parametrize("x", [X, X.T, X[0], X.reshape(-1), X.astype(">f4"), X[:, ::2]])
+def test_a_large_array_goes_to_the_device_piece_by_piece(card, monkeypatch, x):
+    """CuPy pins as much host memory as it is given at once, and keeps it."""
+    import cupy
+
+    sent, plain = [], cupy.asarray
+    monkeypatch.setattr(cupy_backend, "_PIECE", 40)
+    monkeypatch.setattr(cupy, "asarray", lambda x, **how: sent.append(x) or plain(x, **how))
+    equal(get_backend("cupy").from_numpy(x), x)
+    assert all(piece.nbytes <= 40 and piece.dtype.isnative for piece in sent)
+
+
+def test_an_embedding_looks_at_its_codes_on_the_networks_device(card):
+    sizes = [3, xpnet.layers.Embedding(5, 2, columns=[0]), 2]
+    net = xpnet.Network(sizes, loss="huber", backend="cupy", device=1)
+    codes = np.arange(12.0, dtype=np.float32).reshape(4, 3) % 5
+    same = xpnet.Network(sizes, loss="huber")
+    equal(net(codes), same(codes))
+    equal(net.predict(codes, batch_size=3), same.predict(codes, batch_size=3))
 
 
 def test_products_of_two_matrices_copy_no_transpose(card):
@@ -397,6 +475,70 @@ def test_a_fit_that_runs_out_of_memory_says_what_it_asked_for_and_changes_nothin
     equal(net.parameters, before)
     assert net.epoch == state
     net.fit(X, TARGETS["cross_entropy"], epochs=1)
+
+
+def failure(name, status):
+    """An error of one of CUDA's libraries."""
+    return type(name, (RuntimeError,), {"status": status})("of CUDA's own")
+
+
+NO_MEMORY = [("CUDARuntimeError", 2), ("CUDADriverError", 2), ("CUBLASError", 3)]
+
+
+@pytest.mark.parametrize(("name", "status"), NO_MEMORY)
+def test_memory_that_a_library_of_cuda_lacks_is_a_memory_error_too(card, name, status):
+    backend = get_backend("cupy")
+    with (
+        pytest.raises(MemoryError, match=r"cuda:0 is out of memory: [\d,]+ of [\d,]+ are free"),
+        backend.context(),
+    ):
+        raise failure(name, status)
+    with pytest.raises(RuntimeError, match="of CUDA's own"), backend.context():
+        raise failure(name, 700)
+
+
+def test_pinned_memory_that_cannot_be_had_is_named(card, monkeypatch):
+    def refused(shape, dtype):
+        raise failure("CUDARuntimeError", 2)
+
+    net = network(loss="cross_entropy")
+    before = to_numpy(net.parameters).copy()
+    monkeypatch.setattr(sys.modules["cupyx"], "empty_pinned", refused)
+    with pytest.raises(MemoryError, match=r"64 bytes of pinned host memory.*of CUDA's own"):
+        net.fit(X, TARGETS["cross_entropy"], batch_size=4, stream=True)
+    equal(net.parameters, before)
+
+
+def test_a_cupy_without_a_compiler_says_what_to_install(card, monkeypatch):
+    import cupy
+
+    def broken(**_):
+        raise RuntimeError("Failed to find CUDA headers.\nAnd more")
+
+    monkeypatch.setattr(cupy, "RawModule", broken)
+    with pytest.raises(RuntimeError, match=r"needs.*CUDA headers\.\).*cuda12.*cuda13"):
+        get_backend("cupy")
+
+
+def test_a_cupy_without_cublas_says_what_to_install(card, monkeypatch):
+    monkeypatch.delattr(sys.modules["cupy_backends.cuda.libs"], "cublas")
+    with pytest.raises(RuntimeError, match=r"needs.*ImportError.*cublas.*cuda12.*cuda13"):
+        get_backend("cupy")
+
+
+@pytest.mark.parametrize(("name", "status"), NO_MEMORY[:2])
+def test_a_card_that_is_full_says_so_at_once(card, monkeypatch, name, status):
+    import cupy
+
+    def full(**_):
+        raise failure(name, status)
+
+    monkeypatch.setattr(cupy, "RawModule", full)
+    with pytest.raises(MemoryError, match="cuda:1 has no memory left"):
+        get_backend("cupy", device=1)
+    rows = {row.name: row for row in xpnet.available_backends()}
+    assert not rows["cupy"].usable
+    assert "no memory left" in rows["cupy"].reason
 
 
 def test_memory_is_given_back(card):

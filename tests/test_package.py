@@ -10,6 +10,7 @@ import pkgutil
 import re
 import subprocess
 import sys
+import tomllib
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -148,3 +149,11 @@ def test_there_are_doctests():
 @pytest.mark.parametrize("names", [ACTIVATIONS, LOSSES, INITIALIZERS], ids=["f", "loss", "W"])
 def test_a_network_s_docstring_has_every_name(names):
     assert set(names) <= set(re.findall(r"\w+", xpnet.Network.__doc__))
+
+
+def test_the_cuda_extras_bring_what_compiles_kernels():
+    """CuPy's wheels have neither CUDA's compiler nor its headers; the extra came with CuPy 14."""
+    project = Path(__file__).resolve().parent.parent / "pyproject.toml"
+    extras = tomllib.loads(project.read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    for number in (12, 13):
+        assert extras[f"cuda{number}"] == [f"cupy-cuda{number}x[ctk]>=14"]

@@ -57,7 +57,8 @@ def features(backend: Backend, layers: Layers, dtype: str, X: Any) -> tuple[Any,
     """X (N, n_0) on the device, and whether it was one example; checked by the first layer too."""
     X, single = checks.features(backend, X, layers[0].fan_in, dtype)
     if layers[0].kind == "embedding":
-        layers[0].check(backend, X)
+        with backend.context():
+            layers[0].check(backend, X)
     return X, single
 
 

@@ -143,7 +143,7 @@ def _describe(name: str, library: _Library) -> BackendInfo:
     version = str(import_module(library.package).__version__)
     try:
         module.create(None)
-    except RuntimeError as error:
+    except (RuntimeError, MemoryError) as error:
         return BackendInfo(name, False, version, (), str(error))
     return BackendInfo(name, True, version, tuple(module.devices()), None)
 

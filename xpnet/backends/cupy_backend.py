@@ -14,10 +14,20 @@ from xpnet.errors import look_up
 
 __all__ = ["CupyBackend", "create", "devices", "to_numpy"]
 
+_PIECE = 2**26
+"""Bytes that go to a device at once: CuPy pins a host buffer of up to twice that, and keeps it."""
+
+_NO_MEMORY = {"CUDARuntimeError": 2, "CUDADriverError": 2, "CUBLASError": 3}
+"""The status by which each of CUDA's libraries says that there is no memory left."""
+
+_OPTIONS = ("--std=c++17",)
+_PROBE = 'extern "C" __global__ void probe() {}'
+
 
 def to_numpy(x: Any) -> np.ndarray[Any, Any]:
     """The array on the host; waits for the device."""
-    host: np.ndarray[Any, Any] = x.get()
+    with x.device:  # `get` takes the current device's stream, also for another device's array
+        host: np.ndarray[Any, Any] = x.get()
     return host
 
 
@@ -68,26 +78,47 @@ class CupyBackend(Backend):
         return self.precision, self.deterministic
 
     def from_numpy(self, x: np.ndarray[Any, Any]) -> Any:
-        """A copy on the device."""
+        """A copy on the device, piece by piece where it is large."""
         with self.context():
-            return self.xp.asarray(native_copy(x))
+            if x.nbytes <= _PIECE:
+                return self.xp.asarray(native_copy(x))
+            there = self.xp.empty(x.shape, dtype=x.dtype.newbyteorder("="))
+            rows = max(1, _PIECE * len(x) // x.nbytes)
+            for i in range(0, len(x), rows):
+                there[i : i + rows] = self.xp.asarray(native_copy(x[i : i + rows]))
+            return there
 
     def from_device(self, x: Any) -> Any | None:
         """An array of another GPU, or a torch or JAX array on a GPU, by DLPack."""
-        if self.owns(x):
-            with x.device:
-                done = self._recorded(self._cuda.get_current_stream())
-            with self.context():
-                self.stream.wait_event(done)
-                return self.xp.asarray(x, copy=True)
+        x = x if self.owns(x) else self._borrowed(x)
+        return None if x is None else self._brought(x)
+
+    def _borrowed(self, x: Any) -> Any | None:
+        """A torch or JAX array as CuPy's, in the same memory; None where it lies on no GPU.
+
+        CuPy's current stream of its device waits for what torch or JAX does to it. It is taken with
+        whatever strides it has: a copy by torch would be torch's to use again before it was read.
+        """
         if library_of(x) == "torch" and x.device.type == "cuda":
-            x = x.detach().contiguous()
-        elif library_of(x) not in ("jax", "jaxlib") or any(
-            d.platform != "gpu" for d in x.devices()
-        ):
+            return self.xp.from_dlpack(x.detach())
+        if library_of(x) not in ("jax", "jaxlib") or any(d.platform != "gpu" for d in x.devices()):
             return None
+        return self.xp.from_dlpack(x)
+
+    def _brought(self, x: Any) -> Any:
+        """A copy in C order, after what x's device does to it and before what it does next."""
+        with x.device:
+            theirs = self._cuda.get_current_stream()
+            if x.device != self.device:
+                x = self.xp.asarray(x, order="C")  # CuPy copies no gaps between devices
+            ready = self._recorded(theirs)
         with self.context():
-            return self.xp.asarray(self.xp.from_dlpack(x), copy=True, order="C")
+            self.stream.wait_event(ready)
+            copy = self.xp.asarray(x, copy=True, order="C")
+            done = self._recorded(self.stream)
+        with x.device:
+            theirs.wait_event(done)
+        return copy
 
     to_numpy = staticmethod(to_numpy)
 
@@ -120,7 +151,7 @@ class CupyBackend(Backend):
         """The compiled kernels of a CUDA C++ source; CuPy keeps them on disk between runs."""
         import cupy
 
-        return cupy.RawModule(code=source, options=("--std=c++17",))
+        return cupy.RawModule(code=source, options=_OPTIONS)
 
     def free_memory(self) -> int:
         """Bytes of the device that are free, or that CuPy holds and does not use."""
@@ -177,10 +208,12 @@ class CupyBackend(Backend):
 
     @contextmanager
     def _out_of_memory(self) -> Iterator[None]:
-        """CuPy's error as one that says how much was asked for, what is free and what to do."""
+        """CUDA's errors as one that says how much was asked for, what is free and what to do."""
         try:
             yield
-        except self._cuda.memory.OutOfMemoryError as error:
+        except (MemoryError, RuntimeError) as error:
+            if not _lacks_memory(error):
+                raise
             total = self.device.mem_info[1]
             asked = getattr(error, "_size", None)
             words = "" if asked is None else f" {asked:,} bytes were asked for;"
@@ -189,6 +222,13 @@ class CupyBackend(Backend):
                 f"{self.device_name()} is out of memory:{words} {free}. Take a smaller batch_size, "
                 "or leave the data in host memory: fit(stream=True) brings it batch by batch"
             ) from error
+
+
+def _lacks_memory(error: Exception) -> bool:
+    """Whether it is CuPy's pool that found no memory, or CUDA, its driver or cuBLAS."""
+    name = type(error).__name__
+    status = getattr(error, "status", None)
+    return name == "OutOfMemoryError" or bool(status and status == _NO_MEMORY.get(name))
 
 
 def devices() -> list[str]:
@@ -223,7 +263,29 @@ def create(device: Any, precision: str | None = None, deterministic: bool | None
     precision = _precision(chosen, precision)
     if deterministic:
         fix_workspaces()
+    _check_toolkit(cupy, chosen)
     return CupyBackend(xp, chosen, precision, bool(deterministic))
+
+
+def _check_toolkit(cupy: Any, device: Any) -> None:
+    """CUDA's compiler, its headers and cuBLAS are here, which are no part of CuPy."""
+    try:
+        from cupy_backends.cuda.libs import cublas  # noqa: F401
+
+        with device:
+            cupy.RawModule(code=_PROBE, options=_OPTIONS).get_function("probe")
+    except Exception as error:  # NVRTC's own, a missing library or header, the driver
+        if _lacks_memory(error):
+            raise MemoryError(
+                f"cuda:{device.id} has no memory left to begin with: see in nvidia-smi what else "
+                "runs there, or take another device"
+            ) from error
+        what = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise RuntimeError(
+            f"cupy {cupy.__version__} finds cuda:{device.id}, but not what it needs to compute "
+            f'there ({what}): pip install "xpnet[cuda12]" (or "xpnet[cuda13]" for CUDA 13) brings '
+            'CUDA\'s compiler, headers and cuBLAS; or use backend="numpy"'
+        ) from error
 
 
 def _device(cupy: Any, device: Any, found: list[str]) -> Any:

@@ -11,6 +11,7 @@ hold, each by an event; the host itself waits for the first alone:
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Sequence
 from typing import Any
@@ -28,15 +29,29 @@ def lanes(backend: Any, templates: Sequence[tuple[tuple[int, ...], Any]]) -> tup
     return CupyLane(backend, templates, copies), CupyLane(backend, templates, copies)
 
 
+def _pinned(shape: tuple[int, ...], dtype: Any) -> np.ndarray[Any, Any]:
+    """A buffer of the host that the GPU reads by itself."""
+    import cupyx
+
+    try:
+        buffer: np.ndarray[Any, Any] = cupyx.empty_pinned(shape, dtype)
+    except RuntimeError as error:  # CUDA's own: CuPy's pool of such memory knows no other
+        size = math.prod(shape) * np.dtype(dtype).itemsize
+        raise MemoryError(
+            f"{size:,} bytes of pinned host memory for a batch cannot be had ({error}): take a "
+            "smaller batch_size"
+        ) from error
+    return buffer
+
+
 class CupyLane:
     """One of the two; see `xpnet.backends.lanes.Lane`. Its batches all lie in ``device``."""
 
     def __init__(self, backend: Any, templates: Sequence[Any], copies: Any) -> None:
         import cupy
-        import cupyx
 
         self._stream, self._copies = backend.stream, copies
-        self._host = [cupyx.empty_pinned(shape, dtype) for shape, dtype in templates]
+        self._host = [_pinned(shape, dtype) for shape, dtype in templates]
         self.device = [backend.xp.empty(shape, dtype=dtype) for shape, dtype in templates]
         self._copied, self._read = (cupy.cuda.Event(disable_timing=True) for _ in range(2))
         self._copied.record(copies)
