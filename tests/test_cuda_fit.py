@@ -152,7 +152,7 @@ def test_a_second_kind_of_step_that_cannot_be_made_is_done_without(monkeypatch, 
     monkeypatch.setattr(cupy, "RawModule", first_alone)
     settings = {"optimizer": xpnet.optimizers.Accumulated(xpnet.optimizers.Adam(), 3)}
     settings["callbacks"] = {"step_end": lambda net, history: None}  # a step at a time
-    sizes = [6, Dense(7), BatchNorm(), 3]
+    sizes = [6, Dense(7), Dropout(0.2), BatchNorm(), 3]
     with pytest.warns(UserWarning, match="plain loop.*RuntimeError: out of registers$") as seen:
         net, history = trained(backend, sizes, stream=stream, **settings)
     assert len(seen) == 1

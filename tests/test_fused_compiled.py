@@ -300,7 +300,8 @@ def test_another_blas_has_other_compiled_code(monkeypatch, tmp_path):
     assert not cache.is_compiled(source)
 
 
-def test_other_functions_of_ours_make_other_compiled_code(monkeypatch, tmp_path):
+@pytest.mark.parametrize("changed", ["barrier.py", "options.py", "products.py"])
+def test_other_functions_of_ours_make_other_compiled_code(monkeypatch, tmp_path, changed):
     """They are compiled into every program, whose file alone numba looks at."""
     folder = tmp_path / "fused"
     shutil.copytree(Path(cache.__file__).parent, folder)
@@ -308,7 +309,7 @@ def test_other_functions_of_ours_make_other_compiled_code(monkeypatch, tmp_path)
     with monkeypatch.context() as patch:
         patch.setattr(cache, "__file__", str(folder / "cache.py"))
         for change in ("", "# another meeting\n"):
-            with (folder / "barrier.py").open("a") as file:
+            with (folder / changed).open("a") as file:
                 file.write(change)
             cache._compiled_in.cache_clear()
             names.append(cache._name(SOURCE))

@@ -34,7 +34,9 @@ def operands(m, n, k, flip_a, flip_b, dtype):
 @needs_numba
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("room", [0, 40 * 37 - 1, 40 * 37, 10_000])
-@pytest.mark.parametrize("sizes", [(33, 40, 37), (16, 16, 3), (15, 40, 37), (33, 15, 37)])
+@pytest.mark.parametrize(
+    "sizes", [(33, 40, 37), (16, 76, 3), (15, 90, 37), (90, 15, 37), (30, 40, 37)]
+)
 def test_a_right_factor_that_is_turned_first(dtype, room, sizes):
     """With room for it and without, and at the sizes from which on it is done."""
     from xpnet.fused import products
@@ -47,7 +49,7 @@ def test_a_right_factor_that_is_turned_first(dtype, room, sizes):
         with blas_threads(1):
             gemm(m, n, k, flip_a, A, A.shape[1], flip_b, B, B.shape[1], C, n, turned)
         assert relative(C, exact) < TOLERANCE[dtype]
-        used = flip_b and n * k <= room and m >= 16 and n >= 16
+        used = flip_b and n * k <= room and m >= 16 and n >= 16 and m * n > 1200
         assert np.isfinite(turned).sum() == (n * k if used else 0)
 
 
@@ -84,19 +86,52 @@ def test_the_kernels_that_turn_slowly_by_themselves(monkeypatch, kernels, slow):
     assert openblas.OpenBLAS("", "", "").packs_slowly is slow
 
 
-@pytest.mark.parametrize(
-    ("slow", "hidden", "room"),
-    [(True, 8, 24), (False, 8, 0), (True, 100_000, 2**17)],
-)
-def test_a_program_makes_room_for_the_largest_weights(monkeypatch, slow, hidden, room):
-    """Of those that fit into a core's cache: 3 inputs, and one output."""
+def source_of(monkeypatch, slow, sizes, team, dtype="float32"):
+    """Of a step's program, with an OpenBLAS that turns weights slowly or does not."""
     monkeypatch.setattr(remembered, "_programs", {})
     monkeypatch.setattr(openblas.OpenBLAS, "packs_slowly", slow)
     monkeypatch.setattr(source, "bundled", lambda: openblas.OpenBLAS("", "", ""))
-    net = xpnet.Network([3, hidden, 1], loss="squared_error", rng=1)
-    X = np.ones((80, 3), "float32")
-    program = program_of(case(net, X, X[:, :1], optimizer=SGD(), batch=40), team=True)
-    line = next(x for x in program.source.splitlines() if "turned_float32 = empty(" in x)
-    name = line.split("(")[1].split(",")[0]
-    lengths = {f"n{k}": n for k, n in enumerate(program.lengths)}
-    assert lengths.get(name, 0) == room
+    net = xpnet.Network(list(sizes), loss="squared_error", dtype=dtype, rng=1)
+    X, Y = np.ones((80, sizes[0]), dtype), np.ones((80, sizes[-1]), dtype)
+    return program_of(case(net, X, Y, optimizer=SGD(), batch=40), team=team).source
+
+
+@pytest.mark.parametrize("team", [False, True])
+@pytest.mark.parametrize(
+    ("slow", "dtype", "room"),
+    [(True, "float32", 2**17), (True, "float64", 0), (False, "float32", 0)],
+)
+def test_a_program_makes_room_where_it_pays(monkeypatch, slow, dtype, room, team):
+    lines = source_of(monkeypatch, slow, (3, 2000, 1), team, dtype).splitlines()
+    assert f"    turned_{dtype} = empty({room}, {dtype})" in lines
+
+
+@pytest.mark.parametrize("slow", [True, False])
+def test_the_source_does_not_tell_which_weights_are_the_largest(monkeypatch, slow):
+    """One compilation serves all widths."""
+    widths = [(5, 1000, 6, 4), (4, 6, 1000, 5), (2, 500, 300, 70)]
+    assert len({source_of(monkeypatch, slow, sizes, False) for sizes in widths}) == 1
+
+
+@needs_numba
+def test_an_openblas_that_lacks_a_function_is_none(monkeypatch):
+    """A symbol that machine code does not find would end the process."""
+    from xpnet.fused import products
+
+    other = openblas.OpenBLAS(bundled().path, "another_", "")
+    monkeypatch.setattr(products, "bundled", lambda: other)
+    with pytest.raises(ImportError, match="no OpenBLAS of its own"):
+        products._function("somatcopy", np.float32)
+
+
+@needs_numba
+def test_addresses_are_integers():
+    """Of a signed and an unsigned one numba makes float64, which has 53 bits."""
+    from xpnet.fused import products
+
+    gemm = products._product("s", np.float32)
+    A, C, turned = np.ones((16, 3), "float32"), np.ones((16, 16), "float32"), np.ones(48, "float32")
+    gemm(16, 16, 3, False, A, 0, 3, True, A, 0, 3, C, 0, 16, turned)
+    (compiled,) = gemm.overloads.values()
+    kinds = {k: str(v) for k, v in compiled.type_annotation.typemap.items()}
+    assert {v for k, v in kinds.items() if k.startswith("right")} == {"int64"}

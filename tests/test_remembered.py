@@ -8,6 +8,7 @@ import pytest
 import xpnet
 from tests.fused_cases import case, program_of
 from xpnet import penalties
+from xpnet.activations import ACTIVATIONS
 from xpnet.fused import program, remembered
 from xpnet.layers import Dense, Dropout
 from xpnet.losses import Huber
@@ -105,6 +106,12 @@ def test_what_is_not_xpnets_is_recorded_anew(recordings):
     assert 3.0 in made(activation=own).constants or "3.0" in made(activation=own).source
 
 
+def test_an_activation_that_a_user_adds_to_the_table_is_recorded_anew(recordings, monkeypatch):
+    own = xpnet.elementwise("own", lambda xp, Z: Z, lambda xp, Z, A: 1 + 0 * Z)
+    monkeypatch.setitem(ACTIVATIONS, "own", own)
+    assert made(activation="own") is not made(activation="own")
+
+
 def test_a_fit_with_the_same_shapes_trains_on_its_own_data():
     """What is remembered is the program, and not an array."""
     pytest.importorskip("numba", reason="compiled loops need numba")
@@ -127,3 +134,14 @@ def test_no_more_than_so_many_are_kept(recordings, monkeypatch):
     for n in (3, 4, 5):
         made((3, n, 2))
     assert len(remembered._programs) == 1
+
+
+def test_programs_that_another_thread_forgets_meanwhile(monkeypatch):
+    """A fit beside this one may be the one that finds too many."""
+
+    class Cleared(dict):
+        def __setitem__(self, key, value):
+            self.clear()
+
+    monkeypatch.setattr(remembered, "_programs", Cleared())
+    assert [remembered.remembered((1,), lambda x=x: x) for x in "ab"] == ["a", "b"]

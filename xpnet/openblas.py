@@ -80,6 +80,10 @@ class OpenBLAS:
         if function is not None:
             function(ctypes.c_int(n))
 
+    def has(self, name: str) -> bool:
+        """Whether it has such a function."""
+        return self._function(name) is not None
+
     def _function(self, name: str) -> Any:
         return getattr(self._library, self.symbol(name), None)
 

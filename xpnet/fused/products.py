@@ -24,13 +24,14 @@ __all__ = ["dgemm", "dgemm_columns", "dgemm_rows", "sgemm", "sgemm_columns", "sg
 _ROWS, _PLAIN, _TRANSPOSED = 101, 111, 112  # CBLAS's names of them
 _FEW = 16  # columns or rows a thread, under which the other axis is divided
 _TURNS = 16  # rows and columns of C from which on B is turned
+_DIRECT = 1200  # numbers of C up to which OpenBLAS takes the factors as they lie, and is faster
 
 
 def _function(name: str, kind: Any) -> Any:
     import llvmlite.binding
 
     found = bundled()
-    if found is None:
+    if found is None or not found.has(f"cblas_{name}"):  # unresolved, it ends the process
         raise ImportError("NumPy has no OpenBLAS of its own here, which compiled steps call")
     llvmlite.binding.load_library_permanently(found.path)
     integer = types.int64 if found.wide else types.int32
@@ -56,9 +57,11 @@ def _product(letter: str, kind: Any) -> Any:
         """
         left, right, ldr = A.ctypes.data + bytes * a, B.ctypes.data + bytes * b, ldb
         flip = _TRANSPOSED if flip_b else _PLAIN
-        if flip_b and n * k <= turned.size and m >= _TURNS and n >= _TURNS:
-            copy(_ROWS, _TRANSPOSED, n, k, one, right, ldb, turned.ctypes.data, n)
-            flip, right, ldr = _PLAIN, turned.ctypes.data, n
+        large = m >= _TURNS and n >= _TURNS and m * n > _DIRECT
+        if flip_b and large and n * k <= turned.size:
+            copied = np.int64(turned.ctypes.data)  # ``right`` is one too: uintp would make it float
+            copy(_ROWS, _TRANSPOSED, n, k, one, right, ldb, copied, n)
+            flip, right, ldr = _PLAIN, copied, n
         cblas(
             _ROWS, _TRANSPOSED if flip_a else _PLAIN, flip, m, n, k,
             one, left, lda, right, ldr, zero, C.ctypes.data + bytes * c, ldc,

@@ -18,6 +18,7 @@ __all__ = ["remembered"]
 T = TypeVar("T")
 
 _MANY = 64
+_OWN = frozenset(ACTIVATIONS.values())  # as this package made them: a user may add to the table
 _programs: dict[Any, Any] = {}
 
 
@@ -27,11 +28,12 @@ def remembered(recorded_from: tuple[Any, ...], make: Callable[[], T]) -> T:
         key = _key(recorded_from)
     except _OthersError:
         return make()
-    if key not in _programs:
+    made: T | None = _programs.get(key)  # once: a fit in another thread may clear them any time
+    if made is None:
+        made = make()
         if len(_programs) >= _MANY:
             _programs.clear()
-        _programs[key] = make()
-    made: T = _programs[key]
+        _programs[key] = made
     return made
 
 
@@ -49,6 +51,6 @@ def _key(x: Any) -> Any:
         return x.hex()  # −0.0 is not 0.0
     if isinstance(x, Loss) and x.config is not None:
         return x
-    if isinstance(x, Activation) and ACTIVATIONS.get(x.name) is x:
+    if isinstance(x, Activation) and x in _OWN:
         return x
     raise _OthersError

@@ -23,7 +23,7 @@ from xpnet.openblas import bundled
 
 __all__ = ["Writer"]
 
-_TURNED = 2**17  # numbers up to which a copy stays in a core's cache
+_TURNED = 2**17  # numbers up to which a copy of weights stays in a core's cache
 _SMALL = 8192  # multiplications up to which a loop beats the call of BLAS
 
 
@@ -38,12 +38,14 @@ class Writer:
         self.places = memory.places
         self.names = {id(node): f"t{k}" for k, node in enumerate(plan.nodes)}
         self.rows: dict[str, tuple[int, str]] = {}  # rows that a loop keeps: length and dtype
+        self.turned: dict[str, int] = {}  # room for a transposed copy of weights, by dtype
         self.lines: list[str] = []
         self.depth = 2
 
     def first_lines(self) -> list[str]:
         """What stands before the steps."""
-        return []
+        rooms = self.turned.items()
+        return [f"turned_{dtype} = empty({room}, {dtype})" for dtype, room in rooms]
 
     def step_lines(self) -> list[str]:
         """What every step begins with."""
@@ -162,13 +164,16 @@ class Writer:
         )
 
     def _turned(self, node: Node) -> str:
-        """Room for a transposed copy of the right factor, of size 0 where it would not pay."""
-        name, right, library = f"turned_{node.dtype}", node.args[1], bundled()
-        pays = library is not None and library.packs_slowly and right.op == "transpose"
-        weights = pays and not any(isinstance(n, Size) for n in (right.rows, right.columns))
-        size = min(right.rows * right.columns, _TURNED) if weights else 0
-        self.rows[name] = max(size, self.rows.get(name, (0, ""))[0]), node.dtype
-        return name
+        """Room for a transposed copy of the right factor, of size 0 where it would not pay.
+
+        As large as a cache allows, whatever the weights: the source is the same for all widths. In
+        float64 the copy costs as much as it saves.
+        """
+        library, dtype = bundled(), node.dtype
+        slow = library is not None and library.packs_slowly and dtype == "float32"
+        pays = slow and node.args[1].op == "transpose"
+        self.turned[dtype] = max(self.turned.get(dtype, 0), _TURNED if pays else 0)
+        return f"turned_{dtype}"
 
     def _gemm(self, node: Node) -> str:
         return "sgemm" if node.dtype == "float32" else "dgemm"

@@ -42,9 +42,9 @@ class TeamWriter(Writer):
         self.n_shared = 0
 
     def first_lines(self) -> list[str]:
-        """The thread's shares of all lengths but the number of examples."""
+        """Also the thread's shares of all lengths but the number of examples."""
         shares = [line for name, line in self.shares.items() if name != "N"]
-        return ["met = 0", *shares, *self.offsets[:-1]]
+        return [*super().first_lines(), "met = 0", *shares, *self.offsets[:-1]]
 
     def step_lines(self) -> list[str]:
         """Its share of the examples."""
