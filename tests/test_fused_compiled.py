@@ -218,6 +218,14 @@ def test_a_long_fit_is_compiled_and_a_longer_one_even_for_the_first_time(monkeyp
     assert trained([6, 4, 3], None)[1].engine == "fused"
 
 
+@needs_numba
+def test_a_deep_network_must_train_longer_for_its_compilation_to_pay(monkeypatch, tmp_path):
+    monkeypatch.setenv("XPNET_CACHE", str(tmp_path))
+    monkeypatch.setattr(choose, "numba_is_loaded", lambda: False)
+    monkeypatch.setattr(choose, "plain_seconds", lambda *_: 100.0)
+    assert trained([6, *[4] * 20, 3], None)[1].engine == "plain"
+
+
 def test_the_estimate_grows_with_the_work():
     net = xpnet.Network([6, 5, 3])
     assert choose.plain_seconds(net.layers, 16, 2000) == 2 * choose.plain_seconds(
