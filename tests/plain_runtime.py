@@ -34,7 +34,7 @@ def _operand(x: Any, rows: int, columns: int, leading: int) -> Any:
     return np.lib.stride_tricks.as_strided(x, (rows, columns), (leading * step, step))
 
 
-def gemm(m, n, k, flip_a, A, lda, flip_b, B, ldb, C, ldc, turned):
+def gemm(m, n, k, flip_a, A, lda, flip_b, B, ldb, C, ldc, room):
     a = _operand(A, k, m, lda).T if flip_a else _operand(A, m, k, lda)
     b = _operand(B, n, k, ldb).T if flip_b else _operand(B, k, n, ldb)
     _operand(C, m, n, ldc)[...] = a @ b
@@ -43,14 +43,14 @@ def gemm(m, n, k, flip_a, A, lda, flip_b, B, ldb, C, ldc, turned):
 sgemm = dgemm = gemm
 
 
-def columns(m, n, k, flip_a, A, lda, flip_b, B, ldb, C, ldc, turned, rank, threads):
+def columns(m, n, k, flip_a, A, lda, flip_b, B, ldb, C, ldc, room, rank, threads):
     first, stop = share(n, rank, threads)
     a = _operand(A, k, m, lda).T if flip_a else _operand(A, m, k, lda)
     b = _operand(B, n, k, ldb).T if flip_b else _operand(B, k, n, ldb)
     _operand(C, m, n, ldc)[:, first:stop] = a @ b[:, first:stop]
 
 
-def rows(m, n, k, flip_a, A, lda, flip_b, B, ldb, C, ldc, turned, rank, threads):
+def rows(m, n, k, flip_a, A, lda, flip_b, B, ldb, C, ldc, room, rank, threads):
     first, stop = share(m, rank, threads)
     a = _operand(A, k, m, lda).T if flip_a else _operand(A, m, k, lda)
     b = _operand(B, n, k, ldb).T if flip_b else _operand(B, k, n, ldb)

@@ -11,10 +11,11 @@ import xpnet
 from tests.fused_cases import case, program_of
 from tests.helpers import relative
 from xpnet import openblas
-from xpnet.fused import remembered, source
+from xpnet.fused import remembered
 from xpnet.fused.cache import numba_version
 from xpnet.openblas import blas_threads, bundled
 from xpnet.optimizers import SGD
+from xpnet.training.threads import team_for
 
 needs_numba = pytest.mark.skipif(
     numba_version() is None or bundled() is None,
@@ -31,26 +32,97 @@ def operands(m, n, k, flip_a, flip_b, dtype):
     return A, B, np.full((m, n), np.nan, dtype), exact
 
 
+def tiled(monkeypatch, dtype, has=True):
+    """Functions that say which products are done by tiles, and that do them, on any CPU."""
+    from xpnet.fused import products, tiled
+
+    monkeypatch.setattr(tiled, "stay_in_registers", lambda: has)
+    made = []
+    monkeypatch.setattr(
+        products, "tiled_product", lambda *args: made.append(tiled.tiled_product(*args)) or made[0]
+    )
+    products._product({"float32": "s", "float64": "d"}[dtype], np.dtype(dtype).type)
+    return made[0]
+
+
 @needs_numba
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("room", [0, 40 * 37 - 1, 40 * 37, 10_000])
+@pytest.mark.parametrize("k", [1, 37])
+def test_tiles_make_the_whole_and_write_nothing_else(monkeypatch, dtype, k):
+    """C, and both factors, are parts of larger matrices; rows and columns leave ragged tiles."""
+    _, multiply = tiled(monkeypatch, dtype)
+    for m, n, flip_a, flip_b in product(
+        (8, 13, 24), (16, 31, 32, 77), (False, True), (False, True)
+    ):
+        A, B, _, exact = operands(m, n, k, flip_a, flip_b, dtype)
+        A, B = (np.pad(x, ((0, 0), (0, 5)), constant_values=np.nan) for x in (A, B))
+        C, room = np.full((m + 2, n + 7), np.nan, dtype), np.empty(32 * k, dtype)
+        inner = C[1 : m + 1, 3 : n + 3]
+        multiply(
+            m, n, k, flip_a, A.ctypes.data, k + 5 if not flip_a else m + 5,
+            flip_b, B.ctypes.data, k + 5 if flip_b else n + 5, inner.ctypes.data, n + 7, room,
+        )  # fmt: skip
+        assert relative(inner, exact) < TOLERANCE[dtype]
+        assert np.isfinite(C).sum() == m * n
+
+
+@needs_numba
+def test_what_is_not_a_number_shows_in_a_tile(monkeypatch):
+    _, multiply = tiled(monkeypatch, "float32")
+    A, B = np.ones((8, 3), "float32"), np.zeros((3, 32), "float32")
+    A[2, 1], B[2, 5] = np.inf, np.nan
+    C, room = np.empty((8, 32), "float32"), np.empty(96, "float32")
+    multiply(8, 32, 3, False, A.ctypes.data, 3, False, B.ctypes.data, 32, C.ctypes.data, 32, room)
+    expected = np.zeros((8, 32))
+    expected[2] = expected[:, 5] = np.nan  # ∞ · 0, and what was not a number before
+    np.testing.assert_array_equal(C, expected)
+
+
+@needs_numba
 @pytest.mark.parametrize(
-    "sizes", [(33, 40, 37), (16, 76, 3), (15, 90, 37), (90, 15, 37), (30, 40, 37)]
+    ("sizes", "fit"),
+    [
+        ((64, 128, 784), True),
+        ((64, 128, 1024), True),
+        ((64, 128, 1025), False),  # no room for two vectors of columns
+        ((64, 128, 0), False),
+        ((7, 128, 64), False),  # less than a tile
+        ((8, 15, 64), False),
+        ((8, 16, 64), True),
+        ((10, 64, 64), False),  # two rows of tiles for ten
+        ((64, 10, 128), False),
+        ((512, 512, 512), False),  # no longer in a cache
+        ((384, 384, 384), True),
+    ],
 )
-def test_a_right_factor_that_is_turned_first(dtype, room, sizes):
-    """With room for it and without, and at the sizes from which on it is done."""
+def test_which_products_are_done_by_tiles(monkeypatch, sizes, fit):
+    room = np.empty(32 * 1024, "float32")
+    assert tiled(monkeypatch, "float32")[0](*sizes, room) is fit
+    assert not tiled(monkeypatch, "float32", has=False)[0](*sizes, room)
+    assert not tiled(monkeypatch, "float32")[0](*sizes, room[:0])
+
+
+@needs_numba
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("sizes", "fit"),
+    [((32, 48, 37), True), ((6, 76, 3), False), ((15, 90, 37), True), ((90, 7, 37), False)],
+)
+def test_a_product_by_tiles_or_by_the_blas(dtype, sizes, fit):
+    """Only tiles of a transposed B write to the room."""
     from xpnet.fused import products
+    from xpnet.fused.tiles import stay_in_registers
 
     gemm = {"float32": products.sgemm, "float64": products.dgemm}[dtype]
     m, n, k = sizes
-    for flip_a, flip_b in product((False, True), repeat=2):
+    for length, flip_a, flip_b in product((0, 10_000), (False, True), (False, True)):
         A, B, C, exact = operands(m, n, k, flip_a, flip_b, dtype)
-        turned = np.full(room, np.nan, dtype)
+        room = np.full(length, np.nan, dtype)
         with blas_threads(1):
-            gemm(m, n, k, flip_a, A, A.shape[1], flip_b, B, B.shape[1], C, n, turned)
+            gemm(m, n, k, flip_a, A, A.shape[1], flip_b, B, B.shape[1], C, n, room)
         assert relative(C, exact) < TOLERANCE[dtype]
-        used = flip_b and n * k <= room and m >= 16 and n >= 16 and m * n > 1200
-        assert np.isfinite(turned).sum() == (n * k if used else 0)
+        by_tiles = stay_in_registers() and fit and length > 0
+        assert np.isfinite(room).any() == (by_tiles and flip_b)
 
 
 @needs_numba
@@ -65,52 +137,41 @@ def test_the_shares_of_three_threads_make_the_whole(room, sizes):
         A, B, C, exact = operands(m, n, k, flip_a, flip_b, "float32")
         with blas_threads(1):
             for rank in range(3):
-                turned = np.empty(room, "float32")
-                last = C, n, turned, rank, 3
+                last = C, n, np.empty(room, "float32"), rank, 3
                 share(m, n, k, flip_a, A, A.shape[1], flip_b, B, B.shape[1], *last)
         assert relative(C, exact) < TOLERANCE["float32"]
 
 
+def source_of(monkeypatch, sizes, batch=40, threads=2):
+    """Of a step's program, and whether a team does it."""
+    monkeypatch.setattr(remembered, "_programs", {})
+    monkeypatch.setattr(xpnet.training.threads, "usual_threads", lambda: threads)
+    net = xpnet.Network(list(sizes), loss="squared_error", dtype="float32", rng=1)
+    X, Y = np.ones((80, sizes[0]), "float32"), np.ones((80, sizes[-1]), "float32")
+    team = team_for(net.layers, batch) > 1
+    made = program_of(case(net, X, Y, optimizer=SGD(), batch=batch), team=team)
+    return made.source, team
+
+
 @pytest.mark.parametrize(
-    ("kernels", "slow"),
+    ("sizes", "threads", "team", "tiles"),
     [
-        ("SkylakeX", True),
-        ("SAPPHIRERAPIDS", True),
-        ("Cooperlake", True),
-        ("Zen", False),
-        ("", False),
+        ((30, 200, 3), 2, False, True),  # too small for two threads
+        ((2000, 60, 3), 2, False, False),  # on OpenBLAS's threads
+        ((2000, 60, 3), 1, False, True),
+        ((2000, 600, 3), 2, True, True),
     ],
 )
-def test_the_kernels_that_turn_slowly_by_themselves(monkeypatch, kernels, slow):
-    monkeypatch.setattr(openblas.OpenBLAS, "text", lambda self, what: kernels)
-    assert openblas.OpenBLAS("", "", "").packs_slowly is slow
+def test_tiles_are_for_products_on_one_thread(monkeypatch, sizes, threads, team, tiles):
+    """Two of OpenBLAS's are faster than one by tiles."""
+    source, is_team = source_of(monkeypatch, sizes, threads=threads)
+    assert is_team is team
+    assert f"    room_float32 = empty({2**15 if tiles else 0}, float32)" in source.splitlines()
 
 
-def source_of(monkeypatch, slow, sizes, team, dtype="float32"):
-    """Of a step's program, with an OpenBLAS that turns weights slowly or does not."""
-    monkeypatch.setattr(remembered, "_programs", {})
-    monkeypatch.setattr(openblas.OpenBLAS, "packs_slowly", slow)
-    monkeypatch.setattr(source, "bundled", lambda: openblas.OpenBLAS("", "", ""))
-    net = xpnet.Network(list(sizes), loss="squared_error", dtype=dtype, rng=1)
-    X, Y = np.ones((80, sizes[0]), dtype), np.ones((80, sizes[-1]), dtype)
-    return program_of(case(net, X, Y, optimizer=SGD(), batch=40), team=team).source
-
-
-@pytest.mark.parametrize("team", [False, True])
-@pytest.mark.parametrize(
-    ("slow", "dtype", "room"),
-    [(True, "float32", 2**17), (True, "float64", 0), (False, "float32", 0)],
-)
-def test_a_program_makes_room_where_it_pays(monkeypatch, slow, dtype, room, team):
-    lines = source_of(monkeypatch, slow, (3, 2000, 1), team, dtype).splitlines()
-    assert f"    turned_{dtype} = empty({room}, {dtype})" in lines
-
-
-@pytest.mark.parametrize("slow", [True, False])
-def test_the_source_does_not_tell_which_weights_are_the_largest(monkeypatch, slow):
-    """One compilation serves all widths."""
+def test_one_compilation_serves_all_widths(monkeypatch):
     widths = [(5, 1000, 6, 4), (4, 6, 1000, 5), (2, 500, 300, 70)]
-    assert len({source_of(monkeypatch, slow, sizes, False) for sizes in widths}) == 1
+    assert len({source_of(monkeypatch, sizes, batch=8)[0] for sizes in widths}) == 1
 
 
 @needs_numba
@@ -130,8 +191,9 @@ def test_addresses_are_integers():
     from xpnet.fused import products
 
     gemm = products._product("s", np.float32)
-    A, C, turned = np.ones((16, 3), "float32"), np.ones((16, 16), "float32"), np.ones(48, "float32")
-    gemm(16, 16, 3, False, A, 0, 3, True, A, 0, 3, C, 0, 16, turned)
+    A, C, room = np.ones((16, 3), "float32"), np.ones((16, 16), "float32"), np.ones(96, "float32")
+    gemm(16, 16, 3, False, A, 0, 3, True, A, 0, 3, C, 0, 16, room)
     (compiled,) = gemm.overloads.values()
     kinds = {k: str(v) for k, v in compiled.type_annotation.typemap.items()}
-    assert {v for k, v in kinds.items() if k.startswith("right")} == {"int64"}
+    addresses = [v for k, v in kinds.items() if k.startswith(("left", "right", "place"))]
+    assert set(addresses) == {"int64"}

@@ -60,15 +60,6 @@ class OpenBLAS:
         return text.decode()
 
     @property
-    def packs_slowly(self) -> bool:
-        """Whether X Wᵀ takes longer than X times a transposed copy of W, by up to a quarter.
-
-        The kernels for AVX-512 bring the right factor of a product into their own order by code
-        that is not vectorised, where it lies transposed. (By name: those kernels share it.)
-        """
-        return self.text("corename").lower() in ("skylakex", "cooperlake", "sapphirerapids")
-
-    @property
     def threads(self) -> int | None:
         """On how many threads it computes a large product."""
         function = self._function("openblas_get_num_threads")

@@ -24,6 +24,8 @@ from xpnet.openblas import bundled
 
 __all__ = ["folder", "forget", "is_compiled", "load", "mark_compiled", "numba_version"]
 
+_COMPILED_IN = "barrier", "functions", "options", "products", "runtime", "tiled", "tiles"
+
 
 def folder() -> Path:
     """Where sources and compiled code are kept."""
@@ -63,8 +65,8 @@ def _compiled_in() -> str:
     numba compiles a program anew when its own file changes, and looks at no other.
     """
     digest = hashlib.sha256()
-    for name in ("barrier.py", "functions.py", "options.py", "products.py", "runtime.py"):
-        digest.update(Path(__file__).with_name(name).read_bytes())
+    for name in _COMPILED_IN:
+        digest.update(Path(__file__).with_name(f"{name}.py").read_bytes())
     return digest.hexdigest()
 
 

@@ -1,9 +1,10 @@
-"""Matrix products that a program calls: NumPy's OpenBLAS, without NumPy.
+"""Matrix products that a program calls: small ones our own, others of NumPy's OpenBLAS.
 
-    sgemm(m, n, k, flip_a, A, lda, flip_b, B, ldb, C, ldc, turned)
+    sgemm(m, n, k, flip_a, A, lda, flip_b, B, ldb, C, ldc, room)
 
 is C (m, n) = op(A) (m, k) op(B) (k, n), where rows lie lda, ldb and ldc apart and op transposes
-what is to be flipped; sgemm_columns and sgemm_rows do a thread's share of it.
+what is to be flipped; sgemm_columns and sgemm_rows do a thread's share of it. All are OpenBLAS's
+where ``room``, for a part of B, is empty.
 tests/plain_runtime.py has the same functions without numba.
 """
 
@@ -17,14 +18,13 @@ from numba import types
 
 from xpnet.fused.barrier import share
 from xpnet.fused.options import OPTIONS
+from xpnet.fused.tiled import tiled_product
 from xpnet.openblas import bundled
 
 __all__ = ["dgemm", "dgemm_columns", "dgemm_rows", "sgemm", "sgemm_columns", "sgemm_rows"]
 
 _ROWS, _PLAIN, _TRANSPOSED = 101, 111, 112  # CBLAS's names of them
 _FEW = 16  # columns or rows a thread, under which the other axis is divided
-_TURNS = 16  # rows and columns of C from which on B is turned
-_DIRECT = 1200  # numbers of C up to which OpenBLAS takes the factors as they lie, and is faster
 
 
 def _function(name: str, kind: Any) -> Any:
@@ -49,22 +49,23 @@ def _product(letter: str, kind: Any) -> Any:
     one, zero, bytes = kind(1.0), kind(0.0), np.dtype(kind).itemsize
 
     @numba.njit(**OPTIONS)
-    def gemm(m, n, k, flip_a, A, a, lda, flip_b, B, b, ldb, C, c, ldc, turned):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
-        """The matrices begin a, b and c numbers behind the start of the arrays.
+    def turn(rows, columns, b, ldb, room):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+        copy(_ROWS, _TRANSPOSED, rows, columns, one, b, ldb, room.ctypes.data, rows)
 
-        What is to be flipped on the right is copied into ``turned`` first, if there is room: see
-        `xpnet.openblas.OpenBLAS.packs_slowly`.
-        """
-        left, right, ldr = A.ctypes.data + bytes * a, B.ctypes.data + bytes * b, ldb
-        flip = _TRANSPOSED if flip_b else _PLAIN
-        large = m >= _TURNS and n >= _TURNS and m * n > _DIRECT
-        if flip_b and large and n * k <= turned.size:
-            copied = np.int64(turned.ctypes.data)  # ``right`` is one too: uintp would make it float
-            copy(_ROWS, _TRANSPOSED, n, k, one, right, ldb, copied, n)
-            flip, right, ldr = _PLAIN, copied, n
+    fits, tiled = tiled_product(kind, turn)
+
+    @numba.njit(**OPTIONS)
+    def gemm(m, n, k, flip_a, A, a, lda, flip_b, B, b, ldb, C, c, ldc, room):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+        """The matrices begin a, b and c numbers behind the start of the arrays."""
+        left = np.int64(A.ctypes.data) + bytes * a  # of uintp and a signed one numba makes float64
+        right = np.int64(B.ctypes.data) + bytes * b
+        place = np.int64(C.ctypes.data) + bytes * c
+        if fits(m, n, k, room):
+            tiled(m, n, k, flip_a, left, lda, flip_b, right, ldb, place, ldc, room)
+            return
         cblas(
-            _ROWS, _TRANSPOSED if flip_a else _PLAIN, flip, m, n, k,
-            one, left, lda, right, ldr, zero, C.ctypes.data + bytes * c, ldc,
+            _ROWS, _TRANSPOSED if flip_a else _PLAIN, _TRANSPOSED if flip_b else _PLAIN, m, n, k,
+            one, left, lda, right, ldb, zero, place, ldc,
         )  # fmt: skip
 
     return gemm
@@ -74,38 +75,38 @@ def _products(gemm: Any) -> tuple[Any, Any, Any]:
     """The product of one thread, and those of which every thread does its columns or rows."""
 
     @numba.njit(**OPTIONS)
-    def whole(m, n, k, flip_a, A, lda, flip_b, B, ldb, C, ldc, turned):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
-        gemm(m, n, k, flip_a, A, 0, lda, flip_b, B, 0, ldb, C, 0, ldc, turned)
+    def whole(m, n, k, flip_a, A, lda, flip_b, B, ldb, C, ldc, room):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+        gemm(m, n, k, flip_a, A, 0, lda, flip_b, B, 0, ldb, C, 0, ldc, room)
 
     @numba.njit(**OPTIONS)
-    def own_columns(m, n, k, flip_a, A, lda, flip_b, B, ldb, C, ldc, turned, rank, threads):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+    def own_columns(m, n, k, flip_a, A, lda, flip_b, B, ldb, C, ldc, room, rank, threads):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
         first, stop = share(n, rank, threads)
         j, count = np.int64(first), np.int64(stop - first)
         if count > 0:
             b = j * ldb if flip_b else j
-            gemm(m, count, k, flip_a, A, 0, lda, flip_b, B, b, ldb, C, j, ldc, turned)
+            gemm(m, count, k, flip_a, A, 0, lda, flip_b, B, b, ldb, C, j, ldc, room)
 
     @numba.njit(**OPTIONS)
-    def own_rows(m, n, k, flip_a, A, lda, flip_b, B, ldb, C, ldc, turned, rank, threads):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+    def own_rows(m, n, k, flip_a, A, lda, flip_b, B, ldb, C, ldc, room, rank, threads):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
         first, stop = share(m, rank, threads)
         i, count = np.int64(first), np.int64(stop - first)
         if count > 0:
             a = i if flip_a else i * lda
-            gemm(count, n, k, flip_a, A, a, lda, flip_b, B, 0, ldb, C, i * ldc, ldc, turned)
+            gemm(count, n, k, flip_a, A, a, lda, flip_b, B, 0, ldb, C, i * ldc, ldc, room)
 
     @numba.njit(**OPTIONS)
-    def columns(m, n, k, flip_a, A, lda, flip_b, B, ldb, C, ldc, turned, rank, threads):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+    def columns(m, n, k, flip_a, A, lda, flip_b, B, ldb, C, ldc, room, rank, threads):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
         if n < m and n < _FEW * threads:
-            own_rows(m, n, k, flip_a, A, lda, flip_b, B, ldb, C, ldc, turned, rank, threads)
+            own_rows(m, n, k, flip_a, A, lda, flip_b, B, ldb, C, ldc, room, rank, threads)
         else:
-            own_columns(m, n, k, flip_a, A, lda, flip_b, B, ldb, C, ldc, turned, rank, threads)
+            own_columns(m, n, k, flip_a, A, lda, flip_b, B, ldb, C, ldc, room, rank, threads)
 
     @numba.njit(**OPTIONS)
-    def rows(m, n, k, flip_a, A, lda, flip_b, B, ldb, C, ldc, turned, rank, threads):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+    def rows(m, n, k, flip_a, A, lda, flip_b, B, ldb, C, ldc, room, rank, threads):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
         if m < n and m < _FEW * threads:
-            own_columns(m, n, k, flip_a, A, lda, flip_b, B, ldb, C, ldc, turned, rank, threads)
+            own_columns(m, n, k, flip_a, A, lda, flip_b, B, ldb, C, ldc, room, rank, threads)
         else:
-            own_rows(m, n, k, flip_a, A, lda, flip_b, B, ldb, C, ldc, turned, rank, threads)
+            own_rows(m, n, k, flip_a, A, lda, flip_b, B, ldb, C, ldc, room, rank, threads)
 
     return whole, columns, rows
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -24,6 +25,7 @@ from xpnet.fused.shapes import TraceError, same_shape
 from xpnet.fused.source import Writer
 from xpnet.fused.team import TeamWriter
 from xpnet.training.step import Recipe, State, step
+from xpnet.training.threads import on_one_thread
 
 __all__ = [
     "Program",
@@ -138,7 +140,9 @@ def step_program(
     def write() -> Program:
         recorded = record_step(recipe, state, data, n_coefficients, masks, gathers)
         literal = not team and int(np.prod(state.theta.shape)) <= _LITERAL
-        return _written(recorded, batch, literal, n_coefficients, TeamWriter if team else Writer)
+        one_thread = team or on_one_thread(recipe.layers, batch)
+        writer = partial(TeamWriter if team else Writer, batch=batch, one_thread=one_thread)
+        return _written(recorded, literal, n_coefficients, writer)
 
     how = n_coefficients, masks, batch, gathers, team
     return remembered(("numba", *made_from(recipe, state, data), *how), write)
@@ -207,7 +211,7 @@ def _recorded(run: Callable[[], tuple[State, Any]]) -> tuple[State, Any]:
 
 
 def _written(
-    recorded: Recorded, batch: int, literal: bool, n_coefficients: int, kind: type[Writer]
+    recorded: Recorded, literal: bool, n_coefficients: int, make: Callable[..., Writer]
 ) -> Program:
     inputs, total = recorded.inputs, recorded.total
     arrays, changed = recorded.arrays(), recorded.changed()
@@ -219,7 +223,7 @@ def _written(
         memory.places[id(inputs[f"c{k}"])] = f"k{k}"
     if "index" in inputs:
         memory.places[id(inputs["index"])] = "index"
-    writer = kind(planned, memory, numbers, batch)
+    writer = make(planned, memory, numbers)
     writer.write_step(total)
     used = [k for k in range(n_coefficients) if id(inputs[f"c{k}"]) in known]
     source = _source(writer, memory, list(arrays), used)

@@ -19,11 +19,10 @@ from xpnet.fused.numbers import Numbers
 from xpnet.fused.operations import is_number
 from xpnet.fused.plan import Group, Plan
 from xpnet.fused.shapes import same_length
-from xpnet.openblas import bundled
 
 __all__ = ["Writer"]
 
-_TURNED = 2**17  # numbers up to which a copy of weights stays in a core's cache
+_ROOM = 2**15  # numbers of a part of B, see `xpnet.fused.tiled`
 _SMALL = 8192  # multiplications up to which a loop beats the call of BLAS
 
 
@@ -33,19 +32,22 @@ class Writer:
     parameters = ""  # that ``run`` has beside those above
     n_shared: int | None = None  # single numbers that threads share; None where there is one thread
 
-    def __init__(self, plan: Plan, memory: Memory, numbers: Numbers, batch: int) -> None:
+    def __init__(
+        self, plan: Plan, memory: Memory, numbers: Numbers, batch: int, one_thread: bool
+    ) -> None:
+        """With products on one thread, or on those of the BLAS."""
         self.plan, self.memory, self.numbers, self.batch = plan, memory, numbers, batch
+        self.room = _ROOM if one_thread else 0
         self.places = memory.places
         self.names = {id(node): f"t{k}" for k, node in enumerate(plan.nodes)}
         self.rows: dict[str, tuple[int, str]] = {}  # rows that a loop keeps: length and dtype
-        self.turned: dict[str, int] = {}  # room for a transposed copy of weights, by dtype
+        self.rooms: set[str] = set()  # dtypes of products
         self.lines: list[str] = []
         self.depth = 2
 
     def first_lines(self) -> list[str]:
         """What stands before the steps."""
-        rooms = self.turned.items()
-        return [f"turned_{dtype} = empty({room}, {dtype})" for dtype, room in rooms]
+        return [f"room_{dtype} = empty({self.room}, {dtype})" for dtype in sorted(self.rooms)]
 
     def step_lines(self) -> list[str]:
         """What every step begins with."""
@@ -158,22 +160,11 @@ class Writer:
         for arg in node.args:
             base, flipped = _flipped(arg)
             operands.append(f"{flipped}, {self.memory.find(base)}, {self._leading(base)}")
+        self.rooms.add(node.dtype)
         self.write(
             f"{self._gemm(node)}({sizes}, {', '.join(operands)}, {self.memory.find(node)}, "
-            f"{self._leading(node)}, {self._turned(node)}{self._last_arguments()})"
+            f"{self._leading(node)}, room_{node.dtype}{self._last_arguments()})"
         )
-
-    def _turned(self, node: Node) -> str:
-        """Room for a transposed copy of the right factor, of size 0 where it would not pay.
-
-        As large as a cache allows, whatever the weights: the source is the same for all widths. In
-        float64 the copy costs as much as it saves.
-        """
-        library, dtype = bundled(), node.dtype
-        slow = library is not None and library.packs_slowly and dtype == "float32"
-        pays = slow and node.args[1].op == "transpose"
-        self.turned[dtype] = max(self.turned.get(dtype, 0), _TURNED if pays else 0)
-        return f"turned_{dtype}"
 
     def _gemm(self, node: Node) -> str:
         return "sgemm" if node.dtype == "float32" else "dgemm"

@@ -34,8 +34,8 @@ class TeamWriter(Writer):
     parameters = ", rank, threads, barrier, shared"
     n_shared: int
 
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
         self.divided: str | None = None  # "rows" or "columns", of the loop that is being written
         self.shares: dict[str, str] = {}  # the lines that divide a length, by its name
         self.offsets = ["o0 = 0"]  # where the numbers of each node begin in ``shared``

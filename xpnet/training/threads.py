@@ -18,7 +18,7 @@ from xpnet.backends import Backend
 from xpnet.openblas import blas_threads, usual_threads
 from xpnet.parameters import Layers, layout
 
-__all__ = ["fit_threads", "team_for", "threads_for"]
+__all__ = ["fit_threads", "on_one_thread", "team_for", "threads_for"]
 
 _ONE_THREAD = 4e6  # multiplications of a product up to which it gets one
 _WORK, _UNITS = 2e6, 64  # multiplications and units that each thread of a team gets at least
@@ -28,6 +28,11 @@ def threads_for(layers: Layers, batch: int) -> int | None:
     """1, or None for as many as the BLAS has."""
     largest = max((rows * columns for _, rows, columns in layout(layers).matrices), default=0)
     return 1 if batch * largest <= _ONE_THREAD else None
+
+
+def on_one_thread(layers: Layers, batch: int) -> bool:
+    """Whether the products of a fit run on one, where no team does them."""
+    return threads_for(layers, batch) == 1 or usual_threads() == 1
 
 
 def team_for(layers: Layers, batch: int) -> int:

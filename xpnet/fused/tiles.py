@@ -1,0 +1,122 @@
+"""The innermost loop of a product: a tile of C that stays in registers over all of k.
+
+    C[i : i + 8, j : j + w] = Σ_k A[i : i + 8, k] B[k, j : j + w]
+
+For every k it loads one or two vectors of B, of 64 bytes each, and each of eight numbers of A into
+all places of a vector, and multiplies and adds: up to sixteen vectors of sums, of the 32 registers
+that AVX-512 has (Goto and van de Geijn, Anatomy of high-performance matrix multiplication, 2008,
+section 6). numba has no vectors; LLVM has, and its instructions are written here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import llvmlite.binding
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+__all__ = ["ROWS", "VECTOR", "stay_in_registers", "tile"]
+
+ROWS, VECTOR = 8, 64  # a tile's rows, and the bytes of a vector
+
+_INT = ir.IntType(64)
+
+
+def stay_in_registers() -> bool:
+    """Whether a tile's sums do so on this CPU."""
+    return bool(llvmlite.binding.get_host_cpu_features().get("avx512f"))
+
+
+def tile(bytes: int, vectors: int) -> Any:
+    """The function tile(k, a, a_row, a_next, b, b_next, c, c_row), of numbers of so many bytes.
+
+    a, b and c are the addresses of the tile's first numbers; two rows of A lie a_row bytes apart,
+    and two of its columns a_next, two rows of B b_next, two rows of C c_row. k is at least 1.
+    """
+
+    @intrinsic
+    def tile(typing, k, a, a_row, a_next, b, b_next, c, c_row):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+        return types.void(*[types.int64] * 8), write
+
+    def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        k, a, a_row, a_next, b, b_next, c, c_row = arguments
+        to = _Instructions(builder, bytes)
+
+        def step(left: Any, a: Any, b: Any, *sums: Any) -> list[Any]:
+            """The variables after one k."""
+            right = [to.load(x, to.vector) for x in to.addresses(b, _INT(VECTOR), vectors)]
+            numbers = [to.load(x, to.number) for x in to.addresses(a, a_row, ROWS)]
+            factors = [(x, y) for x in map(to.everywhere, numbers) for y in right]
+            following = builder.sub(left, _INT(1)), builder.add(a, a_next), builder.add(b, b_next)
+            return [*following, *(to.fma(*xy, s) for xy, s in zip(factors, sums, strict=True))]
+
+        zeros = [to.vector(None)] * (ROWS * vectors)
+        _, _, _, *sums = _until_zero(builder, [k, a, b, *zeros], step)
+        for row in to.addresses(c, c_row, ROWS):
+            for place in to.addresses(row, _INT(VECTOR), vectors):
+                to.store(sums.pop(0), place)
+        return context.get_dummy_value()
+
+    return tile
+
+
+def _until_zero(builder: Any, first: list[Any], step: Callable[..., list[Any]]) -> list[Any]:
+    """The variables after the steps that make the first of them zero."""
+    before, loop = builder.block, builder.append_basic_block("loop")
+    builder.branch(loop)
+    builder.position_at_end(loop)
+    variables = [builder.phi(x.type) for x in first]
+    following = step(*variables)
+    for variable, x, y in zip(variables, first, following, strict=True):
+        variable.add_incoming(x, before)
+        variable.add_incoming(y, loop)
+    after = builder.append_basic_block("after")
+    builder.cbranch(builder.icmp_signed("==", following[0], _INT(0)), after, loop)
+    builder.position_at_end(after)
+    return following
+
+
+class _Instructions:
+    """Those for vectors of numbers of so many bytes."""
+
+    def __init__(self, builder: Any, bytes: int) -> None:
+        self.builder, self.bytes = builder, bytes
+        self.number = {4: ir.FloatType(), 8: ir.DoubleType()}[bytes]
+        self.places = VECTOR // bytes
+        self.vector = ir.VectorType(self.number, self.places)
+
+    def addresses(self, first: Any, apart: Any, count: int) -> list[Any]:
+        """So many, from the first on."""
+        made = [first]
+        while len(made) < count:
+            made.append(self.builder.add(made[-1], apart))
+        return made
+
+    def load(self, address: Any, kind: Any) -> Any:
+        """A number or a vector, which begins at any number."""
+        return self.builder.load(self._pointer(address, kind), align=self.bytes)
+
+    def store(self, vector: Any, address: Any) -> None:
+        """The other way."""
+        self.builder.store(vector, self._pointer(address, self.vector), align=self.bytes)
+
+    def _pointer(self, address: Any, kind: Any) -> Any:
+        return self.builder.inttoptr(address, kind.as_pointer())
+
+    def everywhere(self, number: Any) -> Any:
+        """A vector that has it in all places."""
+        none = ir.Constant(self.vector, ir.Undefined)
+        first = self.builder.insert_element(none, number, _INT(0))
+        zeros = ir.VectorType(ir.IntType(32), self.places)(None)
+        return self.builder.shuffle_vector(first, none, zeros)
+
+    def fma(self, x: Any, y: Any, z: Any) -> Any:
+        """``x · y + z``, rounded once."""
+        kind = ir.FunctionType(self.vector, [self.vector] * 3)
+        name = f"llvm.fma.v{self.places}f{8 * self.bytes}"
+        function = cgutils.get_or_insert_function(self.builder.module, kind, name)
+        return self.builder.call(function, [x, y, z])
