@@ -258,6 +258,7 @@ def test_the_quick_form_measures_and_writes_what_it_says(tmp_path):
             assert contender["peak_bytes"] > 1e6
             assert contender["versions"]["numpy"] == result["machine"]["numpy"]
             assert {"import_seconds", "prepare_seconds", "threads", "pools"} <= set(contender)
+        assert contenders["xpnet"]["first_prepare_seconds"] > 0
     verdict = row(result["targets"], TINY.title, "× products alone, tuned")
     expected = ratio(result["settings"]["tuned"][TINY.title]["contenders"], "xpnet", "products")
     assert result["minutes"] >= 0
