@@ -308,7 +308,13 @@ def test_another_blas_has_other_compiled_code(monkeypatch, tmp_path):
     assert not cache.is_compiled(source)
 
 
-@pytest.mark.parametrize("changed", ["barrier.py", "options.py", "products.py"])
+COMPILED_IN = [
+    *("barrier.py", "functions.py", "options.py", "products.py", "runtime.py"),
+    *("tiled.py", "tiles.py"),
+]
+
+
+@pytest.mark.parametrize("changed", COMPILED_IN)
 def test_other_functions_of_ours_make_other_compiled_code(monkeypatch, tmp_path, changed):
     """They are compiled into every program, whose file alone numba looks at."""
     folder = tmp_path / "fused"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from itertools import product
 
 import numpy as np
@@ -89,6 +92,8 @@ def test_what_is_not_a_number_shows_in_a_tile(monkeypatch):
         ((7, 128, 64), False),  # less than a tile
         ((8, 15, 64), False),
         ((8, 16, 64), True),
+        ((8, 24, 64), False),  # a third more would be computed than wanted
+        ((8, 25, 64), True),
         ((10, 64, 64), False),  # two rows of tiles for ten
         ((64, 10, 128), False),
         ((512, 512, 512), False),  # no longer in a cache
@@ -100,6 +105,32 @@ def test_which_products_are_done_by_tiles(monkeypatch, sizes, fit):
     assert tiled(monkeypatch, "float32")[0](*sizes, room) is fit
     assert not tiled(monkeypatch, "float32", has=False)[0](*sizes, room)
     assert not tiled(monkeypatch, "float32")[0](*sizes, room[:0])
+
+
+@needs_numba
+@pytest.mark.parametrize(
+    ("sizes", "fit"),
+    [((32, 32, 2048), True), ((32, 32, 2049), False), ((8, 8, 64), True), ((8, 7, 64), False),
+     ((300, 300, 300), True), ((384, 384, 384), False)],
+)  # fmt: skip
+def test_which_products_in_float64(monkeypatch, sizes, fit):
+    room = np.empty(32 * 1024)
+    assert tiled(monkeypatch, "float64")[0](*sizes, room) is fit
+
+
+@needs_numba
+@pytest.mark.parametrize("target", [{}, {"NUMBA_ENABLE_AVX": "0"}, {"NUMBA_CPU_NAME": "generic"}])
+def test_registers_are_those_that_numba_compiles_for(target):
+    """On a CPU that has more: vectors of 64 bytes were fifty times slower there."""
+    import llvmlite.binding
+
+    script = "from xpnet.fused.tiles import stay_in_registers; print(stay_in_registers())"
+    environment = {**os.environ, **target}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
+    )
+    has = not target and llvmlite.binding.get_host_cpu_features().get("avx512f", False)
+    assert done.stdout.split() == [str(has)]
 
 
 @needs_numba
@@ -144,7 +175,6 @@ def test_the_shares_of_three_threads_make_the_whole(room, sizes):
 
 def source_of(monkeypatch, sizes, batch=40, threads=2):
     """Of a step's program, and whether a team does it."""
-    monkeypatch.setattr(remembered, "_programs", {})
     monkeypatch.setattr(xpnet.training.threads, "usual_threads", lambda: threads)
     net = xpnet.Network(list(sizes), loss="squared_error", dtype="float32", rng=1)
     X, Y = np.ones((80, sizes[0]), "float32"), np.ones((80, sizes[-1]), "float32")
@@ -167,6 +197,15 @@ def test_tiles_are_for_products_on_one_thread(monkeypatch, sizes, threads, team,
     source, is_team = source_of(monkeypatch, sizes, threads=threads)
     assert is_team is team
     assert f"    room_float32 = empty({2**15 if tiles else 0}, float32)" in source.splitlines()
+
+
+def test_a_program_for_one_thread_is_not_remembered_for_two(monkeypatch):
+    kept = {}
+    sources = set()
+    for threads in (1, 2, 1):
+        monkeypatch.setattr(remembered, "_programs", kept)
+        sources.add(source_of(monkeypatch, (2000, 60, 3), threads=threads)[0])
+    assert len(sources) == len(kept) == 2
 
 
 def test_one_compilation_serves_all_widths(monkeypatch):

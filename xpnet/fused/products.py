@@ -3,8 +3,8 @@
     sgemm(m, n, k, flip_a, A, lda, flip_b, B, ldb, C, ldc, room)
 
 is C (m, n) = op(A) (m, k) op(B) (k, n), where rows lie lda, ldb and ldc apart and op transposes
-what is to be flipped; sgemm_columns and sgemm_rows do a thread's share of it. All are OpenBLAS's
-where ``room``, for a part of B, is empty.
+what is to be flipped; sgemm_columns and sgemm_rows do a thread's share of it. Which are small is
+said in `xpnet.fused.tiled`: none where ``room``, for a part of B, is empty.
 tests/plain_runtime.py has the same functions without numba.
 """
 

@@ -137,14 +137,15 @@ def step_program(
     That of a ``team`` is run by several threads together.
     """
 
+    one_thread = team or on_one_thread(recipe.layers, batch)
+
     def write() -> Program:
         recorded = record_step(recipe, state, data, n_coefficients, masks, gathers)
         literal = not team and int(np.prod(state.theta.shape)) <= _LITERAL
-        one_thread = team or on_one_thread(recipe.layers, batch)
         writer = partial(TeamWriter if team else Writer, batch=batch, one_thread=one_thread)
         return _written(recorded, literal, n_coefficients, writer)
 
-    how = n_coefficients, masks, batch, gathers, team
+    how = n_coefficients, masks, batch, gathers, team, one_thread
     return remembered(("numba", *made_from(recipe, state, data), *how), write)
 
 

@@ -32,7 +32,11 @@ def tiled_product(kind: Any, turn: Any) -> tuple[Any, Any]:
 
     @numba.njit(**OPTIONS)
     def fits(m, n, k, room):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
-        """Whether tiles cover C without much waste, and the matrices stay in a cache."""
+        """Whether tiles cover C without much waste, and the matrices stay in a cache.
+
+        k has a limit for the room's sake, and also where nothing is to be transposed: a longer sum
+        leaves the cache too.
+        """
         if not has or m < ROWS or n < one or k < 1 or k * two > room.size:
             return False
         covered = (m + ROWS - 1) // ROWS * ROWS * ((n + one - 1) // one * one)

@@ -13,10 +13,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import llvmlite.binding
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
+from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
 __all__ = ["ROWS", "VECTOR", "stay_in_registers", "tile"]
@@ -27,8 +27,9 @@ _INT = ir.IntType(64)
 
 
 def stay_in_registers() -> bool:
-    """Whether a tile's sums do so on this CPU."""
-    return bool(llvmlite.binding.get_host_cpu_features().get("avx512f"))
+    """Whether a tile's sums do so on the CPU that numba compiles for, which may be told to it."""
+    _, _, features = cpu_target.target_context.codegen().magic_tuple()
+    return "+avx512f" in features.split(",")
 
 
 def tile(bytes: int, vectors: int) -> Any:

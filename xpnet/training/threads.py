@@ -1,4 +1,4 @@
-"""How many threads the products of a fit run on: a rule of the shapes alone.
+"""How many threads a fit runs on: a rule of the shapes, and of how many threads the BLAS has.
 
 Another number of threads sums in another order, and gives other last bits; so it must not depend on
 what else the machine does, and the history says what it was. Where the largest product of a step is
