@@ -12,6 +12,7 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import signal
 import tempfile
 
 # compiled loops that lie in the user's cache would be taken, and change the last bits of a fit
@@ -51,6 +52,13 @@ def open_backend(name: str) -> Backend | str:
         except (ImportError, RuntimeError) as error:
             _state[name] = str(error)
     return _state[name]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def control_c() -> None:
+    """A shell starts what is to run in the background with SIGINT ignored."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
