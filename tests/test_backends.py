@@ -206,7 +206,7 @@ def test_a_host_array_of_any_layout(backend, layout, dtype):
 
 @pytest.mark.parametrize("layout", layouts())
 def test_a_network_computes_the_same_from_any_layout(backend, layout):
-    net = xpnet.Network([4, 5, 3], loss="cross_entropy", backend=backend)
+    net = xpnet.Network([4, 6, 3], loss="cross_entropy", backend=backend)
     given = layouts()[layout]
     before = given.tobytes()
     np.testing.assert_array_equal(to_numpy(net(given)), to_numpy(net(X)))
@@ -398,7 +398,7 @@ def test_a_single_layers_weights_are_a_copy_too(backend):
 
 
 def test_a_fit_changes_nothing_of_the_callers(backend):
-    net = xpnet.Network([4, 5, 3], loss="squared_error", backend=backend)
+    net = xpnet.Network([4, 6, 3], loss="squared_error", backend=backend)
     host = [X.copy(), rng.normal(size=(7, 3)).astype("f4"), rng.uniform(0, 1, 7).astype("f4")]
     for batch_size in (None, 3, 7):
         data = [xpnet.asarray(x, backend) for x in host]
@@ -414,7 +414,7 @@ def test_a_fit_changes_nothing_of_the_callers(backend):
 
 def test_parameters_that_a_callback_keeps_stay_as_they_were(backend):
     """θ after each epoch: three different vectors, and the last is the network's."""
-    net = xpnet.Network([4, 5, 3], loss="cross_entropy", backend=backend)
+    net = xpnet.Network([4, 6, 3], loss="cross_entropy", backend=backend)
     kept, copies = [], []
 
     def keep(net: xpnet.Network, history: xpnet.History) -> None:
@@ -441,7 +441,7 @@ def test_a_gradient_stays_as_it_was_when_the_next_is_taken(backend):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_network_goes_from_every_backend_to_every_other(backend, name, dtype):
     target = other(name)
-    net = xpnet.Network([4, 5, 3], loss="cross_entropy", backend=backend, rng=4)
+    net = xpnet.Network([4, 6, 3], loss="cross_entropy", backend=backend, rng=4)
     net.fit(X, LABELS, epochs=2, batch_size=3)
     before = to_numpy(net.parameters).copy()
     moved = net.to(target, dtype=dtype)
@@ -475,7 +475,7 @@ def test_a_network_without_sizes_goes_elsewhere_too(backend):
 @pytest.mark.parametrize("name", NAMES)
 def test_results_stay_on_the_networks_device(backend, name):
     source = other(name)
-    net = xpnet.Network([4, 5, 3], loss="cross_entropy", backend=backend)
+    net = xpnet.Network([4, 6, 3], loss="cross_entropy", backend=backend)
     x = xpnet.asarray(X, source)
     y = xpnet.asarray(LABELS.astype("int32"), source)
     gradients = net.gradient(x, y)

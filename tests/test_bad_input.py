@@ -23,15 +23,15 @@ ROWS = np.random.default_rng(1).normal(size=(6, 3)).astype(np.float32)
 FIT = {"epochs": 1, "batch_size": 4}
 
 
-def make(loss: str | None = "cross_entropy", **settings: Any) -> xpnet.Network:
-    """4-5-3, which has been trained for two epochs, so that nothing of it is at its default."""
-    net = xpnet.Network([4, 5, 3], loss=loss, rng=3, **settings)
+def make(loss: str | None = "cross_entropy", hidden: int = 5, **settings: Any) -> xpnet.Network:
+    """4-hidden-3, which has been trained for two epochs, so that nothing of it is at its default."""
+    net = xpnet.Network([4, hidden, 3], loss=loss, rng=3, **settings)
     net.fit(X, ROWS if loss and loss.endswith("squared_error") else LABELS, epochs=2)
     return net
 
 
 def with_one_output(loss: str | None = None, **settings: Any) -> xpnet.Network:
-    return xpnet.Network([4, 5, 1], loss=loss, rng=3, **settings)
+    return xpnet.Network([4, 6, 1], loss=loss, rng=3, **settings)
 
 
 def state(net: xpnet.Network) -> tuple[Any, ...]:
@@ -721,14 +721,15 @@ def test_sample_weights(backend, place, weights, match):
 
 @pytest.mark.parametrize("scale", [1e-50, 1e-30, 1e30, 1e300])
 def test_the_scale_of_sample_weights_does_not_matter_where_float32_would_overflow(backend, scale):
-    net, w = make(backend=backend), np.asarray([1.0, 2.0, 0.0, 0.5, 1.0, 3.0])
+    net, same = make(hidden=6, backend=backend), make(hidden=6, backend=backend)
+    w = np.asarray([1.0, 2.0, 0.0, 0.5, 1.0, 3.0])
     value, gradients = net.value_and_gradient(X, LABELS, w)
     scaled_value, scaled = net.value_and_gradient(X, LABELS, scale * w)
     np.testing.assert_allclose(scaled_value, value, rtol=1e-5)
     np.testing.assert_allclose(to_numpy(scaled.flat), to_numpy(gradients.flat), atol=1e-5)
     history = net.fit(X, LABELS, sample_weight=scale * w, **FIT)
     np.testing.assert_allclose(
-        history.loss, make(backend=backend).fit(X, LABELS, sample_weight=w, **FIT).loss, rtol=1e-5
+        history.loss, same.fit(X, LABELS, sample_weight=w, **FIT).loss, rtol=1e-5
     )
 
 

@@ -42,8 +42,8 @@ def equal(found, expected):
 
 @pytest.mark.parametrize("loss", TARGETS)
 def test_everything_runs_on_the_networks_device_and_stream(card, loss):
-    net = xpnet.Network([4, 5, 3], loss=loss, backend="cupy", device=1)
-    same = xpnet.Network([4, 5, 3], loss=loss)
+    net = xpnet.Network([4, 6, 3], loss=loss, backend="cupy", device=1)
+    same = xpnet.Network([4, 6, 3], loss=loss)
     Y = TARGETS[loss]
     w = np.linspace(1, 2, 6)
     equal(net.gradient(X, Y, w).flat, same.gradient(X, Y, w).flat)
@@ -111,10 +111,10 @@ def network(**settings):
     return xpnet.Network(
         [
             4,
-            layers.Dense(5),
+            layers.Dense(6),
             layers.BatchNorm(),
             layers.Dropout(0.1),
-            layers.Dense(5, activation="gelu"),
+            layers.Dense(6, activation="gelu"),
             layers.LayerNorm(),
             3,
         ],

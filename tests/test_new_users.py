@@ -48,7 +48,7 @@ def test_a_column_of_labels_is_told_to_be_a_vector(make, labels):
 
 
 def test_a_column_of_0_and_1_is_right_for_one_output():
-    net = xpnet.Network([4, 5, 1], loss="binary_cross_entropy")
+    net = xpnet.Network([4, 6, 1], loss="binary_cross_entropy")
     assert len(net.fit(X, (CODES[:, None] > 0) * 1, epochs=1)) == 1
 
 

@@ -20,7 +20,7 @@ LABELS = np.arange(6) % 3
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("small", [1e-30, 1e-38, 1e-40, 1e-50, 1e-310])
 def test_a_weight_that_underflows_leaves_the_parameters_finite(backend, dtype, small):
-    net = xpnet.Network([4, 5, 3], loss="cross_entropy", backend=backend, dtype=dtype)
+    net = xpnet.Network([4, 6, 3], loss="cross_entropy", backend=backend, dtype=dtype)
     w = np.where(np.arange(6) < 3, 1.0, small)
     net.fit(X, LABELS, sample_weight=w, batch_size=1, epochs=1, shuffle=False)
     assert np.isfinite(to_numpy(net.parameters)).all()

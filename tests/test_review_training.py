@@ -211,7 +211,7 @@ def test_metrics_without_validation_data_are_refused():
 
 
 def trained(loss, targets, **settings):
-    net = xpnet.Network(loss=loss, hidden=(6,), rng=3, **settings)
+    net = xpnet.Network(loss=loss, hidden=(8,), rng=3, **settings)
     net.fit(X, targets, epochs=2)
     return net, xpnet.to_numpy(net(X))
 
