@@ -2,6 +2,9 @@
 
     python -m benchmarks cpu [--rounds 7] [--quick] [--only SETTING] [--shapes NAME …]
                              [--peers NAME …] [--tuned-env NAME=VALUE …] [--out FILE]
+    python -m benchmarks cpu --against FOLDER [--rounds 15] [--most 60] [--engines NAME …]
+
+The second form holds this checkout against another one (`benchmarks/against.py`).
 
 Two settings, one after the other: every library as it comes ("default"), and with the environment
 that makes OpenBLAS use the CPU's best kernels ("tuned"); only the first where OpenBLAS does so by
@@ -19,6 +22,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks import against
 from benchmarks.blas import assignment
 from benchmarks.common import machine, write
 from benchmarks.peers import CONTENDERS
@@ -55,10 +59,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of the tuned setting; by itself: none, hence no such setting",
     )
     parser.add_argument("--out", type=Path, help="where the JSON goes")
+    parser.add_argument(
+        "--against", type=Path, metavar="FOLDER", help="a checkout; xpnet alone, this beside that"
+    )
+    parser.add_argument("--most", type=int, help=f"rounds at most, of --against; {against.MOST}")
+    parser.add_argument("--engines", nargs="+", choices=list(against.ENGINES), metavar="NAME")
 
 
 def run(options: argparse.Namespace) -> int:
     """Measure, print, write."""
+    if options.against:
+        return against.run(options)
     began = time.perf_counter()
     tuned = mend() if options.tuned_env is None else dict(options.tuned_env)
     if options.only == "tuned" and not tuned:

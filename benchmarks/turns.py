@@ -16,7 +16,7 @@ from typing import Any
 from benchmarks.figures import summary
 from benchmarks.worker import Job
 
-__all__ = ["Process", "take_turns"]
+__all__ = ["Process", "take_turns", "turned", "turns"]
 
 ROOT = Path(__file__).parent.parent
 
@@ -108,13 +108,23 @@ def _rounds(
     """Every answer of each."""
     answers: dict[str, list[dict[str, Any]]] = {name: [] for name in running}
     for r in range(rounds):
-        for name in _turned(list(running), r):
-            time.sleep(pause)
-            answers[name].append(running[name].ask("round"))
+        for name, answer in turns(running, turned(list(running), r), pause).items():
+            answers[name].append(answer)
     return answers
 
 
-def _turned(names: Sequence[str], r: int) -> list[str]:
+def turns(
+    running: Mapping[str, Process], names: Sequence[str], pause: float
+) -> dict[str, dict[str, Any]]:
+    """The answers of one round, asked in that order, each after a pause."""
+    answers = {}
+    for name in names:
+        time.sleep(pause)
+        answers[name] = running[name].ask("round")
+    return answers
+
+
+def turned(names: Sequence[str], r: int) -> list[str]:
     """The r-th rotation."""
     first = r % max(1, len(names))
     return [*names[first:], *names[:first]]

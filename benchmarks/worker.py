@@ -22,7 +22,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from benchmarks.blas import pools
-from benchmarks.peers import CONTENDERS, GPU_CONTENDERS, PREDICTORS, Peer, make
+from benchmarks.peers import CONTENDERS, GPU_CONTENDERS, PREDICTORS, VARIANTS, Peer, make
 from benchmarks.workloads import Workload, data, test_data
 
 __all__ = ["SOME_ROWS", "Job", "peak_memory", "some"]
@@ -85,7 +85,7 @@ class _Worker:
 
     def __init__(self, job: Job) -> None:
         self.job, self.workload = job, job.workload
-        places = PREDICTORS if job.examples else CONTENDERS
+        places = PREDICTORS if job.examples else {**CONTENDERS, **VARIANTS}
         places = GPU_CONTENDERS if job.first_steps else places
         X, Y = data(self.workload)
         began = time.perf_counter()

@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks.workloads import Workload
 
-__all__ = ["CONTENDERS", "GPU_CONTENDERS", "PREDICTORS", "Peer", "Place", "make"]
+__all__ = ["CONTENDERS", "GPU_CONTENDERS", "PREDICTORS", "VARIANTS", "Peer", "Place", "make"]
 
 Array = np.ndarray[Any, Any]
 
@@ -63,6 +63,9 @@ CONTENDERS: dict[str, Place] = {
     "products, torch": Place("products", "TorchProducts"),
 }
 """What trains, and the matrix products alone."""
+
+VARIANTS: dict[str, Place] = {"xpnet, plain": Place("with_xpnet", "Plain")}
+"""Trains too; xpnet beside itself, and no contender of the tables."""
 
 GPU_CONTENDERS: dict[str, Place] = {
     "xpnet": Place("on_gpu_xpnet", "Xpnet"),

@@ -8,7 +8,7 @@ from typing import Any
 import xpnet
 from benchmarks.workloads import LEARNING_RATE, Workload
 
-__all__ = ["Xpnet"]
+__all__ = ["Plain", "Xpnet"]
 
 Array = Any
 
@@ -41,7 +41,8 @@ class Xpnet:
             progress=False,
             compile=self.compile,
         )
-        self.compile = None
+        if self.compile:
+            self.compile = None
 
     def predict(self, X: Array) -> Array:
         """Calls the network."""
@@ -50,3 +51,11 @@ class Xpnet:
     def threads(self) -> int | None:
         """Those of the BLAS, which is named apart."""
         return None
+
+
+class Plain(Xpnet):
+    """The same without compiled steps, as a user has it without numba."""
+
+    def __init__(self, workload: Workload, X: Array, Y: Array) -> None:
+        super().__init__(workload, X, Y)
+        self.compile = False
