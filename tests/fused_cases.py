@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 
 from tests import plain_runtime
+from tests.guarded import guarded
 from tests.helpers import relative
+from tests.plain_runtime import empty
 from xpnet.fused.program import Program, given_arrays, step_program
 from xpnet.masks import key_of, needs_masks
 from xpnet.optimizers import bind, coefficients
@@ -21,7 +23,7 @@ from xpnet.training.step import Recipe, State, start, step
 
 @dataclass
 class Case:
-    """A few steps on random examples, the last one smaller."""
+    """A few steps on random examples, the last one smaller where it can be."""
 
     recipe: Recipe
     state: State
@@ -39,7 +41,7 @@ def case(net, X, Y, w=None, *, optimizer, penalty=None, max_norm=None, steps=3, 
     bound = bind(optimizer, layout(net.layers))
     recipe = Recipe(net.backend, net.layers, net.loss, bound, penalty, max_norm)
     rng = np.random.default_rng(11)
-    order = rng.permutation(np.arange(len(X)).repeat(2))[: steps * batch - 1]
+    order = rng.permutation(np.arange(len(X)).repeat(2))[: steps * batch - (batch > 1)]
     starts = np.minimum(np.arange(steps + 1) * batch, len(order))
     key = key_of(net.seed, 0) if needs_masks(net.layers) else None
     c = coefficients(bound, 1, [0.05] * steps)
@@ -62,17 +64,24 @@ def run_source(
     A team's threads do what they do between two meetings one after the other, in this order.
     """
     state = case.fresh()
-    arrays = given_arrays(program.inputs, state, case.data, case.key)
+    arrays = _guarded_arrays(program, state, case)
     batch = int(np.diff(case.starts).max()) if gathers else len(case.data[0])
     buffers = tuple(
-        np.full([batch if n is None else n for n in b.shape], -7, b.dtype) for b in program.buffers
+        empty([batch if n is None else n for n in b.shape], b.dtype) for b in program.buffers
     )
     lengths, constants = np.asarray(program.lengths), np.asarray(program.constants)
-    totals = np.zeros(len(case.c))
+    totals = empty(len(case.c), np.float64)
     starts = case.starts if gathers else np.arange(len(case.c) + 1) * batch
-    rest = case.order, starts, np.asarray(case.c), totals
-    _run(program, (lengths, constants, arrays, buffers, *rest), order)
-    return state, totals
+    fixed = (guarded(x, writeable=False) for x in (case.order, starts, np.asarray(case.c)))
+    _run(program, (lengths, constants, arrays, buffers, *fixed, totals), order)
+    return state, np.asarray(totals)
+
+
+def _guarded_arrays(program: Program, state: State, case: Case) -> tuple[Any, ...]:
+    """Its inputs, of which it may write to those of the state."""
+    arrays = given_arrays(program.inputs, state, case.data, case.key)
+    own = [name.startswith(("theta", "moment", "stat")) for name in program.inputs]
+    return tuple(guarded(x, writes) for x, writes in zip(arrays, own, strict=True))
 
 
 class InTurn:
@@ -129,7 +138,7 @@ def _run(program: Program, arguments: tuple[Any, ...], order: Sequence[int]) -> 
         with np.errstate(over="ignore"):  # hashes wrap around
             run(*arguments)
         return
-    barrier, shared = InTurn(order), np.full((len(order), program.n_shared), np.nan)
+    barrier, shared = InTurn(order), empty((len(order), program.n_shared), np.float64)
 
     def work(rank: int) -> None:
         with np.errstate(over="ignore"):

@@ -1,13 +1,16 @@
 """`xpnet.fused.runtime` without numba: a program's source runs as plain Python.
 
 So the arithmetic of every compiled loop runs in the ordinary tests, in milliseconds where compiling
-it takes seconds. The same names, NumPy's functions behind them.
+it takes seconds. The same names, NumPy's functions behind them. Arrays are guarded
+(tests/guarded.py): an index outside, and an entry that nobody wrote, are errors.
 """
 
 from typing import Any
 
 import numpy as np
-from numpy import bool_, cos, empty, floor, inf, log, nan, sin, sqrt
+from numpy import bool_, cos, floor, inf, log, nan, sin, sqrt
+
+from tests.guarded import check_all_written, guarded, operand, poisoned
 
 f32 = float32 = np.float32
 f64 = float64 = np.float64
@@ -24,20 +27,29 @@ def i32(x: Any) -> Any:
     return np.int64(x).astype(np.int32)
 
 
+def empty(length: int, dtype: Any) -> Any:
+    """An array that nobody wrote."""
+    return guarded(poisoned(length, dtype))
+
+
 def compiled(function: Any) -> Any:
     return function
 
 
-def _operand(x: Any, rows: int, columns: int, leading: int) -> Any:
-    """The matrix (rows, columns) at the start of an array whose rows lie ``leading`` apart."""
-    step = x.itemsize
-    return np.lib.stride_tricks.as_strided(x, (rows, columns), (leading * step, step))
+def _operands(m, n, k, flip_a, A, lda, flip_b, B, ldb, C, ldc):
+    """A, B and C as matrices. Both factors are written by now, and C lies in neither."""
+    a = operand(A, k, m, lda).T if flip_a else operand(A, m, k, lda)
+    b = operand(B, n, k, ldb).T if flip_b else operand(B, k, n, ldb)
+    c = operand(C, m, n, ldc)
+    assert not np.shares_memory(c, a), "a product over its own factor"
+    assert not np.shares_memory(c, b), "a product over its own factor"
+    check_all_written(a, b)
+    return a, b, c
 
 
 def gemm(m, n, k, flip_a, A, lda, flip_b, B, ldb, C, ldc, room):
-    a = _operand(A, k, m, lda).T if flip_a else _operand(A, m, k, lda)
-    b = _operand(B, n, k, ldb).T if flip_b else _operand(B, k, n, ldb)
-    _operand(C, m, n, ldc)[...] = a @ b
+    a, b, c = _operands(m, n, k, flip_a, A, lda, flip_b, B, ldb, C, ldc)
+    c[...] = a @ b
 
 
 sgemm = dgemm = gemm
@@ -45,16 +57,14 @@ sgemm = dgemm = gemm
 
 def columns(m, n, k, flip_a, A, lda, flip_b, B, ldb, C, ldc, room, rank, threads):
     first, stop = share(n, rank, threads)
-    a = _operand(A, k, m, lda).T if flip_a else _operand(A, m, k, lda)
-    b = _operand(B, n, k, ldb).T if flip_b else _operand(B, k, n, ldb)
-    _operand(C, m, n, ldc)[:, first:stop] = a @ b[:, first:stop]
+    a, b, c = _operands(m, n, k, flip_a, A, lda, flip_b, B, ldb, C, ldc)
+    c[:, first:stop] = a @ b[:, first:stop]
 
 
 def rows(m, n, k, flip_a, A, lda, flip_b, B, ldb, C, ldc, room, rank, threads):
     first, stop = share(m, rank, threads)
-    a = _operand(A, k, m, lda).T if flip_a else _operand(A, m, k, lda)
-    b = _operand(B, n, k, ldb).T if flip_b else _operand(B, k, n, ldb)
-    _operand(C, m, n, ldc)[first:stop] = a[first:stop] @ b
+    a, b, c = _operands(m, n, k, flip_a, A, lda, flip_b, B, ldb, C, ldc)
+    c[first:stop] = a[first:stop] @ b
 
 
 sgemm_columns = dgemm_columns = columns

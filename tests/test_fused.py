@@ -18,12 +18,12 @@ from tests.loss_cases import CASES, WIDTH, each_case, problem
 from tests.test_layers import chained, each_chain, examples
 from xpnet.activations import ACTIVATIONS
 from xpnet.backends import get_backend
-from xpnet.fused.graph import Graph, Size
+from xpnet.fused.graph import Graph, Size, without_axes
 from xpnet.fused.namespace import Namespace
 from xpnet.fused.runner import FusedRunner
 from xpnet.fused.shapes import TraceError
-from xpnet.layers import Dropout
-from xpnet.losses import Masked
+from xpnet.layers import BatchNorm, Dropout, Embedding, LayerNorm, Residual
+from xpnet.losses import LOSSES, CrossEntropy, Masked, MultiCrossEntropy
 from xpnet.optimizers import OPTIMIZERS, Accumulated, Averaged, Clipped, get_optimizer
 
 NUMPY = get_backend("numpy")
@@ -85,6 +85,76 @@ def test_masks_of_a_layer_of_one_unit():
     X, Y = examples()
     net = network(NUMPY, [5, 1, Dropout(0.4), 4], activation="tanh", loss="cross_entropy")
     same(case(net, X, Y, optimizer=ADAM), 1e-12)
+
+
+ONE_OUTPUT = [name for name in LOSSES if LOSSES[name].outputs_per_target == 1]
+
+
+@pytest.mark.parametrize(
+    "loss", [*(LOSSES[name] for name in ONE_OUTPUT), CrossEntropy(0.2)], ids=repr
+)
+@pytest.mark.parametrize("n", [1, 3])
+def test_one_output_and_batches_of_one(loss, n):
+    """A softmax over one class is 1: its loss and its gradient are 0."""
+    rng = np.random.default_rng(0)
+    net = network(NUMPY, [n, 1], loss=loss)
+    Y = np.ones((4, 1))
+    for batch in (1, 2):
+        found = case(net, rng.normal(size=(4, n)), Y, optimizer=get_optimizer("sgd"), batch=batch)
+        same(found)
+        if loss is LOSSES["cross_entropy"]:
+            state, totals = run_source(found, program_of(found))
+            assert (state.theta == found.state.theta).all()
+            assert (totals == 0).all()
+    labels = case(net, rng.normal(size=(4, n)), np.zeros(4, int), optimizer=ADAM, steps=2)
+    if loss.name == "cross_entropy":
+        same(labels)
+
+
+@pytest.mark.parametrize(
+    ("layers", "loss"),
+    [
+        ([1, Embedding(3, 2), 4, 3], "cross_entropy"),
+        ([1, Embedding(3, 1), 3], "cross_entropy"),
+        ([1, Embedding(3, 2), 4, 3], MultiCrossEntropy((3,))),
+        ([1, 2], MultiCrossEntropy((2,), label_smoothing=0.1)),
+        ([2, Embedding(3, 1, columns=1), 1], "mean_squared_error"),
+        ([1, BatchNorm(), 1, LayerNorm(), Residual([1]), Dropout(0.2), 1], "log_cosh"),
+    ],
+    ids=repr,
+)
+def test_a_column_of_one_axis_is_read_within_its_end(layers, loss):
+    rng = np.random.default_rng(0)
+    net = network(NUMPY, layers, loss=loss, activation="tanh")
+    X = rng.integers(0, 3, (7, layers[0])).astype(float)
+    n = layers[-1]
+    Y = rng.normal(size=(7, n)) if n == 1 else rng.integers(0, n, (7, 1))
+    Y = Y[:, 0] if loss == "cross_entropy" else Y
+    for batch in (1, 3):
+        same(case(net, X, Y, optimizer=ADAM, batch=batch), 1e-12)
+
+
+@pytest.mark.parametrize("op", ["sum", "max", "min", "argmax"])
+@pytest.mark.parametrize("shape", [(1,), ("N", 1), (1, 4)], ids=str)
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_what_goes_over_an_axis_of_one_entry(op, shape, keepdims):
+    """That entry; its place is 0, and no loop need write that."""
+    graph = Graph()
+    shape = tuple(Size(graph, n) if isinstance(n, str) else n for n in shape)
+    x = graph.add("input", (), shape, "float64", "x")
+    axis = next(i for i, n in enumerate(shape) if isinstance(n, int) and n == 1)
+    found = getattr(Namespace(graph), op)(x, axis=axis, keepdims=keepdims)
+    assert found.ndim == len(shape) - (not keepdims)
+    assert without_axes(found) is x if op != "argmax" else (found.op, found.attr) == ("constant", 0)
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_sums_of_what_is_no_float_are_refused_over_one_entry_too(n):
+    """The standard counts the ones of a bool, in an integer."""
+    graph = Graph()
+    x = graph.add("input", (), (Size(graph, "N"), n), "float32", "x")
+    with pytest.raises(TraceError, match="sum of bool"):
+        Namespace(graph).sum(x > 0, axis=-1)
 
 
 def test_masked_targets_have_three_axes_and_no_program():

@@ -37,7 +37,7 @@ def index(x: Node, key: Any) -> Node:
     if isinstance(last, slice):
         return _columns(x, last)
     if isinstance(last, int):
-        return x.graph.add("view", (x,), x.shape[:-1], x.dtype, ("column", last % x.shape[-1]))
+        return _column(x, last)
     raise TraceError(f"the index {key}")
 
 
@@ -51,6 +51,18 @@ def _with_new_axes(x: Node, parts: list[Any]) -> Node:
     lengths = iter(x.shape)
     shape = tuple(1 if p is None else next(lengths) for p in parts)
     return same_or_view(x, shape)
+
+
+def _column(x: Node, at: int) -> Node:
+    """x[..., at]."""
+    length = x.shape[-1]
+    if isinstance(length, Size):
+        raise TraceError("a single example")
+    if not -length <= at < length:
+        raise TraceError(f"the column {at} of {length}")
+    if length == 1:  # x without its last axis: a part would be as long as one row
+        return same_or_view(x, x.shape[:-1])
+    return x.graph.add("view", (x,), x.shape[:-1], x.dtype, ("column", at % length))
 
 
 def _columns(x: Node, part: slice) -> Node:

@@ -44,7 +44,7 @@ def _slot(node: Node, slots: dict[int, int]) -> int:
         (arg,) = node.args
         return slots.get(id(arg), -1 if is_row(arg) else 0)
     if node.op in REDUCTIONS:
-        return slots.get(id(node.args[0]), 0) + 1
+        return max(slots.get(id(node.args[0]), 0), 0) + 1  # also along a row of one number
     slot = -1 if is_row(node) else 0
     for arg in node.args:
         if id(arg) in slots:

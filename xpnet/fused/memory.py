@@ -122,8 +122,14 @@ def _place(plan: Plan, memory: Memory, node: Node, numbers: Numbers) -> None:
             if not one_axis(base):
                 memory.leading[id(node)] = memory.leading.get(id(base), base.columns)
         memory.places[id(node)] = place if made == place else memory.view(made)
-    elif node.op == "matmul" or (id(node) in plan.stored and not is_scalar(node)):
+    elif node.op == "matmul" or (id(node) in plan.stored and not _is_variable(plan, node)):
         memory.places[id(node)] = memory.buffer(node)
+
+
+def _is_variable(plan: Plan, node: Node) -> bool:
+    """Whether it is a single number that only loops read: a product reads memory."""
+    users = (user for user in plan.nodes if any(arg is node for arg in user.args))
+    return is_scalar(node) and all(map(is_fused, users))
 
 
 def _columns(place: str, base: Node, start: int, stop: int, numbers: Numbers) -> str:

@@ -130,10 +130,11 @@ class Namespace:
         if x.ndim == 0 or not isinstance(axis, int) or axis not in range(-x.ndim, x.ndim):
             raise TraceError(f"{op} over axis {axis} of {x.ndim}")
         axis %= x.ndim
-        if same_length(x.shape[axis], 1) and op != "argmax":
-            return x if keepdims else reshape(x, x.shape[:axis] + x.shape[axis + 1 :])
         if x.dtype not in FLOATS:
             raise TraceError(f"{op} of {x.dtype}")
+        if same_length(x.shape[axis], 1):
+            alone = self.full(x.shape, 0, dtype="int64") if op == "argmax" else x
+            return alone if keepdims else reshape(alone, x.shape[:axis] + x.shape[axis + 1 :])
         over_rows = axis == 0 and (x.ndim == 2 or isinstance(x.shape[0], Size))
         kept = tuple(1 if i == axis else n for i, n in enumerate(x.shape))
         shape = kept if keepdims else tuple(n for i, n in enumerate(x.shape) if i != axis)

@@ -260,7 +260,9 @@ def _source(writer: Writer, memory: Memory, arrays: Sequence[str], used: list[in
     head += memory.views
     head += [f"{name} = {made}" for name, made in rows.items()]
     head += writer.first_lines()
-    loop = ["N = starts[s + 1] - starts[s]", "index = order[starts[s] : starts[s + 1]]"]
+    loop = ["N = starts[s + 1] - starts[s]"]
+    if "index" in memory.places.values():
+        loop.append("index = order[starts[s] : starts[s + 1]]")
     loop += [f"k{k} = coefficients[s, {k}]" for k in used]
     loop += writer.step_lines()
     lines = [f"    {line}" for line in head]
