@@ -64,17 +64,31 @@ def run_source(
     A team's threads do what they do between two meetings one after the other, in this order.
     """
     state = case.fresh()
+    return state, run_piece(case, program, state, (0, len(case.c)), gathers, order)
+
+
+def run_piece(
+    case: Case,
+    program: Program,
+    state: State,
+    piece: tuple[int, int],
+    gathers: bool = True,
+    order: Sequence[int] = (0,),
+) -> np.ndarray[Any, Any]:
+    """The totals of steps first … last − 1, which overwrite the state."""
+    first, last = piece
     arrays = _guarded_arrays(program, state, case)
     batch = int(np.diff(case.starts).max()) if gathers else len(case.data[0])
     buffers = tuple(
         empty([batch if n is None else n for n in b.shape], b.dtype) for b in program.buffers
     )
     lengths, constants = np.asarray(program.lengths), np.asarray(program.constants)
-    totals = empty(len(case.c), np.float64)
-    starts = case.starts if gathers else np.arange(len(case.c) + 1) * batch
-    fixed = (guarded(x, writeable=False) for x in (case.order, starts, np.asarray(case.c)))
+    totals = empty(last - first, np.float64)
+    starts = case.starts[first : last + 1] if gathers else np.arange(last - first + 1) * batch
+    given = case.order, starts, np.asarray(case.c[first:last], dtype=np.float64)
+    fixed = (guarded(x, writeable=False) for x in given)
     _run(program, (lengths, constants, arrays, buffers, *fixed, totals), order)
-    return state, np.asarray(totals)
+    return np.asarray(totals)
 
 
 def _guarded_arrays(program: Program, state: State, case: Case) -> tuple[Any, ...]:
@@ -133,15 +147,15 @@ class InTurn:
 
 def _run(program: Program, arguments: tuple[Any, ...], order: Sequence[int]) -> None:
     """One thread, or a team."""
-    run = _function(program.source)
+    run, handling = _function(program.source), {**np.geterr(), "over": "ignore"}  # hashes wrap
     if program.n_shared is None:
-        with np.errstate(over="ignore"):  # hashes wrap around
+        with np.errstate(**handling):
             run(*arguments)
         return
     barrier, shared = InTurn(order), empty((len(order), program.n_shared), np.float64)
 
     def work(rank: int) -> None:
-        with np.errstate(over="ignore"):
+        with np.errstate(**handling):
             run(*arguments, rank, len(order), barrier, shared)
 
     barrier.run(work)

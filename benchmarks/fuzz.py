@@ -1,0 +1,145 @@
+"""Random training steps by programs, compared with the plain step.
+
+    python -m benchmarks fuzz [--plain 1000] [--seed 0] [--workers 2] [--resume] [--out FILE]
+
+A draw has random layers, activations, losses, optimizers, penalties and weights, a user's own among
+them, widths around 1 and around a vector's length, and ragged batches (`benchmarks.fuzzing`). What
+a program makes of θ, the optimizer's state, the statistics and the losses is compared with what the
+plain step makes of them. A draw that fails prints the line that does it again.
+
+Counts and seeds are written when all is done, every minute, and on Ctrl-C; --resume goes on behind
+the last seed that was done.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from benchmarks.common import machine, write
+from benchmarks.fuzzing.engines import ENGINES
+from benchmarks.fuzzing.run import Outcome, outcome, reproduce
+
+__all__ = ["add_arguments", "run"]
+
+OUT = Path(__file__).parent / "results" / "fuzz.json"
+PLAIN = 1000
+PIECE, SECONDS = 50, 60.0  # draws a worker takes at once; between two lines of progress
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Of this command."""
+    for engine in ENGINES:
+        parser.add_argument(f"--{engine}", type=int, metavar="DRAWS", help=f"by {engine}")
+    parser.add_argument("--seed", type=int, default=0, help="the first draw's")
+    parser.add_argument("--workers", type=int, default=os.cpu_count())
+    parser.add_argument("--resume", action="store_true", help="go on with the counts of --out")
+    parser.add_argument("--out", type=Path)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Every engine that is asked for; 1 where a draw failed."""
+    wanted = {engine: n for engine in ENGINES if (n := getattr(options, engine))} or {
+        "plain": PLAIN
+    }
+    out = options.out or (OUT if sum(wanted.values()) >= PLAIN or options.resume else None)
+    kept = json.loads(out.read_text(encoding="utf-8")) if out and out.exists() else {}
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    failed = 0
+    for engine, n in wanted.items():
+        tally = Tally(engine, options.seed, kept.get(engine) if options.resume else None)
+        keep = partial(_keep, out, kept, tally)
+        try:
+            _count(tally, n, options.workers, keep)
+        except KeyboardInterrupt:
+            return 130
+        finally:
+            print(tally.line(), flush=True)
+            keep()
+        failed += len(tally.failed)
+    return 1 if failed else 0
+
+
+def _keep(out: Path | None, kept: dict[str, Any], tally: Tally) -> None:
+    kept |= {"machine": machine(), tally.engine: tally.plain_data()}
+    if out is not None:
+        write(out, kept)
+
+
+class Tally:
+    """What came of the seeds first … next − 1."""
+
+    def __init__(self, engine: str, first: int, before: dict[str, Any] | None = None) -> None:
+        before = before or {"first": first, "next": first}
+        self.engine = engine
+        self.first, self.next = int(before["first"]), int(before["next"])
+        self.statuses = Counter[str](before.get("statuses", {}))
+        self.refused = Counter[str](before.get("refused", {}))
+        self.families = Counter[str](before.get("families", {}))
+        self.failed: list[dict[str, Any]] = list(before.get("failed", []))
+        self.seconds = float(before.get("seconds", 0.0))
+
+    def add(self, one: Outcome) -> None:
+        """One more; a line for what failed."""
+        self.next = one.seed + 1
+        self.statuses[one.status] += 1
+        self.families.update(one.families)
+        self.seconds += one.seconds
+        if one.status == "refused":
+            self.refused[one.what] += 1
+        if one.status == "failed":
+            line = reproduce(self.engine, one.seed)
+            self.failed.append({"seed": one.seed, "what": one.what.splitlines()[0], "again": line})
+            print(f"seed {one.seed}: {one.what}\n{line}", flush=True)
+
+    def line(self) -> str:
+        """The counts in a line."""
+        counts = ", ".join(f"{n:,} {status}" for status, n in sorted(self.statuses.items()))
+        return f"{self.engine}: seeds {self.first} … {self.next - 1}: {counts}"
+
+    def plain_data(self) -> dict[str, Any]:
+        """For the file."""
+        return {
+            "first": self.first,
+            "next": self.next,
+            "statuses": dict(sorted(self.statuses.items())),
+            "seconds": round(self.seconds, 1),
+            "failed": self.failed,
+            "refused": dict(self.refused.most_common()),
+            "families": dict(self.families.most_common()),
+        }
+
+
+def _count(tally: Tally, n: int, workers: int, keep: Callable[[], None]) -> None:
+    """Draws up to the n-th, in order of their seeds."""
+    began = time.monotonic()
+    for one in _outcomes(tally.engine, range(tally.next, tally.first + n), workers):
+        tally.add(one)
+        if time.monotonic() - began > SECONDS:
+            began = time.monotonic()
+            print(tally.line(), flush=True)
+            keep()
+
+
+def _outcomes(engine: str, seeds: range, workers: int) -> Iterator[Outcome]:
+    of_seed = partial(outcome, engine)
+    if workers <= 1 or len(seeds) <= PIECE:
+        yield from map(of_seed, seeds)
+        return
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(workers, initializer=_begin) as pool:
+        yield from pool.imap(of_seed, seeds, chunksize=PIECE)
+
+
+def _begin() -> None:
+    """A worker: Ctrl-C is for the process that waits for it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

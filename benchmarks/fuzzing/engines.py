@@ -1,0 +1,106 @@
+"""The engines that a draw is run by, and the plain step that they are compared with.
+
+The programs' plain rendering and the stand-in for CuPy are the tests' (`tests/plain_runtime.py`,
+`tests/cuda_cases.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import groupby
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+
+from benchmarks.fuzzing.compare import Results
+from benchmarks.fuzzing.draw import Draw
+from tests.fused_cases import Case, run_piece
+from xpnet.fused import program as programs
+from xpnet.fused import remembered
+from xpnet.fused.program import own_state, step_program
+from xpnet.masks import key_of, needs_masks
+from xpnet.optimizers import bind, coefficients
+from xpnet.parameters import layout
+from xpnet.training.step import Recipe, State, start, step
+
+__all__ = ["ENGINES", "by_plain_steps", "perturbed"]
+
+RATE = 0.05
+
+
+def case_of(draw: Draw, theta: Any = None) -> Case:
+    """The draw as the tests' cases are."""
+    net = draw.net
+    assert net.loss is not None
+    bound = bind(draw.optimizer, layout(net.layers))
+    recipe = Recipe(net.backend, net.layers, net.loss, bound, draw.penalty, draw.max_norm)
+    batches = draw.batches or [np.arange(len(draw.data[0]))] * draw.steps
+    starts = np.cumsum([0, *map(len, batches)])
+    key = key_of(net.seed, 0) if needs_masks(net.layers) else None
+    c = coefficients(bound, 1, [RATE] * draw.steps)
+    state = start(recipe, net.parameters if theta is None else theta, net.statistics)
+    return Case(recipe, state, draw.data, np.concatenate(batches), starts, c, key)
+
+
+def results(state: State, totals: Any) -> Results:
+    """All that steps leave, by name."""
+    named = {"theta": state.theta, "losses": totals}
+    named |= {f"moment{k}": x for k, x in enumerate(state.optimizer)}
+    named |= {f"statistic{k}": x for k, x in enumerate(state.stats)}
+    return {name: np.array(x) for name, x in named.items()}
+
+
+def by_plain_steps(draw: Draw, theta: Any = None) -> Results:
+    """By `xpnet.training.step.step` on NumPy."""
+    case = case_of(draw, theta)
+    state, totals = case.fresh(), []
+    for s, c in enumerate(case.c):
+        gathers = draw.batches is not None
+        index = case.order[case.starts[s] : case.starts[s + 1]] if gathers else None
+        state, total = step(case.recipe, state, case.data, index, c, case.key)
+        totals.append(float(total))
+    return results(state, totals)
+
+
+def perturbed(draw: Draw, times: int = 3) -> Iterator[Results]:
+    """The same from a θ that differs in its last bits."""
+    theta = draw.net.parameters
+    rng, unit = np.random.default_rng(draw.seed), np.finfo(theta.dtype).eps
+    for _ in range(times):
+        noise = 1 + 4 * unit * rng.uniform(-1, 1, theta.shape)
+        yield by_plain_steps(draw, theta * noise.astype(theta.dtype))
+
+
+def stretches(case: Case) -> Iterator[tuple[int, int]]:
+    """Steps that have as many coefficients, and so one program."""
+    first = 0
+    for _, same in groupby(map(len, case.c)):
+        last = first + len(list(same))
+        yield first, last
+        first = last
+
+
+def in_plain_python(draw: Draw) -> Results:
+    """By the source of a program, run as plain Python on guarded arrays.
+
+    One thread does one step after another, in buffers that nobody has written in; a team does all.
+    """
+    case, gathers, team = case_of(draw), draw.batches is not None, draw.threads > 1
+    state = own_state(np, case.fresh())
+    order = np.random.default_rng(draw.seed).permutation(draw.threads).tolist()
+    totals: list[Any] = []
+    for first, last in stretches(case):
+        batch = int(np.diff(case.starts).max())
+        masks, n = case.key is not None, len(case.c[first])
+        remembered._programs.clear()  # as it would be written now
+        with patch.object(programs, "_LITERAL", 4096 if draw.literal else 0):
+            program = step_program(case.recipe, state, case.data, n, masks, batch, gathers, team)
+        pieces = [(first, last)] if team else [(s, s + 1) for s in range(first, last)]
+        for piece in pieces:
+            totals.extend(run_piece(case, program, state, piece, gathers, order))
+    return results(state, totals)
+
+
+ENGINES: dict[str, Callable[[Draw], Results]] = {"plain": in_plain_python}
+"""By the name of the option that counts draws of them."""
