@@ -6,7 +6,7 @@ some thousand operations, each wrong by half a unit in the last place.
 
 A few draws magnify rounding by more than that: a gradient that cancels to nothing and is then
 divided by its own size, a comparison of two numbers that are equal. They are found by trying: the
-same plain steps from a θ that differs by four units in the last place. Where those differ among
+same plain steps from arrays that differ by four units in the last place. Where those differ among
 each other, an engine may differ from them by thirty times as much, and the draw counts as *noisy*.
 """
 

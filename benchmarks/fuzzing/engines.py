@@ -29,7 +29,7 @@ __all__ = ["ENGINES", "by_plain_steps", "perturbed"]
 RATE = 0.05
 
 
-def case_of(draw: Draw, theta: Any = None) -> Case:
+def case_of(draw: Draw) -> Case:
     """The draw as the tests' cases are."""
     net = draw.net
     assert net.loss is not None
@@ -39,7 +39,7 @@ def case_of(draw: Draw, theta: Any = None) -> Case:
     starts = np.cumsum([0, *map(len, batches)])
     key = key_of(net.seed, 0) if needs_masks(net.layers) else None
     c = coefficients(bound, 1, [RATE] * draw.steps)
-    state = start(recipe, net.parameters if theta is None else theta, net.statistics)
+    state = start(recipe, net.parameters, net.statistics)
     return Case(recipe, state, draw.data, np.concatenate(batches), starts, c, key)
 
 
@@ -51,25 +51,37 @@ def results(state: State, totals: Any) -> Results:
     return {name: np.array(x) for name, x in named.items()}
 
 
-def by_plain_steps(draw: Draw, theta: Any = None) -> Results:
-    """By `xpnet.training.step.step` on NumPy."""
-    case = case_of(draw, theta)
-    state, totals = case.fresh(), []
+def by_plain_steps(draw: Draw, noise: Callable[[Any], Any] = np.asarray) -> Results:
+    """By `xpnet.training.step.step` on NumPy, from the draw's arrays or from noisy ones."""
+    case = case_of(draw)
+    state, totals = _noisy(own_state(np, case.fresh()), noise), []
+    X, Y, w = case.data
+    embeds = any(layer.kind == "embedding" for layer in case.recipe.layers)
+    data = X if embeds else noise(X), Y if Y.dtype.kind == "i" else noise(Y), w
     for s, c in enumerate(case.c):
         gathers = draw.batches is not None
         index = case.order[case.starts[s] : case.starts[s + 1]] if gathers else None
-        state, total = step(case.recipe, state, case.data, index, c, case.key)
+        state, total = step(case.recipe, state, data, index, c, case.key)
         totals.append(float(total))
     return results(state, totals)
 
 
+def _noisy(state: State, noise: Callable[[Any], Any]) -> State:
+    """The state as the plain step takes it."""
+    theta, moments, stats = noise(state.theta), map(noise, state.optimizer), map(noise, state.stats)
+    return State(theta, tuple(moments), np.zeros_like(theta), tuple(stats))
+
+
 def perturbed(draw: Draw, times: int = 3) -> Iterator[Results]:
-    """The same from a θ that differs in its last bits."""
-    theta = draw.net.parameters
-    rng, unit = np.random.default_rng(draw.seed), np.finfo(theta.dtype).eps
+    """The same from arrays that differ in their last bits."""
+    rng = np.random.default_rng(draw.seed)
+
+    def noise(x: Any) -> Any:
+        unit = 4 * np.finfo(x.dtype).eps
+        return x * (1 + unit * rng.uniform(-1, 1, x.shape)).astype(x.dtype)
+
     for _ in range(times):
-        noise = 1 + 4 * unit * rng.uniform(-1, 1, theta.shape)
-        yield by_plain_steps(draw, theta * noise.astype(theta.dtype))
+        yield by_plain_steps(draw, noise)
 
 
 def stretches(case: Case) -> Iterator[tuple[int, int]]:

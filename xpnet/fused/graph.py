@@ -95,10 +95,17 @@ class Graph:
         """The same values in memory of their own."""
         return self.add("same", (x,), x.shape, x.dtype, ("copy", len(self._nodes)))
 
+    def in_memory(self, x: Node) -> Node:
+        """X, or a copy, with entries that lie in memory in their order: a part of it can be."""
+        return self.copy(x) if x.op in ("transpose", "iota", "constant") else x
+
     def part(self, x: Node) -> Node:
-        """X as a part of a concatenation, in which it is computed; a copy where it cannot be."""
+        """X as a part of a concatenation, in which it is computed; a copy where it cannot be.
+
+        Of a flat vector also what is a matrix elsewhere.
+        """
         base = home = without_axes(x)
-        if base.op == "view" and base.attr == ("reshape",):
+        if base.op == "view" and base.attr == ("reshape",) and x.ndim == 1:
             base = base.args[0]
         if base.op in ("input", "view", "transpose", "constant", "iota") or id(base) in self.parts:
             home = base = self.copy(x)
@@ -245,7 +252,11 @@ class Node:
         """The transpose."""
         if self.ndim != 2:
             raise TraceError("mT needs two axes")
-        return self.graph.add("transpose", (self,), self.shape[::-1], self.dtype)
+        if self.op == "transpose":
+            return self.args[0]
+        return self.graph.add(
+            "transpose", (self.graph.in_memory(self),), self.shape[::-1], self.dtype
+        )
 
     def __getitem__(self, key: Any) -> Node:
         from xpnet.fused.indexing import index

@@ -62,7 +62,7 @@ def _column(x: Node, at: int) -> Node:
         raise TraceError(f"the column {at} of {length}")
     if length == 1:  # x without its last axis: a part would be as long as one row
         return same_or_view(x, x.shape[:-1])
-    return x.graph.add("view", (x,), x.shape[:-1], x.dtype, ("column", at % length))
+    return _view(x, x.shape[:-1], ("column", at % length))
 
 
 def _columns(x: Node, part: slice) -> Node:
@@ -77,7 +77,14 @@ def _columns(x: Node, part: slice) -> Node:
     if (start, stop) == (0, length):
         return x
     shape = (*x.shape[:-1], max(stop - start, 0))
-    return x.graph.add("view", (x,), shape, x.dtype, ("columns", start, max(stop, start)))
+    return _view(x, shape, ("columns", start, max(stop, start)))
+
+
+def _view(x: Node, shape: tuple[Any, ...], how: tuple[Any, ...]) -> Node:
+    """A part of x, or all of it, in its memory."""
+    if x.op == "constant":
+        return x.graph.add("constant", (), shape, x.dtype, x.attr)
+    return x.graph.add("view", (x.graph.in_memory(x),), shape, x.dtype, how)
 
 
 def reshape(x: Node, shape: Any) -> Node:
@@ -107,6 +114,4 @@ def same_or_view(x: Node, shape: tuple[Any, ...]) -> Node:
         return alias
     if any(isinstance(n, Size) for n in (*shape, *x.shape)):
         raise TraceError("a reshape of examples")
-    if x.op == "transpose":
-        x = x.graph.copy(x)  # whose entries are in order
-    return x.graph.add("view", (x,), shape, x.dtype, ("reshape",))
+    return _view(x, shape, ("reshape",))

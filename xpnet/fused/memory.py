@@ -58,6 +58,8 @@ class Memory:
 
     def buffer(self, node: Node) -> str:
         """A new buffer for the node."""
+        if isinstance(node.columns, Size):
+            raise TraceError("an array has the examples along its last axis")
         rows = None if isinstance(node.rows, Size) else node.rows
         shape: tuple[int | None, ...] = (rows, node.columns)
         if one_axis(node):

@@ -166,6 +166,7 @@ class Namespace:
             raise TraceError(f"a product of {a} and {b}")
         if a.op == "constant" and a.attr == 1.0 and same_length(a.rows, 1):
             return self._reduce("sum", b, -2, True)
+        a, b = (self._graph.copy(x) if x.op == "constant" else x for x in (a, b))
         return self._graph.add("matmul", (a, b), (a.shape[0], b.shape[1]), a.dtype)
 
     def matrix_transpose(self, x: Node) -> Node:
