@@ -1,6 +1,9 @@
 """Random training steps by programs, compared with the plain step.
 
-    python -m benchmarks fuzz [--plain 1000] [--seed 0] [--workers 2] [--resume] [--out FILE]
+    python -m benchmarks fuzz [--plain 1000] [--gpp 200] [--numba 30] [--seed 0] [--resume]
+
+--plain runs the source of a program as plain Python on arrays that look at every access, in less
+than 0.1 s; --gpp compiles its CUDA kernels by g++, in 2 s, and --numba its loops, in 10 s.
 
 A draw has random layers, activations, losses, optimizers, penalties and weights, a user's own among
 them, widths around 1 and around a vector's length, and ragged batches (`benchmarks.fuzzing`). What
@@ -28,18 +31,33 @@ from typing import Any
 from benchmarks.common import machine, write
 from benchmarks.fuzzing.engines import ENGINES
 from benchmarks.fuzzing.run import Outcome, outcome, reproduce
+from xpnet.losses import LOSSES
+from xpnet.optimizers import OPTIMIZERS
 
 __all__ = ["add_arguments", "run"]
 
 OUT = Path(__file__).parent / "results" / "fuzz.json"
 PLAIN = 1000
+FAMILIES = frozenset(
+    [
+        *(f"layer {kind}" for kind in ("batch norm", "dense", "dropout", "embedding")),
+        *(f"layer {kind}" for kind in ("layer norm", "residual")),
+        *(f"loss {name}" for name in (*LOSSES, "own")),
+        *(f"loss {name}" for name in ("multi_cross_entropy", "masked_multi_cross_entropy")),
+        *(f"optimizer {kind.__name__}" for kind in OPTIMIZERS.values()),
+        *(f"optimizer {name}" for name in ("Accumulated", "Averaged", "Clipped", "Own")),
+    ]
+)
+"""What should be among the draws of every engine."""
+
 PIECE, SECONDS = 50, 60.0  # draws a worker takes at once; between two lines of progress
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Of this command."""
-    for engine in ENGINES:
-        parser.add_argument(f"--{engine}", type=int, metavar="DRAWS", help=f"by {engine}")
+    for engine, run in ENGINES.items():
+        does = (run.__doc__ or "").partition("\n")[0]
+        parser.add_argument(f"--{engine}", type=int, metavar="DRAWS", help=f"so many {does}")
     parser.add_argument("--seed", type=int, default=0, help="the first draw's")
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     parser.add_argument("--resume", action="store_true", help="go on with the counts of --out")
@@ -53,15 +71,24 @@ def run(options: argparse.Namespace) -> int:
     }
     out = options.out or (OUT if sum(wanted.values()) >= PLAIN or options.resume else None)
     kept = json.loads(out.read_text(encoding="utf-8")) if out and out.exists() else {}
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return _all(wanted, options, out, kept)
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _all(
+    wanted: dict[str, int], options: argparse.Namespace, out: Path | None, kept: dict[str, Any]
+) -> int:
     failed = 0
     for engine, n in wanted.items():
         tally = Tally(engine, options.seed, kept.get(engine) if options.resume else None)
         keep = partial(_keep, out, kept, tally)
         try:
             _count(tally, n, options.workers, keep)
-        except KeyboardInterrupt:
-            return 130
         finally:
             print(tally.line(), flush=True)
             keep()
@@ -116,6 +143,7 @@ class Tally:
             "failed": self.failed,
             "refused": dict(self.refused.most_common()),
             "families": dict(self.families.most_common()),
+            "never drawn": sorted(FAMILIES - self.families.keys()),
         }
 
 

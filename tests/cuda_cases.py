@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
+import os
 import re
 import shutil
 import subprocess
@@ -27,19 +28,36 @@ def _folder() -> Path:
     return Path(mkdtemp(prefix="xpnet-kernels-"))
 
 
+_SHARED = re.compile(r"__shared__ \w+ (\w+)[^;]*;")
+
+
+@cache
+def _poison() -> tuple[str, ...]:
+    """The option by which a variable that nobody has written is far from any number here."""
+    option = "-ftrivial-auto-var-init=pattern"
+    command = [str(GXX), option, "-fsyntax-only", "-x", "c++", os.devnull]
+    return (option,) if subprocess.run(command, capture_output=True).returncode == 0 else ()
+
+
 @cache
 def compiled(source: str) -> ctypes.CDLL:
     """The kernels of a source, each as launch_NAME(columns of blocks, rows of blocks, arrays)."""
     names = re.findall(r"__global__ void (\w+)\(", source)
     stem = _folder() / f"kernels{compiled.cache_info().misses}"
+    source = _SHARED.sub(
+        r"\g<0> static const bool \1_seen = forget_in_each_block(&\1, sizeof \1);", source
+    )
     launchers = "\n".join(f"LAUNCHER({name})" for name in names)
     stem.with_suffix(".cpp").write_text(f'#include "cuda_shim.h"\n{source}\n{launchers}\n')
     options = ["-std=c++17", "-O1", "-ftrapv", "-shared", "-fPIC"]  # integers wrap by intent alone
-    options += ["-I", str(Path(__file__).parent)]
+    options += ["-I", str(Path(__file__).parent), *_poison()]
     command = [GXX, *options, "-o", f"{stem}.so", f"{stem}.cpp"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    return ctypes.CDLL(f"{stem}.so")
+    library = ctypes.CDLL(f"{stem}.so")
+    for suffix in (".cpp", ".so"):
+        stem.with_suffix(suffix).unlink()
+    return library
 
 
 def launch(library: ctypes.CDLL, name: str, grid: tuple[int, int], arrays: list[Any]) -> None:

@@ -7,6 +7,7 @@ and bytes copied, and refuses what CuPy or CUDA would refuse or get wrong:
 - arrays of another device than the current one;
 - reading what another stream writes, or overwriting what it reads, without an event in between;
 - pinned memory that is written to while a copy from it is under way;
+- reading what nobody wrote, which is NaN, and writing beside an array;
 - more memory than ``card.limit`` bytes on a device.
 
 It does not imitate: CuPy's own rounding and dtype rules, its memory pools, DLPack, graphs, NVRTC
@@ -30,8 +31,11 @@ import array_api_compat
 import numpy as np
 
 from tests import cuda_cases, fake_cublas
+from tests.guarded import is_unwritten, poisoned
 
 __all__ = ["Card", "install"]
+
+MARGIN = 64  # numbers before and behind memory that is asked for
 
 
 class Card:
@@ -191,6 +195,7 @@ class Buffer:
         card.used[self.device] += size
         weakref.finalize(self, card.used.subtract, {self.device: size})
         self.written, self.read = (card.current().number, card.now), {}
+        self.margins: tuple[Any, ...] = ()
 
 
 class ndarray:
@@ -365,6 +370,14 @@ class _Namespace(ModuleType):
         self.card.wait({}, "clip")
         return _call(self.card, "clip", np.clip, (x,), bounds)
 
+    def empty(self, shape: Any, dtype: Any = None, **_: Any) -> ndarray:
+        """Memory that nobody wrote, between two margins in which nobody may write."""
+        n = int(np.prod(shape))
+        whole = poisoned(n + 2 * MARGIN, dtype or np.float64)
+        made = _wrap(self.card, whole[MARGIN : MARGIN + n].reshape(shape), [], "empty")
+        made._buffer.margins = whole[:MARGIN], whole[MARGIN + n :]
+        return made
+
     def asarray(
         self, x: Any, dtype: Any = None, copy: bool | None = None, order: Any = None, **_: Any
     ) -> ndarray:
@@ -401,6 +414,8 @@ class RawModule:
             assert block == (32, 8)
             self._card.launch(name, [], [x._buffer for x in arrays])
             cuda_cases.launch(library, name, grid, [x._host for x in arrays])
+            for x in arrays:
+                assert all(map(is_unwritten, x._buffer.margins)), f"{name} writes beside an array"
 
         return kernel
 

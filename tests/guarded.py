@@ -12,7 +12,15 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["POISON", "Guarded", "check_all_written", "guarded", "operand", "poisoned"]
+__all__ = [
+    "POISON",
+    "Guarded",
+    "check_all_written",
+    "guarded",
+    "is_unwritten",
+    "operand",
+    "poisoned",
+]
 
 _BITS = {4: 0x7FC5A5A5, 8: 0x7FF85A5A5A5A5A5A}  # of quiet NaNs
 POISON = {
@@ -97,6 +105,11 @@ def check_all_written(*arrays: np.ndarray[Any, Any]) -> None:
     for x in arrays:
         if _is_poison(_raw(x)).any():
             raise ValueError(f"an array {x.shape} is read, and nobody wrote some of it")
+
+
+def is_unwritten(x: np.ndarray[Any, Any]) -> bool:
+    """Whether nobody wrote any entry."""
+    return bool(_is_poison(_raw(x)).all())
 
 
 def _is_poison(values: Any) -> Any:

@@ -14,20 +14,19 @@ import pytest
 import xpnet
 from tests import cuda_cases
 from tests.cuda_cases import compile_nvrtc, needs_gxx, nvrtc, program_of
+from tests.cuda_runs import run_cuda
 from tests.fake_cupy import install
 from tests.fused_cases import case, difference, run_plain
 from tests.helpers import network, random_targets
 from tests.loss_cases import WIDTH, each_case, problem
 from tests.test_layers import chained, each_chain, examples
-from xpnet.backends import get_backend, to_numpy
+from xpnet.backends import get_backend
 from xpnet.fused import cuda_kernels
 from xpnet.fused.cuda_program import Product
-from xpnet.fused.cuda_runner import CudaRunner
 from xpnet.fused.cuda_source import HEAD
 from xpnet.fused.shapes import TraceError
 from xpnet.layers import Dense, Dropout, LayerNorm
 from xpnet.optimizers import OPTIMIZERS, Accumulated, Averaged, Clipped, get_optimizer
-from xpnet.training.batches import Order
 
 NUMPY = get_backend("numpy")
 ADAM = get_optimizer("adam")
@@ -37,45 +36,6 @@ NVCC = shutil.which("nvcc") or shutil.which("/usr/local/cuda/bin/nvcc")
 @pytest.fixture(autouse=True)
 def card(monkeypatch):
     return install(monkeypatch, kernels=True)
-
-
-def run_cuda(case, gathers=True):
-    """The state and totals after the steps, by kernels; nothing in them waits for a device."""
-    backend = get_backend("cupy")
-    with backend.context():
-        runner, there = prepared(case, backend, gathers)
-        n = len(case.c)
-        index = there(case.order) if gathers else None
-        starts = case.starts if gathers else np.arange(n + 1) * len(case.data[0])
-        key = there(case.key)
-        card = backend.xp.card
-        card.launches.clear()
-        with card.sealing():
-            totals = runner.run(Order(index, starts, np.ones(n)), 0, n, case.c, key)
-        return moved(runner.state, to_numpy), runner.read(totals)
-
-
-def prepared(case, backend, gathers):
-    """The runner with all its programs, and what moves an array to its device."""
-
-    def there(x):
-        return None if x is None else backend.from_numpy(x)
-
-    batch = int(np.diff(case.starts).max()) if gathers else len(case.data[0])
-    recipe, data = case.recipe._replace(backend=backend), tuple(map(there, case.data))
-    runner = CudaRunner(recipe, moved(case.fresh(), there), data, batch, gathers)
-    for width in {len(row) for row in case.c}:
-        runner.prepare(runner.program(width), width)
-    return runner, there
-
-
-def moved(state, move):
-    return state._replace(
-        theta=move(state.theta),
-        gradient=None,
-        optimizer=tuple(map(move, state.optimizer)),
-        stats=tuple(map(move, state.stats)),
-    )
 
 
 def same(found, tolerance=1e-12, gathers=True):

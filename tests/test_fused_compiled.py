@@ -13,8 +13,9 @@ import pytest
 
 import xpnet
 from tests.helpers import relative
+from tests.poison import poison_memory
 from xpnet.fused import cache
-from xpnet.layers import BatchNorm, Dense, Dropout, LayerNorm
+from xpnet.layers import BatchNorm, Dense, Dropout, Embedding, LayerNorm
 from xpnet.openblas import OpenBLAS
 from xpnet.training import choose
 
@@ -28,6 +29,8 @@ def own_cache(tmp_path_factory, monkeypatch, worker_id):
     """One folder for all tests of a worker, so that a source is compiled once."""
     folder = tmp_path_factory.getbasetemp() / f"cache-{worker_id}"
     monkeypatch.setenv("XPNET_CACHE", str(folder))
+    if cache.numba_version() is not None:
+        poison_memory(monkeypatch)
     return folder
 
 
@@ -91,6 +94,25 @@ def test_functions_at_the_ends(kind):
 
 
 # --- a fit
+
+
+@needs_numba
+def test_one_class_of_one_column_stays_within_its_arrays(monkeypatch):
+    """The place of a row's one entry is written, and a column of one axis is not cut after a row."""
+    import numba
+
+    monkeypatch.setattr(numba.config, "BOUNDSCHECK", 1)
+    X = np.random.default_rng(0).integers(0, 3, (30, 1)).astype(float)
+    for loss, Y in (("cross_entropy", np.ones((30, 1))), ("log_cosh", X - 1)):
+        nets = []
+        for compile in (False, True):
+            net = xpnet.Network([1, Embedding(3, 2), 1], loss=loss, dtype="float64", rng=1)
+            before = net.parameters.copy()
+            settings = {"epochs": 2, "batch_size": 8, "optimizer": "sgd", "learning_rate": 0.1}
+            assert net.fit(X, Y, compile=compile, **settings).engine == "fused" if compile else True
+            nets.append(net.parameters)
+        assert relative(nets[1], nets[0]) < 1e-12
+        assert (nets[1] == before).all() == (loss == "cross_entropy")
 
 
 @needs_numba

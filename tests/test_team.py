@@ -16,6 +16,7 @@ import pytest
 
 import xpnet
 from tests.helpers import relative
+from tests.poison import poison_memory
 from xpnet.fused.cache import numba_version
 from xpnet.fused.teamwork import Team
 from xpnet.layers import BatchNorm, Dense, Dropout, LayerNorm
@@ -26,6 +27,12 @@ from xpnet.training.threads import team_for
 needs_numba = pytest.mark.skipif(
     numba_version() is None, reason='numba is not installed: pip install "xpnet[fast]"'
 )
+
+
+@pytest.fixture(autouse=True)
+def poison(monkeypatch):
+    if numba_version() is not None:
+        poison_memory(monkeypatch)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import groupby
+from tempfile import TemporaryDirectory
 from typing import Any
 from unittest.mock import patch
 
@@ -22,6 +23,7 @@ from xpnet.fused.program import own_state, step_program
 from xpnet.masks import key_of, needs_masks
 from xpnet.optimizers import bind, coefficients
 from xpnet.parameters import layout
+from xpnet.training.batches import Order
 from xpnet.training.step import Recipe, State, start, step
 
 __all__ = ["ENGINES", "by_plain_steps", "perturbed"]
@@ -114,5 +116,46 @@ def in_plain_python(draw: Draw) -> Results:
     return results(state, totals)
 
 
-ENGINES: dict[str, Callable[[Draw], Results]] = {"plain": in_plain_python}
+def by_gpp(draw: Draw) -> Results:
+    """By CUDA kernels that g++ compiles, on the stand-in for CuPy."""
+    import pytest
+
+    from tests.cuda_runs import run_cuda
+    from tests.fake_cupy import install
+
+    with pytest.MonkeyPatch.context() as patched:
+        install(patched, kernels=True)
+        return results(*run_cuda(case_of(draw), draw.batches is not None))
+
+
+def by_numba(draw: Draw) -> Results:
+    """By loops that numba compiles, with checks of every index, and a team of threads at times."""
+    import numba
+    import pytest
+
+    from tests.poison import poison_memory
+    from xpnet.fused.runner import FusedRunner
+
+    case, gathers, n = case_of(draw), draw.batches is not None, draw.steps
+    with (
+        pytest.MonkeyPatch.context() as patched,
+        TemporaryDirectory(prefix="xpnet-fuzz-") as folder,
+    ):
+        patched.setattr(numba.config, "BOUNDSCHECK", 1)
+        patched.setattr(programs, "_LITERAL", 4096 if draw.literal else 0)
+        patched.setenv("XPNET_CACHE", folder)
+        poison_memory(patched)
+        batch, threads = int(np.diff(case.starts).max()), draw.threads
+        runner = FusedRunner(case.recipe, case.fresh(), case.data, batch, gathers, threads)
+        for width in {len(row) for row in case.c}:
+            runner.prepare(runner.program(width), width)
+        order = Order(case.order if gathers else None, case.starts, np.ones(n))
+        return results(runner.state, runner.read(runner.run(order, 0, n, case.c, case.key)))
+
+
+ENGINES: dict[str, Callable[[Draw], Results]] = {
+    "plain": in_plain_python,
+    "gpp": by_gpp,
+    "numba": by_numba,
+}
 """By the name of the option that counts draws of them."""

@@ -157,7 +157,7 @@ class _Steps:
         for k, buffer in enumerate(program.buffers):
             shape = tuple(batch if n is None else n for n in buffer.shape)
             self._arrays[f"b{k}"] = xp.empty(shape, dtype=backend.dtype(buffer.dtype))
-        self._arrays["scalars"] = xp.zeros((max(program.n_scalars, 1),), dtype=xp.float64)
+        self._arrays["scalars"] = xp.empty((max(program.n_scalars, 1),), dtype=xp.float64)
         self._arrays["tickets"] = xp.zeros((max(program.n_tickets, 1),), dtype=xp.int32)
         self._calls: dict[tuple[int, int], list[Callable[[], Any]]] = {}
         self._epoch: _Epoch | None = None

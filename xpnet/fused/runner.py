@@ -20,6 +20,7 @@ from xpnet.training.step import Recipe, State
 
 __all__ = ["FusedRunner"]
 
+_new = np.empty  # the tests put something in its place that shows what nobody wrote
 _SECONDS = 0.1  # what a piece may last, so that Ctrl-C answers
 
 
@@ -126,7 +127,7 @@ class _Steps:
             np.asarray(program.constants, dtype=np.float64),
             arrays,
             tuple(
-                np.empty([batch if n is None else n for n in buffer.shape], buffer.dtype)
+                _new([batch if n is None else n for n in buffer.shape], buffer.dtype)
                 for buffer in program.buffers
             ),
         )

@@ -15,6 +15,7 @@ from xpnet.openblas import blas_threads
 
 __all__ = ["Team"]
 
+_new = np.empty  # as in `xpnet.fused.runner`
 _LINE = 8  # numbers of a cache line, which keep the threads' own apart
 
 Work = Callable[[int], None]
@@ -31,7 +32,7 @@ class Team:
         """A program as a function that all threads run; itself where it is for one thread."""
         if n_shared is None:
             return run
-        shared = np.zeros((self.threads, n_shared + _LINE))
+        shared = _new((self.threads, n_shared + _LINE))
 
         def all_run(*arguments: Any) -> None:
             barrier = np.zeros(16, np.int64)  # a new one: Ctrl-C may have left some at the last
