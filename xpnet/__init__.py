@@ -13,7 +13,7 @@ from xpnet._version import __version__
 from xpnet.activations import Activation, elementwise
 from xpnet.backends import Backend, asarray, available_backends, get_backend, to_numpy
 from xpnet.checkpoint import load
-from xpnet.errors import DivergenceError
+from xpnet.errors import DivergenceError, FileError
 from xpnet.gradient_check import gradient_check
 from xpnet.gradients import Gradients
 from xpnet.losses import Loss
@@ -31,6 +31,7 @@ __all__ = [
     "Backend",
     "DivergenceError",
     "EarlyStopping",
+    "FileError",
     "Gradients",
     "History",
     "Loss",

@@ -8,7 +8,16 @@ from collections.abc import Iterable, Mapping
 from types import FrameType
 from typing import TypeVar
 
-__all__ = ["DivergenceError", "look_up", "nearest", "unknown_name", "warn"]
+__all__ = [
+    "DivergenceError",
+    "FileError",
+    "look_up",
+    "nearest",
+    "printable",
+    "quoted",
+    "unknown_name",
+    "warn",
+]
 
 T = TypeVar("T")
 
@@ -59,6 +68,30 @@ class DivergenceError(ArithmeticError):
         return DivergenceError, (self.epoch, self.step, self.loss)
 
 
+class FileError(ValueError):
+    """A file that is damaged, or of another kind than it should be: nothing was made of it."""
+
+
+def printable(text: str, most: int = 200) -> str:
+    """Text that comes from outside, such as from a file, in one line for a message or a terminal.
+
+    Control characters are escaped, and what is longer than ``most`` characters is cut.
+
+    >>> printable("red\\x1b[31m")
+    'red\\\\x1b[31m'
+    """
+    line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[: most + 1])
+    return line if len(line) <= most else f"{line[: most - 1]}…"
+
+
+def quoted(value: object, most: int = 200) -> str:
+    """A value for a message, as `repr` writes it, in one line and cut."""
+    try:
+        return printable(repr(value), most)
+    except (RecursionError, ValueError):  # nested too deeply, or more digits than Python writes
+        return f"<{type(value).__name__}>"
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that looks most like this one, if any does."""
     from difflib import get_close_matches
@@ -68,11 +101,11 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 def unknown_name(kind: str, name: object, known: Mapping[str, object]) -> ValueError:
     """The error for a name that is not in a table, with the nearest one that is."""
-    plain = str(name).lower().replace("-", "_").replace(" ", "_")
+    plain = printable(str(name), 60).lower().replace("-", "_").replace(" ", "_")
     here = _ELSEWHERE.get(kind, {}).get(plain)
     near = here if here in known else nearest(plain, known)
     hint = f"did you mean {near!r}? " if near else ""
-    return ValueError(f"unknown {kind} {name!r}: {hint}known are {', '.join(known)}")
+    return ValueError(f"unknown {kind} {quoted(name)}: {hint}known are {', '.join(known)}")
 
 
 def look_up(kind: str, name: object, known: Mapping[str, T]) -> T:

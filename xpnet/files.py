@@ -1,36 +1,62 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all: the one place where xpnet creates files.
+
+A file is written under a temporary name in the same folder, flushed to the disk, and renamed. It
+has the mode that the umask gives a new file, or that of the file which it replaces.
+
+A process that is killed leaves its temporary file behind. The next file that is written into the
+folder removes it, but never one that is still being written: its writer holds a lock on it, which
+the system gives up when the process ends.
+"""
 
 from __future__ import annotations
 
 import os
+import re
+import stat
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
-__all__ = ["check_writable", "whole_file"]
+from xpnet.errors import quoted
+
+try:
+    import fcntl
+except ImportError:  # Windows, which deletes no file that is open
+    fcntl = None  # type: ignore[assignment]
+
+__all__ = ["check_writable", "open_regular", "whole_file"]
+
+_TEMPORARY = re.compile(r"\.xpnet-[0-9a-f]{16}\.tmp")
+_OLD = 86_400.0  # seconds after which a file is left over, where the folder has no locks
+_BINARY = getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+_NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # a pipe without a writer is opened at once, and refused
 
 
 @contextmanager
 def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """A file to write to, which takes the name ``path`` when the block ends without an error.
 
-    Temporary file beside it, fsync, rename, fsync of the folder. A link is written through.
+    A link is written through. Raises OSError as `check_writable` does, and where writing fails:
+    the folder is then as it was.
     """
-    import tempfile  # 4 ms, when a file is written
-
     path = os.path.realpath(path)
     check_writable(path)
-    folder, name = os.path.split(path)
-    handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{name}.")
+    folder = os.path.dirname(path)
+    _sweep(folder)
+    handle, temporary = _create(folder, path)
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
+            os.fsync(handle)
+            if fcntl is not None:  # renamed under the lock, so that nobody sweeps it before
+                os.replace(temporary, path)
+        if fcntl is None:  # Windows renames no file that is open
+            os.replace(temporary, path)
     except BaseException:
-        os.unlink(temporary)
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
         raise
     _flush_folder(folder)
 
@@ -41,7 +67,7 @@ def check_writable(path: str | os.PathLike[str]) -> None:
     Raises
     ------
     OSError
-        It cannot; a device, a pipe or a folder is not replaced.
+        It cannot: a device, a pipe or a folder is not replaced, nor a file that is write-protected.
     """
     path = os.path.realpath(path)
     folder = os.path.dirname(path)
@@ -51,19 +77,115 @@ def check_writable(path: str | os.PathLike[str]) -> None:
         raise PermissionError(f"the folder {folder!r} cannot be written to")
     if os.path.exists(path) and not os.path.isfile(path):
         raise FileExistsError(f"{path!r} is no regular file: it is left as it is")
+    if os.path.exists(path) and not os.access(path, os.W_OK):
+        raise PermissionError(f"{path!r} is write-protected: it is left as it is")
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def open_regular(path: str | os.PathLike[str], what: str = "file") -> int:
+    """A descriptor to read a regular file from; of anything else, such as a pipe, nothing is read.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such file, or it is a folder, a pipe or a device.
+    OSError
+        It cannot be read.
+    """
+    missing = f"there is no {what} {quoted(os.fspath(path), 4096)}"
+    if os.path.isdir(path):
+        raise FileNotFoundError(f"{missing}: it is a folder")
+    try:
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | _NO_WAIT)
+    except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # ValueError: a NUL in it
+        raise FileNotFoundError(missing) from error
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise FileNotFoundError(f"{missing}: it is no regular file")
+    return handle
+
+
+def _create(folder: str, path: str) -> tuple[int, str]:
+    """A new temporary file, locked, with the mode and the owner that ``path`` has or is to have."""
+    old = os.stat(path) if os.path.exists(path) else None
+    mode = 0o666 if old is None else stat.S_IMODE(old.st_mode) & 0o777
+    while True:
+        temporary = os.path.join(folder, f".xpnet-{os.urandom(8).hex()}.tmp")
+        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | _BINARY
+        handle = os.open(temporary, flags, mode)  # less the umask; narrower than the old one
+        try:
+            _lock(handle)
+            if _is_named(handle, temporary):
+                if old is not None:
+                    _as_before(handle, temporary, old, mode)
+                return handle, temporary
+            os.close(handle)  # swept between its creation and its lock: once more
+        except BaseException:
+            os.close(handle)
+            os.unlink(temporary)
+            raise
+
+
+def _as_before(handle: int, temporary: str, old: os.stat_result, mode: int) -> None:
+    """Give the file the old one's owner, as far as this user may, and its mode."""
+    new = os.fstat(handle)
+    if hasattr(os, "chown") and (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid):
+        with suppress(OSError):
+            os.chown(temporary, old.st_uid, old.st_gid)
+    if stat.S_IMODE(new.st_mode) != mode:
+        os.chmod(temporary, mode)
+
+
+def _lock(handle: int, wait: bool = True) -> bool | None:
+    """Whether the file's lock is ours now; None where there are no locks."""
+    if fcntl is None:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    except OSError:
+        return None
+    return True
+
+
+def _is_named(handle: int, path: str) -> bool:
+    """Whether the open file still has that name."""
+    try:
+        return os.path.samestat(os.fstat(handle), os.stat(path))
+    except FileNotFoundError:
+        return False
+
+
+def _sweep(folder: str) -> None:
+    """Remove temporary files whose writers have ended."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if _TEMPORARY.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+                with suppress(OSError):  # another user's, or swept by another process
+                    _remove_if_left(entry.path)
+
+
+def _remove_if_left(path: str) -> None:
+    handle = os.open(path, os.O_RDWR | _BINARY | _NO_WAIT)
+    try:
+        free = _lock(handle, wait=False)
+        if free is None:
+            free = time.time() - os.fstat(handle).st_mtime > _OLD
+        if free and _is_named(handle, path):
+            os.unlink(path)
+    finally:
+        os.close(handle)
 
 
 def _flush_folder(folder: str) -> None:
-    """So that the new name, too, survives a power cut."""
+    """So that the new name, too, survives a power cut.
+
+    The file is in place by now. Some file systems (CIFS, FUSE) flush no folder: that is no error.
+    """
     if os.name == "posix":
-        directory = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        with suppress(OSError):
+            directory = os.open(folder, os.O_RDONLY)
+            try:
+                os.fsync(directory)
+            finally:
+                os.close(directory)
