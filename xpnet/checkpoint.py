@@ -1,32 +1,43 @@
 """Model files: safetensors with the network's settings beside its weights.
 
-One file, no code in it. It is written whole or not at all: into a temporary file, flushed to the
-disk, then renamed.
+One file, no code in it, written whole or not at all. What is read is held against the layers that
+its settings ask for, and against its checksum (`xpnet.container`), before a network is built.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any
-
-import numpy as np
 
 from xpnet._version import __version__
 from xpnet.activations import ACTIVATIONS, Activation
-from xpnet.backends import Backend, get_backend, to_numpy
+from xpnet.backends import Backend, get_backend, move
 from xpnet.checks import dtype_name
+from xpnet.classes import check_outputs
+from xpnet.container import Container, blaming, opened, sealed
+from xpnet.errors import FileError, printable, quoted
 from xpnet.files import whole_file
-from xpnet.layers.build import from_config
+from xpnet.jsonable import check_known, integer_of, loads, mapping
+from xpnet.layers.build import HIDDEN, Plan, from_config, plan
 from xpnet.losses import LOSSES, Loss, loss_from_config
 from xpnet.network import Network
-from xpnet.parameters import Slot, layout
+from xpnet.saved_tensors import check_tensors, filled, tensors_of
 
 __all__ = ["describe", "load", "save"]
 
 _FORMAT = "xpnet model 1"
 _EXTRA = "extra."  # begins the names of what others keep in the metadata
+_METADATA = ("format", "xpnet_version", "network", "sha256")
+_SETTINGS = {"sizes", "layers", "activations", "loss", "classes",
+             "output_named", "initializer", "dtype", "seed", "epoch"}  # fmt: skip
+"""What `_config` writes since the first version."""
+_SINCE: set[str] = set()
+"""What it has been writing since a later version, so that older files lack it."""
+_MOST_EPOCHS = 2**53 - 1  # what every reader of JSON keeps
+_UNUSABLE = "is not a model file that can be used"
 
 
 def save(
@@ -38,14 +49,9 @@ def save(
     file's metadata, and ``extra`` is text beside them. A user's own activation or loss is stored by
     its name.
     """
-    import json
-
     from safetensors.numpy import save as to_bytes
 
-    theta = to_numpy(net.parameters)
-    tensors = {name: _shaped(theta, slot) for name, slot in _named_slots(net.layers)}
-    for name, stat in zip(_stat_names(net.layers), net.statistics, strict=True):
-        tensors[name] = np.ascontiguousarray(to_numpy(stat)[0, :])
+    tensors = tensors_of(net)
     metadata = {
         "format": _FORMAT,
         "xpnet_version": __version__,
@@ -53,16 +59,20 @@ def save(
         **{f"{_EXTRA}{name}": text for name, text in (extra or {}).items()},
     }
     with whole_file(path) as file:
-        file.write(_in_order(to_bytes(tensors, metadata)))
+        file.write(sealed(to_bytes(tensors, metadata)))
 
 
 def _config(net: Network) -> dict[str, Any]:
+    """A network's settings, from which `load` makes it again.
+
+    A new one is named in `_SINCE` as well, and read there with a default: older files lack it.
+    """
     return {
         "sizes": list(net.sizes),
         "layers": [_layer_config(layer) for layer in net.plan.layers],
         "activations": [layer.activation.name for layer in net.layers if layer.kind == "dense"],
         "loss": _loss_config(net.loss),
-        "classes": net.classes,
+        "classes": None if net.classes is None else list(net.classes),
         "output_named": net.plan.output is not None,
         "initializer": net.initializer,
         "dtype": net.dtype,
@@ -84,40 +94,6 @@ def _layer_config(layer: Any) -> dict[str, Any]:
     return {**config, "activation": None} if config["layer"] == "dense" else config
 
 
-def _named_slots(layers: Sequence[Any], prefix: str = "layers") -> Iterator[tuple[str, Slot]]:
-    """Every parameter by its name in the file, such as layers.0.weight or layers.2.1.bias."""
-    for l, layer in enumerate(layers):
-        yield from _named_slots(layer.children, f"{prefix}.{l}")
-        within = sum(len(child.slots) for child in layer.children)
-        for slot in layer.slots[within:]:
-            yield f"{prefix}.{l}.{slot.name}", slot
-
-
-def _stat_names(layers: Sequence[Any], prefix: str = "layers") -> Iterator[str]:
-    """Every statistic's name in the file, such as layers.1.running_mean."""
-    for l, layer in enumerate(layers):
-        yield from _stat_names(layer.children, f"{prefix}.{l}")
-        if not layer.children and layer.n_stats:
-            yield from (f"{prefix}.{l}.running_mean", f"{prefix}.{l}.running_variance")
-
-
-def _shaped(theta: np.ndarray[Any, Any], slot: Slot) -> np.ndarray[Any, Any]:
-    """A parameter as the file has it: matrices (rows, columns), vectors (n,)."""
-    part = theta[slot.offset : slot.offset + slot.size]
-    return np.ascontiguousarray(part.reshape(slot.shape) if slot.is_weight else part)
-
-
-def _in_order(content: bytes) -> bytes:
-    """The same file with its header sorted: safetensors writes the metadata in any order."""
-    import json
-
-    size = int.from_bytes(content[:8], "little")
-    header = json.loads(content[8 : 8 + size])
-    text = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    return len(text).to_bytes(8, "little") + text + content[8 + size :]
-
-
 def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
     """The settings in a model file's metadata; under "extra", a dict, what `save` was given.
 
@@ -125,42 +101,52 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
     ------
     FileNotFoundError
         There is no such file.
-    ValueError
+    FileError
         It is not an xpnet model, or it is damaged.
     """
-    return _read(os.fspath(path))[0]
+    path = os.fspath(path)
+    with opened(path) as file:
+        settings = _settings(path, file)
+        with blaming(path, _UNUSABLE):
+            file.numbers(dtype_name(settings["dtype"]))
+    extra = {
+        name.removeprefix(_EXTRA): text
+        for name, text in file.metadata.items()
+        if name.startswith(_EXTRA)
+    }
+    return {"xpnet_version": file.metadata["xpnet_version"], **settings, "extra": extra}
 
 
-def _read(path: str) -> tuple[dict[str, Any], dict[str, np.ndarray[Any, Any]]]:
-    import json
-
-    from safetensors import SafetensorError, safe_open
-
-    if not os.path.isfile(path):
-        raise FileNotFoundError(f"there is no model file {path!r}")
-    try:
-        with safe_open(path, framework="np") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise ValueError(f"{path!r} is not a model file, or is damaged: {error}") from error
-    if metadata.get("format") != _FORMAT:
-        kind = metadata.get("format", "another kind of safetensors file")
-        raise ValueError(f"{path!r} is not an xpnet model of a known kind, but {kind}")
-    with _names(path):
-        config: dict[str, Any] = json.loads(metadata["network"])
-        extra = {k.removeprefix(_EXTRA): v for k, v in metadata.items() if k.startswith(_EXTRA)}
-        return {"xpnet_version": metadata["xpnet_version"], **config, "extra": extra}, tensors
+def _settings(path: str, file: Container) -> dict[str, Any]:
+    """What `_config` wrote, of a format and a version that this xpnet knows."""
+    kind = file.metadata.get("format")
+    if kind != _FORMAT:
+        found = "another kind of safetensors file" if kind is None else printable(kind)
+        raise FileError(f"{path!r} is not an xpnet model of a known kind, but {found}")
+    with blaming(path, _UNUSABLE):
+        unknown = [n for n in file.metadata if n not in _METADATA and not n.startswith(_EXTRA)]
+        if unknown:
+            raise ValueError(f"its metadata has the unknown entry {quoted(unknown[0])}")
+        _check_version(file.metadata["xpnet_version"])
+        settings = dict(mapping(loads(file.metadata["network"]), "the settings"))
+        for name in _SETTINGS - set(settings):
+            raise KeyError(name)
+        for name in set(settings) - _SETTINGS - _SINCE:
+            raise ValueError(f"this version of xpnet has no setting {quoted(name)}")
+        return settings
 
 
-@contextmanager
-def _names(path: str) -> Iterator[None]:
-    """What goes wrong within is the file's fault, and says which file."""
-    try:
-        yield
-    except (KeyError, TypeError, ValueError) as error:
-        reason = f"{error} is missing" if isinstance(error, KeyError) else error
-        raise ValueError(f"{path!r} is not a model file that can be used: {reason}") from error
+def _check_version(written_by: str) -> None:
+    """An older file or one of this version: what a later one means is not known here."""
+    release = re.match(r"(\d{1,9})\.(\d{1,9})(?:\.(\d{1,9}))?(?![\d])", written_by)
+    if release is None:
+        raise ValueError(f"its xpnet_version is no version: {quoted(written_by)}")
+    own = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", __version__)
+    assert own is not None
+    if [int(n or 0) for n in release.groups()] > [int(n or 0) for n in own.groups()]:
+        raise ValueError(
+            f"xpnet {quoted(written_by)} wrote it, and this is {__version__}: install that version"
+        )
 
 
 def load(
@@ -185,62 +171,81 @@ def load(
 
     Raises
     ------
-    FileNotFoundError, ValueError
-        No file, or one that is damaged or of another kind.
+    FileNotFoundError
+        There is no such file, or it is a folder or a pipe.
+    FileError
+        It is damaged, of another kind, or written by a later xpnet: nothing is built of it.
+
+    Notes
+    -----
+    The header is compared with the layers that the settings ask for, and every number with the
+    file's checksum, before there is a network. A file of xpnet 0.1.0 has no checksum, and loads.
     """
-    config, tensors = _read(os.fspath(path))
-    backend = get_backend(backend, device)
+    path, custom = os.fspath(path), tuple(custom)
     wanted = None if dtype is None else dtype_name(dtype)
-    with _names(os.fspath(path)):
-        return _build(config, tensors, backend, wanted, custom)
-
-
-def _build(
-    config: dict[str, Any],
-    tensors: dict[str, np.ndarray[Any, Any]],
-    backend: Backend,
-    dtype: str | None,
-    custom: tuple[Activation | Loss, ...],
-) -> Network:
-    own_activations = {item.name: item for item in custom if isinstance(item, Activation)}
-    own_losses = {item.name: item for item in custom if isinstance(item, Loss)}
-    within = [name for layer in config["layers"] for name in _activation_names(layer)]
-    hidden = [*config["activations"][:-1], *within]
-    _check_known("activation", hidden, ACTIVATIONS, own_activations)
-    loss = _loss_from(config["loss"], own_losses)
-    if loss is not None and loss.own_output is not None:
-        own_activations[loss.own_output.name] = loss.own_output
-    _check_known("activation", config["activations"][-1:], ACTIVATIONS, own_activations)
-    seed, epoch = config["seed"], config["epoch"]
-    if type(seed) is not int or type(epoch) is not int or epoch < 0:
-        raise ValueError(f"seed {seed!r} and epoch {epoch!r} are not both integers ≥ 0")
-    layers = [from_config(layer, own_activations) for layer in config["layers"]]
-    net = Network(
-        [config["sizes"][0], *layers],
-        activation=[own_activations.get(name, name) for name in config["activations"]],
-        loss=loss,
-        initializer=config["initializer"],
-        backend=backend,
-        dtype=dtype or config["dtype"],
-        rng=config["seed"],
-    )
-    if list(net.sizes) != config["sizes"]:
-        raise ValueError(f"its sizes are {config['sizes']}, those of its layers {list(net.sizes)}")
-    net.restore(config["epoch"], config["output_named"], config["classes"])
-    _fill(net, tensors)
+    with opened(path) as file:
+        settings = _settings(path, file)
+        with blaming(path, _UNUSABLE):
+            planned, loss = _plan(settings, custom)
+        backend = get_backend(backend, device)
+        with blaming(path, _UNUSABLE):
+            net = _without_parameters(settings, planned, loss, backend)
+            check_tensors(net.layers, file.tensors)
+            numbers = file.numbers(net.dtype)
+            theta, stats = filled(net.layers, file.tensors, numbers, wanted or net.dtype)
+    net.dtype = wanted or net.dtype
+    net.backend.dtype(net.dtype)
+    net.take(move(backend, theta), tuple(move(backend, stat) for stat in stats))
     return net
 
 
-def _fill(net: Network, tensors: dict[str, np.ndarray[Any, Any]]) -> None:
-    """Set every parameter and statistic from the file's tensors."""
-    theta = np.zeros(layout(net.layers).size)
-    for name, slot in _named_slots(net.layers):
-        wanted = slot.shape if slot.is_weight else slot.shape[1:]
-        if tensors[name].shape != wanted:
-            raise ValueError(f"{name} must be {wanted}, got {tensors[name].shape}")
-        theta[slot.offset : slot.offset + slot.size] = tensors[name].reshape(-1)
-    net.set_parameters(theta)
-    net.set_statistics([tensors[name][None, :] for name in _stat_names(net.layers)])
+def _plan(
+    settings: dict[str, Any], custom: tuple[Activation | Loss, ...]
+) -> tuple[Plan, Loss | None]:
+    """The layers and the loss that the settings name."""
+    own_activations = {item.name: item for item in custom if isinstance(item, Activation)}
+    own_losses = {item.name: item for item in custom if isinstance(item, Loss)}
+    activations = settings["activations"]
+    within = [name for layer in settings["layers"] for name in _activation_names(layer)]
+    _check_known("activation", [*activations[:-1], *within], ACTIVATIONS, own_activations)
+    loss = _loss_from(settings["loss"], own_losses)
+    if loss is not None and loss.own_output is not None:
+        own_activations[loss.own_output.name] = loss.own_output
+    _check_known("activation", activations[-1:], ACTIVATIONS, own_activations)
+    layers = [from_config(layer, own_activations) for layer in settings["layers"]]
+    named = [own_activations.get(name, name) for name in activations]
+    found = plan([settings["sizes"][0], *layers], HIDDEN, named, None)
+    return (found if settings["output_named"] else found._replace(output=None)), loss
+
+
+def _without_parameters(
+    settings: dict[str, Any], planned: Plan, loss: Loss | None, backend: Backend
+) -> Network:
+    """The network of the settings, none of which may say anything else than it is."""
+    net = Network(
+        loss=loss,
+        initializer=settings["initializer"],
+        backend=backend,
+        dtype=dtype_name(settings["dtype"]),
+        rng=settings["seed"],
+    )
+    epoch = integer_of(settings, "epoch", 0, _MOST_EPOCHS)
+    net.restore(planned, epoch, _classes(settings["classes"]))
+    if net.classes is not None and loss is not None:
+        check_outputs(net.classes, loss, net.sizes[-1])
+    written = loads(json.dumps(_config(net)))
+    check_known({**settings, "loss": None}, {**written, "loss": None})  # a loss checks its own
+    return net
+
+
+def _classes(found: Any) -> tuple[str, ...] | None:
+    if found is None:
+        return None
+    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+        raise ValueError(f"its classes are not texts: {quoted(found)}")
+    if not found or len(set(found)) < len(found):
+        raise ValueError(f"its classes are none, or not different: {quoted(found)}")
+    return tuple(found)
 
 
 def _activation_names(layer: dict[str, Any]) -> Iterator[str]:

@@ -1,13 +1,65 @@
-"""Parts of a JSON text, checked: a model file comes from anywhere."""
+"""JSON from a file that comes from anywhere: read strictly, and its parts checked."""
 
 from __future__ import annotations
 
+import json
 import math
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["integer_of", "list_of", "mapping", "names_of", "number_of", "text_of"]
+from xpnet.errors import quoted
+
+__all__ = [
+    "check_known",
+    "integer_of",
+    "list_of",
+    "loads",
+    "mapping",
+    "names_of",
+    "number_of",
+    "text_of",
+]
+
+
+def loads(text: str) -> Any:
+    """The value of a JSON text; ValueError where keys are equal, of which Python takes the last."""
+    try:
+        return json.loads(text, object_pairs_hook=_once_each)
+    except RecursionError:
+        raise ValueError("its JSON is nested too deeply") from None
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
+        raise ValueError(f"the key {quoted(twice)} stands twice in its JSON")
+    return found
+
+
+def check_known(found: Any, written: Any, where: str = "") -> None:
+    """All that was found is what would be written of it now: no other key, value or type.
+
+    Keys that are written may be missing: older files lack some, which have a default.
+    """
+    here = where or "the settings"
+    if type(found) is not type(written):
+        raise ValueError(f"{here} must be {quoted(written)}, got {quoted(found)}")
+    if isinstance(found, dict):
+        for key, value in found.items():
+            name = f"{where}.{key}" if where else key
+            if key not in written:
+                raise ValueError(f"this version of xpnet has no setting {quoted(name)}")
+            check_known(value, written[key], name)
+    elif isinstance(found, list):
+        if len(found) != len(written):
+            raise ValueError(f"{here} must have {len(written)} entries, got {len(found)}")
+        for i, (value, known) in enumerate(zip(found, written, strict=True)):
+            check_known(value, known, f"{where}[{i}]")
+    elif found != written:
+        raise ValueError(f"{here} must be {quoted(written)}, got {quoted(found)}")
 
 
 def mapping(found: Any, what: str) -> Mapping[str, Any]:
@@ -27,7 +79,7 @@ def text_of(found: Mapping[str, Any], key: str) -> str:
     """A string."""
     value = _part(found, key)
     if not isinstance(value, str):
-        raise ValueError(f"{key!r} is no text: {value!r}")
+        raise ValueError(f"{key!r} is no text: {quoted(value)}")
     return value
 
 
@@ -35,17 +87,19 @@ def number_of(found: Mapping[str, Any], key: str, above: float = -math.inf) -> f
     """A finite number greater than ``above``."""
     value = _part(found, key)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ValueError(f"{key!r} is no number: {value!r}")
+        raise ValueError(f"{key!r} is no number: {quoted(value)}")
     if not (abs(value) <= sys.float_info.max and value > above):
-        raise ValueError(f"{key!r} must be finite and greater than {above}: {value!r}")
+        raise ValueError(f"{key!r} must be finite and greater than {above}: {quoted(value)}")
     return float(value)
 
 
-def integer_of(found: Mapping[str, Any], key: str, least: int) -> int:
-    """An integer, at least so large."""
+def integer_of(found: Mapping[str, Any], key: str, least: int, most: int | None = None) -> int:
+    """An integer, at least so large, and at most."""
     value = _part(found, key)
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ValueError(f"{key!r} must be an integer of {least} or more: {value!r}")
+        raise ValueError(f"{key!r} must be an integer of {least} or more: {quoted(value)}")
+    if most is not None and value > most:
+        raise ValueError(f"{key!r} must be an integer of {most} or less: {quoted(value)}")
     return value
 
 
@@ -53,7 +107,7 @@ def list_of(found: Mapping[str, Any], key: str) -> list[Any]:
     """A list."""
     value = _part(found, key)
     if not isinstance(value, list):
-        raise ValueError(f"{key!r} is no list: {value!r}")
+        raise ValueError(f"{key!r} is no list: {quoted(value)}")
     return value
 
 
@@ -61,7 +115,7 @@ def names_of(found: Mapping[str, Any], key: str, least: int) -> tuple[str, ...]:
     """At least so many different strings, none of them empty."""
     value = list_of(found, key)
     if not all(isinstance(name, str) and name for name in value) or len(set(value)) < len(value):
-        raise ValueError(f"{key!r} must be different texts: {value!r}")
+        raise ValueError(f"{key!r} must be different texts: {quoted(value)}")
     if len(value) < least:
-        raise ValueError(f"{key!r} must have {least} or more: {value!r}")
+        raise ValueError(f"{key!r} must have {least} or more: {quoted(value)}")
     return tuple(value)

@@ -229,12 +229,10 @@ class NetworkState:
         """Copies of θ and of the statistics."""
         return self._own_copy(self._theta), tuple(map(self._own_copy, self._stats))
 
-    def restore(
-        self, epoch: int, output_is_named: bool, classes: Sequence[str] | None = None
-    ) -> None:
-        """What a model file tells beyond the settings that a new network takes."""
+    def restore(self, plan: Plan, epoch: int, classes: Sequence[str] | None = None) -> None:
+        """Take what a model file tells, beside settings of a new network and θ (see `take`)."""
+        self._plan, self._layers = plan, plan.build(self.loss)
         self.epoch = epoch
-        self._plan = self._plan if output_is_named else self._plan._replace(output=None)
         self._classes = None if classes is None else tuple(classes)
 
     def to(

@@ -109,7 +109,7 @@ class EmbeddingLayer(NamedTuple):
     @property
     def fan_out(self) -> int:
         """Numeric columns and vectors."""
-        return len(self.numeric) + sum(slot.shape[1] for slot in self.slots)
+        return self.fan_in - len(self.columns) + sum(slot.shape[1] for slot in self.slots)
 
     def forward(
         self, backend: Backend, p: Sequence[Any], stats: Stats, A: Any, ctx: Context

@@ -14,8 +14,8 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 
 from xpnet.checks import positive_integer
+from xpnet.jsonable import integer_of, names_of, number_of, text_of
 from xpnet.tables.cells import Array
-from xpnet.tables.jsonable import integer_of, names_of, number_of, text_of
 from xpnet.tables.table import Table, shown
 
 __all__ = [

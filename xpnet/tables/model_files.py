@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from xpnet.checkpoint import describe, save
+from xpnet.container import blaming
 from xpnet.network import Network
 from xpnet.tables.schema import Schema
 
@@ -23,13 +24,13 @@ def read_schema(path: str | os.PathLike[str]) -> Schema | None:
 
     Raises
     ------
-    FileNotFoundError, ValueError
-        No file, one that is no model, or a schema that is damaged.
+    FileNotFoundError
+        There is no such file.
+    FileError
+        It is no model, or is damaged, or its schema is.
     """
     text = describe(path)["extra"].get(_KEY)
     if text is None:
         return None
-    try:
+    with blaming(os.fspath(path), "has a schema that can't be used"):
         return Schema.from_json(text)
-    except ValueError as error:
-        raise ValueError(f"{os.fspath(path)!r} has a schema that can't be used: {error}") from error

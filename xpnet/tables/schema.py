@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from xpnet.backends import to_numpy
+from xpnet.errors import quoted
+from xpnet.jsonable import check_known, list_of, loads, mapping, text_of
 from xpnet.layers import Embedding
 from xpnet.tables.cells import Array
 from xpnet.tables.columns import KINDS, Column, Embedded, Number, OneHot, check_categories
-from xpnet.tables.jsonable import list_of, mapping, text_of
 from xpnet.tables.table import Table
 from xpnet.tables.targets import TASKS, Target, fit_target
 
@@ -180,16 +181,18 @@ class Schema:
         ValueError
             It is not one, or one of a later version.
         """
-        found = mapping(json.loads(text), "the schema")
-        if found.get("version") != _VERSION:
+        found = mapping(loads(text), "the schema")
+        if quoted(found.get("version")) != f"{_VERSION}":
             raise ValueError(
-                f"the schema has version {found.get('version')!r}, and this xpnet reads {_VERSION}"
+                f"the schema has version {quoted(found.get('version'))}, and this xpnet reads "
+                f"{_VERSION}"
             )
         columns = [mapping(column, "a column") for column in list_of(found, "columns")]
         restored = tuple(_known(KINDS, column, "kind").restore(column) for column in columns)
         target = mapping(found.get("target"), "the target")
         schema = cls(restored, _known(TASKS, target, "task").restore(target))
         schema._check_names()
+        check_known(dict(found), loads(schema.to_json()))
         return schema
 
     def _check_names(self) -> None:
@@ -201,5 +204,5 @@ class Schema:
 def _known(kinds: Mapping[str, Any], found: Mapping[str, Any], key: str) -> Any:
     name = text_of(found, key)
     if name not in kinds:
-        raise ValueError(f"{key} {name!r} is unknown: {', '.join(kinds)}")
+        raise ValueError(f"{key} {quoted(name)} is unknown: {', '.join(kinds)}")
     return kinds[name]

@@ -10,9 +10,9 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
+from xpnet.jsonable import names_of, number_of, text_of
 from xpnet.tables.cells import TEXT, Array
 from xpnet.tables.columns import codes, levels, mean_and_scale, standardised
-from xpnet.tables.jsonable import names_of, number_of, text_of
 from xpnet.tables.table import Table
 
 __all__ = ["TASKS", "Classes", "Quantity", "Target", "fit_target", "task_of"]

@@ -1,0 +1,105 @@
+"""The tensors of a model file: layers.0.weight (n_1, n_0), layers.0.bias (n_1,), …"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from xpnet.backends import to_numpy
+from xpnet.container import Tensor
+from xpnet.errors import quoted
+from xpnet.parameters import Layers, Slot, layout
+
+if TYPE_CHECKING:
+    from xpnet.network import Network
+
+__all__ = ["check_tensors", "filled", "tensors_of"]
+
+Array = np.ndarray[Any, Any]
+
+_VARIANCE = "running_variance"
+
+
+def tensors_of(net: Network) -> dict[str, Array]:
+    """Every parameter and statistic, as the file has it.
+
+    Raises
+    ------
+    ValueError
+        One that is not finite: a file with it could not be loaded.
+    """
+    theta = to_numpy(net.parameters)
+    tensors = {name: _shaped(theta, slot) for name, slot in _named_slots(net.layers)}
+    for (name, _), stat in zip(_named_stats(net.layers), net.statistics, strict=True):
+        tensors[name] = np.ascontiguousarray(to_numpy(stat)[0, :])
+    for name, tensor in tensors.items():
+        if not np.isfinite(tensor).all():
+            raise ValueError(f"{name} is NaN or infinite: a file with it could not be loaded")
+    return tensors
+
+
+def check_tensors(layers: Layers, tensors: Mapping[str, Tensor]) -> None:
+    """The file has each parameter and statistic, in its shape, and nothing else."""
+    shapes = {name: _shape(slot) for name, slot in _named_slots(layers)}
+    shapes |= {name: (n,) for name, n in _named_stats(layers)}
+    for name, shape in shapes.items():
+        if name not in tensors:
+            raise KeyError(name)
+        if tensors[name].shape != shape:
+            raise ValueError(f"{name} must be {shape}, got {quoted(tensors[name].shape)}")
+    for name in tensors.keys() - shapes.keys():
+        raise ValueError(f"the network has no parameter {quoted(name)}")
+
+
+def filled(
+    layers: Layers, tensors: Mapping[str, Tensor], numbers: Array, dtype: str
+) -> tuple[Array, list[Array]]:
+    """θ (P,) and the statistics (1, n), copied out of the file's numbers."""
+
+    def part(name: str) -> Array:
+        return numbers[tensors[name].start // numbers.itemsize :][: math.prod(tensors[name].shape)]
+
+    theta = np.empty(layout(layers).size, dtype)
+    with np.errstate(over="ignore"):
+        for name, slot in _named_slots(layers):
+            theta[slot.offset : slot.offset + slot.size] = part(name)
+        stats = {name: part(name)[None, :].astype(dtype) for name, _ in _named_stats(layers)}
+    if numbers.dtype != theta.dtype:
+        for x in (theta, *stats.values()):
+            if not np.isfinite(x).all():
+                raise ValueError(f"its numbers are too large for {dtype}: keep {numbers.dtype}")
+    for name, x in stats.items():
+        if name.endswith(_VARIANCE) and x.min() < 0:
+            raise ValueError(f"{name} is negative: {x.min()}")
+    return theta, list(stats.values())
+
+
+def _named_slots(layers: Sequence[Any], prefix: str = "layers") -> Iterator[tuple[str, Slot]]:
+    """Every parameter by its name in the file, such as layers.0.weight or layers.2.1.bias."""
+    for l, layer in enumerate(layers):
+        yield from _named_slots(layer.children, f"{prefix}.{l}")
+        within = sum(len(child.slots) for child in layer.children)
+        for slot in layer.slots[within:]:
+            yield f"{prefix}.{l}.{slot.name}", slot
+
+
+def _named_stats(layers: Sequence[Any], prefix: str = "layers") -> Iterator[tuple[str, int]]:
+    """Every statistic's name in the file, such as layers.1.running_mean, and its length."""
+    for l, layer in enumerate(layers):
+        yield from _named_stats(layer.children, f"{prefix}.{l}")
+        if not layer.children and layer.n_stats:
+            for name in ("running_mean", _VARIANCE):
+                yield f"{prefix}.{l}.{name}", layer.fan_in
+
+
+def _shape(slot: Slot) -> tuple[int, ...]:
+    """A parameter's as the file has it: matrices (rows, columns), vectors (n,)."""
+    return slot.shape if slot.is_weight else slot.shape[1:]
+
+
+def _shaped(theta: Array, slot: Slot) -> Array:
+    part = theta[slot.offset : slot.offset + slot.size]
+    return np.ascontiguousarray(part.reshape(_shape(slot)))
