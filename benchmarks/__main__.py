@@ -9,15 +9,16 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from benchmarks import cpu, fuzz, gpu, growth, latency, plot
+from benchmarks import cpu, files, fuzz, gpu, growth, latency, plot
 
 COMMANDS = {
     "cpu": cpu,
-    "fuzz": fuzz,
     "gpu": gpu,
     "growth": growth,
     "latency": latency,
     "plot": plot,
+    "fuzz": fuzz,
+    "files": files,
 }
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from xpnet.cli import main
 from xpnet.datasets import load_fashion_mnist
+from xpnet.errors import FileError
 
 
 def write_idx(path, array):
@@ -68,6 +69,35 @@ def test_a_damaged_file_is_named_and_no_traceback(folder, tmp_path, monkeypatch,
     monkeypatch.setenv("FASHION_MNIST", str(folder))
     assert main(["train", "fashion-mnist", "--out", str(tmp_path / "m.safetensors")]) == 1
     assert "t10k-images-idx3-ubyte.gz' is not an idx file, or is damaged" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\0\0\x08",
+        b"\0\0\x08\x00\x05",
+        b"\0\0\x08\x01" + b"\xff" * 4,
+        b"\0\0\x08\x03" + b"\xff" * 12 + b"\x01",
+        b"\0\0\x08\xff" + b"\xff" * 255 * 4,
+        b"\0\0\x08\x03" + b"\0" * 12,
+        b"\0\0\x08\x03" + b"\0\0\0\x01" * 3 + b"12",
+        b"\0\0\x08\x01" + b"\0\0\0\x05" + b"12345",
+    ],
+)
+def test_a_file_that_promises_other_numbers_than_it_has_is_refused(folder, content):
+    """No axes, too many numbers for any memory, too few, one too many; labels as images."""
+    path = folder / "train-images-idx3-ubyte.gz"
+    with gzip.open(path, "wb") as file:
+        file.write(content)
+    with pytest.raises(FileError, match="train-images-idx3-ubyte.gz' is not an idx file"):
+        load_fashion_mnist("train", folder)
+
+
+def test_fewer_labels_than_images_are_refused(folder):
+    write_idx(folder / "train-labels-idx1-ubyte.gz", np.arange(39) % 10)
+    with pytest.raises(FileError, match="has 40 images and 39 labels"):
+        load_fashion_mnist("train", folder)
 
 
 def test_the_real_files_are_what_they_should_be():

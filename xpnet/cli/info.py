@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from xpnet.checkpoint import describe, load
+from xpnet.errors import printable, quoted
+from xpnet.network import Network
 from xpnet.tables import Schema, read_schema
 from xpnet.tables.columns import Embedded, Number
 from xpnet.tables.table import shown
@@ -26,16 +28,25 @@ def add_parser(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the table of layers and the settings, and the columns of a model for tables."""
-    settings = describe(options.model)
-    schema = read_schema(options.model)
-    print(f"{options.model}: {options.model.stat().st_size:,} bytes")
-    print(f"written by xpnet {settings['xpnet_version']} after {settings['epoch']} epochs")
-    print(f"seed {settings['seed']}, initializer {settings['initializer'] or 'by activation'}")
-    print(load(options.model).summary())
-    for line in [] if schema is None else _columns(schema):
-        print(line)
+    """Print the table of layers and the settings, and the columns of a model for tables.
+
+    The text is the file's, which comes from anywhere: control characters are escaped.
+    """
+    settings, schema, net = describe(options.model), read_schema(options.model), load(options.model)
+    for line in _lines(options.model, settings, net, schema):
+        print(printable(line))
     return 0
+
+
+def _lines(
+    path: Path, settings: Mapping[str, Any], net: Network, schema: Schema | None
+) -> Iterator[str]:
+    yield f"{path}: {path.stat().st_size:,} bytes"
+    yield f"written by xpnet {settings['xpnet_version']} after {net.epoch} epochs"
+    yield f"seed {quoted(net.seed)}, initializer {net.initializer or 'by activation'}"
+    yield from net.summary().split("\n")
+    if schema is not None:
+        yield from _columns(schema)
 
 
 def _columns(schema: Schema) -> Iterator[str]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import math
 import os
 import zlib
 from typing import Any
 
 import numpy as np
+
+from xpnet.errors import FileError
 
 __all__ = ["FASHION_CLASSES", "load_fashion_mnist"]
 
@@ -26,6 +29,7 @@ FASHION_CLASSES = (
 """What the labels 0 … 9 are."""
 
 _FOLDER = "/usr/share/datasets/fashion-mnist"  # Debian's package dataset-fashion-mnist
+_LARGEST = 2**30  # bytes; the largest of the four files has 47 million
 _KINDS = {"train": "train", "test": "t10k"}
 
 Array = np.ndarray[Any, Any]
@@ -55,16 +59,22 @@ def load_fashion_mnist(
     ------
     FileNotFoundError
         The files are not there; the message says how to get them.
+    FileError
+        One of them is damaged, or they don't belong together.
     """
     folder = folder or os.environ.get("FASHION_MNIST", _FOLDER)
     if part not in _KINDS:
         raise ValueError(f'part must be "train" or "test", got {part!r}')
-    images = _read(os.path.join(folder, f"{_KINDS[part]}-images-idx3-ubyte.gz"))
-    labels = _read(os.path.join(folder, f"{_KINDS[part]}-labels-idx1-ubyte.gz"))
+    images = _read(os.path.join(folder, f"{_KINDS[part]}-images-idx3-ubyte.gz"), 3)
+    labels = _read(os.path.join(folder, f"{_KINDS[part]}-labels-idx1-ubyte.gz"), 1)
+    if len(images) != len(labels):
+        raise FileError(
+            f"{os.fspath(folder)!r} has {len(images):,} images and {len(labels):,} labels"
+        )
     return images.reshape(len(images), -1), labels.astype(np.int64)
 
 
-def _read(path: str) -> Array:
+def _read(path: str, n_axes: int) -> Array:
     """An idx file: 0, 0, 8 (bytes), the number of axes, each axis's length, and the numbers."""
     if not os.path.isfile(path):
         raise FileNotFoundError(
@@ -74,10 +84,15 @@ def _read(path: str) -> Array:
         )
     try:
         with gzip.open(path, "rb") as file:
-            content = file.read()
-        if content[:3] != b"\x00\x00\x08":
-            raise ValueError("it does not begin as an idx file of bytes does")
-        shape = np.frombuffer(content, ">u4", count=content[3], offset=4).tolist()
-        return np.frombuffer(content, np.uint8, offset=4 + 4 * content[3]).reshape(shape)
+            if file.read(4) != bytes((0, 0, 8, n_axes)):
+                raise ValueError(f"it does not begin as an idx file of bytes does, with {n_axes} axes")
+            shape = np.frombuffer(file.read(4 * n_axes), ">u4", n_axes).tolist()
+            size = math.prod(shape)
+            if not 0 < size <= _LARGEST:
+                raise ValueError(f"it promises {size:,} numbers")
+            content = file.read(size + 1)
+        if len(content) != size:
+            raise ValueError(f"it has not the {size:,} numbers that it promises")
+        return np.frombuffer(content, np.uint8).reshape(shape)
     except (EOFError, OSError, ValueError, zlib.error) as error:
-        raise ValueError(f"{path!r} is not an idx file, or is damaged: {error}") from error
+        raise FileError(f"{path!r} is not an idx file, or is damaged: {error}") from error

@@ -1,0 +1,190 @@
+"""Mutated model files: each is refused by a FileError, or gives the network that it describes.
+
+    python -m benchmarks files [--cases 20000] [--seed 14] [--out FILE]
+
+Bits, truncations and splices may only give the same network or a FileError. Settings, headers and
+numbers are edited behind a new checksum too: such a file may be another network's, which must then
+be saved as the same settings and tensors. Every tenth file goes through `xpnet info` as well.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import json
+import platform
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import xpnet
+from benchmarks.common import write
+from benchmarks.mutations import MUTATIONS, SEALED, header_of
+from xpnet.cli import main
+from xpnet.layers import BatchNorm, Dense, Dropout, Embedding, LayerNorm, Residual
+from xpnet.losses import GaussianNLL, Masked, MultiCrossEntropy
+from xpnet.tables import Schema, Table, read_schema, save_model
+
+__all__ = ["Outcome", "add_arguments", "models", "run", "tried"]
+
+OUT = Path(__file__).parent / "results" / "files.json"
+CASES, SEED, INFO_EVERY = 20_000, 14, 10
+
+
+class Outcome(NamedTuple):
+    """What came of one file: refused, same, described, or failed and why."""
+
+    mutation: str
+    model: str
+    result: str
+    why: str = ""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Of this command."""
+    parser.add_argument("--cases", type=int, default=CASES)
+    parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument("--out", type=Path)
+
+
+def models(folder: Path) -> dict[str, bytes]:
+    """Files of small networks with every kind of layer and setting, by name."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(20, 4)).astype(np.float32)
+    codes = np.column_stack([np.arange(20) % 3, X[:, 1:]])
+    dense = xpnet.Network([4, 6, 3], activation="tanh", loss="cross_entropy", rng=11)
+    dense.fit(X, np.array(["oak", "elm", "fir"])[np.arange(20) % 3], epochs=2, batch_size=5)
+    block = Residual([6, LayerNorm(), Dense(4, "gelu")])
+    deep = xpnet.Network(
+        [4, 5, BatchNorm(), Dropout(0.1), block, 4], loss=GaussianNLL(), rng=2**100, dtype="float64"
+    )
+    deep.fit(X, X[:, :2], epochs=2, batch_size=5)
+    heads = xpnet.Network([4, Embedding(3, 2), 5, 5], loss=Masked(MultiCrossEntropy((2, 3))))
+    heads.fit(codes, np.column_stack([np.arange(20) % 2, np.arange(20) % 3]), epochs=1)
+    nets = {"dense": dense, "deep": deep, "heads": heads, "open": xpnet.Network([3, 2])}
+    for name, net in nets.items():
+        net.save(folder / name)
+    _table_models(folder, rng)
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def _table_models(folder: Path, rng: np.random.Generator) -> None:
+    """As `xpnet train data.csv` writes them: classes, and a quantity."""
+    colours = np.array(["red", "green", "blue"])[np.arange(30) % 3]
+    columns = {"colour": colours, "size": rng.normal(size=30), "price": rng.normal(size=30)}
+    table = Table({**columns, "kind": np.array(["x", "y"])[np.arange(30) % 2]})
+    for target, embed in (("kind", {"colour": 2}), ("price", {})):
+        schema = Schema.fit(table, target, embed=embed)
+        sizes = [schema.width, *schema.input_layers(), 4, schema.target.width]
+        net = xpnet.Network(sizes, loss=schema.target.loss)
+        save_model(net, schema, folder / f"table of {target}")
+
+
+def tried(files: dict[str, bytes], folder: Path, seed: int, case: int) -> Outcome:
+    """Mutate one of the files, by (seed, case) alone, and load it."""
+    rng = np.random.default_rng([seed, case])
+    mutation = list(MUTATIONS)[case % len(MUTATIONS)]
+    model = list(files)[rng.integers(len(files))]
+    content = MUTATIONS[mutation](files[model], list(files.values()), rng)
+    path, again = folder / "mutated", folder / "again"
+    path.write_bytes(content)
+    outcome = _loaded(path, again, files[model], mutation, model)
+    if case // len(MUTATIONS) % INFO_EVERY == 0 and (why := _wrong_info(path, outcome.result)):
+        return outcome._replace(result="failed", why=why)
+    return outcome
+
+
+def _loaded(path: Path, again: Path, original: bytes, mutation: str, model: str) -> Outcome:
+    try:
+        net, schema = xpnet.load(path), read_schema(path)
+    except xpnet.FileError as error:
+        long = len(str(error)) > 1_500 or not str(error).isprintable()
+        return Outcome(mutation, model, "failed" if long else "refused", str(error) if long else "")
+    except Exception as error:
+        return Outcome(mutation, model, "failed", f"{type(error).__name__}: {error}"[:300])
+    if schema is None:
+        net.save(again)
+    else:
+        save_model(net, schema, again)
+    if again.read_bytes() == original:
+        return Outcome(mutation, model, "same")
+    if mutation not in SEALED:
+        return Outcome(mutation, model, "failed", "another network, without a word")
+    why = _differs(path.read_bytes(), again.read_bytes())
+    return Outcome(mutation, model, "failed" if why else "described", why)
+
+
+def _differs(content: bytes, again: bytes) -> str:
+    """What the mutated file says that the loaded network's does not; read by safetensors."""
+    from safetensors.numpy import load
+
+    found, written = (header_of(c)[0]["__metadata__"] for c in (content, again))
+    for name in ("network", "extra.schema"):
+        if name in found:
+            said, known = json.loads(found[name]), json.loads(written[name])
+            if json.dumps(_merged(known, said)) != json.dumps(known):
+                return f"{name}: {json.dumps(said)[:300]}"
+    tensors, others = load(content), load(again)
+    same = tensors.keys() == others.keys() and all(
+        tensors[name].dtype == others[name].dtype and tensors[name].tobytes() == x.tobytes()
+        for name, x in others.items()
+    )
+    return "" if same else "other tensors"
+
+
+def _merged(known: Any, said: Any) -> Any:
+    """What is known, with all that was said in its place."""
+    if isinstance(known, dict) and isinstance(said, dict):
+        names = [*known, *(name for name in said if name not in known)]
+        return {n: _merged(known.get(n), said[n]) if n in said else known[n] for n in names}
+    return said
+
+
+def _wrong_info(path: Path, result: str) -> str:
+    """What is wrong with the command's answer: its status, its lines, its characters."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            status = main(["info", str(path)])
+        except Exception as error:
+            return f"info: {type(error).__name__}: {error}"[:300]
+    lines = (out.getvalue() + err.getvalue()).splitlines()
+    if not all(line.isprintable() and len(line) < 2_000 for line in lines):
+        return "info prints control characters, or very long lines"
+    if result == "refused" and (status != 1 or out.getvalue() or len(lines) != 1):
+        return f"info: status {status}, {len(lines)} lines for a file that is refused"
+    return "" if result == "refused" or status == 0 else f"info: status {status}"
+
+
+def run(options: argparse.Namespace) -> int:
+    """All cases; a table, JSON, and status 1 where one failed."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "models").mkdir()
+        files = models(folder / "models")
+        outcomes = [tried(files, folder, options.seed, case) for case in range(options.cases)]
+    counts: dict[str, Counter[str]] = {mutation: Counter() for mutation in MUTATIONS}
+    for outcome in outcomes:
+        counts[outcome.mutation][outcome.result] += 1
+    failed = [{"case": i, **o._asdict()} for i, o in enumerate(outcomes) if o.result == "failed"]
+    for mutation, count in counts.items():
+        print(f"{mutation:20}", *(f"{n} {result}" for result, n in sorted(count.items())), sep="  ")
+    for each in failed[:20]:
+        print(each)
+    result = {
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "xpnet": xpnet.__version__,
+        "seed": options.seed,
+        "cases": options.cases,
+        "models": {name: len(content) for name, content in files.items()},
+        "outcomes": counts,
+        "failed": failed,
+    }
+    if options.out or options.cases >= CASES:
+        write(options.out or OUT, result)
+    return 1 if failed else 0

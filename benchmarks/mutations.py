@@ -1,0 +1,185 @@
+"""Damage to model files: bits, bytes, splices, and edits of what a header says.
+
+A mutation is a function of (content, other contents, rng) that gives new content. Those under
+`SEALED` compute the checksum anew, or leave it out as older files do, so that the checks behind it
+are reached.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from xpnet.container import sealed
+
+__all__ = ["MUTATIONS", "SEALED", "Content", "header_of", "joined"]
+
+Rng = np.random.Generator
+Content = tuple[dict[str, Any], bytes]  # a header, and the numbers
+Mutation = Callable[[bytes, list[bytes], Rng], bytes]
+
+_DEEP = "nested deeply"  # stands for many brackets, which Python itself writes no more
+
+
+def header_of(content: bytes) -> Content:
+    """The header of a safetensors file, and its numbers."""
+    size = int.from_bytes(content[:8], "little")
+    return json.loads(content[8 : 8 + size]), content[8 + size :]
+
+
+def joined(header: bytes, numbers: bytes) -> bytes:
+    """A file of a header's text and numbers."""
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + numbers
+
+
+def _flipped(content: bytes, others: list[bytes], rng: Rng) -> bytes:
+    """One bit to eight."""
+    found = np.frombuffer(content, np.uint8).copy()
+    for at in rng.integers(0, len(found), rng.integers(1, 9)):
+        found[at] ^= np.uint8(1 << rng.integers(8))
+    return found.tobytes()
+
+
+def _cut(content: bytes, others: list[bytes], rng: Rng) -> bytes:
+    """Cut short, or with a part left out, doubled, or more at its end."""
+    a, b = sorted(rng.integers(0, len(content) + 1, 2).tolist())
+    return (
+        content[:a],
+        content[:a] + content[b:],
+        content[:b] + content[a:],
+        content + rng.bytes(int(rng.integers(1, 64))),
+    )[rng.integers(4)]
+
+
+def _spliced(content: bytes, others: list[bytes], rng: Rng) -> bytes:
+    """The beginning of this file and the end of another, or its header with other numbers."""
+    other = others[rng.integers(len(others))]
+    if rng.random() < 0.5:
+        return content[: rng.integers(len(content))] + other[rng.integers(len(other)) :]
+    at, there = (8 + int.from_bytes(c[:8], "little") for c in (content, other))
+    return content[:at] + other[there:]
+
+
+def _retyped(content: bytes, others: list[bytes], rng: Rng) -> bytes:
+    """Characters of the header replaced, its length in order, its checksum as it was."""
+    size = int.from_bytes(content[:8], "little")
+    header, numbers = bytearray(content[8 : 8 + size]), content[8 + size :]
+    for _ in range(rng.integers(1, 4)):
+        at = int(rng.integers(len(header)))
+        new = b'0123456789{}[]",:-eE.nulltrue \\\x00\x1b\xff'
+        start = int(rng.integers(len(new)))
+        header[at : at + int(rng.integers(0, 3))] = new[start : start + int(rng.integers(0, 3))]
+    return joined(bytes(header), numbers)
+
+
+def _hostile(rng: Rng) -> Any:
+    """A value that no setting should have, or hardly any."""
+    values: tuple[Any, ...] = (
+        None, True, False, -1, 0, 1, 2, 7, 10**400, -(10**400), 2**63, 2**31, 0.5, -0.0, 1e308,
+        float("nan"), float("inf"), "", "relu", "x" * 5_000, "\x1b[31m\n", "\ud800", "float64",
+        [], [[]], [0], [1, 2], {}, {"layer": "dense"}, {"name": "huber"}, {"": None}, _DEEP,
+        {"layer": "residual", "layers": []}, {"name": "masked", "loss": {"name": "masked"}},
+    )  # fmt: skip
+    return values[rng.integers(len(values))]
+
+
+def _places(value: Any, found: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
+    """Every (container, key) within a value of JSON."""
+    pairs: Any = ()
+    if isinstance(value, dict):
+        pairs = list(value.items())
+    elif isinstance(value, list):
+        pairs = list(enumerate(value))
+    for key, inner in pairs:
+        found.append((value, key))
+        _places(inner, found)
+    return found
+
+
+def _edit(value: Any, rng: Rng) -> None:
+    """One place of a value of JSON: replaced, left out, doubled, renamed, or taken from another."""
+    places = _places(value, [])
+    (container, key), (from_, there) = (places[rng.integers(len(places))] for _ in range(2))
+    how = int(rng.integers(6))
+    if how == 0:
+        del container[key]
+    elif how == 1:
+        container[key] = json.loads(json.dumps(from_[there]))
+    elif how == 2 and isinstance(container, list):
+        container.insert(key, json.loads(json.dumps(container[key])))
+    elif how == 2:
+        container[f"{key}s"] = container.pop(key)
+    elif how == 3 and type(container[key]) in (int, float):
+        container[key] += int(rng.integers(-2, 3))
+    else:
+        container[key] = _hostile(rng)
+
+
+def _text(value: Any, rng: Rng) -> str:
+    """JSON of a value; now and then with a key that stands twice."""
+    text = json.dumps(value).replace(f'"{_DEEP}"', "[" * 3_000 + "]" * 3_000)
+    if rng.random() < 0.05 and text.startswith("{") and text != "{}":
+        entry = text[1:].partition(":")[0]
+        text = f"{{{entry}: 1, {text[1:]}"
+    return text
+
+
+def _resettled(content: bytes, others: list[bytes], rng: Rng) -> bytes:
+    """The settings, or a table's schema, edited in one place or two."""
+    header, numbers = header_of(content)
+    texts = [name for name in ("network", "extra.schema") if name in header["__metadata__"]]
+    name = texts[rng.integers(len(texts))]
+    settings = json.loads(header["__metadata__"][name])
+    for _ in range(rng.integers(1, 3)):
+        if settings:
+            _edit(settings, rng)
+    header["__metadata__"][name] = _text(settings, rng)
+    return _closed(header, numbers, rng)
+
+
+def _relabelled(content: bytes, others: list[bytes], rng: Rng) -> bytes:
+    """The header itself edited: metadata, and tensors' names, dtypes, shapes and places."""
+    header, numbers = header_of(content)
+    for _ in range(rng.integers(1, 3)):
+        if header:
+            _edit(header, rng)
+    return _closed(header, numbers, rng)
+
+
+def _renumbered(content: bytes, others: list[bytes], rng: Rng) -> bytes:
+    """The numbers changed: bits, zeros, negative ones, NaN, infinity."""
+    header, numbers = header_of(content)
+    kinds = {entry["dtype"] for name, entry in header.items() if name != "__metadata__"}
+    values = np.frombuffer(numbers, "<f8" if kinds == {"F64"} else "<f4").copy()
+    at = rng.integers(0, len(values), rng.integers(1, 4))
+    choice = (0.0, -0.0, -1.0, np.nan, np.inf, -np.inf, 1e30, 1e-30)
+    values[at] = choice[rng.integers(len(choice))]
+    return _closed(header, values.tobytes(), rng)
+
+
+def _closed(header: dict[str, Any], numbers: bytes, rng: Rng) -> bytes:
+    """The file of them: with its checksum, or without one, as files of 0.1.0 are."""
+    metadata = header.get("__metadata__")
+    if isinstance(metadata, dict):
+        metadata.pop("sha256", None)
+        text = json.dumps(header)
+        if rng.random() < 0.75 and f'"{_DEEP}"' not in text:
+            return sealed(joined(text.encode(), numbers))
+    return joined(_text(header, rng).encode(), numbers)
+
+
+MUTATIONS: dict[str, Mutation] = {
+    "bits": _flipped,
+    "cuts": _cut,
+    "splices": _spliced,
+    "header's characters": _retyped,
+    "settings": _resettled,
+    "header": _relabelled,
+    "numbers": _renumbered,
+}
+SEALED = frozenset(("settings", "header", "numbers"))
+"""Those after which the file may describe another network, and be one."""
