@@ -102,7 +102,7 @@ def _loaded(path: Path, again: Path, original: bytes, mutation: str, model: str)
     try:
         net, schema = xpnet.load(path), read_schema(path)
     except xpnet.FileError as error:
-        long = len(str(error)) > 1_500 or not str(error).isprintable()
+        long = len(str(error)) > 600 or not str(error).isprintable()
         return Outcome(mutation, model, "failed" if long else "refused", str(error) if long else "")
     except Exception as error:
         return Outcome(mutation, model, "failed", f"{type(error).__name__}: {error}"[:300])

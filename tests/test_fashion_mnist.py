@@ -90,7 +90,7 @@ def test_a_file_that_promises_other_numbers_than_it_has_is_refused(folder, conte
     path = folder / "train-images-idx3-ubyte.gz"
     with gzip.open(path, "wb") as file:
         file.write(content)
-    with pytest.raises(FileError, match="train-images-idx3-ubyte.gz' is not an idx file"):
+    with pytest.raises(FileError, match=r"train-images-idx3-ubyte\.gz' is not an idx file"):
         load_fashion_mnist("train", folder)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from xpnet._version import __version__
 from xpnet.activations import ACTIVATIONS, Activation
-from xpnet.backends import Backend, get_backend, move
+from xpnet.backends import DTYPES, Backend, get_backend, move
 from xpnet.checks import dtype_name
 from xpnet.classes import check_outputs
 from xpnet.container import Container, blaming, opened, sealed
@@ -37,6 +37,7 @@ _SETTINGS = {"sizes", "layers", "activations", "loss", "classes",
 _SINCE: set[str] = set()
 """What it has been writing since a later version, so that older files lack it."""
 _MOST_EPOCHS = 2**53 - 1  # what every reader of JSON keeps
+_OWN = (Activation, Loss)
 _UNUSABLE = "is not a model file that can be used"
 
 
@@ -108,7 +109,7 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
     with opened(path) as file:
         settings = _settings(path, file)
         with blaming(path, _UNUSABLE):
-            file.numbers(dtype_name(settings["dtype"]))
+            file.numbers(_dtype(settings))
     extra = {
         name.removeprefix(_EXTRA): text
         for name, text in file.metadata.items()
@@ -129,9 +130,9 @@ def _settings(path: str, file: Container) -> dict[str, Any]:
             raise ValueError(f"its metadata has the unknown entry {quoted(unknown[0])}")
         _check_version(file.metadata["xpnet_version"])
         settings = dict(mapping(loads(file.metadata["network"]), "the settings"))
-        for name in _SETTINGS - set(settings):
+        for name in sorted(_SETTINGS - set(settings)):
             raise KeyError(name)
-        for name in set(settings) - _SETTINGS - _SINCE:
+        for name in sorted(set(settings) - _SETTINGS - _SINCE):
             raise ValueError(f"this version of xpnet has no setting {quoted(name)}")
         return settings
 
@@ -171,6 +172,8 @@ def load(
 
     Raises
     ------
+    TypeError
+        Something else in ``custom``.
     FileNotFoundError
         There is no such file, or it is a folder or a pipe.
     FileError
@@ -181,7 +184,11 @@ def load(
     The header is compared with the layers that the settings ask for, and every number with the
     file's checksum, before there is a network. A file of xpnet 0.1.0 has no checksum, and loads.
     """
-    path, custom = os.fspath(path), tuple(custom)
+    path = os.fspath(path)
+    if not isinstance(custom, (tuple, list)) or not all(isinstance(c, _OWN) for c in custom):
+        raise TypeError(
+            f"custom is a tuple of Activation and Loss, such as (mine,), got {quoted(custom)}"
+        )
     wanted = None if dtype is None else dtype_name(dtype)
     with opened(path) as file:
         settings = _settings(path, file)
@@ -189,12 +196,11 @@ def load(
             planned, loss = _plan(settings, custom)
         backend = get_backend(backend, device)
         with blaming(path, _UNUSABLE):
-            net = _without_parameters(settings, planned, loss, backend)
+            stored = _dtype(settings)
+            net = _without_parameters(settings, planned, loss, backend, wanted or stored)
             check_tensors(net.layers, file.tensors)
-            numbers = file.numbers(net.dtype)
-            theta, stats = filled(net.layers, file.tensors, numbers, wanted or net.dtype)
-    net.dtype = wanted or net.dtype
-    net.backend.dtype(net.dtype)
+            numbers = file.numbers(stored)
+            theta, stats = filled(net.layers, file.tensors, numbers, net.dtype)
     net.take(move(backend, theta), tuple(move(backend, stat) for stat in stats))
     return net
 
@@ -219,14 +225,14 @@ def _plan(
 
 
 def _without_parameters(
-    settings: dict[str, Any], planned: Plan, loss: Loss | None, backend: Backend
+    settings: dict[str, Any], planned: Plan, loss: Loss | None, backend: Backend, dtype: str
 ) -> Network:
     """The network of the settings, none of which may say anything else than it is."""
     net = Network(
         loss=loss,
         initializer=settings["initializer"],
         backend=backend,
-        dtype=dtype_name(settings["dtype"]),
+        dtype=dtype,
         rng=settings["seed"],
     )
     epoch = integer_of(settings, "epoch", 0, _MOST_EPOCHS)
@@ -234,8 +240,16 @@ def _without_parameters(
     if net.classes is not None and loss is not None:
         check_outputs(net.classes, loss, net.sizes[-1])
     written = loads(json.dumps(_config(net)))
-    check_known({**settings, "loss": None}, {**written, "loss": None})  # a loss checks its own
+    for name in settings.keys() - {"loss", "dtype"}:  # which have been checked by now
+        check_known(settings[name], written[name], name)
     return net
+
+
+def _dtype(settings: dict[str, Any]) -> str:
+    dtype: str = settings["dtype"]
+    if dtype not in DTYPES:
+        raise ValueError(f"dtype must be one of {', '.join(DTYPES)}, got {quoted(dtype)}")
+    return dtype
 
 
 def _classes(found: Any) -> tuple[str, ...] | None:
@@ -268,4 +282,4 @@ def _check_known(
 ) -> None:
     for name in names:
         if name is not None and name not in known and name not in own:
-            raise ValueError(f"it has the {kind} {name!r}, give yours in custom=(…,)")
+            raise ValueError(f"it has the {kind} {quoted(name)}, give yours in custom=(…,)")

@@ -63,7 +63,7 @@ def blaming(path: str, verdict: str = "is not a model file, or is damaged") -> I
     except _AT_FAULT as error:
         text = str(error.args[0] if isinstance(error, KeyError) and error.args else error)
         reason = f"{quoted(text)} is missing" if isinstance(error, KeyError) else text
-        what = printable(reason, 1000) or type(error).__name__
+        what = printable(reason, 400) or type(error).__name__
         raise FileError(f"{path!r} {verdict}: {what}") from error
 
 

@@ -85,7 +85,7 @@ def _read(path: str, n_axes: int) -> Array:
     try:
         with gzip.open(path, "rb") as file:
             if file.read(4) != bytes((0, 0, 8, n_axes)):
-                raise ValueError(f"it does not begin as an idx file of bytes does, with {n_axes} axes")
+                raise ValueError(f"it does not begin as an idx file of bytes does ({n_axes} axes)")
             shape = np.frombuffer(file.read(4 * n_axes), ">u4", n_axes).tolist()
             size = math.prod(shape)
             if not 0 < size <= _LARGEST:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from xpnet.activations import ACTIVATIONS, Activation
 from xpnet.checks import activation_list, check_outputs, find_activation, positive_integer
+from xpnet.errors import look_up
 from xpnet.layers.batch_norm import BatchNorm
 from xpnet.layers.dense import Dense
 from xpnet.layers.dropout import Dropout
@@ -144,4 +145,4 @@ def from_config(config: dict[str, Any], own: dict[str, Activation]) -> Any:
         return Residual([from_config(inner, own) for inner in settings["layers"]])
     if settings.get("activation") in own:
         settings["activation"] = own[settings["activation"]]
-    return _KINDS[kind](**settings)
+    return look_up("layer", kind, _KINDS)(**settings)
