@@ -24,7 +24,7 @@ FIT = {"epochs": 1, "batch_size": 4}
 
 
 def make(loss: str | None = "cross_entropy", hidden: int = 5, **settings: Any) -> xpnet.Network:
-    """4-hidden-3, which has been trained for two epochs, so that nothing of it is at its default."""
+    """4-hidden-3, trained for two epochs, so that nothing of it is at its default."""
     net = xpnet.Network([4, hidden, 3], loss=loss, rng=3, **settings)
     net.fit(X, ROWS if loss and loss.endswith("squared_error") else LABELS, epochs=2)
     return net

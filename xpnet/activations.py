@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from xpnet.built_in import built_in, is_built_in
 from xpnet.special import normal_cdf, normal_pdf, sigmoid
 
 __all__ = ["ACTIVATIONS", "Activation", "elementwise"]
@@ -57,7 +58,7 @@ class Activation:
         return self  # it is what it is: compiled steps are found by its identity
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        named = ACTIVATIONS.get(self.name) is self
+        named = is_built_in(self)
         return (_named, (self.name,)) if named else super().__reduce_ex__(protocol)
 
 
@@ -280,8 +281,10 @@ _ROWS = (
 
 def _named(name: str) -> Activation:
     """The activation of that name, when one is unpickled."""
-    return ACTIVATIONS[name]
+    return _OWN[name]
 
 
-ACTIVATIONS: dict[str, Activation] = {row.name: row for row in _ROWS}
+_OWN = {row.name: built_in(row) for row in _ROWS}
+
+ACTIVATIONS: dict[str, Activation] = dict(_OWN)
 """Every named activation, by its name."""

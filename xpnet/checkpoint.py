@@ -15,13 +15,14 @@ from typing import Any
 from xpnet._version import __version__
 from xpnet.activations import ACTIVATIONS, Activation
 from xpnet.backends import DTYPES, Backend, get_backend, move
+from xpnet.built_in import is_built_in
 from xpnet.checks import dtype_name
 from xpnet.classes import check_outputs
 from xpnet.container import Container, blaming, opened, sealed
 from xpnet.errors import FileError, printable, quoted
 from xpnet.files import whole_file
 from xpnet.jsonable import check_known, integer_of, loads, mapping
-from xpnet.layers.build import HIDDEN, Plan, from_config, plan
+from xpnet.layers.build import HIDDEN, Plan, check_classes, from_config, plan
 from xpnet.losses import LOSSES, Loss, loss_from_config
 from xpnet.network import Network
 from xpnet.saved_tensors import check_tensors, filled, tensors_of
@@ -52,6 +53,7 @@ def save(
     """
     from safetensors.numpy import save as to_bytes
 
+    check_classes(net.plan.layers)
     tensors = tensors_of(net)
     metadata = {
         "format": _FORMAT,
@@ -84,9 +86,17 @@ def _config(net: Network) -> dict[str, Any]:
 
 def _loss_config(loss: Loss | None) -> Any:
     """A name, or a name with settings."""
-    if loss is None or loss.config is None:
+    if loss is None or LOSSES.get(loss.name) is loss:
         return None if loss is None else loss.name
-    return loss.name if LOSSES.get(loss.name) is loss else dict(loss.config)
+    if is_built_in(loss) and loss.config is not None:
+        return dict(loss.config)
+    if loss.name in LOSSES:
+        raise ValueError(
+            f"the network's loss is a variant of xpnet's own {loss.name!r} and has its name, by "
+            "which a file would bring back xpnet's: give it another, net.loss = "
+            f'dataclasses.replace(net.loss, name="my_{loss.name}"), and save again'
+        )
+    return loss.name
 
 
 def _layer_config(layer: Any) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from xpnet.parameters import Layout
-from xpnet.settings import check_not_negative, check_positive
+from xpnet.settings import Kind, check_not_negative, check_positive
 
 __all__ = ["MaxNorm", "Penalty"]
 
@@ -33,7 +33,7 @@ class _Strengths(NamedTuple):
     biases: bool = False
 
 
-class Penalty(_Strengths):
+class Penalty(Kind, _Strengths):
     """``λ₁ Σ|W| + ½ λ₂ Σ W²``, added to the mean loss; the elastic net where both are above 0.
 
     Parameters
@@ -90,7 +90,7 @@ class _Limit(NamedTuple):
     limit: float
 
 
-class MaxNorm(_Limit):
+class MaxNorm(Kind, _Limit):
     """‖W_j‖ ≤ c for the weights W_j into each neuron j: a longer row is scaled to length c.
 
     N. Srebro and A. Shraibman, "Rank, trace-norm and max-norm" (2005), in the form of

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Self
 
 __all__ = [
     "Kind",
@@ -39,6 +39,16 @@ class Kind:
 
     def __hash__(self) -> int:
         return hash((type(self), tuple.__hash__(self)))  # type: ignore[arg-type]
+
+    def __getnewargs_ex__(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """What copies and pickles call the class with: some settings are keywords only."""
+        return (), self._asdict()  # type: ignore[attr-defined]
+
+    def _replace(self, **changes: Any) -> Self:
+        """The same with other settings, which are checked as those of a new object are."""
+        return type(self)(**{**self._asdict(), **changes})  # type: ignore[attr-defined]
+
+    __replace__ = _replace
 
 
 def check_learning_rate(value: Any) -> None:

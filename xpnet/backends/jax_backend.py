@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -106,7 +106,7 @@ def _check_fits_32_bits(x: np.ndarray[Any, Any]) -> None:
         )
 
 
-@cache
+@lru_cache(maxsize=8)  # a fit with a user's functions brings a function object of its own
 def _jit(function: Callable[..., Any], static: int) -> Callable[..., Any]:
     import jax
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from xpnet.activations import ACTIVATIONS, Activation
 from xpnet.backends import DTYPES
+from xpnet.built_in import is_built_in
 from xpnet.errors import look_up
 from xpnet.initializers import INITIALIZERS
 from xpnet.losses import LOSSES, Loss
@@ -54,7 +55,8 @@ def find_loss(loss: str | Loss | None) -> Loss | None:
 
 def _check_own(kind: str, given: Any, known: Mapping[str, Any]) -> None:
     """A user's own object has a name that stands for nothing else in files and losses."""
-    if known.get(given.name, given) is not given:
+    of_heads = given.name.startswith("softmax(") and not is_built_in(given)  # `softmax_heads`
+    if known.get(given.name, given) is not given or of_heads:
         raise ValueError(f"{given.name!r} is the name of xpnet's own {kind}: give yours another")
 
 

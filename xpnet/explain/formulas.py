@@ -13,7 +13,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from xpnet.activations import ACTIVATIONS, Activation
+from xpnet.activations import Activation
+from xpnet.built_in import is_built_in
 from xpnet.losses import Loss
 
 __all__ = [
@@ -94,12 +95,12 @@ _BY = {
 
 def is_softmax(f: Activation) -> bool:
     """Whether it is xpnet's own, over all outputs or over each head."""
-    return f is ACTIVATIONS["softmax"] or hasattr(f, "heads")
+    return is_built_in(f) and (f.name == "softmax" or hasattr(f, "heads"))
 
 
 def is_known(f: Activation) -> bool:
     """Whether it is one of xpnet's own, softmax over heads aside."""
-    return ACTIVATIONS.get(f.name) is f
+    return is_built_in(f) and not hasattr(f, "heads")
 
 
 def activation_note(f: Activation, l: str) -> str:
@@ -157,7 +158,7 @@ def _of(text: str, l: str, A: str = "") -> str:
 
 
 def _where(f: Activation) -> str:
-    return "" if f is ACTIVATIONS["softmax"] else " of each head"
+    return " of each head" if hasattr(f, "heads") else ""
 
 
 # --- losses
@@ -211,7 +212,7 @@ def _matched(name: str, loss: Loss, f: Activation, L: str) -> tuple[str, str]:
 
 def _formula(loss: Loss) -> str:
     """The loss's row in `LOSS_FORMULAS`; "" for a user's own."""
-    return "" if loss.config is None else re.sub("^(masked_)?(multi_)?", "", loss.name)
+    return "" if not is_built_in(loss) else re.sub("^(masked_)?(multi_)?", "", loss.name)
 
 
 def _output(loss: Loss, f: Activation, L: str) -> str:

@@ -18,7 +18,7 @@ from xpnet.losses import Loss
 from xpnet.parameters import Allocator, Layers, layout
 from xpnet.protocol import Defaults
 
-__all__ = ["HIDDEN", "Plan", "as_layers", "from_config", "plan"]
+__all__ = ["HIDDEN", "Plan", "as_layers", "check_classes", "from_config", "plan"]
 
 
 HIDDEN = (100,)
@@ -135,6 +135,24 @@ _KINDS = {
     "batch_norm": BatchNorm,
     "embedding": Embedding,
 }
+
+
+def check_classes(layers: Sequence[Any]) -> None:
+    """Every layer is of a class that `from_config` makes again.
+
+    Raises
+    ------
+    ValueError
+        A user's own class, one derived from xpnet's included: a file holds no code, and its
+        ``config()`` would bring back xpnet's layer.
+    """
+    for layer in layers:
+        if type(layer) not in (*_KINDS.values(), Residual):
+            raise ValueError(
+                f"{layer!r} is of a class of your own, {type(layer).__name__}, which a model file "
+                "cannot hold: keep net.parameters and net.statistics instead, or pickle the network"
+            )
+        check_classes(getattr(layer, "layers", ()))
 
 
 def from_config(config: dict[str, Any], own: dict[str, Activation]) -> Any:

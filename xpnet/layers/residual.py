@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -50,9 +51,12 @@ class Residual:
             if isinstance(layer, Residual):
                 layer = layer.filled(activation)
             elif isinstance(layer, Dense):
-                layer = Dense(layer.units, layer.activation or activation)
+                layer = copy.copy(layer)  # of the same class, a user's own included
+                layer.activation = layer.activation or activation
             layers.append(layer)
-        return Residual(layers)
+        filled = copy.copy(self)
+        filled.layers = tuple(layers)
+        return filled
 
     def __repr__(self) -> str:
         return f"Residual({list(self.layers)})"

@@ -12,6 +12,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+from xpnet.built_in import built_in
 from xpnet.losses.loss import Loss, LossFunction
 from xpnet.settings import check_fraction
 from xpnet.special import sigmoid
@@ -30,14 +31,16 @@ def _binary_cross_entropy(xp: Any, Z: Any, Y: Any) -> tuple[Any, Any]:
     return xp.mean(losses, axis=-1), dZ * (1.0 / Z.shape[-1])
 
 
-BINARY_CROSS_ENTROPY = Loss(
-    "binary_cross_entropy",
-    of_preactivation={"sigmoid": _binary_cross_entropy, "identity": _binary_cross_entropy},
-    output="sigmoid",
-    outputs=("sigmoid", "identity"),
-    targets="probabilities",
-    over_outputs="mean",
-    config={"name": "binary_cross_entropy"},
+BINARY_CROSS_ENTROPY = built_in(
+    Loss(
+        "binary_cross_entropy",
+        of_preactivation={"sigmoid": _binary_cross_entropy, "identity": _binary_cross_entropy},
+        output="sigmoid",
+        outputs=("sigmoid", "identity"),
+        targets="probabilities",
+        over_outputs="mean",
+        config={"name": "binary_cross_entropy"},
+    )
 )
 
 
@@ -76,13 +79,15 @@ def _cross_entropy_loss(epsilon: float) -> Loss:
             return of_labels(xp, Z, Y)
         return _of_rows(xp, Z, Y * (1.0 - epsilon) + epsilon / Z.shape[-1] if epsilon else Y)
 
-    return Loss(
-        "cross_entropy",
-        of_preactivation={"softmax": cross_entropy, "identity": cross_entropy},
-        output="softmax",
-        outputs=("softmax", "identity"),
-        targets="labels",
-        config={"name": "cross_entropy", "label_smoothing": epsilon},
+    return built_in(
+        Loss(
+            "cross_entropy",
+            of_preactivation={"softmax": cross_entropy, "identity": cross_entropy},
+            output="softmax",
+            outputs=("softmax", "identity"),
+            targets="labels",
+            config={"name": "cross_entropy", "label_smoothing": epsilon},
+        )
     )
 
 

@@ -16,6 +16,7 @@ from itertools import accumulate, pairwise
 from typing import Any
 
 from xpnet.activations import ACTIVATIONS, Activation
+from xpnet.built_in import built_in, is_built_in
 from xpnet.losses.cross_entropy import check_smoothing, label_cross_entropy
 from xpnet.losses.loss import Loss, LossFunction
 from xpnet.settings import is_count
@@ -45,6 +46,8 @@ class _SoftmaxHeads(Activation):
     heads: tuple[int, ...] = ()
 
     def __reduce_ex__(self, protocol: Any) -> Any:
+        if not is_built_in(self):
+            return super().__reduce_ex__(protocol)
         return softmax_heads, (self.heads,)  # the same object again, when unpickled
 
 
@@ -70,7 +73,7 @@ def _softmax_heads(heads: tuple[int, ...]) -> Activation:
     product, second = each(_SOFTMAX.vjp), _SOFTMAX.second
     assert second is not None
     name = f"softmax({','.join(map(str, heads))})"
-    return _SoftmaxHeads(name, each(_SOFTMAX.f), product, product, each(second), heads)
+    return built_in(_SoftmaxHeads(name, each(_SOFTMAX.f), product, product, each(second), heads))
 
 
 def MultiCrossEntropy(heads: Iterable[int], label_smoothing: float = 0.0) -> Loss:
@@ -116,14 +119,16 @@ def _multi_cross_entropy(heads: tuple[int, ...], epsilon: float, masked: bool) -
 
     name = "multi_cross_entropy"
     config = {"name": name, "heads": list(heads), "label_smoothing": epsilon}
-    return Loss(
-        f"masked_{name}" if masked else name,
-        of_preactivation={output.name: multi_cross_entropy, "identity": multi_cross_entropy},
-        output=output.name,
-        own_output=output,
-        outputs=(output.name, "identity"),
-        targets="head labels",
-        heads=heads,
-        masked=masked,
-        config={"name": "masked", "loss": config} if masked else config,
+    return built_in(
+        Loss(
+            f"masked_{name}" if masked else name,
+            of_preactivation={output.name: multi_cross_entropy, "identity": multi_cross_entropy},
+            output=output.name,
+            own_output=output,
+            outputs=(output.name, "identity"),
+            targets="head labels",
+            heads=heads,
+            masked=masked,
+            config={"name": "masked", "loss": config} if masked else config,
+        )
     )

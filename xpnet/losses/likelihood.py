@@ -14,6 +14,7 @@ import math
 from functools import cache
 from typing import Any
 
+from xpnet.built_in import built_in
 from xpnet.losses.loss import Loss
 from xpnet.settings import check_not_negative
 
@@ -33,15 +34,17 @@ def _poisson_exp(xp: Any, Z: Any, Y: Any) -> tuple[Any, Any]:
     return xp.mean(A - Y * Z, axis=-1), (A - Y) * (1.0 / Z.shape[-1])
 
 
-POISSON = Loss(
-    "poisson",
-    _poisson,
-    {"exp": _poisson_exp},
-    output="exp",
-    outputs=("exp", "softplus", "sigmoid", "softmax"),
-    targets="counts",
-    over_outputs="mean",
-    config={"name": "poisson"},
+POISSON = built_in(
+    Loss(
+        "poisson",
+        _poisson,
+        {"exp": _poisson_exp},
+        output="exp",
+        outputs=("exp", "softplus", "sigmoid", "softmax"),
+        targets="counts",
+        over_outputs="mean",
+        config={"name": "poisson"},
+    )
 )
 
 
@@ -82,12 +85,14 @@ def _gaussian_nll(minimum_variance: float, full: bool) -> Loss:
         return xp.mean(log_v + Q, axis=-1) * 0.5 + constant, dA * (1.0 / k)
 
     settings = {"minimum_variance": minimum_variance, "full": full}
-    return Loss(
-        "gaussian_nll",
-        gaussian_nll,
-        outputs_per_target=2,
-        over_outputs="mean",
-        config={"name": "gaussian_nll", **settings},
+    return built_in(
+        Loss(
+            "gaussian_nll",
+            gaussian_nll,
+            outputs_per_target=2,
+            over_outputs="mean",
+            config={"name": "gaussian_nll", **settings},
+        )
     )
 
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from xpnet.activations import ACTIVATIONS, Activation
+from xpnet.built_in import is_built_in
 
 __all__ = ["Loss", "LossFunction", "from_preactivation", "per_example"]
 
@@ -58,7 +59,8 @@ class Loss:
         Whether NaN among Y, or −1 for a head's label, stands for a target that is not there.
     config : mapping, optional
         ``{"name": …, setting: …}`` as plain JSON data, which `loss_from_config` turns into this
-        loss again. None for a user's own.
+        loss again. None for a user's own. It counts only for the objects that xpnet makes: a
+        variant by `dataclasses.replace` is a user's own loss, whatever its config.
     """
 
     name: str
@@ -83,7 +85,7 @@ class Loss:
         return self  # it is what it is: compiled steps are found by its identity
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        if self.config is None:
+        if self.config is None or not is_built_in(self):
             return super().__reduce_ex__(protocol)
         return _restored, (dict(self.config),)
 

@@ -16,6 +16,7 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
+from xpnet.built_in import built_in, is_built_in
 from xpnet.losses.heads import masked_heads
 from xpnet.losses.loss import Loss, LossFunction
 
@@ -45,7 +46,7 @@ def Masked(loss: Loss) -> Loss:
         raise TypeError(f"Masked takes a Loss, such as xpnet.losses.Huber(), got {loss!r}")
     if loss.masked:
         raise ValueError(f"loss {loss.name!r} is masked already")
-    if loss.heads and loss.config is not None:
+    if loss.heads and is_built_in(loss):
         return masked_heads(loss)
     if loss.over_outputs not in ("mean", "sum"):
         raise ValueError(
@@ -57,14 +58,16 @@ def Masked(loss: Loss) -> Loss:
 
 @cache
 def _masked(loss: Loss) -> Loss:
-    return replace(
+    config = {"name": "masked", "loss": dict(loss.config or {})} if is_built_in(loss) else None
+    masked = replace(
         loss,
         name=f"masked_{loss.name}",
         of_output=None if loss.of_output is None else _skip(loss, loss.of_output),
         of_preactivation={name: _skip(loss, f) for name, f in loss.of_preactivation.items()},
         masked=True,
-        config=None if loss.config is None else {"name": "masked", "loss": dict(loss.config)},
+        config=config,
     )
+    return masked if config is None else built_in(masked)
 
 
 def _skip(loss: Loss, function: LossFunction) -> LossFunction:

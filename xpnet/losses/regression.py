@@ -21,6 +21,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
+from xpnet.built_in import built_in
 from xpnet.losses.loss import Loss
 from xpnet.settings import check_positive, is_number
 
@@ -36,7 +37,7 @@ __all__ = [
 
 def _plain(name: str, function: Any, over_outputs: str = "mean") -> Loss:
     """A loss of rows without settings."""
-    return Loss(name, function, over_outputs=over_outputs, config={"name": name})
+    return built_in(Loss(name, function, over_outputs=over_outputs, config={"name": name}))
 
 
 # --- squared errors: Σ (a − y)², or its mean over the n_L outputs
@@ -90,7 +91,8 @@ def _huber(delta: float) -> Loss:
         C = xp.minimum(xp.maximum(R, -delta), delta)
         return xp.mean(C * (R - C * 0.5), axis=-1), C * (1.0 / A.shape[-1])
 
-    return Loss("huber", huber, over_outputs="mean", config={"name": "huber", "delta": delta})
+    config = {"name": "huber", "delta": delta}
+    return built_in(Loss("huber", huber, over_outputs="mean", config=config))
 
 
 # --- log_cosh: ln(1 + 2 sinh²(r/2)) keeps the digits of small r, and
@@ -140,13 +142,15 @@ def _quantile(quantiles: tuple[float, ...]) -> Loss:
         ]
         return sum(each for each, _ in parts), xp.concat([dA for _, dA in parts], axis=-1)
 
-    return Loss(
-        "quantile",
-        quantile,
-        outputs_per_target=len(quantiles),
-        point=min(range(len(quantiles)), key=lambda i: abs(quantiles[i] - 0.5)),
-        over_outputs="mean",
-        config={"name": "quantile", "quantiles": list(quantiles)},
+    return built_in(
+        Loss(
+            "quantile",
+            quantile,
+            outputs_per_target=len(quantiles),
+            point=min(range(len(quantiles)), key=lambda i: abs(quantiles[i] - 0.5)),
+            over_outputs="mean",
+            config={"name": "quantile", "quantiles": list(quantiles)},
+        )
     )
 
 

@@ -22,7 +22,7 @@ import numpy as np
 
 from xpnet.losses import Loss
 from xpnet.losses.heads import head_slices
-from xpnet.metrics.metric import Host, Metric, batch_weights, ratio, weighted_sums
+from xpnet.metrics.metric import Host, Metric, batch_weights, made_again, ratio, weighted_sums
 from xpnet.settings import is_count
 
 __all__ = ["AUC", "F1", "Accuracy", "TopKAccuracy"]
@@ -63,6 +63,7 @@ def _mean(parts: Host) -> Host:
     return ratio(sums[..., 0], sums[..., 1])
 
 
+@made_again
 def Accuracy() -> Metric:
     """The share of right predictions; of several labels or heads, of those that are there."""
 
@@ -76,6 +77,7 @@ def Accuracy() -> Metric:
     return Metric("accuracy", statistics, _mean, (*_CLASSES, "head labels"))
 
 
+@made_again
 def TopKAccuracy(k: int = 5) -> Metric:
     """The share of examples whose label is among the k largest outputs.
 
@@ -103,6 +105,7 @@ def _count_up(xp: Any, A: Any, n: int) -> Any:
 # --- F1
 
 
+@made_again
 def F1(average: str = "macro") -> Metric:
     """2 TP / (2 TP + FP + FN): the harmonic mean of precision and recall.
 
@@ -187,6 +190,7 @@ def _f1(parts: Host) -> Host:
 # --- AUC
 
 
+@made_again
 def AUC() -> Metric:
     """The area under the ROC curve of two classes, by ranks: equal outputs count a half.
 

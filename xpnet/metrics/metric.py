@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial, wraps
+from typing import Any, ParamSpec
 
 import numpy as np
 
@@ -19,9 +20,10 @@ from xpnet.activations import Activation
 from xpnet.backends import to_numpy
 from xpnet.losses import Loss
 
-__all__ = ["Metric", "batch_weights", "predictions", "ratio", "weighted_sums"]
+__all__ = ["Metric", "batch_weights", "made_again", "predictions", "ratio", "weighted_sums"]
 
 Host = np.ndarray[Any, Any]
+P = ParamSpec("P")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -55,6 +57,10 @@ class Metric:
     def __repr__(self) -> str:
         return f"Metric({self.name!r})"
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        made = self.__dict__.get("_made")  # no field: `dataclasses.replace` leaves it behind
+        return super().__reduce_ex__(protocol) if made is None else (made, ())
+
     def __call__(self, xp: Any, A: Any, Y: Any, w: Any = None, loss: Loss | None = None) -> Any:
         """The metric of one set of outputs: a float, or (R,) for a stack."""
         return self.of_parts([to_numpy(self.statistics(xp, A, Y, w, loss))])
@@ -63,6 +69,18 @@ class Metric:
         """The metric of a set from the statistics of its batches: a float, or (R,) for a stack."""
         found = self.value(np.stack([np.asarray(part, dtype=np.float64) for part in parts]))
         return float(found) if np.ndim(found) == 0 else found
+
+
+def made_again(maker: Callable[P, Metric]) -> Callable[P, Metric]:
+    """A maker whose metrics are pickled as the call that makes them, since functions cannot be."""
+
+    @wraps(maker)
+    def make(*args: P.args, **kwargs: P.kwargs) -> Metric:
+        metric = maker(*args, **kwargs)
+        metric.__dict__["_made"] = partial(make, *args, **kwargs)
+        return metric
+
+    return make
 
 
 def predictions(xp: Any, loss: Loss, activation: Activation, Z: Any) -> Any:

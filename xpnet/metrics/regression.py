@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from xpnet.losses import Loss
-from xpnet.metrics.metric import Host, Metric, batch_weights, ratio
+from xpnet.metrics.metric import Host, Metric, batch_weights, made_again, ratio
 
 __all__ = ["MAE", "R2", "RMSE"]
 
@@ -53,16 +53,19 @@ def _mean_of(
     return Metric(name, statistics, value, _ROWS, larger_is_better=False)
 
 
+@made_again
 def MAE() -> Metric:
     """Mean absolute error; NaN where a target has no weight at all."""
     return _mean_of("mae", lambda xp, R: xp.abs(R))
 
 
+@made_again
 def RMSE() -> Metric:
     """Root of the mean squared error, for each target; then their mean."""
     return _mean_of("rmse", lambda xp, R: R * R, np.sqrt)
 
 
+@made_again
 def R2() -> Metric:
     """Coefficient of determination: 1 is exact, 0 as good as the targets' mean."""
     return Metric("r2", _r2_statistics, _r2, _ROWS)

@@ -31,7 +31,7 @@ class Wrapper(Kind):
         """The same, around the inner optimizer bound."""
         if not hasattr(self.optimizer, "bind"):
             return self
-        bound: Self = self._replace(optimizer=self.optimizer.bind(layout))  # type: ignore[attr-defined]
+        bound: Self = self._replace(optimizer=self.optimizer.bind(layout))
         return bound
 
     def init(self, xp: Any, theta: Any) -> tuple[Any, ...]:

@@ -18,6 +18,7 @@ import json
 import math
 import os
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from xpnet.errors import look_up
@@ -102,12 +103,18 @@ def json_lines(path: str | os.PathLike[str]) -> Callback:
     ['epoch', 'loss', 'seconds', 'step']
     """
 
-    def log(net: Network, history: History) -> None:
-        with open(path, "a", encoding="utf-8") as file:
+    return _JsonLines(path)
+
+
+@dataclass(frozen=True)
+class _JsonLines:
+    path: str | os.PathLike[str]
+
+    def __call__(self, net: Network, history: History) -> None:
+        """Append the last epoch's values."""
+        with open(self.path, "a", encoding="utf-8") as file:
             values = {name: _plain(value) for name, value in history.last().items()}
             file.write(json.dumps(values) + "\n")
-
-    return log
 
 
 def _plain(value: Any) -> Any:

@@ -12,16 +12,18 @@ pieces of ``piece(left)`` steps, so that a key press is answered between two.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
 
 from xpnet.backends import Backend
+from xpnet.built_in import is_known
 from xpnet.errors import warn
 from xpnet.training.batches import Order
 from xpnet.training.step import Recipe, State, step
 
-__all__ = ["PlainRunner", "Runner", "read_together", "warn_of_plain"]
+__all__ = ["PlainRunner", "Runner", "compiled", "read_together", "warn_of_plain"]
 
 
 class Runner(Protocol):
@@ -44,6 +46,17 @@ class Runner(Protocol):
         """Totals on the host, in float64."""
 
 
+def compiled(recipe: Recipe, function: Callable[..., Any]) -> Callable[..., Any]:
+    """``function``, whose first argument is the recipe, as the backend compiles it, or itself.
+
+    It is compiled anew in each fit if a part of the recipe is a user's own, whose functions may
+    look at something that has changed since the last one.
+    """
+    given = function if is_known(recipe[1:]) else partial(function)
+    made = recipe.backend.compile(given, static=1)
+    return function if made is given else made
+
+
 class PlainRunner:
     """Step by step, each one compiled by a backend that does so."""
 
@@ -53,7 +66,7 @@ class PlainRunner:
         self.recipe, self.state, self._data = recipe, state, data
         self._step: Callable[..., Any] = step
         if compile:
-            self._step = recipe.backend.compile(step, static=1)
+            self._step = compiled(recipe, step)
         self.engine = "plain" if self._step is step else "jit"
 
     def piece(self, left: int) -> int:

@@ -16,7 +16,7 @@ from xpnet.errors import warn
 from xpnet.masks import needs_masks
 from xpnet.training import choose
 from xpnet.training.batches import Batches, Order
-from xpnet.training.runner import read_together
+from xpnet.training.runner import compiled, read_together
 from xpnet.training.settings import Settings
 from xpnet.training.step import Recipe, State, advance
 
@@ -44,7 +44,7 @@ class StreamedRunner:
         self.recipe, self.state = recipe, state
         self._advance: Callable[..., Any] = advance
         if settings.compile is not False:
-            self._advance = backend.compile(advance, static=1)
+            self._advance = compiled(recipe, advance)
         X, Y, w = data
         if Y.dtype.kind == "i":
             Y = Y.astype(backend.index_dtype, copy=False)
