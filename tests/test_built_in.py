@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 import xpnet
+from tests import cuda_cases
+from tests.fused_cases import case, difference, program_of, run_plain, run_source
 from xpnet.activations import ACTIVATIONS
 from xpnet.built_in import is_built_in, is_known
 from xpnet.layers import Dense, Residual
@@ -129,10 +131,8 @@ def test_what_xpnet_makes_is_known():
 @pytest.mark.parametrize("name", ["mean_squared_error", "mine"])
 def test_a_fit_sees_what_a_users_function_looks_at(backend, monkeypatch, compiled, name):
     """The first epoch's loss is taken before its step, so it is proportional to the factor."""
-    if compiled and backend.name == "numpy":
-        pytest.importorskip("numba", reason="compiled loops need numba")
-    if compiled and backend.name not in ("numpy", "jax"):
-        pytest.skip("nothing is compiled on this backend")
+    if compiled and backend.name != "jax":
+        pytest.skip("what other backends compile is a program, as below")
     loss = variant(LOSSES["mean_squared_error"], name=name)
     found = []
     for factor in (1.0, 4.0):
@@ -146,10 +146,8 @@ def test_a_fit_sees_what_a_users_function_looks_at(backend, monkeypatch, compile
 
 @pytest.mark.parametrize("compiled", [False, True])
 def test_a_fit_sees_what_a_users_activation_looks_at(backend, compiled):
-    if compiled and backend.name == "numpy":
-        pytest.importorskip("numba", reason="compiled loops need numba")
-    if compiled and backend.name not in ("numpy", "jax"):
-        pytest.skip("nothing is compiled on this backend")
+    if compiled and backend.name != "jax":
+        pytest.skip("what other backends compile is a program, as below")
     slope = [1.0]
     own = xpnet.elementwise("own", lambda xp, Z: Z * slope[0], lambda xp, Z, A: 0 * Z + slope[0])
     found = []
@@ -159,6 +157,27 @@ def test_a_fit_sees_what_a_users_activation_looks_at(backend, compiled):
         )
         found += net.fit(X, 0 * Y, epochs=1, batch_size=None, compile=compiled).loss
     assert found[1] == pytest.approx(4.0 * found[0], rel=1e-12)
+
+
+@pytest.mark.parametrize("team", [False, True])
+def test_a_program_sees_what_a_users_function_looks_at(monkeypatch, team):
+    """Of compiled loops, for one thread and for several."""
+    loss = variant(LOSSES["mean_squared_error"])
+    net = xpnet.Network([3, 4, 1], loss=loss, dtype="float64", rng=1)
+    found = case(net, X, Y, optimizer=SGD())
+    for factor in (1.0, 4.0):
+        monkeypatch.setitem(FACTOR, "loss", factor)
+        program = program_of(found, team=team)
+        after = run_source(found, program, order=(0, 1, 2) if team else (0,))
+        assert difference(after, run_plain(found)) < 1e-13
+
+
+def test_cuda_kernels_are_written_anew_for_a_users_function():
+    own = LOSSES["mean_squared_error"]
+    for loss, once in ((own, True), (variant(own), False)):
+        net = xpnet.Network([3, 4, 1], loss=loss, dtype="float64", rng=1)
+        found = case(net, X, Y, optimizer=SGD())
+        assert (cuda_cases.program_of(found) is cuda_cases.program_of(found)) is once
 
 
 def test_what_is_xpnets_own_is_compiled_once_on_jax():
