@@ -22,7 +22,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from xpnet.parameters import Layout
-from xpnet.settings import Kind, check_not_negative, check_positive
+from xpnet.settings import Kind, check_flag, check_not_negative, check_positive
 
 __all__ = ["MaxNorm", "Penalty"]
 
@@ -62,6 +62,7 @@ class Penalty(Kind, _Strengths):
         """Check the strengths."""
         check_not_negative("l1", l1)
         check_not_negative("l2", l2)
+        check_flag("biases", biases)
         return super().__new__(cls, float(l1), float(l2), bool(biases))
 
     def value(self, xp: Any, theta: Any, layout: Layout) -> Any:

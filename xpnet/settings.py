@@ -9,27 +9,37 @@ import math
 from numbers import Integral, Real
 from typing import Any, Self
 
+import numpy as np
+
+from xpnet.errors import quoted
+
 __all__ = [
     "Kind",
     "check_count",
+    "check_flag",
     "check_fraction",
     "check_learning_rate",
     "check_not_negative",
     "check_positive",
     "check_positive_integer",
     "is_count",
+    "is_finite",
     "is_number",
 ]
 
 
 class Kind:
-    """Equality that knows the class, for settings that are tuples.
+    """Settings that are tuples: plain numbers, and equality that knows the class.
 
     As tuples, Nadam(0.1) and RAdam(0.1) are equal, and a library that keeps compiled steps by their
     settings would run the one as the other (`jax.jit` does, for a tuple within a tuple).
     """
 
     __slots__ = ()
+
+    def __new__(cls, *settings: Any) -> Self:
+        """Settings of plain Python: a NumPy number is none that every array library multiplies."""
+        return super().__new__(cls, *map(_plain, settings))
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and bool(tuple.__eq__(self, other))  # type: ignore[operator]
@@ -51,6 +61,15 @@ class Kind:
     __replace__ = _replace
 
 
+def _plain(value: Any) -> Any:
+    """A number of another kind as Python's own; everything else as it is."""
+    if isinstance(value, np.generic):
+        return value.item()
+    return (
+        float(value) if isinstance(value, Real) and not isinstance(value, (int, float)) else value
+    )
+
+
 def check_learning_rate(value: Any) -> None:
     """A finite number ≥ 0, or a schedule: a function of the step."""
     if isinstance(value, type):
@@ -61,20 +80,26 @@ def check_learning_rate(value: Any) -> None:
 
 def check_not_negative(name: str, value: Any) -> None:
     """A finite number ≥ 0."""
-    if not is_number(value) or not math.isfinite(value) or value < 0:
-        raise ValueError(f"{name} must be a finite number ≥ 0, got {value!r}")
+    if not is_finite(value) or value < 0:
+        raise ValueError(f"{name} must be a finite number ≥ 0, got {quoted(value)}")
 
 
 def check_positive(name: str, value: Any) -> None:
     """A finite number > 0."""
-    if not is_number(value) or not math.isfinite(value) or value <= 0:
-        raise ValueError(f"{name} must be a finite number > 0, got {value!r}")
+    if not is_finite(value) or value <= 0:
+        raise ValueError(f"{name} must be a finite number > 0, got {quoted(value)}")
 
 
 def check_fraction(name: str, value: Any) -> None:
     """A number in [0, 1)."""
     if not is_number(value) or not 0 <= value < 1:
-        raise ValueError(f"{name} must lie in [0, 1), got {value!r}")
+        raise ValueError(f"{name} must lie in [0, 1), got {quoted(value)}")
+
+
+def check_flag(name: str, value: Any) -> None:
+    """True or False; a text such as "no" would count as true."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False, got {quoted(value)}")
 
 
 def is_number(value: object) -> bool:
@@ -82,18 +107,27 @@ def is_number(value: object) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
+def is_finite(value: Any) -> bool:
+    """Whether it is a real number that a float can hold."""
+    try:
+        return is_number(value) and math.isfinite(value)
+    except OverflowError:  # an integer of more than 308 digits
+        return False
+
+
 def is_count(value: Any, least: int = 0) -> bool:
-    """Whether it is an integer, of ``least`` or more."""
-    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least
+    """Whether it is an integer of ``least`` or more, and of 64 bits."""
+    integer = isinstance(value, Integral) and not isinstance(value, bool)
+    return integer and least <= int(value) < 2**63
 
 
 def check_count(name: str, value: Any) -> None:
     """An integer ≥ 0."""
     if not is_count(value):
-        raise ValueError(f"{name} must be an integer ≥ 0, got {value!r}")
+        raise ValueError(f"{name} must be an integer ≥ 0, got {quoted(value)}")
 
 
 def check_positive_integer(name: str, value: Any) -> None:
     """An integer ≥ 1."""
     if not is_count(value, 1):
-        raise ValueError(f"{name} must be an integer ≥ 1, got {value!r}")
+        raise ValueError(f"{name} must be an integer ≥ 1, got {quoted(value)}")

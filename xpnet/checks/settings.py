@@ -11,7 +11,7 @@ import numpy as np
 from xpnet.activations import ACTIVATIONS, Activation
 from xpnet.backends import DTYPES
 from xpnet.built_in import is_built_in
-from xpnet.errors import look_up
+from xpnet.errors import look_up, quoted
 from xpnet.initializers import INITIALIZERS
 from xpnet.losses import LOSSES, Loss
 
@@ -30,9 +30,9 @@ __all__ = [
 def positive_integer(name: str, value: Any) -> int:
     """``value`` as an int ≥ 1."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{name} must be a positive integer, got {value!r}")
-    if value < 1:
-        raise ValueError(f"{name} must be a positive integer, got {value}")
+        raise TypeError(f"{name} must be a positive integer, got {quoted(value)}")
+    if not 1 <= value < 2**63:
+        raise ValueError(f"{name} must be a positive integer, got {quoted(value)}")
     return int(value)
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from xpnet.backends.base import Backend
 from xpnet.checks import positive_integer
+from xpnet.errors import quoted
 from xpnet.initializers import initial_weights
 from xpnet.parameters import Allocator, Slot
 from xpnet.protocol import Context, Defaults, Stats
+from xpnet.settings import is_count
 
 __all__ = ["Embedding", "EmbeddingLayer"]
 
@@ -46,16 +48,15 @@ class Embedding:
         dim: int | Sequence[int],
         columns: int | Sequence[int] | None = None,
     ) -> None:
-        counts = [categories] if isinstance(categories, (int, np.integer)) else list(categories)
+        counts = _listed("categories", categories)
         self.categories = tuple(positive_integer("categories", n) for n in counts)
-        dims = [dim] * len(counts) if isinstance(dim, (int, np.integer)) else list(dim)
+        dims = _listed("dim", dim) * (len(counts) if isinstance(dim, (int, np.integer)) else 1)
         self.dims = tuple(positive_integer("dim", n) for n in dims)
-        where = range(len(counts)) if columns is None else columns
-        where = [where] if isinstance(where, (int, np.integer)) else list(where)
-        if len(where) != len(counts) or len(set(where)) != len(where) or min(where, default=0) < 0:
+        where = list(range(len(counts))) if columns is None else _listed("columns", columns)
+        if not all(map(is_count, where)) or not len(set(where)) == len(where) == len(counts):
             raise ValueError(
                 f"columns must name {len(counts)} different columns, one for each number of "
-                f"categories, got {list(where)}"
+                f"categories, got {quoted(where)}"
             )
         if len(dims) != len(counts):
             raise ValueError(f"dim must be one width, or {len(counts)}, got {dims}")
@@ -87,6 +88,17 @@ class Embedding:
             "dim": list(self.dims),
             "columns": list(self.columns),
         }
+
+
+def _listed(name: str, given: Any) -> list[Any]:
+    """Integers as a list, of which one needs none."""
+    if isinstance(given, (int, np.integer)):
+        return [given]
+    if isinstance(given, (str, bytes)) or not isinstance(given, Iterable):
+        raise TypeError(f"{name} must be an integer or a list of integers, got {quoted(given)}")
+    if not (listed := list(given)):
+        raise ValueError(f"{name} must name one integer or more, got {quoted(given)}")
+    return listed
 
 
 class EmbeddingLayer(NamedTuple):

@@ -17,6 +17,7 @@ from typing import Any
 
 from xpnet.activations import ACTIVATIONS, Activation
 from xpnet.built_in import built_in, is_built_in
+from xpnet.errors import quoted
 from xpnet.losses.cross_entropy import check_smoothing, label_cross_entropy
 from xpnet.losses.loss import Loss, LossFunction
 from xpnet.settings import is_count
@@ -36,7 +37,7 @@ def _sizes(heads: Iterable[int]) -> tuple[int, ...]:
     if not sizes or not all(is_count(n, 2) for n in sizes):
         raise ValueError(
             f"heads must be the number of classes of each head, integers of 2 and more, as in "
-            f"(3, 4, 2); got {heads!r}"
+            f"(3, 4, 2); got {quoted(heads)}"
         )
     return tuple(map(int, sizes))
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from xpnet.built_in import built_in
 from xpnet.losses.loss import Loss
-from xpnet.settings import check_not_negative
+from xpnet.settings import check_flag, check_not_negative
 
 __all__ = ["POISSON", "GaussianNLL"]
 
@@ -68,6 +68,7 @@ def GaussianNLL(minimum_variance: float = 0.0, full: bool = False) -> Loss:
         Add the constant ½ ln 2π.
     """
     check_not_negative("minimum_variance", minimum_variance)
+    check_flag("full", full)
     return _gaussian_nll(float(minimum_variance), bool(full))
 
 

@@ -22,6 +22,7 @@ from functools import cache
 from typing import Any
 
 from xpnet.built_in import built_in
+from xpnet.errors import quoted
 from xpnet.losses.loss import Loss
 from xpnet.settings import check_positive, is_number
 
@@ -127,9 +128,9 @@ def Quantile(quantiles: float | Iterable[float] = 0.5) -> Loss:
     """
     values = tuple(quantiles) if isinstance(quantiles, Iterable) else (quantiles,)
     if not values or not all(is_number(q) and 0 < q < 1 for q in values):
-        raise ValueError(f"quantiles must be numbers between 0 and 1, got {quantiles!r}")
+        raise ValueError(f"quantiles must be numbers between 0 and 1, got {quoted(quantiles)}")
     if len(set(values)) < len(values):
-        raise ValueError(f"quantiles must differ, got {quantiles!r}")
+        raise ValueError(f"quantiles must differ, got {quoted(quantiles)}")
     return _quantile(tuple(float(q) for q in values))
 
 

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from xpnet.errors import quoted
 from xpnet.losses import Loss
 from xpnet.losses.heads import head_slices
 from xpnet.metrics.metric import Host, Metric, batch_weights, made_again, ratio, weighted_sums
@@ -84,7 +85,7 @@ def TopKAccuracy(k: int = 5) -> Metric:
     Of equal outputs the one with the smaller index ranks first, so that k = 1 is the accuracy.
     """
     if not is_count(k, 1):
-        raise ValueError(f"k must be an integer of 1 or more, got {k!r}")
+        raise ValueError(f"k must be an integer of 1 or more, got {quoted(k)}")
 
     def statistics(xp: Any, A: Any, Y: Any, w: Any, loss: Loss | None) -> Any:
         y = (Y if Y.ndim < A.ndim else xp.argmax(Y, axis=-1))[..., None]

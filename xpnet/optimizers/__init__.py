@@ -135,9 +135,9 @@ def with_learning_rate(optimizer: Any, learning_rate: Any) -> Any:
             f"{type(optimizer).__name__} searches along each line and has no learning rate: "
             "leave learning_rate out"
         )
+    check_learning_rate(learning_rate)
     if not callable(learning_rate):
         learning_rate = float(learning_rate)
-    check_learning_rate(learning_rate)
     if hasattr(optimizer, "optimizer"):
         inner = with_learning_rate(optimizer.optimizer, learning_rate)
         return type(optimizer)(**{**optimizer._asdict(), "optimizer": inner})

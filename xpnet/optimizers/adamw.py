@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from xpnet.optimizers.moments import adam_coefficients, adam_step
 from xpnet.settings import (
     Kind,
+    check_flag,
     check_fraction,
     check_learning_rate,
     check_not_negative,
@@ -74,6 +75,7 @@ class AdamW(Kind, _Settings):
         check_fraction("beta2", beta2)
         check_not_negative("epsilon", epsilon)
         check_not_negative("weight_decay", weight_decay)
+        check_flag("decay_biases", decay_biases)
         return super().__new__(
             cls, learning_rate, beta1, beta2, epsilon, weight_decay, decay_biases, layout
         )

@@ -44,7 +44,7 @@ class _Conditions(NamedTuple):
     def low(self, p: Point) -> bool:
         """Low enough; NaN and infinity are not."""
         line = self.origin.value + self.c1 * p.step * self.origin.slope
-        return math.isfinite(p.slope) and p.value <= line
+        return math.isfinite(p.value) and math.isfinite(p.slope) and p.value <= line
 
     def flat(self, p: Point) -> bool:
         """Flat enough."""
@@ -78,7 +78,7 @@ def strong_wolfe(
         nearest, farthest = p.step + 0.1 * reach, p.step + 9.0 * reach
         step = min(max(ahead, nearest), farthest) if math.isfinite(ahead) else farthest
         before, p = p, phi(step)
-    return p if conditions.low(p) else before
+    return p if conditions.low(p) and p.value < before.value else before
 
 
 def _zoom(

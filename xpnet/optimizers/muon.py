@@ -6,10 +6,12 @@ import math
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from xpnet.errors import quoted
 from xpnet.optimizers.moments import adam_coefficients, adam_step, first_moment
 from xpnet.optimizers.newton_schulz import orthogonalise
 from xpnet.settings import (
     Kind,
+    check_flag,
     check_fraction,
     check_learning_rate,
     check_not_negative,
@@ -90,8 +92,9 @@ class Muon(Kind, _Settings):
         check_not_negative("epsilon", epsilon)
         for name, value in (("momentum", momentum), ("beta1", beta1), ("beta2", beta2)):
             check_fraction(name, value)
+        check_flag("nesterov", nesterov)
         if scale not in SCALES:
-            raise ValueError(f"scale must be one of {', '.join(SCALES)}, got {scale!r}")
+            raise ValueError(f"scale must be one of {', '.join(SCALES)}, got {quoted(scale)}")
         return super().__new__(
             cls,
             learning_rate,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from xpnet.settings import Kind, check_fraction, check_learning_rate
+from xpnet.settings import Kind, check_flag, check_fraction, check_learning_rate
 
 __all__ = ["SGD"]
 
@@ -43,6 +43,7 @@ class SGD(Kind, _Settings):
         """Check the settings."""
         check_learning_rate(learning_rate)
         check_fraction("momentum", momentum)
+        check_flag("nesterov", nesterov)
         if nesterov and momentum == 0:
             raise ValueError("nesterov needs a momentum above 0")
         return super().__new__(cls, learning_rate, momentum, nesterov)

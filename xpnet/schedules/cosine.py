@@ -6,7 +6,7 @@ import math
 from typing import NamedTuple
 
 from xpnet.schedules.settings import check_rate, open_length
-from xpnet.settings import Kind, check_count, check_not_negative, check_positive_integer
+from xpnet.settings import Kind, check_count, check_flag, check_not_negative, check_positive_integer
 
 __all__ = ["Cosine"]
 
@@ -61,13 +61,14 @@ class Cosine(Kind, _Settings):
         """Check the settings."""
         check_rate(learning_rate)
         check_not_negative("minimum", minimum)
-        if minimum > learning_rate:
+        if float(minimum) > float(learning_rate):
             raise ValueError(f"minimum must be ≤ learning_rate {learning_rate}, got {minimum}")
         if steps is not None:
             check_positive_integer("steps", steps)
-        elif restarts:
+        elif restarts is True:
             raise ValueError("restarts need steps, the length of the first cosine")
         check_count("warmup", warmup)
+        check_flag("restarts", restarts)
         check_positive_integer("growth", growth)
         return super().__new__(cls, learning_rate, minimum, steps, warmup, restarts, growth)
 

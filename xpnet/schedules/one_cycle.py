@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from xpnet.errors import quoted
 from xpnet.schedules.settings import check_rate, open_length
-from xpnet.settings import Kind, check_positive_integer, is_number
+from xpnet.settings import Kind, check_positive_integer, is_finite, is_number
 
 __all__ = ["OneCycle"]
 
@@ -57,10 +58,12 @@ class OneCycle(Kind, _Settings):
         if steps is not None:
             check_positive_integer("steps", steps)
         if not is_number(warmup) or not 0 <= warmup <= 1:
-            raise ValueError(f"warmup must lie in [0, 1], a share of the steps, got {warmup!r}")
+            raise ValueError(
+                f"warmup must lie in [0, 1], a share of the steps, got {quoted(warmup)}"
+            )
         for name, value in (("start", start), ("end", end)):
-            if not is_number(value) or not 1 <= value < math.inf:
-                raise ValueError(f"{name} must be a finite number ≥ 1, got {value!r}")
+            if not is_finite(value) or value < 1:
+                raise ValueError(f"{name} must be a finite number ≥ 1, got {quoted(value)}")
         return super().__new__(cls, learning_rate, steps, warmup, start, end)
 
     def bind(self, total_steps: int, steps_per_epoch: int) -> OneCycle:

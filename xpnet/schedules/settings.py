@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from xpnet.errors import quoted
 from xpnet.settings import check_not_negative, check_positive_integer, is_number
 
 __all__ = ["check_factor", "check_length", "check_rate", "length", "open_length"]
@@ -17,7 +18,7 @@ def check_rate(value: Any) -> None:
 def check_factor(name: str, value: Any) -> None:
     """A number in (0, 1]."""
     if not is_number(value) or not 0 < value <= 1:
-        raise ValueError(f"{name} must lie in (0, 1], got {value!r}")
+        raise ValueError(f"{name} must lie in (0, 1], got {quoted(value)}")
 
 
 def check_length(steps: Any, epochs: Any) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from xpnet.checks import positive_integer
 from xpnet.errors import look_up
-from xpnet.settings import check_not_negative
+from xpnet.settings import check_flag, check_not_negative
 from xpnet.training.history import History
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ class EarlyStopping:
         restore_best: bool = True,
     ) -> None:
         check_not_negative("min_delta", min_delta)
+        check_flag("restore_best", restore_best)
         self.monitor = monitor
         self.patience = positive_integer("patience", patience)
         self.min_delta = float(min_delta)

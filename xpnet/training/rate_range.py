@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from xpnet.checks import positive_integer
-from xpnet.errors import DivergenceError
+from xpnet.errors import DivergenceError, quoted
+from xpnet.settings import is_finite
 
 if TYPE_CHECKING:
     from xpnet.network import Network
@@ -69,8 +70,10 @@ def learning_rate_range(
     ValueError
         Bounds out of range; or the very first steps diverge, so that there is nothing to see.
     """
-    if not (0 < low < high and math.isfinite(high)):
-        raise ValueError(f"the rates must satisfy 0 < low < high, got {low} and {high}")
+    if not (is_finite(low) and is_finite(high) and 0 < low < high):
+        raise ValueError(
+            f"the rates must satisfy 0 < low < high, got {quoted(low)} and {quoted(high)}"
+        )
     if positive_integer("steps", steps) < 3:
         raise ValueError(f"steps must be 3 or more, to see the loss fall and rise, got {steps}")
     losses: list[float] = []
