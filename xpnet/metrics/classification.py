@@ -23,8 +23,17 @@ import numpy as np
 from xpnet.errors import quoted
 from xpnet.losses import Loss
 from xpnet.losses.heads import head_slices
-from xpnet.metrics.metric import Host, Metric, batch_weights, made_again, ratio, weighted_sums
+from xpnet.metrics.metric import (
+    Host,
+    Metric,
+    added,
+    batch_weights,
+    made_again,
+    ratio,
+    weighted_sums,
+)
 from xpnet.settings import is_count
+from xpnet.sums import cumulative, total
 
 __all__ = ["AUC", "F1", "Accuracy", "TopKAccuracy"]
 
@@ -60,7 +69,7 @@ def _there(xp: Any, A: Any, Y: Any, loss: Loss | None) -> Any:
 
 
 def _mean(parts: Host) -> Host:
-    sums = parts.sum(axis=0)
+    sums = added(parts)
     return ratio(sums[..., 0], sums[..., 1])
 
 
@@ -91,8 +100,7 @@ def TopKAccuracy(k: int = 5) -> Metric:
         y = (Y if Y.ndim < A.ndim else xp.argmax(Y, axis=-1))[..., None]
         columns = _count_up(xp, A, A.shape[-1])
         a_y = xp.sum(xp.where(columns == y, A, 0.0), axis=-1, keepdims=True)
-        ahead = A - a_y  # 0 at the label itself
-        before = (ahead > 0) | ((ahead == 0) & (columns < y))
+        before = (a_y < A) | ((a_y == A) & (columns < y))
         rank = xp.sum(xp.astype(before, A.dtype), axis=-1)
         return weighted_sums(xp, batch_weights(xp, A, w), xp.astype(rank < k, A.dtype))
 
@@ -127,7 +135,7 @@ def F1(average: str = "macro") -> Metric:
         there = _spread(xp, _there(xp, A, Y, loss), heads)
         w = batch_weights(xp, A, w)[..., None] * there
         counts = [found & true, found & ~true, ~found & true]
-        sums = [xp.sum(w * xp.astype(c, A.dtype), axis=-2) for c in counts]
+        sums = [total(xp, w * xp.astype(c, A.dtype), -2) for c in counts]
         counted = xp.full_like(sums[0], float(_keeps_all(A, loss, average)))
         numbers = [xp.full_like(sums[0][..., : c.shape[0]], h) for h, c in enumerate(heads)]
         return xp.concat([*sums, counted, xp.concat(numbers, axis=-1)], axis=-1)
@@ -176,8 +184,8 @@ def _spread(xp: Any, there: Any, heads: list[Any]) -> Any:
 
 def _f1(parts: Host) -> Host:
     """The mean over the heads of the mean over a head's classes."""
-    TP, FP, FN, counted, _ = np.split(parts.sum(axis=0), 5, axis=-1)
-    head = np.split(parts[0], 5, axis=-1)[-1]  # the same in every batch
+    TP, FP, FN, counted, _ = np.split(added(parts), 5, axis=-1)
+    head = np.nan_to_num(np.split(parts[0], 5, axis=-1)[-1])  # the same in every batch
     scores = ratio(2.0 * TP, 2.0 * TP + FP + FN, 0.0)
     counts = (counted > 0) | (TP + FP + FN > 0)
     means = [
@@ -195,8 +203,9 @@ def _f1(parts: Host) -> Host:
 def AUC() -> Metric:
     """The area under the ROC curve of two classes, by ranks: equal outputs count a half.
 
-    NaN where only one class occurs. Weighted: each pair of examples by the product of its weights.
-    It takes every output at once (``whole``).
+    NaN where only one class occurs. Weighted: each pair of examples by the product of its weights,
+    which are relative to the largest, so that equal ones are 1. It takes every output at once
+    (``whole``). A target that is a probability is class 1 above ½.
     """
     return Metric("auc", _auc_statistics, _mean, _CLASSES, whole=True)
 
@@ -205,6 +214,8 @@ def _auc_statistics(xp: Any, A: Any, Y: Any, w: Any, loss: Loss | None) -> Any:
     """Σ over pairs of w⁺ w⁻ ([a⁺ > a⁻] + ½ [a⁺ = a⁻]), and Σ w⁺ Σ w⁻."""
     scores, true = _scores(xp, A, Y)
     w = batch_weights(xp, A, w) * _there(xp, A, Y, loss)[..., 0]
+    largest = xp.max(w, axis=-1, keepdims=True)
+    w = w / xp.where(largest > 0, largest, 1.0)
     positive = w * xp.astype(true, w.dtype)
     arrays = scores, positive, w - positive
     if scores.ndim == 1:
@@ -228,7 +239,7 @@ def _pairs(xp: Any, scores: Any, positive: Any, negative: Any) -> Any:
     """The two sums for (N,) scores and weights, by the negatives' weight below each score."""
     order = xp.argsort(scores)
     scores, positive, negative = (xp.take(x, order, axis=0) for x in (scores, positive, negative))
-    below = xp.concat([xp.zeros_like(negative[:1]), xp.cumulative_sum(negative)])
+    below = xp.concat([xp.zeros_like(negative[:1]), cumulative(xp, negative)])
     left, right = (xp.searchsorted(scores, scores, side=side) for side in ("left", "right"))
     wins = (xp.take(below, left, axis=0) + xp.take(below, right, axis=0)) * 0.5
-    return xp.stack([xp.sum(positive * wins), xp.sum(positive) * below[-1]])
+    return xp.stack([total(xp, positive * wins), total(xp, positive) * below[-1]])

@@ -5,6 +5,10 @@
 
 A batch of replicas (R, N, n_L) gives (R, S), and R numbers. Where no sums of fixed size suffice
 (AUC), ``whole`` says so, and statistics must be given all the outputs at once.
+
+Every metric is NaN if one of the outputs that count is NaN: a class or a rank of NaN would be some
+class or rank all the same. An output counts if its example has a weight above 0 and its target is
+there. An infinite output is a number: it ranks first or last, and makes an error infinite.
 """
 
 from __future__ import annotations
@@ -19,8 +23,18 @@ import numpy as np
 from xpnet.activations import Activation
 from xpnet.backends import to_numpy
 from xpnet.losses import Loss
+from xpnet.metrics.counted import OfBatch
+from xpnet.sums import total
 
-__all__ = ["Metric", "batch_weights", "made_again", "predictions", "ratio", "weighted_sums"]
+__all__ = [
+    "Metric",
+    "added",
+    "batch_weights",
+    "made_again",
+    "predictions",
+    "ratio",
+    "weighted_sums",
+]
 
 Host = np.ndarray[Any, Any]
 P = ParamSpec("P")
@@ -37,6 +51,8 @@ class Metric:
     statistics : (xp, A, Y, w, loss) -> (..., S)
         A (..., N, n_L) are predictions (see `predictions`), Y targets as the loss takes them, w
         (..., N) or None, loss a Loss or None: it says what the columns mean where shapes do not.
+        The function is given numbers in float64 where the device has it, else host arrays, and 0
+        for outputs that do not count; what it returns becomes NaN if one that counts is NaN.
     value : (parts) -> (...)
         From the statistics of all batches, stacked along a first axis, in float64 on the host.
     targets : tuple of str
@@ -54,6 +70,10 @@ class Metric:
     whole: bool = False
     larger_is_better: bool = True
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.statistics, OfBatch):
+            object.__setattr__(self, "statistics", OfBatch(self.statistics))
+
     def __repr__(self) -> str:
         return f"Metric({self.name!r})"
 
@@ -67,8 +87,10 @@ class Metric:
 
     def of_parts(self, parts: Sequence[Host]) -> Any:
         """The metric of a set from the statistics of its batches: a float, or (R,) for a stack."""
-        found = self.value(np.stack([np.asarray(part, dtype=np.float64) for part in parts]))
-        return float(found) if np.ndim(found) == 0 else found
+        stacked = np.stack([np.asarray(part, dtype=np.float64) for part in parts])
+        lost = np.isnan(stacked).all(axis=-1).any(axis=0)
+        found = np.where(lost, np.nan, self.value(stacked))
+        return float(found) if found.ndim == 0 else found
 
 
 def made_again(maker: Callable[P, Metric]) -> Callable[P, Metric]:
@@ -100,7 +122,12 @@ def batch_weights(xp: Any, A: Any, w: Any) -> Any:
 
 def weighted_sums(xp: Any, w: Any, *values: Any) -> Any:
     """Σ_n w_n v_n of each v (..., N), and Σ_n w_n, as (..., len(values) + 1)."""
-    return xp.stack([*(xp.sum(w * v, axis=-1) for v in values), xp.sum(w, axis=-1)], axis=-1)
+    return xp.stack([*(total(xp, w * v) for v in values), total(xp, w)], axis=-1)
+
+
+def added(parts: Host) -> Host:
+    """Σ over the batches (B, ...), in pairs."""
+    return np.asarray(total(np, np.ascontiguousarray(np.moveaxis(parts, 0, -1))))
 
 
 def ratio(numerator: Any, denominator: Any, where_zero: float = np.nan) -> Host:

@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 
 from xpnet.losses import Loss
-from xpnet.metrics.metric import Host, Metric, batch_weights, made_again, ratio
+from xpnet.metrics.metric import Host, Metric, added, batch_weights, made_again, ratio
+from xpnet.sums import total
 
 __all__ = ["MAE", "R2", "RMSE"]
 
@@ -44,10 +45,10 @@ def _mean_of(
 
     def statistics(xp: Any, A: Any, Y: Any, w: Any, loss: Loss | None) -> Any:
         _, R, w = _residuals(xp, A, Y, w, loss)
-        return xp.concat([xp.sum(w * term(xp, R), axis=-2), xp.sum(w, axis=-2)], axis=-1)
+        return xp.concat([total(xp, w * term(xp, R), -2), total(xp, w, -2)], axis=-1)
 
     def value(parts: Host) -> Host:
-        sums, weights = np.split(parts.sum(axis=0), 2, axis=-1)
+        sums, weights = np.split(added(parts), 2, axis=-1)
         return np.asarray(finish(ratio(sums, weights)).mean(axis=-1))
 
     return Metric(name, statistics, value, _ROWS, larger_is_better=False)
@@ -77,14 +78,14 @@ def _r2_statistics(xp: Any, A: Any, Y: Any, w: Any, loss: Loss | None) -> Any:
     ȳ is reckoned from the first example that is there, so that it is exact for a constant target.
     """
     Y, R, w = _residuals(xp, A, Y, w, loss)
-    weight = xp.sum(w, axis=-2, keepdims=True)
+    weight = total(xp, w, -2, keepdims=True)
     at = xp.argmax(xp.astype(w > 0, Y.dtype), axis=-2, keepdims=True)
     first = xp.take_along_axis(Y, at, axis=-2)
-    shift = xp.sum(w * (Y - first), axis=-2, keepdims=True)
+    shift = total(xp, w * (Y - first), -2, keepdims=True)
     shift = shift / xp.where(weight > 0, weight, 1.0)
     D = (Y - first) - shift
-    columns = [weight, first + shift, xp.sum(w * D * D, axis=-2, keepdims=True)]
-    columns.append(xp.sum(w * R * R, axis=-2, keepdims=True))
+    columns = [weight, first + shift, total(xp, w * D * D, -2, keepdims=True)]
+    columns.append(total(xp, w * R * R, -2, keepdims=True))
     return xp.concat([c[..., 0, :] for c in columns], axis=-1)
 
 

@@ -77,6 +77,8 @@ def evaluate(
                 parts[metric.name].append(whole)
         every = backend.to_numpy(xp.concat(losses, axis=-1)).astype(np.float64)
         read = {name: list(backend.to_numpy(xp.stack(found))) for name, found in parts.items()}
+    if w is not None:
+        every = np.where(w > 0, every, 0.0)  # NaN and infinity have no weight either
     mean = np.average(every, axis=-1, weights=w)
     results: dict[str, Any] = {"loss": float(mean) if mean.ndim == 0 else mean}
     return results | {metric.name: metric.of_parts(read[metric.name]) for metric in metrics}

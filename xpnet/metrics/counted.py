@@ -1,0 +1,71 @@
+"""The outputs that count for a metric, and what it makes of NaN among them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from xpnet.backends import to_numpy
+from xpnet.backends.base import library_of
+from xpnet.losses import Loss
+from xpnet.losses.heads import head_slices
+from xpnet.sums import float64_of
+
+__all__ = ["OfBatch"]
+
+
+@dataclass(frozen=True)
+class OfBatch:
+    """A metric's ``statistics``, in float64, without outputs that do not count; NaN for NaN."""
+
+    statistics: Callable[[Any, Any, Any, Any, Loss | None], Any]
+
+    def __call__(self, xp: Any, A: Any, Y: Any, w: Any, loss: Loss | None) -> Any:
+        """(..., S), on the device; NaN throughout if an output that counts is NaN."""
+        if xp is not np and _belongs_on_host(xp, A):
+            a, y, v = (None if x is None else to_numpy(x) for x in (A, Y, w))
+            return _back(xp, self(np, a, y, v, loss), A)
+        wide = A.dtype if float64_of(xp, A) is None else float64_of(xp, A)
+        A, w = (None if x is None else xp.astype(x, wide) for x in (A, w))
+        Y = xp.astype(Y, wide) if xp.isdtype(Y.dtype, "real floating") else Y
+        for counted in _counted(xp, A, Y, w, loss):
+            A = xp.where(counted, A, 0.0)
+        nan = xp.isnan(A)
+        found = self.statistics(xp, xp.where(nan, 0.0, A), Y, w, loss)
+        lost = xp.any(nan, axis=(-2, -1))[..., None]
+        return xp.where(lost, xp.full_like(found, float("nan")), found)
+
+
+def _belongs_on_host(xp: Any, A: Any) -> bool:
+    """Whether the device has no float64; or JAX would compile every operation for every shape.
+
+    Not what `jax.jit` traces, whose values are not known yet.
+    """
+    library = library_of(A)
+    return library == "jaxlib" or (library != "jax" and float64_of(xp, A) is None)
+
+
+def _back(xp: Any, found: Any, A: Any) -> Any:
+    """Statistics of the host as an array beside A."""
+    dtype = np.float32 if float64_of(xp, A) is None else np.float64
+    return xp.asarray(np.asarray(found, dtype=dtype), device=getattr(A, "device", None))
+
+
+def _counted(xp: Any, A: Any, Y: Any, w: Any, loss: Loss | None) -> list[Any]:
+    """Conditions under which an output counts, each (..., N, 1) or (..., N, n_L)."""
+    conditions = [] if w is None else [w[..., None] > 0]
+    if loss is not None and loss.heads:
+        if loss.masked:
+            there = [
+                xp.broadcast_to(Y[..., h : h + 1] >= 0, A[..., columns].shape)
+                for h, columns in enumerate(head_slices(loss.heads))
+            ]
+            conditions.append(xp.concat(there, axis=-1))
+    elif Y.ndim == A.ndim and xp.isdtype(Y.dtype, "real floating"):
+        blocks, rest = divmod(A.shape[-1], Y.shape[-1])  # of outputs for each target
+        if not rest:
+            conditions.append(xp.concat([~xp.isnan(Y)] * blocks, axis=-1))
+    return conditions

@@ -1,0 +1,133 @@
+"""Sums and means over examples, to within 4 eps of the dtype.
+
+A running sum of N numbers is off by up to N/2 eps, and NumPy adds like that along every axis but
+the last. Here float32 is added in float64 where the device has it, and everything else in pairs:
+
+    x_1 + … + x_8  →  ((x_1 + x_5) + (x_3 + x_7)) + ((x_2 + x_6) + (x_4 + x_8))
+
+over and over, so that each number goes through log₂ N additions. Rows of float32 are added in pairs
+three times before they become float64: on NumPy that is as fast as a running sum in float32.
+
+Steps that are recorded (`xpnet.fused`) leave their sums to the programs, which keep the bound too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+__all__ = ["cumulative", "float64_of", "mean", "of_squares", "total"]
+
+_ALL = 64  # rounds: more than any length needs
+_LONG = 4096  # numbers side by side from which adding pairs first is faster
+_CASCADE = 512  # numbers that torch's sum adds to within 2 eps
+_BLOCK = 256  # numbers that BLAS adds up in its own order
+_STEP = 16  # numbers of a cumulative sum that are added one after another
+
+
+def float64_of(xp: Any, x: Any) -> Any | None:
+    """The namespace's float64; None if the device of x has none, or JAX's 64-bit mode is off."""
+    if xp is np:
+        return np.dtype(np.float64)
+    about = getattr(xp, "__array_namespace_info__", None)
+    if about is None:
+        return xp.float64
+    device = None if _library(xp) == "jax" else getattr(x, "device", None)
+    return about().dtypes(device=device, kind="real floating").get("float64")
+
+
+def total(xp: Any, x: Any, axis: int = -1, keepdims: bool = False) -> Any:
+    """Σ x along axis −1 or −2: in float64 if the device has it, else in the dtype of x."""
+    if getattr(xp, "exact_sums", False):
+        return xp.sum(x, axis=axis, keepdims=keepdims)
+    wide = float64_of(xp, x)
+    if wide is not None and x.dtype != wide:
+        rounds = 1 if axis == -2 or x.shape[-1] >= _LONG else 0
+        return _adder(xp)(xp, x, axis, keepdims, wide, rounds)
+    rounds = 0 if _adds_in_pairs(xp, axis, x.shape[axis]) else _ALL
+    return _adder(xp)(xp, x, axis, keepdims, x.dtype, rounds)
+
+
+def mean(xp: Any, x: Any, axis: int = -1, keepdims: bool = False) -> Any:
+    """The mean along axis −1 or −2, in the dtype of x."""
+    if getattr(xp, "exact_sums", False):
+        return xp.mean(x, axis=axis, keepdims=keepdims)
+    return xp.astype(total(xp, x, axis, keepdims) / x.shape[axis], x.dtype)
+
+
+def of_squares(xp: Any, x: Any, keepdims: bool = False) -> Any:
+    """Σ x² along the last axis, as `total` gives sums."""
+    if getattr(xp, "exact_sums", False):
+        return xp.sum(x * x, axis=-1, keepdims=keepdims)
+    whole = x.shape[-1] // _BLOCK * _BLOCK
+    if xp is not np or not whole:
+        return total(xp, x * x, -1, keepdims)
+    blocks = np.reshape(x[..., :whole], (*x.shape[:-1], -1, _BLOCK))
+    found = total(np, np.vecdot(blocks, blocks), -1, keepdims)
+    rest = x[..., whole:]
+    return found + total(np, rest * rest, -1, keepdims)
+
+
+def cumulative(xp: Any, x: Any) -> Any:
+    """x_1, x_1 + x_2, … of (N,): blocks of 16, each on top of the sum of those before it."""
+    n = x.shape[0]
+    if n <= _STEP:
+        return xp.cumulative_sum(x)
+    x = xp.concat([x, xp.zeros_like(x[: -n % _STEP])])
+    blocks = xp.cumulative_sum(xp.reshape(x, (-1, _STEP)), axis=-1)
+    before = cumulative(xp, blocks[:, -1])[:-1]
+    before = xp.concat([xp.zeros_like(before[:1]), before])
+    return xp.reshape(blocks + before[:, None], (-1,))[:n]
+
+
+def _adds_in_pairs(xp: Any, axis: int, n: int) -> bool:
+    """Whether the library's own sum of n numbers is good enough."""
+    return axis == -1 if xp is np else _library(xp) == "torch" and n <= _CASCADE
+
+
+def _in_pairs(xp: Any, x: Any, axis: int, keepdims: bool, dtype: Any, rounds: int) -> Any:
+    """Σ x in that dtype, after at most so many rounds in which eight numbers become one."""
+    left: list[Any] = []  # sums of what does not fill an eighth
+    while rounds and x.shape[axis] > 8:
+        k = x.shape[axis] // 8
+        if x.shape[axis] > 8 * k:
+            over = _part(x, axis, 8 * k, None)
+            left.append(xp.sum(over, axis=axis, keepdims=keepdims, dtype=dtype))
+        for h in (4 * k, 2 * k, k):
+            x = _part(x, axis, 0, h) + _part(x, axis, h, 2 * h)
+        rounds -= 1
+    found = _add(xp)(x, axis=axis, keepdims=keepdims, dtype=dtype)
+    for each in reversed(left):
+        found = found + each
+    return found
+
+
+def _part(x: Any, axis: int, start: int, stop: int | None) -> Any:
+    return x[..., start:stop] if axis == -1 else x[..., start:stop, :]
+
+
+def _add(xp: Any) -> Callable[..., Any]:
+    """The library's sum; NumPy's without its detour, which costs as much as a small sum."""
+    return np.add.reduce if xp is np else xp.sum
+
+
+def _adder(xp: Any) -> Callable[..., Any]:
+    return _jitted() if _library(xp) == "jax" else _in_pairs
+
+
+@cache
+def _jitted() -> Callable[..., Any]:
+    """One compilation for a shape, where JAX would compile each addition."""
+    import jax
+
+    compiled: Callable[..., Any] = jax.jit(_in_pairs, static_argnums=(0, 2, 3, 4, 5))
+    return compiled
+
+
+def _library(xp: Any) -> str:
+    """The name's last part, or jax."""
+    name = str(getattr(xp, "__name__", ""))
+    return "jax" if name.startswith("jax") else name.rpartition(".")[2]
