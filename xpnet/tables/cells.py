@@ -7,19 +7,21 @@ would spend the longest cell's bytes on every row, and lose NULs at the end.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from numbers import Real
+from collections.abc import Iterable, Mapping, Set
+from decimal import Decimal
+from numbers import Integral, Real
 from typing import Any, TypeAlias
 
 import numpy as np
+
+from xpnet.backends import to_numpy
+from xpnet.errors import quoted
 
 __all__ = ["TEXT", "Array", "as_numbers", "as_text", "column", "label_of", "reads_as_numbers"]
 
 Array: TypeAlias = np.ndarray[Any, Any]
 TEXT = np.dtypes.StringDType()
-_EXACT = (
-    2**53
-)  # integers beyond are keys or names; float64 does not tell them apart, their text does
+_EXACT = 2**53  # integers beyond are keys or names: float64 merges them, their text does not
 
 
 def as_numbers(text: Array) -> Array:
@@ -68,16 +70,35 @@ def as_text(numbers: Array) -> Array:
 
 def column(name: str, values: Any) -> Array:
     """Values as float64, as text, or as they are (dtype object) where they are neither."""
-    array = values if isinstance(values, np.ndarray) else _objects(list(values))
+    array = _array_of(name, values)
     if array.ndim != 1:
-        raise ValueError(f"column {name!r} must have one dimension, got shape {array.shape}")
+        raise ValueError(f"column {quoted(name)} must have one dimension, got shape {array.shape}")
     try:
         return _typed(array)
     except UnicodeEncodeError as error:
-        raise ValueError(f"column {name!r} holds text that is not Unicode: {error}") from error
+        raise ValueError(
+            f"column {quoted(name)} holds text that is not Unicode: {error.reason}, at "
+            f"{quoted(error.object[error.start : error.end])}"
+        ) from error
+
+
+def _array_of(name: str, values: Any) -> Array:
+    if isinstance(values, np.ndarray):
+        return values
+    if hasattr(values, "to_pylist"):  # an array of pyarrow
+        return _objects(values.to_pylist())
+    if hasattr(values, "__dlpack__"):
+        return to_numpy(values)
+    if isinstance(values, (str, bytes, Mapping, Set)) or not isinstance(values, Iterable):
+        raise TypeError(
+            f"column {quoted(name)} is a list of its cells, such as [1.0, 2.5], got {quoted(values)}"
+        )
+    return _objects(list(values))
 
 
 def _typed(array: Array) -> Array:
+    if np.ma.isMaskedArray(array) or array.dtype.kind in "mM":  # a mask is lost, a time a number
+        return _of_objects(array.tolist() if array.dtype.kind not in "mM" else list(array))
     if array.dtype.kind in "iu" and np.any((array > _EXACT) | (array < -_EXACT)):
         return _of_objects(array.tolist())
     if array.dtype.kind in "iuf":
@@ -91,18 +112,40 @@ def _typed(array: Array) -> Array:
 
 def _of_objects(values: list[Any]) -> Array:
     there = [value for value in values if not _is_missing(value)]
-    if _all(there, str) or _all(there, (bool, np.bool_)):  # a truth value is text, as in a CSV
+    if _all(there, str) or _all(there, _BOOL):  # a truth value is text, as in a CSV
         return np.array(["" if _is_missing(v) else str(v) for v in values], TEXT)
-    if _all(there, int) and any(abs(v) > _EXACT for v in there):
-        return np.array(["" if _is_missing(v) else str(int(v)) for v in values], TEXT)
-    if _all(there, Real) and not any(isinstance(v, (bool, np.bool_)) for v in there):
+    if not _all(there, (Real, Decimal)) or any(isinstance(v, _BOOL) for v in there):
+        return _objects(values)
+    if all(map(_fits, there)):
         return np.array([math.nan if _is_missing(v) else float(v) for v in values], np.float64)
-    return _objects(values)
+    return np.array(["" if _is_missing(v) else _digits(v) for v in values], TEXT)
+
+
+def _fits(value: Any) -> bool:
+    """Whether float64 keeps the number: every integer to 2⁵³, every decimal of 15 digits."""
+    if isinstance(value, Integral):
+        return -_EXACT <= int(value) <= _EXACT
+    if isinstance(value, Decimal) and value.is_finite():
+        return Decimal(repr(float(value))) == value
+    return True
+
+
+def _digits(value: Any) -> str:
+    """A number as text, with all of its digits, and as `label_of` writes it where that has them."""
+    if isinstance(value, Integral):
+        return str(int(value))
+    if not isinstance(value, Decimal) or not value.is_finite():
+        return label_of(float(value))
+    plain = f"{value:f}"
+    return plain.rstrip("0").rstrip(".") if "." in plain else plain
 
 
 def _objects(values: list[Any]) -> Array:
     """(N,) whatever the values are: ``np.array`` would make lists of one length a matrix."""
     return np.fromiter(values, object, len(values))
+
+
+_BOOL = (bool, np.bool_)
 
 
 def _all(values: Iterable[Any], kind: Any) -> bool:
@@ -111,6 +154,8 @@ def _all(values: Iterable[Any], kind: Any) -> bool:
 
 def _is_missing(value: Any) -> bool:
     """None, NaN, and pandas' NA and NaT, of which the last two compare to nothing."""
-    if isinstance(value, float):
-        return math.isnan(value)
-    return value is None or type(value).__name__ in ("NAType", "NaTType")
+    if isinstance(value, Decimal):
+        return value.is_nan()
+    if isinstance(value, (float, np.floating)):
+        return bool(value != value)
+    return value is None or value is np.ma.masked or type(value).__name__ in ("NAType", "NaTType")

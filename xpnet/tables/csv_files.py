@@ -5,17 +5,23 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Iterator, Mapping
-from io import TextIOWrapper
+from contextlib import contextmanager
+from io import BufferedReader, StringIO, TextIOWrapper
 from itertools import islice
-from typing import Any
+from threading import Lock
+from typing import Any, BinaryIO
 
 import numpy as np
 
+from xpnet.backends import to_numpy
+from xpnet.errors import quoted
 from xpnet.files import whole_file
-from xpnet.tables.cells import TEXT, Array
-from xpnet.tables.table import Table, shown
+from xpnet.tables.cells import TEXT, Array, column
+from xpnet.tables.given import check_lengths, named, open_table, path_of
+from xpnet.tables.kinds import LONGEST, check_is_text
+from xpnet.tables.table import Table, repeated, separator_hint, shown
 
-__all__ = ["read_csv", "write_csv"]
+__all__ = ["header_of", "is_csv", "parse_csv", "read_csv", "write_csv"]
 
 _CHUNK = 1 << 10  # rows held as Python objects at a time: what stays in the cache
 _Record = tuple[int, list[str]]  # the line on which it begins, and its cells
@@ -26,24 +32,81 @@ def read_csv(path: str | os.PathLike[str]) -> Table:
 
     Raises
     ------
+    TypeError
+        The path is none.
     FileNotFoundError
         There is no such file.
     ValueError
-        It is empty, not UTF-8, has no header or names twice, or a row has too few or too many
-        cells; the line is named, as an editor counts.
+        It is empty, compressed, not UTF-8, has no header or names twice, or a row has too few or
+        too many cells; the line is named, as an editor counts.
     """
+    with open_table(path) as file:
+        return parse_csv(file, os.fspath(path))
+
+
+def parse_csv(file: BinaryIO, source: str) -> Table:
+    """What `read_csv` gives, of an open file; ``source`` is what errors call it."""
+    with _parsed(file, source) as (names, records):
+        return _table(records, names, source)
+
+
+def header_of(path: str | os.PathLike[str]) -> Table:
+    """A table of the file's columns without their rows: one line is read."""
     source = os.fspath(path)
-    if not os.path.exists(source):
-        raise FileNotFoundError(f"there is no file {source!r}")
+    with open_table(path) as file, _parsed(file, source) as (names, _):
+        return Table(dict.fromkeys(names, ()), source)
+
+
+def is_csv(path: str | os.PathLike[str]) -> bool:
+    """Whether the first rows of a file are those of a table."""
     try:
-        with open(source, encoding="utf-8-sig", newline="") as file:
-            records = _records(csv.reader(file, strict=True), source)
+        with open_table(path) as file, _parsed(file, "") as (_, records):
+            return sum(1 for _ in islice(records, _CHUNK)) >= 0
+    except ValueError:
+        return False
+
+
+@contextmanager
+def _parsed(file: BinaryIO, source: str) -> Iterator[tuple[tuple[str, ...], Iterator[_Record]]]:
+    """The header's names, and the records below it, each of as many cells."""
+    buffered = BufferedReader(file)  # type: ignore[type-var]
+    check_is_text(buffered.peek(LONGEST), source)
+    text = TextIOWrapper(buffered, "utf-8-sig", newline="")
+    try:
+        with _cells_of_any_length():
+            records = _records(csv.reader(text, strict=True), source)
             names = _header(next(records, None), source)
-            return _table(_checked(records, names, source), names, source)
+            yield names, _checked(records, names, source)
     except UnicodeDecodeError as error:
         raise ValueError(
             f"{source}{_undecodable_line(source)} is not UTF-8 text: save the file as UTF-8"
         ) from error
+    finally:
+        text.detach().detach()  # the file is closed by the one who opened it
+
+
+@contextmanager
+def _cells_of_any_length() -> Iterator[None]:
+    """Without the module's limit of 131,072 characters, which is one for the whole process.
+
+    It is put back when the last of several readers, in as many threads, is done.
+    """
+    with _limit.lock:
+        if _limit.readers == 0:
+            _limit.before = csv.field_size_limit(_limit.none)
+        _limit.readers += 1
+    try:
+        yield
+    finally:
+        with _limit.lock:
+            _limit.readers -= 1
+            if _limit.readers == 0:
+                csv.field_size_limit(_limit.before)
+
+
+class _limit:
+    lock, readers, before = Lock(), 0, 0
+    none = 2**31 - 1  # the largest C long on every system
 
 
 def _records(reader: Any, source: str) -> Iterator[_Record]:
@@ -77,9 +140,11 @@ def _header(record: _Record | None, source: str) -> tuple[str, ...]:
             )
         if "\0" in name:
             raise ValueError(f"{source}, line 1 has NUL characters: save the file as UTF-8 text")
-        if name in names[:i]:
-            first = names.index(name) + 1
-            raise ValueError(f"{source}, line 1: columns {first} and {i + 1} are both {name!r}")
+    if (twice := repeated(names)) is not None:
+        i, j = twice
+        raise ValueError(
+            f"{source}, line 1: columns {i + 1} and {j + 1} are both {quoted(names[i])}"
+        )
     return names
 
 
@@ -87,15 +152,12 @@ def _checked(records: Iterator[_Record], names: tuple[str, ...], source: str) ->
     """The records, each of as many cells as there are names."""
     n = len(names)
     for line, cells in records:
-        if len(cells) < n:
+        if len(cells) != n:
+            few = f"none for {shown(names[len(cells) :], 5)}"
+            many = f"the last is column {quoted(names[-1])}"
             raise ValueError(
-                f"{source}, line {line} has {len(cells)} cells, but the header {n}: none for "
-                f"{shown(names[len(cells) :], 5)}"
-            )
-        if len(cells) > n:
-            raise ValueError(
-                f"{source}, line {line} has {len(cells)} cells, but the header {n}: the last is "
-                f"column {names[-1]!r}"
+                f"{source}, line {line} has {len(cells)} cells, but the header {n}: "
+                f"{few if len(cells) < n else many}{separator_hint(names)}"
             )
         yield line, cells
 
@@ -125,24 +187,44 @@ def _undecodable_line(path: str) -> str:
     return ""
 
 
-def write_csv(path: str | os.PathLike[str], columns: Mapping[str, Array]) -> None:
-    """Write columns of text or numbers, the file whole or not at all."""
-    cells = [values.astype(TEXT).tolist() for values in columns.values()]
+def write_csv(path: str | os.PathLike[str], columns: Mapping[str, Any]) -> None:
+    """Write columns of text or numbers, the file whole or not at all.
+
+    Raises
+    ------
+    TypeError
+        Columns that are no mapping of str to arrays of text, numbers or truth values.
+    ValueError
+        Columns of different lengths, or of another number of axes than one.
+    """
+    path, text = path_of(path), csv_text(columns)
     with whole_file(path) as file:
-        text = TextIOWrapper(file, "utf-8", newline="")
-        # the module quotes what is in the line's end alone, but a lone \r ends a line for readers
-        writer = csv.writer(
-            text,
-            lineterminator="\n",
-            quoting=csv.QUOTE_ALL if _has_return(columns) else csv.QUOTE_MINIMAL,
-        )
-        writer.writerow(columns)
-        writer.writerows(zip(*cells, strict=True))
-        text.detach()  # flushes; the file is closed by the one who opened it
+        file.write(text.encode())
 
 
-def _has_return(columns: Mapping[str, Array]) -> bool:
-    cells = (values for values in columns.values() if values.dtype == TEXT)
-    return any("\r" in name for name in columns) or any(
-        bool((np.strings.find(values, "\r") >= 0).any()) for values in cells
-    )
+def csv_text(columns: Mapping[str, Any]) -> str:
+    """What `write_csv` writes."""
+    cells = {name: _cells(name, values) for name, values in named(columns).items()}
+    check_lengths({name: len(values) for name, values in cells.items()}, "the columns")
+    # the module quotes what is in the line's end alone, but a lone \r ends a line for readers
+    quoting: Any = csv.QUOTE_ALL if _has_return(cells) else csv.QUOTE_MINIMAL
+    text = StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n", quoting=quoting)
+    writer.writerow(cells)
+    writer.writerows(zip(*cells.values(), strict=True))
+    return text.getvalue()
+
+
+def _cells(name: str, values: Any) -> list[str]:
+    """The column as text; numbers in as few digits as tell them from all others."""
+    array = to_numpy(values) if hasattr(values, "shape") else column(name, values)
+    if array.ndim != 1:
+        raise ValueError(f"column {quoted(name)} must have one dimension, got shape {array.shape}")
+    if array.dtype.kind not in "biufTU":
+        raise TypeError(f"column {quoted(name)} must hold text or numbers, got dtype {array.dtype}")
+    cells: list[str] = array.astype(TEXT).tolist()
+    return cells
+
+
+def _has_return(columns: Mapping[str, list[str]]) -> bool:
+    return any("\r" in name or any("\r" in cell for cell in columns[name]) for name in columns)

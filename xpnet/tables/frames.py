@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from xpnet.tables.table import Table
+from xpnet.errors import quoted
+from xpnet.tables.given import open_table
+from xpnet.tables.table import Table, repeated
 
 __all__ = ["from_frame", "read_parquet"]
 
@@ -36,18 +38,23 @@ def from_frame(frame: Any, source: str = "the data frame") -> Table:
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"{source} can't be read: {' '.join(str(error).split())}") from error
     names = [str(s.name) for s in series]
-    for i, name in enumerate(names):
-        if name in names[:i]:
-            raise ValueError(f"{source} has two columns {name!r}")
-    table = Table({n: _values(narwhals, s) for n, s in zip(names, series, strict=True)}, source)
+    if (twice := repeated(names)) is not None:
+        raise ValueError(f"{source} has two columns {quoted(names[twice[1]])}")
+    table = Table({n: _values(s) for n, s in zip(names, series, strict=True)}, source)
     if len(table) == 0:
         raise ValueError(f"{source} has no rows")
     return table
 
 
-def _values(narwhals: Any, series: Any) -> Any:
-    if series.dtype.is_numeric():
-        return np.asarray(series.cast(narwhals.Float64).to_numpy(), np.float64)
+def _values(series: Any) -> Any:
+    """Numbers as an array where that has all of their digits, else Python's own.
+
+    Integers are no float64 beyond 2⁵³, where two keys would become one; decimals are none at all.
+    """
+    if series.dtype.is_float():
+        return series.to_numpy().astype(np.float64)
+    if series.dtype.is_integer() and series.null_count() == 0:
+        return series.to_numpy()
     return series.to_list()
 
 
@@ -58,20 +65,18 @@ def read_parquet(path: str | os.PathLike[str]) -> Table:
     ------
     ImportError
         pyarrow or narwhals is missing; the message has the command that installs them.
-    FileNotFoundError, ValueError
-        There is no such file, or it is no Parquet file, or has no rows.
+    TypeError, FileNotFoundError, ValueError
+        The path is none; there is no such file; it is no Parquet file, or has no rows.
     """
-    source = os.fspath(path)
-    if not os.path.exists(source):
-        raise FileNotFoundError(f"there is no file {source!r}")
-    pyarrow = _need("pyarrow", "Parquet files are read")
-    parquet = import_module("pyarrow.parquet")
-    try:
-        with open(source, "rb") as file:
+    with open_table(path) as file:
+        pyarrow = _need("pyarrow", "Parquet files are read")
+        parquet = import_module("pyarrow.parquet")
+        source = os.fspath(path)
+        try:
             frame = parquet.read_table(file)
-    except (pyarrow.ArrowException, OSError) as error:
-        reason = str(error).partition("\n")[0]
-        raise ValueError(f"{source} can't be read as Parquet: {reason}") from error
+        except (pyarrow.ArrowException, OSError) as error:
+            reason = str(error).partition("\n")[0]
+            raise ValueError(f"{source} can't be read as Parquet: {reason}") from error
     return from_frame(frame, source)
 
 

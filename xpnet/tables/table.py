@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from xpnet.errors import nearest
+from xpnet.errors import nearest, quoted
 from xpnet.tables.cells import Array, as_numbers, as_text, column, reads_as_numbers
+from xpnet.tables.given import check_lengths, name_of, named
 
-__all__ = ["Table", "shown"]
+__all__ = ["Table", "repeated", "separator_hint", "shown"]
+
+_CELL = 60  # characters of a cell or a name among others, in a message
+_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
 class Table:
@@ -39,16 +43,16 @@ class Table:
         source: str = "the table",
         lines: Array | None = None,
     ) -> None:
-        for name in columns:
-            if not isinstance(name, str):
-                raise TypeError(f"a column's name is a str, got {name!r}")
-        self.columns = {name: column(name, values) for name, values in columns.items()}
+        if not isinstance(source, str):
+            raise TypeError(f"source is what errors call the table, a str, got {quoted(source)}")
+        self.columns = {name: column(name, values) for name, values in named(columns).items()}
         self.source = source
         self.lines = lines
         self._numbers: dict[str, Array] = {}
         lengths = {name: len(values) for name, values in self.columns.items()}
-        if len(set(lengths.values())) > 1:
-            raise ValueError(f"the columns of {source} differ in length: {lengths}")
+        check_lengths(lengths, f"the columns of {source}")
+        if lines is not None and np.shape(lines) != (len(self),):
+            raise ValueError(f"lines must be ({len(self)},), got shape {np.shape(lines)}")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -63,7 +67,7 @@ class Table:
 
     def require(self, name: str) -> None:
         """Raise ValueError where there is no such column, and say which there are."""
-        if name not in self.columns:
+        if name_of("a column", name) not in self.columns:
             raise self._no_column(name)
 
     def is_text(self, name: str) -> bool:
@@ -103,7 +107,7 @@ class Table:
 
     def error(self, row: int, name: str, what: str) -> ValueError:
         """An error that names a cell."""
-        return ValueError(f"{self.source}, {self.place(row)}, column {name!r}: {what}")
+        return ValueError(f"{self.source}, {self.place(row)}, column {quoted(name)}: {what}")
 
     def place(self, row: int) -> str:
         """Where a row stands: "line 7" of a file, or "row 6"."""
@@ -114,9 +118,8 @@ class Table:
         values = self.columns[name]
         if values.dtype.kind == "O":
             kinds = sorted({type(value).__name__ for value in values.tolist()})
-            raise TypeError(
-                f"{self.source}, column {name!r} holds {', '.join(kinds)}: make it numbers or text"
-            )
+            holds = f"holds {', '.join(kinds)}: make it numbers or text"
+            raise TypeError(f"{self.source}, column {quoted(name)} {holds}")
         return values
 
     def _read_numbers(self, name: str) -> Array:
@@ -131,29 +134,46 @@ class Table:
             return self.error(row, name, "the cell is empty")
         infinite = isinstance(cell, float) or not np.isnan(self._numbers[name][row])
         if infinite or cell.strip().lower() == "nan":
-            return self.error(row, name, f"{_short(cell)} is not a finite number")
-        return self.error(row, name, f"{_short(cell)} is not a number")
+            return self.error(row, name, f"{quoted(cell, _CELL)} is not a finite number")
+        return self.error(row, name, f"{quoted(cell, _CELL)} is not a number")
 
     def _no_column(self, name: str) -> ValueError:
         near = nearest(name, self.names)
-        hint = f"did you mean {near!r}? " if near else ""
-        text = f"{self.source} has no column {name!r}: {hint}its columns are {shown(self.names)}"
-        if len(self.names) == 1 and any(mark in self.names[0] for mark in ";\t"):
-            text += " (one column: the separator must be a comma)"
-        elif any(_is_number(name) for name in self.names):
+        hint = f"did you mean {quoted(near)}? " if near else ""
+        text = (
+            f"{self.source} has no column {quoted(name)}: {hint}its columns are {shown(self.names)}"
+        )
+        if any(_is_number(name) for name in self.names):
             text += " (the first line must be a header, the columns' names)"
-        return ValueError(text)
+        return ValueError(text + separator_hint(self.names))
+
+
+def separator_hint(names: Sequence[str]) -> str:
+    """What to say of a header of one column that another separator would make several."""
+    if len(names) != 1:
+        return ""
+    mark = max(_SEPARATORS, key=names[0].count)
+    if mark not in names[0]:
+        return ""
+    return (
+        f" (one column: the separator must be a comma), and its header has {_SEPARATORS[mark]}: "
+        f'in pandas, read_csv(path, sep={mark!r}, decimal=",").to_csv(path, index=False)'
+    )
 
 
 def shown(names: tuple[str, ...], most: int = 20) -> str:
     """Names for an error or a listing, on one line, the first few of many."""
-    text = ", ".join(_short(name) for name in names[:most])
+    text = ", ".join(quoted(name, _CELL) for name in names[:most])
     return text if len(names) <= most else f"{text}, … ({len(names)} in all)"
 
 
-def _short(cell: Any, most: int = 60) -> str:
-    text = repr(cell)
-    return text if len(text) <= most else f"{text[:most]}…"
+def repeated(names: Sequence[str]) -> tuple[int, int] | None:
+    """Where the first name that comes twice stands, first and second time; None where none does."""
+    first: dict[str, int] = {}
+    for i, name in enumerate(names):
+        if first.setdefault(name, i) < i:
+            return first[name], i
+    return None
 
 
 def _is_number(text: str) -> bool:

@@ -1,0 +1,75 @@
+"""What a caller gives, checked before anything else is done: paths, names, columns, tables."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, BinaryIO
+
+from xpnet.errors import quoted
+
+__all__ = ["check_lengths", "name_of", "named", "names_given", "open_table", "path_of"]
+
+
+def path_of(path: Any) -> str:
+    """A file's name as text."""
+    try:
+        text = os.fsdecode(path)
+    except TypeError as error:
+        raise TypeError(f"a file's name is a str or a pathlib.Path, got {quoted(path)}") from error
+    if not text or "\0" in text:
+        raise ValueError(f"a file's name has characters, none of them NUL, got {quoted(text)}")
+    return text
+
+
+@contextmanager
+def open_table(path: Any) -> Iterator[BinaryIO]:
+    """The file, open to read; TypeError for what is no path, OSError for what is no file."""
+    source = path_of(path)
+    if os.path.isdir(source):
+        raise IsADirectoryError(f"{quoted(source)} is a folder: name a file")
+    if not os.path.exists(source):
+        raise FileNotFoundError(f"there is no file {quoted(source)}")
+    with open(source, "rb") as file:
+        yield file
+
+
+def name_of(what: str, name: Any) -> str:
+    """A column's name."""
+    if not isinstance(name, str):
+        raise TypeError(f"{what} is given by its name, a str, got {quoted(name)}")
+    return name
+
+
+def names_given(what: str, names: Any) -> frozenset[str]:
+    """Several names; one text by itself would be taken letter by letter."""
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        raise TypeError(
+            f"{what} is a list of columns, such as [{quoted(names)}], got {quoted(names)}"
+        )
+    return frozenset(name_of(f"each of {what}", name) for name in names)
+
+
+def named(columns: Any) -> Mapping[str, Any]:
+    """Columns by their names."""
+    if not isinstance(columns, Mapping):
+        raise TypeError(
+            'columns are a dict, such as {"size": [1.0, 2.5]} (a data frame: from_frame), got '
+            f"{quoted(columns)}"
+        )
+    for name in columns:
+        if not isinstance(name, str):
+            raise TypeError(f"a column's name is a str, got {quoted(name)}")
+    return columns
+
+
+def check_lengths(lengths: Mapping[str, int], what: str) -> None:
+    """All columns are as long as the first."""
+    first = next(iter(lengths), "")
+    for name, n in lengths.items():
+        if n != lengths[first]:
+            raise ValueError(
+                f"{what} differ in length: {quoted(first)} has {lengths[first]} rows and "
+                f"{quoted(name)} {n}; a column is shorter than another"
+            )
