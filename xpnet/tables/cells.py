@@ -91,7 +91,7 @@ def _array_of(name: str, values: Any) -> Array:
         return to_numpy(values)
     if isinstance(values, (str, bytes, Mapping, Set)) or not isinstance(values, Iterable):
         raise TypeError(
-            f"column {quoted(name)} is a list of its cells, such as [1.0, 2.5], got {quoted(values)}"
+            f"column {quoted(name)} is a list of cells, such as [1.0, 2.5], got {quoted(values)}"
         )
     return _objects(list(values))
 

@@ -14,8 +14,10 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 
 from xpnet.checks import positive_integer
+from xpnet.errors import quoted
 from xpnet.jsonable import integer_of, names_of, number_of, text_of
 from xpnet.tables.cells import Array
+from xpnet.tables.looks import look_of
 from xpnet.tables.table import Table, shown
 
 __all__ = [
@@ -119,7 +121,7 @@ class Embedded:
         categories = tuple(sorted(levels(table, name, MOST_EMBEDDED)))
         if dim is None:
             dim = min(math.isqrt(len(categories) - 1) + 1, _WIDEST)
-        return cls(name, categories, positive_integer(f"the dim of column {name!r}", dim))
+        return cls(name, categories, positive_integer(f"the dim of column {quoted(name)}", dim))
 
     def encode(self, table: Table) -> Array:
         """(N, 1) float64: each category's place among them."""
@@ -153,7 +155,7 @@ def mean_and_scale(table: Table, name: str, rows: Array | slice) -> tuple[float,
         largest = float(np.abs(values - mean).max())
         scale = largest * float(np.std((values - mean) / largest))  # no square overflows so
     if not (np.isfinite(mean) and np.isfinite(scale)):
-        raise ValueError(f"{table.source}, column {name!r}: its numbers are too large to average")
+        raise ValueError(f"{table.where(name)}: its numbers are too large to average")
     return mean, scale or 1.0
 
 
@@ -175,9 +177,12 @@ def levels(table: Table, name: str, most: int = MOST) -> set[str]:
     found = set(table.text(name))
     if len(found) > most:
         remedy = " and if they recur, embed it (--embed, or embed=)" if most == MOST else ""
+        look = look_of(found)
+        like = "" if look is None else f"they look like {look}: write those plainly; "
         raise ValueError(
-            f"{table.source}, column {name!r} has {len(found)} different texts, and {most} are the "
-            f"most: if they are names or keys, leave the column out (--ignore, or ignore=){remedy}"
+            f"{table.where(name)} has {len(found)} different texts, and {most} "
+            f"are the most: {like}if they are names or keys, leave the column out (--ignore, or "
+            f"ignore=){remedy}"
         )
     return found
 
@@ -205,8 +210,7 @@ def codes(table: Table, name: str, known: tuple[str, ...], one: str, many: str) 
     new = np.flatnonzero(found < 0)
     if len(new):
         cell = cells[new[0]]
-        what = (
-            f"the {one} {cell!r} is none of the training's {len(known)} {many}: {shown(known, 8)}"
-        )
+        of = f"{len(known)} {many}: {shown(known, 8)}"
+        what = f"the {one} {quoted(cell, 60)} is none of the training's {of}"
         raise table.error(int(new[0]), name, what)
     return found

@@ -41,7 +41,7 @@ def read_csv(path: str | os.PathLike[str]) -> Table:
         too many cells; the line is named, as an editor counts.
     """
     with open_table(path) as file:
-        return parse_csv(file, os.fspath(path))
+        return parse_csv(file, path_of(path))
 
 
 def parse_csv(file: BinaryIO, source: str) -> Table:
@@ -52,7 +52,7 @@ def parse_csv(file: BinaryIO, source: str) -> Table:
 
 def header_of(path: str | os.PathLike[str]) -> Table:
     """A table of the file's columns without their rows: one line is read."""
-    source = os.fspath(path)
+    source = path_of(path)
     with open_table(path) as file, _parsed(file, source) as (names, _):
         return Table(dict.fromkeys(names, ()), source)
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from xpnet.errors import quoted
-from xpnet.tables.given import open_table
+from xpnet.tables.given import open_table, path_of
 from xpnet.tables.table import Table, repeated
 
 __all__ = ["from_frame", "read_parquet"]
@@ -71,7 +71,7 @@ def read_parquet(path: str | os.PathLike[str]) -> Table:
     with open_table(path) as file:
         pyarrow = _need("pyarrow", "Parquet files are read")
         parquet = import_module("pyarrow.parquet")
-        source = os.fspath(path)
+        source = path_of(path)
         try:
             frame = parquet.read_table(file)
         except (pyarrow.ArrowException, OSError) as error:

@@ -7,9 +7,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
+import numpy as np
+
 from xpnet.errors import quoted
 
-__all__ = ["check_lengths", "name_of", "named", "names_given", "open_table", "path_of"]
+__all__ = [
+    "check_lengths",
+    "dims_given",
+    "name_of",
+    "named",
+    "names_given",
+    "open_table",
+    "path_of",
+    "rows_given",
+]
 
 
 def path_of(path: Any) -> str:
@@ -45,10 +56,28 @@ def name_of(what: str, name: Any) -> str:
 def names_given(what: str, names: Any) -> frozenset[str]:
     """Several names; one text by itself would be taken letter by letter."""
     if isinstance(names, str) or not isinstance(names, Iterable):
-        raise TypeError(
-            f"{what} is a list of columns, such as [{quoted(names)}], got {quoted(names)}"
-        )
+        raise TypeError(f'{what} is a list of columns, such as ["size"], got {quoted(names)}')
     return frozenset(name_of(f"each of {what}", name) for name in names)
+
+
+def dims_given(embed: Any) -> dict[str, Any]:
+    """Columns to embed, and how many numbers stand for a category of each."""
+    if embed is not None and not isinstance(embed, Mapping):
+        raise TypeError(
+            f'embed is a dict of columns, such as {{"colour": 8}} (None: by the number of '
+            f"categories), got {quoted(embed)}"
+        )
+    return {name_of("each of embed", name): dim for name, dim in (embed or {}).items()}
+
+
+def rows_given(rows: Any, n: int) -> np.ndarray[Any, Any]:
+    """Indices of rows, one at least, of a table of n."""
+    found = np.asarray(rows)
+    if found.dtype.kind not in "iu" or found.ndim != 1:
+        raise TypeError(f"rows are indices (n,) of whole numbers, got {quoted(rows)}")
+    if not len(found) or found.min() < -n or found.max() >= n:
+        raise ValueError(f"rows are indices of the table's {n} rows, one at least: {quoted(rows)}")
+    return found
 
 
 def named(columns: Any) -> Mapping[str, Any]:

@@ -6,7 +6,9 @@ import os
 
 from xpnet.checkpoint import describe, save
 from xpnet.container import blaming
+from xpnet.errors import quoted
 from xpnet.network import Network
+from xpnet.tables.given import path_of
 from xpnet.tables.schema import Schema
 
 __all__ = ["read_schema", "save_model"]
@@ -15,7 +17,24 @@ _KEY = "schema"
 
 
 def save_model(net: Network, schema: Schema, path: str | os.PathLike[str]) -> None:
-    """Write the network and the schema to one model file, whole or not at all."""
+    """Write the network and the schema to one model file, whole or not at all.
+
+    Raises
+    ------
+    TypeError, ValueError
+        A network or a schema that is none, or not of each other's widths.
+    """
+    if not isinstance(net, Network):
+        raise TypeError(f"net must be a Network, got {quoted(net)}")
+    if not isinstance(schema, Schema):
+        raise TypeError(f"schema must be a Schema, such as Schema.fit gives, got {quoted(schema)}")
+    path, widths = path_of(path), (net.sizes[0], net.sizes[-1])
+    if widths != (schema.width, schema.target.width):
+        raise ValueError(
+            f"the network has {widths[0]} inputs and {widths[1]} outputs, and the schema "
+            f"{schema.width} and {schema.target.width}: make the network by schema.width and "
+            "schema.target.width"
+        )
     save(net, path, extra={_KEY: schema.to_json()})
 
 
@@ -29,6 +48,7 @@ def read_schema(path: str | os.PathLike[str]) -> Schema | None:
     FileError
         It is no model, or is damaged, or its schema is.
     """
+    path = path_of(path)
     text = describe(path)["extra"].get(_KEY)
     if text is None:
         return None

@@ -6,6 +6,7 @@ import os
 
 from xpnet.tables.csv_files import read_csv
 from xpnet.tables.frames import read_parquet
+from xpnet.tables.given import path_of
 from xpnet.tables.table import Table
 
 __all__ = ["read_table"]
@@ -15,6 +16,6 @@ _PARQUET = (".parquet", ".pq")
 
 def read_table(path: str | os.PathLike[str]) -> Table:
     """`read_parquet` for a file that ends in .parquet or .pq, `read_csv` for any other."""
-    if os.fspath(path).lower().endswith(_PARQUET):
+    if path_of(path).lower().endswith(_PARQUET):
         return read_parquet(path)
     return read_csv(path)

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
 
 from xpnet.backends import to_numpy
-from xpnet.errors import quoted
+from xpnet.errors import quoted, warn
 from xpnet.jsonable import check_known, list_of, loads, mapping, text_of
 from xpnet.layers import Embedding
 from xpnet.tables.cells import Array
 from xpnet.tables.columns import KINDS, Column, Embedded, Number, OneHot, check_categories
-from xpnet.tables.table import Table
-from xpnet.tables.targets import TASKS, Target, fit_target
+from xpnet.tables.doubts import doubts_of_numbers, doubts_of_text
+from xpnet.tables.given import dims_given, name_of, names_given, rows_given
+from xpnet.tables.table import Table, check_table
+from xpnet.tables.targets import TASKS, Quantity, Target, fit_target
 
 __all__ = ["Schema"]
 
@@ -84,18 +87,28 @@ class Schema:
         ValueError, TypeError
             A column that is not there, a cell that is missing or not of its column's kind, a target
             with one class; the line and the column are named.
+
+        Warns
+        -----
+        UserWarning
+            A column of text that looks like numbers or dates, or one of numbers where a few cells
+            lie far from all others: one line for each.
         """
-        text, ignore, embed = frozenset(text), frozenset(ignore), dict(embed or {})
-        for name in sorted({target, *text, *embed, *ignore}):
+        text, ignore = names_given("text", text), names_given("ignore", ignore)
+        embed = dims_given(embed)
+        check_table(table)
+        for name in sorted({name_of("the target", target), *text, *embed, *ignore}):
             table.require(name)
         if target in {*text, *embed, *ignore}:
             raise ValueError(
-                f"{target!r} is the target: it can't be left out, and task says its kind"
+                f"{quoted(target)} is the target: it can't be left out, and task says its kind"
             )
         names = [name for name in table.names if name != target and name not in ignore]
         if not names:
-            raise ValueError(f"{table.source}: beside the target {target!r} no column is left")
-        train = slice(None) if rows is None else rows
+            raise ValueError(
+                f"{table.source}: beside the target {quoted(target)} no column is left"
+            )
+        train = slice(None) if rows is None else rows_given(rows, len(table))
 
         def fitted(name: str) -> Column:
             if name in embed:
@@ -106,7 +119,21 @@ class Schema:
             return kind.fit(table, name, train)
 
         columns = tuple(fitted(name) for name in names)
-        return cls(columns, fit_target(table, target, task, train))
+        schema = cls(columns, fit_target(table, target, task, train))
+        for doubt in schema._doubts(table, {*text, *embed, *((target,) if task else ())}):
+            warn(doubt)
+        return schema
+
+    def _doubts(self, table: Table, told: Set[str]) -> Iterator[str]:
+        """What is probably not what it is taken for; nobody doubts what they were told."""
+        texts = [c.name for c in self.columns if isinstance(c, OneHot) and c.name not in told]
+        yield from doubts_of_text(table, texts, "categories")
+        target, numbers = self.target, [c.name for c in self.columns if isinstance(c, Number)]
+        if isinstance(target, Quantity):
+            numbers.append(target.name)
+        elif target.name not in told and table.is_text(target.name):
+            yield from doubts_of_text(table, [target.name], "classes")
+        yield from doubts_of_numbers(table, numbers)
 
     @property
     def task(self) -> str:
@@ -120,8 +147,7 @@ class Schema:
 
     def input_layers(self) -> tuple[Embedding, ...]:
         """What a network begins with: a layer for the embedded columns, where there are any."""
-        widths = [column.width for column in self.columns]
-        starts = [sum(widths[:i]) for i in range(len(widths))]
+        starts = accumulate((column.width for column in self.columns[:-1]), initial=0)
         found = [
             (c, at) for c, at in zip(self.columns, starts, strict=True) if isinstance(c, Embedded)
         ]
@@ -144,13 +170,13 @@ class Schema:
         ValueError
             A column that is missing, a category or class that is new, a bad cell.
         """
-        has_target = self.target.name in table.names
+        has_target = self.target.name in check_table(table).columns
         return self.features(table), self.target.encode(table) if has_target else None
 
     def features(self, table: Table) -> Array:
         """X (N, n) float64 alone; the target is not looked at."""
         for column in self.columns:
-            table.require(column.name)
+            check_table(table).require(column.name)
         return np.concatenate([column.encode(table) for column in self.columns], axis=1)
 
     def predictions(self, outputs: Any) -> dict[str, Array]:
@@ -162,7 +188,7 @@ class Schema:
         if outputs.ndim != 2 or outputs.shape[1] != self.target.width:
             raise ValueError(
                 f"outputs must be (N, {self.target.width}) for the target "
-                f"{self.target.name!r}, got {outputs.shape}"
+                f"{quoted(self.target.name)}, got {outputs.shape}"
             )
         return self.target.predictions(outputs)
 

@@ -10,8 +10,9 @@ import numpy as np
 from xpnet.errors import nearest, quoted
 from xpnet.tables.cells import Array, as_numbers, as_text, column, reads_as_numbers
 from xpnet.tables.given import check_lengths, name_of, named
+from xpnet.tables.looks import looks_like_a_number
 
-__all__ = ["Table", "repeated", "separator_hint", "shown"]
+__all__ = ["Table", "check_table", "repeated", "separator_hint", "shown"]
 
 _CELL = 60  # characters of a cell or a name among others, in a message
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
@@ -109,6 +110,10 @@ class Table:
         """An error that names a cell."""
         return ValueError(f"{self.source}, {self.place(row)}, column {quoted(name)}: {what}")
 
+    def where(self, name: str) -> str:
+        """How errors begin that are about a whole column."""
+        return f"{self.source}, column {quoted(name)}"
+
     def place(self, row: int) -> str:
         """Where a row stands: "line 7" of a file, or "row 6"."""
         return f"row {row + 1}" if self.lines is None else f"line {self.lines[row]}"
@@ -119,7 +124,7 @@ class Table:
         if values.dtype.kind == "O":
             kinds = sorted({type(value).__name__ for value in values.tolist()})
             holds = f"holds {', '.join(kinds)}: make it numbers or text"
-            raise TypeError(f"{self.source}, column {quoted(name)} {holds}")
+            raise TypeError(f"{self.where(name)} {holds}")
         return values
 
     def _read_numbers(self, name: str) -> Array:
@@ -135,7 +140,8 @@ class Table:
         infinite = isinstance(cell, float) or not np.isnan(self._numbers[name][row])
         if infinite or cell.strip().lower() == "nan":
             return self.error(row, name, f"{quoted(cell, _CELL)} is not a finite number")
-        return self.error(row, name, f"{quoted(cell, _CELL)} is not a number")
+        plain = ": write it as 1234.5" if looks_like_a_number(cell) else ""
+        return self.error(row, name, f"{quoted(cell, _CELL)} is not a number{plain}")
 
     def _no_column(self, name: str) -> ValueError:
         near = nearest(name, self.names)
@@ -165,6 +171,16 @@ def shown(names: tuple[str, ...], most: int = 20) -> str:
     """Names for an error or a listing, on one line, the first few of many."""
     text = ", ".join(quoted(name, _CELL) for name in names[:most])
     return text if len(names) <= most else f"{text}, … ({len(names)} in all)"
+
+
+def check_table(table: Any) -> Table:
+    """The table, or a TypeError that says how to make one."""
+    if not isinstance(table, Table):
+        raise TypeError(
+            "a table is read by read_csv or read_parquet, or made by Table({…}) or of a data "
+            f"frame by from_frame(frame); got {type(table).__name__}"
+        )
+    return table
 
 
 def repeated(names: Sequence[str]) -> tuple[int, int] | None:

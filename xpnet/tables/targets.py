@@ -10,6 +10,7 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
+from xpnet.errors import quoted
 from xpnet.jsonable import names_of, number_of, text_of
 from xpnet.tables.cells import TEXT, Array
 from xpnet.tables.columns import codes, levels, mean_and_scale, standardised
@@ -41,8 +42,7 @@ class Classes:
         found = levels(table, name)
         if len(found) == 1:
             raise ValueError(
-                f"{table.source}, column {name!r} has one class, {min(found)!r}: a target has two "
-                "or more"
+                f"{table.where(name)} has one class, {quoted(min(found))}: a target has two or more"
             )
         if table.is_text(name) or not _all_numbers(found):
             return cls(name, tuple(sorted(found)))
@@ -50,7 +50,7 @@ class Classes:
         for a, b in pairwise(classes):
             if Decimal(a) == Decimal(b):  # a float would not tell integers beyond 2⁵³ apart
                 raise ValueError(
-                    f"{table.source}, column {name!r}: the classes {a!r} and {b!r} are one number: "
+                    f"{table.where(name)}: the classes {quoted(a)} and {quoted(b)} are one number: "
                     "write it one way"
                 )
         return cls(name, tuple(classes))
@@ -95,7 +95,7 @@ class Quantity:
         values = table.numbers(name)
         if values.min() == values.max():
             raise ValueError(
-                f"{table.source}, column {name!r} is {float(values[0])!r} in every row: there is "
+                f"{table.where(name)} is {float(values[0])!r} in every row: there is "
                 "nothing to predict"
             )
         return cls(name, *mean_and_scale(table, name, rows))
@@ -140,8 +140,8 @@ def task_of(table: Table, name: str) -> tuple[str, str]:
 def fit_target(table: Table, name: str, task: str | None, rows: Array | slice) -> Target:
     """The target, by the task given or the one that the column asks for."""
     chosen = task_of(table, name)[0] if task is None else task
-    if chosen not in TASKS:
-        raise ValueError(f"task must be {' or '.join(map(repr, TASKS))}, got {task!r}")
+    if not isinstance(chosen, str) or chosen not in TASKS:
+        raise ValueError(f"task must be {' or '.join(map(repr, TASKS))}, got {quoted(task)}")
     return TASKS[chosen].fit(table, name, rows)
 
 

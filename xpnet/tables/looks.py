@@ -1,0 +1,59 @@
+"""Text that looks like something else: numbers in another notation, dates, holes with a name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+__all__ = ["DATES", "HOLES", "NUMBERS", "is_hole", "look_of", "looks_like_a_number"]
+
+NUMBERS = "numbers in another notation"
+DATES = "dates or times"
+HOLES = "numbers with holes"
+
+_WORDS = {"na", "n/a", "#n/a", "n.a.", "nan", "<na>", "null", "none", "nil", "missing", "unknown"}
+_MARKS = {"?", "-", "--", "–", "."}
+_MONEY = r"(?:[$€£¥₹]|(?:USD|EUR|GBP|CHF)(?![a-z]))"
+_DIGITS = r"\d{1,3}(?:[ ,.'’_\u00a0\u202f]\d{3})+(?:[.,]\d+)?|\d+(?:[.,]\d*)?|[.,]\d+"
+_NUMBER = re.compile(
+    rf"[-+−(]?\s?{_MONEY}?\s?[-+−]?(?:{_DIGITS})(?:[eE][-+]?\d+)?\s?(?:%|‰|{_MONEY})?\)?"
+)
+_MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
+_DATE = re.compile(
+    r"(?:\d{4}([-/.])\d{1,2}\1\d{1,2}|\d{1,2}([-/.])\d{1,2}\2\d{2,4}"
+    rf"|\d{{1,2}}[ -]{_MONTH}[ -]\d{{2,4}}|{_MONTH} \d{{1,2}},? \d{{4}}|\d{{1,2}}:\d{{2}}(?=$|:))"
+    r"(?:[T ,]*\d{1,2}:\d{2})?(?::\d{2}(?:\.\d+)?)?(?: ?[ap]m)?(?:Z|[-+]\d{2}:?\d{2})?",
+    re.IGNORECASE,
+)
+
+
+def is_hole(text: str) -> bool:
+    """Whether it is a usual mark for a cell that is missing."""
+    return text.strip().lower() in _WORDS | _MARKS
+
+
+def looks_like_a_number(text: str) -> bool:
+    """As a spreadsheet may show one: 1,234.5 or 0,5 or $1 or 12 %; plain numbers too."""
+    return _NUMBER.fullmatch(text.strip()) is not None
+
+
+def look_of(texts: Iterable[str]) -> str | None:
+    """What more than half of a column's different texts look like, holes apart; mostly None."""
+    texts = set(texts)
+    there = [text.strip() for text in texts if not is_hole(text)]
+    if sum(_DATE.fullmatch(text) is not None for text in there) * 2 > len(there):
+        return DATES
+    if sum(map(looks_like_a_number, there)) * 2 <= len(there):
+        return None
+    plain = sum(map(_is_plain, there))
+    if plain * 2 > len(there):  # and yet the column is text
+        return HOLES if len(there) < len(texts) else None
+    return NUMBERS
+
+
+def _is_plain(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return "_" not in text
