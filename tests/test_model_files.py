@@ -286,6 +286,17 @@ def test_settings_that_are_damaged_are_refused(path, with_checksum, capsys):
     assert known["sizes"] == [4, 5, 3]
 
 
+def test_classes_of_an_open_loss_are_counted_too(tmp_path):
+    path = tmp_path / "m"
+    xpnet.Network([4, 3]).save(path)
+    for classes, right in ((["a", "b"], False), (["a", "b", "c"], True)):
+        edit_settings(path, ("classes",), classes)
+        if right:
+            assert xpnet.load(path).classes == tuple(classes)
+        else:
+            refused(path, "the labels have 2 classes")
+
+
 @pytest.mark.parametrize(
     ("keys", "new"),
     [

@@ -247,8 +247,8 @@ def _without_parameters(
     )
     epoch = integer_of(settings, "epoch", 0, _MOST_EPOCHS)
     net.restore(planned, epoch, _classes(settings["classes"]))
-    if net.classes is not None and loss is not None:
-        check_outputs(net.classes, loss, net.sizes[-1])
+    if net.classes is not None:  # which an open loss becomes, where labels are text
+        check_outputs(net.classes, loss or LOSSES["cross_entropy"], net.sizes[-1])
     written = loads(json.dumps(_config(net)))
     for name in settings.keys() - {"loss", "dtype"}:  # which have been checked by now
         check_known(settings[name], written[name], name)
