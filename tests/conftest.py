@@ -61,6 +61,12 @@ def control_c() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture(scope="session")
+def worker_id(request: pytest.FixtureRequest) -> str:
+    """The process's name among those of pytest-xdist, and "master" without it too."""
+    return str(getattr(request.config, "workerinput", {}).get("workerid", "master"))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def hostile_strict() -> None:
     """Leave array-api-strict only what every array library has."""

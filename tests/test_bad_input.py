@@ -140,6 +140,7 @@ def test_any_sequence_of_integers_is_taken_as_widths(sizes):
         ("backend", "tensorflow", "known are numpy, cupy, torch, jax, array-api-strict"),
         ("dtype", "flaot32", "dtype .*float32.*'flaot32'"),
         ("dtype", "float16", "dtype must be one of float32, float64, got 'float16'"),
+        ("dtype", "float16", 'got \'float16\'.*float32.*"cupy", precision="float16"'),
         ("dtype", "bfloat16", 'got \'bfloat16\'.*float32.*"cupy", precision="bfloat16"'),
         ("dtype", np.int32, "dtype must be one of float32, float64"),
     ],

@@ -367,3 +367,66 @@ def test_a_pair_of_negative_curvature_is_not_kept():
     origin = Point(0.0, 0.0, -1.0, None, np.zeros(2))
     pairs.remember(origin, Point(1.0, 0.0, 0.0, None, np.asarray([-1.0, 0.0])), np.ones(2))
     assert len(pairs) == 0
+
+
+def test_a_tolerance_met_in_the_last_iteration_is_what_it_is():
+    """And not "iterations", though there are no more of these."""
+
+    def bowl(x):
+        return 0.5 * float(x @ x), x.copy()
+
+    start = np.asarray([0.6, 0.8])  # a first step of length 1 ends at the minimum
+    found = minimize(bowl, start, max_iterations=1)
+    assert (found.reason, found.converged, found.iterations) == ("gradient", True, 1)
+    loose = minimize(bowl, 3.0 * start, max_iterations=1, tolerance_change=10.0)
+    assert (loose.reason, loose.converged, loose.iterations) == ("change", True, 1)
+    short = minimize(bowl, 3.0 * start, max_iterations=1)
+    assert (short.reason, short.converged, short.iterations) == ("iterations", False, 1)
+
+
+def points(values, slopes=None):
+    """φ whose k-th evaluation has the k-th value, and a slope that asks to go on."""
+    given = zip(values, slopes or [-1.0] * len(values), strict=True)
+    return lambda a: Point(a, *next(given), None, None)
+
+
+@pytest.mark.parametrize(
+    ("second", "found"),
+    [(-3.0, -3.0), (-1.5, -2.0), (-2.0, -2.0), (math.nan, -2.0), (-math.inf, -2.0), (9.0, -2.0)],
+)
+def test_out_of_evaluations_it_gives_the_lowest_point_back(second, found):
+    """With two of them: the first is low enough, and the second may be higher, or no number."""
+    origin = Point(0.0, 0.0, -1.0, None, None)
+    slopes = [-1.0, -1.0 if math.isfinite(second) else math.nan]
+    assert strong_wolfe(points([-2.0, second], slopes), origin, 1.0, limit=2).value == found
+
+
+@pytest.mark.parametrize("limit", [1, 2])
+@pytest.mark.parametrize("value", [math.nan, math.inf, 0.5, -math.inf])
+def test_out_of_evaluations_with_none_that_is_low_enough_it_gives_the_origin_back(value, limit):
+    origin = Point(0.0, 0.0, -1.0, None, None)
+    assert strong_wolfe(points([value] * 3), origin, 1.0, limit=limit) is origin
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("limit", [1, 2, 3, 4, 6])
+def test_what_a_search_gives_back_is_never_higher_than_what_it_has_seen(seed, limit):
+    """Of the points that are low enough; of a rough line with holes in it."""
+    rng = np.random.default_rng(seed)
+    a, b, hole = rng.normal(size=3)
+
+    def phi(step):
+        value = -step + 0.5 * abs(a) * step * step + 0.3 * math.sin(5.0 * b * step)
+        slope = -1.0 + abs(a) * step + 1.5 * b * math.cos(5.0 * b * step)
+        if abs(step - 2.0 * hole) < 0.4 and step > 0:
+            value = slope = math.nan
+        seen.append(Point(step, value, slope, None, None))
+        return seen[-1]
+
+    seen = []
+    origin = phi(0.0)
+    origin = origin._replace(slope=-abs(origin.slope))
+    found = strong_wolfe(phi, origin, 1.0, limit=limit)
+    assert len(seen) <= limit + 1
+    assert found.value <= origin.value
+    assert found is origin or found.value <= origin.value + 1e-4 * found.step * origin.slope

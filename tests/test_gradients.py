@@ -328,3 +328,22 @@ def test_memory_layout_of_the_input_does_not_matter(backend, change):
     given_X.flags.writeable = given_Y.flags.writeable = False
     found = net.gradient(given_X, given_Y)
     assert relative(found.flat, expected.flat) <= 1e-15
+
+
+def test_without_a_buffer_the_gradient_is_a_new_array(backend):
+    """And with one, where a backend writes in place, it is that buffer."""
+    net = network(backend, SIZES, loss="squared_error")
+    X, Y = (move(backend, x) for x in problem("squared_error"))
+    fixed = backend, net.layers, net.loss, net.parameters, X, Y, None, 0.25
+    first, second = (passes.gradient(*fixed)[1] for _ in range(2))
+    assert first is not second
+    assert tuple(first.shape) == tuple(net.parameters.shape)
+    trace = passes.forward(backend, net.layers, net.parameters, X)
+    dZ = passes.from_preactivation(
+        backend.xp, net.loss, net.layers[-1].activation, trace.Z, Y, None, 0.25
+    )[1]
+    assert relative(passes.backward(backend, net.layers, trace, dZ), first) == 0
+    if backend.in_place:
+        buffer = backend.xp.empty_like(net.parameters)
+        assert passes.gradient(*fixed, buffer)[1] is buffer
+        assert relative(buffer, first) == 0

@@ -364,3 +364,60 @@ def test_a_prediction_takes_rows_where_a_pass_that_returns_multiplies(backend, k
     np.testing.assert_allclose(to_numpy(net(X)), expected, rtol=1e-14)
     np.testing.assert_allclose(to_numpy(net.predict(X, batch_size=3)), expected, rtol=1e-13)
     np.testing.assert_allclose(to_numpy(net(X[0])), expected[0], rtol=1e-13)
+
+
+# --- what the last layer, the start and the buffers are
+
+
+def test_it_is_the_last_layer_that_names_the_output():
+    """Not another one with an activation of its own."""
+    with pytest.raises(ValueError, match=r"takes the output 'softmax' or 'identity', not 'relu'"):
+        xpnet.Network([4, 8, 6, Dense(3, "relu")], loss="cross_entropy")
+    net = xpnet.Network([4, 8, Dense(6, "tanh"), Dense(3, "identity")], loss="cross_entropy")
+    assert [layer.activation.name for layer in net.layers] == ["relu", "tanh", "identity"]
+    with pytest.raises(ValueError, match="not 'relu'"):
+        xpnet.Network([4, Dense(8, "identity"), 6, Dense(3, "relu")], loss="cross_entropy")
+
+
+@pytest.mark.parametrize("layer", [LayerNorm(), BatchNorm()], ids=repr)
+def test_gains_start_at_one_and_shifts_at_zero(backend, layer):
+    net = xpnet.Network([4, 5, layer, 3], loss="squared_error", backend=backend)
+    theta, bound = to_numpy(net.parameters), net.layers[1]
+    gain, shift = (theta[slot.offset : slot.offset + slot.size] for slot in bound.slots)
+    assert [slot.name for slot in bound.slots] == ["gain", "shift"]
+    assert (gain.tolist(), shift.tolist()) == ([1.0] * 5, [0.0] * 5)
+    if net.statistics:
+        mean, variance = map(to_numpy, net.statistics)
+        assert (mean.tolist(), variance.tolist()) == ([[0.0] * 5], [[1.0] * 5])
+
+
+def test_biases_start_at_zero():
+    net = xpnet.Network([4, 5, Residual([Dense(6), 5]), 3])
+    assert not any(b.any() for b in net.biases)
+
+
+def overwriting(slope=2.0):
+    """f(z) = 2 z, whose vjp writes into dA, as an activation may."""
+
+    def vjp(xp, Z, A, dA):
+        dA *= slope
+        return dA
+
+    return xpnet.Activation("own", lambda xp, Z: Z * slope, vjp, lambda xp, Z, A, tZ: tZ * slope)
+
+
+@pytest.mark.parametrize("inner", [[5], [Dense(7), 5], [6, Residual([6]), 5]], ids=repr)
+@pytest.mark.parametrize("first", [False, True])
+def test_an_activation_may_write_into_dA_within_a_residual(backend, inner, first):
+    """The way around it still has dB as it came."""
+    before = [] if first else [5]
+    net = xpnet.Network(
+        [5, *before, Residual(inner), 3],
+        activation=overwriting(),
+        loss="squared_error",
+        backend=backend,
+        dtype="float64",
+        rng=1,
+    )
+    X, Y = np.random.default_rng(0).normal(size=(2, 6, 5)) * 0.3
+    assert max(xpnet.gradient_check(net, X, Y[:, :3])) < 1e-7

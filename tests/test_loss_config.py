@@ -54,6 +54,7 @@ def test_the_same_settings_are_the_same_object():
         (lambda: CrossEntropy("a"), r"label_smoothing must lie in \[0, 1\), got 'a'"),
         (lambda: Huber(0), "delta must be a finite number > 0, got 0"),
         (lambda: Quantile(1.0), "quantiles must be numbers between 0 and 1, got 1.0"),
+        (lambda: Quantile(0.0), "quantiles must be numbers between 0 and 1, got 0.0"),
         (lambda: Quantile(()), "quantiles must be numbers between 0 and 1"),
         (lambda: Quantile((0.1, 0.1)), "quantiles must differ"),
         (lambda: GaussianNLL(-1e-6), "minimum_variance must be a finite number ≥ 0, got -1e-06"),
@@ -71,3 +72,28 @@ def test_the_same_settings_are_the_same_object():
 def test_settings_that_cannot_be(make, match):
     with pytest.raises(ValueError, match=match):
         make()
+
+
+def nested(depth):
+    """A config of that many masked losses, one within the other."""
+    config = {"name": "huber", "delta": 1.0}
+    for _ in range(depth):
+        config = {"name": "masked", "loss": config}
+    return config
+
+
+@pytest.mark.parametrize("depth", [2, 3, 3000])
+def test_masked_within_masked_is_refused_however_deep(depth):
+    assert loss_from_config(nested(1)) is Masked(Huber())
+    with pytest.raises(ValueError, match="a masked loss cannot be masked again"):
+        loss_from_config(nested(depth))
+    with pytest.raises(ValueError, match="'masked_huber' is masked already"):
+        Masked(Masked(Huber()))
+    with pytest.raises(ValueError, match="'masked_multi_cross_entropy' is masked already"):
+        Masked(Masked(MultiCrossEntropy((2, 3))))
+
+
+@pytest.mark.parametrize("inner", [None, 3, "nothing", [], {}, {"name": "nothing"}, {"name": []}])
+def test_a_masked_loss_of_something_else(inner):
+    with pytest.raises(ValueError, match="unknown loss"):
+        loss_from_config({"name": "masked", "loss": inner})

@@ -68,5 +68,6 @@ def test_a_limit_holds_until_its_own_fit_ends():
 
 
 def test_other_backends_know_no_threads():
+    pytest.importorskip("array_api_strict", reason="array-api-strict is not installed")
     net = xpnet.Network([2, 3, 1], loss="squared_error", backend="array-api-strict")
     assert net.fit(np.ones((4, 2)), np.ones(4), epochs=1).threads is None

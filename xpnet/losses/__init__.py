@@ -84,8 +84,8 @@ def loss_from_config(config: str | Mapping[str, Any]) -> Loss:
     name = config.get("name")
     if name == "masked" and set(settings) == {"loss"}:
         return _masked_from(settings["loss"])
-    if not settings and name in LOSSES:
-        return LOSSES[str(name)]
+    if isinstance(name, str) and name in LOSSES and not settings:
+        return LOSSES[name]
     make = look_up("loss with settings", name, _WITH_SETTINGS)
     try:
         return make(**settings)

@@ -49,10 +49,11 @@ class Runner(Protocol):
 def compiled(recipe: Recipe, function: Callable[..., Any]) -> Callable[..., Any]:
     """``function``, whose first argument is the recipe, as the backend compiles it, or itself.
 
-    It is compiled anew in each fit if a part of the recipe is a user's own, whose functions may
-    look at something that has changed since the last one.
+    It is compiled anew in each fit if the loss or an activation is a user's own, whose functions
+    may look at something that has changed since the last one. An optimizer or a penalty is its
+    class and its settings.
     """
-    given = function if is_known(recipe[1:]) else partial(function)
+    given = function if is_known((recipe.layers, recipe.loss)) else partial(function)
     made = recipe.backend.compile(given, static=1)
     return function if made is given else made
 
