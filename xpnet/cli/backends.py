@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from xpnet.backends import available_backends
+from xpnet.cli.terminal import say
 
 __all__ = ["add_parser"]
 
@@ -17,12 +18,12 @@ def add_parser(commands: Any) -> None:
         help="list the array libraries that this machine can use",
         description="List the array libraries that this machine can use, and why not the others.",
     )
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, check=lambda _: None)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print one line a backend."""
     for row in available_backends():
         state = ", ".join(row.devices) if row.usable else f"not usable: {row.reason}"
-        print(f"{row.name:18}{row.version or '–':14}{state}")
+        say(f"{row.name:18}{row.version or '–':14}{state}")
     return 0

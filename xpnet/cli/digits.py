@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from pathlib import Path
 
-from xpnet.checks import positive_integer
-from xpnet.cli.output import check_out, report, trained
-from xpnet.cli.report import check_report, report_of_images
+from xpnet.cli.kinds import MODEL, PAGE
+from xpnet.cli.models import model_file
+from xpnet.cli.output import report, said_of, trained
+from xpnet.cli.report import report_of_images
+from xpnet.cli.terminal import say
 from xpnet.datasets import load_digits, stratified_split
 from xpnet.network import Network
 
@@ -18,10 +19,8 @@ __all__ = ["run"]
 
 def run(options: argparse.Namespace) -> int:
     """Train, print the test accuracy, write the model."""
-    out = options.out or Path("digits.safetensors")
-    epochs = positive_integer("--epochs", 30 if options.epochs is None else options.epochs)
-    check_out(out)
-    check_report(options, out)
+    epochs = 30 if options.epochs is None else options.epochs
+    wrote = said_of(model_file(options), MODEL)
     images, labels = load_digits()
     X = images / 16.0
     train, test = stratified_split(labels, 0.2, seed=0)
@@ -33,8 +32,8 @@ def run(options: argparse.Namespace) -> int:
         dtype=options.dtype,
         rng=options.seed,
     )
-    print(f"digits: {len(train)} images to train on, {len(test)} to test on")
-    print(f"network {'-'.join(map(str, net.sizes))}, {net.dtype}, {net.backend.name} {net.device}")
+    say(f"digits: {len(train)} images to train on, {len(test)} to test on")
+    say(f"network {'-'.join(map(str, net.sizes))}, {net.dtype}, {net.backend.name} {net.device}")
     began = time.perf_counter()
     history = net.fit(
         X[train],
@@ -48,9 +47,9 @@ def run(options: argparse.Namespace) -> int:
     )
     seconds = time.perf_counter() - began
     result = net.evaluate(X[test], labels[test])
-    net.save(out)
-    print(f"{trained(history, epochs)} in {seconds:.1f} s; wrote {out}")
-    print(f"test accuracy {result['accuracy']:.4f}, loss {result['loss']:.4f}")
+    net.save(model_file(options))
+    say(f"{trained(history, epochs)} in {seconds:.1f} s; {wrote}")
+    say(f"test accuracy {result['accuracy']:.4f}, loss {result['loss']:.4f}")
     if options.report:
         settings = {"optimizer": "Adam, learning rate 0.003", "batch size": "64"}
         about = {
@@ -58,6 +57,7 @@ def run(options: argparse.Namespace) -> int:
             "training images": f"{len(train):,}",
         }
         tested = net, history, X[test], labels[test], (8, 8)
+        wrote = said_of(options.report, PAGE)
         report_of_images("UCI digits", *tested, settings, about).save(options.report)
-        print(f"wrote {options.report}")
+        say(wrote)
     return 130 if history.stopped else 0

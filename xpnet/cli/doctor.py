@@ -7,8 +7,10 @@ import json
 from dataclasses import asdict
 from typing import Any
 
+from xpnet.cli.terminal import say
 from xpnet.doctor import Report, examine, findings
 from xpnet.doctor.compiled import fill_cache
+from xpnet.errors import printable
 
 __all__ = ["add_parser"]
 
@@ -27,15 +29,15 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--compile", action="store_true", help="only fill the compiled code's cache"
     )
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, check=lambda _: None)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the findings; the status is 0 whatever they are."""
     if options.compile:
-        print(fill_cache())
+        say(fill_cache())
     elif options.json:
-        print(json.dumps(asdict(examine()), indent=1, ensure_ascii=False))
+        say(json.dumps(asdict(examine()), indent=1, ensure_ascii=False))
     else:
         _show(_examined())
     return 0
@@ -56,6 +58,10 @@ def _show(report: Report) -> None:
 
     console = Console(soft_wrap=True)
     for topic, text, remedy in findings(report):
-        console.print(Text.assemble((f"{topic:{_INDENT}}", "bold"), text))
+        console.print(Text.assemble((f"{topic:{_INDENT}}", "bold"), _plain(text)))
         if remedy is not None:
-            console.print(Text.assemble(" " * _INDENT, (f"→ {remedy}", "green")))
+            console.print(Text.assemble(" " * _INDENT, (f"→ {_plain(remedy)}", "green")))
+
+
+def _plain(text: str) -> str:
+    return printable(text, len(text))

@@ -8,11 +8,15 @@ from typing import Any, NamedTuple
 
 from xpnet.backends import DTYPES
 from xpnet.checkpoint import load
-from xpnet.checks import positive_integer
+from xpnet.cli.input import read_input
+from xpnet.cli.kinds import PAGE
 from xpnet.cli.models import model_for_tables
-from xpnet.cli.output import check_out
+from xpnet.cli.options import UsageError, add_where, at_least, check_where
+from xpnet.cli.output import check_out, said_of
+from xpnet.cli.terminal import say
+from xpnet.datasets.split import stratified_sample
+from xpnet.errors import quoted
 from xpnet.network import Network
-from xpnet.tables import read_table
 from xpnet.tables.columns import OneHot
 from xpnet.tables.targets import Classes
 
@@ -30,20 +34,30 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("model", type=Path, help="digits, or a file that xpnet train wrote")
     parser.add_argument(
-        "data", nargs="?", help="what the model was trained on: digits, or a .csv or .parquet file"
+        "data",
+        nargs="?",
+        help="what the model was trained on: digits, or a .csv or .parquet file (-: from stdin)",
     )
     parser.add_argument(
-        "--examples", type=int, default=64, metavar="N", help="the first N rows of the data (64)"
+        "--examples",
+        type=at_least(1, "--examples"),
+        default=64,
+        metavar="N",
+        help="as many rows of the data, drawn at random, of every class its share (64)",
     )
-    parser.add_argument("--example", type=int, metavar="N", help="row N alone, counted from 0")
+    parser.add_argument(
+        "--example",
+        type=at_least(0, "--example"),
+        metavar="N",
+        help="row N of the data alone, counted from 0",
+    )
     parser.add_argument(
         "--entry", type=_entry, metavar="L,I,J", help="show entry (I, J) of dW_L as a dot product"
     )
     parser.add_argument("--html", type=Path, metavar="PAGE", help="write a page as well")
-    parser.add_argument("--backend", default="numpy", help="numpy, cupy, torch, jax or auto")
-    parser.add_argument("--device", help="such as cuda:1; the library's default otherwise")
+    add_where(parser)
     parser.add_argument("--dtype", choices=DTYPES, help="another than the model's")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, check=check)
 
 
 def _entry(text: str) -> tuple[str, int, int]:
@@ -66,25 +80,36 @@ class _Data(NamedTuple):
     outputs: tuple[str, ...] = ()
 
 
+def check(options: argparse.Namespace) -> None:
+    """Whatever can be told before anything is read."""
+    check_where(options)
+    if options.data is None and str(options.model) != "digits":
+        raise UsageError(
+            f"what goes through {quoted(str(options.model))} is missing: name the data too, as in "
+            "xpnet explain model.safetensors data.csv"
+        )
+    if options.html is not None:
+        read = [path for path in (options.model, options.data) if path is not None]
+        check_out(options.html, PAGE, *map(Path, read), option="--html")
+
+
 def run(options: argparse.Namespace) -> int:
     """Print the explanation, and write the page."""
     from xpnet.explain import explain
 
-    N = positive_integer("--examples", options.examples)
-    if options.html is not None:
-        read = [path for path in (options.model, options.data) if path is not None]
-        check_out(options.html, *map(Path, read), option="--html")
     net, X, Y, inputs, outputs = _data(options)
     if options.dtype is not None:
         net = net.to(dtype=options.dtype)
     if options.example is None:
-        X, Y = X[:N], Y[:N]
+        rows = stratified_sample(Y if Y.ndim == 1 else None, len(Y), options.examples)
+        X, Y = X[rows], Y[rows]
     asked = options.example, options.entry
     explanation = explain(net, X, Y, *asked, inputs=inputs, outputs=outputs)
-    print(explanation)
+    say(explanation)
     if options.html is not None:
+        wrote = said_of(options.html, PAGE)
         explanation.save(options.html)
-        print(f"wrote {options.html}")
+        say(wrote)
     return 0
 
 
@@ -93,11 +118,6 @@ def _data(options: argparse.Namespace) -> _Data:
         net = Network([64, 256, 10], loss="cross_entropy", backend=options.backend,
                       device=options.device)  # fmt: skip
         return _digits(net)
-    if options.data is None:
-        raise ValueError(
-            f"what goes through {str(options.model)!r} is missing: name the data too, as in "
-            "xpnet explain model.safetensors data.csv"
-        )
     if options.data == "digits":
         return _digits(load(options.model, backend=options.backend, device=options.device))
     return _table(options)
@@ -115,11 +135,11 @@ def _digits(net: Network) -> _Data:
 def _table(options: argparse.Namespace) -> _Data:
     """The rows of a table, and its columns' and classes' names."""
     schema, net = model_for_tables(options.model, options.backend, options.device)
-    X, Y = schema.transform(read_table(Path(options.data)))
+    X, Y = schema.transform(table := read_input(Path(options.data)))
     if Y is None:
         raise ValueError(
-            f"{options.data} has no column {schema.target.name!r}, the target: the backward pass "
-            "starts from it"
+            f"{table.source} has no column {quoted(schema.target.name)}, the target: the backward "
+            "pass starts from it"
         )
     inputs: list[str] = []
     for column in schema.columns:

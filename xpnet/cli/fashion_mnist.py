@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from pathlib import Path
 
-from xpnet.checks import positive_integer
-from xpnet.cli.output import check_out, report, trained
-from xpnet.cli.report import check_report, report_of_images
+from xpnet.cli.kinds import MODEL, PAGE
+from xpnet.cli.models import model_file
+from xpnet.cli.output import report, said_of, trained
+from xpnet.cli.report import report_of_images
+from xpnet.cli.terminal import say
 from xpnet.datasets import load_fashion_mnist
 from xpnet.datasets.fashion_mnist import FASHION_CLASSES
 from xpnet.layers import Dropout
@@ -22,10 +23,8 @@ __all__ = ["run"]
 
 def run(options: argparse.Namespace) -> int:
     """Train with dropout and one cycle of the learning rate, print the test accuracy, write."""
-    out = options.out or Path("fashion-mnist.safetensors")
-    epochs = positive_integer("--epochs", 30 if options.epochs is None else options.epochs)
-    check_out(out)
-    check_report(options, out)
+    epochs = 30 if options.epochs is None else options.epochs
+    wrote = said_of(model_file(options), MODEL)
     (images, labels), (test_images, test_labels) = map(load_fashion_mnist, ("train", "test"))
     X, X_test = ((x / 255).astype("float32") for x in (images, test_images))
     hidden = [layer for n in options.hidden or (256, 128) for layer in (n, Dropout(0.1))]
@@ -37,8 +36,8 @@ def run(options: argparse.Namespace) -> int:
         dtype=options.dtype,
         rng=options.seed,
     )
-    print(f"fashion-mnist: {len(images)} images to train on, {len(test_images)} to test on")
-    print(f"network {'-'.join(map(str, net.sizes))}, {net.dtype}, {net.backend.name} {net.device}")
+    say(f"fashion-mnist: {len(images)} images to train on, {len(test_images)} to test on")
+    say(f"network {'-'.join(map(str, net.sizes))}, {net.dtype}, {net.backend.name} {net.device}")
     began = time.perf_counter()
     history = net.fit(
         X,
@@ -51,14 +50,15 @@ def run(options: argparse.Namespace) -> int:
     )
     seconds = time.perf_counter() - began
     result = net.evaluate(X_test, test_labels)
-    net.save(out)
-    print(f"{trained(history, epochs)} in {seconds:.1f} s; wrote {out}")
-    print(f"test accuracy {result['accuracy']:.4f}, loss {result['loss']:.4f}")
+    net.save(model_file(options))
+    say(f"{trained(history, epochs)} in {seconds:.1f} s; {wrote}")
+    say(f"test accuracy {result['accuracy']:.4f}, loss {result['loss']:.4f}")
     if options.report:
         settings = {"optimizer": "AdamW, one cycle up to 0.003", "batch size": "128"}
         about = {"data set": "Fashion-MNIST, 28 × 28 pixels", "training images": f"{len(X):,}"}
         tested = net, history, X_test, test_labels, (28, 28)
         made = report_of_images("Fashion-MNIST", *tested, settings, about, FASHION_CLASSES)
+        wrote = said_of(options.report, PAGE)
         made.save(options.report)
-        print(f"wrote {options.report}")
+        say(wrote)
     return 130 if history.stopped else 0

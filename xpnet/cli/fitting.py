@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from xpnet.cli.output import report
+from xpnet.cli.terminal import say
 from xpnet.network import Network
 from xpnet.tables import held_out
 from xpnet.tables.cells import Array
@@ -27,10 +28,17 @@ class Settings:
 
 
 def fit(net: Network, X: Array, Y: Array, labels: Array | None, settings: Settings) -> History:
-    """Train on all rows, for the epochs given, or for those that served a part of them best."""
+    """Train on all rows, for the epochs given, or for those that served a part of them best.
+
+    After Ctrl-C in the search for those, the network is the one that the search has trained so far.
+    """
     epochs = settings.epochs
     if epochs is None:
-        epochs = _best_epochs(net, X, Y, labels, settings)
+        trial = net.to()
+        found = _search(trial, X, Y, labels, settings)
+        if found is not None and found.stopped == "interrupted":
+            return _kept(net, trial, found)
+        epochs = _best_epochs(found)
     return net.fit(
         X,
         Y,
@@ -48,16 +56,18 @@ def batch_size(n: int) -> int:
     return 32 if n < 10_000 else 256
 
 
-def _best_epochs(net: Network, X: Array, Y: Array, labels: Array | None, settings: Settings) -> int:
-    """Epochs after which the loss on a fifth of the rows was least, from the same start.
+def _search(
+    trial: Network, X: Array, Y: Array, labels: Array | None, settings: Settings
+) -> History | None:
+    """A fit on four fifths of the rows, judged by the rest; None where there are too few.
 
     The fifth is drawn anew (seed 1), and the rows held out for the test are not among them.
     """
     try:
         train, rest = held_out(labels, len(X), 0.2, seed=1)
     except ValueError:  # too few rows, or of one class, to choose by
-        return _MOST // 4
-    history = net.to().fit(
+        return None
+    return trial.fit(
         X[train],
         Y[train],
         epochs=_MOST,
@@ -66,9 +76,26 @@ def _best_epochs(net: Network, X: Array, Y: Array, labels: Array | None, setting
         early_stopping=EarlyStopping(patience=_PATIENCE, restore_best=False),
         progress=settings.progress,
     )
-    if history.stopped == "interrupted":
-        raise KeyboardInterrupt
-    losses = history.validation_loss
+
+
+def _best_epochs(found: History | None) -> int:
+    """Epochs after which the loss on a fifth of the rows was least."""
+    if found is None:
+        return _MOST // 4
+    losses = found.validation_loss
     best = losses.index(min(losses)) + 1
-    print(f"{best} epochs serve a fifth of the training rows best")
+    say(f"{best} epochs serve a fifth of the training rows best")
     return best
+
+
+def _kept(net: Network, trial: Network, found: History) -> History:
+    """What an interrupted search has trained, by as many epochs as it did, as the network's own."""
+    if not len(found):
+        raise KeyboardInterrupt
+    net.take(*trial.copies())
+    net.epoch = trial.epoch
+    say(
+        f"interrupted in epoch {len(found)} of the search for the number of epochs: kept what was "
+        "trained, on four fifths of the training rows"
+    )
+    return found

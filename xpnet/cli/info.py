@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from xpnet.checkpoint import describe, load
-from xpnet.errors import printable, quoted
+from xpnet.cli.terminal import say
+from xpnet.errors import quoted
 from xpnet.network import Network
 from xpnet.tables import Schema, read_schema
 from xpnet.tables.columns import Embedded, Number
@@ -24,7 +25,7 @@ def add_parser(commands: Any) -> None:
         "info", help="describe a model file", description="Describe a model file."
     )
     parser.add_argument("model", type=Path, help="a file that xpnet wrote")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, check=lambda _: None)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -34,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
     """
     settings, schema, net = describe(options.model), read_schema(options.model), load(options.model)
     for line in _lines(options.model, settings, net, schema):
-        print(printable(line))
+        say(line)
     return 0
 
 

@@ -3,22 +3,38 @@
 from __future__ import annotations
 
 import os
+import stat
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
+from xpnet.cli.kinds import TABLE, Kind
+from xpnet.cli.options import UsageError
+from xpnet.cli.terminal import say
 from xpnet.files import check_writable
 from xpnet.network import Network
+from xpnet.tables import write_csv
+from xpnet.tables.cells import Array
+from xpnet.tables.csv_files import csv_text
 from xpnet.training import History
 
-__all__ = ["check_out", "report", "trained"]
+__all__ = ["check_out", "is_stdout", "report", "said_of", "trained", "write_table"]
 
 _LINES = 6  # of progress over a whole fit …
 _SECONDS = 5.0  # … and one at least so often
 
 
-def check_out(out: Path, *inputs: Path, option: str = "--out") -> None:
-    """Raise, before any work, where ``out`` can't be written or is one of the inputs."""
+def check_out(out: Path, kind: Kind, *inputs: Path, option: str = "--out") -> None:
+    """Raise, before any work, where ``out`` can't be written, or what is there is to be kept.
+
+    That is one of the inputs, or a file of another kind than the one that is written.
+    """
+    if str(out) == "-" and kind is not TABLE:
+        raise UsageError(f"{option} -: {kind.name} does not go to standard output: name a file")
+    if kind is TABLE and _takes_a_stream(out):
+        return
     try:
         check_writable(out)
     except OSError as error:
@@ -26,6 +42,53 @@ def check_out(out: Path, *inputs: Path, option: str = "--out") -> None:
     for path in inputs:
         if out.exists() and path.exists() and os.path.samefile(out, path):
             raise OSError(f"{option} {out} is the file that is read: give another name")
+    if _has_content(out) and not kind.fits(out):
+        raise FileExistsError(
+            f"{option} {out} is there already and is not {kind.name}, so it is left as it is: give "
+            "another name, or remove it"
+        )
+
+
+def said_of(out: Path, kind: Kind) -> str:
+    """What to say of a file once it is written; to be asked before."""
+    if is_stdout(out):
+        return "wrote standard output"
+    older = f", in place of {kind.older(out)}" if _has_content(out) else ""
+    return f"wrote {out}{older}"
+
+
+def _has_content(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size > 0
+
+
+def is_stdout(out: Path) -> bool:
+    """Whether it is "-", or a name of what stdout goes to, such as /dev/stdout."""
+    if str(out) == "-":
+        return True
+    with suppress(OSError, ValueError, AttributeError):  # a stream without a file, or closed
+        return out.exists() and os.path.samestat(out.stat(), os.fstat(sys.stdout.fileno()))
+    return False
+
+
+def _takes_a_stream(out: Path) -> bool:
+    """Whether it is stdout, or a pipe or a terminal: nothing there is lost by writing."""
+    if is_stdout(out):
+        return True
+    mode = out.stat().st_mode if out.exists() else 0
+    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
+
+
+def write_table(out: Path, columns: Mapping[str, Array]) -> None:
+    """Write CSV, which is UTF-8 wherever it goes: a file whole or not at all, or a stream."""
+    if not _takes_a_stream(out):
+        write_csv(out, columns)
+    elif not is_stdout(out):
+        out.write_bytes(csv_text(columns).encode())
+    elif hasattr(sys.stdout, "buffer"):
+        sys.stdout.flush()
+        sys.stdout.buffer.write(csv_text(columns).encode())
+    else:
+        sys.stdout.write(csv_text(columns))
 
 
 def report(epochs: int) -> Callable[[Network, History], None]:
@@ -37,7 +100,7 @@ def report(epochs: int) -> Callable[[Network, History], None]:
         done, now = len(history), time.monotonic()
         if done % every == 0 or done == epochs or now - printed[0] > _SECONDS:
             printed[0] = now
-            print(f"epoch {done:{len(str(epochs))}} of {epochs}: loss {history.loss[-1]:.4f}")
+            say(f"epoch {done:{len(str(epochs))}} of {epochs}: loss {history.loss[-1]:.4f}")
 
     return report_epoch
 

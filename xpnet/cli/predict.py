@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from xpnet.backends import to_numpy
+from xpnet.cli.input import check_input, read_input
+from xpnet.cli.kinds import TABLE
 from xpnet.cli.models import model_for_tables
-from xpnet.cli.output import check_out
-from xpnet.tables import Schema, Table, read_table, write_csv
+from xpnet.cli.options import add_where, check_where
+from xpnet.cli.output import check_out, is_stdout, said_of, write_table
+from xpnet.cli.terminal import say
+from xpnet.errors import warn
+from xpnet.tables import Schema, Table
+from xpnet.tables.columns import Number
+from xpnet.tables.doubts import far_cells
 from xpnet.tables.table import shown
 
 __all__ = ["add_parser"]
@@ -27,30 +35,48 @@ def add_parser(commands: Any) -> None:
         "target need not be there.",
     )
     parser.add_argument("model", type=Path, help="a file that xpnet train wrote for a table")
-    parser.add_argument("data", type=Path, help="a .csv or .parquet file with the same columns")
-    parser.add_argument("--out", type=Path, default=Path("predictions.csv"), help="CSV file")
-    parser.add_argument("--backend", default="numpy", help="numpy, cupy, torch, jax or auto")
-    parser.add_argument("--device", help="such as cuda:1; the library's default otherwise")
-    parser.set_defaults(run=run)
+    parser.add_argument(
+        "data", type=Path, help="a .csv or .parquet file with the same columns (-: CSV from stdin)"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("predictions.csv"), help="CSV file (-: stdout)"
+    )
+    add_where(parser)
+    parser.set_defaults(run=run, check=check)
+
+
+def check(options: argparse.Namespace) -> None:
+    """Whatever can be told before anything is read."""
+    check_where(options)
+    check_out(options.out, TABLE, options.data, options.model)
+    check_input(options.data)
 
 
 def run(options: argparse.Namespace) -> int:
     """Write the predictions, whole or not at all."""
-    check_out(options.out, options.data, options.model)
     schema, net = model_for_tables(options.model, options.backend, options.device)
-    table = read_table(options.data)
+    table = read_input(options.data)
     outputs = to_numpy(net.predict(schema.features(table), batch_size=8192))
     bad = np.flatnonzero(~np.isfinite(outputs).all(axis=1))
     if len(bad):
         raise ValueError(f"the model's outputs for {table.place(int(bad[0]))} are not finite")
-    write_csv(options.out, schema.predictions(outputs))
-    _say_ignored(schema, table)
-    print(f"{options.data}: {len(table)} rows; wrote {options.out}")
+    _warn_of_far_cells(schema, table)
+    beside = sys.stderr if is_stdout(options.out) else None
+    wrote = said_of(options.out, TABLE)
+    write_table(options.out, schema.predictions(outputs))
+    if ignored := _ignored(schema, table):
+        say(f"columns that the model does not use: {shown(ignored, 8)}", beside)
+    say(f"{table.source}: {len(table)} rows; {wrote}", beside)
     return 0
 
 
-def _say_ignored(schema: Schema, table: Table) -> None:
+def _ignored(schema: Schema, table: Table) -> tuple[str, ...]:
     used = {schema.target.name, *(column.name for column in schema.columns)}
-    ignored = tuple(name for name in table.names if name not in used)
-    if ignored:
-        print(f"columns that the model does not use: {shown(ignored, 8)}")
+    return tuple(name for name in table.names if name not in used)
+
+
+def _warn_of_far_cells(schema: Schema, table: Table) -> None:
+    for column in schema.columns:
+        if isinstance(column, Number):
+            for doubt in far_cells(table, column.name, column.mean, column.scale):
+                warn(doubt)

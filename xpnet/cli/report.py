@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from xpnet.cli.kinds import PAGE
 from xpnet.cli.output import check_out
 from xpnet.network import Network
 from xpnet.plots.axes import matplotlib
@@ -26,7 +27,7 @@ def check_report(options: argparse.Namespace, out: Path, *inputs: Path) -> None:
     if page is None:
         return
     matplotlib()
-    check_out(page, *inputs, option="--report")
+    check_out(page, PAGE, *inputs, option="--report")
     if os.path.realpath(page) == os.path.realpath(out):
         raise ValueError(f"--report {page} is the model file as well: give another name")
 

@@ -11,14 +11,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from xpnet.cli.fitting import Settings, batch_size, fit
-from xpnet.cli.output import check_out
-from xpnet.cli.report import check_report, report_of_table
+from xpnet.cli.input import read_input
+from xpnet.cli.kinds import MODEL, PAGE
+from xpnet.cli.models import model_file
+from xpnet.cli.options import UsageError
+from xpnet.cli.output import said_of
+from xpnet.cli.report import report_of_table
 from xpnet.cli.scores import held_out_scores
+from xpnet.cli.terminal import say
 from xpnet.network import Network
 from xpnet.report import Report
-from xpnet.tables import Schema, Table, held_out, read_table, save_model
+from xpnet.tables import Schema, Table, held_out, save_model
 from xpnet.tables.cells import Array
 from xpnet.tables.columns import Embedded
+from xpnet.tables.csv_files import header_of
+from xpnet.tables.reading import PARQUET
 from xpnet.tables.table import shown
 from xpnet.tables.targets import Classes, fit_target, task_of
 from xpnet.training import History
@@ -39,16 +46,29 @@ class _Data:
     test: Array
 
 
+def check(options: argparse.Namespace) -> None:
+    """The options by the table's header, where that can be read twice."""
+    path = Path(options.data)
+    if path.is_file() and not path.name.lower().endswith(PARQUET):
+        _check_columns(header_of(path), options)
+
+
+def _check_columns(table: Table, options: argparse.Namespace) -> None:
+    """The columns that options name are there."""
+    if options.target is None:
+        raise UsageError(f"--target COLUMN is missing; {table.source} has {shown(table.names)}")
+    _check_one_each(table, options)
+    embedded = _embedded(table, options.embed or ())
+    for name in (options.target, *(options.text or ()), *embedded, *(options.ignore or ())):
+        table.require(name)
+
+
 def run(options: argparse.Namespace) -> int:
     """Train, print how it does on the rows held out, write the model and its schema."""
-    path = Path(options.data)
-    out = options.out or Path(f"{path.stem}.safetensors")
-    check_out(out, path)
-    check_report(options, out, path)
-    began = time.perf_counter()
-    data = _prepare(read_table(path), options)
+    began, out = time.perf_counter(), model_file(options)
+    data = _prepare(read_input(Path(options.data)), options)
     net = _network(data.schema, options)
-    print(f"network {'-'.join(map(str, net.sizes))}, {net.dtype}, {net.backend.name} {net.device}")
+    say(f"network {'-'.join(map(str, net.sizes))}, {net.dtype}, {net.backend.name} {net.device}")
     labels = None if data.labels is None else data.labels[data.train]
     settings = Settings(options.epochs, sys.stderr.isatty())
     if options.report and len(data.test):
@@ -57,14 +77,16 @@ def run(options: argparse.Namespace) -> int:
             settings, validation_data=(data.X[data.test], data.Y[data.test]), metrics=(metric,)
         )
     history = fit(net, data.X[data.train], data.Y[data.train], labels, settings)
+    wrote = said_of(out, MODEL)
     scores = held_out_scores(net, data.schema, data.X, data.Y, data.train, data.test)
     save_model(net, data.schema, out)
-    print(f"trained {len(history)} epochs in {time.perf_counter() - began:.1f} s; wrote {out}")
+    say(f"trained {len(history)} epochs in {time.perf_counter() - began:.1f} s; {wrote}")
     for line in scores:
-        print(line)
+        say(line)
     if options.report:
+        wrote = said_of(options.report, PAGE)
         _report(data, net, history).save(options.report)
-        print(f"wrote {options.report}")
+        say(wrote)
     return 130 if history.stopped else 0
 
 
@@ -88,10 +110,7 @@ def _report(data: _Data, net: Network, history: History) -> Report:
 
 def _prepare(table: Table, options: argparse.Namespace) -> _Data:
     name = options.target
-    if name is None:
-        raise ValueError(f"--target COLUMN is missing; {table.source} has {shown(table.names)}")
-    table.require(name)
-    _check_one_each(table, options)
+    _check_columns(table, options)
     task, why = (options.task, "--task") if options.task else task_of(table, name)
     labels = _labels(table, name, task)
     train, test = _split(table, name, labels, options.validation)
@@ -105,13 +124,13 @@ def _prepare(table: Table, options: argparse.Namespace) -> _Data:
         ignore=options.ignore or (),
     )
     X, Y = schema.features(table), schema.target.encode(table)
-    print(f"{table.source}: {len(train)} rows to train on, {len(test)} held out to test on")
-    print(f"target {name!r}: {task} ({why})")
-    print(f"{len(schema.columns)} columns make {schema.width} inputs")
+    say(f"{table.source}: {len(train)} rows to train on, {len(test)} held out to test on")
+    say(f"target {name!r}: {task} ({why})")
+    say(f"{len(schema.columns)} columns make {schema.width} inputs")
     for column in schema.columns:
         if isinstance(column, Embedded):
             n = len(column.categories)
-            print(f"column {column.name!r}: {n} categories, {column.dim} numbers each")
+            say(f"column {column.name!r}: {n} categories, {column.dim} numbers each")
     return _Data(table, schema, X, Y, labels, train, test)
 
 
@@ -121,7 +140,7 @@ def _embedded(table: Table, given: Iterable[str]) -> dict[str, int | None]:
     for text in given:
         name, _, dim = text.rpartition(":")
         if text not in table.names and name in table.names and not dim.isdecimal():
-            raise ValueError(
+            raise UsageError(
                 f"--embed {text}: after the colon comes how many numbers stand for a category, "
                 f"such as {name}:8; got {dim!r}"
             )
@@ -140,7 +159,7 @@ def _check_one_each(table: Table, options: argparse.Namespace) -> None:
             names = {part.partition(":")[0] for part in parts}
             if len(parts) > 1 and text not in table.names and names <= {*table.names}:
                 each = " ".join(f"--{option} {shlex.quote(part)}" for part in parts)
-                raise ValueError(f"--{option} {text}: name one column each time, {each}")
+                raise UsageError(f"--{option} {text}: name one column each time, {each}")
 
 
 def _labels(table: Table, name: str, task: str) -> Array | None:

@@ -7,8 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from xpnet.backends import DTYPES
-from xpnet.checks import positive_integer
 from xpnet.cli import digits, fashion_mnist, table
+from xpnet.cli.kinds import MODEL
+from xpnet.cli.models import model_file
+from xpnet.cli.options import Last, UsageError, add_where, at_least, check_where, fraction, widths
+from xpnet.cli.output import check_out
+from xpnet.cli.report import check_report
+from xpnet.errors import quoted
 
 __all__ = ["add_parser", "wants_tuning"]
 
@@ -26,21 +31,30 @@ def add_parser(commands: Any) -> None:
         "package), on Fashion-MNIST or on a table of your own, test on examples that were held "
         "out, and write a model file.",
     )
-    parser.add_argument("data", help="digits, fashion-mnist, or a .csv or .parquet file")
-    parser.add_argument("--backend", default="numpy", help="numpy, cupy, torch, jax or auto")
-    parser.add_argument("--device", help="such as cuda:1; the library's default otherwise")
+    parser.add_argument(
+        "data", help="digits, fashion-mnist, or a .csv or .parquet file (-: CSV from stdin)"
+    )
+    add_where(parser)
     parser.add_argument("--dtype", default="float32", choices=DTYPES)
     parser.add_argument(
-        "--hidden", type=_widths, metavar="N[,N…]", help="hidden widths (digits 256, a table 64)"
+        "--hidden",
+        action=Last,
+        type=widths,
+        metavar="N[,N…]",
+        help="hidden widths (digits 256, a table 64)",
     )
     parser.add_argument(
         "--epochs",
-        type=int,
+        action=Last,
+        type=at_least(1, "--epochs"),
         help="passes over the data (digits 30; a table as many, up to 200, as serve a fifth of "
         "the training rows best)",
     )
     parser.add_argument(
-        "--seed", type=int, default=0, help="of the weights and of the order of examples (0)"
+        "--seed",
+        type=at_least(0, "--seed"),
+        default=0,
+        help="of the weights and of the order of examples (0)",
     )
     parser.add_argument("--out", type=Path, help="model file (the data's name, .safetensors)")
     parser.add_argument(
@@ -50,7 +64,7 @@ def add_parser(commands: Any) -> None:
         "--no-tune", action="store_true", help="don't restart with faster OpenBLAS kernels"
     )
     _add_table_options(parser.add_argument_group("a table of your own"))
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, check=check)
 
 
 def _add_table_options(group: Any) -> None:
@@ -73,17 +87,8 @@ def _add_table_options(group: Any) -> None:
         "--ignore", metavar="COLUMN", action="append", help="a column to leave out (repeat)"
     )
     group.add_argument(
-        "--validation", type=float, metavar="FRACTION", help="rows held out to test on (0.2)"
+        "--validation", type=fraction, metavar="FRACTION", help="rows held out to test on (0.2)"
     )
-
-
-def _widths(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(positive_integer("a width", int(part)) for part in text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"hidden widths are positive integers with commas between them, got {text!r}"
-        ) from None
 
 
 def wants_tuning(options: argparse.Namespace) -> bool:
@@ -91,15 +96,26 @@ def wants_tuning(options: argparse.Namespace) -> bool:
     return options.run is run and not options.no_tune and options.backend in _ON_NUMPY
 
 
+def check(options: argparse.Namespace) -> None:
+    """Whatever can be told before the data are read and the program is restarted."""
+    own = options.data not in _DATA_SETS
+    inputs = [Path(options.data)] if own and options.data != "-" else []
+    for path in inputs:
+        if not path.exists():
+            known = f"a data set ({', '.join(_DATA_SETS)})"
+            raise FileNotFoundError(f"{quoted(options.data)} is neither {known} nor a file")
+    for name in [] if own else _OF_TABLES:
+        if getattr(options, name) is not None:
+            raise UsageError(f"--{name} is for a table of your own, not for {options.data}")
+    if options.data == "-" and options.out is None:
+        raise UsageError("--out FILE is missing: a table from standard input has no name")
+    check_where(options)
+    check_out(model_file(options), MODEL, *inputs)
+    check_report(options, model_file(options), *inputs)
+    if own:
+        table.check(options)
+
+
 def run(options: argparse.Namespace) -> int:
     """Train on the data set of that name, or on the file."""
-    if options.data not in _DATA_SETS:
-        if not Path(options.data).exists():
-            raise FileNotFoundError(
-                f"{options.data!r} is neither a data set ({', '.join(_DATA_SETS)}) nor a file"
-            )
-        return table.run(options)
-    for name in _OF_TABLES:
-        if getattr(options, name) is not None:
-            raise ValueError(f"--{name} is for a table of your own, not for {options.data}")
-    return _DATA_SETS[options.data](options)
+    return _DATA_SETS.get(options.data, table.run)(options)

@@ -8,7 +8,7 @@ import numpy as np
 
 from xpnet.random import SPLIT, permutation
 
-__all__ = ["stratified_split"]
+__all__ = ["stratified_sample", "stratified_split"]
 
 
 def stratified_split(
@@ -37,3 +37,24 @@ def stratified_split(
         test.append(members[permutation(seed, SPLIT, (k,), len(members))[:n_test]])
     chosen = np.sort(np.concatenate(test))
     return np.setdiff1d(np.arange(len(labels)), chosen), chosen
+
+
+def stratified_sample(
+    labels: np.ndarray[Any, Any] | None, n: int, most: int, seed: int = 0
+) -> np.ndarray[Any, Any]:
+    """Indices of ``most`` of n examples, sorted; all of them where there are no more.
+
+    Of every class its share, rounded so that each class that can has one example; without labels of
+    all examples alike. The draw is a function of (seed, class).
+    """
+    if most >= n:
+        return np.arange(n)
+    if labels is None:
+        return np.sort(permutation(seed, SPLIT, (), n)[:most])
+    order = np.empty(n)  # of class k's examples, in the order of its draw: 1/2, 3/2, … parts of N_k
+    for k, label in enumerate(np.unique(labels).tolist()):
+        members = np.flatnonzero(labels == label)
+        drawn = members[permutation(seed, SPLIT, (k,), len(members))]
+        order[drawn] = (np.arange(len(members)) + 0.5) / len(members)
+        order[drawn[0]] = 0.0
+    return np.sort(np.argsort(order, kind="stable")[:most])

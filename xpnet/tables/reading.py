@@ -9,13 +9,13 @@ from xpnet.tables.frames import read_parquet
 from xpnet.tables.given import path_of
 from xpnet.tables.table import Table
 
-__all__ = ["read_table"]
+__all__ = ["PARQUET", "read_table"]
 
-_PARQUET = (".parquet", ".pq")
+PARQUET = (".parquet", ".pq")
 
 
 def read_table(path: str | os.PathLike[str]) -> Table:
     """`read_parquet` for a file that ends in .parquet or .pq, `read_csv` for any other."""
-    if path_of(path).lower().endswith(_PARQUET):
+    if path_of(path).lower().endswith(PARQUET):
         return read_parquet(path)
     return read_csv(path)

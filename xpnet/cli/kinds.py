@@ -1,0 +1,52 @@
+"""The kinds of files that the command writes: over a file of another kind it writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from xpnet.tables.csv_files import header_of, is_csv
+from xpnet.tables.table import shown
+
+__all__ = ["MODEL", "PAGE", "TABLE", "Kind"]
+
+_MARK = b'"xpnet model '  # the format in the header of a model file, of whatever version
+_LONGEST = 1 << 24  # bytes of a header that is looked at
+
+
+class Kind(NamedTuple):
+    """A kind of file: what it is called, whether a file is one, and what is lost with that."""
+
+    name: str
+    fits: Callable[[Path], bool]
+    older: Callable[[Path], str]
+
+
+def _is_model(path: Path) -> bool:
+    with open(path, "rb") as file:
+        n = int.from_bytes(file.read(8), "little")
+        return _MARK in file.read(min(n, _LONGEST))
+
+
+def _is_page(path: Path) -> bool:
+    with open(path, "rb") as file:
+        begin = file.read(256).removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    return begin.startswith((b"<!doctype html", b"<html"))
+
+
+def _is_table(path: Path) -> bool:
+    return not _is_page(path) and is_csv(path)
+
+
+def _older_table(path: Path) -> str:
+    """A user's own table is named by its columns, for who did not mean to replace it."""
+    names = header_of(path).names
+    if names[0] == "prediction":
+        return "older predictions"
+    return f"a table with the column{'s' if len(names) > 1 else ''} {shown(names, 4)}"
+
+
+MODEL = Kind("a model file of xpnet", _is_model, lambda _: "an older model")
+PAGE = Kind("an HTML page", _is_page, lambda _: "an older page")
+TABLE = Kind("a CSV file", _is_table, _older_table)
