@@ -250,6 +250,7 @@ SETTINGS = [
     (("loss",), {"name": "huber", "delta": 10**400}),
     (("loss",), {"name": "huber", "delta": True}),
     (("loss",), {"name": "huber", "sigma": 1.0}),
+    (("loss",), {"name": "huber"}),
     (("loss",), {"name": "masked", "loss": {"name": "masked", "loss": "huber"}}),
     (("loss",), {"name": "masked", "loss": "cross_entropy"}),
     (("loss",), {"name": "multi_cross_entropy", "heads": [2, 10**400]}),
@@ -328,6 +329,10 @@ def test_classes_of_an_open_loss_are_counted_too(tmp_path):
         (("loss", "loss", "label_smoothing"), 10**400),
         (("loss", "loss", "name"), 10**400),
         (("loss", "loss"), None),
+        *[(("layers", 2, name), ...) for name in ("momentum", "epsilon", "layer")],
+        *[(("layers", 0, name), ...) for name in ("categories", "dim", "columns")],
+        (("layers", 1, "activation"), ...),
+        (("loss", "loss", "label_smoothing"), ...),
     ],
     ids=short,
 )

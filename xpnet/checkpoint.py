@@ -36,7 +36,7 @@ _SETTINGS = {"sizes", "layers", "activations", "loss", "classes",
              "output_named", "initializer", "dtype", "seed", "epoch"}  # fmt: skip
 """What `_config` writes since the first version."""
 _SINCE: set[str] = set()
-"""What it has been writing since a later version, so that older files lack it."""
+"""What it, a layer or a loss has been writing since a later version: older files lack it."""
 _MOST_EPOCHS = 2**53 - 1  # what every reader of JSON keeps
 _OWN = (Activation, Loss)
 _UNUSABLE = "is not a model file that can be used"
@@ -68,7 +68,7 @@ def save(
 def _config(net: Network) -> dict[str, Any]:
     """A network's settings, from which `load` makes it again.
 
-    A new one is named in `_SINCE` as well, and read there with a default: older files lack it.
+    A new one is named in `_SINCE` as well, and read with a default: older files lack it.
     """
     return {
         "sizes": list(net.sizes),
@@ -250,8 +250,10 @@ def _without_parameters(
     if net.classes is not None:  # which an open loss becomes, where labels are text
         check_outputs(net.classes, loss or LOSSES["cross_entropy"], net.sizes[-1])
     written = loads(json.dumps(_config(net)))
-    for name in settings.keys() - {"loss", "dtype"}:  # which have been checked by now
-        check_known(settings[name], written[name], name)
+    if loss is not None and isinstance(settings["loss"], dict):
+        written["loss"] = loads(json.dumps(dict(loss.config or {})))
+    for name in settings.keys() - {"dtype"}:
+        check_known(settings[name], written[name], name, _SINCE)
     return net
 
 

@@ -6,7 +6,7 @@ import json
 import math
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from xpnet.errors import quoted
@@ -39,27 +39,36 @@ def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def check_known(found: Any, written: Any, where: str = "") -> None:
+def check_known(
+    found: Any, written: Any, where: str = "", since: Collection[str] = frozenset()
+) -> None:
     """All that was found is what would be written of it now: no other key, value or type.
 
-    Keys that are written may be missing: older files lack some, which have a default.
+    Keys in ``since`` may be missing, since older files lack them.
     """
     here = where or "the settings"
     if type(found) is not type(written):
         raise ValueError(f"{here} must be {quoted(written)}, got {quoted(found)}")
     if isinstance(found, dict):
+        _check_keys(found, written, here, since)
         for key, value in found.items():
-            name = f"{where}.{key}" if where else key
-            if key not in written:
-                raise ValueError(f"this version of xpnet has no setting {quoted(name)}")
-            check_known(value, written[key], name)
+            check_known(value, written[key], f"{where}.{key}" if where else key, since)
     elif isinstance(found, list):
         if len(found) != len(written):
             raise ValueError(f"{here} must have {len(written)} entries, got {len(found)}")
         for i, (value, known) in enumerate(zip(found, written, strict=True)):
-            check_known(value, known, f"{where}[{i}]")
+            check_known(value, known, f"{where}[{i}]", since)
     elif found != written:
         raise ValueError(f"{here} must be {quoted(written)}, got {quoted(found)}")
+
+
+def _check_keys(
+    found: Mapping[str, Any], written: Mapping[str, Any], where: str, since: Collection[str]
+) -> None:
+    for key in sorted(found.keys() - written.keys()):
+        raise ValueError(f"{where}: this version of xpnet has no setting {quoted(key)}")
+    for key in sorted(written.keys() - found.keys() - set(since)):
+        raise ValueError(f"{where}: the setting {quoted(key)} is missing")
 
 
 def mapping(found: Any, what: str) -> Mapping[str, Any]:

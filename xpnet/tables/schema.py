@@ -24,6 +24,7 @@ from xpnet.tables.targets import TASKS, Quantity, Target, fit_target
 __all__ = ["Schema"]
 
 _VERSION = 1
+_SINCE: frozenset[str] = frozenset()  # settings that files of an earlier xpnet lack
 
 
 @dataclass(frozen=True)
@@ -218,7 +219,7 @@ class Schema:
         target = mapping(found.get("target"), "the target")
         schema = cls(restored, _known(TASKS, target, "task").restore(target))
         schema._check_names()
-        check_known(dict(found), loads(schema.to_json()))
+        check_known(dict(found), loads(schema.to_json()), "the schema", _SINCE)
         return schema
 
     def _check_names(self) -> None:
