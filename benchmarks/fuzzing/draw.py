@@ -32,6 +32,7 @@ from xpnet.parameters import flatten, layout
 __all__ = ["Draw", "draw"]
 
 WIDTHS = (1, 1, 1, 2, 2, 3, 3, 4, 5, 7, 8, 9, 15, 16, 17)
+WARPS = (31, 32, 33)
 N_EXAMPLES = (2, 3, 5, 8, 9)
 BATCHES = (1, 1, 2, 3, 4, 5, 7, 8, 9)
 
@@ -141,7 +142,9 @@ class _Drawing:
         return values[int(self.rng.integers(len(values)))]
 
     def width(self) -> int:
-        """Of a layer: wide ones now and then."""
+        """Of a layer: wide ones now and then, and as wide as a GPU's warp."""
+        if self.chance(0.02):
+            return int(self.choice(WARPS))
         return int(self.choice(WIDTHS if self.chance(0.4) else WIDTHS[:8]))
 
     # --- layers
@@ -247,6 +250,9 @@ class _Drawing:
         X = self.rng.normal(size=(N, n_in))
         for column, n in columns.items():
             X[:, column] = self.rng.integers(0, n, N)
+        if len(columns) < n_in and self.chance(0.04):
+            numeric = [column for column in range(n_in) if column not in columns]
+            X[0, self.choice(numeric)] = self.choice([np.nan, np.inf, -np.inf])
         Y = self.targets(loss, N, n_out)
         Y = Y.astype(dtype) if Y.dtype.kind == "f" else Y.astype(np.int64)
         w = self.rng.uniform(0.5, 2, N).astype(dtype) if self.chance(0.3) else None

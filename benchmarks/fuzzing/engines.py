@@ -17,8 +17,8 @@ import numpy as np
 from benchmarks.fuzzing.compare import Results
 from benchmarks.fuzzing.draw import Draw
 from tests.fused_cases import Case, run_piece
+from xpnet.fused import cuda_kernels, remembered
 from xpnet.fused import program as programs
-from xpnet.fused import remembered
 from xpnet.fused.program import own_state, step_program
 from xpnet.masks import key_of, needs_masks
 from xpnet.optimizers import bind, coefficients
@@ -53,13 +53,11 @@ def results(state: State, totals: Any) -> Results:
     return {name: np.array(x) for name, x in named.items()}
 
 
-def by_plain_steps(draw: Draw, noise: Callable[[Any], Any] = np.asarray) -> Results:
-    """By `xpnet.training.step.step` on NumPy, from the draw's arrays or from noisy ones."""
+def by_plain_steps(draw: Draw, change: Callable[[Any], Any] = np.asarray) -> Results:
+    """By `xpnet.training.step.step` on NumPy, from the draw's arrays of floats, changed."""
     case = case_of(draw)
-    state, totals = _noisy(own_state(np, case.fresh()), noise), []
-    X, Y, w = case.data
-    embeds = any(layer.kind == "embedding" for layer in case.recipe.layers)
-    data = X if embeds else noise(X), Y if Y.dtype.kind == "i" else noise(Y), w
+    state, totals = _changed(own_state(np, case.fresh()), change), []
+    data = tuple(x if x is None or x.dtype.kind != "f" else change(x) for x in case.data)
     for s, c in enumerate(case.c):
         gathers = draw.batches is not None
         index = case.order[case.starts[s] : case.starts[s + 1]] if gathers else None
@@ -68,22 +66,24 @@ def by_plain_steps(draw: Draw, noise: Callable[[Any], Any] = np.asarray) -> Resu
     return results(state, totals)
 
 
-def _noisy(state: State, noise: Callable[[Any], Any]) -> State:
-    """The state as the plain step takes it."""
-    theta, moments, stats = noise(state.theta), map(noise, state.optimizer), map(noise, state.stats)
+def _changed(state: State, change: Callable[[Any], Any]) -> State:
+    theta = change(state.theta)
+    moments, stats = map(change, state.optimizer), map(change, state.stats)
     return State(theta, tuple(moments), np.zeros_like(theta), tuple(stats))
 
 
 def perturbed(draw: Draw, times: int = 3) -> Iterator[Results]:
-    """The same from arrays that differ in their last bits."""
+    """The same from arrays that differ in their last bits, and with more bits."""
     rng = np.random.default_rng(draw.seed)
 
-    def noise(x: Any) -> Any:
-        unit = 4 * np.finfo(x.dtype).eps
+    def noisy(x: Any) -> Any:
+        unit = 4 * np.finfo(x.dtype).eps * (x != np.floor(x))  # but for categories
         return x * (1 + unit * rng.uniform(-1, 1, x.shape)).astype(x.dtype)
 
     for _ in range(times):
-        yield by_plain_steps(draw, noise)
+        yield by_plain_steps(draw, noisy)
+    wider = np.float64 if draw.net.parameters.dtype == np.float32 else np.longdouble
+    yield by_plain_steps(draw, lambda x: x.astype(wider))
 
 
 def stretches(case: Case) -> Iterator[tuple[int, int]]:
@@ -116,8 +116,11 @@ def in_plain_python(draw: Draw) -> Results:
     return results(state, totals)
 
 
+_LIMITS = "_ROW_BLOCKS", "_FLAT_BLOCKS", "_TILE_STRIPS", "_GRID"
+
+
 def by_gpp(draw: Draw) -> Results:
-    """By CUDA kernels that g++ compiles, on the stand-in for CuPy."""
+    """By CUDA kernels that g++ compiles, on the stand-in for CuPy; with few blocks at times."""
     import pytest
 
     from tests.cuda_runs import run_cuda
@@ -125,6 +128,8 @@ def by_gpp(draw: Draw) -> Results:
 
     with pytest.MonkeyPatch.context() as patched:
         install(patched, kernels=True)
+        for limit in _LIMITS if draw.literal else ():
+            patched.setattr(cuda_kernels, limit, 2)
         return results(*run_cuda(case_of(draw), draw.batches is not None))
 
 

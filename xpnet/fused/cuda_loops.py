@@ -128,7 +128,8 @@ class Body:
         if node.op == "sum_rows":
             self.add(node, args[0])
         elif node.op == "argmax":
-            self.kernel.write(f"if ({args[0]} > {name}m) {{ {name}m = {args[0]}; {name}s = j; }}")
+            later = f"comes_before({args[0]}, (long long)j, {name}m, {name}s)"
+            self.kernel.write(f"if ({later}) {{ {name}m = {args[0]}; {name}s = j; }}")
         elif node.op in REDUCTIONS:
             self.kernel.write(f"{name}s = {COMBINE[node.op]}({name}s, {args[0]});")
         else:

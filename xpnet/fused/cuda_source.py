@@ -43,12 +43,19 @@ template <typename T, T (*F)(T, T)> __device__ T along_warp(T x) {
     return x;
 }
 
+// Whether argmax finds an entry rather than another: NaN, or else the larger one; the first.
+template <typename T>
+__device__ inline bool comes_before(T y, long long other, T x, long long place) {
+    if (x != x || y != y) return y != y && (x == x || other < place);
+    return y > x || (y == x && other < place);
+}
+
 // The place of the largest; of the first one where several are.
 template <typename T> __device__ long long place_along_warp(T x, long long place) {
     for (int d = 16; d > 0; d /= 2) {
         const T y = __shfl_xor_sync(0xffffffffu, x, d);
         const long long other = __shfl_xor_sync(0xffffffffu, place, d);
-        if (y > x || (y == x && other < place)) { x = y; place = other; }
+        if (comes_before(y, other, x, place)) { x = y; place = other; }
     }
     return place;
 }
@@ -211,7 +218,7 @@ class Kernel:
 
     def _examples(self, name: str) -> str:
         if name != "N":
-            raise TraceError(f"the length {name}, which kernels do not know")
+            raise TraceError("the number of all examples, which CUDA kernels do not know")
         self.step()
         starts = self.use("starts")
         return self.head(name, f"long long {name} = {starts}[s + 1] - {starts}[s]")

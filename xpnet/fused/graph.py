@@ -67,7 +67,7 @@ class Size:
     __hash__ = object.__hash__
 
     def __bool__(self) -> bool:
-        raise TraceError(f"the code looks at the value of {self.name}")
+        raise TraceError("the code looks at the number of examples")
 
     __int__ = __index__ = __float__ = __bool__
 
@@ -84,7 +84,7 @@ class Graph:
     ) -> Node:
         """The node of this operation, a new one if there is none yet."""
         if len(shape) > 2:
-            raise TraceError(f"{op} gives an array of {len(shape)} axes: a stack")
+            raise TraceError(f"an array of {len(shape)} axes, where compiled steps have two")
         key = (op, tuple(map(id, args)), tuple(map(_hashable, shape)), dtype, _hashable(attr))
         found = self._nodes.get(key)
         if found is None:
@@ -126,7 +126,7 @@ class Graph:
             return self.add("constant", (), (), like.dtype, value)
         if isinstance(value, (int, float)):
             return self.add("constant", (), (), "weak", float(value))
-        raise TraceError(f"{type(value).__name__} is neither a number nor a recorded array")
+        raise TraceError(f"a value of type {type(value).__name__} meets an array of the step")
 
 
 def _hashable(x: Any) -> Any:
@@ -151,7 +151,7 @@ class Node:
         self.shape, self.dtype, self.attr = shape, dtype, attr
 
     def __repr__(self) -> str:
-        return f"<{self.op} {self.shape} {self.dtype}>"
+        return "a Python number" if self.dtype == "weak" else f"array {self.shape} of {self.dtype}"
 
     @property
     def ndim(self) -> int:
@@ -242,7 +242,7 @@ class Node:
 
     def __invert__(self) -> Node:
         if self.dtype != "bool":
-            raise TraceError(f"~ of {self.dtype}")
+            raise TraceError(f"~ of an array of {self.dtype}")
         return unary("logical_not", self)
 
     # --- shapes

@@ -57,7 +57,7 @@ def _column(x: Node, at: int) -> Node:
     """x[..., at]."""
     length = x.shape[-1]
     if isinstance(length, Size):
-        raise TraceError("a single example")
+        raise TraceError("the code takes a single example")
     if not -length <= at < length:
         raise TraceError(f"the column {at} of {length}")
     if length == 1:  # x without its last axis: a part would be as long as one row
@@ -70,7 +70,7 @@ def _columns(x: Node, part: slice) -> Node:
     if _is_full(part):
         return x
     if isinstance(length, Size):
-        raise TraceError("a part of the examples")
+        raise TraceError("the code takes a part of the examples")
     start, stop, step = part.indices(length)
     if step != 1:
         raise TraceError("a slice with a step")

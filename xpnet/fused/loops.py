@@ -68,7 +68,7 @@ def kept_of(group: Group, slots: dict[int, int]) -> set[int]:
             if slots[id(arg)] != columns_slot(node, slots):
                 kept.add(id(arg))
             elif not same_length(arg.columns, length_of(node)):
-                raise TraceError("loops of other lengths")
+                raise TraceError("arrays of different numbers of columns meet in one operation")
     return kept
 
 
@@ -175,7 +175,8 @@ class Loop:
         if node.op == "sum_rows":
             writer.write(f"{name}s[j] += {args[0]}")
         elif node.op == "argmax":
-            writer.write(f"if {args[0]} > {name}m:")
+            later = f"({args[0]} > {name}m) | (({args[0]} != {args[0]}) & ({name}m == {name}m))"
+            writer.write(f"if {later}:  # the first NaN, where there is one")
             writer.write(f"    {name}m = {args[0]}")
             writer.write(f"    {name}s = i64(j)")
         elif node.op in REDUCTIONS:

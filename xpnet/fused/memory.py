@@ -53,7 +53,7 @@ class Memory:
     def find(self, node: Node) -> str:
         """The variable of a node."""
         if id(node) not in self.places:
-            raise TraceError(f"{node} is nowhere in memory")
+            raise TraceError(f"{node} is used in a way that compiled steps lack")
         return self.places[id(node)]
 
     def buffer(self, node: Node) -> str:

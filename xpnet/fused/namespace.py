@@ -46,7 +46,7 @@ class Namespace:
             return lambda a, b: _binary("bitwise" + name[7:], a, b)
         if name in _REDUCTIONS:
             return lambda x, axis=None, keepdims=False: self._reduce(name, x, axis, keepdims)
-        raise TraceError(f"the function {name}")
+        raise TraceError(f"the function {name}, which compiled steps lack")
 
     # --- making arrays
 
@@ -128,7 +128,7 @@ class Namespace:
         if axis is None:
             axis = -1
         if x.ndim == 0 or not isinstance(axis, int) or axis not in range(-x.ndim, x.ndim):
-            raise TraceError(f"{op} over axis {axis} of {x.ndim}")
+            raise TraceError(f"{op} over axis {axis} of {x.ndim} axes")
         axis %= x.ndim
         if x.dtype not in FLOATS:
             raise TraceError(f"{op} of {x.dtype}")
@@ -140,14 +140,14 @@ class Namespace:
         shape = kept if keepdims else tuple(n for i, n in enumerate(x.shape) if i != axis)
         dtype = "int64" if op == "argmax" else x.dtype
         if over_rows and op != "sum":
-            raise TraceError(f"{op} over the rows")
+            raise TraceError(f"{op} over the first axis")
         node = self._graph.add(f"{op}_rows" if over_rows else op, (x,), kept, dtype)
         return reshape(node, shape)
 
     def mean(self, x: Node, *, axis: Any = None, keepdims: Any = False) -> Node:
         """Σ x / n."""
         if axis is None and x.ndim != 1:
-            raise TraceError("a mean over everything")
+            raise TraceError("a mean over both axes")
         n = x.shape[-1 if axis is None else axis]
         found: Node = self._reduce("sum", x, axis, keepdims) / n
         return found

@@ -173,7 +173,7 @@ def _fill(group: Group, stored: set[int]) -> None:
         for arg in node.args:
             visit(arg)
         if not any(same_length(domain(node), n) for n in (1, group.rows)):
-            raise TraceError("rows that do not fit into one loop")
+            raise TraceError("arrays of different numbers of rows meet in one operation")
         group.nodes.append(node)
 
     for node in group.targets:

@@ -7,6 +7,7 @@ loop runs, and every layer, loss, optimizer and penalty that keeps to the namesp
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -39,6 +40,8 @@ __all__ = [
 ]
 
 _LITERAL = 4096  # parameters up to which sizes and constants are written into the source
+
+_LONGEST = 200  # of an error's message that is repeated
 
 _DATA = ("X", "Y", "w", "rows")  # the last where the step is given it
 
@@ -208,7 +211,13 @@ def _recorded(run: Callable[[], tuple[State, Any]]) -> tuple[State, Any]:
     except TraceError:
         raise
     except Exception as error:
-        raise TraceError(f"{type(error).__name__}: {error}") from error
+        raise TraceError(f"{type(error).__name__}: {_in_users_words(error)}") from error
+
+
+def _in_users_words(error: Exception) -> str:
+    """Its message, in which a recorded array is an array."""
+    text = re.sub(r"\bNode\b", "array", str(error))
+    return re.sub(r"\bSize\b", "number of examples", text)[:_LONGEST]
 
 
 def _written(
@@ -241,9 +250,19 @@ def _written(
 def _check_kept(name: str, old: Node | None, new: Any) -> None:
     """A new value is written over the old one, so it must fit there."""
     if old is None or not isinstance(new, Node):
-        raise TraceError(f"{name}, {old} before, becomes {new}")
+        raise TraceError(
+            f"{_said(name)}, {'nothing' if old is None else old} before, becomes {new}"
+        )
     if not same_shape(old.shape, new.shape) or old.dtype != new.dtype:
-        raise TraceError(f"{name} {old.shape} {old.dtype} becomes {new.shape} {new.dtype}")
+        raise TraceError(f"{_said(name)}, {old} before, becomes {new}")
+
+
+def _said(name: str) -> str:
+    """An array of the state in words."""
+    for kind, words in (("moment", "the optimizer's state"), ("stat", "the layers' statistics")):
+        if name.startswith(kind):
+            return f"{words}[{name.removeprefix(kind)}]"
+    return name
 
 
 def _source(writer: Writer, memory: Memory, arrays: Sequence[str], used: list[int]) -> str:
