@@ -94,6 +94,17 @@ def test_optimizers(optimizer):
 
 
 @needs_gxx
+@pytest.mark.parametrize("optimizer", ["muon", "adam"])
+def test_weights_of_one_number_and_one_class(optimizer):
+    """A product reads memory, also a single number; the place of a row's one entry is 0."""
+    rng = np.random.default_rng(1)
+    net = network(NUMPY, [1, 1, 1], activation="tanh", loss="cross_entropy")
+    found = case(net, rng.normal(size=(7, 1)), np.ones((7, 1)), optimizer=get_optimizer(optimizer))
+    same(found)
+    assert (run_cuda(found)[1] == 0).all()
+
+
+@needs_gxx
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("gathers", [False, True])
 def test_penalties_weights_and_whole_batches(weighted, gathers):

@@ -322,6 +322,28 @@ def test_state_that_is_a_sum_over_rows():
     same(given_by(lambda xp, theta: (xp.zeros((1, 1), dtype=theta.dtype),), update))
 
 
+@pytest.mark.parametrize(
+    "seen",
+    [
+        lambda xp, M: xp.reshape(xp.reshape(M, (4, 6)) * 2.0, (24,)),
+        lambda xp, M: xp.reshape(xp.reshape(M, (24, 1)) - 1.0, (24,)),
+        lambda xp, M: xp.sum(xp.matmul(xp.reshape(M, (4, 6)), xp.ones_like(M[..., :1]))),
+        lambda xp, M: xp.reshape(xp.concat([M[..., 1:], M[..., :1]], axis=-1), (24,)),
+        lambda xp, M: xp.sum(xp.tanh(xp.reshape(M[..., :2], (3, 4)))),
+    ],
+)
+def test_a_matrix_seen_as_another(seen):
+    """Its entries in the same order, under other numbers of rows and columns."""
+
+    def update(xp, c, g, state, theta):
+        (u,) = state
+        M = xp.reshape(xp.tanh(u + g[:24] * 0.1), (6, 4))
+        return theta - c[0] * g, (u + 0.1 * seen(xp, M),)
+
+    found = given_by(lambda xp, theta: (xp.ones(24, dtype=theta.dtype),), update)
+    same(found, 1e-12)
+
+
 def test_a_count_of_the_steps():
     """Numbers that are written over, once a step and not once a thread; one is read elsewhere."""
 

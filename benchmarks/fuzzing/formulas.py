@@ -79,7 +79,12 @@ ROWS: list[Template] = [
     ("full", "{full} - xp.sum({full}, axis=0, keepdims=True) * 0.1"),
     ("row", "xp.tanh(xp.vecdot({full}, {full}))"),
     ("row", "{kept}[..., 0]"),
-    ("row", "xp.sum({kept}, axis=-1)"),
+    *(("row", f"xp.{f}({{kept}}, axis=-1)") for f in ("sum", "mean", "max", "min")),
+    *(("kept", f"xp.{f}({{kept}}, axis=-1, keepdims=True)") for f in ("sum", "max")),
+    ("kept", "{full}[..., {i}:{i}+1]"),
+    ("kept", "xp.where(xp.argmax({kept}, axis=-1, keepdims=True) == 0, {kept}, {c})"),
+    ("kept", "xp.matmul({kept}, xp.ones((1, 1), dtype={kept}.dtype))"),
+    ("full", "xp.tanh(xp.matmul({kept}, xp.tanh(xp.matmul({kept}.mT, {full}))))"),
     ("row", "{full}[..., {i}]"),
     ("row", "xp.sum({full}[..., {a}:{b}], axis=-1)"),
     ("row", "xp.max({full}[..., {i}:], axis=-1)"),
@@ -131,6 +136,36 @@ VECTORS: list[Template] = [
         "vector",
         "xp.reshape(xp.reshape({vector}, ({m}, {q})) "
         "- xp.mean(xp.reshape({vector}, ({m}, {q})), axis=-1, keepdims=True), ({n},))",
+    ),
+    *(
+        (
+            "vector",
+            f"xp.reshape({text.format(M='(M := xp.reshape({vector}, ({m}, {q})))')}, ({{n}},))",
+        )
+        for text in (
+            "xp.tanh(xp.reshape({M}, ({{q}}, {{m}})))",
+            "xp.reshape({M}, ({{n}}, 1)) * {{c}}",
+            "xp.concat([{M}[..., 1:], M[..., :1]], axis=-1)",
+            "xp.concat([xp.tanh({M}), M], axis=-1)[..., {{q}}:]",
+            "xp.matrix_transpose(xp.matrix_transpose({M}) * 0.5)",
+            "{M} - xp.max(M, axis=-1, keepdims=True)",
+            "xp.where(xp.arange({{q}}) == xp.argmax({M}, axis=-1, keepdims=True), M, {{c}})",
+            "xp.tanh(xp.matmul(xp.reshape({M}, ({{n}}, 1)), xp.ones((1, 1), dtype=M.dtype)))",
+            "{M} + xp.reshape(M[..., 0], ({{m}}, 1))",
+            "{M} - xp.sum(xp.reshape(M[..., :1], ({{m}},))[..., None], axis=0, keepdims=True)",
+        )
+    ),
+    ("number", "xp.tanh(xp.sum(xp.reshape({vector}, ({m}, {q}))[..., -1]))"),
+    ("one", "xp.sum(xp.reshape({vector}, ({m}, {q}))[..., 0], axis=-1, keepdims=True)"),
+    (
+        "one",
+        "xp.tanh(xp.reshape(xp.matmul(xp.reshape({vector}, (1, {n})), "
+        "xp.reshape({vector}, ({n}, 1))), (1,)))",
+    ),
+    (
+        "vector",
+        "xp.tanh(xp.reshape(xp.matmul(xp.reshape({vector}, ({n}, 1)), "
+        "xp.reshape({one}, (1, 1))), ({n},)))",
     ),
     (
         "vector",

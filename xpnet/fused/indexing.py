@@ -114,4 +114,6 @@ def same_or_view(x: Node, shape: tuple[Any, ...]) -> Node:
         return alias
     if any(isinstance(n, Size) for n in (*shape, *x.shape)):
         raise TraceError("a reshape of examples")
+    if x.op == "view" and x.attr != ("reshape",) and x.args[0].ndim == 2:
+        x = x.graph.copy(x)  # whose rows lie side by side
     return _view(x, shape, ("reshape",))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from xpnet.fused.graph import Node, Size, is_scalar
+from xpnet.fused.graph import Node, Size, is_scalar, same_plane
 from xpnet.fused.loops import slots_of
 from xpnet.fused.numbers import Numbers
 from xpnet.fused.plan import Group, Plan, is_fused
@@ -107,8 +107,10 @@ def _place_parts(memory: Memory, whole: Node, numbers: Numbers) -> None:
         stop = start + part.columns
         base = part.args[0] if part.op == "view" else part
         piece = _columns(memory.places[id(whole)], whole, start, stop, numbers)
-        memory.places[id(base)] = memory.view(_reshaped(piece, whole, base, numbers))
-        if not one_axis(whole):
+        if one_axis(whole):
+            memory.places[id(base)] = memory.view(_reshaped(piece, part, base, numbers))
+        else:
+            memory.places[id(base)] = memory.view(piece)
             memory.leading[id(base)] = memory.leading.get(id(whole), whole.columns)
         start = stop
 
@@ -118,6 +120,8 @@ def _place(plan: Plan, memory: Memory, node: Node, numbers: Numbers) -> None:
         (base,), (kind, *how) = node.args, node.attr
         place = memory.find(base)
         if kind == "reshape":
+            if id(base) in memory.leading:
+                raise TraceError("a reshape of columns that lie in a wider array")
             made = _reshaped(place, base, node, numbers)
         else:
             made = _columns(place, base, how[0], how[-1] if how[1:] else how[0] + 1, numbers)
@@ -143,10 +147,9 @@ def _columns(place: str, base: Node, start: int, stop: int, numbers: Numbers) ->
 
 def _reshaped(place: str, base: Node, node: Node, numbers: Numbers) -> str:
     if one_axis(node):
-        if one_axis(base) or same_length(node.columns, 1):
-            return place
-        return f"{place}.reshape({numbers.length(node.columns)})"
-    if not one_axis(base):
+        n = numbers.length(node.rows * node.columns)
+        return place if one_axis(base) else f"{place}.reshape({n})"
+    if same_plane(base, node):
         return place
     return f"{place}.reshape({numbers.length(node.rows)}, {numbers.length(node.columns)})"
 
