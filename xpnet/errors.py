@@ -51,21 +51,25 @@ _ELSEWHERE = {
 class DivergenceError(ArithmeticError):
     """A loss that is no longer finite; the network keeps the parameters it had before the fit.
 
+    Or a statistic that a layer keeps, such as the running variance of batch normalisation.
+
     Attributes
     ----------
     epoch, step : int
         Where it happened, both counted from 1; ``step`` within the epoch.
+    loss : float
+        The loss, or the statistic.
     """
 
-    def __init__(self, epoch: int, step: int, loss: float) -> None:
+    def __init__(self, epoch: int, step: int, loss: float, what: str = "the loss") -> None:
         super().__init__(
-            f"the loss is {loss} in epoch {epoch}, step {step}: lower the learning rate or scale "
+            f"{what} is {loss} in epoch {epoch}, step {step}: lower the learning rate or scale "
             "the inputs; the network has the parameters it had before this fit"
         )
-        self.epoch, self.step, self.loss = epoch, step, loss
+        self.epoch, self.step, self.loss, self._what = epoch, step, loss, what
 
-    def __reduce__(self) -> tuple[type[DivergenceError], tuple[int, int, float]]:
-        return DivergenceError, (self.epoch, self.step, self.loss)
+    def __reduce__(self) -> tuple[type[DivergenceError], tuple[int, int, float, str]]:
+        return DivergenceError, (self.epoch, self.step, self.loss, self._what)
 
 
 class FileError(ValueError):

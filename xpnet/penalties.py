@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 
 from xpnet.parameters import Layout
 from xpnet.settings import Kind, check_flag, check_not_negative, check_positive
+from xpnet.sums import of_squares, total
 
 __all__ = ["MaxNorm", "Penalty"]
 
@@ -68,8 +69,8 @@ class Penalty(Kind, _Strengths):
     def value(self, xp: Any, theta: Any, layout: Layout) -> Any:
         """``λ₁ Σ|W| + ½ λ₂ Σ W²`` (...,), of θ (..., P)."""
         W = theta[..., : self._end(layout)]
-        total = xp.sum(W * W, axis=-1) * (0.5 * self.l2)
-        return total + xp.sum(xp.abs(W), axis=-1) * self.l1 if self.l1 else total
+        value = of_squares(xp, W) * (0.5 * self.l2)
+        return value + total(xp, xp.abs(W)) * self.l1 if self.l1 else value
 
     def add_gradient(
         self, xp: Any, theta: Any, g: Any, layout: Layout, in_place: bool = False

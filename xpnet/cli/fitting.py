@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from xpnet.cli.output import report
 from xpnet.cli.terminal import say
 from xpnet.network import Network
@@ -83,7 +85,7 @@ def _best_epochs(found: History | None) -> int:
     if found is None:
         return _MOST // 4
     losses = found.validation_loss
-    best = losses.index(min(losses)) + 1
+    best = int(np.argmin(np.where(np.isnan(losses), np.inf, losses))) + 1
     say(f"{best} epochs serve a fifth of the training rows best")
     return best
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from xpnet.backends import to_numpy
+from xpnet.metrics import METRICS
 from xpnet.network import Network
 from xpnet.tables import Schema
 from xpnet.tables.cells import Array
@@ -23,7 +24,7 @@ def held_out_scores(
     if isinstance(schema.target, Quantity):
         return _regression(outputs, Y[test], schema.target.scale)
     most = int(np.bincount(Y[train]).argmax())
-    accuracy = float(np.mean(outputs.argmax(axis=1) == Y[test]))
+    accuracy = METRICS["accuracy"](np, outputs, Y[test])
     baseline = float(np.mean(Y[test] == most))
     return [
         f"held-out accuracy {accuracy:.4f}",

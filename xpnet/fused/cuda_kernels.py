@@ -1,4 +1,7 @@
-"""The three kinds of kernels (`xpnet.fused.cuda_loops`), and which one a group takes."""
+"""The three kinds of kernels (`xpnet.fused.cuda_loops`), and which one a group takes.
+
+Sums over examples, and over a single row such as θ, are added in double.
+"""
 
 from __future__ import annotations
 
@@ -69,13 +72,13 @@ class _RowBody(Body):
         self.kernel.write(f"const {type_of(node.dtype)} {name} = {value};")
         self.store_number(node)
 
-    def _lanes(self, name: str, node: Node, zero: bool) -> str:
-        """An array with this lane's columns of a row."""
+    def _lanes(self, name: str, node: Node, is_sum: bool) -> str:
+        """An array with this lane's columns of a row, or its sums over rows."""
         columns = self.layout.count(node.columns)
         if columns > _LONGEST_ROW:
             raise TraceError(f"rows of {columns} columns, of which a kernel keeps {_LONGEST_ROW}")
-        start = " = {}" if zero else ""
-        kind = type_of(node.dtype)
+        start = " = {}" if is_sum else ""
+        kind = "double" if is_sum else type_of(node.dtype)
         self.kernel.declare(name, f"{kind} {name}[{-(-columns // LANES)}]{start};")
         return name
 
@@ -101,18 +104,18 @@ def _finish_row_sums(kernel: Kernel, sums: list[Node], blocks: int) -> None:
     partial = {}
     for node in sums:
         n, name = node.columns, kernel.name_of(node)
-        place = partial[id(node)] = _partial(kernel, node, blocks * WARPS * n)
+        place = partial[id(node)] = _partial(kernel, "double", blocks * WARPS * n)
         kernel.write(f"for (int j = threadIdx.x, k = 0; j < {n}; j += {LANES}, ++k)")
         kernel.write(f"    {place}[(blockIdx.x * {WARPS} + threadIdx.y) * {n} + j] = {name}s[k];")
     _open_last(kernel, blocks, "0")
     for node in sums:
-        n, place, kind = node.columns, partial[id(node)], type_of(node.dtype)
+        n, place = node.columns, partial[id(node)]
         kernel.write(f"for (int j = threadIdx.y; j < {n}; j += {WARPS}) {{")
-        kernel.write(f"{kind} sum = 0;")
+        kernel.write("double sum = 0;")
         kernel.write(f"for (int w = threadIdx.x; w < {blocks * WARPS}; w += {LANES})")
         kernel.write(f"    sum += {place}[w * {n} + j];")
-        kernel.write(f"sum = along_warp<{kind}, plus<{kind}>>(sum);")
-        kernel.write(f"if (threadIdx.x == 0) {kernel.entry(node)} = sum;")
+        kernel.write("sum = along_warp<double, plus<double>>(sum);")
+        kernel.write(f"if (threadIdx.x == 0) {kernel.entry(node)} = ({type_of(node.dtype)})sum;")
         kernel.write("}")
     kernel.write("}")
 
@@ -120,9 +123,10 @@ def _finish_row_sums(kernel: Kernel, sums: list[Node], blocks: int) -> None:
 _THREAD = f"(int)(threadIdx.y * {LANES} + threadIdx.x)"
 
 
-def _partial(kernel: Kernel, node: Node, length: int) -> str:
-    place = kernel.layout.buffer(length, node.dtype)
-    return kernel.use(place, f"{type_of(node.dtype)}*")
+def _partial(kernel: Kernel, kind: str, length: int) -> str:
+    """Memory for partial results of that type."""
+    place = kernel.layout.buffer(length, {"float": "float32", "double": "float64"}[kind])
+    return kernel.use(place, f"{kind}*")
 
 
 def _open_last(kernel: Kernel, blocks: int, which: str, n: int = 1) -> None:
@@ -143,8 +147,8 @@ class _TileBody(Body):
         self.kernel.write(f"if (j < {self.kernel.length(length)}) {{")
 
     def add(self, node: Node, value: str) -> None:
-        name, kind = self.kernel.name_of(node), type_of(node.dtype)
-        self.kernel.declare(f"{name}s", f"{kind} {name}s = 0;")
+        name = self.kernel.name_of(node)
+        self.kernel.declare(f"{name}s", f"double {name}s = 0;")
         self.kernel.write(f"{name}s += {value};")
 
 
@@ -173,7 +177,7 @@ def _finish_tile_sums(kernel: Kernel, sums: list[Node]) -> None:
     partial = {}
     for node in sums:
         n, name = node.columns, kernel.name_of(node)
-        place = partial[id(node)] = _partial(kernel, node, strips * n)
+        place = partial[id(node)] = _partial(kernel, "double", strips * n)
         kernel.write(f"{name}s = across_warps({name}s);")
         kernel.write(f"if (threadIdx.y == 0 && j < {n}) {place}[blockIdx.y * {n} + j] = {name}s;")
     _open_last(kernel, strips, "blockIdx.x", tiles)
@@ -182,7 +186,7 @@ def _finish_tile_sums(kernel: Kernel, sums: list[Node]) -> None:
         kernel.write(f"if (threadIdx.y == 0 && j < {n}) {{")
         kernel.write(f"{name}s = 0;")
         kernel.write(f"for (int w = 0; w < {strips}; ++w) {name}s += {place}[w * {n} + j];")
-        kernel.write(f"{kernel.entry(node)} = {name}s;")
+        kernel.write(f"{kernel.entry(node)} = ({type_of(node.dtype)}){name}s;")
         kernel.write("}")
     kernel.write("}")
 
@@ -210,6 +214,9 @@ class _FlatBody(Body):
             place = self.layout.buffer(self.layout.count(node.columns), node.dtype)
             self._kept_at[id(node)] = place
         return f"{self.kernel.use(place, f'{type_of(node.dtype)}*')}[j]"
+
+    def type_of_sum(self, node: Node) -> str:
+        return "double" if node.op == "sum" else super().type_of_sum(node)
 
     def finish_reduction(self, node: Node) -> None:
         if node.op == "argmax":
@@ -249,8 +256,8 @@ def _finish_flat(kernel: Kernel, body: _FlatBody, slot: int, blocks: int) -> Non
     """The last block: whole sums, the numbers that follow from them, and what others need."""
     partial = {}
     for node in body.reduced:
-        place = partial[id(node)] = _partial(kernel, node, blocks)
-        kernel.write(f"{kernel.name_of(node)}s = {_along_block(node, kernel)};")
+        place = partial[id(node)] = _partial(kernel, body.type_of_sum(node), blocks)
+        kernel.write(f"{kernel.name_of(node)}s = {_along_block(body, node)};")
         kernel.write(f"if ({_THREAD} == 0) {place}[blockIdx.x] = {kernel.name_of(node)}s;")
     numbers = _numbers_to_store(body, slot)
     later = [n for n in body.group.nodes if body.slots[id(n)] == slot + 1 and not walks(n)]
@@ -258,11 +265,11 @@ def _finish_flat(kernel: Kernel, body: _FlatBody, slot: int, blocks: int) -> Non
         return
     _open_last(kernel, blocks, "0")
     for node in body.reduced:
-        name, place = kernel.name_of(node), partial[id(node)]
+        name, place, kind = kernel.name_of(node), partial[id(node)], type_of(node.dtype)
         kernel.write(f"{name}s = {start_value(node.op, node.dtype)};")
         kernel.write(f"for (int w = {_THREAD}; w < {blocks}; w += {LANES * WARPS})")
         kernel.write(f"    {name}s = {COMBINE[node.op]}({name}s, {place}[w]);")
-        kernel.write(f"const {type_of(node.dtype)} {name} = {_along_block(node, kernel)};")
+        kernel.write(f"const {kind} {name} = ({kind}){_along_block(body, node)};")
     body.numbers(slot + 1)
     for node in numbers:
         entry = kernel.entry(node)
@@ -270,9 +277,9 @@ def _finish_flat(kernel: Kernel, body: _FlatBody, slot: int, blocks: int) -> Non
     kernel.write("}")
 
 
-def _along_block(node: Node, kernel: Kernel) -> str:
-    kind = type_of(node.dtype)
-    return f"along_block<{kind}, {COMBINE[node.op]}<{kind}>>({kernel.name_of(node)}s)"
+def _along_block(body: _FlatBody, node: Node) -> str:
+    kind = body.type_of_sum(node)
+    return f"along_block<{kind}, {COMBINE[node.op]}<{kind}>>({body.kernel.name_of(node)}s)"
 
 
 def _numbers_to_store(body: _FlatBody, slot: int) -> list[Node]:

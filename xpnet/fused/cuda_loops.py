@@ -64,6 +64,10 @@ class Body:
         """The variable in which an entry is kept for a later slot."""
         raise NotImplementedError
 
+    def type_of_sum(self, node: Node) -> str:
+        """In what a reduction along the row goes on."""
+        return type_of(node.args[0].dtype)
+
     def add(self, node: Node, value: str) -> None:
         """Add a value to a sum over rows."""
         raise NotImplementedError
@@ -120,7 +124,7 @@ class Body:
         if node.op == "argmax":
             self.kernel.write(f"{type_of(dtype)} {name}m = {start}; long long {name}s = 0;")
         else:
-            self.kernel.write(f"{type_of(dtype)} {name}s = {start};")
+            self.kernel.write(f"{self.type_of_sum(node)} {name}s = {start};")
 
     def _entry(self, node: Node, known: dict[int, str]) -> None:
         name = self.kernel.name_of(node)
@@ -131,7 +135,8 @@ class Body:
             later = f"comes_before({args[0]}, (long long)j, {name}m, {name}s)"
             self.kernel.write(f"if ({later}) {{ {name}m = {args[0]}; {name}s = j; }}")
         elif node.op in REDUCTIONS:
-            self.kernel.write(f"{name}s = {COMBINE[node.op]}({name}s, {args[0]});")
+            combine = f"{COMBINE[node.op]}<{self.type_of_sum(node)}>"
+            self.kernel.write(f"{name}s = {combine}({name}s, {args[0]});")
         else:
             self._declare(node, args)
             known[id(node)] = name

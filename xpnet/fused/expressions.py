@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from xpnet.fused.graph import Node
 from xpnet.fused.operations import OPERATORS
-from xpnet.fused.shapes import FLOATS, TraceError
+from xpnet.fused.shapes import FLOATS, TraceError, same_length
 
 __all__ = ["TYPES", "accumulate", "expression", "start_value"]
 
@@ -70,8 +70,9 @@ def _power(node: Node, args: list[str], kind: str) -> str:
 
 
 def start_value(node: Node) -> str:
-    """What a reduction along a row starts from."""
-    kind = TYPES[node.args[0].dtype]
+    """What a reduction along a row starts from; a sum over a single row, such as θ, is float64."""
+    whole = node.op == "sum" and same_length(node.rows, 1)
+    kind = "f64" if whole else TYPES[node.args[0].dtype]
     return {"sum": f"{kind}(0.0)", "min": f"{kind}(inf)"}.get(node.op, f"{kind}(-inf)")
 
 

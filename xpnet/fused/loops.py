@@ -212,7 +212,7 @@ class Loop:
 
     def _finish(self, node: Node) -> None:
         name = self.writer.names[id(node)]
-        self.writer.write(f"{name} = {name}s")
+        self.writer.write(f"{name} = {TYPES[node.dtype]}({name}s)")
         self._store(node, name)
 
 

@@ -6,7 +6,8 @@ examples of a batch. With dX̂ = γ ∘ dB,
     dγ = Σ dB ∘ X̂        dβ = Σ dB        (sums over the examples)
     dA = (dX̂ − mean(dX̂) − X̂ ∘ mean(dX̂ ∘ X̂)) / s        (means over that axis)
 
-since μ and s depend on every entry of A along it.
+since μ and s depend on every entry of A along it. Means over the examples are as exact as
+`xpnet.sums` makes them: a running sum in float32 loses the digits of a large mean.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from xpnet import sums
 from xpnet.backends.base import Backend
 
 __all__ = ["affine_gradients", "input_gradient", "normalize"]
@@ -21,9 +23,9 @@ __all__ = ["affine_gradients", "input_gradient", "normalize"]
 
 def normalize(xp: Any, A: Any, axis: int, epsilon: float) -> tuple[Any, Any, Any, Any]:
     """X̂, and with length 1 along that axis 1/s, μ and the (biased) variance."""
-    mean = xp.mean(A, axis=axis, keepdims=True)
+    mean = _mean(xp, A, axis)
     centred = A - mean
-    variance = xp.mean(centred * centred, axis=axis, keepdims=True)
+    variance = _mean(xp, centred * centred, axis)
     inverse = 1.0 / xp.sqrt(variance + epsilon)
     return centred * inverse, inverse, mean, variance
 
@@ -38,6 +40,13 @@ def affine_gradients(backend: Backend, dB: Any, X_hat: Any, g: Sequence[Any]) ->
 
 def input_gradient(xp: Any, dX_hat: Any, X_hat: Any, inverse: Any, axis: int) -> Any:
     """dA."""
-    mean = xp.mean(dX_hat, axis=axis, keepdims=True)
-    along = xp.mean(dX_hat * X_hat, axis=axis, keepdims=True)
+    mean = _mean(xp, dX_hat, axis)
+    along = _mean(xp, dX_hat * X_hat, axis)
     return (dX_hat - mean - X_hat * along) * inverse
+
+
+def _mean(xp: Any, x: Any, axis: int) -> Any:
+    """The mean over the examples (axis −2), or over the features of each."""
+    if axis == -2:
+        return sums.mean(xp, x, axis, keepdims=True)
+    return xp.mean(x, axis=axis, keepdims=True)

@@ -19,6 +19,7 @@ from typing import Any
 
 from xpnet.activations import ACTIVATIONS, Activation
 from xpnet.built_in import is_built_in
+from xpnet.sums import total
 
 __all__ = ["Loss", "LossFunction", "from_preactivation", "per_example"]
 
@@ -137,7 +138,7 @@ def per_example(xp: Any, loss: Loss, activation: Activation, Z: Any, Y: Any) -> 
 def from_preactivation(
     xp: Any, loss: Loss, activation: Activation, Z: Any, Y: Any, w: Any, scale: Any
 ) -> tuple[Any, Any]:
-    """Σ w_n loss_n over the examples, and dZ_L = scale · w_n ∂loss_n/∂Z_n.
+    """Σ w_n loss_n over the examples (`xpnet.sums.total`), and dZ_L = scale · w_n ∂loss_n/∂Z_n.
 
     Parameters
     ----------
@@ -151,6 +152,6 @@ def from_preactivation(
     losses, dZ = per_example(xp, loss, activation, Z, Y)
     if w is None:
         dZ *= scale
-        return xp.sum(losses, axis=-1), dZ
+        return total(xp, losses), dZ
     dZ *= (w * scale)[..., None]
-    return xp.sum(losses * w, axis=-1), dZ
+    return total(xp, losses * w), dZ

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from xpnet.optimizers.wrapper import Wrapper, check_optimizer
 from xpnet.settings import check_positive
+from xpnet.sums import of_squares
 
 __all__ = ["Clipped"]
 
@@ -70,4 +71,4 @@ def _norm(xp: Any, g: Any) -> Any:
     highest, lowest = (f(g, axis=-1, keepdims=True) for f in (xp.max, xp.min))
     largest = xp.maximum(highest, -lowest)
     scaled = g / xp.where(largest > 0, largest, xp.ones_like(largest))
-    return largest * xp.sqrt(xp.vecdot(scaled, scaled)[..., None])
+    return largest * xp.astype(xp.sqrt(of_squares(xp, scaled, keepdims=True)), g.dtype)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xpnet.backends import to_numpy
+from xpnet.checks import without_nan
 from xpnet.plots.axes import MARKERS, axes, class_colours, colour_bar, describe, legend, plain
 from xpnet.plots.outputs import Array, answers, classified, is_for_classes, loss_of, quantities
 from xpnet.settings import check_positive_integer
@@ -92,7 +93,7 @@ class DecisionBoundaryDisplay:
         X = to_numpy(X).astype(np.float64)
         x, y = (_grid(column, resolution) for column in X.T)
         A = answers(net, loss, np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2))
-        response = A.argmax(axis=1) if names else A[:, 0]
+        response = without_nan(A).argmax(axis=1) if names else A[:, 0]
         return cls(x, y, response.reshape(len(y), len(x)), X, targets, names, tuple(input_names))
 
     def plot(self, ax: Any = None) -> DecisionBoundaryDisplay:

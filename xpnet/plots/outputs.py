@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from xpnet.backends import to_numpy
+from xpnet.checks import without_nan
 from xpnet.examples import examples
 from xpnet.losses import Loss
 from xpnet.metrics import predictions
@@ -58,7 +59,7 @@ def classified(
     Raises
     ------
     ValueError
-        The targets are numbers, several labels, or several heads.
+        The targets are numbers, several labels, or several heads; outputs are NaN.
     """
     loss, X, Y = _checked(net, X, Y)
     _check_is_one_classification(loss, net.sizes[-1])
@@ -67,6 +68,7 @@ def classified(
         there = ~np.isnan(Y).any(axis=1)
         A, Y = A[there], Y[there]
         Y = Y[:, 0] > 0.5 if Y.shape[1] == 1 else Y.argmax(axis=1)
+    A = without_nan(A)
     names = class_names(given_names, net.classes, A.shape[1])
     return Classified(A, Y.astype(np.int64), A.argmax(axis=1), names)
 

@@ -49,5 +49,7 @@ def losses(net: Network, X: Any, Y: Any) -> np.ndarray[Any, Any]:
 
 
 def worst(loss: np.ndarray[Any, Any], most: int) -> list[int]:
-    """The numbers of the examples with the largest losses, largest first."""
-    return [int(i) for i in np.argsort(-loss, kind="stable")[:most]]
+    """The numbers of the examples with the largest losses, largest first; NaN is the largest."""
+    return [
+        int(i) for i in np.argsort(np.where(np.isnan(loss), -np.inf, -loss), kind="stable")[:most]
+    ]

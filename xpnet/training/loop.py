@@ -16,6 +16,7 @@ from xpnet.examples import Examples, examples
 from xpnet.masks import key_of, needs_masks
 from xpnet.optimizers import averaged, bind, coefficients, with_learning_rate
 from xpnet.parameters import layout
+from xpnet.sums import total
 from xpnet.training.batches import Batches, Order
 from xpnet.training.choose import choose_runner
 from xpnet.training.early_stopping import Watch
@@ -180,9 +181,11 @@ class _Loop:
         losses = self._read(self._steps(order, interrupt, bar))
         weights = order.weights[: len(losses)]
         self._note_runner()
-        self.net.finish_epoch(self._theta(), self.runner.state.stats)
+        stats, lost = self._statistics(len(losses))
+        self.net.finish_epoch(self._theta(), stats)
         self.history.epoch.append(self.net.epoch)
-        self.history.loss.append((losses.sum(axis=0) / weights.sum()).tolist())
+        mean = total(np, np.ascontiguousarray(losses.T)) / total(np, weights)
+        self.history.loss.append(np.where(lost, np.nan, mean).tolist())
         if not self.settings.callbacks.has("step_end"):  # else they are there already
             self.history.step_loss.extend((losses.T / weights).T.tolist())
         if self.validation is not None:
@@ -250,6 +253,27 @@ class _Loop:
             first = int(np.argmin(finite))
             raise DivergenceError(self.net.epoch + 1, first + 1, float(losses[first].max()))
         return losses
+
+    def _statistics(self, steps: int) -> tuple[tuple[Any, ...], Any]:
+        """The layers' statistics, finite, and whether a stack's network has lost its own.
+
+        Once infinite they stay so: one look an epoch suffices. What a network beside others has
+        lost becomes NaN, which its outputs then show.
+        """
+        stats = self.runner.state.stats
+        if not stats:
+            return stats, False
+        xp, backend = self.net.backend.xp, self.net.backend
+        host = backend.to_numpy(xp.concat(stats, axis=-1))  # (..., 1, n)
+        lost = ~np.isfinite(host).all(axis=(-2, -1))
+        if np.all(lost):
+            what = "a running mean or variance of batch normalisation"
+            value = float(host[~np.isfinite(host)][0])
+            raise DivergenceError(self.net.epoch + 1, steps, value, what)
+        if not np.any(lost):
+            return stats, lost
+        mark = backend.from_numpy(np.where(lost, np.nan, 0.0).astype(self.net.dtype))
+        return tuple(stat + mark[:, None, None] for stat in stats), lost
 
     def _check_last_step(self) -> None:
         """A step's loss is taken before it, so what the last one did shows in θ alone."""

@@ -15,6 +15,7 @@ from xpnet.optimizers import Optimizer
 from xpnet.parameters import Layers, for_each, layout
 from xpnet.penalties import MaxNorm, Penalty
 from xpnet.protocol import Context
+from xpnet.sums import total
 
 __all__ = ["Recipe", "State", "advance", "start", "step"]
 
@@ -80,7 +81,7 @@ def advance(
     """The same on a gathered batch; ``rows`` are its examples' numbers, where masks are drawn."""
     backend, layers, loss, optimizer, penalty, max_norm = recipe
     X, Y, w = batch
-    scale = 1.0 / X.shape[-2] if w is None else 1.0 / backend.xp.sum(w, axis=-1, keepdims=True)
+    scale = 1.0 / X.shape[-2] if w is None else _inverse_of_sum(backend.xp, w)
     theta, moments, g, stats = state
     Y = for_each(backend.xp, theta, Y)
     ctx = Context(True, key, rows)
@@ -91,6 +92,11 @@ def advance(
     if max_norm is not None:
         theta = max_norm.project(backend.xp, theta, layout(layers), backend.in_place)
     return State(theta, moments, g if backend.in_place else None, stats), total
+
+
+def _inverse_of_sum(xp: Any, w: Any) -> Any:
+    """1/Σw (1,)."""
+    return xp.astype(1.0 / total(xp, w, keepdims=True), w.dtype)
 
 
 def _rows(backend: Backend, batch: tuple[Any, ...], index: Any) -> Any:
