@@ -7,10 +7,20 @@ import math
 import numpy as np
 import pytest
 
+import xpnet
+from tests import cuda_cases
 from tests.conftest import open_backend
+from tests.cuda_cases import needs_gxx
+from tests.fake_cupy import install
+from tests.fused_cases import case, program_of, run_source
 from xpnet import sums
 from xpnet.backends import Backend, get_backend, to_numpy
+from xpnet.fused import cuda_kernels
+from xpnet.layers import BatchNorm, Dense
 from xpnet.metrics import AUC, METRICS, R2
+from xpnet.optimizers import Clipped, get_optimizer
+from xpnet.parameters import Layout
+from xpnet.penalties import Penalty
 
 LENGTHS = (1, 100, 20_003)
 VALUES = (0.1, 0.7, 1 / 3, 3e4 + 1, 0.123)
@@ -163,3 +173,86 @@ def test_auc_takes_a_target_of_one_half_as_class_0(backend):
     A = np.asarray([[0.9], [0.2], [0.1]])
     Y = np.asarray([[0.5], [0.51], [0.0]])  # the only positive one ranks between the negatives
     assert metric_of(backend, AUC(), A, Y) == 0.5
+
+
+# --- a training step
+
+
+def large_means(n):
+    """Examples with a column of 3e4 ± 1 beside others, and labels."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(n, 4)).astype(np.float32)
+    X[:, 1] = 3e4 + np.where(np.arange(n) % 2, 1, -1)
+    X[:, 2] = 3e4 + 0.7
+    return X, (X[:, 0] > 0).astype(int)
+
+
+def check_statistics(X, found):
+    """Running mean and variance (momentum 0.5) after one step, against those in float64."""
+    exact = X.astype(np.float64)
+    mean, variance = exact.mean(axis=0) / 2, (1 + exact.var(axis=0, ddof=1)) / 2
+    eps = np.finfo(np.float32).eps
+    got = [to_numpy(x).astype(np.float64).reshape(-1) for x in found]
+    assert np.all(np.abs(got[0] - mean) <= 4 * eps * np.abs(exact).mean(axis=0))
+    assert np.allclose(got[1][[0, 1, 3]], variance[[0, 1, 3]], rtol=1e-4)
+
+
+def normalised(backend):
+    layers = [4, BatchNorm(momentum=0.5), Dense(3), 2]
+    return xpnet.Network(layers, loss="cross_entropy", backend=backend, rng=1)
+
+
+def test_batch_norm_of_20_000_rows_with_large_means(backend):
+    X, Y = large_means(20_000)
+    net = normalised(backend)
+    net.fit(X, Y, epochs=1, batch_size=None, compile=False)
+    check_statistics(X, net.statistics)
+
+
+def test_batch_norm_in_compiled_loops():
+    X, Y = large_means(1500)
+    fixed = case(normalised("numpy"), X, Y, optimizer=get_optimizer("sgd"), steps=1)
+    state, _ = run_source(fixed, program_of(fixed, gathers=False), gathers=False)
+    check_statistics(X, state.stats)
+
+
+@needs_gxx
+def test_batch_norm_in_cuda_kernels(monkeypatch):
+    """One block, so that a thread adds many rows."""
+    install(monkeypatch, kernels=True)
+    monkeypatch.setattr(cuda_kernels, "_TILE_STRIPS", 1)
+    X, Y = large_means(3000)
+    net = normalised("cupy")
+    history = net.fit(X, Y, epochs=1, batch_size=None)
+    assert history.engine == "fused"
+    check_statistics(X, net.statistics)
+
+
+def test_single_rows_add_up_in_float64_in_programs():
+    """The norm of a gradient, which `Clipped` takes."""
+    X, Y = large_means(8)
+    optimizer = Clipped(get_optimizer("sgd"), norm=1.0)
+    fixed = case(normalised("numpy"), X, Y, optimizer=optimizer, steps=1)
+    assert "s = f64(0.0)" in program_of(fixed).source
+    assert "double, plus<double>" in cuda_cases.program_of(fixed).source
+
+
+def test_the_losses_of_many_examples(backend):
+    """Σ w loss of a step and the mean of `evaluate`, at equal losses and weights."""
+    n = 100_003
+    net = xpnet.Network([1, 1], loss="mean_squared_error", backend=backend)
+    net.set_parameters(np.zeros(2))
+    X, Y = np.zeros((n, 1), np.float32), np.full((n, 1), np.sqrt(0.7), np.float32)
+    exact = float((Y[0, 0] * Y[0, 0]).astype(np.float32))
+    for w in (None, np.full(n, 0.3)):
+        assert net.value_and_gradient(X, Y, w)[0] == pytest.approx(exact, rel=4e-7)
+        assert net.evaluate(X, Y, w)["loss"] == pytest.approx(exact, rel=1e-12)
+    history = net.fit(X, Y, epochs=1, batch_size=None, learning_rate=0.0, compile=False)
+    assert history.loss[0] == pytest.approx(exact, rel=2e-7)
+
+
+def test_a_penalty_on_many_weights(backend):
+    theta = backend.from_numpy(np.full(300_007, 0.7, np.float32))
+    layout, W = Layout(300_007, 300_007, ()), float(np.float32(0.7))
+    value = float(Penalty(l1=0.5, l2=2.0).value(backend.xp, theta, layout))
+    assert value == pytest.approx(300_007 * (0.5 * W + W * W), rel=3e-7)
