@@ -7,13 +7,14 @@ same copy afterwards).
 from __future__ import annotations
 
 import ctypes
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from threading import Lock
+from threading import Lock, get_ident
 from typing import Any
 
 __all__ = ["OpenBLAS", "blas_threads", "bundled", "usual_threads"]
@@ -78,10 +79,14 @@ class OpenBLAS:
     def _function(self, name: str) -> Any:
         return getattr(self._library, self.symbol(name), None)
 
-    @cached_property
+    @property
     def _library(self) -> ctypes.CDLL:
-        """Opened once: a fit asks for its threads before and after every piece of steps."""
-        return ctypes.CDLL(self.path)
+        return _open(self.path)
+
+
+@cache  # a fit asks for its threads before and after every piece of steps
+def _open(path: str) -> ctypes.CDLL:
+    return ctypes.CDLL(path)
 
 
 @cache
@@ -99,7 +104,7 @@ def bundled() -> OpenBLAS | None:
 
 def _opened(path: str) -> OpenBLAS | None:
     try:
-        library = ctypes.CDLL(path)
+        library = _open(path)
     except OSError:
         return None
     for prefix, suffix in _NAMES:
@@ -119,45 +124,77 @@ def blas_threads(n: int | None) -> Iterator[int | None]:
     if library is None or n is None:
         yield None if library is None else library.threads
         return
-    holds = _limit(library, n)
-    try:
-        yield holds
+    limit = _Limit(get_ident(), n)
+    try:  # also around the beginning, in which Ctrl-C may come
+        yield _set(library, limit)
     finally:
-        if holds is not None:
-            _lift(library, n)
+        _lift(library, limit)
+
+
+@dataclass(frozen=True, eq=False)
+class _Limit:
+    """A block under way."""
+
+    thread: int
+    n: int
 
 
 _lock = Lock()
-_limits: list[int] = []  # of the blocks under way, behind the number that was there before them
+_limits: list[_Limit] = []
+_usual: int | None = None  # what was there before them
 
 
 def usual_threads() -> int | None:
     """On how many threads products run outside all blocks of `blas_threads`; None if unknown."""
     library = bundled()
     with _lock:
-        if _limits:
-            return _limits[0]
+        if _usual is not None:
+            return _usual
         return None if library is None else library.threads
 
 
-def _limit(library: OpenBLAS, n: int) -> int | None:
+def _set(library: OpenBLAS, limit: _Limit) -> int | None:
     """Set the least number of all blocks; None where nothing tells what there was before."""
+    global _usual
     with _lock:
-        before = library.threads
-        if before is None:
+        if _usual is None:
+            _usual = library.threads
+        if _usual is None:
             return None
-        _limits.extend([n] if _limits else [before, n])
-        least = min(_limits)
-        if least != before:
-            library.set_threads(least)
-        return least
+        _limits.append(limit)
+        return _apply(library)
 
 
-def _lift(library: OpenBLAS, n: int) -> None:
+def _lift(library: OpenBLAS, limit: _Limit) -> None:
+    global _usual
     with _lock:
-        before = min(_limits)
-        _limits.remove(n)
-        if min(_limits) != before:
-            library.set_threads(min(_limits))
-        if len(_limits) == 1:
-            _limits.clear()
+        if limit in _limits:
+            _limits.remove(limit)
+        if _usual is not None:
+            _apply(library)
+        if not _limits:
+            _usual = None
+
+
+def _apply(library: OpenBLAS) -> int:
+    """Have the library keep to the least of all limits, and of what was there before them."""
+    assert _usual is not None
+    least = min([limit.n for limit in _limits] + [_usual])
+    if library.threads != least:
+        library.set_threads(least)
+    return least
+
+
+def _after_fork_in_child() -> None:
+    """Other threads are not here: their limits end, and the lock that one of them may hold."""
+    global _lock, _usual
+    _lock = Lock()
+    _limits[:] = [limit for limit in _limits if limit.thread == get_ident()]
+    library = bundled()
+    if library is not None and _usual is not None:
+        _apply(library)
+    _usual = _usual if _limits else None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -1,28 +1,43 @@
 """Sources of programs on disk, where numba keeps what it compiled of them between runs.
 
 The folder is $XPNET_CACHE, or xpnet in the user's cache folder; a temporary one where that cannot
-be written to. Everything in it can be deleted at any time.
+be written to, or where others could put files into it. Everything in it can be deleted at any time.
+
+    run_….py              a program's source
+    run_….….compiled      the digests of the files that numba wrote of it
+    __pycache__/run_….nb? those files: an index, which is a pickle, and machine code
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import importlib.util
 import os
 import platform
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from xpnet._version import __version__
-from xpnet.files import whole_file
+from xpnet.errors import warn
+from xpnet.fused.own_folder import at_fault, is_own_file, made
 from xpnet.openblas import bundled
 
-__all__ = ["folder", "forget", "is_compiled", "load", "mark_compiled", "numba_version"]
+__all__ = [
+    "check",
+    "folder",
+    "forget",
+    "is_compiled",
+    "load",
+    "mark_compiled",
+    "numba_version",
+    "prepare",
+]
 
 _COMPILED_IN = "barrier", "functions", "options", "products", "runtime", "tiled", "tiles"
 
@@ -30,12 +45,14 @@ _COMPILED_IN = "barrier", "functions", "options", "products", "runtime", "tiled"
 def folder() -> Path:
     """Where sources and compiled code are kept."""
     try:
-        path = _wanted()
-        path.mkdir(parents=True, exist_ok=True)
+        path = _wanted().resolve()
+        for each in (path, _of_numba(path)):
+            made(each)
+        fault = at_fault(_of_numba(path)) or at_fault(path)
         writable = os.access(path, os.W_OK)
     except (OSError, RuntimeError):  # a user without a home is a RuntimeError
-        writable = False
-    return path if writable else _temporary()
+        return _temporary()
+    return _in_place_of(path, fault) if fault else path if writable else _temporary()
 
 
 def _wanted() -> Path:
@@ -44,9 +61,23 @@ def _wanted() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "xpnet"
 
 
+def _of_numba(path: Path) -> Path:
+    return path / "__pycache__"
+
+
+@cache
+def _in_place_of(path: Path, fault: str) -> Path:
+    """A folder of this process, with one warning."""
+    warn(
+        f"compiled code is not kept in {path}: {fault}, and what lies there would be run. Delete "
+        "it and let only yourself write there, or name another folder in XPNET_CACHE"
+    )
+    return _temporary()
+
+
 @cache
 def _temporary() -> Path:
-    return Path(tempfile.mkdtemp(prefix="xpnet-"))
+    return Path(tempfile.mkdtemp(prefix="xpnet-")).resolve()
 
 
 @cache
@@ -85,35 +116,124 @@ def _mark(source: str) -> Path:
 
 def is_compiled(source: str) -> bool:
     """Whether an earlier run compiled it."""
-    return _mark(source).exists()
+    return _mark(source).is_file()
 
 
 def mark_compiled(source: str) -> None:
-    """Note that it is compiled."""
-    if not is_compiled(source):  # another user's mark cannot be touched
-        _mark(source).touch()
+    """Note that it is compiled, with the digests of what numba wrote."""
+    with suppress(OSError):  # a full disk, for one: it is compiled anew in the next process
+        _put(_mark(source), _digests(source))
+
+
+def check(source: str) -> None:
+    """Delete what numba kept of it where that is not what was marked: no damaged code is run."""
+    mark = _mark(source)
+    try:
+        whole = is_own_file(mark) and mark.read_bytes() == _digests(source)
+    except OSError:
+        whole = False
+    if not whole:
+        forget(source)
 
 
 def load(source: str) -> Callable[..., None]:
     """Its function ``run``; numba compiles it at the first call, or takes it from the cache."""
     name = _name(source)
     if name not in sys.modules:
-        path = folder() / f"{name}.py"
-        if not path.exists() or path.read_bytes() != source.encode():
-            with whole_file(path) as file:
-                file.write(source.encode())
-        spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        sys.modules[name] = module
+        sys.modules[name] = _module(name, source, _written(name, source))
     run: Callable[..., None] = sys.modules[name].run
     return run
 
 
+def prepare(source: str, call: Callable[[], None]) -> None:
+    """Have it compiled, or taken from the cache, by a first ``call`` that does nothing else."""
+    run: Any = load(source)
+    known = len(run.signatures)
+    if not known:
+        check(source)
+    try:
+        call()
+    except Exception:  # damage may raise anything, and so may a full disk
+        forget(source)
+        call()
+    if len(run.signatures) > known or not is_compiled(source):
+        mark_compiled(source)
+
+
 def forget(source: str) -> None:
     """Delete what numba kept of it, such as a file that a power cut left half written."""
-    run: Any = load(source)
-    for file in Path(run.stats.cache_path).glob(f"{_name(source)}.*.nb[ci]"):
-        file.unlink(missing_ok=True)
+    for file in _kept(source):
+        with suppress(OSError):
+            file.unlink()
+
+
+def _module(name: str, source: str, path: Path) -> Any:
+    """Of the source that is given, whatever the file says, or a .pyc beside it."""
+    module: Any = ModuleType(name)
+    module.__file__ = str(path)
+    exec(compile(source, path, "exec", dont_inherit=True), module.__dict__)
+    if hasattr(module.run, "enable_caching"):
+        module.run = _keeping(module.run)
+    return module
+
+
+def _keeping(run: Any) -> Any:
+    """The compiled function, kept on disk, unless $NUMBA_CACHE_DIR says where and others write."""
+    from xpnet.fused.runtime import compiled
+
+    run.enable_caching()
+    where = Path(run.stats.cache_path).resolve()
+    fault = at_fault(where)
+    if fault is None:
+        return run
+    _in_place_of(where, fault)
+    return compiled(run.py_func)
+
+
+def _written(name: str, source: str) -> Path:
+    """The file of a source, by which numba tells whether its own files are of that one."""
+    try:
+        return _written_in(folder(), name, source.encode())
+    except OSError:  # the disk is full, or something else has the name
+        return _written_in(_temporary(), name, source.encode())
+
+
+def _written_in(place: Path, name: str, source: bytes) -> Path:
+    path = place / f"{name}.py"
+    if not (path.exists() and is_own_file(path) and path.read_bytes() == source):
+        _put(path, source)
+    return path
+
+
+def _kept(source: str) -> list[Path]:
+    """The files that numba keeps of a program that is loaded."""
+    name = _name(source)
+    stats = getattr(getattr(sys.modules.get(name), "run", None), "stats", None)
+    if stats is None or stats.cache_path is None:
+        return []
+    return sorted(Path(stats.cache_path).glob(f"{name}.*.nb[ci]"))
+
+
+def _digests(source: str) -> bytes:
+    """A line for each of these files; OSError where one cannot be read, or is another user's."""
+    lines = []
+    for file in _kept(source):
+        if not is_own_file(file):
+            raise PermissionError(f"{file} is not the user's own")
+        lines.append(f"{hashlib.sha256(file.read_bytes()).hexdigest()} {file.name}\n")
+    return "".join(lines).encode()
+
+
+def _put(path: Path, data: bytes) -> None:
+    """Write a file for the user alone, whole or not at all, in the place of whatever is there.
+
+    `xpnet.files.whole_file` would write through a link, and with the mode that others may read.
+    """
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise

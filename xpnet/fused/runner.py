@@ -5,18 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
-from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
 
-from xpnet.fused.cache import forget, load, mark_compiled
+from xpnet.fused import cache
 from xpnet.fused.fallback import CompiledRunner
 from xpnet.fused.program import Program, given_arrays, own_state, step_program
 from xpnet.fused.teamwork import Team
 from xpnet.masks import needs_masks
 from xpnet.training.batches import Order
 from xpnet.training.step import Recipe, State
+from xpnet.undisturbed import undisturbed
 
 __all__ = ["FusedRunner"]
 
@@ -62,9 +62,10 @@ class FusedRunner(CompiledRunner):
     def prepare(self, program: Program, n_coefficients: int) -> None:
         """Compile it, or take it from the cache."""
         given = given_arrays(program.inputs, self.state, self._data, self._key)
-        self._steps[n_coefficients] = _Steps(
-            program, given, self._batch, n_coefficients, self._team
-        )
+        with undisturbed():
+            self._steps[n_coefficients] = _Steps(
+                program, given, self._batch, n_coefficients, self._team
+            )
 
     def piece(self, left: int) -> int:
         """As many as take a tenth of a second."""
@@ -121,7 +122,8 @@ class _Steps:
         n_coefficients: int,
         team: Team,
     ) -> None:
-        self._run: Callable[..., None] = team.together(load(program.source), program.n_shared)
+        run = cache.load(program.source)
+        self._run: Callable[..., None] = team.together(run, program.n_shared)
         self._fixed = (
             np.asarray(program.lengths, dtype=np.int64),
             np.asarray(program.constants, dtype=np.float64),
@@ -132,12 +134,7 @@ class _Steps:
             ),
         )
         self._no_order, self._n = np.zeros(0, np.int64), n_coefficients
-        try:
-            self._do_nothing()
-        except (EOFError, UnpicklingError):
-            forget(program.source)
-            self._do_nothing()
-        mark_compiled(program.source)
+        cache.prepare(program.source, self._do_nothing)
 
     def _do_nothing(self) -> None:
         """No step: numba compiles it for arrays like these, or takes it from the cache."""

@@ -45,6 +45,6 @@ exp_f64, expm1_f64, tanh_f64, log1p_f64 = (_F64[n] for n in ("exp", "expm1", "ta
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """``function`` compiled by numba, and kept on disk beside its source."""
-    made: Callable[..., Any] = numba.njit(cache=True, **OPTIONS)(function)
+    """``function`` compiled by numba; `xpnet.fused.cache` has it kept on disk."""
+    made: Callable[..., Any] = numba.njit(**OPTIONS)(function)
     return made

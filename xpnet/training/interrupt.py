@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -16,6 +17,9 @@ class Interrupt:
 
     requested = False
 
+    def __init__(self) -> None:
+        self.thread = threading.get_ident()
+
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if self.requested:
             raise KeyboardInterrupt
@@ -26,8 +30,13 @@ class Interrupt:
 def stop_on_interrupt() -> Iterator[Interrupt]:
     """Within it a first Ctrl-C is only noted; a second raises KeyboardInterrupt.
 
-    Leaves signals alone outside the main thread, and where the program has its own handler.
+    Leaves signals alone outside the main thread, and where the program has its own handler. A fit
+    within another one's callback hears what that one hears, and both end.
     """
+    outer = _in_force()
+    if outer is not None and outer.thread == threading.get_ident():
+        yield outer
+        return
     interrupt = Interrupt()
     ours = (
         threading.current_thread() is threading.main_thread()
@@ -38,5 +47,22 @@ def stop_on_interrupt() -> Iterator[Interrupt]:
     try:
         yield interrupt
     finally:
-        if ours:
+        if ours and _in_force() is interrupt:
             signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _in_force() -> Interrupt | None:
+    """Whom the present handler of Ctrl-C tells."""
+    told = getattr(signal.getsignal(signal.SIGINT), "__self__", None)
+    return told if isinstance(told, Interrupt) else None
+
+
+def _forget_others() -> None:
+    """In a forked child: the fit of a thread that is not here would swallow its first Ctrl-C."""
+    interrupt = _in_force()
+    if interrupt is not None and interrupt.thread != threading.get_ident():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_others)
