@@ -251,17 +251,67 @@ def state(net):
     return to_numpy(net.parameters).tobytes(), net.epoch, net.loss, net.layers
 
 
-def test_an_error_in_a_callback_leaves_the_network_as_it_was(backend):
+# what raises, and where: whole epochs are kept, and the rest of the fit is as if it had not been
+MOMENTS = {"step_end": 2, "epoch_end": 3, "fit_end": 4}
+
+
+@pytest.mark.parametrize("error", [Fault, KeyboardInterrupt])
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("how", ["batches", "lbfgs"])
+def test_what_a_callback_raises_costs_no_whole_epoch(backend, how, moment, error):
+    """A step before the third epoch's end, at its end, or after the last one's."""
+    kept = MOMENTS[moment]
+    if how == "lbfgs" and moment == "step_end":
+        kept = 3  # there a step is an epoch
+    settings = {"epochs": 4, **({"optimizer": "lbfgs"} if how == "lbfgs" else {"batch_size": 10})}
+    steps_of_two_epochs = 2 * (1 if how == "lbfgs" else 6)
+
+    def fail(net, history):
+        late = len(history.step_loss) > steps_of_two_epochs
+        if (late and moment == "step_end") or len(history) == kept:
+            raise error
+
+    net, whole = network(backend, SIZES), network(backend, SIZES)
+    with pytest.raises(error) as caught:
+        net.fit(*data(), callbacks={moment: fail}, **settings)
+    assert caught.value.__notes__ == [f"the network keeps the {kept} whole epochs of this fit"]
+    whole.fit(*data(), **{**settings, "epochs": kept})
+    assert state(net) == state(whole)
+
+
+@pytest.mark.parametrize("moment", ["fit_begin", "step_end"])
+def test_before_the_first_epoch_is_done_it_leaves_the_network_as_it_was(backend, moment):
     net = network(backend, SIZES)
     before = state(net)
 
     def fail(net, history):
-        if len(history) == 2:
-            raise Fault
+        raise Fault
 
     with pytest.raises(Fault):
-        net.fit(*data(), callbacks=[fail])
+        net.fit(*data(), callbacks={moment: fail})
     assert state(net) == before
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "lbfgs"])
+def test_a_setting_that_shows_to_be_wrong_after_an_epoch_leaves_it_as_it_was(optimizer):
+    net = network(get_backend("numpy"), SIZES)
+    before = state(net)
+    with pytest.raises(ValueError, match="unknown value to monitor"):
+        net.fit(*data(), optimizer=optimizer, early_stopping=xpnet.EarlyStopping("los"))
+    assert state(net) == before
+
+
+def test_an_error_at_the_end_leaves_the_best_parameters(backend):
+    def fail(net, history):
+        raise Fault
+
+    nets = network(backend, SIZES), network(backend, SIZES)
+    settings = {"epochs": 8, "learning_rate": 0.3, "validation_data": data(), "early_stopping": 2}
+    history = nets[0].fit(*data(), **settings)
+    assert history.best_epoch < len(history)
+    with pytest.raises(Fault):
+        nets[1].fit(*data(), callbacks={"fit_end": fail}, **settings)
+    assert state(nets[0]) == state(nets[1])
 
 
 def test_divergence_names_epoch_and_step_and_leaves_the_network_as_it_was(backend):
@@ -331,13 +381,52 @@ def test_control_c_before_an_epochs_first_step_keeps_what_was_done(backend):
     assert np.isfinite(history.loss).all()
 
 
-def test_a_second_control_c_ends_at_once():
-    net = network(get_backend("numpy"), SIZES)
-    before = state(net)
+@pytest.mark.parametrize("how", ["batches", "lbfgs"])
+@pytest.mark.parametrize("moment", ["fit_begin", "step_end", "epoch_end", "fit_end"])
+def test_control_c_in_any_callback_keeps_what_was_done(backend, how, moment):
+    net = network(backend, SIZES)
+    settings = {"optimizer": "lbfgs"} if how == "lbfgs" else {"batch_size": 60}
+    history = net.fit(*data(), epochs=3, callbacks={moment: press_control_c}, **settings)
+    assert history.stopped == "interrupted"
+    assert len(history) == net.epoch == (3 if moment == "fit_end" else 1)
+    once = network(backend, SIZES)
+    once.fit(*data(), epochs=net.epoch, **settings)
+    assert state(net) == state(once)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_second_control_c_ends_at_once_and_keeps_whole_epochs():
+    net, once = (network(get_backend("numpy"), SIZES) for _ in range(2))
     with pytest.raises(KeyboardInterrupt):
         net.fit(*data(), callbacks=[press_control_c, press_control_c])
-    assert state(net) == before
+    once.fit(*data(), epochs=1)
+    assert state(net) == state(once)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_control_c_ends_a_fit_within_a_callback_and_the_fit_around_it():
+    inner = []
+
+    def train_another(net, history):
+        fit = network(get_backend("numpy"), SIZES).fit
+        inner.append(fit(*data(), epochs=5, callbacks=[press_control_c]))
+
+    net = network(get_backend("numpy"), SIZES)
+    assert net.fit(*data(), epochs=5, callbacks=[train_another]).stopped == "interrupted"
+    assert [(history.stopped, len(history)) for history in inner] == [("interrupted", 1)]
+    assert net.epoch == 1
+
+
+def test_a_handler_that_a_callback_sets_stays():
+    def handler(number, frame):
+        pass
+
+    net = network(get_backend("numpy"), SIZES)
+    try:
+        net.fit(*data(), epochs=1, callbacks=[lambda *_: signal.signal(signal.SIGINT, handler)])
+        assert signal.getsignal(signal.SIGINT) is handler
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def test_fit_in_a_thread_leaves_signals_alone():

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Self
+from threading import get_ident
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
@@ -23,7 +25,23 @@ from xpnet.random import seed_from
 if TYPE_CHECKING:
     from xpnet.random import Rng
 
-__all__ = ["NetworkState"]
+__all__ = ["FitOwner", "NetworkState"]
+
+
+class FitOwner(NamedTuple):
+    """Whose fit a network is in: ``_fit`` of its attributes, while it lasts."""
+
+    process: int
+    thread: int
+
+    def is_here(self) -> bool:
+        """Whether it goes on in this process: a fork leaves another thread's fit behind."""
+        return self.process == os.getpid()
+
+    def where(self) -> str:
+        """For a message."""
+        own = self.thread == get_ident()
+        return "whose callback this is" if own else "in another thread"
 
 
 class NetworkState:
@@ -74,7 +92,8 @@ class NetworkState:
         self._stats = tuple(self.backend.from_numpy(stat.astype(self.dtype)) for stat in stats)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_views": None}  # copies of views are views of nothing
+        """What a copy has: copies of views are views of nothing, and a copy is in no fit."""
+        return {**{k: v for k, v in self.__dict__.items() if k != "_fit"}, "_views": None}
 
     @property
     def layers(self) -> Layers:
@@ -129,6 +148,7 @@ class NetworkState:
 
     def set_parameters(self, theta: Any) -> None:
         """Take θ (P,) from any array library, by a copy."""
+        self._refuse_in_a_fit()
         P = layout(self.layers).size
         theta = checks.real("θ", theta)
         if tuple(theta.shape) != (P,):
@@ -139,6 +159,7 @@ class NetworkState:
 
     def set_weights(self, weights: Sequence[Any], biases: Sequence[Any]) -> None:
         """Take every dense layer's W_l and b_l from any library, by a copy."""
+        self._refuse_in_a_fit()
         weights = [checks.real(f"weights[{l}]", W) for l, W in enumerate(weights)]
         biases = [checks.real(f"biases[{l}]", b) for l, b in enumerate(biases)]
         for name, given, owned in (
@@ -162,10 +183,19 @@ class NetworkState:
 
     def set_statistics(self, statistics: Sequence[Any]) -> None:
         """Take the layers' statistics, in the shapes of `statistics`, by a copy."""
+        self._refuse_in_a_fit()
         wanted, given = ([tuple(np.shape(s)) for s in all_] for all_ in (self._stats, statistics))
         if given != wanted:
             raise ValueError(f"statistics must have the shapes {wanted}, got {given}")
         self._stats = tuple(self._finite_copy("a statistic", s) for s in statistics)
+
+    def _refuse_in_a_fit(self) -> None:
+        owner: FitOwner | None = self.__dict__.get("_fit")
+        if owner is not None and owner.is_here() and owner.thread != get_ident():
+            raise RuntimeError(
+                f"the network is in a fit, {owner.where()}, whose next epoch would replace what is "
+                "set: wait until it has ended, or set a copy's (net.to())"
+            )
 
     def _finite_copy(self, name: str, x: Any) -> Any:
         copy = self._own_copy(x)
@@ -218,8 +248,7 @@ class NetworkState:
 
     def finish_epoch(self, theta: Any, statistics: tuple[Any, ...]) -> None:
         """Take θ and the statistics as an epoch of training left them, and count the epoch."""
-        self.take(theta, statistics)
-        self.epoch += 1
+        self.__dict__.update(_theta=theta, _stats=statistics, epoch=self.epoch + 1)  # at once
 
     def take(self, theta: Any, statistics: tuple[Any, ...]) -> None:
         """Take θ and the statistics, on the device, without a copy."""
@@ -243,7 +272,7 @@ class NetworkState:
         Without a backend it stays on this one's library, in its precision.
         """
         new = object.__new__(type(self))
-        new.__dict__.update(self.__dict__, _views=None)
+        new.__dict__.update(self.__getstate__())
         if backend is not None:
             new.backend = get_backend(backend, device)
         elif device is not None:

@@ -14,6 +14,7 @@ from xpnet.training.early_stopping import Watch
 from xpnet.training.evaluation import metrics_for, validate
 from xpnet.training.history import History
 from xpnet.training.interrupt import stop_on_interrupt
+from xpnet.training.one_fit import Kept
 from xpnet.training.progress import show_progress
 from xpnet.training.settings import Settings
 
@@ -49,11 +50,11 @@ def objective(net: NetworkState, data: Examples, penalty: Any = None) -> Any:
 
 
 def search(
-    net: Network, data: Examples, validation: Examples | None, settings: Settings
+    net: Network, data: Examples, validation: Examples | None, settings: Settings, kept: Kept
 ) -> History:
     """Minimise the loss over all examples, for at most ``epochs`` iterations."""
     _check(net, settings)
-    return _Search(net, data, validation, settings).run()
+    return _Search(net, data, validation, settings, kept).run()
 
 
 def _check(net: Network, settings: Settings) -> None:
@@ -75,9 +76,15 @@ class _Search:
     """One search under way."""
 
     def __init__(
-        self, net: Network, data: Examples, validation: Examples | None, settings: Settings
+        self,
+        net: Network,
+        data: Examples,
+        validation: Examples | None,
+        settings: Settings,
+        kept: Kept,
     ) -> None:
         assert net.loss is not None
+        self.kept = kept
         self.net, self.data, self.validation, self.settings = net, data, validation, settings
         self.history = History()
         self.metrics = metrics_for(settings.metrics, net.loss, net.layers[-1].fan_out, data.classes)
@@ -86,32 +93,42 @@ class _Search:
 
     def run(self) -> History:
         """Iterations until a tolerance, the last epoch, or somebody ends the fit."""
-        net, history = self.net, self.history
-        self._call("fit_begin")
-        n = self.data.X.shape[0]
-        with (
-            stop_on_interrupt() as self.interrupt,
-            show_progress(self.settings.progress, self.settings.epochs, n) as self.bar,
-        ):
-            result = self.settings.optimizer.minimize(
+        with stop_on_interrupt() as self.interrupt:
+            self._call("fit_begin")
+            result = self._minimized()
+            self._note(result)
+            if self.watch:
+                self.watch.restore(self.net, self.history)
+                self.kept.keep()
+            self._call("fit_end")
+            if self.interrupt.requested:  # also after the last iteration: the caller should know
+                self.history.stopped = "interrupted"
+        return self.history
+
+    def _minimized(self) -> Any:
+        """What the solver returns."""
+        net, settings, n = self.net, self.settings, self.data.X.shape[0]
+        with show_progress(settings.progress, settings.epochs, n) as self.bar:
+            result = settings.optimizer.minimize(
                 net.backend.xp,
-                objective(net, self.data, self.settings.penalty),
+                objective(net, self.data, settings.penalty),
                 net.parameters,
-                self.settings.epochs,
+                settings.epochs,
                 self._iteration,
             )
             if result.reason == "not finite":
                 raise DivergenceError(net.epoch + 1, 1, float(result.value))
-            if not history.epoch:  # it ends where it began: there is a loss all the same
+            if not self.history.epoch:  # it ends where it began: there is a loss all the same
                 self._iteration(0, result.theta, result.value)
-        history.gradient_norm = float(net.backend.xp.max(net.backend.xp.abs(result.gradient)))
+        return result
+
+    def _note(self, result: Any) -> None:
+        """How it ended."""
+        xp, history = self.net.backend.xp, self.history
+        history.gradient_norm = float(xp.max(xp.abs(result.gradient)))
         history.stopped = history.stopped or ("converged" if result.converged else None)
         if result.reason == "line search":  # no lower value along it: rounding, or a kink
             history.stopped = history.stopped or "no lower loss found"
-        if self.watch:
-            self.watch.restore(net, history)
-        self._call("fit_end")
-        return history
 
     def _call(self, moment: str) -> bool:
         return self.settings.callbacks.call(moment, self.net, self.history)
@@ -120,6 +137,7 @@ class _Search:
         """Take an iteration's result; whether to end."""
         net, history = self.net, self.history
         net.finish_epoch(net.backend.xp.asarray(theta, copy=True), net.statistics)
+        self.kept.keep()
         history.epoch.append(net.epoch)
         history.loss.append(float(value))
         history.step_loss.append(float(value))
@@ -131,8 +149,9 @@ class _Search:
         self.bar.describe(history.last())
         if self._call("step_end") | self._call("epoch_end"):
             history.stopped = "callback"
-        if self.watch and self.watch.observe(net, history):
-            history.stopped = history.stopped or "early"
+        with self.kept.refusing():
+            if self.watch and self.watch.observe(net, history):
+                history.stopped = history.stopped or "early"
         if self.interrupt.requested:
             history.stopped = "interrupted"
         return history.stopped is not None

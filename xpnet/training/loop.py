@@ -25,6 +25,7 @@ from xpnet.training.full_batch import search
 from xpnet.training.history import History
 from xpnet.training.holdout import hold_out
 from xpnet.training.interrupt import Interrupt, stop_on_interrupt
+from xpnet.training.one_fit import Kept, one_fit
 from xpnet.training.placement import home
 from xpnet.training.progress import Progress, show_progress
 from xpnet.training.runner import Runner
@@ -49,7 +50,7 @@ def fit(
     settings: Settings,
 ) -> History:
     """Train ``net``; see `Network.fit`."""
-    with net.unchanged_on_error(), net.backend.context():
+    with one_fit(net) as kept, net.backend.context():
         net.complete(X, Y)
         full_batch = getattr(settings.optimizer, "full_batch", False)
         if full_batch and settings.stream:
@@ -64,8 +65,8 @@ def fit(
             )
         data = _class_weighted(net, data, class_weight)
         if full_batch:
-            return search(net, data, validation, settings)
-        return _Loop(net, place, data, validation, settings).run()
+            return search(net, data, validation, settings, kept)
+        return _Loop(net, place, data, validation, settings, kept).run()
 
 
 def _checked(
@@ -112,10 +113,12 @@ class _Loop:
         data: Examples,
         validation: Examples | None,
         settings: Settings,
+        kept: Kept,
     ) -> None:
         backend, loss = net.backend, net.loss
         assert loss is not None
         self.net, self.settings, self.validation = net, settings, validation
+        self.kept = kept
         self.batches = Batches(
             place, data.X.shape[0], settings.batch_size, settings.shuffle, net.seed, data.w
         )
@@ -141,24 +144,27 @@ class _Loop:
         """All epochs, or those until something ends the fit."""
         epochs, per_epoch = self.settings.epochs, self.batches.per_epoch
         examples_per_step = self.batches.n_examples / per_epoch
-        self._call("fit_begin")
-        with (
-            fit_threads(*self.recipe[:2], self.batches.size) as threads,
-            stop_on_interrupt() as interrupt,
-            show_progress(self.settings.progress, epochs * per_epoch, examples_per_step) as bar,
-        ):
-            self.threads = threads
-            self._note_runner()
-            for _ in range(epochs):
-                self._epoch(interrupt, bar)
-                bar.describe(self.history.last())
-                self._between_epochs(interrupt)
-                if self.history.stopped:
-                    break
-        self._check_last_step()
-        if self.watch:
-            self.watch.restore(self.net, self.history)
-        self._call("fit_end")
+        with stop_on_interrupt() as interrupt:
+            self._call("fit_begin")
+            with (
+                fit_threads(*self.recipe[:2], self.batches.size) as threads,
+                show_progress(self.settings.progress, epochs * per_epoch, examples_per_step) as bar,
+            ):
+                self.threads = threads
+                self._note_runner()
+                for _ in range(epochs):
+                    self._epoch(interrupt, bar)
+                    bar.describe(self.history.last())
+                    self._between_epochs(interrupt)
+                    if self.history.stopped:
+                        break
+            self._check_last_step()
+            if self.watch:
+                self.watch.restore(self.net, self.history)
+                self.kept.keep()
+            self._call("fit_end")
+            if interrupt.requested:  # also after the last step: the caller should know
+                self.history.stopped = "interrupted"
         return self.history
 
     def _call(self, moment: str) -> bool:
@@ -170,8 +176,9 @@ class _Loop:
         schedules.observe(self.rate, values.get("validation_loss", values["loss"])[-1])
         if self._call("epoch_end"):
             self.history.stopped = "callback"
-        if self.watch and self.watch.observe(self.net, self.history):
-            self.history.stopped = self.history.stopped or "early"
+        with self.kept.refusing():
+            if self.watch and self.watch.observe(self.net, self.history):
+                self.history.stopped = self.history.stopped or "early"
         if interrupt.requested:
             self.history.stopped = "interrupted"
 
@@ -182,7 +189,8 @@ class _Loop:
         weights = order.weights[: len(losses)]
         self._note_runner()
         stats, lost = self._statistics(len(losses))
-        self.net.finish_epoch(self._theta(), stats)
+        self.net.finish_epoch(*self._copies(stats))
+        self.kept.keep()
         self.history.epoch.append(self.net.epoch)
         mean = total(np, np.ascontiguousarray(losses.T)) / total(np, weights)
         self.history.loss.append(np.where(lost, np.nan, mean).tolist())
@@ -228,7 +236,7 @@ class _Loop:
         """Callbacks at every step, which make it wait for the step."""
         loss = np.asarray(self.net.backend.to_numpy(total), dtype=np.float64) / weight
         self.history.step_loss.append(loss.tolist())
-        self.net.take(self._theta(), self.runner.state.stats)
+        self.net.take(*self._copies(self.runner.state.stats))
         if self._call("step_end"):
             self.history.stopped = "callback"
 
@@ -237,13 +245,11 @@ class _Loop:
         key = key_of(self.net.seed, self.net.epoch) if self.masks else None
         return None if key is None else self.net.backend.from_numpy(key)
 
-    def _theta(self) -> Any:
-        """θ for the network: a copy where somebody may keep it, since steps overwrite it."""
-        state = self.runner.state
+    def _copies(self, stats: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
+        """θ and the statistics for the network, which keeps them: steps overwrite their own."""
+        xp, state = self.net.backend.xp, self.runner.state
         theta = averaged(self.recipe.optimizer, state.optimizer, state.theta)
-        if not self.settings.callbacks and not self.watch:
-            return theta
-        return self.net.backend.xp.asarray(theta, copy=True)
+        return xp.asarray(theta, copy=True), tuple(xp.asarray(s, copy=True) for s in stats)
 
     def _read(self, totals: list[Any]) -> np.ndarray[Any, Any]:
         """The losses of an epoch's steps, read to the host at once and in float64."""
