@@ -78,7 +78,7 @@ class Network(NetworkPasses):
         X: Any,
         Y: Any,
         *,
-        epochs: int = 10,
+        epochs: int | None = None,
         batch_size: int | None = 128,
         optimizer: Any = "adam",
         learning_rate: Any = None,

@@ -25,10 +25,12 @@ from xpnet.training.full_batch import search
 from xpnet.training.history import History
 from xpnet.training.holdout import hold_out
 from xpnet.training.interrupt import Interrupt, stop_on_interrupt
+from xpnet.training.length import settled, stands_still, warn_if_falling
 from xpnet.training.one_fit import Kept, one_fit
 from xpnet.training.placement import home
 from xpnet.training.progress import Progress, show_progress
 from xpnet.training.runner import Runner
+from xpnet.training.scale import hint_at_scale
 from xpnet.training.settings import Settings
 from xpnet.training.step import Recipe, start
 from xpnet.training.streaming import StreamedRunner
@@ -64,9 +66,13 @@ def fit(
                 place, data, settings.validation_fraction, net.seed, net.classes
             )
         data = _class_weighted(net, data, class_weight)
+        hint_at_scale(net, place, data, settings)
         if full_batch:
-            return search(net, data, validation, settings, kept)
-        return _Loop(net, place, data, validation, settings, kept).run()
+            history = search(net, data, validation, settled(settings, 1), kept)
+        else:
+            history = _Loop(net, place, data, validation, settings, kept).run()
+    warn_if_falling(settings, history)  # here an error of a warning takes no training back
+    return history
 
 
 def _checked(
@@ -117,11 +123,11 @@ class _Loop:
     ) -> None:
         backend, loss = net.backend, net.loss
         assert loss is not None
-        self.net, self.settings, self.validation = net, settings, validation
-        self.kept = kept
+        self.net, self.validation, self.kept = net, validation, kept
         self.batches = Batches(
             place, data.X.shape[0], settings.batch_size, settings.shuffle, net.seed, data.w
         )
+        self.settings = settings = settled(settings, self.batches.per_epoch)
         w = None if data.w is None else move(place, data.w, net.dtype)
         optimizer = bind(settings.optimizer, layout(net.layers))
         without_rate = with_learning_rate(optimizer, 0.0)  # another rate compiles nothing anew
@@ -179,6 +185,8 @@ class _Loop:
         with self.kept.refusing():
             if self.watch and self.watch.observe(self.net, self.history):
                 self.history.stopped = self.history.stopped or "early"
+        if stands_still(self.settings, self.history.loss):
+            self.history.stopped = self.history.stopped or "converged"
         if interrupt.requested:
             self.history.stopped = "interrupted"
 

@@ -11,12 +11,16 @@ from xpnet.penalties import MaxNorm, Penalty
 from xpnet.settings import is_count
 from xpnet.training.callbacks import Callbacks
 from xpnet.training.early_stopping import EarlyStopping
+from xpnet.training.length import FEWEST
 
 __all__ = ["Settings", "as_metrics", "as_penalty", "settings"]
 
 
 class Settings(NamedTuple):
-    """How to go through the data; see `Network.fit`."""
+    """How to go through the data; see `Network.fit`.
+
+    ``is_open``: the user gave no epochs, so `xpnet.training.length.settled` finds their number.
+    """
 
     epochs: int
     batch_size: int | None
@@ -32,6 +36,7 @@ class Settings(NamedTuple):
     compile: bool | None
     stream: bool | None = None
     rates: Any = None  # (R, 1): a learning rate for each network of a stack
+    is_open: bool = False
 
 
 def settings(
@@ -53,7 +58,8 @@ def settings(
     stream: bool | None = None,
 ) -> Settings:
     """The settings, or an error that says which of them is wrong."""
-    checks.positive_integer("epochs", epochs)
+    if epochs is not None:
+        checks.positive_integer("epochs", epochs)
     if batch_size is not None:
         checks.positive_integer("batch_size", batch_size)
     if not callable(learning_rate):
@@ -63,7 +69,7 @@ def settings(
     if validation_data is not None and validation_fraction is not None:
         raise ValueError("give validation_data or validation_fraction, not both")
     return Settings(
-        int(epochs),
+        FEWEST if epochs is None else int(epochs),
         None if batch_size is None else int(batch_size),
         get_optimizer(optimizer, learning_rate),
         bool(shuffle),
@@ -76,6 +82,7 @@ def settings(
         progress,
         compile,
         stream,
+        is_open=epochs is None,
     )
 
 

@@ -1,0 +1,89 @@
+"""A hint where X is far from unit scale, which slows training or spoils it.
+
+The columns of a sample of rows are looked at on the host, in float64:
+
+    rms_j = √(mean of x_j²)      large: one above 100, or √(mean of rms_j²) above 30
+    |x_j − mean of x_j|          small: at most 0.05, in every row and column
+
+So 0/1 columns, however rare, and images / 255 are neither. Columns without spread do not count.
+`benchmarks.default_epochs` measured where accuracy suffers.
+"""
+
+from __future__ import annotations
+
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from xpnet.backends import Backend, to_numpy
+from xpnet.errors import warn
+
+if TYPE_CHECKING:
+    from xpnet.examples import Examples
+    from xpnet.parameters import Layers
+    from xpnet.state import NetworkState
+    from xpnet.training.settings import Settings
+
+__all__ = ["far_from_unit", "hint_at_scale"]
+
+LARGE_COLUMN, LARGE_ROWS, SMALL = 100.0, 30.0, 0.05
+
+_ROWS = 1024  # of the sample, at most
+
+Array = np.ndarray[Any, Any]
+
+
+def hint_at_scale(net: NetworkState, place: Backend, data: Examples, settings: Settings) -> None:
+    """Warn before the first fit of a network, unless the user has given its epochs."""
+    if not settings.is_open or net.epoch:
+        return
+    columns = _scaled_by_user(net.layers)
+    found = far_from_unit(_sample(place, data), columns) if columns else None
+    if found:
+        warn(
+            f"X is far from unit scale: {found}. Standardise it for fit, and alike for predict: "
+            "(X - mean) / sd, with mean = X.mean(axis=0) and sd = X.std(axis=0) of the training "
+            "rows, 1 for a constant column. If this scale is right, give fit a number of epochs="
+        )
+
+
+def far_from_unit(X: Array, columns: list[int] | None = None) -> str | None:
+    """The worst column of X (N, n_0) in words; None where the scale is not far from 1."""
+    numbers = np.arange(X.shape[1]) if columns is None else np.asarray(columns)
+    spread = np.ptp(X[:, numbers], axis=0) > 0
+    numbers = numbers[spread]
+    if not len(numbers):
+        return None
+    X = X[:, numbers]
+    mean, rms = X.mean(axis=0), np.sqrt((X**2).mean(axis=0))
+    if rms.max() > LARGE_COLUMN or np.sqrt((rms**2).mean()) > LARGE_ROWS:
+        worst = int(rms.argmax())
+        return (
+            f"column {numbers[worst]} has mean {mean[worst]:.4g} and standard deviation "
+            f"{X[:, worst].std():.4g}"
+        )
+    deviation = np.abs(X - mean).max(axis=0)
+    if deviation.max() <= SMALL:
+        worst = int(deviation.argmax())
+        return (
+            f"even column {numbers[worst]}, of the largest spread, has standard deviation "
+            f"{X[:, worst].std():.4g}"
+        )
+    return None
+
+
+def _sample(place: Backend, data: Examples) -> Array:
+    """Rows of X at equal distances, of those with a weight."""
+    kept = np.arange(data.X.shape[0]) if data.w is None else np.flatnonzero(data.w)
+    rows = kept[:: -(-len(kept) // _ROWS)].astype(place.index_dtype)
+    return to_numpy(place.take(data.X, place.from_numpy(rows))).astype(np.float64)
+
+
+def _scaled_by_user(layers: Layers) -> list[int]:
+    """Columns that no layer scales: all but an embedding's, and none before a normalisation."""
+    first = list(takewhile(lambda layer: layer.kind not in ("dense", "residual"), layers))
+    if any(layer.kind in ("batch norm", "layer norm") for layer in first):
+        return []
+    embeddings = [layer for layer in first if layer.kind == "embedding"]
+    return list(embeddings[0].numeric) if embeddings else list(range(layers[0].fan_in))
