@@ -24,7 +24,7 @@ from xpnet.fused.namespace import Namespace
 from xpnet.fused.runner import FusedRunner
 from xpnet.fused.shapes import TraceError
 from xpnet.layers import BatchNorm, Dropout, Embedding, LayerNorm, Residual
-from xpnet.losses import LOSSES, CrossEntropy, Masked, MultiCrossEntropy
+from xpnet.losses import LOSSES, CrossEntropy, Loss, Masked, MultiCrossEntropy
 from xpnet.optimizers import OPTIMIZERS, Accumulated, Averaged, Clipped, get_optimizer
 
 NUMPY = get_backend("numpy")
@@ -156,6 +156,19 @@ def test_sums_of_what_is_no_float_are_refused_over_one_entry_too(n):
     x = graph.add("input", (), (Size(graph, "N"), n), "float32", "x")
     with pytest.raises(TraceError, match="sum of bool"):
         Namespace(graph).sum(x > 0, axis=-1)
+
+
+def test_columns_that_are_computed_side_by_side():
+    """A sum along rows, with an axis more, is a column of what is put together."""
+
+    def columns(xp, A, Y):
+        mean, largest = xp.mean(Y, axis=-1), xp.max(A, axis=-1)
+        dA = xp.concat([mean[..., None], xp.tanh(A)[..., 1:-1], largest[..., None] * 0.5], axis=-1)
+        return mean, dA + xp.stack([largest, mean, largest - mean], axis=-1)
+
+    rng = np.random.default_rng(0)
+    net = network(NUMPY, [2, 3], loss=Loss("own", of_output=columns))
+    same(case(net, rng.normal(size=(5, 2)), rng.normal(size=(5, 3)), optimizer=ADAM))
 
 
 def test_masked_targets_have_three_axes_and_no_program():

@@ -192,8 +192,8 @@ class Namespace:
             raise TraceError(f"concat along axis {axis}")
         if len(parts) == 1:
             return first
-        parts = [self._graph.part(part) for part in parts]
         shape = (*first.shape[:-1], sum(p.shape[-1] for p in parts))
+        parts = [self._graph.part(part) for part in parts]
         return self._graph.add("concat", parts, shape, first.dtype)
 
     def stack(self, parts: Any, *, axis: int = 0) -> Node:
