@@ -430,3 +430,22 @@ def test_what_a_search_gives_back_is_never_higher_than_what_it_has_seen(seed, li
     assert len(seen) <= limit + 1
     assert found.value <= origin.value
     assert found is origin or found.value <= origin.value + 1e-4 * found.step * origin.slope
+
+
+def test_a_line_that_only_falls_is_followed_by_tenfold_steps():
+    """Each reaches nine times as far beyond the last one as that was beyond the one before it."""
+    steps = []
+
+    def falling(a):
+        steps.append(a)
+        return Point(a, -a, -1.0, None, None)
+
+    strong_wolfe(falling, Point(0.0, 0.0, -1.0, None, None), 1.0, limit=4)
+    assert steps == [1.0, 10.0, 91.0, 820.0]
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1.0, 1e12])
+def test_the_interpolation_knows_no_unit(scale):
+    """(a − 1)² between 0 and 3, whatever it is multiplied by."""
+    low, high = (Point(a, scale * (a - 1) ** 2, scale * 2 * (a - 1), None, None) for a in (0, 3))
+    assert _cubic(low, high) == pytest.approx(1.0, rel=1e-12)

@@ -157,7 +157,10 @@ MOMENTS = {
 STEPPED = {"learning_rate": "not negative", "factor": "factor", "steps": "count from 1"}
 
 KINDS = {
-    optimizers.SGD: ({"momentum": 0.5}, {"learning_rate": "rate", "momentum": "fraction"}),
+    optimizers.SGD: (
+        {"momentum": 0.5},
+        {"learning_rate": "rate", "momentum": "fraction", "nesterov": "flag"},
+    ),
     optimizers.Adagrad: ({}, {"learning_rate": "rate", "epsilon": "not negative"}),
     optimizers.RMSProp: (
         {},
