@@ -20,6 +20,7 @@ from xpnet.optimizers import (
     Adam,
     AdamW,
     AMSGrad,
+    Averaged,
     Nadam,
     RAdam,
     RMSProp,
@@ -219,3 +220,13 @@ def test_every_optimizer_with_a_rule_of_its_own_is_here():
     assert {kind.__name__ for kind in OPTIMIZERS.values()} - {"Muon"} == {
         kind.__name__ for kind in RULES
     }
+
+
+@pytest.mark.parametrize(
+    ("decay", "shares"),
+    [(0.75, [1, 1, 1, 0, 0.25, 0, 0.25]), (None, [1, 1, 1, 0, 1 / 2, 0, 1 / 3])],
+)
+def test_the_share_of_a_step_in_an_average(decay, shares):
+    """Up to the start, at step 3, the average is θ; after it every second step counts."""
+    optimizer = Averaged(SGD(), decay, start=3, every=2)
+    assert [optimizer.coefficients(t, 0.1)[0] for t in range(1, 8)] == shares
