@@ -129,8 +129,8 @@ BAD = {
     "share": [*NO_NUMBER, 1.0000001, 2, None],
     "between 0 and 1": [*NO_NUMBER, 0.0, 0, 1.0, 1, 2, None],
     "1 or more": [*NO_NUMBER, 0, 0.9999, None],
-    "count": [*NO_NUMBER, 0.5, 1.0, None],
-    "count from 1": [*NO_NUMBER, 0, 0.5, 1.0, None],
+    "count": [*NO_NUMBER, 2**63, 0.5, 1.0, None],
+    "count from 1": [*NO_NUMBER, 0, 2**63, 0.5, 1.0, None],
     "flag": ["no", 0, 1, None, math.nan, [True]],
 }
 
@@ -143,7 +143,7 @@ GOOD = {
     "share": [0, 0.0, 1, 1.0, np.float64(0.5)],
     "between 0 and 1": [1e-300, math.nextafter(1.0, 0.0), np.float64(0.5)],
     "1 or more": [1, 1.0, 1e300, np.float64(2.5)],
-    "count": [0, 1, 10**6, np.int32(7)],
+    "count": [0, 1, 2**63 - 1, np.int32(7)],
     "count from 1": [1, 10**6, np.int32(7)],
     "flag": [True, False, np.bool_(True)],
 }
