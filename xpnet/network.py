@@ -159,7 +159,8 @@ class Network(NetworkPasses):
         ValueError, TypeError
             Bad input, before anything changes.
         DivergenceError
-            The loss is no longer finite. As with any error, the network is as it was before.
+            The loss is no longer finite, or a statistic of batch normalisation is not. As with any
+            error, the network is as it was before.
         """
         from xpnet.training.loop import fit
         from xpnet.training.settings import settings
