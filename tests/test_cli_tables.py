@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import re
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,6 @@ from xpnet.datasets import stratified_split
 from xpnet.layers import Embedding
 from xpnet.random import SPLIT, permutation
 from xpnet.tables import Schema, held_out, read_csv, read_schema, save_model
-from xpnet.training import History
 
 FRUIT = Path(__file__).parent / "data" / "fruit.csv"
 QUICK = ("--epochs", "3", "--hidden", "8")
@@ -211,12 +211,29 @@ def test_the_epochs_are_those_of_the_least_loss_before_twenty_that_are_no_better
     np.testing.assert_array_equal(net.parameters, fresh.parameters)
 
 
-def test_ctrl_c_while_epochs_are_chosen_ends_it(monkeypatch):
-    X, Y = np.ones((20, 2)), np.ones((20, 1))
-    net = xpnet.Network([2, 3, 1], loss="mean_squared_error")
-    monkeypatch.setattr(xpnet.Network, "fit", lambda *_, **__: History(stopped="interrupted"))
-    with pytest.raises(KeyboardInterrupt):
-        fit(net, X, Y, None, Settings(None, progress=False))
+def test_ctrl_c_while_epochs_are_chosen_keeps_the_best_so_far(monkeypatch, tmp_path, capsys):
+    """The model is written, with the parameters of the search's best epoch."""
+    trained, before = [], xpnet.Network.fit
+
+    def interrupted(net, *data, **settings):
+        def press(net, history):
+            if len(history) == 7:
+                os.kill(os.getpid(), signal.SIGINT)
+
+        trained.append((net, before(net, *data, **settings, callbacks=[press])))
+        return trained[-1][1]
+
+    monkeypatch.setattr(xpnet.Network, "fit", interrupted)
+    rng = np.random.default_rng(0)
+    rows = [["x", "y"], *([x, "ab"[int(x > 0)]] for x in rng.normal(size=60))]
+    data, model = write(tmp_path / "t.csv", rows), tmp_path / "m.safetensors"
+    assert main(["train", str(data), "--target", "y", "--out", str(model), "--no-tune"]) == 130
+    assert "kept the best so far" in capsys.readouterr().out
+    ((trial, history),) = trained
+    assert (len(history), history.best_epoch is not None) == (7, True)
+    saved = xpnet.load(model)
+    assert saved.epoch == 7
+    np.testing.assert_array_equal(saved.parameters, trial.parameters)
 
 
 def test_the_task_may_be_chosen(tmp_path, capsys):

@@ -152,15 +152,20 @@ class Network(NetworkPasses):
         History
             Losses by epoch and step, and metrics. Ctrl-C ends the fit after the step that runs (of
             compiled loops: a tenth of a second of them), and the history of what was done is
-            returned; a second one raises KeyboardInterrupt.
+            returned; a second one raises KeyboardInterrupt. It waits while steps are compiled.
 
         Raises
         ------
         ValueError, TypeError
             Bad input, before anything changes.
+        RuntimeError
+            The network is in a fit already, in another thread or in the one that calls back.
         DivergenceError
-            The loss is no longer finite, or a statistic of batch normalisation is not. As with any
-            error, the network is as it was before.
+            The loss is no longer finite, or a statistic of batch normalisation is not. The network
+            is as it was before.
+        others
+            What a callback raises, and KeyboardInterrupt: the network keeps the epochs that were
+            whole, and a note on the error says how many.
         """
         from xpnet.training.loop import fit
         from xpnet.training.settings import settings

@@ -81,12 +81,14 @@ class OpenBLAS:
 
     @property
     def _library(self) -> ctypes.CDLL:
-        return _open(self.path)
+        """Opened once: a fit asks for its threads before and after every piece of steps.
 
-
-@cache  # a fit asks for its threads before and after every piece of steps
-def _open(path: str) -> ctypes.CDLL:
-    return ctypes.CDLL(path)
+        Without cached_property, which has a lock in Python 3.11, that a fork may find closed.
+        """
+        if "library" not in self.__dict__:
+            self.__dict__["library"] = ctypes.CDLL(self.path)
+        library: ctypes.CDLL = self.__dict__["library"]
+        return library
 
 
 @cache
@@ -104,7 +106,7 @@ def bundled() -> OpenBLAS | None:
 
 def _opened(path: str) -> OpenBLAS | None:
     try:
-        library = _open(path)
+        library = ctypes.CDLL(path)
     except OSError:
         return None
     for prefix, suffix in _NAMES:

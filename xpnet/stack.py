@@ -179,8 +179,10 @@ class Stack:
             Bad input, before anything changes; L-BFGS, or a schedule that watches one loss.
         DivergenceError
             No network's loss is finite any more. A network that diverges beside others goes on as
-            NaN, which its losses and metrics show: `numpy.nanargmax` of these leaves it out. As
-            with any error, all are as they were before.
+            NaN, which its losses and metrics show: `numpy.nanargmax` of these leaves it out. All
+            are as they were before.
+        others
+            As for `Network.fit`: the epochs that were whole are kept.
         """
         from xpnet.training.loop import fit
         from xpnet.training.settings import settings

@@ -10,6 +10,7 @@ import numpy as np
 
 from xpnet.backends.base import DTYPES, Backend, library_of
 from xpnet.errors import look_up
+from xpnet.undisturbed import imported
 
 __all__ = [
     "DTYPES",
@@ -112,13 +113,13 @@ def get_backend(
 def _load(name: str, library: _Library) -> Any:
     """This package's module for a library, which must be installed."""
     try:
-        import_module(library.package)
+        imported(library.package)
     except ImportError as error:
         why = f" ({error})" if find_spec(library.package) else ""
         raise ImportError(
             f"backend {name!r} needs the package {library.package}{why}: {library.install}"
         ) from error
-    return import_module(f"xpnet.backends.{library.module}")
+    return imported(f"xpnet.backends.{library.module}")
 
 
 def _devices(name: str) -> list[str]:

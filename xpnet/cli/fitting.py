@@ -32,7 +32,7 @@ class Settings:
 def fit(net: Network, X: Array, Y: Array, labels: Array | None, settings: Settings) -> History:
     """Train on all rows, for the epochs given, or for those that served a part of them best.
 
-    After Ctrl-C in the search for those, the network is the one that the search has trained so far.
+    After Ctrl-C in the search for those, the network is the best one that was met in it.
     """
     epochs = settings.epochs
     if epochs is None:
@@ -75,7 +75,7 @@ def _search(
         epochs=_MOST,
         batch_size=batch_size(len(X)),
         validation_data=(X[rest], Y[rest]),
-        early_stopping=EarlyStopping(patience=_PATIENCE, restore_best=False),
+        early_stopping=EarlyStopping(patience=_PATIENCE),
         progress=settings.progress,
     )
 
@@ -91,13 +91,13 @@ def _best_epochs(found: History | None) -> int:
 
 
 def _kept(net: Network, trial: Network, found: History) -> History:
-    """What an interrupted search has trained, by as many epochs as it did, as the network's own."""
+    """The best that an interrupted search has met, as the network's own."""
     if not len(found):
         raise KeyboardInterrupt
     net.take(*trial.copies())
     net.epoch = trial.epoch
     say(
-        f"interrupted in epoch {len(found)} of the search for the number of epochs: kept what was "
-        "trained, on four fifths of the training rows"
+        f"interrupted in epoch {len(found)} of the search for the number of epochs: kept the best "
+        "so far, trained on four fifths of the training rows"
     )
     return found

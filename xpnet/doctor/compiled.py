@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from xpnet.fused.cache import folder
 from xpnet.network import Network
+from xpnet.undisturbed import imported
 
 __all__ = ["NumbaReport", "fill_cache", "numba_report"]
 
@@ -45,7 +45,7 @@ def numba_report() -> NumbaReport:
     """Describe numba; imports it."""
     if not find_spec("numba"):
         return NumbaReport()
-    numba: Any = import_module("numba")
+    numba: Any = imported("numba")
     config = numba.config
     cached = any(folder().glob("*.compiled"))
     return NumbaReport(numba.__version__, _layer(config), config.NUMBA_NUM_THREADS, cached)
@@ -56,7 +56,7 @@ def _layer(config: Any) -> str | None:
     forced = config.THREADING_LAYER
     for name in [forced] if forced in _POOLS else config.THREADING_LAYER_PRIORITY:
         try:
-            import_module(f"numba.np.ufunc.{_POOLS[name]}")
+            imported(f"numba.np.ufunc.{_POOLS[name]}")
         except ImportError:
             continue
         return str(name)

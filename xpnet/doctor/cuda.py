@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from xpnet.backends import BackendInfo
+from xpnet.undisturbed import imported
 
 __all__ = ["Cuda", "Gpu", "describe_cuda", "missing_extra"]
 
@@ -57,8 +58,7 @@ def _driver() -> str | None:
 
 
 def _devices() -> tuple[Gpu, ...]:
-    import cupy
-
+    cupy = imported("cupy")
     runtime: Any = cupy.cuda.runtime
     found = []
     for index in range(runtime.getDeviceCount()):

@@ -19,6 +19,7 @@ from xpnet.fused.shapes import KernelError
 from xpnet.masks import needs_masks
 from xpnet.training.batches import Order
 from xpnet.training.step import Recipe, State
+from xpnet.undisturbed import undisturbed
 
 __all__ = ["CudaRunner"]
 
@@ -70,7 +71,8 @@ class CudaRunner(CompiledRunner):
         """Compile its kernels and make its arrays; KernelError where they cannot be made."""
         given = [self._named(program, data) for data in self._lanes]
         try:
-            steps = _Steps(self._backend, program, given, self._counter, self._batch)
+            with undisturbed():
+                steps = _Steps(self._backend, program, given, self._counter, self._batch)
         except Exception as error:  # NVRTC's own, a missing library or header, the driver, memory
             what = f"{type(error).__name__}: {error}".splitlines()[0]
             raise KernelError(f"its CUDA kernels cannot be made: {what}") from error

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from xpnet.undisturbed import imported
+
 __all__ = [
     "COLOURS",
     "MARKERS",
@@ -40,10 +42,9 @@ def matplotlib() -> Any:
         It is not installed.
     """
     try:
-        import matplotlib
+        return imported("matplotlib")
     except ImportError as error:
         raise ImportError('plots need matplotlib: pip install "xpnet[plot]"') from error
-    return matplotlib
 
 
 def axes(ax: Any, size: tuple[float, float] = (6.4, 4.4)) -> Any:
@@ -51,9 +52,7 @@ def axes(ax: Any, size: tuple[float, float] = (6.4, 4.4)) -> Any:
     matplotlib()
     if ax is not None:
         return ax
-    from matplotlib import pyplot as plt
-
-    return plt.subplots(figsize=size, layout="constrained")[1]
+    return imported("matplotlib.pyplot").subplots(figsize=size, layout="constrained")[1]
 
 
 def plain(name: Any) -> str:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from xml.etree import ElementTree
 
 from xpnet.plots.axes import matplotlib
+from xpnet.undisturbed import imported
 
 __all__ = ["svg"]
 
@@ -54,7 +55,7 @@ def svg(display: _Display, key: str, about: str) -> str:
         What it shows, for those who don't see it.
     """
     mpl = matplotlib()
-    from matplotlib.figure import Figure
+    Figure = imported("matplotlib.figure").Figure
 
     buffer = BytesIO()
     with mpl.rc_context(), warnings.catch_warnings():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from xpnet.errors import quoted
 from xpnet.tables.given import open_table, path_of
 from xpnet.tables.table import Table, repeated
+from xpnet.undisturbed import imported
 
 __all__ = ["from_frame", "read_parquet"]
 
@@ -70,7 +70,7 @@ def read_parquet(path: str | os.PathLike[str]) -> Table:
     """
     with open_table(path) as file:
         pyarrow = _need("pyarrow", "Parquet files are read")
-        parquet = import_module("pyarrow.parquet")
+        parquet = imported("pyarrow.parquet")
         source = path_of(path)
         try:
             frame = parquet.read_table(file)
@@ -82,6 +82,6 @@ def read_parquet(path: str | os.PathLike[str]) -> Table:
 
 def _need(package: str, why: str) -> Any:
     try:
-        return import_module(package)
+        return imported(package)
     except ImportError as error:
         raise ImportError(f'{why} by {package}: pip install "xpnet[data]"') from error

@@ -8,8 +8,9 @@ A callback takes (net, history) and is called at one of
     "fit_end"     after the last, also where Ctrl-C or a callback ended the fit
 
 One that returns True after a step or an epoch ends the fit there. What one raises ends it too, and
-the network is then as it was before the fit. A callback at every step makes the loop read every
-step's loss, and so wait for the device.
+the network keeps the epochs that were whole. A callback cannot fit its own network, only a copy of
+it; what it sets by `set_parameters` stays where no step follows. A callback at every step makes
+the loop read every step's loss, and so wait for the device.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Protocol
 
 from xpnet.training.history import typical
 from xpnet.training.sparkline import sparkline
+from xpnet.undisturbed import undisturbed
 
 __all__ = ["Progress", "show_progress"]
 
@@ -147,9 +148,14 @@ class _Live:
     """For a terminal: the values with the losses' sparkline, and below them the bar."""
 
     def __init__(self) -> None:
-        from rich.console import Console
-        from rich.live import Live
-        from rich.progress_bar import ProgressBar
+        with undisturbed():
+            from rich.console import Console, Group
+            from rich.live import Live
+            from rich.progress_bar import ProgressBar
+            from rich.table import Table
+            from rich.text import Text
+
+        self._kinds = Group, Table, Text
 
         console = Console(stderr=True)
         self._draws_bars = console.encoding.startswith("utf")
@@ -175,10 +181,7 @@ class _Live:
         self._live.stop()
 
     def _picture(self, now: _Now) -> Any:
-        from rich.console import Group
-        from rich.table import Table
-        from rich.text import Text
-
+        Group, Table, Text = self._kinds
         line = Text(now.values or "training", no_wrap=True, overflow="ellipsis")
         if self._draws_bars and len(now.losses) > 1:
             line = Text.assemble(sparkline(now.losses, _WIDTH), "  ", line)

@@ -87,7 +87,7 @@ def learning_rate_range(
         return float(low * (high / low) ** ((t - 1) / max(steps - 1, 1)))
 
     try:
-        net.to().fit(
+        history = net.to().fit(
             X,
             Y,
             epochs=steps,
@@ -98,6 +98,8 @@ def learning_rate_range(
             progress=False,
             **settings,
         )
+        if history.stopped == "interrupted":
+            raise KeyboardInterrupt  # a part of the rates would suggest a wrong one
     except DivergenceError:
         losses = [loss for loss in losses if math.isfinite(loss)]
     if len(losses) < 3:
