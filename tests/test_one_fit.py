@@ -14,6 +14,7 @@ import pytest
 import xpnet
 from tests.helpers import relative
 from xpnet.backends import to_numpy
+from xpnet.fused.cache import numba_version
 
 X = np.random.default_rng(0).normal(size=(40, 4))
 Y = np.arange(40) % 3
@@ -193,3 +194,31 @@ def test_a_network_seen_from_outside_is_that_of_a_whole_epoch(backend, compile):
         alone.fit(X, Y, epochs=epoch, batch_size=10, optimizer="sgd", learning_rate=0.1)
         assert relative(then, alone.parameters) < 1e-12
         assert (to_numpy(theta) == then).all()
+
+
+ENGINES = {
+    "stack": (lambda: stack(), {}),
+    "streamed": (lambda: network("torch"), {"stream": True}),
+    "compiled": (lambda: network(), {"compile": True}),
+}
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_every_engine_keeps_whole_epochs(name):
+    """An error in the middle of the third, and one after the last."""
+    make, settings = ENGINES[name]
+    if name == "streamed":
+        pytest.importorskip("torch")
+    if name == "compiled" and numba_version() is None:
+        pytest.skip('numba is not installed: pip install "xpnet[fast]"')
+
+    def fail(net, history):
+        if len(history.step_loss) == 11 or len(history) == 4:
+            raise KeyboardInterrupt
+
+    for moment, kept in (("step_end", 2), ("fit_end", 4)):
+        trained, alone = make(), make()
+        with pytest.raises(KeyboardInterrupt):
+            trained.fit(X, Y, epochs=4, batch_size=10, callbacks={moment: fail}, **settings)
+        alone.fit(X, Y, epochs=kept, batch_size=10, **settings)
+        assert state(trained) == state(alone)
