@@ -623,7 +623,7 @@ def test_a_float64_network_takes_what_overflows_float32():
         ({"epochs": 0}, ValueError, "epochs must be a positive integer, got 0"),
         ({"epochs": -1}, ValueError, "epochs must be a positive integer, got -1"),
         ({"epochs": 1.0}, TypeError, r"epochs must be a positive integer, got 1\.0"),
-        ({"epochs": None}, TypeError, "epochs must be a positive integer, got None"),
+        ({"epochs": True}, TypeError, "epochs must be a positive integer, got True"),
         ({"learning_rate": -0.1}, ValueError, r"learning_rate must be a finite number ≥ 0, got -0"),
         ({"learning_rate": np.nan}, ValueError, "learning_rate must be a finite number ≥ 0"),
         ({"learning_rate": np.inf}, ValueError, "learning_rate must be a finite number ≥ 0"),

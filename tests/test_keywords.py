@@ -67,7 +67,7 @@ def test_signatures_stay_what_help_shows():
     network = inspect.signature(xpnet.Network).parameters
     assert list(network)[:3] == ["sizes", "hidden", "activation"]
     assert network["dtype"].default == "float32"
-    assert inspect.signature(xpnet.Network.fit).parameters["epochs"].default == 10
+    assert inspect.signature(xpnet.Network.fit).parameters["epochs"].default is None
     assert xpnet.Network.fit.__doc__.startswith("Train, from the present parameters")
 
 

@@ -103,9 +103,12 @@ class Network(NetworkPasses):
         X : (N, n_0)
             Of any array library; moved once to the network's device.
         Y : (N,) labels (integers or text) or (N, n_L)
-        epochs : int
+        epochs : int, optional
             Passes over the data. The network counts them across fits, so that no two have the same
-            order of examples; the optimizer starts afresh.
+            order of examples; the optimizer starts afresh. None: 5,000 steps, within 10 and 500
+            epochs, for L-BFGS 100 iterations; with ``early_stopping`` up to ten times as many. Such
+            a fit stops where the loss stands still, unless a schedule or ``early_stopping`` is
+            given. It warns if the loss still falls fast at its end, or if X is far from unit scale.
         batch_size : int, optional
             Examples a step; None for all. The last batch of an epoch may be smaller.
         optimizer : str or optimizer

@@ -162,6 +162,8 @@ class Stack:
         ----------
         learning_rate : float, schedule or (R,), optional
             One for all, or a number for each.
+        epochs : int, optional
+            None as for `Network.fit`; the fit stops where no network's loss improves.
         callbacks
             Each takes (stack, history).
         others

@@ -2,7 +2,7 @@
 
     epochs = min(max(5000 / steps an epoch, 10), 500)                    rounded up
     m_k    = mean loss of the k-th tenth of the epochs                   k = 1 … 10
-    "the loss falls fast in tenth k":   m_{k−1} − m_k ≥ ½ (m_1 − m_k)/(k − 1) > 0
+    "the loss falls fast in tenth k":   m_{k−1} − m_k ≥ ½ (m_1 − m_k)/(k − 1), beyond rounding
 
 These are functions of shapes and losses, never of a clock: the same on every backend and engine.
 `benchmarks.default_epochs` measured them.
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from xpnet.training.history import History
     from xpnet.training.settings import Settings
 
-__all__ = ["default_epochs", "settled", "stands_still", "warn_if_falling"]
+__all__ = ["default_epochs", "has_converged", "settled", "stands_still", "warn_if_falling"]
 
 FEWEST, MOST = 10, 500
 """Epochs: large data get 10; small data, of a step or two an epoch, 500."""
@@ -36,6 +36,9 @@ EXTENDED = 10
 
 _NOTHING = 0.01
 """The fraction of the loss that a tenth of the epochs must gain to count as a gain."""
+
+_ROUNDING = 1e-5
+"""The fraction of the first tenth's loss that a fall must exceed to be more than rounding."""
 
 _SHORT = 50
 """Epochs below which a tenth is too few of them to judge by: such a fit does not stop."""
@@ -60,17 +63,23 @@ def settled(settings: Settings, steps_per_epoch: int) -> Settings:
     return settings._replace(epochs=epochs * EXTENDED if extended else epochs)
 
 
-def stands_still(settings: Settings, losses: Sequence[Any]) -> bool:
-    """Whether an open fit should stop: two tenths of its epochs in a row gained nothing.
+def has_converged(settings: Settings, losses: Sequence[Any]) -> bool:
+    """Whether an open fit should stop here.
 
-    Nothing is neither 1 % nor half the average gain of a tenth. A schedule needs all its steps,
-    and a user's early stopping decides itself.
+    A schedule needs all its steps, and a user's early stopping decides itself.
     """
-    n, done = settings.epochs, len(losses)
-    if not settings.is_open or settings.early_stopping or _has_schedule(settings) or n < _SHORT:
+    if not settings.is_open or settings.early_stopping or _has_schedule(settings):
         return False
-    k = round(10 * done / n)
-    if k < 3 or done != _end(n, k):
+    return stands_still(losses, settings.epochs)
+
+
+def stands_still(losses: Sequence[Any], n: int) -> bool:
+    """Whether the two last tenths of n epochs are done, and lowered the loss by nothing.
+
+    Nothing is neither 1 % nor half of what a tenth has gained on average. Losses are those so far.
+    """
+    k = round(10 * len(losses) / n)
+    if n < _SHORT or k < 3 or len(losses) != _end(n, k):
         return False
     return not (_gains(losses, n, k) or _gains(losses, n, k - 1))
 
@@ -79,11 +88,14 @@ def warn_if_falling(settings: Settings, history: History) -> None:
     """Warn after an open fit that did all its epochs and whose loss still falls fast.
 
     A given number of epochs is never warned about, nor a schedule, under which losses fall last.
+    Of a stack every loss must, but those that are not finite: slow learners beside others are what
+    a sweep of learning rates is for.
     """
     n = len(history)
     if not settings.is_open or history.stopped or n < FEWEST or _has_schedule(settings):
         return
-    if np.any(_falls_fast(history.loss, n, 10)):
+    finite = np.isfinite(history.loss[-1])
+    if np.all(_falls_fast(history.loss, n, 10) | ~finite):
         warn(
             f"the loss still falls fast after {n} epochs, the default for these data: train on "
             f"with another fit, or give fit a larger number, epochs={4 * n}"
@@ -114,4 +126,5 @@ def _gains(losses: Sequence[Any], n: int, k: int) -> bool:
 def _falls_fast(losses: Sequence[Any], n: int, k: int) -> Any:
     """Whether the loss fell in tenth k by half as much as in a tenth on average, or more."""
     first, before, now = (_mean(losses, n, j) for j in (1, k - 1, k))
-    return (first > now) & (before - now >= 0.5 * (first - now) / (k - 1))
+    fell = first - now > _ROUNDING * np.abs(first)
+    return fell & (before - now >= 0.5 * (first - now) / (k - 1))

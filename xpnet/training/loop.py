@@ -25,7 +25,7 @@ from xpnet.training.full_batch import search
 from xpnet.training.history import History
 from xpnet.training.holdout import hold_out
 from xpnet.training.interrupt import Interrupt, stop_on_interrupt
-from xpnet.training.length import settled, stands_still, warn_if_falling
+from xpnet.training.length import has_converged, settled, warn_if_falling
 from xpnet.training.one_fit import Kept, one_fit
 from xpnet.training.placement import home
 from xpnet.training.progress import Progress, show_progress
@@ -185,7 +185,7 @@ class _Loop:
         with self.kept.refusing():
             if self.watch and self.watch.observe(self.net, self.history):
                 self.history.stopped = self.history.stopped or "early"
-        if stands_still(self.settings, self.history.loss):
+        if has_converged(self.settings, self.history.loss):
             self.history.stopped = self.history.stopped or "converged"
         if interrupt.requested:
             self.history.stopped = "interrupted"

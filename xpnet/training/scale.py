@@ -66,10 +66,8 @@ def far_from_unit(X: Array, columns: list[int] | None = None) -> str | None:
     deviation = np.abs(X - mean).max(axis=0)
     if deviation.max() <= SMALL:
         worst = int(deviation.argmax())
-        return (
-            f"even column {numbers[worst]}, of the largest spread, has standard deviation "
-            f"{X[:, worst].std():.4g}"
-        )
+        sd = X[:, worst].std()
+        return f"column {numbers[worst]} varies most, by a standard deviation of {sd:.2g}"
     return None
 
 
