@@ -24,7 +24,17 @@ from xpnet.training import EarlyStopping, History
 from xpnet.training.rate_range import learning_rate_range
 
 if TYPE_CHECKING:
-    from xpnet import datasets, metrics, optimizers, plots, schedules
+    from xpnet import (
+        datasets,
+        doctor,
+        explain,
+        metrics,
+        optimizers,
+        plots,
+        report,
+        schedules,
+        tables,
+    )
 
 __all__ = [
     "Activation",
@@ -45,6 +55,7 @@ __all__ = [
     "datasets",
     "doctor",
     "elementwise",
+    "explain",
     "get_backend",
     "gradient_check",
     "layers",
@@ -64,6 +75,7 @@ __all__ = [
 _WHEN_USED = (
     "datasets",
     "doctor",
+    "explain",
     "metrics",
     "optimizers",
     "plots",

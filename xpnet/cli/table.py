@@ -19,6 +19,7 @@ from xpnet.cli.output import said_of
 from xpnet.cli.report import report_of_table
 from xpnet.cli.scores import held_out_scores
 from xpnet.cli.terminal import say
+from xpnet.errors import quoted
 from xpnet.network import Network
 from xpnet.report import Report
 from xpnet.tables import Schema, Table, held_out, save_model
@@ -58,9 +59,18 @@ def _check_columns(table: Table, options: argparse.Namespace) -> None:
     if options.target is None:
         raise UsageError(f"--target COLUMN is missing; {table.source} has {shown(table.names)}")
     _check_one_each(table, options)
-    embedded = _embedded(table, options.embed or ())
-    for name in (options.target, *(options.text or ()), *embedded, *(options.ignore or ())):
+    others = (
+        *(options.text or ()),
+        *_embedded(table, options.embed or ()),
+        *(options.ignore or ()),
+    )
+    for name in (options.target, *others):
         table.require(name)
+    if options.target in others:
+        raise UsageError(
+            f"{quoted(options.target)} is the target: it can't be left out, and --task says its "
+            "kind"
+        )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -146,6 +156,11 @@ def _embedded(table: Table, given: Iterable[str]) -> dict[str, int | None]:
             )
         if text in table.names or not (name and dim.isdecimal()):
             found[text] = None
+        elif int(dim) < 1:
+            raise UsageError(
+                f"--embed {text}: the dim of column {quoted(name)} must be a positive integer, got "
+                f"{dim}"
+            )
         else:
             found[name] = int(dim)
     return found

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from operator import index
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from xpnet.examples import examples
 from xpnet.explain.entry import find_entry
 from xpnet.explain.explanation import Explanation
@@ -112,6 +114,8 @@ def _errors(net: Network, layers: Layers, X: Any, Y: Any, check: bool | None) ->
     from xpnet.gradient_check import gradient_check
 
     other = net.to("numpy") if net.backend.name == "jax" and net.dtype == "float32" else net
-    few = to_numpy(X)[:_CHECKED], to_numpy(Y)[:_CHECKED]
+    N = X.shape[0]
+    rows = np.linspace(0, N - 1, min(_CHECKED, N)).astype(int)  # a sorted table begins by one class
+    few = to_numpy(X)[rows], to_numpy(Y)[rows]
     labels = [str(l) for l, layer in enumerate(layers, start=1) if layer.slots]
     return dict(zip(labels, gradient_check(other, *few, directions=2), strict=True))
