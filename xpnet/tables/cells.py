@@ -114,7 +114,7 @@ def _of_objects(values: list[Any]) -> Array:
     there = [value for value in values if not _is_missing(value)]
     if _all(there, str) or _all(there, _BOOL):  # a truth value is text, as in a CSV
         return np.array(["" if _is_missing(v) else str(v) for v in values], TEXT)
-    if not _all(there, (Real, Decimal)) or any(isinstance(v, _BOOL) for v in there):
+    if not _all(there, (Real, Decimal)) or any(isinstance(v, _NO_NUMBER) for v in there):
         return _objects(values)
     if all(map(_fits, there)):
         return np.array([math.nan if _is_missing(v) else float(v) for v in values], np.float64)
@@ -146,6 +146,7 @@ def _objects(values: list[Any]) -> Array:
 
 
 _BOOL = (bool, np.bool_)
+_NO_NUMBER = (*_BOOL, np.timedelta64)  # although Python counts them among the integers
 
 
 def _all(values: Iterable[Any], kind: Any) -> bool:

@@ -59,10 +59,15 @@ def _is_apart(far: Array, k: int) -> bool:
 
 def _harms(values: Array, cells: Array) -> bool:
     """Whether they lie far out in standard deviations, or shrink those of all others."""
-    values = values / float(np.abs(values).max())  # no square overflows or vanishes then
     rest = np.delete(values, cells)
-    scale, without = float(np.std(values)), float(np.std(rest))
+    scale, without = _spread(values), _spread(rest)
     if without == 0:
         return False
     furthest = float(np.abs(values[cells] - np.mean(values)).max())
     return furthest > _FAR * scale or scale > _SQUEEZED * without
+
+
+def _spread(values: Array) -> float:
+    """The standard deviation, without a square that overflows or vanishes."""
+    largest = float(np.abs(values).max())
+    return largest * float(np.std(values / largest)) if largest else 0.0
