@@ -236,6 +236,15 @@ def test_ctrl_c_while_epochs_are_chosen_keeps_the_best_so_far(monkeypatch, tmp_p
     np.testing.assert_array_equal(saved.parameters, trial.parameters)
 
 
+def test_ctrl_c_before_any_epoch_of_the_search_ends_it(monkeypatch):
+    X, Y = np.ones((20, 2)), np.ones((20, 1))
+    net = xpnet.Network([2, 3, 1], loss="mean_squared_error")
+    # before any epoch: there is nothing to keep
+    monkeypatch.setattr(xpnet.Network, "fit", lambda *_, **__: History(stopped="interrupted"))
+    with pytest.raises(KeyboardInterrupt):
+        fit(net, X, Y, None, Settings(None, progress=False))
+
+
 def test_the_task_may_be_chosen(tmp_path, capsys):
     rows = [["x", "y"], *([i / 40, i % 4] for i in range(40))]
     data, model = write(tmp_path / "t.csv", rows), tmp_path / "m.safetensors"
@@ -507,10 +516,9 @@ def test_files_without_a_name_go_to_the_folder_one_is_in_over_older_ones(tmp_pat
     data = write(tmp_path / "data" / "t.csv", rows)
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    for name in ("t.safetensors", "predictions.csv"):
-        Path(name).write_text("older")
-    assert main(["train", str(data), "--target", "y", *QUICK]) == 0
-    assert main(["predict", "t.safetensors", str(data)]) == 0
+    for _ in range(2):
+        assert main(["train", str(data), "--target", "y", *QUICK]) == 0
+        assert main(["predict", "t.safetensors", str(data)]) == 0
     assert sorted(os.listdir()) == ["predictions.csv", "t.safetensors"]
     assert len(rows_of(Path("predictions.csv"))) == len(rows)
 

@@ -157,3 +157,21 @@ def test_the_cuda_extras_bring_what_compiles_kernels():
     extras = tomllib.loads(project.read_text(encoding="utf-8"))["project"]["optional-dependencies"]
     for number in (12, 13):
         assert extras[f"cuda{number}"] == [f"cupy-cuda{number}x[ctk]>=14"]
+
+
+LAZY = xpnet._WHEN_USED
+
+
+@pytest.mark.parametrize("name", LAZY)
+def test_a_module_that_is_imported_when_used_is_an_attribute_from_the_start(name):
+    assert f"xpnet.{name}" in loaded_after(f"import xpnet; xpnet.{name}.__all__")
+    assert name in xpnet.__all__
+    assert name in dir(xpnet)
+
+
+def test_type_checkers_know_the_modules_that_are_imported_when_used():
+    source = (FOLDER / "__init__.py").read_text(encoding="utf-8")
+    block = source.partition("if TYPE_CHECKING:")[2].partition("__all__")[0]
+    assert set(LAZY) == set(re.findall(r"\w+", block)) - {"from", "xpnet", "import"}
+    packages = {m.name for m in pkgutil.iter_modules(xpnet.__path__) if m.ispkg}
+    assert set(LAZY) == packages & set(xpnet.__all__) - {"layers", "losses", "training"}

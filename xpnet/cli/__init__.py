@@ -50,8 +50,8 @@ def console() -> int:
 
 
 def _run(arguments: Sequence[str] | None, tune: bool) -> int:
-    options = parser().parse_args(arguments)
     try:
+        options = parser().parse_args(arguments)
         with said_as_lines():
             options.check(options)
             if tune and train.wants_tuning(options):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from xpnet.backends import get_backend
-from xpnet.cli.terminal import complain
+from xpnet.cli.terminal import complain, say
 from xpnet.errors import nearest, quoted
 
 __all__ = [
@@ -67,6 +67,10 @@ class Parser(argparse.ArgumentParser):
         message = re.sub(r"^argument (\S+): (?=\1 )", "", message)  # once is enough
         complain(f"{message} (see {self.prog} --help)", self.prog)
         self.exit(2)
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Help and version on stdout; argparse would take a pipe that nobody reads for a success."""
+        say(message.removesuffix("\n"), file)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """As argparse's; but what a command does not know is an error that names its options.
