@@ -69,7 +69,7 @@ class Parser(argparse.ArgumentParser):
         self.exit(2)
 
     def _print_message(self, message: str, file: Any = None) -> None:
-        """Help and version on stdout; argparse would take a pipe that nobody reads for a success."""
+        """Help and version on stdout; argparse takes a pipe that nobody reads for a success."""
         say(message.removesuffix("\n"), file)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
