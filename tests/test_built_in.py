@@ -113,7 +113,7 @@ def _defined_by_exec():
             [3, MyDense(4, dataclasses.replace(ACTIVATIONS["relu"], name="mine")), 1]
         ).layers[0],
     ],
-    ids=repr,
+    ids=lambda thing: type(thing).__name__,
 )
 def test_programs_are_not_remembered_for_it(thing):
     assert not is_known((thing,))

@@ -240,7 +240,7 @@ def test_ctrl_c_before_any_epoch_of_the_search_ends_it(monkeypatch):
     X, Y = np.ones((20, 2)), np.ones((20, 1))
     net = xpnet.Network([2, 3, 1], loss="mean_squared_error")
     # before any epoch: there is nothing to keep
-    monkeypatch.setattr(xpnet.Network, "fit", lambda *_, **__: History(stopped="interrupted"))
+    monkeypatch.setattr(xpnet.Network, "fit", lambda *_, **__: xpnet.History(stopped="interrupted"))
     with pytest.raises(KeyboardInterrupt):
         fit(net, X, Y, None, Settings(None, progress=False))
 
