@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: the benchmarks of training and prediction, and their plot.
+"""``python -m benchmarks``: the benchmarks of training and prediction, and their plot; bad calls.
 
 The other benchmarks run as modules of their own: `python -m benchmarks.NAME`.
 """
@@ -9,9 +9,10 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from benchmarks import cpu, files, fuzz, gpu, growth, latency, plot
+from benchmarks import calls, cpu, files, fuzz, gpu, growth, latency, plot
 
 COMMANDS = {
+    "calls": calls,
     "cpu": cpu,
     "gpu": gpu,
     "growth": growth,

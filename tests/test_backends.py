@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -287,13 +288,14 @@ def test_bfloat16_is_widened():
     np.testing.assert_array_equal(xpnet.asarray(brain, "numpy", dtype="float32"), expected)
 
 
-def test_a_tensor_with_a_tape_is_taken_without_it():
+def test_a_tensor_that_requires_grad_is_data_where_the_tape_stands_still():
     torch = pytest.importorskip("torch")
     tensor = torch.asarray(X).clone().requires_grad_(True)
-    np.testing.assert_array_equal(to_numpy(tensor), X)
-    for name in ("numpy", "torch"):
+    for name, mode in itertools.product(("numpy", "torch"), (torch.no_grad, torch.inference_mode)):
         net = xpnet.Network([4, 3], backend=name)
-        A = net(tensor)
+        with mode():
+            np.testing.assert_array_equal(to_numpy(tensor), X)
+            A = net(tensor)
         assert not getattr(A, "requires_grad", False)
         np.testing.assert_array_equal(to_numpy(A), to_numpy(net(X)))
 

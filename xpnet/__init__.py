@@ -13,7 +13,7 @@ from xpnet._version import __version__
 from xpnet.activations import Activation, elementwise
 from xpnet.backends import Backend, asarray, available_backends, get_backend, to_numpy
 from xpnet.checkpoint import load
-from xpnet.errors import DivergenceError, FileError
+from xpnet.errors import DivergenceError, FileError, quoted
 from xpnet.gradient_check import gradient_check
 from xpnet.gradients import Gradients
 from xpnet.losses import Loss
@@ -88,7 +88,7 @@ _WHEN_USED = (
 def __getattr__(name: str) -> Any:
     if name in _WHEN_USED:
         return import_module(f"xpnet.{name}")
-    raise AttributeError(f"module 'xpnet' has no attribute {name!r}")
+    raise AttributeError(f"module 'xpnet' has no attribute {quoted(name)}")
 
 
 def __dir__() -> list[str]:

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from xpnet.built_in import built_in, is_built_in
+from xpnet.errors import quoted
+from xpnet.returned import ReturnedError, array_like
 from xpnet.special import normal_cdf, normal_pdf, sigmoid
 
 __all__ = ["ACTIVATIONS", "Activation", "elementwise"]
@@ -51,6 +53,14 @@ class Activation:
     jvp: Callable[[Any, Any, Any, Any], Any]
     second: Callable[[Any, Any, Any, Any, Any], Any] | None = None
 
+    def value(self, xp: Any, Z: Any) -> Any:
+        """A = f(Z), which has the shape and the dtype of Z; ValueError where it has not."""
+        return array_like(self, "f(Z)", self.f(xp, Z), Z.shape, Z.dtype)
+
+    def product(self, xp: Any, Z: Any, A: Any, dA: Any) -> Any:
+        """f'(Z)ᵀ dA, which has the shape and the dtype of Z; ValueError where it has not."""
+        return array_like(self, "vjp", self.vjp(xp, Z, A, dA), Z.shape, Z.dtype)
+
     def __repr__(self) -> str:
         return f"Activation({self.name!r})"
 
@@ -78,14 +88,26 @@ def elementwise(
     Activation('square')
     """
 
+    given = {"f": f, "df": df} | ({} if d2f is None else {"d2f": d2f})
+    for what, function in given.items():
+        if not callable(function) or isinstance(function, type):
+            raise TypeError(f"{what} must be a function of arrays, got {quoted(function)}")
+
     def product(xp: Any, Z: Any, A: Any, t: Any) -> Any:
-        return df(xp, Z, A) * t
+        return _factor(name, "df", df(xp, Z, A)) * t
 
     def second(xp: Any, Z: Any, A: Any, tZ: Any, dA: Any) -> Any:
         assert d2f is not None
-        return d2f(xp, Z, A) * tZ * dA
+        return _factor(name, "d2f", d2f(xp, Z, A)) * tZ * dA
 
     return Activation(name, f, product, product, None if d2f is None else second)
+
+
+def _factor(name: str, what: str, found: Any) -> Any:
+    """What a derivative returns: an array, or one number for all."""
+    if hasattr(found, "shape") or isinstance(found, (int, float)):
+        return found
+    raise ReturnedError(f"{what} of {quoted(name)} must return an array, got {quoted(found)}")
 
 
 # --- identity: f = z, f' = 1, f'' = 0

@@ -35,7 +35,7 @@ _METADATA = ("format", "xpnet_version", "network", "sha256")
 _SETTINGS = {"sizes", "layers", "activations", "loss", "classes",
              "output_named", "initializer", "dtype", "seed", "epoch"}  # fmt: skip
 """What `_config` writes since the first version."""
-_SINCE: set[str] = set()
+_SINCE: set[str] = {"feature_names"}
 """What it, a layer or a loss has been writing since a later version: older files lack it."""
 _MOST_EPOCHS = 2**53 - 1  # what every reader of JSON keeps
 _OWN = (Activation, Loss)
@@ -76,6 +76,7 @@ def _config(net: Network) -> dict[str, Any]:
         "activations": [layer.activation.name for layer in net.layers if layer.kind == "dense"],
         "loss": _loss_config(net.loss),
         "classes": None if net.classes is None else list(net.classes),
+        "feature_names": None if net.feature_names is None else list(net.feature_names),
         "output_named": net.plan.output is not None,
         "initializer": net.initializer,
         "dtype": net.dtype,
@@ -246,7 +247,8 @@ def _without_parameters(
         rng=settings["seed"],
     )
     epoch = integer_of(settings, "epoch", 0, _MOST_EPOCHS)
-    net.restore(planned, epoch, _classes(settings["classes"]))
+    names = _classes(settings.get("feature_names"), "feature_names")
+    net.restore(planned, epoch, _classes(settings["classes"]), names)
     if net.classes is not None:  # which an open loss becomes, where labels are text
         check_outputs(net.classes, loss or LOSSES["cross_entropy"], net.sizes[-1])
     written = loads(json.dumps(_config(net)))
@@ -264,13 +266,13 @@ def _dtype(settings: dict[str, Any]) -> str:
     return dtype
 
 
-def _classes(found: Any) -> tuple[str, ...] | None:
+def _classes(found: Any, what: str = "classes") -> tuple[str, ...] | None:
     if found is None:
         return None
     if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
-        raise ValueError(f"its classes are not texts: {quoted(found)}")
+        raise ValueError(f"its {what} are not texts: {quoted(found)}")
     if not found or len(set(found)) < len(found):
-        raise ValueError(f"its classes are none, or not different: {quoted(found)}")
+        raise ValueError(f"its {what} are none, or not different: {quoted(found)}")
     return tuple(found)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from xpnet.backends import to_numpy
 from xpnet.checks import as_array, is_integer
+from xpnet.errors import quoted
 
 __all__ = ["class_weights"]
 
@@ -47,10 +48,12 @@ def class_weights(labels: Any, class_weight: Any, n_classes: int) -> np.ndarray[
         return np.ones(found.shape)
     if isinstance(class_weight, str):
         if class_weight != "balanced":
-            raise ValueError(f'class_weight must be a dict or "balanced", got {class_weight!r}')
+            raise ValueError(
+                f'class_weight must be a dict or "balanced", got {quoted(class_weight)}'
+            )
         return np.take(_balanced(found, n_classes), found)
     if not isinstance(class_weight, Mapping):
-        raise TypeError(f'class_weight must be a dict or "balanced", got {class_weight!r}')
+        raise TypeError(f'class_weight must be a dict or "balanced", got {quoted(class_weight)}')
     return np.take(_from_mapping(class_weight, n_classes), found)
 
 
@@ -80,10 +83,10 @@ def _from_mapping(class_weight: Mapping[Any, Any], n_classes: int) -> np.ndarray
     for c, weight in class_weight.items():
         if not isinstance(c, (int, np.integer)) or not 0 <= c < n_classes:
             raise ValueError(
-                f"class_weight has the class {c!r}, but the classes are 0 … {n_classes - 1}"
+                f"class_weight has the class {quoted(c)}, but the classes are 0 … {n_classes - 1}"
             )
         number = isinstance(weight, (int, float, np.integer, np.floating))
         if not number or not math.isfinite(weight) or weight < 0:
-            raise ValueError(f"class_weight[{c}] must be a finite number ≥ 0, got {weight!r}")
+            raise ValueError(f"class_weight[{c}] must be a finite number ≥ 0, got {quoted(weight)}")
         weights[int(c)] = weight
     return weights

@@ -7,32 +7,77 @@ from typing import Any
 
 import numpy as np
 
+from xpnet import checks
 from xpnet.backends import to_numpy
+from xpnet.errors import printable, quoted
 from xpnet.losses import Loss
 from xpnet.losses.heads import head_slices
+from xpnet.settings import items
 
-__all__ = ["check_outputs", "decide", "encode", "encode_weights", "find_classes"]
+__all__ = [
+    "check_loss",
+    "check_outputs",
+    "decide",
+    "encode",
+    "encode_weights",
+    "find_classes",
+    "given_classes",
+    "shown",
+]
+
+_FOR_NAMES = ("labels", "probabilities")  # kinds of targets that text can stand for
 
 
 def _text(Y: Any) -> np.ndarray[Any, Any] | None:
-    """Y as a host array of text, or None where it holds anything else."""
-    if hasattr(Y, "dtype") and not _may_be_text(Y):
+    """Y as a host array of text, or None where it holds anything else.
+
+    Raises
+    ------
+    ValueError, TypeError
+        A label is missing or masked, or text and numbers mix.
+    """
+    checks.check_unmasked("Y", Y)
+    if checks.is_array(Y) and getattr(Y.dtype, "kind", "") not in "USTO":
         return None
     try:
         host = to_numpy(Y)
-    except (TypeError, ValueError):
+    except Exception:  # `checks.as_array` says what is wrong with it
         return None
-    if host.dtype.kind in "US":
-        return host.astype(str)
-    is_text = (
-        host.dtype.kind in "OT" and host.size > 0 and all(isinstance(y, str) for y in host.flat)
-    )
-    return host.astype(str) if is_text else None
+    if host.dtype.kind in "US" and isinstance(Y, (list, tuple)):
+        host = np.asarray(Y, dtype=object)  # NumPy would make text of None, NaN and numbers
+    if host.dtype.kind == "S":
+        return _decoded(host)
+    if host.dtype.kind == "U":
+        return host
+    return _text_of_objects(host) if host.dtype.kind in "OT" and host.size else None
 
 
-def _may_be_text(Y: Any) -> bool:
-    name = str(Y.dtype).lower()
-    return name.startswith(("<u", ">u", "|s", "object", "str", "string", "category"))
+def _text_of_objects(host: np.ndarray[Any, Any]) -> np.ndarray[Any, Any] | None:
+    """Text from cells of any kind; None where the first that is there is no text."""
+    cells = host.astype(object).reshape(-1).tolist()
+    first = next((cell for cell in cells if not checks.is_missing(cell)), None)
+    if isinstance(first, bytes):
+        return _decoded(host)
+    if not isinstance(first, str):
+        return None
+    checks.check_present("Y", host, "label")
+    for n, cell in enumerate(cells):
+        if not isinstance(cell, str):
+            raise TypeError(
+                f"Y mixes text and other kinds: label {n} is {quoted(cell)}, another "
+                f"{quoted(first)}: make text of all, such as [str(y) for y in Y]"
+            )
+    return host.astype(object).astype(str)
+
+
+def _decoded(host: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Text from bytes, which must be ASCII."""
+    try:
+        return host.astype("S").astype(str)
+    except (UnicodeError, ValueError) as error:
+        raise ValueError(
+            'Y holds bytes that are not ASCII: decode them, such as [y.decode("utf-8") for y in Y]'
+        ) from error
 
 
 def find_classes(Y: Any) -> tuple[str, ...] | None:
@@ -58,19 +103,64 @@ def encode(Y: Any, classes: tuple[str, ...] | None) -> Any:
             "network's first fit, with a loss for classes"
         )
     known = np.asarray(classes)
-    codes = np.minimum(np.searchsorted(known, text), len(known) - 1)
+    order = np.argsort(known, kind="stable")  # classes that were given stand in any order
+    codes = order[np.minimum(np.searchsorted(known, text, sorter=order), len(known) - 1)]
     if np.any(known[codes] != text):
         new = np.unique(text[known[codes] != text]).tolist()
-        raise ValueError(f"unknown class {new[0]!r}: the network knows {shown(classes)}")
+        raise ValueError(
+            f"unknown class {quoted(new[0])}: the network knows {shown(classes)}. For a first fit "
+            "that lacks some name them all, xpnet.Network(classes=(…))"
+        )
     return codes
+
+
+def given_classes(classes: Any, loss: Loss | None) -> tuple[str, ...] | None:
+    """The names of all classes, in the order of the outputs, as a user gives them.
+
+    Raises
+    ------
+    TypeError
+        No sequence of text. Labels that are integers are numbered already, and have no names.
+    ValueError
+        Fewer than two, or one twice; a loss that is not for classes.
+    """
+    if classes is None:
+        return None
+    what = 'classes must be the names of the labels in the order of the outputs, ("cat", "dog")'
+    names = items(what, None if isinstance(classes, (set, frozenset)) else classes)
+    for k, name in enumerate(names):
+        if not isinstance(name, str):
+            raise TypeError(
+                f"classes[{k}] must be text, got {quoted(name)}: labels that are integers need no "
+                "names, give the number of classes as the last width (sizes[-1])"
+            )
+    found = tuple(map(str, names))
+    twice = next((name for k, name in enumerate(found) if name in found[:k]), None)
+    if len(found) < 2 or twice is not None:
+        what = f"{quoted(twice)} is there twice" if len(found) > 1 else f"got {len(found)}"
+        raise ValueError(f"classes must be two or more different names, {what}")
+    check_loss(found, loss)
+    return found
+
+
+def check_loss(classes: tuple[str, ...] | None, loss: Loss | None) -> None:
+    """Classes go with a loss for one label an example."""
+    if classes is not None and loss is not None and loss.targets not in _FOR_NAMES:
+        raise ValueError(
+            f"loss {loss.name!r} is not for one label an example, so classes have no meaning: "
+            'leave classes out, or take loss="cross_entropy"'
+        )
 
 
 def check_outputs(classes: tuple[str, ...], loss: Loss, n_outputs: int) -> None:
     """As many classes as outputs, where each class has one: none is predicted that has no name."""
-    n, told = len(classes), f"the labels have {len(classes)} classes ({shown(classes)})"
+    check_loss(classes, loss)
+    n, told = len(classes), f"there are {len(classes)} classes ({shown(classes)})"
     if loss.targets == "labels" and n != n_outputs:
+        lacks = f"name all {n_outputs} of them in order, xpnet.Network(classes=(…)), or "
         raise ValueError(
-            f"{told}, but the output has {n_outputs} units: make the last width {n} (sizes[-1])"
+            f"{told}, but the output has {n_outputs} units: {lacks if n < n_outputs else ''}make "
+            f"the last width {n} (sizes[-1])"
         )
     if loss.targets == "probabilities" and n_outputs == 1 and n > 2:
         raise ValueError(
@@ -90,15 +180,15 @@ def encode_weights(class_weight: Mapping[Any, Any], classes: tuple[str, ...]) ->
     for key in class_weight:
         if not isinstance(key, str) or key not in classes:
             raise ValueError(
-                f"class_weight has the class {key!r}, but the labels are text: name the classes "
-                f"as they are, {shown(classes)}"
+                f"class_weight has the class {quoted(key)}, but the labels are text: name the "
+                f"classes as they are, {shown(classes)}"
             )
     return {classes.index(key): weight for key, weight in class_weight.items()}
 
 
 def shown(classes: tuple[str, ...], most: int = 10) -> str:
     """The names for a message, the first few of many."""
-    names = ", ".join(classes[:most])
+    names = ", ".join(printable(name, 40) for name in classes[:most])
     return names if len(classes) <= most else f"{names}, … ({len(classes)} in all)"
 
 

@@ -105,7 +105,12 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 def unknown_name(kind: str, name: object, known: Mapping[str, object]) -> ValueError:
     """The error for a name that is not in a table, with the nearest one that is."""
-    plain = printable(str(name), 60).lower().replace("-", "_").replace(" ", "_")
+    plain = (
+        printable(name if isinstance(name, str) else quoted(name), 60)
+        .lower()
+        .replace("-", "_")
+        .replace(" ", "_")
+    )
     here = _ELSEWHERE.get(kind, {}).get(plain)
     near = here if here in known else nearest(plain, known)
     hint = f"did you mean {near!r}? " if near else ""

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xpnet.backends import to_numpy
-from xpnet.checks import positive_integer
-from xpnet.gradients import Gradients
+from xpnet.checks import check_flag, positive_integer, real, turned
+from xpnet.errors import quoted
+from xpnet.gradients import Gradients, fill_dense
 from xpnet.network import Network
+from xpnet.parameters import flatten, layout
 from xpnet.protocol import BoundLayer
 from xpnet.random import seed_from
+from xpnet.settings import is_finite
 
 if TYPE_CHECKING:
     from xpnet.random import Rng
@@ -55,8 +58,9 @@ def gradient_check(
     net : Network
     X, Y, sample_weight
         As for `Network.gradient`.
-    gradient : Gradients or (P,), optional
-        What to check; None takes ``net.gradient``.
+    gradient : Gradients, (P,) or (weights, biases), optional
+        What to check; None takes ``net.gradient``. A pair of lists, dW_1 … dW_L and db_1 … db_L in
+        the shapes of ``net.weights`` and ``net.biases``, is for a network of dense layers alone.
     training : bool
         Whether dropout and batch normalisation do as in training.
     directions : int
@@ -65,16 +69,22 @@ def gradient_check(
         ε, the step.
     rng
         Where the directions come from.
+
+    Raises
+    ------
+    ValueError, TypeError
+        Bad input, a gradient of another shape among it.
     """
+    if not isinstance(net, Network):
+        raise TypeError(f"net must be an xpnet.Network, got {quoted(net)}")
     positive_integer("directions", directions)
-    if not epsilon > 0:
-        raise ValueError(f"epsilon must be above 0, got {epsilon}")
-    net = net.to(dtype="float64")
-    gradient = (
-        net.gradient(X, Y, sample_weight, training=training) if gradient is None else gradient
-    )
-    flat = gradient.flat if isinstance(gradient, Gradients) else gradient
-    g = to_numpy(flat).astype(np.float64)
+    if not is_finite(epsilon) or not epsilon > 0:
+        raise ValueError(f"epsilon must be above 0, got {quoted(epsilon)}: 1e-5 serves most")
+    check_flag("training", training)
+    net, X = net.to(dtype="float64"), net.in_order(X)
+    if gradient is None:
+        gradient = net.gradient(X, Y, sample_weight, training=training)
+    g = _flat(net, gradient)
     theta = to_numpy(net.parameters).copy()
     generator = np.random.Generator(np.random.Philox(seed_from(rng)))
 
@@ -97,6 +107,28 @@ def gradient_check(
         signs = (part * generator.choice((-1.0, 1.0), len(theta)) for _ in range(directions))
         errors.append(max(error(v, norm) for v in signs))
     return GradientCheck(errors)
+
+
+def _flat(net: Network, gradient: Any) -> np.ndarray[Any, Any]:
+    """A gradient of any form as one vector (P,), on the host in float64."""
+    P = layout(net.layers).size
+    if isinstance(gradient, (tuple, list)) and len(gradient) == 2 and np.iterable(gradient[0]):
+        g = np.full(P, np.nan)
+        fill_dense(net.layers, g, *gradient)
+        dense = [layer for layer in flatten(net.layers) if layer.kind == "dense"]
+        if sum(slot.size for layer in dense for slot in layer.slots) == P:
+            return g
+        raise ValueError(
+            "gradient is (weights, biases), but the network has parameters beside those of dense "
+            "layers: give all of it, a vector in the layout of net.parameters"
+        )
+    flat = real("gradient", gradient.flat if isinstance(gradient, Gradients) else gradient)
+    if tuple(flat.shape) != (P,):
+        hint = turned("gradient", tuple(flat.shape), (P,)) or (
+            ": give Gradients, such a vector, or a pair (weights, biases)"
+        )
+        raise ValueError(f"gradient must be ({P},), got {tuple(flat.shape)}{hint}")
+    return to_numpy(flat).astype(np.float64)
 
 
 def _part(layer: BoundLayer, P: int) -> np.ndarray[Any, Any]:

@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from xpnet.parameters import Layers, flatten, view
+import numpy as np
 
-__all__ = ["Gradients", "dense_parameters"]
+from xpnet import checks
+from xpnet.backends import to_numpy
+from xpnet.backends.tracked import stored
+from xpnet.parameters import Layers, flatten, view
+from xpnet.settings import items
+
+__all__ = ["Gradients", "dense_parameters", "fill_dense"]
 
 
 def dense_parameters(xp: Any, layers: Layers, flat: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
@@ -15,6 +21,33 @@ def dense_parameters(xp: Any, layers: Layers, flat: Any) -> tuple[tuple[Any, ...
     dense: list[Any] = [layer for layer in flatten(layers) if layer.kind == "dense"]
     weights = tuple(view(xp, flat, layer.weight) for layer in dense)
     return weights, tuple(view(xp, flat, layer.bias)[..., 0, :] for layer in dense)
+
+
+def fill_dense(layers: Layers, flat: np.ndarray[Any, Any], weights: Any, biases: Any) -> None:
+    """Write every dense layer's W_l and b_l into a host vector like θ.
+
+    Raises
+    ------
+    ValueError, TypeError
+        Not as many as there are dense layers, another shape, or no real numbers.
+    """
+    for name, given, views in zip(
+        ("weights", "biases"), (weights, biases), dense_parameters(np, layers, flat), strict=True
+    ):
+        parts = _as_list(name, given, len(views))
+        for l, (part, own) in enumerate(zip(parts, views, strict=True)):
+            found = checks.real(f"{name}[{l}]", stored(part))
+            if tuple(found.shape) != own.shape:
+                hint = checks.turned(f"{name}[{l}]", tuple(found.shape), own.shape)
+                raise ValueError(f"{name}[{l}] must be {own.shape}, got {tuple(found.shape)}{hint}")
+            own[...] = to_numpy(found)
+
+
+def _as_list(name: str, given: Any, n: int) -> list[Any]:
+    parts = items(f"{name} must be a list of {n} arrays", given)
+    if len(parts) != n:
+        raise ValueError(f"{name} must have {n} arrays, got {len(parts)}")
+    return parts
 
 
 class Gradients:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from xpnet.errors import nearest
+from xpnet.errors import nearest, quoted
 
 __all__ = ["explains_keywords"]
 
@@ -18,6 +18,7 @@ _ELSEWHERE = {
     "alpha": "l2",
     "batchsize": "batch_size",
     "cb": "callbacks",
+    "class_names": "classes",
     "criterion": "loss",
     "eta": "learning_rate",
     "eta0": "learning_rate",
@@ -25,6 +26,7 @@ _ELSEWHERE = {
     "layers": "sizes",
     "learning_rate_init": "learning_rate",
     "loss_fn": "loss",
+    "labels": "classes",
     "lr": "learning_rate",
     "max_epochs": "epochs",
     "max_iter": "epochs",
@@ -104,7 +106,7 @@ def _unknown(call: str, name: str) -> str:
         hint = f"write {_WHERE.get(here) or others[0]}. "
     else:
         hint = f"did you mean {near!r}? " if near else ""
-    return f"{call}() has no keyword {name!r}: {hint}It takes {', '.join(_CALLS[call])}"
+    return f"{call}() has no keyword {quoted(name)}: {hint}It takes {', '.join(_CALLS[call])}"
 
 
 def _is_same_method(other: str, call: str) -> bool:

@@ -43,6 +43,9 @@ class Network(NetworkPasses):
         squared_error mean_squared_error absolute_error huber log_cosh quantile gaussian_nll poisson
         binary_cross_entropy cross_entropy. None: cross_entropy for integer targets,
         mean_squared_error for others; until the first `fit` sees targets, the output is Z_L.
+    classes : sequence of str, optional
+        The names of all classes, in the order of the outputs, for labels as text: needed where the
+        first `fit` lacks some. None: those that it meets, sorted. Integer labels have no names.
     initializer : str, optional
         he_uniform he_normal glorot_uniform glorot_normal lecun_uniform lecun_normal zeros. None
         follows each layer's activation. Biases start at zero.
@@ -209,7 +212,7 @@ class Network(NetworkPasses):
 
         if batch_size is not None:
             checks.positive_integer("batch_size", batch_size)
-        Y = self.encode(Y)
+        X, Y = self.in_order(X), self.encode(Y)
         layers, loss = self.decided_by(Y)
         place = home(self.backend, X, self.dtype)
         data = examples(place, layers, loss, self.dtype, X, Y, sample_weight)

@@ -13,7 +13,7 @@ from xpnet.classes import decide
 from xpnet.examples import examples, features
 from xpnet.gradients import Gradients
 from xpnet.masks import context
-from xpnet.parameters import n_networks, unpack
+from xpnet.parameters import layout, n_networks, unpack
 from xpnet.state import NetworkState
 from xpnet.training.batches import slices
 from xpnet.training.placement import home, rows_that_fit
@@ -28,6 +28,7 @@ class NetworkPasses(NetworkState):
 
     def __call__(self, X: Any) -> Any:
         """The outputs A_L (N, n_L); for one example (n_0,) they are (n_L,)."""
+        X = self.in_order(X)
         X, single = features(self.backend, self.layers, self.dtype, X)
         with self.backend.context():
             A = self._outputs(X)
@@ -38,6 +39,7 @@ class NetworkPasses(NetworkState):
 
         None: all at once, or, where a GPU has too little memory for that, as many as fit.
         """
+        X = self.in_order(X)
         if batch_size is not None:
             checks.positive_integer("batch_size", batch_size)
         elif self.backend.free_memory() is None:
@@ -92,7 +94,8 @@ class NetworkPasses(NetworkState):
             Whether dropout and batch normalisation do as in training; the masks are then those of
             the next epoch. Statistics are left as they are.
         """
-        Y = self.encode(Y)
+        checks.check_flag("training", training)
+        X, Y = self.in_order(X), self.encode(Y)
         layers, loss = self.decided_by(Y)
         X, Y, w, _ = examples(self.backend, layers, loss, self.dtype, X, Y, sample_weight)
         scale = 1.0 / (X.shape[0] if w is None else float(w.sum()))
@@ -135,7 +138,7 @@ class NetworkPasses(NetworkState):
         from xpnet.training.full_batch import objective
         from xpnet.training.settings import as_penalty
 
-        fixed = self.to()
+        fixed, X = self.to(), self.in_order(X)
         fixed.complete(X, Y)
         assert fixed.loss is not None
         data = examples(
@@ -144,8 +147,13 @@ class NetworkPasses(NetworkState):
         checks.check_finite(fixed.backend, "X", data.X)
         checks.check_targets(fixed.backend, "Y", data.Y, fixed.loss)
         value_and_gradient = objective(fixed, data, as_penalty(penalty))
+        P = layout(fixed.layers).size
 
         def on_host(theta: Any) -> tuple[float, np.ndarray[Any, Any]]:
+            theta = checks.real("θ", theta)
+            if tuple(theta.shape) != (P,):
+                hint = checks.turned("θ", tuple(theta.shape), (P,))
+                raise ValueError(f"θ must be ({P},), got {tuple(theta.shape)}{hint}")
             with fixed.backend.context():
                 value, g = value_and_gradient(move(fixed.backend, theta, fixed.dtype))
                 return float(value), to_numpy(g).astype(np.float64)

@@ -10,6 +10,7 @@ operation on one array. A gradient has the same layout. Vectors such as biases a
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,6 +22,7 @@ __all__ = [
     "Layers",
     "Layout",
     "Slot",
+    "check_size",
     "flatten",
     "for_each",
     "layout",
@@ -119,6 +121,31 @@ def layout(layers: Layers) -> Layout:
         sum(slot.size for slot in weights),
         tuple((slot.offset, *slot.shape) for slot in weights if not slot.is_table),
     )
+
+
+def check_size(n_parameters: int, dtype: str) -> None:
+    """So many parameters can be drawn on this machine.
+
+    Raises
+    ------
+    MemoryError
+        They need more than its memory: they are drawn in float64, on the host.
+    """
+    needed, there = n_parameters * (8 + int(dtype[-2:]) // 8), _memory()
+    if there is not None and needed > there:
+        raise MemoryError(
+            f"the network would have {n_parameters:.4g} parameters, and drawing them takes "
+            f"{needed / 1e9:.4g} GB of memory, where this machine has {there / 1e9:.4g}: make "
+            "the widths smaller"
+        )
+
+
+def _memory() -> int | None:
+    """Bytes of the machine's memory, as far as the system tells."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return None
 
 
 def unpack(xp: Any, layers: Layers, theta: Any) -> list[Any]:

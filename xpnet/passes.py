@@ -29,7 +29,15 @@ from xpnet.activations import Activation
 from xpnet.backends.base import Backend
 from xpnet.losses import Loss, from_preactivation
 from xpnet.parameters import Layers, pack, unpack
-from xpnet.protocol import INFERENCE, PREDICTION, BoundLayer, Context
+from xpnet.protocol import (
+    INFERENCE,
+    PREDICTION,
+    BoundLayer,
+    Context,
+    check_forward,
+    check_gradients,
+)
+from xpnet.returned import is_own
 
 __all__ = [
     "Trace",
@@ -59,12 +67,12 @@ def dense_preactivation(backend: Backend, A: Any, W: Any, b: Any) -> Any:
 
 def dense_activation(backend: Backend, f: Activation, Z: Any) -> Any:
     """A_l = f_l(Z_l)."""
-    return f.f(backend.xp, Z)  # (N, n_l)
+    return f.value(backend.xp, Z)  # (N, n_l)
 
 
 def dense_preactivation_gradient(backend: Backend, f: Activation, Z: Any, A: Any, dA: Any) -> Any:
     """dZ_l = dA_l ∘ f'_l(Z_l); for a softmax, its vector-Jacobian product."""
-    return f.vjp(backend.xp, Z, A, dA)  # (N, n_l)
+    return f.product(backend.xp, Z, A, dA)  # (N, n_l)
 
 
 def dense_gradients(backend: Backend, A: Any, dZ: Any, g: Sequence[Any]) -> list[Any]:
@@ -186,7 +194,10 @@ def chain(
     saved: list[Any] = []
     after: list[Any] = []
     for layer, part, kept in _parts(layers):
-        A, save, stat = layer.forward(backend, p[part], stats[kept], A, ctx)
+        found = layer.forward(backend, p[part], stats[kept], A, ctx)
+        if is_own(layer):
+            check_forward(layer, found, A)
+        A, save, stat = found
         saved.append(save)
         after.extend(stat)
     return A, saved, tuple(after)
@@ -205,7 +216,10 @@ def chain_gradients(
     dp: list[Any] = []
     for l, (layer, part, _) in reversed(list(enumerate(_parts(layers)))):
         needed = l > 0 or not is_first
-        d, dA = layer.gradients(backend, p[part], saved[l], dA, g[part], needed)
+        found = layer.gradients(backend, p[part], saved[l], dA, g[part], needed)
+        if is_own(layer):
+            check_gradients(layer, found, dA, needed)
+        d, dA = found
         dp = d + dp
     return dp, dA
 

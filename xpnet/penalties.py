@@ -63,8 +63,7 @@ class Penalty(Kind, _Strengths):
         """Check the strengths."""
         check_not_negative("l1", l1)
         check_not_negative("l2", l2)
-        check_flag("biases", biases)
-        return super().__new__(cls, float(l1), float(l2), bool(biases))
+        return super().__new__(cls, float(l1), float(l2), bool(check_flag("biases", biases)))
 
     def value(self, xp: Any, theta: Any, layout: Layout) -> Any:
         """``λ₁ Σ|W| + ½ λ₂ Σ W²`` (...,), of θ (..., P)."""

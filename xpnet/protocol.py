@@ -14,6 +14,7 @@ import numpy as np
 
 from xpnet.backends.base import Backend
 from xpnet.parameters import Allocator, Slot
+from xpnet.returned import ReturnedError, array_like, pair
 
 if TYPE_CHECKING:
     from xpnet.activations import Activation
@@ -102,6 +103,44 @@ class BoundLayer(Protocol):
 
     def initial_stats(self) -> tuple[np.ndarray[Any, Any], ...]:
         """Statistics to start from."""
+
+
+def check_forward(layer: BoundLayer, found: Any, A: Any) -> None:
+    """What a user's layer returns from ``forward``, by its shapes; A is what it was given."""
+    if not isinstance(found, tuple) or len(found) != 3:
+        raise ReturnedError(
+            f"forward of {_name(layer)} must return (B, what gradients needs, statistics)"
+        )
+    B, _, stats = found
+    _check_rows(layer, "B", B, A, layer.fan_out)
+    if len(stats) != layer.n_stats:
+        raise ReturnedError(
+            f"forward of {_name(layer)} must return {layer.n_stats} statistics, got {len(stats)}"
+        )
+
+
+def check_gradients(layer: BoundLayer, found: Any, dB: Any, needed: bool) -> None:
+    """What a user's layer returns from ``gradients``, by its shapes."""
+    dp, dA = pair(f"gradients of {_name(layer)}", found, "(gradients, dA)")
+    if len(dp) != len(layer.slots):
+        raise ReturnedError(
+            f"gradients of {_name(layer)} must return {len(layer.slots)} gradients, got {len(dp)}"
+        )
+    for d, slot in zip(dp, layer.slots, strict=True):
+        shape = (*dB.shape[:-2], *slot.shape)
+        array_like(f"gradients of {_name(layer)}", f"d{slot.name}", d, shape, dB.dtype)
+    if needed:
+        _check_rows(layer, "dA", dA, dB, layer.fan_in)
+
+
+def _check_rows(layer: BoundLayer, what: str, found: Any, like: Any, width: int) -> None:
+    """An example a row, as in ``like``; a stack's axis may have come before that."""
+    axes = (*found.shape[:-2], like.shape[-2], width) if hasattr(found, "shape") else (width,)
+    array_like(_name(layer), what, found, axes, like.dtype)
+
+
+def _name(layer: BoundLayer) -> str:
+    return f"layer {type(layer).__name__}"
 
 
 class Defaults(NamedTuple):

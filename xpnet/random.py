@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from xpnet.errors import quoted
+
 __all__ = ["MASKS", "ORDER", "SPLIT", "WEIGHTS", "permutation", "seed_from", "uniform", "words"]
 
 WEIGHTS, ORDER, SPLIT, MASKS = range(4)  # the purposes; new ones are added at the end
@@ -19,7 +21,10 @@ if TYPE_CHECKING:  # numpy.random takes 10 ms to import, and NumPy does it when 
     Rng: TypeAlias = int | np.random.SeedSequence | np.random.Generator | None
 
 
-def seed_from(rng: Rng) -> int:
+_LARGEST = 2**128  # bits of a SeedSequence
+
+
+def seed_from(rng: Rng, name: str = "rng") -> int:
     """The seed, a non-negative integer, that ``rng`` stands for (SPEC 7).
 
     An integer is itself; a SeedSequence gives 128 bits of its state; a Generator is drawn from, and
@@ -34,15 +39,19 @@ def seed_from(rng: Rng) -> int:
         return int(rng.integers(2**63))
     if isinstance(rng, (int, np.integer)) and not isinstance(rng, bool):
         if rng < 0:
-            raise ValueError(f"rng must not be negative, got {rng}")
+            raise ValueError(f"{name} must not be negative, got {quoted(rng)}")
+        if rng >= _LARGEST:
+            raise ValueError(f"{name} must be below 2**128, got {quoted(rng)}")
         return int(rng)
     raise TypeError(
-        f"rng must be an int, a SeedSequence, a Generator or None, got {type(rng).__name__}"
+        f"{name} must be an int, a SeedSequence, a Generator or None, got {type(rng).__name__}"
     )
 
 
 def words(seed: int, purpose: int, counter: tuple[int, ...], n: int) -> np.ndarray[Any, Any]:
-    """N raw 64-bit words of the stream (seed, purpose, counter)."""
+    """N raw 64-bit words of the stream (seed, purpose, counter); `seed_from` makes the seed."""
+    if type(seed) is not int:  # NumPy goes through nested lists, some without an end
+        raise TypeError(f"a seed is an int, got {type(seed).__name__}: seed_from makes one")
     sequence = np.random.SeedSequence(seed, spawn_key=(purpose, *counter))
     words: np.ndarray[Any, Any] = np.random.Philox(sequence).random_raw(n)
     return words

@@ -5,13 +5,17 @@ NumPy's scalars are numbers too, of whatever width; a truth value is none.
 
 from __future__ import annotations
 
+import inspect
 import math
+from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
 
 from xpnet.errors import quoted
+
+_MOST = 2**63 - 1  # of what counts anything
 
 __all__ = [
     "Kind",
@@ -25,7 +29,11 @@ __all__ = [
     "is_count",
     "is_finite",
     "is_number",
+    "items",
+    "takes",
 ]
+
+_MOST = 2**63 - 1  # of what counts anything
 
 
 class Kind:
@@ -73,9 +81,27 @@ def _plain(value: Any) -> Any:
 def check_learning_rate(value: Any) -> None:
     """A finite number ≥ 0, or a schedule: a function of the step."""
     if isinstance(value, type):
-        raise TypeError(f"learning_rate must be a number or a schedule, got the class {value!r}")
+        raise TypeError(
+            f"learning_rate must be a number or a schedule, got the class {quoted(value)}"
+        )
     if not callable(value):
         check_not_negative("learning_rate", value)
+    elif not takes(value, 1):
+        raise TypeError(
+            f"learning_rate must be a number or a schedule, a function of the step, got "
+            f"{quoted(value)}"
+        )
+
+
+def takes(function: Any, n: int) -> bool:
+    """Whether a function can be called with n values by place, as far as Python knows."""
+    try:
+        inspect.signature(function).bind(*[None] * n)
+    except TypeError:
+        return False
+    except ValueError:  # of a function written in C
+        return True
+    return True
 
 
 def check_not_negative(name: str, value: Any) -> None:
@@ -96,12 +122,6 @@ def check_fraction(name: str, value: Any) -> None:
         raise ValueError(f"{name} must lie in [0, 1), got {quoted(value)}")
 
 
-def check_flag(name: str, value: Any) -> None:
-    """True or False; a text such as "no" would count as true."""
-    if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} must be True or False, got {quoted(value)}")
-
-
 def is_number(value: object) -> bool:
     """Whether it is a real number."""
     return isinstance(value, Real) and not isinstance(value, bool)
@@ -111,14 +131,14 @@ def is_finite(value: Any) -> bool:
     """Whether it is a real number that a float can hold."""
     try:
         return is_number(value) and math.isfinite(value)
-    except OverflowError:  # an integer of more than 308 digits
+    except (OverflowError, ValueError, TypeError):  # such as an integer of more than 308 digits
         return False
 
 
 def is_count(value: Any, least: int = 0) -> bool:
     """Whether it is an integer of ``least`` or more, and of 64 bits."""
     integer = isinstance(value, Integral) and not isinstance(value, bool)
-    return integer and least <= int(value) < 2**63
+    return integer and least <= int(value) <= _MOST
 
 
 def check_count(name: str, value: Any) -> None:
@@ -131,3 +151,36 @@ def check_positive_integer(name: str, value: Any) -> None:
     """An integer ≥ 1."""
     if not is_count(value, 1):
         raise ValueError(f"{name} must be an integer ≥ 1, got {quoted(value)}")
+
+
+def check_flag(name: str, value: Any, *, may_be_open: bool = False) -> bool | None:
+    """``value`` as True or False, or None where that may be left open.
+
+    Raises
+    ------
+    ValueError
+        Anything else: a text such as "no" would count as true.
+    """
+    if may_be_open and value is None:
+        return None
+    if type(value).__name__ not in ("bool", "bool_"):
+        known = "True, False or None" if may_be_open else "True or False"
+        raise ValueError(f"{name} must be {known}, got {quoted(value)}")
+    return bool(value)
+
+
+def items(what: str, given: Any) -> list[Any]:
+    """The entries of a sequence that a user gives; ``what`` says what they must be.
+
+    Raises
+    ------
+    TypeError
+        Text, a mapping, or anything that has no entries one after another.
+    """
+    try:
+        is_scalar = getattr(given, "ndim", None) == 0
+        if not isinstance(given, (str, bytes, Mapping)) and not is_scalar:
+            return list(given)
+    except Exception as error:  # of whatever library it comes from
+        raise TypeError(f"{what}, got {quoted(given)}") from error
+    raise TypeError(f"{what}, got {quoted(given)}")

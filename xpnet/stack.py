@@ -16,17 +16,31 @@ import numpy as np
 
 from xpnet import checks
 from xpnet.backends import Backend, to_numpy
+from xpnet.errors import quoted
 from xpnet.keywords import explains_keywords
 from xpnet.network import Network
+from xpnet.random import WEIGHTS, seed_from, words
+from xpnet.settings import items
 from xpnet.training.history import History
 
 if TYPE_CHECKING:
     from xpnet.metrics import Metric
+    from xpnet.random import Rng
     from xpnet.training.settings import Settings
 
 __all__ = ["Stack"]
 
-_ALIKE = ("sizes", "layers", "loss", "plan.output", "backend", "dtype", "epoch", "classes")
+_ALIKE = (
+    "sizes",
+    "layers",
+    "loss",
+    "plan.output",
+    "backend",
+    "dtype",
+    "epoch",
+    "classes",
+    "feature_names",
+)
 
 
 class Stack:
@@ -65,7 +79,7 @@ class Stack:
     def __init__(self, networks: Iterable[Network]) -> None:
         given = _networks(networks)
         self._own = tuple((net.seed, net.initializer) for net in given)
-        self._net = copy.copy(given[0])  # what they share, with θ (R, P) and statistics (R, …)
+        self._net = given[0].as_written()  # what they share, with θ (R, P) and statistics (R, …)
         with self.backend.context():
             stack = self.backend.xp.stack
             theta = stack([net.parameters for net in given])
@@ -83,7 +97,7 @@ class Stack:
         """
         r, R = index(r), len(self)
         if not -R <= r < R:
-            raise IndexError(f"there is no network {r}: the stack has {R}, counted from 0")
+            raise IndexError(f"there is no network {quoted(r)}: the stack has {R}, counted from 0")
         net = copy.copy(self._net)
         net.seed, net._initializer = self._own[r]
         net.take(self.parameters[r, ...], tuple(stat[r, ...] for stat in self._net.statistics))
@@ -96,6 +110,28 @@ class Stack:
 
     def __repr__(self) -> str:
         return f"Stack({len(self)} × {self._net!r})"
+
+    def fresh(self, rng: Rng = None) -> Stack:
+        """A new stack of the same plan, newly drawn: nothing of a fit is left in it.
+
+        Loss and classes are those with which the networks were put together.
+
+        Parameters
+        ----------
+        rng
+            Where the networks' seeds come from, as for `Network`; but None takes their own, so that
+            each starts from the weights that it started from.
+        """
+        seeds = [seed for seed, _ in self._own]
+        if rng is not None:
+            drawn = words(seed_from(rng), WEIGHTS, (), len(self))
+            seeds = [int(word) for word in drawn.tolist()]
+        networks = []
+        for seed, (_, initializer) in zip(seeds, self._own, strict=True):
+            net = copy.copy(self._net)
+            net._initializer = initializer
+            networks.append(net.fresh(seed))
+        return Stack(networks)
 
     @property
     def backend(self) -> Backend:
@@ -220,20 +256,20 @@ def _quiet() -> np.errstate:
 def _networks(networks: Any) -> tuple[Network, ...]:
     """The networks, which are alike."""
     if isinstance(networks, Network) or not isinstance(networks, Iterable):
-        raise TypeError(f"a Stack takes a sequence of networks, got {networks!r}")
-    given = tuple(networks)
+        raise TypeError(f"a Stack takes a sequence of networks, got {quoted(networks)}")
+    given = tuple(items("a Stack takes a sequence of networks", networks))
     if not given:
         raise ValueError("a Stack needs one network at least")
     for r, net in enumerate(given):
         if not isinstance(net, Network):
-            raise TypeError(f"networks[{r}] must be an xpnet.Network, got {net!r}")
+            raise TypeError(f"networks[{r}] must be an xpnet.Network, got {quoted(net)}")
         for name in _ALIKE:
             first, own = map(attrgetter(name), (given[0], net))
             if first != own:
                 raise ValueError(
                     f"networks[{r}] has another {name.removeprefix('plan.')} than networks[0]: "
-                    f"{own!r}, not {first!r}; the networks of a stack differ in their parameters "
-                    "and seeds alone"
+                    f"{quoted(own)}, not {quoted(first)}; the networks of a stack differ in their "
+                    "parameters and seeds alone"
                 )
     return given
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,14 +14,25 @@ import numpy as np
 from xpnet import checks
 from xpnet.activations import Activation
 from xpnet.backends import Backend, get_backend, move, to_numpy
-from xpnet.classes import check_outputs, encode, encode_weights, find_classes
+from xpnet.backends.tracked import stored
+from xpnet.classes import (
+    check_loss,
+    check_outputs,
+    encode,
+    encode_weights,
+    find_classes,
+    given_classes,
+)
+from xpnet.errors import quoted
 from xpnet.examples import infer_loss, infer_widths
-from xpnet.gradients import dense_parameters
+from xpnet.feature_names import in_order, names_of
+from xpnet.gradients import dense_parameters, fill_dense
 from xpnet.keywords import explains_keywords
 from xpnet.layers.build import HIDDEN, Plan, plan
 from xpnet.losses import Loss
-from xpnet.parameters import Layers, layout, slots
+from xpnet.parameters import Layers, check_size, layout, slots
 from xpnet.random import seed_from
+from xpnet.settings import items
 
 if TYPE_CHECKING:
     from xpnet.random import Rng
@@ -44,6 +56,14 @@ class FitOwner(NamedTuple):
         return "whose callback this is" if own else "in another thread"
 
 
+class Written(NamedTuple):
+    """What a user left to a network, before a first fit settled what was open."""
+
+    plan: Plan
+    loss: Loss | None
+    classes: tuple[str, ...] | None
+
+
 class NetworkState:
     """The part of `xpnet.Network` that holds things; see there for the parameters."""
 
@@ -56,6 +76,7 @@ class NetworkState:
         activation: str | Activation | Sequence[str | Activation] = "relu",
         output: str | Activation | None = None,
         loss: str | Loss | None = None,
+        classes: Sequence[str] | None = None,
         initializer: str | None = None,
         backend: str | Backend = "numpy",
         device: Any = None,
@@ -66,23 +87,37 @@ class NetworkState:
         self.loss = checks.find_loss(loss)
         if self.loss is not None and self._plan.output is not None:
             checks.check_outputs(self.loss, self._plan.output)
+        self._classes = given_classes(classes, self.loss)
         self._initializer = checks.find_initializer(initializer)
         self.dtype = checks.dtype_name(dtype)
         self.backend = get_backend(backend, device)
         self.backend.dtype(self.dtype)  # JAX turns on what float64 needs
         self.seed = seed_from(rng)
+        self._written = Written(self._plan, self.loss, self._classes)
+        self._views: tuple[Any, Sequence[Any]] | None = None  # of θ, and whose they are
+        self._begin()
+
+    def _begin(self) -> None:
+        """Stand at the beginning: as the user wrote it, with nothing learned and nothing met."""
+        self._plan, self.loss, self._classes = self._written
+        self._feature_names: tuple[str, ...] | None = None
         self.epoch = 0
         self._layers: Layers | None = None
         self._theta: Any = None
         self._stats: tuple[Any, ...] = ()
-        self._views: tuple[Any, Sequence[Any]] | None = None  # of θ, and whose they are
-        self._classes: tuple[str, ...] | None = None
-        if sizes is not None:
+        if self._plan.n_in is not None:
             self._start()
+            self._check_classes()
+
+    def _check_classes(self) -> None:
+        """As many classes as outputs, where both are known."""
+        if self._classes is not None and self.loss is not None:
+            check_outputs(self._classes, self.loss, self.layers[-1].fan_out)
 
     def _start(self) -> None:
         """Build the layers, with initial parameters and statistics."""
         self._layers = layers = self._plan.build(self.loss)
+        check_size(layout(layers).size, self.dtype)
         parts = [W for layer in layers for W in layer.initial(self.seed, self._initializer)]
         theta = np.zeros(layout(layers).size, dtype=self.dtype)
         for slot, part in zip(slots(layers), parts, strict=True):
@@ -150,7 +185,7 @@ class NetworkState:
         """Take θ (P,) from any array library, by a copy."""
         self._refuse_in_a_fit()
         P = layout(self.layers).size
-        theta = checks.real("θ", theta)
+        theta = checks.real("θ", stored(theta))
         if tuple(theta.shape) != (P,):
             raise ValueError(
                 f"the network has {P} parameters, so θ must be ({P},), not {tuple(theta.shape)}"
@@ -160,33 +195,21 @@ class NetworkState:
     def set_weights(self, weights: Sequence[Any], biases: Sequence[Any]) -> None:
         """Take every dense layer's W_l and b_l from any library, by a copy."""
         self._refuse_in_a_fit()
-        weights = [checks.real(f"weights[{l}]", W) for l, W in enumerate(weights)]
-        biases = [checks.real(f"biases[{l}]", b) for l, b in enumerate(biases)]
-        for name, given, owned in (
-            ("weights", weights, self.weights),
-            ("biases", biases, self.biases),
-        ):
-            if len(given) != len(owned):
-                raise ValueError(f"{name} must have {len(owned)} arrays, got {len(given)}")
-            for l, (new, old) in enumerate(zip(given, owned, strict=True)):
-                if np.shape(new) != tuple(old.shape):
-                    raise ValueError(
-                        f"{name}[{l}] must be {tuple(old.shape)}, got {tuple(np.shape(new))}"
-                    )
-        theta = to_numpy(self._theta).copy()
-        for views, given in zip(
-            dense_parameters(np, self.layers, theta), (weights, biases), strict=True
-        ):
-            for part, new in zip(views, given, strict=True):
-                part[...] = to_numpy(new)
+        theta = to_numpy(self.parameters).copy()
+        fill_dense(self.layers, theta, weights, biases)
         self._theta = self._finite_copy("weights and biases", theta)
 
     def set_statistics(self, statistics: Sequence[Any]) -> None:
         """Take the layers' statistics, in the shapes of `statistics`, by a copy."""
         self._refuse_in_a_fit()
-        wanted, given = ([tuple(np.shape(s)) for s in all_] for all_ in (self._stats, statistics))
+        wanted = [tuple(s.shape) for s in self._stats]
+        parts = items("statistics must be a list of arrays, as net.statistics has", statistics)
+        statistics = [checks.real(f"statistics[{k}]", s) for k, s in enumerate(parts)]
+        given = [tuple(s.shape) for s in statistics]
         if given != wanted:
-            raise ValueError(f"statistics must have the shapes {wanted}, got {given}")
+            raise ValueError(
+                f"statistics must have the shapes {quoted(wanted)}, got {quoted(given)}"
+            )
         self._stats = tuple(self._finite_copy("a statistic", s) for s in statistics)
 
     def _refuse_in_a_fit(self) -> None:
@@ -211,8 +234,25 @@ class NetworkState:
 
     @property
     def classes(self) -> tuple[str, ...] | None:
-        """The labels that a first fit met as text, in the order of the outputs; None for others."""
+        """The labels as text, in the order of the outputs; None where labels are none.
+
+        Those given, or those that the first fit met, sorted.
+        """
         return self._classes
+
+    @property
+    def feature_names(self) -> tuple[str, ...] | None:
+        """The names of X's columns in the latest fit on a data frame; None where there was none.
+
+        A data frame with its columns in another order is put right by name, with a warning, by
+        every call that takes X; one that lacks a column, or has a new one, is an error. Arrays
+        without names are taken as they are.
+        """
+        return self._feature_names
+
+    def in_order(self, X: Any) -> Any:
+        """X itself, or an array of its columns in the order of `feature_names`, with a warning."""
+        return in_order(X, self._feature_names)
 
     def encode(self, Y: Any) -> Any:
         """Labels as text turned into 0 … n_L − 1; everything else as it is."""
@@ -228,6 +268,7 @@ class NetworkState:
 
     def complete(self, X: Any, Y: Any) -> None:
         """Settle what was left open, classes, sizes and loss, by the data of a first fit."""
+        self._feature_names = self._feature_names or names_of(X)
         if self.loss is None or self.loss.targets in ("labels", "probabilities"):
             self._classes = self._classes or find_classes(Y)
         Y = self.encode(Y)
@@ -235,8 +276,8 @@ class NetworkState:
             self._plan = self._plan.sized(*infer_widths(X, Y, self.loss, self._classes))
             self._start()
         self._layers, self.loss = self.decided_by(Y)
-        if self._classes is not None:
-            check_outputs(self._classes, self.loss, self._layers[-1].fan_out)
+        check_loss(self._classes, self.loss)
+        self._check_classes()
 
     def decided_by(self, Y: Any) -> tuple[Layers, Loss]:
         """Layers and loss; where the loss is open, those that targets like Y ask for."""
@@ -258,11 +299,19 @@ class NetworkState:
         """Copies of θ and of the statistics."""
         return self._own_copy(self._theta), tuple(map(self._own_copy, self._stats))
 
-    def restore(self, plan: Plan, epoch: int, classes: Sequence[str] | None = None) -> None:
+    def restore(
+        self,
+        plan: Plan,
+        epoch: int,
+        classes: Sequence[str] | None = None,
+        feature_names: Sequence[str] | None = None,
+    ) -> None:
         """Take what a model file tells, beside settings of a new network and θ (see `take`)."""
         self._plan, self._layers = plan, plan.build(self.loss)
         self.epoch = epoch
         self._classes = None if classes is None else tuple(classes)
+        self._feature_names = None if feature_names is None else tuple(feature_names)
+        self._written = Written(self._plan, self.loss, self._classes)
 
     def to(
         self, backend: str | Backend | None = None, device: Any = None, dtype: Any = None
@@ -282,6 +331,38 @@ class NetworkState:
         if self._theta is not None:
             new._theta = new._own_copy(self._theta)
             new.set_statistics(self._stats)
+        return new
+
+    def fresh(self, rng: Rng = None) -> Self:
+        """A new network of the same plan, newly drawn: nothing of a fit is left in it.
+
+        Sizes, loss and classes are those that were written; what was left open is open again. For
+        each fold of a cross-validation, for instance, since a second `fit` goes on from the first.
+
+        Parameters
+        ----------
+        rng
+            As for `Network`; but None takes this network's own seed, so that it starts from the
+            weights that this one started from.
+
+        Examples
+        --------
+        >>> import numpy as np, xpnet
+        >>> net = xpnet.Network([2, 3, 1], rng=7)
+        >>> history = net.fit(np.eye(2), np.ones(2), epochs=1)
+        >>> bool(np.all(net.fresh().parameters == xpnet.Network([2, 3, 1], rng=7).parameters))
+        True
+        """
+        new = object.__new__(type(self))
+        new.__dict__.update(self.__dict__, _views=None)
+        new.seed = self.seed if rng is None else seed_from(rng)
+        new._begin()
+        return new
+
+    def as_written(self) -> Self:
+        """A copy whose `fresh` keeps the sizes, loss and classes that this network has by now."""
+        new = copy.copy(self)
+        new._written = Written(self._plan, self.loss, self._classes)
         return new
 
     @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from xpnet.classes import shown
 from xpnet.parameters import layout
 
 if TYPE_CHECKING:
@@ -24,7 +25,9 @@ def summary(net: Network) -> str:
     P = layout(net.layers).size
     rows.append(("total", "", "", "", f"{P:,}", f"{P * BYTES[net.dtype]:,}"))
     loss = "open until the first fit" if net.loss is None else net.loss.name
-    return f"{_table(rows)}\nloss {loss}; {net.dtype} on {net.backend.name} ({net.device})"
+    classes = "" if net.classes is None else f"\nclasses {shown(net.classes)}"
+    where = f"{net.dtype} on {net.backend.name} ({net.device})"
+    return f"{_table(rows)}\nloss {loss}; {where}{classes}"
 
 
 def _rows(number: str, layer: Any, bytes_each: int) -> list[tuple[str, ...]]:

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from xpnet.backends.base import DTYPES, Backend, library_of
-from xpnet.errors import look_up
+from xpnet.backends.tracked import refuse_tracked
+from xpnet.errors import look_up, printable, quoted, unknown_name
 from xpnet.undisturbed import imported
 
 __all__ = [
@@ -99,12 +100,14 @@ def get_backend(
                 f"a Backend has its {setting} already: leave {setting} out, or give a name"
             )
         return name
+    if not isinstance(name, str):
+        raise unknown_name("backend", name, _LIBRARIES)
     if name == "auto":
         name = "cupy" if find_spec("cupy") and _devices("cupy") else "numpy"
     library = look_up("backend", name, _LIBRARIES)
     if name != "cupy" and given:
         raise ValueError(
-            f'{given[0]} is a setting of backend "cupy", not of {name!r}: leave it out'
+            f'{given[0]} is a setting of backend "cupy", not of {quoted(name)}: leave it out'
         )
     backend: Backend = _load(name, library).create(device, **{s: settings[s] for s in given})
     return backend
@@ -117,7 +120,7 @@ def _load(name: str, library: _Library) -> Any:
     except ImportError as error:
         why = f" ({error})" if find_spec(library.package) else ""
         raise ImportError(
-            f"backend {name!r} needs the package {library.package}{why}: {library.install}"
+            f"backend {quoted(name)} needs the package {library.package}{why}: {library.install}"
         ) from error
     return imported(f"xpnet.backends.{library.module}")
 
@@ -155,7 +158,7 @@ def to_numpy(x: Any) -> np.ndarray[Any, Any]:
     Shares memory with x where x lies in host memory already.
     """
     name = _BY_PACKAGE.get(library_of(x))
-    if name is None:
+    if name is None or not hasattr(x, "shape"):
         return _foreign_to_numpy(x)
     module = import_module(f"xpnet.backends.{_LIBRARIES[name].module}")
     host: np.ndarray[Any, Any] = module.to_numpy(x)
@@ -171,7 +174,13 @@ def _foreign_to_numpy(x: Any) -> np.ndarray[Any, Any]:
         return np.from_dlpack(x)
     if isinstance(x, (list, tuple)) and any(library_of(e) in _BY_PACKAGE for e in x):
         return np.asarray([to_numpy(e) for e in x])
-    return np.asarray(x)
+    try:
+        return np.asarray(x)
+    except ValueError as error:
+        if not isinstance(x, (list, tuple)):
+            raise
+        text = "the rows of a nested list must have the same length, and be nested 64 deep at most"
+        raise ValueError(text) from error
 
 
 def asarray(
@@ -191,11 +200,16 @@ def asarray(
     dtype : str, optional
         Such as "float32"; None keeps it (on JAX without its 64-bit mode, in 32 bits).
     """
-    return move(get_backend(backend, device), x, dtype)
+    try:
+        return move(get_backend(backend, device), x, dtype)
+    except (TypeError, ValueError) as error:
+        text = printable(str(error))  # NumPy repeats a cell that is no number
+        raise (TypeError if isinstance(error, TypeError) else ValueError)(text) from error
 
 
 def move(backend: Backend, x: Any, dtype: str | None = None) -> Any:
     """X on the backend's device, as `asarray` gives it."""
+    refuse_tracked(x)
     with backend.context(), np.errstate(over="ignore"):
         wanted = None if dtype is None else backend.dtype(dtype)
         there = x if backend.owns(x) and backend.is_here(x) else backend.from_device(x)

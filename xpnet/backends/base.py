@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from xpnet.backends.lanes import Lane
+from xpnet.errors import quoted
 
 __all__ = ["DTYPES", "Backend", "library_of", "native_copy"]
 
@@ -90,12 +91,12 @@ class Backend:
     def dtype(self, name: str) -> Any:
         """The namespace's dtype of that name ("float32", "int64", …)."""
         if not isinstance(name, str) or not hasattr(self.xp, name):
-            raise ValueError(f"dtype must be a name such as float32 or int64, got {name!r}")
+            raise ValueError(f"dtype must be a name such as float32 or int64, got {quoted(name)}")
         return getattr(self.xp, name)
 
     def owns(self, x: Any) -> bool:
         """Whether x is an array of this library (on any of its devices)."""
-        return library_of(x) in self.packages
+        return library_of(x) in self.packages and hasattr(x, "shape")
 
     def is_here(self, x: Any) -> bool:
         """Whether an array of this library lies on this backend's device."""

@@ -10,12 +10,15 @@ from typing import Any
 import numpy as np
 
 from xpnet.backends.base import Backend, library_of, native_copy
+from xpnet.backends.tracked import refuse_tracked
+from xpnet.errors import quoted
 
 __all__ = ["JaxBackend", "create", "devices", "to_numpy"]
 
 
 def to_numpy(x: Any) -> np.ndarray[Any, Any]:
-    """The array itself (NumPy), or a view or copy of it on the host."""
+    """The array itself (NumPy), or a view or copy of it on the host; TypeError for a tracer."""
+    refuse_tracked(x)
     return np.asarray(x)
 
 
@@ -138,4 +141,4 @@ def create(device: Any) -> Backend:
     try:
         return JaxBackend(xp, jax.devices(platform)[int(index)])
     except (RuntimeError, IndexError, ValueError) as error:
-        raise RuntimeError(f"device {device!r}: JAX has {', '.join(devices())}") from error
+        raise RuntimeError(f"device {quoted(device)}: JAX has {', '.join(devices())}") from error

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from xpnet.backends.base import Backend
+from xpnet.errors import quoted
 
 __all__ = ["NumpyBackend", "create", "devices", "to_numpy"]
 
@@ -49,9 +50,9 @@ def devices() -> list[str]:
 
 def create(device: Any) -> Backend:
     """The backend on the named device: None or "cpu"."""
-    if device not in (None, "cpu"):
+    if device is not None and (not isinstance(device, str) or device != "cpu"):
         raise ValueError(
-            f'backend "numpy" has the device "cpu" only, not {device!r}; '
+            f'backend "numpy" has the device "cpu" only, not {quoted(device)}; '
             'for a GPU use backend="cupy"'
         )
     return NumpyBackend(np, "cpu")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from xpnet.backends.base import Backend
+from xpnet.errors import quoted
 
 __all__ = ["StrictBackend", "create", "devices", "to_numpy"]
 
@@ -52,5 +53,5 @@ def create(device: Any) -> Backend:
         return StrictBackend(xp, device if isinstance(device, xp.Device) else xp.Device(device))
     except (ValueError, TypeError) as error:
         raise ValueError(
-            f"device {device!r}: array-api-strict has {', '.join(devices())}"
+            f"device {quoted(device)}: array-api-strict has {', '.join(devices())}"
         ) from error

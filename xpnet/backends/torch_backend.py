@@ -8,12 +8,15 @@ from typing import Any
 import numpy as np
 
 from xpnet.backends.base import Backend, library_of
+from xpnet.backends.tracked import NoTape, refuse_tracked
+from xpnet.errors import quoted
 
 __all__ = ["TorchBackend", "create", "devices", "to_numpy"]
 
 
 def to_numpy(x: Any) -> np.ndarray[Any, Any]:
-    """The tensor on the host."""
+    """The tensor on the host; TypeError for one whose derivative torch follows."""
+    refuse_tracked(x)
     if str(x.dtype) == "torch.bfloat16":  # NumPy has none
         x = x.float()
     host: np.ndarray[Any, Any] = x.detach().cpu().resolve_conj().resolve_neg().numpy()
@@ -79,10 +82,7 @@ class TorchBackend(Backend):
 
     def context(self) -> AbstractContextManager[Any]:
         """No tape: the derivatives are the equations."""
-        import torch
-
-        mode: AbstractContextManager[Any] = torch.no_grad()
-        return mode
+        return NoTape()
 
 
 def devices() -> list[str]:
@@ -104,12 +104,12 @@ def create(device: Any) -> Backend:
             chosen = torch.device(f"cuda:{device}" if isinstance(device, int) else device)
         except (RuntimeError, TypeError) as error:
             raise ValueError(
-                f"device {device!r}: torch {torch.__version__} has {', '.join(devices())}"
+                f"device {quoted(device)}: torch {torch.__version__} has {', '.join(devices())}"
             ) from error
     if chosen.type == "cuda":
         if (chosen.index or 0) >= torch.cuda.device_count():
             raise RuntimeError(
-                f"device {device!r}: torch {torch.__version__} has {', '.join(devices())}"
+                f"device {quoted(device)}: torch {torch.__version__} has {', '.join(devices())}"
             )
         if chosen.index is None:
             chosen = torch.device("cuda", torch.cuda.current_device())

@@ -8,17 +8,38 @@ from typing import Any
 import numpy as np
 
 from xpnet.backends import Backend, move, to_numpy
+from xpnet.backends.base import library_of
+from xpnet.backends.tracked import refuse_tracked
+from xpnet.checks.missing import check_present, first_place
+from xpnet.errors import printable, quoted
 
 __all__ = [
     "as_array",
     "check_finite",
+    "check_unmasked",
     "example_weights",
     "features",
+    "is_array",
     "is_integer",
     "kind_of",
+    "labels_on_host",
     "real",
+    "turned",
     "without_nan",
 ]
+
+
+_LIBRARIES = ("torch", "cupy", "jax", "jaxlib", "array_api_strict")
+_REAL = ("int", "uint", "bool", "float", "double", "bfloat")  # "double": pandas, by Arrow
+_REMEDIES = {
+    "complex": ": give its real and imaginary parts as columns",
+    "datetime": ": give numbers, such as the days since a date",
+    "timedelta": ": give numbers, such as x / numpy.timedelta64(1, 'D')",
+    "str": ": turn text into numbers (x.astype(float)), and categories into columns of 0 and 1",
+    "object": ": turn it into numbers, x.astype(float)",
+    "void": ": of a structured array, give numpy.lib.recfunctions.structured_to_unstructured(x)",
+}
+"""What to write, by how a dtype's name begins."""
 
 
 def is_integer(x: Any) -> bool:
@@ -28,34 +49,90 @@ def is_integer(x: Any) -> bool:
 
 def kind_of(x: Any) -> str:
     """The dtype's name, of any array library."""
-    return str(getattr(x.dtype, "name", x.dtype)).rpartition(".")[2].lower()
+    kind = str(getattr(x.dtype, "name", x.dtype)).rpartition(".")[2].lower()
+    return f"pandas {kind}" if kind.startswith("interval") else kind  # which is no integer
 
 
 def as_array(name: str, x: Any) -> Any:
-    """X itself where it is an array, else a host array of it."""
-    if hasattr(x, "filled") and np.any(x.mask):
+    """X itself where it is an array, else a host array of it: of a list, a frame, a column.
+
+    Raises
+    ------
+    ValueError, TypeError
+        Masked or missing entries, rows of different lengths; a tensor whose derivative torch
+        follows; what is no array at all, such as a set.
+    """
+    refuse_tracked(x, name)
+    check_unmasked(name, x)
+    if is_array(x):
+        return x
+    host = _read(name, x)
+    if host.ndim == 0 and host.dtype == object:
+        raise TypeError(
+            f"{name} must hold real numbers, got dtype object: a {type(x).__name__} is no array; "
+            "give an array, a data frame or nested lists"
+        )
+    return _of_numbers(name, x, host)
+
+
+def check_unmasked(name: str, x: Any) -> None:
+    """No entry of a masked array is masked."""
+    if isinstance(x, np.ma.MaskedArray) and np.any(x.mask):
         raise ValueError(
             f"{name} has masked entries, which would count as if they were there: remove those "
             "examples, or fill them (x.filled(…))"
         )
-    if hasattr(x, "dtype") and hasattr(x, "shape"):
-        return x
+
+
+def is_array(x: Any) -> bool:
+    """Whether it is an array (or a scalar) of an array library; no frame, and no column of one."""
+    of_numpy = isinstance(x, (np.ndarray, np.generic))
+    return of_numpy or (library_of(x) in _LIBRARIES and hasattr(x, "dtype") and hasattr(x, "shape"))
+
+
+def _read(name: str, x: Any) -> np.ndarray[Any, Any]:
+    """X on the host, whatever it is."""
     try:
-        return _frame(name, x) if hasattr(x, "columns") else to_numpy(x)
+        return to_numpy(x)
+    except TypeError:
+        raise
     except ValueError as error:
-        raise ValueError(f"{name} must be an array, but its rows differ in length") from error
+        if isinstance(x, (list, tuple)):
+            text = f"{name} must be an array, but its rows differ in length"
+            raise ValueError(text) from error
+        raise ValueError(f"{name} cannot be read as an array: {printable(str(error))}") from error
+    except Exception as error:  # of whatever library x comes from
+        raise TypeError(f"{name} cannot be read as an array: {printable(str(error))}") from error
 
 
-def _frame(name: str, x: Any) -> np.ndarray[Any, Any]:
-    """A data frame's columns as one array, also where integers, numbers and truth values mix."""
-    host = to_numpy(x)
+def _of_numbers(name: str, x: Any, host: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """A list's, frame's or column's values as numbers where they are, also where kinds mix."""
+    of_integers = hasattr(x, "dtype") and is_integer(x)  # where a cell is missing they are floats
+    if host.dtype.kind in "OT" or (host.dtype.kind == "f" and of_integers):
+        check_present(name, host, _called(name, host))
     if host.dtype != object:
         return host
-    for k, column in enumerate(x.columns):
+    if hasattr(x, "columns"):
+        return _frame(name, x, host)
+    if hasattr(x, "dtype") and kind_of(x).startswith(_REAL):  # pandas' own kinds of numbers
+        return host.astype(np.float64 if not of_integers else np.int64)
+    return host
+
+
+def _called(name: str, host: np.ndarray[Any, Any]) -> str:
+    """What a missing cell is: a label among text and integers."""
+    cells = host.reshape(-1).tolist()
+    numbers = any(isinstance(cell, float) and cell == cell for cell in cells)
+    return "value" if name != "Y" or (host.dtype == object and numbers) else "label"
+
+
+def _frame(name: str, x: Any, host: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """A data frame's columns as one array, also where integers, numbers and truth values mix."""
+    for k, column in enumerate(getattr(x, "column_names", x.columns)):
         if not all(isinstance(v, (int, float, np.generic)) for v in host[:, k].tolist()):
             raise TypeError(
-                f"{name} must hold real numbers, but its column {column!r} does not: leave it out, "
-                "or turn it into numbers"
+                f"{name} must hold real numbers, but its column {quoted(column)} does not: leave "
+                "it out, or turn it into numbers"
             )
     return host.astype(np.float64)
 
@@ -63,13 +140,44 @@ def _frame(name: str, x: Any) -> np.ndarray[Any, Any]:
 def real(name: str, x: Any) -> Any:
     """An array of real numbers."""
     x = as_array(name, x)
-    if not kind_of(x).startswith(("int", "uint", "bool", "float", "bfloat")):
-        raise TypeError(f"{name} must hold real numbers, got dtype {kind_of(x)}")
-    return x
+    kind = kind_of(x)
+    if kind.startswith(_REAL):
+        return x
+    if isinstance(x, np.ndarray) and x.dtype.kind in "OTMm" and x.ndim:
+        check_present(name, x, _called(name, x))
+    remedy = next((text for start, text in _REMEDIES.items() if kind.startswith(start)), "")
+    raise TypeError(f"{name} must hold real numbers, got dtype {printable(kind, 80)}{remedy}")
+
+
+def labels_on_host(name: str, labels: Any) -> np.ndarray[Any, Any]:
+    """Labels (N,), numbers or text, on the host: one for each of N ≥ 1 examples, none missing."""
+    check_unmasked(name, labels)
+    host = _read(name, labels)
+    kind = host.dtype.kind
+    if host.ndim != 1 or len(host) == 0 or kind not in "biufUSTO":
+        raise ValueError(
+            f"{name} must be labels (N,), integers or text, got shape {host.shape} and dtype "
+            f"{printable(kind_of(host), 80)}"
+        )
+    check_present(name, host, "label")
+    if kind == "O" and not all(isinstance(cell, (str, int, np.integer)) for cell in host):
+        raise TypeError(f"{name} must be integers or text, got an array of other objects")
+    is_text = kind in "UST" or (kind == "O" and isinstance(host[0], str))
+    return host.astype(object).astype(str) if is_text else host
+
+
+def turned(name: str, found: tuple[int, ...], wanted: tuple[int, ...]) -> str:
+    """What to write where an array only lies the wrong way; empty where it differs otherwise."""
+    if len(found) == 2 and found[::-1] == wanted:
+        return f": give {name}.T"
+    if len(found) == 2 and 1 in found and (max(found),) == wanted:
+        return f": give {name}.ravel()"
+    return ""
 
 
 def features(backend: Backend, X: Any, width: int, dtype: str) -> tuple[Any, bool]:
     """X as (N, n_0) on the device, and whether it was one example (n_0,)."""
+    refuse_tracked(X, "X")
     there = backend.has(X, dtype)
     X = X if there else real("X", X)
     if len(X.shape) not in (1, 2):
@@ -77,8 +185,10 @@ def features(backend: Backend, X: Any, width: int, dtype: str) -> tuple[Any, boo
             f"X must be (examples, {width}), or ({width},) for one, got the shape {tuple(X.shape)}"
         )
     if X.shape[-1] != width:
+        is_column = len(X.shape) == 2 and tuple(X.shape) == (width, 1)
         raise ValueError(
             f"X has {X.shape[-1]} columns, but the first layer expects {width} (sizes[0])"
+            f"{': for one example give x.T or x.ravel()' if is_column else ''}"
         )
     if len(X.shape) == 2 and X.shape[0] == 0:
         raise ValueError("X has no examples")
@@ -108,8 +218,10 @@ def check_finite(
     if not xp.isdtype(x.dtype, "real floating"):
         return
     if not (math.isfinite(float(xp.max(x))) and math.isfinite(float(xp.min(x)))):
+        where = f", the first in {first_place(~np.isfinite(to_numpy(x)))}" if x.ndim else ""
         raise ValueError(
-            f"{name} has NaN or infinite entries, or some too large for {kind_of(x)}: {remedy}"
+            f"{name} has NaN or infinite entries, or some too large for {kind_of(x)}{where}: "
+            f"{remedy}"
         )
 
 
@@ -126,8 +238,10 @@ def example_weights(sample_weight: Any, n_examples: int, dtype: str) -> np.ndarr
         raise ValueError(
             f"sample_weight must be ({n_examples},), one number an example, got {w.shape}"
         )
-    if not np.all(np.isfinite(w)) or np.any(w < 0):
-        raise ValueError("sample_weight must be finite and not negative")
+    wrong = ~np.isfinite(w) | (w < 0)
+    if np.any(wrong):
+        n = int(wrong.argmax())
+        raise ValueError(f"sample_weight must be finite and not negative, got {w[n]} in row {n}")
     if not np.any(w > 0):
         raise ValueError("sample_weight is zero for every example: nothing is left to train on")
     exponent = int(np.frexp(w.max())[1])

@@ -8,6 +8,7 @@ import numpy as np
 
 from xpnet.backends import Backend, move, to_numpy
 from xpnet.checks.arrays import check_finite, is_integer, kind_of, real
+from xpnet.checks.missing import check_present
 from xpnet.losses import Loss
 
 __all__ = ["MANY_CLASSES", "check_targets", "column_of_labels", "targets"]
@@ -22,16 +23,19 @@ def targets(
     Y, columns = real("Y", Y), loss.n_targets(width)
     shape = (1, *Y.shape) if single else tuple(Y.shape)
     if not shape or shape[0] != n_examples:
+        is_column = single and tuple(Y.shape) == (columns, 1)
         raise ValueError(
             f"X has {n_examples} examples, but Y has the shape {tuple(Y.shape)}: one target for "
-            "each is needed"
+            f"each is needed{'; for one example give y.T or y.ravel()' if is_column else ''}"
         )
     if loss.targets == "labels" and len(shape) == 1 and (width > 1 or is_integer(Y)):
         return _labels(backend, Y, shape, (width,), 0)
     if shape not in ((n_examples, columns), (n_examples,) if columns == 1 else None):
         if loss.targets == "labels" and shape == (n_examples, 1):
             raise column_of_labels(shape)
-        raise ValueError(_shape_message(shape, loss, n_examples, columns))
+        is_column = single and shape == (1, columns, 1)
+        hint = ": for one example give y.ravel()" if is_column else ""
+        raise ValueError(f"{_shape_message(shape, loss, n_examples, columns)}{hint}")
     shape = (n_examples, columns)
     if loss.heads:
         return _labels(backend, Y, shape, loss.heads, -1 if loss.masked else 0)
@@ -62,6 +66,7 @@ def _labels(
 ) -> Any:
     """Integer labels on the device; each column (or the only one) below its number of classes."""
     if not is_integer(Y):
+        check_present("Y", to_numpy(Y), "label")
         raise ValueError(
             f"class labels must be integers, got dtype {kind_of(Y)} of shape {shape}: convert "
             'them, or name a loss for numbers, such as "mean_squared_error"'

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,9 +13,12 @@ from xpnet.built_in import is_built_in
 from xpnet.errors import look_up, quoted
 from xpnet.initializers import INITIALIZERS
 from xpnet.losses import LOSSES, Loss
+from xpnet.settings import check_flag, check_not_negative, is_number
 
 __all__ = [
     "activation_list",
+    "check_flag",
+    "check_functions",
     "check_outputs",
     "dtype_name",
     "find_activation",
@@ -27,12 +29,18 @@ __all__ = [
 ]
 
 
+_MOST = 2**63 - 1
+_TARGETS = ("rows", "probabilities", "counts", "labels", "head labels")
+_LONGEST = 100  # characters of a name of one's own
+
+
 def positive_integer(name: str, value: Any) -> int:
-    """``value`` as an int ≥ 1."""
+    """``value`` as an int, from 1 to the most that an array's length can be."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
         raise TypeError(f"{name} must be a positive integer, got {quoted(value)}")
-    if not 1 <= value < 2**63:
-        raise ValueError(f"{name} must be a positive integer, got {quoted(value)}")
+    if not 1 <= value <= _MOST:
+        more = "" if value < 1 else f"at most {_MOST}, "
+        raise ValueError(f"{name} must be a positive integer, {more}got {quoted(int(value))}")
     return int(value)
 
 
@@ -40,6 +48,7 @@ def find_activation(activation: str | Activation) -> Activation:
     """The activation of that name, or the one given."""
     if isinstance(activation, Activation):
         _check_own("activation", activation, ACTIVATIONS)
+        check_functions(repr(activation), f=activation.f, vjp=activation.vjp, jvp=activation.jvp)
         return activation
     return look_up("activation", activation, ACTIVATIONS)
 
@@ -49,19 +58,49 @@ def find_loss(loss: str | Loss | None) -> Loss | None:
     if isinstance(loss, Loss):
         if loss.config is None:
             _check_own("loss", loss, LOSSES)
+            _check_loss(loss)
         return loss
     return None if loss is None else look_up("loss", loss, LOSSES)
 
 
 def _check_own(kind: str, given: Any, known: Mapping[str, Any]) -> None:
     """A user's own object has a name that stands for nothing else in files and losses."""
+    if not isinstance(given.name, str) or not 0 < len(given.name) <= _LONGEST:
+        raise ValueError(
+            f"the name of a user's own {kind} is text of at most {_LONGEST} characters, got "
+            f"{quoted(given.name)}"
+        )
     of_heads = given.name.startswith("softmax(") and not is_built_in(given)  # `softmax_heads`
     if known.get(given.name, given) is not given or of_heads:
         raise ValueError(f"{given.name!r} is the name of xpnet's own {kind}: give yours another")
 
 
+def _check_loss(loss: Loss) -> None:
+    """A user's loss has functions, for the kind of targets that it names."""
+    matched = loss.of_preactivation
+    if not isinstance(matched, Mapping):
+        raise TypeError(f"of_preactivation of {loss!r} must be a dict, got {quoted(matched)}")
+    functions: dict[str, Any] = {
+        f"of_preactivation[{quoted(name, 40)}]": f for name, f in matched.items()
+    }
+    if loss.of_output is not None or not functions:
+        functions["of_output"] = loss.of_output
+    check_functions(repr(loss), **functions)
+    if loss.targets not in _TARGETS:
+        raise ValueError(
+            f"targets of {loss!r} must be one of {', '.join(_TARGETS)}, got {quoted(loss.targets)}"
+        )
+
+
+def check_functions(whose: str, **functions: Any) -> None:
+    """Each of them can be called."""
+    for name, function in functions.items():
+        if not callable(function) or isinstance(function, type):
+            raise TypeError(f"{name} of {whose} must be a function, got {quoted(function)}")
+
+
 def find_initializer(name: str | None) -> str | None:
-    """A known initializer's name, or None."""
+    """The name, where it is a known initializer's, or None."""
     if name is not None:
         look_up("initializer", name, INITIALIZERS)
     return name
@@ -69,7 +108,7 @@ def find_initializer(name: str | None) -> str | None:
 
 def dtype_name(dtype: Any) -> str:
     """ "float32" or "float64", from its name or a library's dtype."""
-    name = dtype if isinstance(dtype, str) else getattr(dtype, "__name__", str(dtype))
+    name = getattr(dtype, "__name__", None) or _as_text(dtype)
     name = name.rpartition(".")[2]
     if name not in DTYPES:
         more = ""
@@ -78,8 +117,15 @@ def dtype_name(dtype: Any) -> str:
                 "; parameters and sums stay in float32: for products in fewer bits give "
                 f'backend=xpnet.get_backend("cupy", precision="{name}")'
             )
-        raise ValueError(f"dtype must be one of {', '.join(DTYPES)}, got {dtype!r}{more}")
+        raise ValueError(f"dtype must be one of {', '.join(DTYPES)}, got {quoted(dtype)}{more}")
     return name
+
+
+def _as_text(x: Any) -> str:
+    try:
+        return str(x)
+    except Exception:  # a list that is nested too deeply, an integer of too many digits
+        return quoted(x)
 
 
 def activation_list(
@@ -90,7 +136,7 @@ def activation_list(
     if isinstance(activation, (str, Activation)):
         return [find_activation(activation)] * (n_layers - 1), named_output
     if not isinstance(activation, Sequence):
-        raise TypeError(f"activation must be a name or a list of names, got {activation!r}")
+        raise TypeError(f"activation must be a name or a list of names, got {quoted(activation)}")
     if len(activation) != n_layers:
         raise ValueError(
             f"a list of activations has one for each of the {n_layers} layers, the output's "
@@ -109,13 +155,17 @@ def check_outputs(loss: Loss, output: Activation) -> None:
             f"loss {loss.name!r} takes the output {' or '.join(map(repr, loss.outputs))}, "
             f"not {output.name!r}"
         )
+    if loss.of_output is None and output.name not in loss.of_preactivation:
+        raise ValueError(
+            f"loss {loss.name!r} has no function of_output, and none of_preactivation for the "
+            f"output {output.name!r}: give one, or name its outputs (outputs=)"
+        )
 
 
 def learning_rate(value: Any) -> None:
     """A finite number ≥ 0, or None."""
     if value is None:
         return
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.floating, np.integer)):
-        raise TypeError(f"learning_rate must be a number, got {value!r}")
-    if not math.isfinite(value) or value < 0:
-        raise ValueError(f"learning_rate must be a finite number ≥ 0, got {value}")
+    if not is_number(value):
+        raise TypeError(f"learning_rate must be a number, got {quoted(value)}")
+    check_not_negative("learning_rate", value)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from xpnet.errors import FileError
+from xpnet.errors import FileError, quoted
 
 __all__ = ["FASHION_CLASSES", "load_fashion_mnist"]
 
@@ -64,7 +64,7 @@ def load_fashion_mnist(
     """
     folder = folder or os.environ.get("FASHION_MNIST", _FOLDER)
     if part not in _KINDS:
-        raise ValueError(f'part must be "train" or "test", got {part!r}')
+        raise ValueError(f'part must be "train" or "test", got {quoted(part)}')
     images = _read(os.path.join(folder, f"{_KINDS[part]}-images-idx3-ubyte.gz"), 3)
     labels = _read(os.path.join(folder, f"{_KINDS[part]}-labels-idx1-ubyte.gz"), 1)
     if len(images) != len(labels):

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from xpnet.errors import quoted
 from xpnet.explain.rows import Array, Row
 
 __all__ = ["Entry", "find_entry"]
@@ -68,7 +69,7 @@ def _triple(entry: Any) -> tuple[str, int, int]:
     except (TypeError, ValueError):
         raise TypeError(
             "entry must be (l, i, j): the layer's number and the row and the column of its dW, as "
-            f"in (1, 0, 5); got {entry!r}"
+            f"in (1, 0, 5); got {quoted(entry)}"
         ) from None
 
 

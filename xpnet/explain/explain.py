@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from xpnet.errors import quoted
 from xpnet.examples import examples
 from xpnet.explain.entry import find_entry
 from xpnet.explain.explanation import Explanation
@@ -40,8 +41,8 @@ def explain(
     outputs: Sequence[str] = (),
 ) -> Explanation:
     """What `Network.explain` returns; ``inputs`` and ``outputs`` name the columns of X and A_L."""
-    names = _names(X, inputs), tuple(map(str, outputs or net.classes or ()))
-    Y = net.encode(Y)
+    names = _names(net, X, inputs), tuple(map(str, outputs or net.classes or ()))
+    X, Y = net.in_order(X), net.encode(Y)
     layers, loss = net.decided_by(Y)
     data = examples(net.backend, layers, loss, net.dtype, X, Y)
     X, Y = _pick(data.X, data.Y, example)
@@ -57,10 +58,10 @@ def explain(
     return Explanation(rows, found, mean, title, picked, *names)
 
 
-def _names(X: Any, inputs: Sequence[str]) -> tuple[str, ...]:
-    """As given, or a data frame's own."""
-    columns = getattr(X, "columns", ()) if len(inputs) == 0 else inputs
-    return tuple(map(str, columns))
+def _names(net: Network, X: Any, inputs: Sequence[str]) -> tuple[str, ...]:
+    """As given, those of the fit, or a data frame's own."""
+    own: Any = net.feature_names or getattr(X, "columns", ())
+    return tuple(map(str, own if len(inputs) == 0 else inputs))
 
 
 def _pick(X: Any, Y: Any, example: Any) -> tuple[Any, Any]:
@@ -70,10 +71,10 @@ def _pick(X: Any, Y: Any, example: Any) -> tuple[Any, Any]:
     try:
         n = index(example)
     except TypeError:
-        raise TypeError(f"example must be the row of X to take, got {example!r}") from None
+        raise TypeError(f"example must be the row of X to take, got {quoted(example)}") from None
     N = X.shape[0]
     if not 0 <= n < N:
-        raise ValueError(f"example must lie in 0 … {N - 1}, the rows of X; got {n}")
+        raise ValueError(f"example must lie in 0 … {N - 1}, the rows of X; got {quoted(n)}")
     return X[n : n + 1, ...], Y[n : n + 1, ...]
 
 

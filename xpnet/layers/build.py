@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from xpnet.activations import ACTIVATIONS, Activation
 from xpnet.checks import activation_list, check_outputs, find_activation, positive_integer
-from xpnet.errors import look_up
+from xpnet.errors import look_up, quoted
 from xpnet.layers.batch_norm import BatchNorm
 from xpnet.layers.dense import Dense
 from xpnet.layers.dropout import Dropout
@@ -17,6 +17,7 @@ from xpnet.layers.residual import Residual
 from xpnet.losses import Loss
 from xpnet.parameters import Allocator, Layers, layout
 from xpnet.protocol import Defaults
+from xpnet.settings import items
 
 __all__ = ["HIDDEN", "Plan", "as_layers", "check_classes", "from_config", "plan"]
 
@@ -27,11 +28,10 @@ HIDDEN = (100,)
 
 def as_layers(name: str, layers: Any) -> tuple[Any, ...]:
     """Each entry as a layer; a positive integer is a dense one."""
-    if isinstance(layers, (str, bytes)) or not hasattr(layers, "__iter__"):
-        raise TypeError(f"{name} must be a sequence of positive integers or layers, got {layers!r}")
+    given = items(f"{name} must be a sequence of positive integers or layers", layers)
     return tuple(
         entry if hasattr(entry, "bind") else Dense(positive_integer(f"{name}[{i}]", entry))
-        for i, entry in enumerate(layers)
+        for i, entry in enumerate(given)
     )
 
 
@@ -112,13 +112,16 @@ def _parse(sizes: Any) -> tuple[int, tuple[Any, ...]]:
     entries = as_layers("sizes", sizes)
     if len(entries) < 2:
         raise ValueError(
-            f"sizes must have at least 2 widths (the input's, …, the output's), got {list(sizes)}"
+            f"sizes must have at least 2 widths (the input's, …, the output's), got "
+            f"{quoted(list(sizes))}"
         )
     n_in = next(iter(sizes))
     if hasattr(n_in, "bind"):
-        raise ValueError(f"sizes[0] is the width of the input, an integer, not {n_in!r}")
+        raise ValueError(f"sizes[0] is the width of the input, an integer, not {quoted(n_in)}")
     if not isinstance(entries[-1], Dense):
-        raise ValueError(f"the last layer must be dense (a width, or Dense), not {entries[-1]!r}")
+        raise ValueError(
+            f"the last layer must be dense (a width, or Dense), not {quoted(entries[-1])}"
+        )
     return int(n_in), entries[1:]
 
 

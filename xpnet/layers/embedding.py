@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +14,7 @@ from xpnet.errors import quoted
 from xpnet.initializers import initial_weights
 from xpnet.parameters import Allocator, Slot
 from xpnet.protocol import Context, Defaults, Stats
-from xpnet.settings import is_count
+from xpnet.settings import is_count, items
 
 __all__ = ["Embedding", "EmbeddingLayer"]
 
@@ -59,7 +59,7 @@ class Embedding:
                 f"categories, got {quoted(where)}"
             )
         if len(dims) != len(counts):
-            raise ValueError(f"dim must be one width, or {len(counts)}, got {dims}")
+            raise ValueError(f"dim must be one width, or {len(counts)}, got {quoted(dims)}")
         self.columns = tuple(int(column) for column in where)
 
     def __repr__(self) -> str:
@@ -71,7 +71,8 @@ class Embedding:
         """The layer for inputs of that width."""
         if max(self.columns) >= fan_in:
             raise ValueError(
-                f"Embedding names column {max(self.columns)}, but the input has {fan_in} columns"
+                f"Embedding names column {quoted(max(self.columns))}, but the input has {fan_in} "
+                "columns"
             )
         number = allocator.number()
         tables = tuple(
@@ -94,9 +95,8 @@ def _listed(name: str, given: Any) -> list[Any]:
     """Integers as a list, of which one needs none."""
     if isinstance(given, (int, np.integer)):
         return [given]
-    if isinstance(given, (str, bytes)) or not isinstance(given, Iterable):
-        raise TypeError(f"{name} must be an integer or a list of integers, got {quoted(given)}")
-    if not (listed := list(given)):
+    listed = items(f"{name} must be an integer or a list of integers", given)
+    if not listed:
         raise ValueError(f"{name} must name one integer or more, got {quoted(given)}")
     return listed
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from xpnet.errors import look_up
+from xpnet.errors import look_up, quoted
 from xpnet.losses.cross_entropy import BINARY_CROSS_ENTROPY, CrossEntropy
 from xpnet.losses.heads import MultiCrossEntropy, softmax_heads
 from xpnet.losses.likelihood import POISSON, GaussianNLL
@@ -90,7 +90,7 @@ def loss_from_config(config: str | Mapping[str, Any]) -> Loss:
     try:
         return make(**settings)
     except TypeError as error:
-        raise ValueError(f"loss {name!r} does not have the settings {settings}") from error
+        raise ValueError(f"loss {quoted(name)} does not have the settings {settings}") from error
 
 
 def _masked_from(inner: Any) -> Loss:

@@ -20,11 +20,14 @@ from xpnet.built_in import built_in, is_built_in
 from xpnet.errors import quoted
 from xpnet.losses.cross_entropy import check_smoothing, label_cross_entropy
 from xpnet.losses.loss import Loss, LossFunction
-from xpnet.settings import is_count
+from xpnet.settings import is_count, items
 
 __all__ = ["MultiCrossEntropy", "head_slices", "masked_heads", "softmax_heads"]
 
 _SOFTMAX = ACTIVATIONS["softmax"]
+
+
+_HEADS = "heads must be the number of classes of each head, integers of 2 and more, as in (3, 4, 2)"
 
 
 def head_slices(heads: tuple[int, ...]) -> list[slice]:
@@ -33,12 +36,9 @@ def head_slices(heads: tuple[int, ...]) -> list[slice]:
 
 
 def _sizes(heads: Iterable[int]) -> tuple[int, ...]:
-    sizes = tuple(heads) if isinstance(heads, Iterable) else ()
+    sizes = tuple(items(_HEADS, heads))
     if not sizes or not all(is_count(n, 2) for n in sizes):
-        raise ValueError(
-            f"heads must be the number of classes of each head, integers of 2 and more, as in "
-            f"(3, 4, 2); got {quoted(heads)}"
-        )
+        raise ValueError(f"{_HEADS}; got {quoted(heads)}")
     return tuple(map(int, sizes))
 
 

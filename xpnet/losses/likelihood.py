@@ -68,8 +68,7 @@ def GaussianNLL(minimum_variance: float = 0.0, full: bool = False) -> Loss:
         Add the constant ½ ln 2π.
     """
     check_not_negative("minimum_variance", minimum_variance)
-    check_flag("full", full)
-    return _gaussian_nll(float(minimum_variance), bool(full))
+    return _gaussian_nll(float(minimum_variance), bool(check_flag("full", full)))
 
 
 @cache

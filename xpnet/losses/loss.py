@@ -19,6 +19,7 @@ from typing import Any
 
 from xpnet.activations import ACTIVATIONS, Activation
 from xpnet.built_in import is_built_in
+from xpnet.returned import array_like, pair
 from xpnet.sums import total
 
 __all__ = ["Loss", "LossFunction", "from_preactivation", "per_example"]
@@ -128,11 +129,25 @@ def per_example(xp: Any, loss: Loss, activation: Activation, Z: Any, Y: Any) -> 
     """Each example's loss_n (..., N) and ∂loss_n/∂Z_n (..., N, n_L): no weight, no scale yet."""
     matched = loss.of_preactivation.get(activation.name)
     if matched is not None:
-        return matched(xp, Z, Y)
+        return _checked(loss, matched(xp, Z, Y), Z, Y)
     assert loss.of_output is not None
-    A = activation.f(xp, Z)
-    losses, dA = loss.of_output(xp, A, Y)
-    return losses, activation.vjp(xp, Z, A, dA)
+    A = activation.value(xp, Z)
+    losses, dA = _checked(loss, loss.of_output(xp, A, Y), A, Y)
+    return losses, activation.product(xp, Z, A, dA)
+
+
+def _checked(loss: Loss, found: Any, A: Any, Y: Any) -> tuple[Any, Any]:
+    """The losses (..., N) and a derivative (..., N, n_L) that may be overwritten.
+
+    Raises
+    ------
+    ValueError
+        Another shape or dtype, which would be broadcast without a word.
+    """
+    losses, dA = pair(loss, found, "(losses (N,), derivative (N, n_L))")
+    array_like(loss, "losses", losses, A.shape[:-1], A.dtype)
+    array_like(loss, "a derivative", dA, A.shape, A.dtype)
+    return losses, dA * 1.0 if dA is A or dA is Y else dA
 
 
 def from_preactivation(

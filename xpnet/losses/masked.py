@@ -17,6 +17,7 @@ from functools import cache
 from typing import Any
 
 from xpnet.built_in import built_in, is_built_in
+from xpnet.errors import quoted
 from xpnet.losses.heads import masked_heads
 from xpnet.losses.loss import Loss, LossFunction
 
@@ -43,7 +44,7 @@ def Masked(loss: Loss) -> Loss:
     ([4.0], [[-4.0, 0.0]])
     """
     if not isinstance(loss, Loss):
-        raise TypeError(f"Masked takes a Loss, such as xpnet.losses.Huber(), got {loss!r}")
+        raise TypeError(f"Masked takes a Loss, such as xpnet.losses.Huber(), got {quoted(loss)}")
     if loss.masked:
         raise ValueError(f"loss {loss.name!r} is masked already")
     if loss.heads and is_built_in(loss):

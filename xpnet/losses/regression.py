@@ -24,7 +24,7 @@ from typing import Any
 from xpnet.built_in import built_in
 from xpnet.errors import quoted
 from xpnet.losses.loss import Loss
-from xpnet.settings import check_positive, is_number
+from xpnet.settings import check_positive, is_number, items
 
 __all__ = [
     "ABSOLUTE_ERROR",
@@ -126,9 +126,10 @@ def Quantile(quantiles: float | Iterable[float] = 0.5) -> Loss:
     >>> Quantile((0.1, 0.5, 0.9)).n_outputs(n_targets=2)
     6
     """
-    values = tuple(quantiles) if isinstance(quantiles, Iterable) else (quantiles,)
+    what = "quantiles must be numbers between 0 and 1"
+    values = tuple(items(what, quantiles)) if isinstance(quantiles, Iterable) else (quantiles,)
     if not values or not all(is_number(q) and 0 < q < 1 for q in values):
-        raise ValueError(f"quantiles must be numbers between 0 and 1, got {quoted(quantiles)}")
+        raise ValueError(f"{what}, got {quoted(quantiles)}")
     if len(set(values)) < len(values):
         raise ValueError(f"quantiles must differ, got {quoted(quantiles)}")
     return _quantile(tuple(float(q) for q in values))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from xpnet.errors import look_up
+from xpnet.errors import look_up, quoted
 from xpnet.losses import Loss
 from xpnet.metrics.classification import AUC, F1, Accuracy, TopKAccuracy
 from xpnet.metrics.metric import Metric, predictions
@@ -43,6 +43,8 @@ def find_metric(metric: str | Metric, loss: Loss | None = None, n_outputs: int =
         An unknown name, or a metric for other targets than the loss takes.
     """
     found = metric if isinstance(metric, Metric) else look_up("metric", metric, METRICS)
+    if loss is not None and not isinstance(loss, Loss):
+        raise TypeError(f"loss must be an xpnet.Loss or None, got {quoted(loss)}")
     if loss is not None and loss.targets not in found.targets:
         suited = [name for name, row in METRICS.items() if loss.targets in row.targets]
         raise ValueError(

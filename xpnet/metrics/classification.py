@@ -126,8 +126,8 @@ def F1(average: str = "macro") -> Metric:
         classes; 0 where neither targets nor predictions have it. As in scikit-learn. Of several
         heads, the mean of each head's.
     """
-    if average not in ("macro", "binary"):
-        raise ValueError(f'average must be "macro" or "binary", got {average!r}')
+    if not isinstance(average, str) or average not in ("macro", "binary"):
+        raise ValueError(f'average must be "macro" or "binary", got {quoted(average)}')
 
     def statistics(xp: Any, A: Any, Y: Any, w: Any, loss: Loss | None) -> Any:
         heads = _columns_of_heads(xp, A, loss, average)

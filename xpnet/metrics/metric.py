@@ -22,8 +22,10 @@ import numpy as np
 
 from xpnet.activations import Activation
 from xpnet.backends import to_numpy
+from xpnet.errors import quoted
 from xpnet.losses import Loss
 from xpnet.metrics.counted import OfBatch
+from xpnet.returned import ReturnedError
 from xpnet.sums import total
 
 __all__ = [
@@ -88,8 +90,14 @@ class Metric:
     def of_parts(self, parts: Sequence[Host]) -> Any:
         """The metric of a set from the statistics of its batches: a float, or (R,) for a stack."""
         stacked = np.stack([np.asarray(part, dtype=np.float64) for part in parts])
+        found = self.value(stacked)
+        if np.shape(found) != stacked.shape[1:-1] or np.asarray(found).dtype.kind not in "biuf":
+            raise ReturnedError(
+                f"value of {self!r} must return a number for one network, an array of the "
+                f"shape {stacked.shape[1:-1]}, got {quoted(found, 100)}"
+            )
         lost = np.isnan(stacked).all(axis=-1).any(axis=0)
-        found = np.where(lost, np.nan, self.value(stacked))
+        found = np.where(lost, np.nan, found)
         return float(found) if found.ndim == 0 else found
 
 

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from xpnet.errors import look_up
+from xpnet.errors import look_up, quoted
 from xpnet.optimizers.accumulated import Accumulated
 from xpnet.optimizers.adadelta import Adadelta
 from xpnet.optimizers.adagrad import Adagrad
@@ -118,12 +118,12 @@ def get_optimizer(optimizer: Any, learning_rate: Any = None) -> Any:
     ):
         raise TypeError(
             f"optimizer must be a name ({', '.join(known)}) or an instance such as "
-            f"xpnet.optimizers.Adam(), got {optimizer!r}"
+            f"xpnet.optimizers.Adam(), got {quoted(optimizer)}"
         )
     if not hasattr(optimizer, "_asdict"):
         raise TypeError(
             "an optimizer of your own is a NamedTuple of its settings, learning_rate among them, "
-            f"got {optimizer!r}"
+            f"got {quoted(optimizer)}"
         )
     return optimizer if learning_rate is None else with_learning_rate(optimizer, learning_rate)
 

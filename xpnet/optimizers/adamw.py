@@ -75,7 +75,7 @@ class AdamW(Kind, _Settings):
         check_fraction("beta2", beta2)
         check_not_negative("epsilon", epsilon)
         check_not_negative("weight_decay", weight_decay)
-        check_flag("decay_biases", decay_biases)
+        decay_biases = bool(check_flag("decay_biases", decay_biases))
         return super().__new__(
             cls, learning_rate, beta1, beta2, epsilon, weight_decay, decay_biases, layout
         )

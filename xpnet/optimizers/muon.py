@@ -92,14 +92,14 @@ class Muon(Kind, _Settings):
         check_not_negative("epsilon", epsilon)
         for name, value in (("momentum", momentum), ("beta1", beta1), ("beta2", beta2)):
             check_fraction(name, value)
-        check_flag("nesterov", nesterov)
-        if scale not in SCALES:
+        nesterov = bool(check_flag("nesterov", nesterov))
+        if not isinstance(scale, str) or scale not in SCALES:
             raise ValueError(f"scale must be one of {', '.join(SCALES)}, got {quoted(scale)}")
         return super().__new__(
             cls,
             learning_rate,
             momentum,
-            nesterov,
+            bool(check_flag("nesterov", nesterov)),
             weight_decay,
             beta1,
             beta2,

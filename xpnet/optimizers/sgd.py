@@ -43,7 +43,7 @@ class SGD(Kind, _Settings):
         """Check the settings."""
         check_learning_rate(learning_rate)
         check_fraction("momentum", momentum)
-        check_flag("nesterov", nesterov)
+        nesterov = bool(check_flag("nesterov", nesterov))
         if nesterov and momentum == 0:
             raise ValueError("nesterov needs a momentum above 0")
         return super().__new__(cls, learning_rate, momentum, nesterov)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
+from xpnet.errors import quoted
 from xpnet.settings import Kind
 
 if TYPE_CHECKING:
@@ -59,4 +60,4 @@ def is_optimizer(value: Any) -> bool:
 def check_optimizer(value: Any) -> None:
     """An optimizer's instance."""
     if not is_optimizer(value):
-        raise TypeError(f"optimizer must be an instance such as Adam(), got {value!r}")
+        raise TypeError(f"optimizer must be an instance such as Adam(), got {quoted(value)}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xpnet.backends import to_numpy
+from xpnet.errors import quoted
 from xpnet.plots.axes import COLOURS, axes, describe, legend, plain
 from xpnet.plots.outputs import Array, classified
 from xpnet.settings import check_positive_integer
@@ -129,5 +130,5 @@ class CalibrationDisplay:
 
 def _number_of(of: Any, names: tuple[str, ...]) -> int:
     if str(of) not in names:
-        raise ValueError(f"of must be one of the classes {', '.join(names)}, got {of!r}")
+        raise ValueError(f"of must be one of the classes {', '.join(names)}, got {quoted(of)}")
     return names.index(str(of))

@@ -68,9 +68,11 @@ class DecisionBoundaryDisplay:
         *,
         resolution: int = 200,
         class_names: Sequence[Any] | None = None,
-        input_names: Sequence[str] = ("x_0", "x_1"),
+        input_names: Sequence[str] | None = None,
     ) -> DecisionBoundaryDisplay:
         """Of a network with two inputs, over the range of X and a tenth more.
+
+        Without ``input_names`` they are those of the fit's data frame, or x_0 and x_1.
 
         Raises
         ------
@@ -78,12 +80,14 @@ class DecisionBoundaryDisplay:
             There are not two inputs; several labels or heads.
         """
         check_positive_integer("resolution", resolution)
+        if input_names is None:
+            input_names = net.feature_names or ("x_0", "x_1")
         if net.sizes[0] != 2 or len(input_names) != 2:
             raise ValueError(
                 f"a decision boundary is drawn over two inputs, and the network has "
                 f"{net.sizes[0]} ({len(input_names)} names)"
             )
-        loss = loss_of(net, Y)
+        X, loss = net.in_order(X), loss_of(net, Y)
         names: tuple[str, ...] = ()
         if is_for_classes(loss):
             found = classified(net, X, Y, class_names)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from xpnet import checks
 from xpnet.backends import to_numpy
 from xpnet.checks import without_nan
 from xpnet.examples import examples
@@ -113,7 +114,7 @@ def answers(net: Network, loss: Loss, X: Any) -> Array:
 
 def _checked(net: Network, X: Any, Y: Any) -> tuple[Loss, Any, Array]:
     """The loss, X on the device, and Y on the host, as `evaluate` takes them."""
-    Y = net.encode(Y)
+    X, Y = net.in_order(X), net.encode(Y)
     layers, loss = net.decided_by(Y)
     data = examples(net.backend, layers, loss, net.dtype, X, Y)
     Y = to_numpy(data.Y)
@@ -142,10 +143,10 @@ def class_names(
 
 def labels_of(name: str, Y: Any) -> Array:
     """(N,) labels, integers or text, on the host."""
-    labels = to_numpy(Y)
-    if labels.ndim != 1 or len(labels) == 0 or labels.dtype.kind not in "biuUSTO":
+    labels = checks.labels_on_host(name, Y)
+    if labels.dtype.kind == "f":
         raise ValueError(
             f"{name} must be labels (N,), integers or text, got shape {labels.shape} and dtype "
             f"{labels.dtype}"
         )
-    return labels.astype(str) if labels.dtype.kind in "USTO" else labels
+    return labels

@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from xpnet.errors import quoted
 from xpnet.schedules.cosine import Cosine
 from xpnet.schedules.decay import Constant, Exponential, InverseScaling, Step
 from xpnet.schedules.one_cycle import OneCycle
@@ -51,11 +52,15 @@ def rate_at(learning_rate: Any, t: int) -> float:
     """The learning rate of step t = 1, 2, …, of a number or of a schedule."""
     if not callable(learning_rate):
         return float(learning_rate)
-    rate = float(learning_rate(t))
+    found = learning_rate(t)
+    try:
+        rate = math.nan if isinstance(found, (str, bytes)) else float(found)
+    except (TypeError, ValueError, OverflowError):
+        rate = math.nan
     if not math.isfinite(rate) or rate < 0:
         raise ValueError(
-            f"the schedule {learning_rate!r} gives {rate} at step {t}: a learning rate is a finite "
-            "number ≥ 0"
+            f"the schedule {quoted(learning_rate, 100)} gives {quoted(found, 100)} at step {t}: a "
+            "learning rate is a finite number ≥ 0"
         )
     return rate
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from xpnet.errors import quoted
 from xpnet.schedules.settings import check_rate, open_length
 from xpnet.settings import Kind, check_count, check_flag, check_not_negative, check_positive_integer
 
@@ -62,7 +63,9 @@ class Cosine(Kind, _Settings):
         check_rate(learning_rate)
         check_not_negative("minimum", minimum)
         if float(minimum) > float(learning_rate):
-            raise ValueError(f"minimum must be ≤ learning_rate {learning_rate}, got {minimum}")
+            raise ValueError(
+                f"minimum must be ≤ learning_rate {quoted(learning_rate)}, got {quoted(minimum)}"
+            )
         if steps is not None:
             check_positive_integer("steps", steps)
         elif restarts is True:

@@ -24,7 +24,9 @@ def check_factor(name: str, value: Any) -> None:
 def check_length(steps: Any, epochs: Any) -> None:
     """One of the two, an integer ≥ 1."""
     if (steps is None) == (epochs is None):
-        raise ValueError(f"give either steps or epochs, got steps={steps!r} and epochs={epochs!r}")
+        raise ValueError(
+            f"give either steps or epochs, got steps={quoted(steps)} and epochs={quoted(epochs)}"
+        )
     check_positive_integer(
         "epochs" if steps is None else "steps", epochs if steps is None else steps
     )

@@ -7,10 +7,11 @@ A callback takes (net, history) and is called at one of
     "epoch_end"   after every epoch, with its entries in the history; where none is named
     "fit_end"     after the last, also where Ctrl-C or a callback ended the fit
 
-One that returns True after a step or an epoch ends the fit there. What one raises ends it too, and
-the network keeps the epochs that were whole. A callback cannot fit its own network, only a copy of
-it; what it sets by `set_parameters` stays where no step follows. A callback at every step makes
-the loop read every step's loss, and so wait for the device.
+One that returns True after a step or an epoch ends the fit there; a number, a text or an array is
+an error, and anything else means nothing. What one raises ends it too, and the network keeps the
+epochs that were whole. A callback cannot fit its own network, only a copy of it; what it sets by
+`set_parameters` stays where no step follows. A callback at every step makes the loop read every
+step's loss, and so wait for the device.
 """
 
 from __future__ import annotations
@@ -20,9 +21,13 @@ import math
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from numbers import Number
 from typing import TYPE_CHECKING, Any
 
-from xpnet.errors import look_up
+import numpy as np
+
+from xpnet.errors import look_up, quoted
+from xpnet.settings import takes
 from xpnet.training.history import History
 
 if TYPE_CHECKING:
@@ -69,8 +74,20 @@ class Callbacks:
 
     def call(self, moment: str, net: Network, history: History) -> bool:
         """Call all of that moment; whether one asked to end the fit."""
-        answers = [f(net, history) is True for f in self._at.get(moment, ())]  # every one is called
+        answers = [_answer(f, f(net, history)) for f in self._at.get(moment, ())]  # of every one
         return any(answers)
+
+
+def _answer(function: Callback, answer: Any) -> bool:
+    """Whether a callback asks to end the fit."""
+    if isinstance(answer, (bool, np.bool_)):
+        return bool(answer)
+    if isinstance(answer, (str, Number, np.ndarray)):
+        raise TypeError(
+            f"a callback returns True to end the fit, else nothing: {quoted(function, 100)} "
+            f"returned {quoted(answer, 100)}"
+        )
+    return False  # as what a logger's function returns, which a lambda passes on
 
 
 def _functions(moment: str, given: Any) -> tuple[Callback, ...]:
@@ -81,11 +98,11 @@ def _functions(moment: str, given: Any) -> tuple[Callback, ...]:
         if isinstance(function, Mapping):
             raise TypeError(
                 "callbacks is a list of functions, or one dict of moments to functions: give the "
-                f"dict itself, without a list or a moment around it; got {given!r}"
+                f"dict itself, without a list or a moment around it; got {quoted(given)}"
             )
-        if not callable(function):
+        if not callable(function) or not takes(function, 2):
             raise TypeError(
-                f"a callback is a function of (net, history), got {function!r} for {moment!r}"
+                f"a callback is a function of (net, history), got {quoted(function)} for {moment!r}"
             )
     return functions
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from xpnet.errors import warn
 from xpnet.parameters import Layers, layout
+from xpnet.returned import ReturnedError, suppress_all_but
 from xpnet.training.batches import Batches
 from xpnet.training.runner import PlainRunner, Runner, warn_of_plain
 from xpnet.training.settings import Settings
-from xpnet.training.step import Recipe, State
+from xpnet.training.step import Recipe, State, advance, start
 from xpnet.training.threads import team_for
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["choose_runner", "cuda_runner", "plain_seconds"]
 
 _FUSED = ("numpy", "cupy")  # which say themselves why they compile nothing
+_FEW = 5  # examples
 _PAYS_IMPORT = 2.0
 """Seconds that a fit must take in the plain loop for numba to be imported."""
 
@@ -127,11 +129,24 @@ def _prepared(kind: Any, fixed: Fixed, wanted: bool | None, pays: Callable[[Any]
             return None
         runner.prepare(program, n)
     except (TraceError, ImportError, KernelError) as error:
+        _check_returned(*fixed[:3])
         if wanted or isinstance(error, KernelError):
             whose = "" if isinstance(error, KernelError) else _whose(*fixed[:3])
             warn_of_plain(f"{error}{whose}")
         return None
     return runner
+
+
+def _check_returned(recipe: Recipe, state: State, data: tuple[Any, Any, Any]) -> None:
+    """Raise what the plain loop would, where a user's function returns what it must not.
+
+    That is why it could not be recorded then, and comes before any warning of that.
+    """
+    X, Y = (x[:_FEW, ...] for x in data[:2])
+    with suppress_all_but(ReturnedError):
+        fresh = start(recipe, state.theta, state.stats)
+        c = recipe.optimizer.coefficients(1, 0.0)
+        advance(recipe, fresh, (X, Y, None), None, c)
 
 
 def _whose(recipe: Recipe, state: State, data: tuple[Any, Any, Any]) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 
 from xpnet.backends import Backend, to_numpy
 from xpnet.datasets.split import stratified_split
+from xpnet.errors import quoted
 from xpnet.examples import Examples
 from xpnet.random import SPLIT, permutation
 from xpnet.settings import is_number
@@ -33,7 +34,7 @@ def hold_out(
         A fraction outside (0, 1), or one that leaves a class, or a side, without examples.
     """
     if not is_number(fraction) or not 0 < fraction < 1:
-        raise ValueError(f"validation_fraction must lie between 0 and 1, got {fraction!r}")
+        raise ValueError(f"validation_fraction must lie between 0 and 1, got {quoted(fraction)}")
     kept = np.arange(data.X.shape[0]) if data.w is None else np.flatnonzero(data.w)
     if data.classes and (data.Y.ndim == 1 or data.Y.shape[1] == 1):
         labels = to_numpy(data.Y).reshape(-1)[kept].astype(np.int64)

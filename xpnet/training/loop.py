@@ -53,7 +53,9 @@ def fit(
 ) -> History:
     """Train ``net``; see `Network.fit`."""
     with one_fit(net) as kept, net.backend.context():
+        X = net.in_order(X)
         net.complete(X, Y)
+        _check_limit(settings, net.dtype)
         full_batch = getattr(settings.optimizer, "full_batch", False)
         if full_batch and settings.stream:
             name = type(settings.optimizer).__name__
@@ -73,6 +75,16 @@ def fit(
             history = _Loop(net, place, data, validation, settings, kept).run()
     warn_if_falling(settings, history)  # here an error of a warning takes no training back
     return history
+
+
+def _check_limit(settings: Settings, dtype: str) -> None:
+    """The limit of `MaxNorm` is a number of the network's dtype."""
+    largest = float(np.finfo(dtype).max)
+    if settings.max_norm is not None and settings.max_norm.limit > largest:
+        raise ValueError(
+            f"max_norm must be at most {largest:.3g}, the largest {dtype}, got "
+            f"{settings.max_norm.limit:.6g}: leave it out for no limit"
+        )
 
 
 def _checked(
@@ -105,8 +117,9 @@ def _validation(net: Network, data: Any, stream: bool | None) -> Examples | None
         return None
     if not isinstance(data, (tuple, list)) or len(data) != 2:
         raise TypeError("validation_data must be a pair (X, Y)")
-    place = home(net.backend, data[0], net.dtype, stream)
-    return _checked(net, place, "validation ", *data)
+    X, Y = net.in_order(data[0]), data[1]
+    place = home(net.backend, X, net.dtype, stream)
+    return _checked(net, place, "validation ", X, Y)
 
 
 class _Loop:

@@ -9,10 +9,10 @@ import numpy as np
 
 from xpnet.checks import positive_integer
 from xpnet.errors import DivergenceError, quoted
+from xpnet.network import Network
 from xpnet.settings import is_finite
 
 if TYPE_CHECKING:
-    from xpnet.network import Network
     from xpnet.training.history import History
 
 __all__ = ["RateRange", "learning_rate_range"]
@@ -70,6 +70,8 @@ def learning_rate_range(
     ValueError
         Bounds out of range; or the very first steps diverge, so that there is nothing to see.
     """
+    if not isinstance(net, Network):
+        raise TypeError(f"net must be an xpnet.Network, got {quoted(net)}")
     if not (is_finite(low) and is_finite(high) and 0 < low < high):
         raise ValueError(
             f"the rates must satisfy 0 < low < high, got {quoted(low)} and {quoted(high)}"

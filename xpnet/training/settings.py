@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from xpnet import checks
+from xpnet.errors import quoted
 from xpnet.metrics import Metric, find_metric
 from xpnet.optimizers import get_optimizer
 from xpnet.penalties import MaxNorm, Penalty
-from xpnet.settings import is_count
+from xpnet.settings import is_count, items
 from xpnet.training.callbacks import Callbacks
 from xpnet.training.early_stopping import EarlyStopping
 from xpnet.training.length import FEWEST
@@ -64,24 +65,22 @@ def settings(
         checks.positive_integer("batch_size", batch_size)
     if not callable(learning_rate):
         checks.learning_rate(learning_rate)
-    if compile not in (None, True, False):
-        raise ValueError(f"compile must be True, False or None, got {compile!r}")
     if validation_data is not None and validation_fraction is not None:
         raise ValueError("give validation_data or validation_fraction, not both")
     return Settings(
         FEWEST if epochs is None else int(epochs),
         None if batch_size is None else int(batch_size),
         get_optimizer(optimizer, learning_rate),
-        bool(shuffle),
+        bool(checks.check_flag("shuffle", shuffle)),
         as_penalty(penalty),
         _max_norm(max_norm),
         validation_fraction,
         _early_stopping(early_stopping),
         _metrics_of_validation(metrics, validation_data, validation_fraction),
         Callbacks(() if callbacks is None else callbacks),
-        progress,
-        compile,
-        stream,
+        checks.check_flag("progress", progress, may_be_open=True),
+        checks.check_flag("compile", compile, may_be_open=True),
+        checks.check_flag("stream", stream, may_be_open=True),
         is_open=epochs is None,
     )
 
@@ -94,7 +93,7 @@ def as_penalty(value: Any) -> Penalty | None:
 
 def _instance(name: str, value: Any, kind: type, example: str) -> Any:
     if value is not None and not isinstance(value, kind):
-        raise TypeError(f"{name} must be one such as {example}, got {value!r}")
+        raise TypeError(f"{name} must be one such as {example}, got {quoted(value)}")
     return value
 
 
@@ -123,7 +122,10 @@ def as_metrics(value: Any) -> tuple[Metric, ...]:
     """The metrics of these names, or those given; one needs no list."""
     if value is None:
         return ()
-    return tuple(map(find_metric, (value,) if isinstance(value, (str, Metric)) else value))
+    if isinstance(value, (str, Metric)):
+        value = (value,)
+    given = items("metrics must be names or xpnet.metrics, in a list", value)
+    return tuple(map(find_metric, given))
 
 
 def _metrics_of_validation(value: Any, data: Any, fraction: Any) -> tuple[Metric, ...]:

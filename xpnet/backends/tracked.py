@@ -1,0 +1,105 @@
+"""Arrays that another library differentiates or transforms: their derivative would be lost here.
+
+xpnet keeps no tape. A tensor that requires grad would give outputs that are constants to torch, and
+so gradients of zero without a word. `refuse_tracked` makes that an error, wherever arrays come in.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from types import TracebackType
+from typing import Any
+
+from xpnet.backends.base import library_of
+
+__all__ = ["NoTape", "refuse_tracked", "stored"]
+
+_REMEDY = "xpnet keeps no tape, so its derivative would be lost: give {name}.detach()"
+
+
+class _Edge(threading.local):
+    """How deep this thread is within `NoTape`, and whether torch's tape ran outside of it."""
+
+    depth = 0
+    tape = True
+
+
+_edge = _Edge()
+
+
+class NoTape:
+    """torch.no_grad(), which remembers whether the caller's tape was running."""
+
+    def __enter__(self) -> None:
+        import torch
+
+        if _edge.depth == 0:
+            _edge.tape = torch.is_grad_enabled()
+        _edge.depth += 1
+        self._mode = torch.no_grad()
+        self._mode.__enter__()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._mode.__exit__(kind, error, trace)
+        _edge.depth -= 1
+
+
+def refuse_tracked(x: Any, name: str = "x") -> None:
+    """Refuse a tensor whose derivative torch follows, or a JAX tracer; see the module.
+
+    A tensor that requires grad is data like any other within torch.no_grad() and inference_mode().
+
+    Raises
+    ------
+    TypeError
+        With what to call instead.
+    """
+    library = library_of(x)
+    if library == "torch":
+        _check_tensor(x, name)
+    elif library in ("jax", "jaxlib") and isinstance(x, sys.modules["jax"].core.Tracer):
+        raise TypeError(
+            f"{name} is a JAX tracer (of jax.grad, jax.jit or jax.vmap), and xpnet takes arrays "
+            "with values: call it outside of the transformed function; for the gradient of the "
+            "loss call net.gradient(X, Y)"
+        )
+
+
+def _check_tensor(x: Any, name: str) -> None:
+    torch = sys.modules["torch"]
+    if not isinstance(x, torch.Tensor):
+        return
+    if x.is_meta:
+        raise TypeError(f"{name} is a meta tensor of torch, which has no numbers")
+    if x.layout is not torch.strided:
+        raise TypeError(
+            f"sparse arrays are not taken: make {name} dense, {name.lower()}.to_dense()"
+        )
+    remedy = _REMEDY.format(name=name.lower())
+    if torch._C._functorch.is_functorch_wrapped_tensor(x):
+        raise TypeError(
+            f"{name} is wrapped by torch.func (grad, jacrev, jvp, vmap). {remedy} outside of it; "
+            "for the gradient of the loss call net.gradient(X, Y)"
+        )
+    if x.requires_grad and (_edge.tape if _edge.depth else torch.is_grad_enabled()):
+        raise TypeError(f"{name} requires grad. {remedy}, or call within torch.no_grad()")
+    forward = torch.autograd.forward_ad
+    if getattr(forward, "_current_level", -1) >= 0 and forward.unpack_dual(x).tangent is not None:
+        raise TypeError(f"{name} is a dual tensor of torch.autograd.forward_ad. {remedy}")
+
+
+def stored(x: Any) -> Any:
+    """A torch.nn.Parameter as the tensor it stores; everything else as it is.
+
+    A model's parameters always require grad, and copying them loses no derivative of anything.
+    """
+    torch = sys.modules.get("torch")
+    if torch is not None and type(x) is torch.nn.Parameter:
+        return x.detach()
+    return x

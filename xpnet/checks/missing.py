@@ -1,0 +1,61 @@
+"""Cells that are not there: None, NaN, NaT and pandas' NA, and where the first one stands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+__all__ = ["check_present", "first_place", "is_missing"]
+
+_NAMES = ("NAType", "NaTType")  # of pandas, which need not be installed
+
+
+def is_missing(cell: Any) -> bool:
+    """Whether one cell of an object array stands for nothing."""
+    if cell is None or type(cell).__name__ in _NAMES:
+        return True
+    if isinstance(cell, (float, np.floating)):
+        return bool(cell != cell)
+    return isinstance(cell, (np.datetime64, np.timedelta64)) and bool(np.isnat(cell))
+
+
+def check_present(name: str, host: np.ndarray[Any, Any], number: str = "value") -> None:
+    """Every cell of a host array is there.
+
+    Parameters
+    ----------
+    number : str
+        What the message calls a cell: "label" or "value".
+
+    Raises
+    ------
+    ValueError
+        Some are missing: where the first one stands.
+    """
+    lost = _missing(host)
+    if not lost.any():
+        return
+    raise ValueError(
+        f"{name} has a missing {number}, the first in {first_place(lost)}: leave such examples "
+        "out, or fill them"
+    )
+
+
+def _missing(host: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    if host.dtype.kind == "f":
+        return np.asarray(np.isnan(host))
+    if host.dtype.kind in "mM":
+        return np.asarray(np.isnat(host))
+    if host.dtype.kind not in "OT":
+        return np.zeros(host.shape, bool)
+    cells = host.astype(object)
+    found = (is_missing(cell) for cell in cells.reshape(-1).tolist())
+    return np.fromiter(found, bool, cells.size).reshape(host.shape)
+
+
+def first_place(wrong: np.ndarray[Any, Any]) -> str:
+    """Where the first True stands: "row 3", or "row 3, column 0", both counted from 0."""
+    place = np.unravel_index(int(wrong.reshape(-1).argmax()), wrong.shape)
+    words = zip(("row", "column"), map(int, place), strict=False)
+    return ", ".join(f"{word} {k}" for word, k in words) or "its only entry"

@@ -1,0 +1,80 @@
+"""Names of the columns of X: those of the fit are kept, and columns are put in their order."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from xpnet.backends import to_numpy
+from xpnet.errors import printable, quoted, warn
+
+__all__ = ["in_order", "names_of"]
+
+Names = tuple[str, ...]
+
+_FEW = 5  # names in a message
+
+
+def names_of(X: Any) -> Names | None:
+    """The names of a data frame's columns, or of a pandas Series' entries; None where X has none.
+
+    Names are text and different, or there are none: numbered columns say nothing.
+    """
+    found = _columns(X)
+    if not found or not all(isinstance(name, str) for name in found):
+        return None
+    return tuple(map(str, found)) if len(set(found)) == len(found) else None
+
+
+def _columns(X: Any) -> list[Any]:
+    """The columns of a frame (pandas, Polars, PyArrow), or what a Series for one example has."""
+    for name in ("column_names", "columns"):
+        columns = getattr(X, name, None)
+        if columns is not None and hasattr(columns, "__iter__") and not callable(columns):
+            return list(columns)
+    is_series = hasattr(X, "iloc") and getattr(X, "ndim", 0) == 1
+    return list(X.index) if is_series else []
+
+
+def in_order(X: Any, names: Names | None) -> Any:
+    """X with its columns in the order of ``names``: X itself where it has none, or that order.
+
+    Warns where it puts them in order: the result is then an array on the host.
+
+    Raises
+    ------
+    ValueError
+        A column is missing, is new, or is there twice.
+    """
+    if names is None:
+        return X
+    found = _columns(X)
+    if tuple(found) == names or not found or not all(isinstance(name, str) for name in found):
+        return X
+    _check_same(found, names)
+    warn(
+        "the columns of X stand in another order than in the fit and are put right by name: write "
+        "X[list(net.feature_names)]"
+    )
+    from xpnet.checks import as_array
+
+    place = {name: k for k, name in enumerate(found)}
+    return to_numpy(as_array("X", X))[..., [place[name] for name in names]]
+
+
+def _check_same(found: list[str], names: Names) -> None:
+    twice = [name for name, n in Counter(found).items() if n > 1]
+    missing, new = sorted(set(names) - set(found)), sorted(set(found) - set(names))
+    wrong = (("has no column", missing), ("has the new column", new), ("has twice", twice))
+    told = [f"{what} {_shown(some)}" for what, some in wrong if some]
+    if told:
+        raise ValueError(
+            f"X {' and '.join(told)}: the network was fitted on {_shown(list(names))}; give those "
+            "columns, or an array without names"
+        )
+
+
+def _shown(names: list[str]) -> str:
+    """The first few names, each cut where it is long."""
+    few = ", ".join(printable(quoted(name), 40) for name in names[:_FEW])
+    return few if len(names) <= _FEW else f"{few}, … ({len(names)} in all)"

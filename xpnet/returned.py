@@ -1,0 +1,99 @@
+"""What a function of the user's own returns, held against what it is asked for: shapes, dtypes.
+
+A loss of another shape than (N,) would be broadcast, and train on something else without a word.
+These checks compare shapes and dtypes, which costs nothing beside a step's arithmetic and waits
+for no device, so they stand where the functions are called: in every engine, and while a step is
+recorded for one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from xpnet.errors import quoted
+
+__all__ = [
+    "ReturnedError",
+    "array_like",
+    "arrays_like",
+    "equal",
+    "is_own",
+    "pair",
+    "suppress_all_but",
+]
+
+
+class ReturnedError(ValueError):
+    """A function of the user's own returns something else than it must."""
+
+
+def pair(whose: object, found: Any, wanted: str) -> tuple[Any, Any]:
+    """Two values, such as (losses, derivative)."""
+    if not isinstance(found, (tuple, list)) or len(found) != 2:
+        raise ReturnedError(f"{_name(whose)} must return a pair {wanted}, got {_told(found)}")
+    return found[0], found[1]
+
+
+def array_like(whose: object, what: str, found: Any, shape: Sequence[Any], dtype: Any) -> Any:
+    """``found``, which must be an array of that shape and dtype."""
+    if not (hasattr(found, "shape") and hasattr(found, "dtype") and equal(found.shape, shape)):
+        raise ReturnedError(
+            f"{_name(whose)} must return {what} of the shape {tuple(shape)}, got {_told(found)}"
+        )
+    if found.dtype != dtype:
+        raise ReturnedError(
+            f"{_name(whose)} must return {what} of dtype {dtype}, as it was given, got "
+            f"{found.dtype}: write numbers as Python's, and convert arrays by xp.astype"
+        )
+    return found
+
+
+def arrays_like(whose: object, what: str, found: Any, templates: Sequence[Any]) -> None:
+    """As many arrays as templates, each like its own."""
+    if not isinstance(found, (tuple, list)) or len(found) != len(templates):
+        raise ReturnedError(
+            f"{_name(whose)} must return {len(templates)} {what}, a tuple, got {_told(found)}"
+        )
+    for k, (each, like) in enumerate(zip(found, templates, strict=True)):
+        array_like(whose, f"{what}[{k}]", each, like.shape, like.dtype)
+
+
+def equal(a: Sequence[Any], b: Sequence[Any]) -> bool:
+    """Whether two shapes are the same; a length that is only recorded equals itself alone."""
+    if len(a) != len(b):
+        return False
+    for x, y in zip(a, b, strict=True):
+        if x is not y and not (isinstance(x, int) and isinstance(y, int) and x == y):
+            return False
+    return True
+
+
+@contextmanager
+def suppress_all_but(kind: type[Exception]) -> Iterator[None]:
+    """Let errors of that kind through, and no other."""
+    try:
+        yield
+    except kind:
+        raise
+    except Exception:
+        return
+
+
+def is_own(thing: object) -> bool:
+    """Whether its class is a user's own: xpnet's layers and optimizers return what they must."""
+    return not type(thing).__module__.startswith("xpnet.")
+
+
+def _name(whose: object) -> str:
+    return whose if isinstance(whose, str) else quoted(whose, 100)
+
+
+def _told(found: Any) -> str:
+    """A value in words: an array by its shape."""
+    if hasattr(found, "shape") and hasattr(found, "dtype"):
+        return f"the shape {tuple(found.shape)}"
+    if isinstance(found, (tuple, list)):
+        return f"a {type(found).__name__} of {len(found)}"
+    return quoted(found, 100)
