@@ -182,8 +182,11 @@ def test_a_schedule_is_a_function_of_the_step(rate):
 def test_a_callback_returns_true_or_nothing(answer):
     net = xpnet.Network([4, 3], loss="squared_error")
     for moment in ("fit_begin", "step_end", "epoch_end", "fit_end"):
+        done = moment in ("epoch_end", "fit_end")  # whole epochs, which the network keeps
+        before = net.epoch
         with pytest.raises(TypeError, match="a callback returns True to end the fit, else nothing"):
-            trained(net, callbacks={moment: lambda net, history: answer})
+            net.fit(X, Y, epochs=1, callbacks={moment: lambda net, history: answer})
+        assert net.epoch == before + done
 
 
 def test_a_callback_may_return_numpys_true():

@@ -10,8 +10,10 @@ import numpy as np
 
 from xpnet.backends import to_numpy
 from xpnet.backends.base import library_of
+from xpnet.errors import quoted
 from xpnet.losses import Loss
 from xpnet.losses.heads import head_slices
+from xpnet.returned import ReturnedError
 from xpnet.sums import float64_of
 
 __all__ = ["OfBatch"]
@@ -22,6 +24,7 @@ class OfBatch:
     """A metric's ``statistics``, in float64, without outputs that do not count; NaN for NaN."""
 
     statistics: Callable[[Any, Any, Any, Any, Loss | None], Any]
+    name: str
 
     def __call__(self, xp: Any, A: Any, Y: Any, w: Any, loss: Loss | None) -> Any:
         """(..., S), on the device; NaN throughout if an output that counts is NaN."""
@@ -34,9 +37,20 @@ class OfBatch:
         for counted in _counted(xp, A, Y, w, loss):
             A = xp.where(counted, A, 0.0)
         nan = xp.isnan(A)
-        found = self.statistics(xp, xp.where(nan, 0.0, A), Y, w, loss)
+        found = self._checked(self.statistics(xp, xp.where(nan, 0.0, A), Y, w, loss), A)
         lost = xp.any(nan, axis=(-2, -1))[..., None]
         return xp.where(lost, xp.full_like(found, float("nan")), found)
+
+    def _checked(self, found: Any, A: Any) -> Any:
+        """The statistics (..., S) of one batch, held against the batch's axes."""
+        shape = tuple(getattr(found, "shape", ()))
+        if len(shape) != A.ndim - 1 or shape[:-1] != tuple(A.shape[:-2]):
+            told = f"the shape {shape}" if hasattr(found, "shape") else quoted(found, 100)
+            raise ReturnedError(
+                f"statistics of Metric({self.name!r}) must return an array of numbers for each "
+                f"batch, of the shape {(*A.shape[:-2], 'S')}, got {told}"
+            )
+        return found
 
 
 def _belongs_on_host(xp: Any, A: Any) -> bool:

@@ -74,7 +74,7 @@ class Metric:
 
     def __post_init__(self) -> None:
         if not isinstance(self.statistics, OfBatch):
-            object.__setattr__(self, "statistics", OfBatch(self.statistics))
+            object.__setattr__(self, "statistics", OfBatch(self.statistics, self.name))
 
     def __repr__(self) -> str:
         return f"Metric({self.name!r})"

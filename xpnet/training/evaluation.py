@@ -9,12 +9,10 @@ import numpy as np
 
 from xpnet import passes
 from xpnet.backends import Backend, move
-from xpnet.errors import quoted
 from xpnet.examples import Examples
 from xpnet.losses import Loss, per_example
 from xpnet.metrics import Metric, find_metric, predictions
 from xpnet.parameters import Layers, for_each, n_networks
-from xpnet.returned import ReturnedError
 from xpnet.training.batches import slices
 from xpnet.training.history import History
 from xpnet.training.placement import rows_that_fit
@@ -68,14 +66,14 @@ def evaluate(
                 outputs.append(A)
             for metric in metrics:
                 if not metric.whole:
-                    found = _statistics(metric, xp, A, y, w_part, loss)
+                    found = metric.statistics(xp, A, y, w_part, loss)
                     parts[metric.name].append(found)
             losses.append(per_example(xp, loss, f, Z, y)[0])
         for metric in metrics:
             if metric.whole:
                 A = xp.concat(outputs, axis=-2)
                 y, w_all = (for_each(xp, theta, x) for x in (move(backend, Y), weights))
-                whole = _statistics(metric, xp, A, y, w_all, loss)
+                whole = metric.statistics(xp, A, y, w_all, loss)
                 parts[metric.name].append(whole)
         every = backend.to_numpy(xp.concat(losses, axis=-1)).astype(np.float64)
         read = {name: list(backend.to_numpy(xp.stack(found))) for name, found in parts.items()}
@@ -84,19 +82,6 @@ def evaluate(
     mean = np.average(every, axis=-1, weights=w)
     results: dict[str, Any] = {"loss": float(mean) if mean.ndim == 0 else mean}
     return results | {metric.name: metric.of_parts(read[metric.name]) for metric in metrics}
-
-
-def _statistics(metric: Metric, xp: Any, A: Any, Y: Any, w: Any, loss: Loss) -> Any:
-    """A metric's statistics (..., S) of one batch, held against the batch's axes."""
-    found = metric.statistics(xp, A, Y, w, loss)
-    shape = getattr(found, "shape", ())
-    if len(shape) != A.ndim - 1 or tuple(shape[:-1]) != tuple(A.shape[:-2]):
-        told = f"the shape {tuple(shape)}" if hasattr(found, "shape") else quoted(found, 100)
-        raise ReturnedError(
-            f"statistics of {metric!r} must return an array of numbers for each batch, of the "
-            f"shape {(*A.shape[:-2], 'S')}, got {told}"
-        )
-    return found
 
 
 def _width(layers: Layers) -> int:
