@@ -365,6 +365,12 @@ def test_a_split_takes_labels_and_seeds_of_every_kind():
 # --- settings and shapes
 
 
+def test_a_schedule_that_leaves_the_floats_is_zero_or_refused():
+    assert xpnet.schedules.InverseScaling(0.1, scale=1.0, power=1e308)(9) == 0.0
+    with pytest.raises(ValueError, match="start must be a finite number"):
+        xpnet.schedules.OneCycle(0.1, start=10**400)
+
+
 def test_columns_and_pairs_are_taken_or_told_what_to_write():
     net = xpnet.Network([3, 4, 2], loss="squared_error", activation="tanh", dtype="float64")
     Y = np.ones((12, 2))
@@ -419,6 +425,8 @@ def test_a_truth_value_is_true_or_false(setting, value):
         SGD(momentum=0.9, nesterov=value)
     with pytest.raises(ValueError, match="biases must be True or False"):
         xpnet.Penalty(biases=value)
+    with pytest.raises(ValueError, match="restarts must be True or False"):
+        xpnet.schedules.Cosine(0.1, steps=3, restarts=value)
 
 
 def test_a_max_norm_beyond_the_dtype_is_refused(backend):

@@ -317,6 +317,9 @@ def test_a_layer_of_ones_own_returns_its_shapes(backend, layer, match):
     net = xpnet.Network([4, 5, layer, 3], loss="squared_error", backend=backend, dtype="float64")
     with pytest.raises(ValueError, match=match):
         net.gradient(X, Y)
+
+
+def test_a_right_layer_of_ones_own_has_a_right_gradient(backend):
     right = xpnet.Network(
         [4, 5, Scale(), 3], loss="squared_error", backend=backend, dtype="float64"
     )

@@ -36,7 +36,7 @@ def head_slices(heads: tuple[int, ...]) -> list[slice]:
 
 
 def _sizes(heads: Iterable[int]) -> tuple[int, ...]:
-    sizes = tuple(items(_HEADS, heads))
+    sizes = tuple(items(_HEADS, heads)) if isinstance(heads, Iterable) else ()
     if not sizes or not all(is_count(n, 2) for n in sizes):
         raise ValueError(f"{_HEADS}; got {quoted(heads)}")
     return tuple(map(int, sizes))

@@ -66,12 +66,12 @@ class Cosine(Kind, _Settings):
             raise ValueError(
                 f"minimum must be ≤ learning_rate {quoted(learning_rate)}, got {quoted(minimum)}"
             )
+        restarts = bool(check_flag("restarts", restarts))
         if steps is not None:
             check_positive_integer("steps", steps)
-        elif restarts is True:
+        elif restarts:
             raise ValueError("restarts need steps, the length of the first cosine")
         check_count("warmup", warmup)
-        check_flag("restarts", restarts)
         check_positive_integer("growth", growth)
         return super().__new__(cls, learning_rate, minimum, steps, warmup, restarts, growth)
 

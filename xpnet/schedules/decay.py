@@ -168,4 +168,7 @@ class InverseScaling(Kind, _InverseScaling):
 
     def __call__(self, t: int) -> float:
         """η_t."""
-        return float(self.learning_rate / (1.0 + self.scale * (t - 1)) ** self.power)
+        try:
+            return float(self.learning_rate / (1.0 + self.scale * (t - 1)) ** self.power)
+        except OverflowError:
+            return 0.0  # its limit
