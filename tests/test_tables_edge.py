@@ -274,6 +274,13 @@ def test_heavy_tails_and_few_values_are_no_outliers(n, seed):
     assert [name for name, values in columns.items() if len(outlying(values))] == []
 
 
+def test_a_cell_apart_that_does_no_harm_is_none():
+    values = np.random.default_rng(0).uniform(-1, 1, 10_000)
+    for value, found in ((5.0, []), (50.0, [3])):  # 9 and 77 standard deviations
+        values[3] = value
+        assert outlying(values).tolist() == found
+
+
 def test_an_outlying_cell_is_a_warning_that_names_it(path):
     lines = [f"{v:.3f},{'ab'[i % 2]}" for i, v in enumerate(normal(100))]
     lines[41] = "5e7,b"
