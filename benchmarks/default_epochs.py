@@ -247,8 +247,10 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--out", type=Path, default=OUT)
     options = parser.parse_args()
-    found = {"rules": rules_table(options.seeds), "scale": scale_table(options.seeds)}
-    write(options.out, {"machine": machine(), "seeds": options.seeds, **found})
+    found: dict[str, Any] = {"machine": machine(), "seeds": options.seeds}
+    for name, table in (("rules", rules_table), ("scale", scale_table)):
+        found[name] = table(options.seeds)
+        write(options.out, found)
 
 
 if __name__ == "__main__":

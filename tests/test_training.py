@@ -151,7 +151,7 @@ def test_accuracy_of_a_single_output_is_that_of_its_sign(backend):
 )
 def test_the_short_form_infers_sizes_and_loss(backend, Y, sizes, loss, output):
     net = xpnet.Network(backend=backend)
-    history = net.fit(data()[0], Y)
+    history = net.fit(data()[0], Y, epochs=10)  # without epochs: tests/test_length.py
     assert net.sizes == sizes
     assert net.loss.name == loss
     assert net.layers[-1].activation.name == output
