@@ -313,6 +313,7 @@ def test_a_copy_of_a_stack_is_trained_on_its_own(backend, kind):
 def test_a_stack_of_one_is_that_network(backend):
     (net, *_) = networks(backend, [5, BatchNorm(), Dropout(0.2), 8, 3])
     settings = {"validation_data": data(N=7), "metrics": ["accuracy", "f1"], "batch_size": 8}
+    settings["epochs"] = 10
     stack, history = check(backend, [net], *data(), rates=[0.01], tolerance=1e-11, **settings)
     assert np.shape(history.loss) == np.shape(history.validation_accuracy) == (10, 1)
     assert tuple(stack(data()[0]).shape) == (1, 40, 3)
