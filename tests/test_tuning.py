@@ -110,12 +110,14 @@ def test_mend_is_the_decision_for_this_machine(monkeypatch):
 
 SITE = """
 import os
-import xpnet.doctor.tuning as tuning
 
-tuning.this_machine = lambda: tuning.Machine({system!r}, {cpuinfo!r}, "Haswell")
 print("run", os.environ.get("OPENBLAS_CORETYPE"), flush=True)
 if os.environ.get("OPENBLAS_CORETYPE") == "SkylakeX":  # which this CPU may not be able to run
     del os.environ["OPENBLAS_CORETYPE"]
+
+import xpnet.doctor.tuning as tuning  # which loads OpenBLAS
+
+tuning.this_machine = lambda: tuning.Machine({system!r}, {cpuinfo!r}, "Haswell")
 """
 SCRIPT = "import sys\nfrom xpnet.cli import console\nsys.exit(console())\n"
 TRAIN = ("train", "digits", "--epochs", "1", "--hidden", "4", "--out", "name with a space.model")
