@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import gc
 import pickle
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 import xpnet
 from tests import cuda_cases
 from tests.fused_cases import case, difference, program_of, run_plain, run_source
+from xpnet import built_in
 from xpnet.activations import ACTIVATIONS
 from xpnet.built_in import is_built_in, is_known
 from xpnet.layers import Dense, Residual
@@ -314,3 +316,32 @@ def test_explain_prints_no_equation_of_xpnets_for_a_variant():
     printed = str(net.explain(X, Y))
     assert "what mean_squared_error gives for example n" in printed
     assert "as the loss mean_squared_error computes it" in printed
+
+
+MADE = {
+    "cross entropy": lambda k: CrossEntropy(label_smoothing=k / 1000),
+    "huber": lambda k: Huber(1.0 + k),
+    "quantile": lambda k: Quantile((k + 1) / 1000),
+    "masked": lambda k: Masked(Huber(1.0 + k)),
+    "masked, a user's": lambda k: Masked(xpnet.Loss("own", mine, over_outputs="mean")),
+    "heads": lambda k: Masked(MultiCrossEntropy((3, 2), k / 1000)),
+    "softmax of heads": lambda k: softmax_heads((2, 2 + k)),
+}
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_losses_that_nobody_has_are_forgotten(name):
+    gc.collect()
+    before = len(built_in._MADE)
+    for k in range(200):
+        MADE[name](k)
+    gc.collect()
+    assert len(built_in._MADE) < before + 20
+
+
+@pytest.mark.parametrize("name", [name for name in MADE if "user" not in name])
+def test_the_same_settings_are_the_same_object_while_somebody_has_it(name):
+    one = MADE[name](3)
+    assert MADE[name](3) is one
+    assert MADE[name](4) is not one
+    assert is_built_in(one)

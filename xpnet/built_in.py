@@ -8,14 +8,17 @@ everything else is a user's own, whose functions may change their result from on
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from functools import wraps
 from typing import Any, TypeVar
+from weakref import WeakValueDictionary
 
-__all__ = ["NotBuiltInError", "built_in", "is_built_in", "is_known", "value_key"]
+__all__ = ["NotBuiltInError", "built_in", "is_built_in", "is_known", "one_of_each", "value_key"]
 
 T = TypeVar("T")
 
-_MADE: dict[int, Any] = {}
-"""Every object of xpnet's own by its id, kept alive so that no other object gets that id."""
+_MADE: WeakValueDictionary[int, Any] = WeakValueDictionary()
+"""Every object of xpnet's own by its id, as long as somebody has it."""
 
 
 def built_in(thing: T) -> T:
@@ -26,7 +29,24 @@ def built_in(thing: T) -> T:
 
 def is_built_in(thing: Any) -> bool:
     """Whether xpnet made this very object."""
-    return id(thing) in _MADE
+    return thing is not None and _MADE.get(id(thing)) is thing
+
+
+def one_of_each(make: Callable[..., T]) -> Callable[..., T]:
+    """A maker that gives the same object again for the same settings, while somebody has it.
+
+    Without that, every loss of a search over its settings would stay for ever.
+    """
+    made: WeakValueDictionary[tuple[Any, ...], Any] = WeakValueDictionary()
+
+    @wraps(make)
+    def find(*settings: Any) -> T:
+        found: T | None = made.get(settings)
+        if found is None:  # another thread may make it too: the first one counts
+            found = made.setdefault(settings, make(*settings))
+        return found
+
+    return find
 
 
 class NotBuiltInError(Exception):

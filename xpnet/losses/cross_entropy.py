@@ -9,10 +9,9 @@ Inception architecture for computer vision" (2016).
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
-from xpnet.built_in import built_in
+from xpnet.built_in import built_in, one_of_each
 from xpnet.losses.loss import Loss, LossFunction
 from xpnet.settings import check_fraction
 from xpnet.special import sigmoid
@@ -70,7 +69,7 @@ def check_smoothing(epsilon: Any) -> float:
     return float(epsilon)
 
 
-@cache
+@one_of_each
 def _cross_entropy_loss(epsilon: float) -> Loss:
     of_labels = label_cross_entropy(epsilon)
 
@@ -91,7 +90,7 @@ def _cross_entropy_loss(epsilon: float) -> Loss:
     )
 
 
-@cache
+@one_of_each
 def label_cross_entropy(epsilon: float) -> LossFunction:
     """The cross entropy of integer labels (..., N), smoothed by ε."""
 

@@ -11,12 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cache
 from itertools import accumulate, pairwise
 from typing import Any
 
 from xpnet.activations import ACTIVATIONS, Activation
-from xpnet.built_in import built_in, is_built_in
+from xpnet.built_in import built_in, is_built_in, one_of_each
 from xpnet.errors import quoted
 from xpnet.losses.cross_entropy import check_smoothing, label_cross_entropy
 from xpnet.losses.loss import Loss, LossFunction
@@ -62,7 +61,7 @@ def softmax_heads(heads: Iterable[int]) -> Activation:
     return _softmax_heads(_sizes(heads))
 
 
-@cache
+@one_of_each
 def _softmax_heads(heads: tuple[int, ...]) -> Activation:
     def each(function: Callable[..., Any]) -> Callable[..., Any]:
         def of_heads(xp: Any, *arrays: Any) -> Any:
@@ -109,7 +108,7 @@ def _where_labelled(of_head: LossFunction) -> LossFunction:
     return masked
 
 
-@cache
+@one_of_each
 def _multi_cross_entropy(heads: tuple[int, ...], epsilon: float, masked: bool) -> Loss:
     of_head, output = label_cross_entropy(epsilon), softmax_heads(heads)
     of_head = _where_labelled(of_head) if masked else of_head

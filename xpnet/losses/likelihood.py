@@ -11,10 +11,9 @@ distribution" (1994).
 from __future__ import annotations
 
 import math
-from functools import cache
 from typing import Any
 
-from xpnet.built_in import built_in
+from xpnet.built_in import built_in, one_of_each
 from xpnet.losses.loss import Loss
 from xpnet.settings import check_flag, check_not_negative
 
@@ -71,7 +70,7 @@ def GaussianNLL(minimum_variance: float = 0.0, full: bool = False) -> Loss:
     return _gaussian_nll(float(minimum_variance), bool(check_flag("full", full)))
 
 
-@cache
+@one_of_each
 def _gaussian_nll(minimum_variance: float, full: bool) -> Loss:
     constant = 0.5 * math.log(2.0 * math.pi) if full else 0.0
 

@@ -13,10 +13,9 @@ several softmax heads, where −1 stands for a label that is not there, is in `x
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
 from typing import Any
 
-from xpnet.built_in import built_in, is_built_in
+from xpnet.built_in import built_in, is_built_in, one_of_each
 from xpnet.errors import quoted
 from xpnet.losses.heads import masked_heads
 from xpnet.losses.loss import Loss, LossFunction
@@ -57,7 +56,7 @@ def Masked(loss: Loss) -> Loss:
     return _masked(loss)
 
 
-@cache
+@one_of_each
 def _masked(loss: Loss) -> Loss:
     config = {"name": "masked", "loss": dict(loss.config or {})} if is_built_in(loss) else None
     masked = replace(

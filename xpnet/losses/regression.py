@@ -18,10 +18,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from functools import cache
 from typing import Any
 
-from xpnet.built_in import built_in
+from xpnet.built_in import built_in, one_of_each
 from xpnet.errors import quoted
 from xpnet.losses.loss import Loss
 from xpnet.settings import check_positive, is_number, items
@@ -85,7 +84,7 @@ def Huber(delta: float = 1.0) -> Loss:
     return _huber(float(delta))
 
 
-@cache
+@one_of_each
 def _huber(delta: float) -> Loss:
     def huber(xp: Any, A: Any, Y: Any) -> tuple[Any, Any]:
         R = A - Y
@@ -135,7 +134,7 @@ def Quantile(quantiles: float | Iterable[float] = 0.5) -> Loss:
     return _quantile(tuple(float(q) for q in values))
 
 
-@cache
+@one_of_each
 def _quantile(quantiles: tuple[float, ...]) -> Loss:
     def quantile(xp: Any, A: Any, Y: Any) -> tuple[Any, Any]:
         k, share = Y.shape[-1], 1.0 / A.shape[-1]
