@@ -134,3 +134,12 @@ def test_wine_raw_and_standardised():
     with pytest.warns(UserWarning, match="column 12 has mean 746.9 and standard deviation 314"):
         xpnet.Network().fit(wine, labels)
     xpnet.Network().fit((wine - wine.mean(axis=0)) / wine.std(axis=0), labels)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("largest", [1e200, 1e308])
+def test_the_hint_at_numbers_whose_squares_overflow_is_finite(largest):
+    X = with_column(np.where(np.arange(N) % 2, largest, -largest))
+    told = far_from_unit(X)
+    assert told is not None
+    assert f"standard deviation {largest:.4g}" in told

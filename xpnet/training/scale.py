@@ -51,17 +51,18 @@ def hint_at_scale(net: NetworkState, place: Backend, data: Examples, settings: S
 def far_from_unit(X: Array, columns: list[int] | None = None) -> str | None:
     """The worst column of X (N, n_0) in words; None where the scale is not far from 1."""
     numbers = np.arange(X.shape[1]) if columns is None else np.asarray(columns)
-    spread = np.ptp(X[:, numbers], axis=0) > 0
+    spread = X[:, numbers].max(axis=0) > X[:, numbers].min(axis=0)
     numbers = numbers[spread]
     if not len(numbers):
         return None
     X = X[:, numbers]
-    mean, rms = X.mean(axis=0), np.sqrt((X**2).mean(axis=0))
+    unit = max(float(np.abs(X).max()), 1.0)  # squares of its share are finite
+    mean, rms = (X / unit).mean(axis=0) * unit, np.sqrt(((X / unit) ** 2).mean(axis=0)) * unit
     if rms.max() > LARGE_COLUMN or np.sqrt((rms**2).mean()) > LARGE_ROWS:
         worst = int(rms.argmax())
         return (
             f"column {numbers[worst]} has mean {mean[worst]:.4g} and standard deviation "
-            f"{X[:, worst].std():.4g}"
+            f"{(X[:, worst] / unit).std() * unit:.4g}"
         )
     deviation = np.abs(X - mean).max(axis=0)
     if deviation.max() <= SMALL:
