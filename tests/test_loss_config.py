@@ -96,3 +96,9 @@ def test_masked_within_masked_is_refused_however_deep(depth):
 def test_a_masked_loss_of_something_else(inner):
     with pytest.raises(ValueError, match="unknown loss"):
         loss_from_config({"name": "masked", "loss": inner})
+
+
+def test_settings_that_are_long_are_cut():
+    with pytest.raises(ValueError, match="does not have the settings") as caught:
+        loss_from_config({"name": "huber", "beta": "x" * 10_000})
+    assert len(str(caught.value)) < 300

@@ -90,7 +90,9 @@ def loss_from_config(config: str | Mapping[str, Any]) -> Loss:
     try:
         return make(**settings)
     except TypeError as error:
-        raise ValueError(f"loss {quoted(name)} does not have the settings {settings}") from error
+        raise ValueError(
+            f"loss {quoted(name)} does not have the settings {quoted(settings)}"
+        ) from error
 
 
 def _masked_from(inner: Any) -> Loss:
