@@ -11,6 +11,7 @@ import pytest
 
 import xpnet
 from xpnet.backends import to_numpy
+from xpnet.optimizers import Accumulated, Averaged, Clipped
 
 X = np.random.default_rng(0).normal(size=(20, 4))
 Y = np.random.default_rng(1).normal(size=(20, 3))
@@ -254,6 +255,22 @@ def test_a_wrong_optimizer_is_an_error_before_any_warning_of_compiled_steps(name
     net = xpnet.Network([4, 3], loss="squared_error", dtype="float64")
     with pytest.raises(ValueError, match=match):
         trained(net, optimizer=Own(update), compile=True)
+
+
+WRAPPERS = [
+    lambda inner: Clipped(inner, norm=1.0),
+    lambda inner: Accumulated(inner, steps=1),
+    lambda inner: Averaged(inner, decay=0.9),
+]
+
+
+@pytest.mark.parametrize("wrapped", WRAPPERS)
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_an_optimizer_within_another_returns_what_it_was_given(name, wrapped):
+    update, match = OPTIMIZERS[name]
+    net = xpnet.Network([4, 3], loss="squared_error", dtype="float64")
+    with pytest.raises(ValueError, match=match):
+        trained(net, optimizer=wrapped(Own(update)), compile=False)
 
 
 @pytest.mark.parametrize("state", [None, [], 3, (1.0,)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from xpnet.optimizers.wrapper import Wrapper, check_optimizer
+from xpnet.optimizers.wrapper import Wrapper, check_optimizer, updated
 from xpnet.settings import check_positive_integer
 
 __all__ = ["Accumulated"]
@@ -60,5 +60,5 @@ class Accumulated(Wrapper, _Settings):
         if not c:
             return theta, (total, *rest)
         g = total * (1.0 / self.steps)
-        theta, new = self.optimizer.update(xp, c, g, tuple(rest), theta)
+        theta, new = updated(self.optimizer, xp, c, g, tuple(rest), theta)
         return theta, (xp.zeros_like(total), *new)

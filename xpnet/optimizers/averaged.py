@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from xpnet.optimizers.wrapper import Wrapper, check_optimizer
+from xpnet.optimizers.wrapper import Wrapper, check_optimizer, updated
 from xpnet.settings import check_fraction, check_positive_integer
 
 __all__ = ["Averaged"]
@@ -76,7 +76,7 @@ class Averaged(Wrapper, _Settings):
     ) -> tuple[Any, tuple[Any, ...]]:
         """A step, and the average after it."""
         (share, *inner), (a, *rest) = c, state
-        theta, new = self.optimizer.update(xp, tuple(inner), g, tuple(rest), theta)
+        theta, new = updated(self.optimizer, xp, tuple(inner), g, tuple(rest), theta)
         a *= 1.0 - share
         a += theta * share
         return theta, (a, *new)

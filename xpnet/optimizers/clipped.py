@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from xpnet.optimizers.wrapper import Wrapper, check_optimizer
+from xpnet.optimizers.wrapper import Wrapper, check_optimizer, updated
 from xpnet.settings import check_positive
 from xpnet.sums import of_squares
 
@@ -62,8 +62,7 @@ class Clipped(Wrapper, _Settings):
             g = xp.minimum(xp.maximum(g, -self.value), self.value)
         if self.norm is not None:
             g *= xp.minimum(self.norm / (_norm(xp, g) + 1e-6), 1.0)
-        found: tuple[Any, tuple[Any, ...]] = self.optimizer.update(xp, c, g, state, theta)
-        return found
+        return updated(self.optimizer, xp, c, g, state, theta)
 
 
 def _norm(xp: Any, g: Any) -> Any:

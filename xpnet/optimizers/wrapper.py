@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 from xpnet.errors import quoted
+from xpnet.returned import array_like, arrays_like, is_own, pair
 from xpnet.settings import Kind
 
 if TYPE_CHECKING:
     from xpnet.parameters import Layout
 
-__all__ = ["Wrapper", "check_optimizer", "is_optimizer"]
+__all__ = ["Wrapper", "check_optimizer", "is_optimizer", "updated"]
 
 
 class Wrapper(Kind):
@@ -49,6 +50,24 @@ class Wrapper(Kind):
         """The parameters to evaluate and to return: θ, or an average that is kept further in."""
         inner = getattr(self.optimizer, "averaged", None)
         return inner(state[self.own :], theta) if inner else theta
+
+
+def updated(
+    optimizer: Any, xp: Any, c: tuple[Any, ...], g: Any, state: tuple[Any, ...], theta: Any
+) -> tuple[Any, tuple[Any, ...]]:
+    """θ and the state after a step of any optimizer; ValueError where a user's gives others.
+
+    Of a step that is recorded, `xpnet.fused.program` compares the arrays itself.
+    """
+    found: tuple[Any, tuple[Any, ...]] = optimizer.update(xp, c, g, state, theta)
+    if not is_own(optimizer):
+        return found
+    whose = f"update of {type(optimizer).__name__}"
+    new, after = pair(whose, found, "(θ, state)")
+    if not getattr(xp, "exact_sums", False) or not isinstance(after, (tuple, list)):
+        array_like(whose, "θ", new, theta.shape, theta.dtype)
+        arrays_like(whose, "arrays of state", after, state)
+    return new, after
 
 
 def is_optimizer(value: Any) -> bool:

@@ -13,10 +13,11 @@ from xpnet.backends import Backend
 from xpnet.errors import quoted
 from xpnet.losses import Loss
 from xpnet.optimizers import Optimizer
+from xpnet.optimizers.wrapper import updated
 from xpnet.parameters import Layers, for_each, layout
 from xpnet.penalties import MaxNorm, Penalty
 from xpnet.protocol import Context
-from xpnet.returned import ReturnedError, array_like, arrays_like, is_own, pair
+from xpnet.returned import ReturnedError
 from xpnet.sums import total
 
 __all__ = ["Recipe", "State", "advance", "start", "step"]
@@ -96,10 +97,7 @@ def advance(
     total, g, stats = passes.gradient(backend, layers, loss, theta, X, Y, w, scale, g, stats, ctx)
     if penalty is not None:
         g = penalty.add_gradient(backend.xp, theta, g, layout(layers), backend.in_place)
-    found = optimizer.update(backend.xp, coefficients, g, moments, theta)
-    if is_own(optimizer):
-        _check_update(optimizer, found, moments, theta, backend.name == "trace")
-    theta, moments = found
+    theta, moments = updated(optimizer, backend.xp, coefficients, g, moments, theta)
     if max_norm is not None:
         theta = max_norm.project(backend.xp, theta, layout(layers), backend.in_place)
     return State(theta, moments, g if backend.in_place else None, stats), total
@@ -108,21 +106,6 @@ def advance(
 def _inverse_of_sum(xp: Any, w: Any) -> Any:
     """1/Σw (1,)."""
     return xp.astype(1.0 / total(xp, w, keepdims=True), w.dtype)
-
-
-def _check_update(
-    optimizer: Optimizer, found: Any, moments: Any, theta: Any, is_recorded: bool
-) -> None:
-    """What a user's optimizer returns is like what it was given.
-
-    Of a step that is recorded, `xpnet.fused.program` compares the arrays itself.
-    """
-    whose = f"update of {type(optimizer).__name__}"
-    new, after = pair(whose, found, "(θ, state)")
-    if is_recorded and isinstance(after, (tuple, list)):
-        return
-    array_like(whose, "θ", new, theta.shape, theta.dtype)
-    arrays_like(whose, "arrays of state", after, moments)
 
 
 def _rows(backend: Backend, batch: tuple[Any, ...], index: Any) -> Any:
