@@ -256,3 +256,15 @@ def test_a_penalty_on_many_weights(backend):
     layout, W = Layout(300_007, 300_007, ()), float(np.float32(0.7))
     value = float(Penalty(l1=0.5, l2=2.0).value(backend.xp, theta, layout))
     assert value == pytest.approx(300_007 * (0.5 * W + W * W), rel=3e-7)
+
+
+def test_torch_is_asked_once_whether_the_device_has_float64(monkeypatch):
+    torch = pytest.importorskip("torch")
+    backend = open_backend("torch")
+    x = backend.from_numpy(np.ones(20, np.float32))
+    sums.total(backend.xp, x)
+    made = []
+    empty = torch.empty
+    monkeypatch.setattr(torch, "empty", lambda *a, **k: made.append(a) or empty(*a, **k))
+    sums.total(backend.xp, x)
+    assert not made

@@ -35,8 +35,18 @@ def float64_of(xp: Any, x: Any) -> Any | None:
     about = getattr(xp, "__array_namespace_info__", None)
     if about is None:
         return xp.float64
-    device = None if _library(xp) == "jax" else getattr(x, "device", None)
+    library = _library(xp)
+    if library == "torch":
+        return _torch_float64(xp, x.device.type)
+    device = None if library == "jax" else getattr(x, "device", None)
     return about().dtypes(device=device, kind="real floating").get("float64")
+
+
+@cache
+def _torch_float64(xp: Any, device: str) -> Any | None:
+    """The same, asked once: array-api-compat makes an array of each dtype to find out."""
+    about = xp.__array_namespace_info__()
+    return about.dtypes(device=device, kind="real floating").get("float64")
 
 
 def total(xp: Any, x: Any, axis: int = -1, keepdims: bool = False) -> Any:
