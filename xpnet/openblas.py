@@ -192,8 +192,7 @@ def _after_fork_in_child() -> None:
     global _lock, _usual
     _lock = Lock()
     _limits[:] = [limit for limit in _limits if limit.thread == get_ident()]
-    library = bundled()
-    if library is not None and _usual is not None:
+    if _usual is not None and (library := bundled()) is not None:
         _apply(library)
     _usual = _usual if _limits else None
 
