@@ -374,3 +374,16 @@ def test_an_activation_of_ones_own_is_of_functions(function):
         xpnet.Network([4, 5, 3], activation=own)
     with pytest.raises(TypeError, match="must be a function"):
         xpnet.elementwise("mine", lambda xp, Z: Z, function)
+
+
+class Bare:
+    """An optimizer that is no NamedTuple."""
+
+    learning_rate = 0.1
+    init = coefficients = update = staticmethod(lambda *args: ())
+
+
+@pytest.mark.parametrize("wrapped", WRAPPERS)
+def test_an_optimizer_within_another_is_a_named_tuple_too(wrapped):
+    with pytest.raises(TypeError, match="is a NamedTuple of its settings"):
+        wrapped(Bare())

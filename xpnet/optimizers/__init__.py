@@ -38,7 +38,7 @@ from xpnet.optimizers.nadam import Nadam
 from xpnet.optimizers.radam import RAdam
 from xpnet.optimizers.rmsprop import RMSProp
 from xpnet.optimizers.sgd import SGD
-from xpnet.optimizers.wrapper import is_optimizer
+from xpnet.optimizers.wrapper import check_named, is_optimizer
 from xpnet.settings import check_learning_rate
 
 if TYPE_CHECKING:
@@ -120,11 +120,7 @@ def get_optimizer(optimizer: Any, learning_rate: Any = None) -> Any:
             f"optimizer must be a name ({', '.join(known)}) or an instance such as "
             f"xpnet.optimizers.Adam(), got {quoted(optimizer)}"
         )
-    if not hasattr(optimizer, "_asdict"):
-        raise TypeError(
-            "an optimizer of your own is a NamedTuple of its settings, learning_rate among them, "
-            f"got {quoted(optimizer)}"
-        )
+    check_named(optimizer)
     return optimizer if learning_rate is None else with_learning_rate(optimizer, learning_rate)
 
 

@@ -11,7 +11,7 @@ from xpnet.settings import Kind
 if TYPE_CHECKING:
     from xpnet.parameters import Layout
 
-__all__ = ["Wrapper", "check_optimizer", "is_optimizer", "updated"]
+__all__ = ["Wrapper", "check_named", "check_optimizer", "is_optimizer", "updated"]
 
 
 class Wrapper(Kind):
@@ -80,3 +80,13 @@ def check_optimizer(value: Any) -> None:
     """An optimizer's instance."""
     if not is_optimizer(value):
         raise TypeError(f"optimizer must be an instance such as Adam(), got {quoted(value)}")
+    check_named(value)
+
+
+def check_named(value: Any) -> None:
+    """An optimizer whose settings have names."""
+    if not hasattr(value, "_asdict"):
+        raise TypeError(
+            "an optimizer of your own is a NamedTuple of its settings, learning_rate among them, "
+            f"got {quoted(value)}"
+        )
