@@ -245,7 +245,8 @@ class _Loop:
     def _coefficients(self, n: int) -> list[tuple[Any, ...]]:
         """What the optimizer needs at each of an epoch's n steps; columns (R, 1) on the device."""
         each, first = self.settings.rates, self.t + 1
-        rates = schedules.rates(self.rate, first, n) if each is None else [each] * n
+        with self.kept.refusing():  # a schedule may turn out to be wrong late
+            rates = schedules.rates(self.rate, first, n) if each is None else [each] * n
         c = coefficients(self.recipe.optimizer, first, rates)
         return c if each is None else [tuple(map(self._on_device, row)) for row in c]
 
