@@ -200,3 +200,12 @@ def test_they_are_hashable_by_value():
     assert hash(Penalty(l2=0.1)) == hash(Penalty(l2=0.1))
     assert Penalty(l2=0.1) == Penalty(l2=0.1) != Penalty(l1=0.1)
     assert MaxNorm(2) == MaxNorm(2.0)
+
+
+def test_weights_whose_norm_overflows_are_no_zeros(backend):
+    """‖W_j‖² is infinite, and c/∞ = 0: a network that diverges would become zeros in silence."""
+    layout = layout_of(xpnet.Network([2, 2]).layers)
+    theta = move(backend, np.float32([1e30, 1e30, 3.0, 4.0, 0.0, 0.0]))
+    with np.errstate(over="ignore"):
+        found = MaxNorm(1.0).project(backend.xp, theta, layout, backend.in_place)
+    np.testing.assert_allclose(to_numpy(found)[:4], [np.nan, np.nan, 0.6, 0.8], rtol=1e-6)

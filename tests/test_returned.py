@@ -179,6 +179,13 @@ def test_a_schedule_is_a_function_of_the_step(rate):
         trained(xpnet.Network([4, 3], loss="squared_error"), learning_rate=rate)
 
 
+def test_an_array_of_any_library_is_no_answer_of_a_callback(backend):
+    net = xpnet.Network([4, 3], loss="squared_error")
+    one = xpnet.asarray(1.0, backend)
+    with pytest.raises(TypeError, match="a callback returns True to end the fit, else nothing"):
+        net.fit(X, Y, epochs=1, callbacks=lambda net, history: one)
+
+
 @pytest.mark.parametrize("answer", [1, "stop", 0.0, np.ones(2), np.int64(1)])
 def test_a_callback_returns_true_or_nothing(answer):
     net = xpnet.Network([4, 3], loss="squared_error")

@@ -123,6 +123,7 @@ class MaxNorm(Kind, _Limit):
         return theta if in_place else xp.concat([*pieces, theta[..., end:]], axis=-1)
 
     def _factors(self, xp: Any, W: Any) -> Any:
-        """c / max(‖W_j‖, c), (..., rows, 1)."""
+        """c / max(‖W_j‖, c), (..., rows, 1); NaN where W_j² overflows, as W diverges there."""
         norms = xp.sqrt(xp.sum(W * W, axis=-1, keepdims=True))
-        return self.limit / xp.maximum(norms, self.limit)
+        factors = self.limit / xp.maximum(norms, self.limit)  # c/∞ = 0 would hide it
+        return xp.where(xp.isfinite(norms), factors, float("nan"))

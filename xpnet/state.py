@@ -52,8 +52,11 @@ class FitOwner(NamedTuple):
 
     def where(self) -> str:
         """For a message."""
-        own = self.thread == get_ident()
-        return "whose callback this is" if own else "in another thread"
+        return "whose callback this is" if self.is_own() else "in another thread"
+
+    def is_own(self) -> bool:
+        """Whether it is a fit of this very thread."""
+        return self.thread == get_ident()
 
 
 class Written(NamedTuple):

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from xpnet.tables.csv_files import header_of, is_csv
-from xpnet.tables.table import shown
 
 __all__ = ["MODEL", "PAGE", "TABLE", "Kind"]
 
@@ -35,18 +34,11 @@ def _is_page(path: Path) -> bool:
     return begin.startswith((b"<!doctype html", b"<html"))
 
 
-def _is_table(path: Path) -> bool:
-    return not _is_page(path) and is_csv(path)
-
-
-def _older_table(path: Path) -> str:
-    """A user's own table is named by its columns, for who did not mean to replace it."""
-    names = header_of(path).names
-    if names[0] == "prediction":
-        return "older predictions"
-    return f"a table with the column{'s' if len(names) > 1 else ''} {shown(names, 4)}"
+def _is_predictions(path: Path) -> bool:
+    """Whether a CSV file begins with the column of predictions: a user's own table stays."""
+    return not _is_page(path) and is_csv(path) and header_of(path).names[0] == "prediction"
 
 
 MODEL = Kind("a model file of xpnet", _is_model, lambda _: "an older model")
 PAGE = Kind("an HTML page", _is_page, lambda _: "an older page")
-TABLE = Kind("a CSV file", _is_table, _older_table)
+TABLE = Kind("a CSV file of predictions", _is_predictions, lambda _: "older predictions")

@@ -82,7 +82,7 @@ def _answer(function: Callback, answer: Any) -> bool:
     """Whether a callback asks to end the fit."""
     if isinstance(answer, (bool, np.bool_)):
         return bool(answer)
-    if isinstance(answer, (str, Number, np.ndarray)):
+    if isinstance(answer, (str, Number)) or hasattr(answer, "__array__"):
         raise TypeError(
             f"a callback returns True to end the fit, else nothing: {quoted(function, 100)} "
             f"returned {quoted(answer, 100)}"

@@ -56,9 +56,10 @@ def one_fit(net: Network) -> Iterator[Kept]:
     own = FitOwner(os.getpid(), get_ident())
     owner = net.__dict__.setdefault("_fit", own)  # at once: two threads may come together
     if owner is not own and owner.is_here():
+        wait = "T" if owner.is_own() else "Wait until that fit has ended, or t"
         raise RuntimeError(
             f"the network is in a fit already, {owner.where()}: two at once would lose one's work. "
-            "Wait until that fit has ended, or train a copy (net.to(), copy.copy(stack))"
+            f"{wait}rain a copy (net.to(), copy.copy(stack))"
         )
     net.__dict__["_fit"] = own
     try:
