@@ -8,6 +8,7 @@ import pytest
 from xpnet.backends import to_numpy
 from xpnet.losses import LOSSES, GaussianNLL, Masked, MultiCrossEntropy
 from xpnet.metrics import METRICS, Metric, TopKAccuracy
+from xpnet.tables import Schema, Table
 
 RNG = np.random.default_rng(5)
 N = 12
@@ -137,3 +138,13 @@ def test_a_metric_of_ones_own_is_nan_too(backend):
     assert np.isfinite(score(backend, own, A, LABELS))
     A[2, 1] = np.nan
     assert np.isnan(score(backend, own, A, LABELS))
+
+
+def test_a_schema_predicts_no_class_of_nan():
+    table = Table({"x": [1.0, 2.0, 3.0, 4.0], "kind": ["a", "b", "a", "b"]})
+    outputs = np.full((4, 2), 0.5)
+    outputs[2, 1] = np.nan
+    schema = Schema.fit(table, "kind")
+    with pytest.raises(ValueError, match="the outputs of 1 of 4 examples are NaN, the first that"):
+        schema.predictions(outputs)
+    assert schema.predictions(outputs[:2])["prediction"].tolist() == ["a", "a"]

@@ -183,7 +183,8 @@ class Schema:
     def predictions(self, outputs: Any) -> dict[str, Array]:
         """The network's outputs (N, n_L), of any array library, as named columns.
 
-        ``prediction``; and for classes ``probability_<class>``, one for each.
+        ``prediction``; and for classes ``probability_<class>``, one for each. ValueError for
+        outputs of another shape, or NaN among those of classes, which would be the first class.
         """
         outputs = to_numpy(outputs)
         if outputs.ndim != 2 or outputs.shape[1] != self.target.width:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
+from xpnet.checks import without_nan
 from xpnet.errors import quoted
 from xpnet.jsonable import names_of, number_of, text_of
 from xpnet.tables.cells import TEXT, Array
@@ -65,7 +66,7 @@ class Classes:
 
     def predictions(self, outputs: Array) -> dict[str, Array]:
         """The likeliest class, and a column of probabilities for each."""
-        found: dict[str, Array] = {"prediction": self.names()[outputs.argmax(axis=1)]}
+        found: dict[str, Array] = {"prediction": self.names()[without_nan(outputs).argmax(axis=1)]}
         return found | {f"probability_{k}": outputs[:, i] for i, k in enumerate(self.classes)}
 
     def settings(self) -> dict[str, Any]:
