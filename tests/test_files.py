@@ -16,6 +16,7 @@ import pytest
 
 import xpnet
 from xpnet import files
+from xpnet.checkpoint import describe
 from xpnet.files import check_writable, open_regular, whole_file
 from xpnet.tables import write_csv
 
@@ -327,3 +328,29 @@ def test_a_pipe_or_a_link_with_a_temporary_name_is_not_opened(tmp_path):
 def test_check_writable_takes_what_can_be_written(tmp_path):
     check_writable(tmp_path / "f")
     assert os.listdir(tmp_path) == []
+
+
+# --- what is no name
+
+
+@pytest.mark.parametrize("path", [None, 3, True, 1.5, [], object()])
+def test_what_is_no_name_of_a_file_is_a_type_error(path):
+    for act in (xpnet.load, describe, *WRITERS.values()):
+        with pytest.raises(TypeError, match=r"a file's name is a str or a pathlib\.Path, got"):
+            act(path)
+
+
+@pytest.mark.parametrize("path", ["", "a\0b"])
+@pytest.mark.parametrize("writer", WRITERS)
+def test_no_file_is_written_under_no_name(path, writer):
+    with pytest.raises(ValueError, match="a file's name has characters, none of them NUL"):
+        WRITERS[writer](path)
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_a_name_may_be_bytes(tmp_path, writer):
+    path = os.fsencode(tmp_path / "f")
+    WRITERS[writer](path)
+    assert os.listdir(tmp_path) == ["f"]
+    if writer == "model":
+        assert xpnet.load(path).sizes == NET.sizes

@@ -20,7 +20,7 @@ from xpnet.checks import dtype_name
 from xpnet.classes import check_outputs
 from xpnet.container import Container, blaming, opened, sealed
 from xpnet.errors import FileError, printable, quoted
-from xpnet.files import whole_file
+from xpnet.files import path_text, whole_file
 from xpnet.jsonable import check_known, integer_of, loads, mapping
 from xpnet.layers.build import HIDDEN, Plan, check_classes, from_config, plan
 from xpnet.losses import LOSSES, Loss, loss_from_config
@@ -116,7 +116,7 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
     FileError
         It is not an xpnet model, or it is damaged.
     """
-    path = os.fspath(path)
+    path = path_text(path)
     with opened(path) as file:
         settings = _settings(path, file)
         with blaming(path, _UNUSABLE):
@@ -195,7 +195,7 @@ def load(
     The header is compared with the layers that the settings ask for, and every number with the
     file's checksum, before there is a network. A file of xpnet 0.1.0 has no checksum, and loads.
     """
-    path = os.fspath(path)
+    path = path_text(path)
     if not isinstance(custom, (tuple, list)) or not all(isinstance(c, _OWN) for c in custom):
         raise TypeError(
             f"custom is a tuple of Activation and Loss, such as (mine,), got {quoted(custom)}"

@@ -16,7 +16,7 @@ import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from xpnet.errors import quoted
 
@@ -25,7 +25,7 @@ try:
 except ImportError:  # Windows, which deletes no file that is open
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["check_writable", "open_regular", "whole_file"]
+__all__ = ["check_writable", "open_regular", "path_of", "path_text", "whole_file"]
 
 _TEMPORARY = re.compile(r"\.xpnet-[0-9a-f]{16}\.tmp")
 _OLD = 86_400.0  # seconds after which a file is left over, where the folder has no locks
@@ -33,14 +33,30 @@ _BINARY = getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # a pipe without a writer is opened at once, and refused
 
 
+def path_text(path: Any) -> str:
+    """A file's name as text; TypeError for what is none, such as an open file."""
+    try:
+        return os.fsdecode(path)
+    except TypeError as error:
+        raise TypeError(f"a file's name is a str or a pathlib.Path, got {quoted(path)}") from error
+
+
+def path_of(path: Any) -> str:
+    """The same, where a file can have the name: ValueError for none at all, and for NUL in it."""
+    text = path_text(path)
+    if not text or "\0" in text:
+        raise ValueError(f"a file's name has characters, none of them NUL, got {quoted(text)}")
+    return text
+
+
 @contextmanager
 def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """A file to write to, which takes the name ``path`` when the block ends without an error.
 
     A link is written through. Raises OSError as `check_writable` does, and where writing fails:
-    the folder is then as it was.
+    the folder is then as it was. TypeError and ValueError for what is no name.
     """
-    path = os.path.realpath(path)
+    path = os.path.realpath(path_of(path))
     check_writable(path)
     folder = os.path.dirname(path)
     _sweep(folder)

@@ -15,9 +15,9 @@ import numpy as np
 
 from xpnet.backends import to_numpy
 from xpnet.errors import quoted
-from xpnet.files import whole_file
+from xpnet.files import path_of, whole_file
 from xpnet.tables.cells import TEXT, Array, column
-from xpnet.tables.given import check_lengths, named, open_table, path_of
+from xpnet.tables.given import check_lengths, named, open_table
 from xpnet.tables.kinds import LONGEST, check_is_text
 from xpnet.tables.table import Table, repeated, separator_hint, shown
 

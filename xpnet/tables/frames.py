@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from xpnet.errors import quoted
-from xpnet.tables.given import open_table, path_of
+from xpnet.files import path_of
+from xpnet.tables.given import open_table
 from xpnet.tables.table import Table, repeated
 from xpnet.undisturbed import imported
 

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from xpnet.errors import quoted
+from xpnet.files import path_of
 
 __all__ = [
     "check_lengths",
@@ -18,20 +19,8 @@ __all__ = [
     "named",
     "names_given",
     "open_table",
-    "path_of",
     "rows_given",
 ]
-
-
-def path_of(path: Any) -> str:
-    """A file's name as text."""
-    try:
-        text = os.fsdecode(path)
-    except TypeError as error:
-        raise TypeError(f"a file's name is a str or a pathlib.Path, got {quoted(path)}") from error
-    if not text or "\0" in text:
-        raise ValueError(f"a file's name has characters, none of them NUL, got {quoted(text)}")
-    return text
 
 
 @contextmanager

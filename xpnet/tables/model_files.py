@@ -7,8 +7,8 @@ import os
 from xpnet.checkpoint import describe, save
 from xpnet.container import blaming
 from xpnet.errors import quoted
+from xpnet.files import path_of
 from xpnet.network import Network
-from xpnet.tables.given import path_of
 from xpnet.tables.schema import Schema
 
 __all__ = ["read_schema", "save_model"]

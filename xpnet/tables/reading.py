@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
+from xpnet.files import path_of
 from xpnet.tables.csv_files import read_csv
 from xpnet.tables.frames import read_parquet
-from xpnet.tables.given import path_of
 from xpnet.tables.table import Table
 
 __all__ = ["PARQUET", "read_table"]
