@@ -80,13 +80,20 @@ class Container:
         size = os.fstat(file.fileno()).st_size
         prefix = file.read(8)
         n = int.from_bytes(prefix, "little")
-        if len(prefix) < 8 or n > min(size - 8, _LARGEST):
+        if size == 0:
+            raise ValueError("it is empty")
+        if n > _LARGEST and len(prefix) == 8:
+            raise ValueError(
+                f"its header would have {n:,} bytes, and {_LARGEST:,} are the most: it is of "
+                "another kind"
+            )
+        if len(prefix) < 8 or n > size - 8:
             raise ValueError(f"it is too short for a header of {n:,} bytes ({size:,} bytes)")
         header = file.read(n)
         if len(header) < n:
             raise ValueError("it became shorter while it was read")
         self._file, self._rest = file, size - 8 - n
-        found = dict(mapping(loads(header.decode("utf-8")), "the header"))
+        found = dict(mapping(loads(header), "the header"))
         self.metadata = _texts(found.pop("__metadata__", {}))
         self.tensors = {name: _tensor(name, entry) for name, entry in found.items()}
         _check_places(self.tensors.values(), self._rest)

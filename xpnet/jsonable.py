@@ -23,10 +23,16 @@ __all__ = [
 ]
 
 
-def loads(text: str) -> Any:
+def loads(text: str | bytes) -> Any:
     """The value of a JSON text; ValueError where keys are equal, of which Python takes the last."""
     try:
+        text = text if isinstance(text, str) else text.decode("utf-8")
         return json.loads(text, object_pairs_hook=_once_each)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"its JSON is not UTF-8, from byte {error.start} on") from error
+    except json.JSONDecodeError as error:
+        at = f"line {error.lineno}, column {error.colno}"
+        raise ValueError(f"it has text that is no JSON, from {at} on") from error
     except RecursionError:
         raise ValueError("its JSON is nested too deeply") from None
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from xpnet.checkpoint import describe, load
 from xpnet.cli.terminal import say
-from xpnet.errors import quoted
+from xpnet.errors import printable, quoted
 from xpnet.network import Network
 from xpnet.tables import Schema, read_schema
 from xpnet.tables.columns import Embedded, Number
@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
     """
     settings, schema, net = describe(options.model), read_schema(options.model), load(options.model)
     for line in _lines(options.model, settings, net, schema):
-        say(line)
+        say(printable(line))
     return 0
 
 
