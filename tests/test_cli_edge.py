@@ -561,3 +561,35 @@ def test_a_sorted_table_is_explained_by_all_of_its_classes(tmp_path, monkeypatch
     np.testing.assert_array_equal(np.bincount(seen[1][1]), [10, 10, 10])
     assert len(seen[2][1]) == 300  # row 7 is the data's
     assert (np.argsort(seen[0][0][:, 0]) == np.arange(64)).all()
+
+
+# --- numbers that no setting holds
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--epochs", 2**63), ("--seed", 2**128), ("--hidden", 2**63), ("--hidden", f"8,{2**63}")],
+)
+@pytest.mark.parametrize("data", ["nowhere.csv", "digits"])
+def test_a_number_beyond_what_is_counted_is_a_bad_option(option, value, data, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["train", data, option, str(value), *(["--target", "x"] if data != "digits" else [])])
+    assert stop.value.code == 2
+    said = capsys.readouterr().err
+    assert "must be at most" in said
+    assert "sizes" not in said
+    assert "rng" not in said
+
+
+def test_the_largest_seed_is_taken(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    out = tmp_path / "m.safetensors"
+    arguments = ["train", "digits", "--epochs", "1", "--hidden", "2", "--out", str(out)]
+    assert main([*arguments, "--seed", str(2**128 - 1)]) == 0
+    assert xpnet.load(out).seed == 2**128 - 1
+
+
+def test_an_entry_is_repeated_in_short(capsys):
+    with pytest.raises(SystemExit):
+        main(["explain", "digits", "--entry", "a b" * 2000])
+    assert len(capsys.readouterr().err) < 400

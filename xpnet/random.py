@@ -13,7 +13,17 @@ import numpy as np
 
 from xpnet.errors import quoted
 
-__all__ = ["MASKS", "ORDER", "SPLIT", "WEIGHTS", "permutation", "seed_from", "uniform", "words"]
+__all__ = [
+    "LARGEST",
+    "MASKS",
+    "ORDER",
+    "SPLIT",
+    "WEIGHTS",
+    "permutation",
+    "seed_from",
+    "uniform",
+    "words",
+]
 
 WEIGHTS, ORDER, SPLIT, MASKS = range(4)  # the purposes; new ones are added at the end
 
@@ -21,7 +31,7 @@ if TYPE_CHECKING:  # numpy.random takes 10 ms to import, and NumPy does it when 
     Rng: TypeAlias = int | np.random.SeedSequence | np.random.Generator | None
 
 
-_LARGEST = 2**128  # bits of a SeedSequence
+LARGEST = 2**128  # bits of a SeedSequence
 
 
 def seed_from(rng: Rng, name: str = "rng") -> int:
@@ -40,7 +50,7 @@ def seed_from(rng: Rng, name: str = "rng") -> int:
     if isinstance(rng, (int, np.integer)) and not isinstance(rng, bool):
         if rng < 0:
             raise ValueError(f"{name} must not be negative, got {quoted(rng)}")
-        if rng >= _LARGEST:
+        if rng >= LARGEST:
             raise ValueError(f"{name} must be below 2**128, got {quoted(rng)}")
         return int(rng)
     raise TypeError(

@@ -15,9 +15,8 @@ import numpy as np
 
 from xpnet.errors import quoted
 
-_MOST = 2**63 - 1  # of what counts anything
-
 __all__ = [
+    "MOST",
     "Kind",
     "check_count",
     "check_flag",
@@ -33,7 +32,7 @@ __all__ = [
     "takes",
 ]
 
-_MOST = 2**63 - 1  # of what counts anything
+MOST = 2**63 - 1  # of what counts anything
 
 
 class Kind:
@@ -138,7 +137,7 @@ def is_finite(value: Any) -> bool:
 def is_count(value: Any, least: int = 0) -> bool:
     """Whether it is an integer of ``least`` or more, and of 64 bits."""
     integer = isinstance(value, Integral) and not isinstance(value, bool)
-    return integer and least <= int(value) <= _MOST
+    return integer and least <= int(value) <= MOST
 
 
 def check_count(name: str, value: Any) -> None:

@@ -13,7 +13,7 @@ from xpnet.built_in import is_built_in
 from xpnet.errors import look_up, quoted
 from xpnet.initializers import INITIALIZERS
 from xpnet.losses import LOSSES, Loss
-from xpnet.settings import check_flag, check_not_negative, is_number
+from xpnet.settings import MOST, check_flag, check_not_negative, is_number
 
 __all__ = [
     "activation_list",
@@ -29,7 +29,6 @@ __all__ = [
 ]
 
 
-_MOST = 2**63 - 1
 _TARGETS = ("rows", "probabilities", "counts", "labels", "head labels")
 _LONGEST = 100  # characters of a name of one's own
 
@@ -38,8 +37,8 @@ def positive_integer(name: str, value: Any) -> int:
     """``value`` as an int, from 1 to the most that an array's length can be."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
         raise TypeError(f"{name} must be a positive integer, got {quoted(value)}")
-    if not 1 <= value <= _MOST:
-        more = "" if value < 1 else f"at most {_MOST}, "
+    if not 1 <= value <= MOST:
+        more = "" if value < 1 else f"at most {MOST}, "
         raise ValueError(f"{name} must be a positive integer, {more}got {quoted(int(value))}")
     return int(value)
 

@@ -66,7 +66,7 @@ def _entry(text: str) -> tuple[str, int, int]:
         return l, int(i), int(j)
     except ValueError:
         raise argparse.ArgumentTypeError(
-            f"an entry is L,I,J, such as 1,0,5; got {text!r}"
+            f"an entry is L,I,J, such as 1,0,5; got {quoted(text)}"
         ) from None
 
 

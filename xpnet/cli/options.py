@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 from xpnet.backends import get_backend
 from xpnet.cli.terminal import complain, say
 from xpnet.errors import nearest, quoted
+from xpnet.settings import MOST
 
 __all__ = [
     "Last",
@@ -106,8 +107,8 @@ def check_where(options: argparse.Namespace) -> None:
         raise UsageError(f"{given}: {error}") from error
 
 
-def at_least(least: int, option: str) -> Callable[[str], int]:
-    """An integer, 0 or 1 at least."""
+def at_least(least: int, option: str, most: int = MOST) -> Callable[[str], int]:
+    """An integer, 0 or 1 at least, and ``most`` at most."""
     wanted = "must be a positive integer" if least else "must be an integer that is not negative"
 
     def integer(text: str) -> int:
@@ -118,6 +119,10 @@ def at_least(least: int, option: str) -> Callable[[str], int]:
         if value < least:
             what = wanted if least else "must not be negative"
             raise argparse.ArgumentTypeError(f"{option} {what}, got {quoted(value)}")
+        if value > most:
+            raise argparse.ArgumentTypeError(
+                f"{option} must be at most {most}, got {quoted(value, 60)}"
+            )
         return value
 
     return integer
@@ -147,5 +152,9 @@ def widths(text: str) -> tuple[int, ...]:
         raise argparse.ArgumentTypeError(
             "hidden widths are positive integers with commas between them, such as 256,128; got "
             f"{quoted(text)}"
+        )
+    if max(found) > MOST:
+        raise argparse.ArgumentTypeError(
+            f"hidden widths must be at most {MOST}, got {quoted(max(found), 60)}"
         )
     return found

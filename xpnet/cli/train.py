@@ -14,6 +14,7 @@ from xpnet.cli.options import Last, UsageError, add_where, at_least, check_where
 from xpnet.cli.output import check_out
 from xpnet.cli.report import check_report
 from xpnet.errors import quoted
+from xpnet.random import LARGEST
 
 __all__ = ["add_parser", "wants_tuning"]
 
@@ -52,7 +53,7 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument(
         "--seed",
-        type=at_least(0, "--seed"),
+        type=at_least(0, "--seed", LARGEST - 1),
         default=0,
         help="of the weights and of the order of examples (0)",
     )
