@@ -147,6 +147,7 @@ def test_text_and_numbers_do_not_mix_without_a_word():
         ((x for x in X), "a generator is no array"),
         ({"a": 1}, "a dict is no array"),
         (np.zeros(6, [("a", "f4"), ("b", "f4")]), "got dtype void64: of a structured array"),
+        (np.rec.array(np.zeros(6, [("a", "f4")])), "got dtype record32: of a structured array"),
         (X.astype("datetime64[s]"), "got dtype datetime64.*: give numbers"),
         (X + 1j, "got dtype complex64.*real and imaginary"),
         (X.astype("S"), "got dtype bytes"),

@@ -476,3 +476,32 @@ def test_no_message_repeats_a_long_value(value):
 def test_a_network_that_no_memory_holds_is_refused_at_once(sizes):
     with pytest.raises(MemoryError, match="parameters, and drawing them takes"):
         xpnet.Network(sizes)
+
+
+def test_a_lazy_frame_is_refused_without_another_warning():
+    frame = pytest.importorskip("polars").DataFrame(X, schema=list(NAMES)).lazy()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(TypeError, match="a LazyFrame is no array"):
+            xpnet.Network().fit(frame, LABELS)
+
+
+def test_the_names_stay_those_of_the_first_fit_on_a_frame():
+    frame = pytest.importorskip("pandas").DataFrame(X, columns=list(NAMES))
+    net = xpnet.Network([3, 4, 2], loss="cross_entropy")
+    net.fit(X, LABELS, epochs=1)
+    assert net.feature_names is None
+    for columns in ("abc", "cab"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            net.fit(frame[list(columns)], LABELS, epochs=1)
+        assert net.feature_names == NAMES
+
+
+def test_a_value_that_is_no_setting_is_repeated_in_short():
+    stack = xpnet.Stack([xpnet.Network([3, 2], loss="cross_entropy")] * 400)
+    with pytest.raises(ValueError, match="learning rates must be finite") as refusal:
+        stack.fit(X, LABELS, learning_rate=[-1.0] * 400)
+    assert len(str(refusal.value)) < 300
+    with pytest.raises(TypeError, match=r"must be a pair \(X, Y\), got \[1, 2, 3\]"):
+        stack[0].fit(X, LABELS, validation_data=[1, 2, 3])

@@ -28,6 +28,8 @@ def names_of(X: Any) -> Names | None:
 
 def _columns(X: Any) -> list[Any]:
     """The columns of a frame (pandas, Polars, PyArrow), or what a Series for one example has."""
+    if not hasattr(X, "__len__"):  # a lazy frame, which Polars would have to resolve
+        return []
     for name in ("column_names", "columns"):
         columns = getattr(X, name, None)
         if columns is not None and hasattr(columns, "__iter__") and not callable(columns):

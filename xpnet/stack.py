@@ -285,7 +285,7 @@ def _rates(learning_rate: Any, n: int) -> np.ndarray[Any, Any] | None:
             f"the shape {rates.shape}"
         )
     if not np.all(np.isfinite(rates)) or np.any(rates < 0):
-        raise ValueError(f"learning rates must be finite and ≥ 0, got {rates.tolist()}")
+        raise ValueError(f"learning rates must be finite and ≥ 0, got {quoted(rates.tolist())}")
     return rates[:, None]
 
 

@@ -245,7 +245,7 @@ class NetworkState:
 
     @property
     def feature_names(self) -> tuple[str, ...] | None:
-        """The names of X's columns in the latest fit on a data frame; None where there was none.
+        """The names of X's columns in the first fit on a data frame; None where there was none.
 
         A data frame with its columns in another order is put right by name, with a warning, by
         every call that takes X; one that lacks a column, or has a new one, is an error. Arrays

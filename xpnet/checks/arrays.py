@@ -31,13 +31,15 @@ __all__ = [
 
 _LIBRARIES = ("torch", "cupy", "jax", "jaxlib", "array_api_strict")
 _REAL = ("int", "uint", "bool", "float", "double", "bfloat")  # "double": pandas, by Arrow
+_PLAIN = ": of a structured array, give numpy.lib.recfunctions.structured_to_unstructured(x)"
 _REMEDIES = {
     "complex": ": give its real and imaginary parts as columns",
     "datetime": ": give numbers, such as the days since a date",
     "timedelta": ": give numbers, such as x / numpy.timedelta64(1, 'D')",
     "str": ": turn text into numbers (x.astype(float)), and categories into columns of 0 and 1",
     "object": ": turn it into numbers, x.astype(float)",
-    "void": ": of a structured array, give numpy.lib.recfunctions.structured_to_unstructured(x)",
+    "void": _PLAIN,
+    "record": _PLAIN,
 }
 """What to write, by how a dtype's name begins."""
 

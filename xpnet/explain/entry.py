@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from xpnet.errors import quoted
+from xpnet.errors import printable, quoted
 from xpnet.explain.rows import Array, Row
 
 __all__ = ["Entry", "find_entry"]
@@ -76,7 +76,9 @@ def _triple(entry: Any) -> tuple[str, int, int]:
 def _weight(rows: Sequence[Row], l: str) -> Row:
     found = {row.symbol: row for row in rows if row.symbol.startswith("dW_")}
     if f"dW_{l}" not in found:
-        raise ValueError(f"entry: there is no dW_{l}; there are {', '.join(reversed(found))}")
+        raise ValueError(
+            f"entry: there is no dW_{printable(l, 60)}; there are {', '.join(reversed(found))}"
+        )
     return found[f"dW_{l}"]
 
 

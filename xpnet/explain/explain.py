@@ -18,6 +18,7 @@ from xpnet.explain.recorded import symbol
 from xpnet.explain.rows import Layer, Parameter
 from xpnet.explain.walk import walk
 from xpnet.parameters import Layers, view
+from xpnet.settings import check_flag
 
 if TYPE_CHECKING:
     from xpnet.losses import Loss
@@ -41,6 +42,7 @@ def explain(
     outputs: Sequence[str] = (),
 ) -> Explanation:
     """What `Network.explain` returns; ``inputs`` and ``outputs`` name the columns of X and A_L."""
+    check_flag("check", check, may_be_open=True)
     names = _names(net, X, inputs), tuple(map(str, outputs or net.classes or ()))
     X, Y = net.in_order(X), net.encode(Y)
     layers, loss = net.decided_by(Y)
@@ -68,10 +70,13 @@ def _pick(X: Any, Y: Any, example: Any) -> tuple[Any, Any]:
     """All examples, or one as a batch of one."""
     if example is None:
         return X, Y
+    wrong = TypeError(f"example must be the row of X to take, got {quoted(example)}")
+    if isinstance(example, (bool, np.bool_)):
+        raise wrong
     try:
         n = index(example)
     except TypeError:
-        raise TypeError(f"example must be the row of X to take, got {quoted(example)}") from None
+        raise wrong from None
     N = X.shape[0]
     if not 0 <= n < N:
         raise ValueError(f"example must lie in 0 … {N - 1}, the rows of X; got {quoted(n)}")

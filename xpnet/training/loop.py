@@ -11,7 +11,7 @@ import numpy as np
 from xpnet import checks, schedules
 from xpnet.backends import Backend, move, to_numpy
 from xpnet.class_weights import class_weights
-from xpnet.errors import DivergenceError
+from xpnet.errors import DivergenceError, quoted
 from xpnet.examples import Examples, examples
 from xpnet.masks import key_of, needs_masks
 from xpnet.optimizers import averaged, bind, coefficients, with_learning_rate
@@ -116,7 +116,7 @@ def _validation(net: Network, data: Any, stream: bool | None) -> Examples | None
     if data is None:
         return None
     if not isinstance(data, (tuple, list)) or len(data) != 2:
-        raise TypeError("validation_data must be a pair (X, Y)")
+        raise TypeError(f"validation_data must be a pair (X, Y), got {quoted(data)}")
     X, Y = net.in_order(data[0]), data[1]
     place = home(net.backend, X, net.dtype, stream)
     return _checked(net, place, "validation ", X, Y)
