@@ -593,3 +593,27 @@ def test_an_entry_is_repeated_in_short(capsys):
     with pytest.raises(SystemExit):
         main(["explain", "digits", "--entry", "a b" * 2000])
     assert len(capsys.readouterr().err) < 400
+
+
+LONG = "a b" * 2000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "remedy"),
+    [
+        ([LONG], "choose from"),
+        (["train", "digits", "--dtype", LONG], "choose from"),
+        (["train", "digits", "--backend", LONG], "known are numpy"),
+        (["train", "digits", "--device", LONG], 'for a GPU use backend="cupy"'),
+        (["train", "digits", f"--{LONG}"], "see xpnet train --help"),
+        (["train", "fruit.csv", "--target", "fruit", "--embed", f"colour:{LONG}"], "colour:8"),
+    ],
+)
+def test_a_long_option_is_repeated_in_short_before_the_remedy(arguments, remedy, capsys):
+    given = [str(FRUIT) if word == "fruit.csv" else word for word in arguments]
+    with pytest.raises(SystemExit) as stop:
+        raise SystemExit(main(given))
+    assert stop.value.code == 2
+    said = capsys.readouterr().err
+    assert remedy in said
+    assert len(said) < 900

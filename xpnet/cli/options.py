@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from xpnet.backends import get_backend
 from xpnet.cli.terminal import complain, say
-from xpnet.errors import nearest, quoted
+from xpnet.errors import nearest, printable, quoted
 from xpnet.settings import MOST
 
 __all__ = [
@@ -62,6 +62,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Exit with status 2; for a word that is none of several, with the nearest of them."""
+        message = re.sub(r"'([^']{201,})'", lambda long: quoted(long[1]), message)
         choice = re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)", message)
         if choice:
             message += _did_you_mean(choice[1], re.findall(r"[\w-]+", choice[2]))
@@ -82,7 +83,7 @@ class Parser(argparse.ArgumentParser):
         if left:
             known = re.findall(r"--[\w-]+", self.format_help())
             hint = _did_you_mean(left[0].partition("=")[0], known)
-            self.error(f"unrecognized arguments: {' '.join(left)}{hint}")
+            self.error(f"unrecognized arguments: {printable(' '.join(left))}{hint}")
         return found, left
 
 
@@ -102,8 +103,8 @@ def check_where(options: argparse.Namespace) -> None:
     try:
         get_backend(options.backend, options.device)
     except ValueError as error:
-        given = f"--backend {options.backend}"
-        given += f" --device {options.device}" if options.device is not None else ""
+        given = f"--backend {printable(options.backend)}"
+        given += f" --device {printable(options.device)}" if options.device is not None else ""
         raise UsageError(f"{given}: {error}") from error
 
 

@@ -19,7 +19,7 @@ from xpnet.cli.output import said_of
 from xpnet.cli.report import report_of_table
 from xpnet.cli.scores import held_out_scores
 from xpnet.cli.terminal import say
-from xpnet.errors import quoted
+from xpnet.errors import printable, quoted
 from xpnet.network import Network
 from xpnet.report import Report
 from xpnet.tables import Schema, Table, held_out, save_model
@@ -151,8 +151,9 @@ def _embedded(table: Table, given: Iterable[str]) -> dict[str, int | None]:
         name, _, dim = text.rpartition(":")
         if text not in table.names and name in table.names and not dim.isdecimal():
             raise UsageError(
-                f"--embed {text}: after the colon comes how many numbers stand for a category, "
-                f"such as {name}:8; got {dim!r}"
+                f"--embed {printable(text)}: after the colon comes how many numbers stand for a "
+                "category, "
+                f"such as {name}:8; got {quoted(dim)}"
             )
         if text in table.names or not (name and dim.isdecimal()):
             found[text] = None
