@@ -118,7 +118,7 @@ os._exit(0)
 def test_a_fork_waits_for_another_threads_compilation(tmp_path):
     """numba's own locks, and half of its state, would be the child's."""
     code = """
-from numba.core.compiler_lock import global_compiler_lock
+from numba.core.compiler_lock import global_compiler_lock  # in the child (E402)
 from xpnet.fused import cache
 source = "from xpnet.fused.runtime import *\\n@compiled\\ndef run(x):\\n    x[0] = 1\\n"
 def compiled(before):

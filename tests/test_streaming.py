@@ -136,7 +136,7 @@ def test_the_host_waits_for_copies_not_for_steps(card, monkeypatch):
     net.fit(BIG, BIG_LABELS, epochs=1, batch_size=50, stream=True)
     steps = -(-len(BIG) // 50)
     assert waited.count("event.synchronize") == steps
-    assert len(waited) == steps + 2  # the losses, and whether the last step was finite
+    assert len(waited) == steps + 3  # losses, statistics, whether the last step was finite
 
 
 def stop(net, history):

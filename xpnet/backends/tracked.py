@@ -63,7 +63,7 @@ def refuse_tracked(x: Any, name: str = "x") -> None:
     library = library_of(x)
     if library == "torch":
         _check_tensor(x, name)
-    elif library in ("jax", "jaxlib") and isinstance(x, sys.modules["jax"].core.Tracer):
+    elif library in ("jax", "jaxlib") and "jax" in sys.modules and _is_tracer(x):
         raise TypeError(
             f"{name} is a JAX tracer (of jax.grad, jax.jit or jax.vmap), and xpnet takes arrays "
             "with values: call it outside of the transformed function; for the gradient of the "
@@ -71,9 +71,13 @@ def refuse_tracked(x: Any, name: str = "x") -> None:
         )
 
 
+def _is_tracer(x: Any) -> bool:
+    return isinstance(x, sys.modules["jax"].core.Tracer)
+
+
 def _check_tensor(x: Any, name: str) -> None:
-    torch = sys.modules["torch"]
-    if not isinstance(x, torch.Tensor):
+    torch: Any = sys.modules.get("torch")
+    if torch is None or not isinstance(x, torch.Tensor):
         return
     if x.is_meta:
         raise TypeError(f"{name} is a meta tensor of torch, which has no numbers")

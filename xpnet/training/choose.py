@@ -140,9 +140,10 @@ def _prepared(kind: Any, fixed: Fixed, wanted: bool | None, pays: Callable[[Any]
 def _check_returned(recipe: Recipe, state: State, data: tuple[Any, Any, Any]) -> None:
     """Raise what the plain loop would, where a user's function returns what it must not.
 
-    That is why it could not be recorded then, and comes before any warning of that.
+    That is why it could not be recorded then, and comes before any warning of that. It is tried on
+    zeros: a batch that is still on its way to the device must not be read.
     """
-    X, Y = (x[:_FEW, ...] for x in data[:2])
+    X, Y = (recipe.backend.xp.zeros_like(x[:_FEW, ...]) for x in data[:2])
     with suppress_all_but(ReturnedError):
         fresh = start(recipe, state.theta, state.stats)
         c = recipe.optimizer.coefficients(1, 0.0)

@@ -36,9 +36,9 @@ class History:
         Wall time of each epoch, validation included.
     stopped : str or None
         Why the fit ended before its last epoch: "interrupted" (Ctrl-C; the last entries may then
-        stand for part of an epoch), "early" (early stopping), "callback", "converged" (the loss
-        stands still in a fit without ``epochs``; of L-BFGS, a tolerance is met), or of L-BFGS "no
-        lower loss found", where rounding or a kink ends its search.
+        stand for part of an epoch), "early" (early stopping), "callback"; "converged", where
+        without ``epochs`` the loss stands still, or L-BFGS is done; of L-BFGS also
+        "no lower loss found", where rounding or a kink ends its search.
     best_epoch : int or None
         The epoch whose parameters early stopping brought back.
     gradient_norm : float or None
