@@ -129,7 +129,7 @@ def fit():
 
 fit()
 assert not left
-from numba.core.caching import IndexDataCacheFile
+from numba.core.caching import IndexDataCacheFile  # in a process of its own (E402)
 for name in [name for name in sys.modules if name.startswith("run_")]:
     del sys.modules[name]
 save = IndexDataCacheFile._save_data

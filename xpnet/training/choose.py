@@ -143,7 +143,8 @@ def _check_returned(recipe: Recipe, state: State, data: tuple[Any, Any, Any]) ->
     That is why it could not be recorded then, and comes before any warning of that. It is tried on
     zeros: a batch that is still on its way to the device must not be read.
     """
-    X, Y = (recipe.backend.xp.zeros_like(x[:_FEW, ...]) for x in data[:2])
+    zeros = recipe.backend.xp.zeros
+    X, Y = (zeros((_FEW, *x.shape[1:]), dtype=x.dtype) for x in data[:2])
     with suppress_all_but(ReturnedError):
         fresh = start(recipe, state.theta, state.stats)
         c = recipe.optimizer.coefficients(1, 0.0)
