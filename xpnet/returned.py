@@ -10,7 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
+
+import numpy as np
 
 from xpnet.errors import quoted
 
@@ -38,6 +41,8 @@ def pair(whose: object, found: Any, wanted: str) -> tuple[Any, Any]:
 
 def array_like(whose: object, what: str, found: Any, shape: Sequence[Any], dtype: Any) -> Any:
     """``found``, which must be an array of that shape and dtype."""
+    if type(found) is np.ndarray and found.shape == shape and found.dtype == dtype:
+        return found  # at once: small steps notice what stands below
     if not (hasattr(found, "shape") and hasattr(found, "dtype") and equal(found.shape, shape)):
         raise ReturnedError(
             f"{_name(whose)} must return {what} of the shape {tuple(shape)}, got {_told(found)}"
@@ -83,7 +88,13 @@ def suppress_all_but(kind: type[Exception]) -> Iterator[None]:
 
 def is_own(thing: object) -> bool:
     """Whether its class is a user's own: xpnet's layers and optimizers return what they must."""
-    return not type(thing).__module__.startswith("xpnet.")
+    kind: Any = type(thing)
+    return _is_own_class(kind)
+
+
+@lru_cache(maxsize=256)  # asked for every layer, twice a step
+def _is_own_class(kind: type) -> bool:
+    return not kind.__module__.startswith("xpnet.")
 
 
 def _name(whose: object) -> str:
