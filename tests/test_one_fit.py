@@ -118,6 +118,20 @@ def test_copies_of_a_network_in_a_fit_are_in_none(name):
         assert state(net) == before
 
 
+@pytest.mark.parametrize("make", [network, stack])
+def test_a_fresh_one_of_what_is_in_a_fit_is_in_none(make):
+    """In a callback of the same thread, too, where the fit would be refused as the callback's."""
+    trained = []
+
+    def train_a_fresh_one(net, history):
+        fresh = net.fresh(rng=5)
+        fresh.fit(X, Y, epochs=1)
+        trained.append(fresh.epoch)
+
+    make().fit(X, Y, epochs=2, callbacks=[train_a_fresh_one])
+    assert trained == [1, 1]
+
+
 @pytest.mark.parametrize("ended_by", [KeyboardInterrupt, xpnet.DivergenceError, None])
 def test_a_network_is_free_after_a_fit_whatever_ended_it(ended_by):
     net = network()

@@ -357,7 +357,7 @@ class NetworkState:
         True
         """
         new = object.__new__(type(self))
-        new.__dict__.update(self.__dict__, _views=None)
+        new.__dict__.update(self.__getstate__())  # which is in no fit
         new.seed = self.seed if rng is None else seed_from(rng)
         new._begin()
         return new
