@@ -89,6 +89,20 @@ def test_a_loaded_network_is_fresh_with_the_sizes_of_its_file(tmp_path):
     same(again, xpnet.Network([3, 4, 2], rng=5))
 
 
+def test_what_fails_within_unchanged_on_error_leaves_the_network_as_it_was(backend):
+    net = xpnet.Network([4, 5, 3], loss="cross_entropy", backend=backend)
+    before = to_numpy(net.parameters).copy()
+
+    def change_and_fail():
+        with net.unchanged_on_error():
+            net.set_parameters(before * 2)
+            raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError, match="stop"):
+        change_and_fail()
+    np.testing.assert_array_equal(to_numpy(net.parameters), before)
+
+
 def test_a_fresh_stack(backend):
     nets = [xpnet.Network([3, 4, 2], backend=backend, rng=r) for r in (4, 9)]
     stack = xpnet.Stack(nets)

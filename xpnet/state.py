@@ -1,20 +1,17 @@
-"""What a network consists of: its settings, its layers, θ and the layers' statistics."""
+"""What a network consists of: its settings and its layers, beside θ and the statistics."""
 
 from __future__ import annotations
 
 import copy
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from threading import get_ident
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
 from xpnet import checks
 from xpnet.activations import Activation
-from xpnet.backends import Backend, get_backend, move, to_numpy
-from xpnet.backends.tracked import stored
+from xpnet.backends import Backend, get_backend
 from xpnet.classes import (
     check_loss,
     check_outputs,
@@ -23,40 +20,19 @@ from xpnet.classes import (
     find_classes,
     given_classes,
 )
-from xpnet.errors import quoted
 from xpnet.examples import infer_loss, infer_widths
 from xpnet.feature_names import in_order, names_of
-from xpnet.gradients import dense_parameters, fill_dense
 from xpnet.keywords import explains_keywords
 from xpnet.layers.build import HIDDEN, Plan, plan
 from xpnet.losses import Loss
+from xpnet.network_parameters import NetworkParameters
 from xpnet.parameters import Layers, check_size, layout, slots
 from xpnet.random import seed_from
-from xpnet.settings import items
 
 if TYPE_CHECKING:
     from xpnet.random import Rng
 
-__all__ = ["FitOwner", "NetworkState"]
-
-
-class FitOwner(NamedTuple):
-    """Whose fit a network is in: ``_fit`` of its attributes, while it lasts."""
-
-    process: int
-    thread: int
-
-    def is_here(self) -> bool:
-        """Whether it goes on in this process: a fork leaves another thread's fit behind."""
-        return self.process == os.getpid()
-
-    def where(self) -> str:
-        """For a message."""
-        return "whose callback this is" if self.is_own() else "in another thread"
-
-    def is_own(self) -> bool:
-        """Whether it is a fit of this very thread."""
-        return self.thread == get_ident()
+__all__ = ["NetworkState"]
 
 
 class Written(NamedTuple):
@@ -67,7 +43,7 @@ class Written(NamedTuple):
     classes: tuple[str, ...] | None
 
 
-class NetworkState:
+class NetworkState(NetworkParameters):
     """The part of `xpnet.Network` that holds things; see there for the parameters."""
 
     @explains_keywords("Network")
@@ -134,21 +110,6 @@ class NetworkState:
         return {**{k: v for k, v in self.__dict__.items() if k != "_fit"}, "_views": None}
 
     @property
-    def layers(self) -> Layers:
-        """The layers, as the passes take them: widths, activation, and where W and b lie in θ."""
-        if self._layers is None:
-            raise ValueError(
-                "the network has no sizes yet: give them (xpnet.Network([4, 100, 3])) or call fit"
-            )
-        return self._layers
-
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        """The widths n_0 … n_L: the input's, and those of the dense layers."""
-        dense = (layer.fan_out for layer in self.layers if layer.kind == "dense")
-        return (self.layers[0].fan_in, *dense)
-
-    @property
     def plan(self) -> Plan:
         """What it was built of, as the user wrote it."""
         return self._plan
@@ -157,81 +118,6 @@ class NetworkState:
     def initializer(self) -> str | None:
         """The initializer's name, or None where each layer's activation chose its own."""
         return self._initializer
-
-    @property
-    def device(self) -> Any:
-        """The device that the parameters lie on."""
-        return self.backend.device
-
-    @property
-    def parameters(self) -> Any:
-        """θ (P,), weights first, on the network's device; `set_parameters` changes it."""
-        _ = self.layers  # raises where there are none yet
-        return self._theta
-
-    @property
-    def statistics(self) -> tuple[Any, ...]:
-        """What layers keep from batch to batch (batch normalisation's means and variances)."""
-        return self._stats
-
-    @property
-    def weights(self) -> tuple[Any, ...]:
-        """W_1 … W_L of the dense layers, each (n_l, n_{l-1}); views of θ, or slices on JAX."""
-        return dense_parameters(self.backend.xp, self.layers, self._theta)[0]
-
-    @property
-    def biases(self) -> tuple[Any, ...]:
-        """b_1 … b_L of the dense layers, each (n_l,); views of θ, or slices on JAX."""
-        return dense_parameters(self.backend.xp, self.layers, self._theta)[1]
-
-    def set_parameters(self, theta: Any) -> None:
-        """Take θ (P,) from any array library, by a copy."""
-        self._refuse_in_a_fit()
-        P = layout(self.layers).size
-        theta = checks.real("θ", stored(theta))
-        if tuple(theta.shape) != (P,):
-            raise ValueError(
-                f"the network has {P} parameters, so θ must be ({P},), not {tuple(theta.shape)}"
-            )
-        self._theta = self._finite_copy("θ", theta)
-
-    def set_weights(self, weights: Sequence[Any], biases: Sequence[Any]) -> None:
-        """Take every dense layer's W_l and b_l from any library, by a copy."""
-        self._refuse_in_a_fit()
-        theta = to_numpy(self.parameters).copy()
-        fill_dense(self.layers, theta, weights, biases)
-        self._theta = self._finite_copy("weights and biases", theta)
-
-    def set_statistics(self, statistics: Sequence[Any]) -> None:
-        """Take the layers' statistics, in the shapes of `statistics`, by a copy."""
-        self._refuse_in_a_fit()
-        wanted = [tuple(s.shape) for s in self._stats]
-        parts = items("statistics must be a list of arrays, as net.statistics has", statistics)
-        statistics = [checks.real(f"statistics[{k}]", s) for k, s in enumerate(parts)]
-        given = [tuple(s.shape) for s in statistics]
-        if given != wanted:
-            raise ValueError(
-                f"statistics must have the shapes {quoted(wanted)}, got {quoted(given)}"
-            )
-        self._stats = tuple(self._finite_copy("a statistic", s) for s in statistics)
-
-    def _refuse_in_a_fit(self) -> None:
-        owner: FitOwner | None = self.__dict__.get("_fit")
-        if owner is not None and owner.is_here() and owner.thread != get_ident():
-            raise RuntimeError(
-                f"the network is in a fit, {owner.where()}, whose next epoch would replace what is "
-                "set: wait until it has ended, or set a copy's (net.to())"
-            )
-
-    def _finite_copy(self, name: str, x: Any) -> Any:
-        copy = self._own_copy(x)
-        with self.backend.context():
-            checks.check_finite(self.backend, name, copy, "a network with them has no output")
-        return copy
-
-    def _own_copy(self, theta: Any) -> Any:
-        with self.backend.context():
-            return self.backend.xp.asarray(move(self.backend, theta, self.dtype), copy=True)
 
     # --- classes
 
@@ -289,18 +175,6 @@ class NetworkState:
             return layers, self.loss
         loss = infer_loss(Y)
         return self._plan.build(loss), loss
-
-    def finish_epoch(self, theta: Any, statistics: tuple[Any, ...]) -> None:
-        """Take θ and the statistics as an epoch of training left them, and count the epoch."""
-        self.__dict__.update(_theta=theta, _stats=statistics, epoch=self.epoch + 1)  # at once
-
-    def take(self, theta: Any, statistics: tuple[Any, ...]) -> None:
-        """Take θ and the statistics, on the device, without a copy."""
-        self._theta, self._stats = theta, statistics
-
-    def copies(self) -> tuple[Any, tuple[Any, ...]]:
-        """Copies of θ and of the statistics."""
-        return self._own_copy(self._theta), tuple(map(self._own_copy, self._stats))
 
     def restore(
         self,
@@ -370,7 +244,10 @@ class NetworkState:
 
     @contextmanager
     def unchanged_on_error(self) -> Iterator[None]:
-        """Within it, an exception leaves the network as it was before."""
+        """Within it, an exception leaves the network as it was before.
+
+        For whoever changes a network in several steps; a fit keeps its whole epochs instead.
+        """
         before = self.__dict__.copy()
         try:
             yield

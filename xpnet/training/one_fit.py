@@ -9,7 +9,7 @@ from threading import get_ident
 from typing import TYPE_CHECKING
 
 from xpnet.errors import DivergenceError
-from xpnet.state import FitOwner
+from xpnet.fit_owner import FitOwner
 
 if TYPE_CHECKING:
     from xpnet.network import Network
@@ -56,10 +56,9 @@ def one_fit(net: Network) -> Iterator[Kept]:
     own = FitOwner(os.getpid(), get_ident())
     owner = net.__dict__.setdefault("_fit", own)  # at once: two threads may come together
     if owner is not own and owner.is_here():
-        wait = "T" if owner.is_own() else "Wait until that fit has ended, or t"
         raise RuntimeError(
             f"the network is in a fit already, {owner.where()}: two at once would lose one's work. "
-            f"{wait}rain a copy (net.to(), copy.copy(stack))"
+            f"{owner.remedy()} (net.to(), copy.copy(stack))"
         )
     net.__dict__["_fit"] = own
     try:
