@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
+import xpnet
 from tests import plain_runtime
 from tests.guarded import guarded
 from tests.helpers import relative
 from tests.plain_runtime import empty
 from xpnet.fused.program import Program, given_arrays, step_program
 from xpnet.masks import key_of, needs_masks
-from xpnet.optimizers import bind, coefficients
+from xpnet.optimizers import bind, coefficients, get_optimizer
 from xpnet.parameters import layout
 from xpnet.training.step import Recipe, State, start, step
 
@@ -47,6 +48,19 @@ def case(net, X, Y, w=None, *, optimizer, penalty=None, max_norm=None, steps=3, 
     c = coefficients(bound, 1, [0.05] * steps)
     state = start(recipe, net.parameters, net.statistics)
     return Case(recipe, state, (X, Y, w), order, starts, c, key)
+
+
+def alike(rows: int = 3) -> Case:
+    """A step in float32 of batches whose rows are all the same, through batch normalisation.
+
+    They are their own mean, to the bit: what is left of them would be divided by √ε otherwise.
+    """
+    rng = np.random.default_rng(4)
+    layers = [xpnet.layers.BatchNorm(momentum=0.5), xpnet.layers.Dense(2, "tanh")]
+    net = xpnet.Network([5, *layers, 2], loss="mean_squared_error", rng=1)
+    X = np.repeat(rng.normal(size=(1, 5)).astype("float32"), 2 * rows, axis=0)
+    Y = rng.normal(size=(2 * rows, 2)).astype("float32")
+    return case(net, X, Y, optimizer=get_optimizer("adam"), steps=1, batch=rows + 1)
 
 
 def program_of(case: Case, gathers: bool = True, team: bool = False) -> Program:

@@ -16,7 +16,7 @@ from tests import cuda_cases
 from tests.cuda_cases import compile_nvrtc, needs_gxx, nvrtc, program_of
 from tests.cuda_runs import run_cuda
 from tests.fake_cupy import install
-from tests.fused_cases import case, difference, run_plain
+from tests.fused_cases import alike, case, difference, run_plain
 from tests.helpers import network, random_targets
 from tests.loss_cases import WIDTH, each_case, problem
 from tests.test_layers import chained, each_chain, examples
@@ -44,6 +44,15 @@ def same(found, tolerance=1e-12, gathers=True):
 
 
 # --- a step
+
+
+@needs_gxx
+@pytest.mark.parametrize("rows", [3, 7, 13])
+def test_equal_rows_are_their_own_mean(rows):
+    found = alike(rows)
+    state, _ = run_cuda(found)
+    np.testing.assert_array_equal(state.stats[0][0], found.data[0][0] / 2)  # from 0
+    np.testing.assert_array_equal(state.stats[1][0], np.full(5, 0.5))  # from 1
 
 
 @needs_gxx

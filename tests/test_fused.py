@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.fused_cases import case, difference, program_of, run_plain, run_source
+from tests.fused_cases import alike, case, difference, program_of, run_plain, run_source
 from tests.helpers import PAIRS, network, random_targets, widths_for
 from tests.loss_cases import CASES, WIDTH, each_case, problem
 from tests.test_layers import chained, each_chain, examples
@@ -39,6 +39,15 @@ def same(found, tolerance=1e-13):
     for order in ((0, 1, 2), (2, 1, 0)):
         assert difference(run_source(found, together, order=order), expected) < tolerance
     return program
+
+
+@pytest.mark.parametrize("rows", [3, 5, 6, 7, 11, 13])
+@pytest.mark.parametrize("team", [False, True])
+def test_equal_rows_are_their_own_mean(rows, team):
+    found = alike(rows)
+    state, _ = run_source(found, program_of(found, team=team))
+    np.testing.assert_array_equal(state.stats[0][0], found.data[0][0] / 2)  # from 0
+    np.testing.assert_array_equal(state.stats[1][0], np.full(5, 0.5))  # from 1
 
 
 @pytest.mark.parametrize(("activation", "loss"), PAIRS)

@@ -67,12 +67,12 @@ def broken_slot(node, slots):
 unbroken_slot = loops._slot
 
 
-def broken_reduce(self, op, x, axis, keepdims):
+def broken_reduce(self, op, x, axis, keepdims, *over):
     """No short cut for the place in a row of one entry."""
     if op == "argmax" and same_length(x.shape[-1], 1):
         node = self._graph.add(op, (x,), (*x.shape[:-1], 1), "int64")
         return node if keepdims else indexing.reshape(node, x.shape[:-1])
-    return unbroken_reduce(self, op, x, axis, keepdims)
+    return unbroken_reduce(self, op, x, axis, keepdims, *over)
 
 
 unbroken_reduce = namespace.Namespace._reduce

@@ -122,7 +122,8 @@ class Namespace:
         """Σ a b."""
         return self._reduce("sum", a * b, axis, False)
 
-    def _reduce(self, op: str, x: Node, axis: Any, keepdims: Any) -> Node:
+    def _reduce(self, op: str, x: Node, axis: Any, keepdims: Any, over: str | None = None) -> Node:
+        """A reduction, of the dtype of x; ``over`` is that of one over the examples."""
         if x.ndim == 2 and (axis is None or axis == (-2, -1)):
             whole = self._reduce(op, self._reduce(op, x, -1, True), -2, True)
             return whole if keepdims else reshape(whole, ())
@@ -139,18 +140,19 @@ class Namespace:
         over_rows = axis == 0 and (x.ndim == 2 or isinstance(x.shape[0], Size))
         kept = tuple(1 if i == axis else n for i, n in enumerate(x.shape))
         shape = kept if keepdims else tuple(n for i, n in enumerate(x.shape) if i != axis)
-        dtype = "int64" if op == "argmax" else x.dtype
+        dtype = "int64" if op == "argmax" else (over_rows and over) or x.dtype
         if over_rows and op != "sum":
             raise TraceError(f"{op} over the first axis")
         node = self._graph.add(f"{op}_rows" if over_rows else op, (x,), kept, dtype)
         return reshape(node, shape)
 
     def mean(self, x: Node, *, axis: Any = None, keepdims: Any = False) -> Node:
-        """Σ x / n."""
+        """Σ x / n; over examples in float64, so that the mean of equal numbers is that number."""
         if axis is None and x.ndim != 1:
             raise TraceError("a mean over both axes")
         n = x.shape[-1 if axis is None else axis]
-        found: Node = self._reduce("sum", x, axis, keepdims) / n
+        total = self._reduce("sum", x, axis, keepdims, "float64")
+        found: Node = self.astype(total / n, x.dtype)
         return found
 
     def argmax(self, x: Node, *, axis: Any = None, keepdims: Any = False) -> Node:
