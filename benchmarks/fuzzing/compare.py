@@ -5,10 +5,11 @@ largest difference, over the largest entry. It must lie below 1e-10 in float64, 
 some thousand operations, each wrong by half a unit in the last place.
 
 A few draws magnify rounding by more than that: a gradient that cancels to nothing and is then
-divided by its own size, a comparison of two numbers that are equal. They are found by trying: the
-same plain steps from arrays that differ by four units in the last place, and with more bits (twice
-as many; 11 more than float64's). An engine may differ from the plain steps by thirty times as much
-as those do, and the draw counts as *noisy*.
+divided by its own size, a comparison of two numbers that are equal. They are found by trying the
+same plain steps three times with arrays, and three times with sums over examples, that differ in
+their last places (four units; one), and once with more bits (twice as many; 11 more than
+float64's). An engine may differ from the plain steps by thirty times as much as those do, and the
+draw counts as *noisy*.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ import numpy as np
 from benchmarks.fuzzing.compare import Results
 from benchmarks.fuzzing.draw import Draw
 from tests.fused_cases import Case, run_piece
+from xpnet import sums
 from xpnet.fused import cuda_kernels, remembered
 from xpnet.fused import program as programs
 from xpnet.fused.program import own_state, step_program
@@ -73,17 +74,28 @@ def _changed(state: State, change: Callable[[Any], Any]) -> State:
 
 
 def perturbed(draw: Draw, times: int = 3) -> Iterator[Results]:
-    """The same from arrays that differ in their last bits, and with more bits."""
+    """The same from arrays that differ in their last bits, with sums that do, with more bits."""
     rng = np.random.default_rng(draw.seed)
 
     def noisy(x: Any) -> Any:
         unit = 4 * np.finfo(x.dtype).eps * (x != np.floor(x))  # but for categories
         return x * (1 + unit * rng.uniform(-1, 1, x.shape)).astype(x.dtype)
 
+    def rounded(xp: Any) -> Callable[..., Any]:
+        """The library's sum, rounded otherwise, as another order of its additions would do."""
+        return lambda x, **how: _rounded(rng, x.dtype, np.add.reduce(x, **how))
+
     for _ in range(times):
         yield by_plain_steps(draw, noisy)
+        with patch.object(sums, "_add", rounded):
+            yield by_plain_steps(draw)
     wider = np.float64 if draw.net.parameters.dtype == np.float32 else np.longdouble
     yield by_plain_steps(draw, lambda x: x.astype(wider))
+
+
+def _rounded(rng: Any, dtype: Any, found: Any) -> Any:
+    """The same to within a unit in the last place of that dtype."""
+    return found * (1 + np.finfo(dtype).eps * rng.uniform(-1, 1, np.shape(found)))
 
 
 def stretches(case: Case) -> Iterator[tuple[int, int]]:
