@@ -5,12 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 
 import xpnet
 from xpnet.activations import ACTIVATIONS
 from xpnet.backends import Backend, to_numpy
 from xpnet.losses import LOSSES
 from xpnet.parameters import layout
+
+
+def needed(package: str) -> Any:
+    """The package, or a skip that says how to install it."""
+    return pytest.importorskip(package, reason=f"needs {package}: pip install {package}")
+
 
 PAIRS = [
     (activation, loss)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import xpnet
+from tests.helpers import needed
 from xpnet.backends import to_numpy
 
 TEXT = ["b", "a", "c", "a", "b", "c"]
@@ -50,15 +51,15 @@ MISSING = {
 
 
 def _pandas():
-    return pytest.importorskip("pandas")
+    return needed("pandas")
 
 
 def _polars():
-    return pytest.importorskip("polars")
+    return needed("polars")
 
 
 def _arrow():
-    return pytest.importorskip("pyarrow")
+    return needed("pyarrow")
 
 
 @pytest.mark.parametrize("kind", TAKEN)
@@ -74,7 +75,7 @@ def test_labels_as_text_of_every_kind_train_as_a_list_does(kind):
 @pytest.mark.parametrize("dtype", ["Int64", "int64[pyarrow]", "UInt8", "boolean", "Sparse[int]"])
 def test_pandas_own_integers_are_labels(dtype):
     pandas = _pandas()
-    pytest.importorskip("pyarrow")
+    needed("pyarrow")
     labels = [1, 0, 1, 1, 0, 0]
     nets = [xpnet.Network(hidden=(4,), rng=1) for _ in range(2)]
     nets[0].fit(X, labels, epochs=1)

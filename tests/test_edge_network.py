@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import xpnet
+from tests.helpers import needed
 from xpnet.backends import to_numpy
 from xpnet.optimizers import SGD
 
@@ -129,8 +130,8 @@ def test_copies_of_a_network_are_fresh_as_it_is():
 def frames(order=NAMES):
     """X in a frame of each kind, with its columns in some order."""
     columns = {name: X[:, NAMES.index(name)] for name in order}
-    pandas, polars = pytest.importorskip("pandas"), pytest.importorskip("polars")
-    pyarrow = pytest.importorskip("pyarrow")
+    pandas, polars = needed("pandas"), needed("polars")
+    pyarrow = needed("pyarrow")
     return [pandas.DataFrame(columns), polars.DataFrame(columns), pyarrow.table(columns)]
 
 
@@ -161,7 +162,9 @@ def test_names_seen_in_fit_are_kept_and_saved(tmp_path):
 def uses(net):
     """All that takes X."""
     stack = xpnet.Stack([net])
-    plots = pytest.importorskip("xpnet.plots")
+    needed("matplotlib")
+    from xpnet import plots
+
     return {
         "call": net,
         "predict": net.predict,
@@ -211,7 +214,7 @@ def test_another_order_is_put_right_by_name_with_one_warning(k):
 def test_a_missing_or_new_column_is_an_error(k, columns, match):
     net = named(frames()[k])
     full = {name: np.ones(12) for name in columns}
-    frame = type(frames()[k])(full) if k < 2 else pytest.importorskip("pyarrow").table(full)
+    frame = type(frames()[k])(full) if k < 2 else needed("pyarrow").table(full)
     before = to_numpy(net.parameters).tobytes()
     for use in uses(net).values():
         with pytest.raises(ValueError, match=match):
@@ -227,7 +230,7 @@ def test_one_example_is_taken_by_name_too():
 
 
 def test_what_has_no_names_is_taken_as_it_is():
-    pandas = pytest.importorskip("pandas")
+    pandas = needed("pandas")
     net = named(frames()[0])
     for plain in (X, X.tolist(), pandas.DataFrame(X)):
         np.testing.assert_allclose(net(plain), net(frames()[0]))
@@ -238,7 +241,7 @@ def test_what_has_no_names_is_taken_as_it_is():
 
 
 def test_a_long_name_is_cut():
-    pandas = pytest.importorskip("pandas")
+    pandas = needed("pandas")
     net = named(frames()[0])
     with pytest.raises(ValueError, match="X has no column") as caught:
         net(pandas.DataFrame(X, columns=["a", "b", "z" * 5000]))
@@ -255,7 +258,7 @@ def test_a_network_with_other_names_is_in_another_stack():
 
 @pytest.mark.parametrize("name", ["torch", "numpy"])
 def test_a_derivative_of_torch_is_refused_rather_than_zero(name):
-    torch = pytest.importorskip("torch")
+    torch = needed("torch")
     net = xpnet.Network([3, 4, 2], loss="squared_error", backend=name)
     rows, Y = torch.ones(5, 3, requires_grad=True), np.ones((5, 2))
     taped = rows * 2
@@ -289,7 +292,7 @@ def test_a_derivative_of_torch_is_refused_rather_than_zero(name):
 
 
 def test_parameters_of_a_torch_model_are_copied():
-    torch = pytest.importorskip("torch")
+    torch = needed("torch")
     model = torch.nn.Linear(3, 2)
     net = xpnet.Network([3, 2], loss="squared_error", backend="torch")
     net.set_weights([model.weight], [model.bias])
@@ -301,7 +304,7 @@ def test_parameters_of_a_torch_model_are_copied():
 
 @pytest.mark.parametrize("name", ["jax", "numpy"])
 def test_a_tracer_of_jax_is_refused_with_what_to_call(name):
-    jax = pytest.importorskip("jax")
+    jax = needed("jax")
     net = xpnet.Network([3, 4, 2], loss="squared_error", backend=name)
     rows = jax.numpy.ones((5, 3))
     for transformed in (
@@ -315,7 +318,7 @@ def test_a_tracer_of_jax_is_refused_with_what_to_call(name):
 
 
 def test_tensors_without_numbers_are_refused():
-    torch = pytest.importorskip("torch")
+    torch = needed("torch")
     for name in ("torch", "numpy"):
         net = xpnet.Network([3, 2], backend=name)
         with pytest.raises(TypeError, match="a meta tensor"):
@@ -493,7 +496,7 @@ def test_a_network_that_no_memory_holds_is_refused_at_once(sizes):
 
 
 def test_a_lazy_frame_is_refused_without_another_warning():
-    frame = pytest.importorskip("polars").DataFrame(X, schema=list(NAMES)).lazy()
+    frame = needed("polars").DataFrame(X, schema=list(NAMES)).lazy()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         with pytest.raises(TypeError, match="a LazyFrame is no array"):
@@ -501,7 +504,7 @@ def test_a_lazy_frame_is_refused_without_another_warning():
 
 
 def test_the_names_stay_those_of_the_first_fit_on_a_frame():
-    frame = pytest.importorskip("pandas").DataFrame(X, columns=list(NAMES))
+    frame = needed("pandas").DataFrame(X, columns=list(NAMES))
     net = xpnet.Network([3, 4, 2], loss="cross_entropy")
     net.fit(X, LABELS, epochs=1)
     assert net.feature_names is None
