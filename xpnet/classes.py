@@ -22,10 +22,14 @@ __all__ = [
     "encode_weights",
     "find_classes",
     "given_classes",
+    "has_names",
     "shown",
 ]
 
-_FOR_NAMES = ("labels", "probabilities")  # kinds of targets that text can stand for
+
+def has_names(loss: Loss | None) -> bool:
+    """Whether its targets may be text: one label an example, or a loss that is open."""
+    return loss is None or loss.targets in ("labels", "probabilities")
 
 
 def _text(Y: Any) -> np.ndarray[Any, Any] | None:
@@ -145,7 +149,7 @@ def given_classes(classes: Any, loss: Loss | None) -> tuple[str, ...] | None:
 
 def check_loss(classes: tuple[str, ...] | None, loss: Loss | None) -> None:
     """Classes go with a loss for one label an example."""
-    if classes is not None and loss is not None and loss.targets not in _FOR_NAMES:
+    if classes is not None and loss is not None and not has_names(loss):
         raise ValueError(
             f"loss {loss.name!r} is not for one label an example, so classes have no meaning: "
             'leave classes out, or take loss="cross_entropy"'

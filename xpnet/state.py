@@ -13,12 +13,12 @@ from xpnet import checks
 from xpnet.activations import Activation
 from xpnet.backends import Backend, get_backend
 from xpnet.classes import (
-    check_loss,
     check_outputs,
     encode,
     encode_weights,
     find_classes,
     given_classes,
+    has_names,
 )
 from xpnet.examples import infer_loss, infer_widths
 from xpnet.feature_names import in_order, names_of
@@ -158,14 +158,13 @@ class NetworkState(NetworkParameters):
     def complete(self, X: Any, Y: Any) -> None:
         """Settle what was left open, classes, sizes and loss, by the data of a first fit."""
         self._feature_names = self._feature_names or names_of(X)
-        if self.loss is None or self.loss.targets in ("labels", "probabilities"):
+        if has_names(self.loss):
             self._classes = self._classes or find_classes(Y)
         Y = self.encode(Y)
         if self._layers is None:
             self._plan = self._plan.sized(*infer_widths(X, Y, self.loss, self._classes))
             self._start()
         self._layers, self.loss = self.decided_by(Y)
-        check_loss(self._classes, self.loss)
         self._check_classes()
 
     def decided_by(self, Y: Any) -> tuple[Layers, Loss]:
