@@ -11,7 +11,9 @@ from benchmarks.call_worker import _wrong
 from benchmarks.calls import run_calls
 from xpnet.errors import DivergenceError
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="it limits memory by setrlimit")
+pytestmark = pytest.mark.skipif(
+    sys.platform == "win32", reason="needs setrlimit, which Windows lacks"
+)
 
 
 def test_bad_calls_raise_documented_errors_and_change_nothing():

@@ -22,7 +22,8 @@ from xpnet.datasets.split import stratified_sample
 from xpnet.doctor import tuning
 from xpnet.training import History
 
-on_posix = pytest.mark.skipif(os.name != "posix", reason="pipes and signals of POSIX")
+PLOT = 'needs matplotlib: pip install "xpnet[plot]"'
+on_posix = pytest.mark.skipif(os.name != "posix", reason="needs the pipes and signals of POSIX")
 
 
 def command(folder: Path, *arguments: str, **settings) -> subprocess.Popen:
@@ -99,7 +100,7 @@ def test_only_a_file_of_its_kind_is_replaced_and_that_is_said(files, fruit, caps
 
 
 def test_a_page_on_a_training_replaces_pages_only(files, capsys):
-    pytest.importorskip("matplotlib")
+    pytest.importorskip("matplotlib", reason=PLOT)
     for name in ("table.csv", "model", "text"):
         arguments = ["train", "digits", "--out", "m", "--report", name]
         assert f"--report {name} is there already" in fails(capsys, arguments)
@@ -161,7 +162,7 @@ def test_a_table_comes_from_stdin(fruit, tmp_path, capsys, monkeypatch, text):  
 def test_models_and_pages_do_not_go_to_stdout(tmp_path, capsys, monkeypatch, arguments):
     monkeypatch.chdir(tmp_path)
     if "--report" in arguments:
-        pytest.importorskip("matplotlib")
+        pytest.importorskip("matplotlib", reason=PLOT)
     status, line = status_of(arguments, capsys)
     assert status == 2
     assert "does not go to standard output: name a file" in line
@@ -218,7 +219,7 @@ def test_a_reader_that_closes_the_pipe_ends_it_silently(fruit, tmp_path, argumen
 @on_posix
 def test_a_full_disk_behind_stdout_is_one_line(tmp_path):
     if not os.path.exists("/dev/full"):
-        pytest.skip("there is no /dev/full")
+        pytest.skip("needs /dev/full, a device that is always full, as Linux has")
     with open("/dev/full", "wb") as full:
         run = command(tmp_path, "explain", "digits", stdout=full)
         err = run.communicate(timeout=120)[1]

@@ -20,7 +20,7 @@ from xpnet.checkpoint import describe
 from xpnet.files import check_writable, open_regular, whole_file
 from xpnet.tables import write_csv
 
-POSIX = pytest.mark.skipif(os.name != "posix", reason="modes, links and locks are POSIX")
+POSIX = pytest.mark.skipif(os.name != "posix", reason="needs the modes, links and locks of POSIX")
 NET = xpnet.Network([4, 3, 2], loss="cross_entropy")
 X, LABELS = np.eye(4, dtype=np.float32), np.arange(4) % 2
 
@@ -110,7 +110,10 @@ def test_a_mode_that_cannot_be_kept_leaves_the_old_file(tmp_path, monkeypatch, e
 
 
 @POSIX
-@pytest.mark.skipif(os.name == "posix" and os.geteuid() != 0, reason="only root gives files away")
+@pytest.mark.skipif(
+    os.name == "posix" and os.geteuid() != 0,
+    reason="needs root, which alone may give a file to another user",
+)
 def test_a_file_that_is_replaced_keeps_its_owner(tmp_path):
     path = tmp_path / "f"
     path.write_bytes(b"old")

@@ -36,6 +36,11 @@ LIBRARIES = ("pandas", "polars", "pyarrow")
 BIG = [2**53 + 1, 2**53, 7]
 
 
+def needed(package):
+    """A package, or a skip that says how to install it."""
+    return pytest.importorskip(package, reason=f"needs {package}: pip install {package}")
+
+
 @pytest.fixture
 def path(tmp_path) -> Path:
     return tmp_path / "t.csv"
@@ -60,17 +65,14 @@ def path(tmp_path) -> Path:
 def test_numbers_of_frames_keep_every_digit_as_in_csv(library, values, text):
     if library == "pandas":
         kind = "Int64" if isinstance(values[0], int) and values[0] < 2**63 else object
-        values = pytest.importorskip("pandas").array(values, kind)
+        values = needed("pandas").array(values, kind)
     if library == "polars" and isinstance(values[0], int) and values[0] > 2**63:
-        values = pytest.importorskip("polars").Series(values, dtype=pl_type("UInt64"))
+        polars = needed("polars")
+        values = polars.Series(values, dtype=polars.UInt64)
     if library == "pyarrow" and isinstance(values[0], int) and values[0] > 2**63:
-        values = pytest.importorskip("pyarrow").array(values, "uint64")
+        values = needed("pyarrow").array(values, "uint64")
     table = from_frame(frame_of(library, {"id": values}))
     assert table.columns["id"].tolist() == text
-
-
-def pl_type(name):
-    return getattr(pytest.importorskip("polars"), name)
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
@@ -82,8 +84,8 @@ def test_small_integers_with_and_without_nulls_are_numbers(library):
 
 
 def test_parquet_with_long_integers_is_read_and_may_be_ignored(tmp_path):
-    pa = pytest.importorskip("pyarrow")
-    pytest.importorskip("narwhals")
+    pa = needed("pyarrow")
+    needed("narwhals")
     from pyarrow import parquet
 
     columns = {
@@ -132,8 +134,8 @@ def test_times_of_numpy_are_no_numbers(kind):
 
 
 def test_columns_of_other_libraries():
-    pa = pytest.importorskip("pyarrow")
-    table = Table({"a": pa.array([1, None]), "b": pytest.importorskip("torch").ones(2)})
+    pa = needed("pyarrow")
+    table = Table({"a": pa.array([1, None]), "b": needed("torch").ones(2)})
     np.testing.assert_array_equal(table.columns["a"], [1, np.nan])
     np.testing.assert_array_equal(table.numbers("b"), [1, 1])
 
