@@ -15,9 +15,19 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from xpnet.backends import to_numpy
+from xpnet.checks import is_missing
 from xpnet.errors import quoted
 
-__all__ = ["TEXT", "Array", "as_numbers", "as_text", "column", "label_of", "reads_as_numbers"]
+__all__ = [
+    "TEXT",
+    "Array",
+    "as_numbers",
+    "as_text",
+    "column",
+    "is_number",
+    "label_of",
+    "reads_as_numbers",
+]
 
 Array: TypeAlias = np.ndarray[Any, Any]
 TEXT = np.dtypes.StringDType()
@@ -37,6 +47,11 @@ def as_numbers(text: Array) -> Array:
     cells = text.tolist()
     number = {cell: _number(cell) for cell in set(cells)}  # each text once: a miss is slow
     return np.fromiter(map(number.__getitem__, cells), np.float64, len(cells))
+
+
+def is_number(cell: str) -> bool:
+    """Whether it is a number, as `as_numbers` reads one; "nan" is none."""
+    return not math.isnan(_number(cell))
 
 
 def _number(cell: str) -> float:
@@ -154,9 +169,7 @@ def _all(values: Iterable[Any], kind: Any) -> bool:
 
 
 def _is_missing(value: Any) -> bool:
-    """None, NaN, and pandas' NA and NaT, of which the last two compare to nothing."""
+    """As in other data, and cells that are masked or a Decimal's NaN."""
     if isinstance(value, Decimal):
         return value.is_nan()
-    if isinstance(value, (float, np.floating)):
-        return bool(value != value)
-    return value is None or value is np.ma.masked or type(value).__name__ in ("NAType", "NaTType")
+    return value is np.ma.masked or is_missing(value)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from xpnet.tables.cells import is_number
+
 __all__ = ["DATES", "HOLES", "NUMBERS", "is_hole", "look_of", "looks_like_a_number"]
 
 NUMBERS = "numbers in another notation"
@@ -45,15 +47,7 @@ def look_of(texts: Iterable[str]) -> str | None:
         return DATES
     if sum(map(looks_like_a_number, there)) * 2 <= len(there):
         return None
-    plain = sum(map(_is_plain, there))
+    plain = sum(map(is_number, there))
     if plain * 2 > len(there):  # and yet the column is text
         return HOLES if len(there) < len(texts) else None
     return NUMBERS
-
-
-def _is_plain(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return "_" not in text

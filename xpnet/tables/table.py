@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from xpnet.errors import nearest, quoted
-from xpnet.tables.cells import Array, as_numbers, as_text, column, reads_as_numbers
+from xpnet.tables.cells import Array, as_numbers, as_text, column, is_number, reads_as_numbers
 from xpnet.tables.given import check_lengths, name_of, named
 from xpnet.tables.looks import looks_like_a_number
 
@@ -149,7 +149,7 @@ class Table:
         text = (
             f"{self.source} has no column {quoted(name)}: {hint}its columns are {shown(self.names)}"
         )
-        if any(_is_number(name) for name in self.names):
+        if any(map(is_number, self.names)):
             text += " (the first line must be a header, the columns' names)"
         return ValueError(text + separator_hint(self.names))
 
@@ -190,11 +190,3 @@ def repeated(names: Sequence[str]) -> tuple[int, int] | None:
         if first.setdefault(name, i) < i:
             return first[name], i
     return None
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
