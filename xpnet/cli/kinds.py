@@ -15,11 +15,11 @@ _LONGEST = 1 << 24  # bytes of a header that is looked at
 
 
 class Kind(NamedTuple):
-    """A kind of file: what it is called, whether a file is one, and what is lost with that."""
+    """A kind of file: its name, whether a file is of it, and what to call one that is replaced."""
 
     name: str
     fits: Callable[[Path], bool]
-    older: Callable[[Path], str]
+    older: str
 
 
 def _is_model(path: Path) -> bool:
@@ -39,6 +39,6 @@ def _is_predictions(path: Path) -> bool:
     return not _is_page(path) and is_csv(path) and header_of(path).names[0] == "prediction"
 
 
-MODEL = Kind("a model file of xpnet", _is_model, lambda _: "an older model")
-PAGE = Kind("an HTML page", _is_page, lambda _: "an older page")
-TABLE = Kind("a CSV file of predictions", _is_predictions, lambda _: "older predictions")
+MODEL = Kind("a model file of xpnet", _is_model, "an older model")
+PAGE = Kind("an HTML page", _is_page, "an older page")
+TABLE = Kind("a CSV file of predictions", _is_predictions, "older predictions")

@@ -53,7 +53,7 @@ def said_of(out: Path, kind: Kind) -> str:
     """What to say of a file once it is written; to be asked before."""
     if is_stdout(out):
         return "wrote standard output"
-    older = f", in place of {kind.older(out)}" if _has_content(out) else ""
+    older = f", in place of {kind.older}" if _has_content(out) else ""
     return f"wrote {out}{older}"
 
 
