@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from xpnet import checks
 from xpnet.backends import to_numpy
-from xpnet.checks import without_nan
+from xpnet.checks import labels_on_host, without_nan
 from xpnet.examples import examples
 from xpnet.losses import Loss
 from xpnet.metrics import predictions
@@ -143,7 +142,7 @@ def class_names(
 
 def labels_of(name: str, Y: Any) -> Array:
     """(N,) labels, integers or text, on the host."""
-    labels = checks.labels_on_host(name, Y)
+    labels = labels_on_host(name, Y)
     if labels.dtype.kind == "f":
         raise ValueError(
             f"{name} must be labels (N,), integers or text, got shape {labels.shape} and dtype "

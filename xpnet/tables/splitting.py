@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from numbers import Real
-
 import numpy as np
 
 from xpnet.checks import positive_integer
 from xpnet.datasets import stratified_split
 from xpnet.errors import quoted
 from xpnet.random import SPLIT, permutation
+from xpnet.settings import is_number
 from xpnet.tables.cells import Array
 
 __all__ = ["held_out"]
@@ -37,7 +36,7 @@ def held_out(labels: Array | None, n: int, fraction: float, seed: int = 0) -> tu
     n = positive_integer("n, the number of rows,", n)
     if labels is not None and np.shape(labels) != (n,):
         raise ValueError(f"labels must be ({n},), one for each row, got shape {np.shape(labels)}")
-    if isinstance(fraction, bool) or not isinstance(fraction, Real):
+    if not is_number(fraction):
         raise TypeError(f"the fraction of rows held out must be a number, got {quoted(fraction)}")
     if not 0 <= fraction < 1:
         raise ValueError(f"the fraction of rows held out must be in [0, 1), got {fraction}")
