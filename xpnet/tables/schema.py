@@ -210,7 +210,7 @@ class Schema:
             It is not one, or one of a later version.
         """
         found = mapping(loads(text), "the schema")
-        if quoted(found.get("version")) != f"{_VERSION}":
+        if found.get("version") != _VERSION:  # of another type: `check_known` sees it
             raise ValueError(
                 f"the schema has version {quoted(found.get('version'))}, and this xpnet reads "
                 f"{_VERSION}"
