@@ -254,7 +254,7 @@ def _without_parameters(
     written = loads(json.dumps(_config(net)))
     if loss is not None and isinstance(settings["loss"], dict):
         written["loss"] = loads(json.dumps(dict(loss.config or {})))
-    for name in settings.keys() - {"dtype"}:
+    for name in sorted(settings.keys() - {"dtype"}):
         check_known(settings[name], written[name], name, _SINCE)
     return net
 

@@ -50,7 +50,7 @@ def check_tensors(layers: Layers, tensors: Mapping[str, Tensor]) -> None:
             raise KeyError(name)
         if tensors[name].shape != shape:
             raise ValueError(f"{name} must be {shape}, got {quoted(tensors[name].shape)}")
-    for name in tensors.keys() - shapes.keys():
+    for name in sorted(tensors.keys() - shapes.keys()):
         raise ValueError(f"the network has no parameter {quoted(name)}")
 
 
