@@ -152,8 +152,7 @@ def _embedded(table: Table, given: Iterable[str]) -> dict[str, int | None]:
         if text not in table.names and name in table.names and not dim.isdecimal():
             raise UsageError(
                 f"--embed {printable(text)}: after the colon comes how many numbers stand for a "
-                "category, "
-                f"such as {name}:8; got {quoted(dim)}"
+                f"category, such as {name}:8; got {quoted(dim)}"
             )
         if text in table.names or not (name and dim.isdecimal()):
             found[text] = None
