@@ -240,6 +240,18 @@ def test_what_has_no_names_is_taken_as_it_is():
         net(doubled)
 
 
+@pytest.mark.parametrize("columns", [[2, 0, 1], [1, 2, 3], ["a", "b", 2], "tuples"])
+def test_names_that_are_no_text_are_not_taken_by_place(columns):
+    pandas = pytest.importorskip("pandas", reason="needs pandas: pip install pandas")
+    if columns == "tuples":
+        columns = pandas.MultiIndex.from_tuples([("a", 0), ("b", 0), ("c", 0)])
+    frame, net = pandas.DataFrame(X, columns=columns), named(frames()[0])
+    with pytest.raises(ValueError, match=r"which is no text, .*fitted on 'a', 'b', 'c': name"):
+        net(frame)
+    frame.columns = net.feature_names
+    np.testing.assert_allclose(net(frame), net(X))
+
+
 def test_a_long_name_is_cut():
     pandas = needed("pandas")
     net = named(frames()[0])

@@ -41,18 +41,26 @@ def _columns(X: Any) -> list[Any]:
 def in_order(X: Any, names: Names | None) -> Any:
     """X with its columns in the order of ``names``: X itself where it has none, or that order.
 
-    Warns where it puts them in order: the result is then an array on the host.
+    A frame made of an array numbers its columns 0, 1, …, which are no names. Warns where it puts
+    columns in order: the result is then an array on the host.
 
     Raises
     ------
     ValueError
-        A column is missing, is new, or is there twice.
+        A column is missing, is new, or is there twice; names are neither text nor 0, 1, ….
     """
     if names is None:
         return X
     found = _columns(X)
-    if tuple(found) == names or not found or not all(isinstance(name, str) for name in found):
+    if tuple(found) == names or found == list(range(len(found))):
         return X
+    for name in found:
+        if not isinstance(name, str):
+            raise ValueError(
+                f"X has the column {printable(quoted(name), 40)}, which is no text, and the "
+                f"network was fitted on {_shown(list(names))}: name the columns so, or give an "
+                "array without names"
+            )
     _check_same(found, names)
     warn(
         "the columns of X stand in another order than in the fit and are put right by name: write "
