@@ -646,6 +646,26 @@ def test_settings_of_a_fit(settings, error, match):
     rejects(fresh, error, match, lambda: fresh.fit(X, LABELS, **settings))
 
 
+@pytest.mark.parametrize(
+    ("data", "begins"),
+    [
+        ((X[:, :3], LABELS), "validation X has 3 columns, but"),
+        ((X, LABELS[:5]), "validation X has 6 examples, but Y has"),
+        ((X * np.nan, LABELS), "validation X has NaN or infinite entries"),
+        ((X, LABELS + 1), "validation_data: class labels must lie in 0 … 2"),
+        ((X.astype(str), LABELS), "validation X must hold real numbers"),
+    ],
+)
+def test_an_error_of_the_validation_data_says_so(data, begins):
+    net = make()
+    rejects(
+        net,
+        (TypeError, ValueError),
+        f"^{begins}",
+        lambda: net.fit(X, LABELS, **FIT, validation_data=data),
+    )
+
+
 @pytest.mark.parametrize("rate", [0, 1, np.float32(0.01), np.float64(0.01), np.int64(1)])
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 def test_any_real_number_is_a_learning_rate(optimizer, rate):

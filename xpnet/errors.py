@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from types import FrameType
 from typing import TypeVar
 
@@ -13,6 +14,7 @@ __all__ = [
     "FileError",
     "look_up",
     "nearest",
+    "of_validation",
     "printable",
     "quoted",
     "unknown_name",
@@ -94,6 +96,19 @@ def quoted(value: object, most: int = 200) -> str:
         return printable(repr(value), most)
     except (RecursionError, ValueError):  # nested too deeply, or more digits than Python writes
         return f"<{type(value).__name__}>"
+
+
+@contextmanager
+def of_validation() -> Iterator[None]:
+    """Within it, a check's error says that it is of the validation data."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        if type(error) in (TypeError, ValueError):  # others are made of more than a message
+            text = str(error)
+            begin = "validation " if text.startswith(("X ", "Y ")) else "validation_data: "
+            error.args = (begin + text,)
+        raise
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

@@ -11,7 +11,7 @@ import numpy as np
 from xpnet import checks, schedules
 from xpnet.backends import Backend, move, to_numpy
 from xpnet.class_weights import class_weights
-from xpnet.errors import DivergenceError, quoted
+from xpnet.errors import DivergenceError, of_validation, quoted
 from xpnet.examples import Examples, examples
 from xpnet.masks import key_of, needs_masks
 from xpnet.optimizers import averaged, bind, coefficients, with_learning_rate
@@ -61,7 +61,7 @@ def fit(
             name = type(settings.optimizer).__name__
             raise ValueError(f"{name} takes all examples at once: leave stream out")
         place = net.backend if full_batch else home(net.backend, X, net.dtype, settings.stream)
-        data = _checked(net, place, "", X, Y, sample_weight)
+        data = _checked(net, place, X, Y, sample_weight)
         validation = _validation(net, validation_data, settings.stream)
         if settings.validation_fraction is not None:
             data, validation = hold_out(
@@ -87,15 +87,13 @@ def _check_limit(settings: Settings, dtype: str) -> None:
         )
 
 
-def _checked(
-    net: Network, place: Backend, prefix: str, X: Any, Y: Any, sample_weight: Any = None
-) -> Examples:
+def _checked(net: Network, place: Backend, X: Any, Y: Any, sample_weight: Any = None) -> Examples:
     """Examples where they stay, on the device or the host, without NaN and infinity."""
     assert net.loss is not None
     Y = net.encode(Y)
     data = examples(place, net.layers, net.loss, net.dtype, X, Y, sample_weight)
-    checks.check_finite(place, f"{prefix}X", data.X)
-    checks.check_targets(place, f"{prefix}Y", data.Y, net.loss)
+    checks.check_finite(place, "X", data.X)
+    checks.check_targets(place, "Y", data.Y, net.loss)
     return data
 
 
@@ -117,9 +115,10 @@ def _validation(net: Network, data: Any, stream: bool | None) -> Examples | None
         return None
     if not isinstance(data, (tuple, list)) or len(data) != 2:
         raise TypeError(f"validation_data must be a pair (X, Y), got {quoted(data)}")
-    X, Y = net.in_order(data[0]), data[1]
-    place = home(net.backend, X, net.dtype, stream)
-    return _checked(net, place, "validation ", X, Y)
+    with of_validation():
+        X, Y = net.in_order(data[0]), data[1]
+        place = home(net.backend, X, net.dtype, stream)
+        return _checked(net, place, X, Y)
 
 
 class _Loop:
