@@ -11,8 +11,9 @@ from xpnet.checkpoint import describe, load
 from xpnet.cli.terminal import say
 from xpnet.errors import printable, quoted
 from xpnet.network import Network
-from xpnet.tables import Schema, read_schema
+from xpnet.tables import Schema
 from xpnet.tables.columns import Embedded, Number
+from xpnet.tables.model_files import schema_of
 from xpnet.tables.table import shown
 from xpnet.tables.targets import Classes
 
@@ -33,7 +34,8 @@ def run(options: argparse.Namespace) -> int:
 
     The text is the file's, which comes from anywhere: control characters are escaped.
     """
-    settings, schema, net = describe(options.model), read_schema(options.model), load(options.model)
+    settings, net = describe(options.model), load(options.model)
+    schema = schema_of(settings, str(options.model))
     for line in _lines(options.model, settings, net, schema):
         say(printable(line))
     return 0

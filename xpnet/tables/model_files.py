@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from typing import Any
 
 from xpnet.checkpoint import describe, save
 from xpnet.container import blaming
@@ -11,7 +13,7 @@ from xpnet.files import path_of
 from xpnet.network import Network
 from xpnet.tables.schema import Schema
 
-__all__ = ["read_schema", "save_model"]
+__all__ = ["read_schema", "save_model", "schema_of"]
 
 _KEY = "schema"
 
@@ -49,8 +51,13 @@ def read_schema(path: str | os.PathLike[str]) -> Schema | None:
         It is no model, or is damaged, or its schema is.
     """
     path = path_of(path)
-    text = describe(path)["extra"].get(_KEY)
+    return schema_of(describe(path), path)
+
+
+def schema_of(described: Mapping[str, Any], path: str) -> Schema | None:
+    """The same, of what `describe` has read from the file of that name."""
+    text = described["extra"].get(_KEY)
     if text is None:
         return None
-    with blaming(os.fspath(path), "has a schema that can't be used"):
+    with blaming(path, "has a schema that can't be used"):
         return Schema.from_json(text)
