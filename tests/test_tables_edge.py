@@ -133,6 +133,27 @@ def test_times_of_numpy_are_no_numbers(kind):
         table.numbers("t")
 
 
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ([b"a\xc1"], "string"),  # not UTF-8
+        ([2**62], "timestamp[s]"),  # beyond Python's years
+        ([2**31 - 1], "date32"),
+    ],
+)
+def test_a_cell_of_a_frame_that_python_cannot_hold_names_its_column(values, kind):
+    needed("narwhals")
+    pa = needed("pyarrow")
+    cells = pa.array(values).view(kind) if kind == "string" else pa.array(values, kind)
+    with pytest.raises(
+        ValueError, match=r"^the data frame, column 'when' can't be read: [^\n]+$"
+    ) as caught:
+        from_frame(pa.table({"when": cells}))
+    assert type(caught.value) is ValueError
+    with pytest.raises(ValueError, match="column 'when' can't be read: "):
+        Table({"when": cells})
+
+
 def test_columns_of_other_libraries():
     pa = needed("pyarrow")
     table = Table({"a": pa.array([1, None]), "b": needed("torch").ones(2)})

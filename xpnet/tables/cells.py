@@ -7,7 +7,7 @@ would spend the longest cell's bytes on every row, and lose NULs at the end.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from decimal import Decimal
 from numbers import Integral, Real
 from typing import Any, TypeAlias
@@ -16,7 +16,7 @@ import numpy as np
 
 from xpnet.backends import to_numpy
 from xpnet.checks import is_missing
-from xpnet.errors import quoted
+from xpnet.errors import printable, quoted
 
 __all__ = [
     "TEXT",
@@ -26,6 +26,7 @@ __all__ = [
     "column",
     "is_number",
     "label_of",
+    "python_values",
     "reads_as_numbers",
 ]
 
@@ -101,7 +102,7 @@ def _array_of(name: str, values: Any) -> Array:
     if isinstance(values, np.ndarray):
         return values
     if hasattr(values, "to_pylist"):  # an array of pyarrow
-        return _objects(values.to_pylist())
+        return _objects(python_values(values.to_pylist, f"column {quoted(name)}"))
     if hasattr(values, "__dlpack__"):
         return to_numpy(values)
     if isinstance(values, (str, bytes, Mapping, Set)) or not isinstance(values, Iterable):
@@ -109,6 +110,18 @@ def _array_of(name: str, values: Any) -> Array:
             f"column {quoted(name)} is a list of cells, such as [1.0, 2.5], got {quoted(values)}"
         )
     return _objects(list(values))
+
+
+def python_values(listed: Callable[[], list[Any]], what: str) -> list[Any]:
+    """A library's cells as Python's objects, by its function; ValueError where one is none.
+
+    Such as a date beyond the year 9999, or text that is not UTF-8.
+    """
+    try:
+        return listed()
+    except (ArithmeticError, ValueError) as error:
+        reason = printable(" ".join(str(error).split()))
+        raise ValueError(f"{what} can't be read: {reason}") from error
 
 
 def _typed(array: Array) -> Array:

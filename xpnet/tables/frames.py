@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from xpnet.errors import quoted
+from xpnet.errors import printable, quoted
 from xpnet.files import path_of
+from xpnet.tables.cells import python_values
 from xpnet.tables.given import open_table
 from xpnet.tables.table import Table, repeated
 from xpnet.undisturbed import imported
@@ -30,7 +31,8 @@ def from_frame(frame: Any, source: str = "the data frame") -> Table:
     TypeError
         It is no data frame, or a lazy one.
     ValueError
-        Names that occur twice, no columns, or no rows.
+        Names that occur twice, no columns, or no rows; a cell that Python cannot hold, such as a
+        date of the year 10,000 or text that is not UTF-8.
     """
     narwhals = _need("narwhals", "data frames are read")
     try:
@@ -41,13 +43,13 @@ def from_frame(frame: Any, source: str = "the data frame") -> Table:
     names = [str(s.name) for s in series]
     if (twice := repeated(names)) is not None:
         raise ValueError(f"{source} has two columns {quoted(names[twice[1]])}")
-    table = Table({n: _values(s) for n, s in zip(names, series, strict=True)}, source)
+    table = Table({n: _values(s, source) for n, s in zip(names, series, strict=True)}, source)
     if len(table) == 0:
         raise ValueError(f"{source} has no rows")
     return table
 
 
-def _values(series: Any) -> Any:
+def _values(series: Any, source: str) -> Any:
     """Numbers as an array where that has all of their digits, else Python's own.
 
     Integers are no float64 beyond 2⁵³, where two keys would become one; decimals are none at all.
@@ -56,7 +58,7 @@ def _values(series: Any) -> Any:
         return series.to_numpy().astype(np.float64)
     if series.dtype.is_integer() and series.null_count() == 0:
         return series.to_numpy()
-    return series.to_list()
+    return python_values(series.to_list, f"{source}, column {quoted(str(series.name))}")
 
 
 def read_parquet(path: str | os.PathLike[str]) -> Table:
@@ -76,7 +78,7 @@ def read_parquet(path: str | os.PathLike[str]) -> Table:
         try:
             frame = parquet.read_table(file)
         except (pyarrow.ArrowException, OSError) as error:
-            reason = str(error).partition("\n")[0]
+            reason = printable(str(error).partition("\n")[0])
             raise ValueError(f"{source} can't be read as Parquet: {reason}") from error
     return from_frame(frame, source)
 
