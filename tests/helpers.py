@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -13,10 +15,36 @@ from xpnet.backends import Backend, to_numpy
 from xpnet.losses import LOSSES
 from xpnet.parameters import layout
 
+_INSTALLED_AS = {
+    "array_api_compat": "array-api-compat",
+    "array_api_strict": "array-api-strict",
+    "matplotlib": '"xpnet[plot]"',
+    "numba": '"xpnet[fast]"',
+    "selenium": '"xpnet[browser]"',
+    "sklearn": "scikit-learn",
+    "torch": "torch==2.13.0",
+}
+"""What pip calls a package, where that is not the name to import it by."""
 
-def needed(package: str) -> Any:
-    """The package, or a skip that says how to install it."""
-    return pytest.importorskip(package, reason=f"needs {package}: pip install {package}")
+
+def needed(module: str) -> Any:
+    """The module, or a skip that says how to install it."""
+    package = module.partition(".")[0]
+    remedy = f"needs {package}: pip install {_INSTALLED_AS.get(package, package)}"
+    return pytest.importorskip(module, reason=remedy)
+
+
+def needs(package: str) -> pytest.MarkDecorator:
+    """A mark: without the package the test is skipped, and says how to install it."""
+    remedy = f"needs {package}: pip install {_INSTALLED_AS.get(package, package)}"
+    return pytest.mark.skipif(find_spec(package) is None, reason=remedy)
+
+
+NO_OPENBLAS = "needs the OpenBLAS inside NumPy's own wheels: pip install numpy"
+needs_posix = pytest.mark.skipif(
+    os.name != "posix", reason="needs the modes, owners, pipes and signals of POSIX"
+)
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork, which Windows lacks")
 
 
 PAIRS = [

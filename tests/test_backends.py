@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import xpnet
+from tests.helpers import needed
 from xpnet.backends import Backend, move, to_numpy
 
 NAMES = ("numpy", "cupy", "torch", "jax", "array-api-strict")
@@ -279,7 +280,7 @@ def test_float16_is_widened(backend):
 
 
 def test_bfloat16_is_widened():
-    torch = pytest.importorskip("torch")
+    torch = needed("torch")
     brain = torch.asarray(X).to(torch.bfloat16)
     expected = brain.to(torch.float32).numpy()
     np.testing.assert_array_equal(
@@ -289,7 +290,7 @@ def test_bfloat16_is_widened():
 
 
 def test_a_tensor_that_requires_grad_is_data_where_the_tape_stands_still():
-    torch = pytest.importorskip("torch")
+    torch = needed("torch")
     tensor = torch.asarray(X).clone().requires_grad_(True)
     for name, mode in itertools.product(("numpy", "torch"), (torch.no_grad, torch.inference_mode)):
         net = xpnet.Network([4, 3], backend=name)
@@ -324,7 +325,7 @@ def test_an_array_that_is_there_is_given_back(backend):
 
 
 def test_an_array_of_another_device_of_the_library_is_moved():
-    pytest.importorskip("array_api_strict")
+    needed("array_api_strict")
     here, there = (xpnet.get_backend("array-api-strict", d) for d in ("device1", "CPU_DEVICE"))
     x = xpnet.asarray(X, here)
     moved = xpnet.asarray(x, there)
@@ -351,7 +352,7 @@ def test_what_is_copied_to_another_library_shares_no_memory(backend, name):
 
 def test_to_numpy_shares_memory_with_the_host_and_copies_nothing():
     assert to_numpy(X) is X
-    torch = pytest.importorskip("torch")
+    torch = needed("torch")
     tensor = torch.zeros(3)
     to_numpy(tensor)[0] = 1.0
     assert float(tensor[0]) == 1.0

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from docs.draw_network import LARGEST, PAGE, SIZES, Matrix, backward, drawn, forward
+from tests.helpers import needed
 
 CHROMIUM, DRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")
 FLAGS = (
@@ -72,7 +73,7 @@ NUMBERS = "return [...document.querySelectorAll('[data-product]')].map((e) => e.
 
 @pytest.fixture(scope="module")
 def chromium(tmp_path_factory):
-    webdriver = pytest.importorskip("selenium.webdriver", reason="the browser tests need selenium")
+    webdriver = needed("selenium.webdriver")
     if not (CHROMIUM.exists() and DRIVER.exists()):
         pytest.skip("the browser tests need Debian's packages chromium and chromium-driver")
     options = webdriver.ChromeOptions()

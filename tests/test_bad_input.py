@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import xpnet
+from tests.helpers import needed
 from xpnet import passes
 from xpnet.backends import Backend, to_numpy
 from xpnet.optimizers import SGD, Adam
@@ -928,7 +929,7 @@ def test_a_backend_object_takes_no_second_device(backend):
 
 
 def test_a_pass_refuses_an_array_of_another_device_and_a_network_moves_it():
-    xp = pytest.importorskip("array_api_strict")
+    xp = needed("array_api_strict")
     elsewhere = xp.asarray(X, device=xp.Device("CPU_DEVICE"))
     net = make(backend="array-api-strict", device="device1")
     run: Backend = net.backend
@@ -972,7 +973,7 @@ def test_a_file_that_is_no_model(tmp_path, content, error, match):
 
 @pytest.mark.parametrize("metadata", [None, {"format": "pt"}, {"format": "xpnet model 99"}])
 def test_a_safetensors_file_of_another_kind(tmp_path, metadata):
-    numpy_files = pytest.importorskip("safetensors.numpy")
+    numpy_files = needed("safetensors.numpy")
     path = tmp_path / "other.safetensors"
     numpy_files.save_file({"layers.0.weight": np.zeros((3, 4), np.float32)}, path, metadata)
     with pytest.raises(ValueError, match="is not an xpnet model of a known kind, but") as caught:

@@ -18,6 +18,7 @@ from benchmarks.peers import CONTENDERS
 from benchmarks.turns import Process, take_turns
 from benchmarks.worker import Job
 from benchmarks.workloads import WORKLOADS, data
+from tests.helpers import needed
 
 ROOT = Path(__file__).parent.parent
 TINY = WORKLOADS[0]
@@ -226,7 +227,7 @@ def test_the_page_has_the_figures_of_the_result(tmp_path, monkeypatch):
 
 
 def test_the_plot_is_the_same_bytes_from_the_same_figures(tmp_path):
-    pytest.importorskip("matplotlib")
+    needed("matplotlib")
     workloads = written(tmp_path)["settings"]["tuned"]
     for name in ("one.svg", "two.svg"):
         plot.draw(workloads, "tuned", tmp_path / name)

@@ -16,6 +16,7 @@ from benchmarks.peers.on_gpu import reference
 from benchmarks.targets import gpu_verdicts
 from benchmarks.workloads import DRY_WORKLOADS, GPU_WORKLOADS, data
 from tests.fake_cupy import install
+from tests.helpers import needed
 
 TINY, _, STACK = (workload._replace(device="cpu") for workload in DRY_WORKLOADS)
 TRAINING = [name for name in GPU_CONTENDERS if name != "products"]
@@ -24,7 +25,7 @@ TRAINING = [name for name in GPU_CONTENDERS if name != "products"]
 @pytest.fixture(autouse=True)
 def libraries_settings_restored():
     """The contenders set precisions for a process of their own."""
-    torch, jax = pytest.importorskip("torch"), pytest.importorskip("jax")
+    torch, jax = needed("torch"), needed("jax")
     of_torch = torch.get_float32_matmul_precision()
     of_jax = jax.config.jax_default_matmul_precision
     yield

@@ -13,6 +13,7 @@ import pytest
 import xpnet
 from tests import cuda_cases
 from tests.fused_cases import case, difference, program_of, run_plain, run_source
+from tests.helpers import needed
 from xpnet import built_in
 from xpnet.activations import ACTIVATIONS
 from xpnet.built_in import is_built_in, is_known
@@ -134,7 +135,7 @@ def test_what_xpnet_makes_is_known():
 def test_a_fit_sees_what_a_users_function_looks_at(backend, monkeypatch, compiled, name):
     """The first epoch's loss is taken before its step, so it is proportional to the factor."""
     if compiled and backend.name != "jax":
-        pytest.skip("what other backends compile is a program, as below")
+        pytest.skip("only JAX traces a fit; other backends record a step, as the tests below do")
     loss = variant(LOSSES["mean_squared_error"], name=name)
     found = []
     for factor in (1.0, 4.0):
@@ -149,7 +150,7 @@ def test_a_fit_sees_what_a_users_function_looks_at(backend, monkeypatch, compile
 @pytest.mark.parametrize("compiled", [False, True])
 def test_a_fit_sees_what_a_users_activation_looks_at(backend, compiled):
     if compiled and backend.name != "jax":
-        pytest.skip("what other backends compile is a program, as below")
+        pytest.skip("only JAX traces a fit; other backends record a step, as the tests below do")
     slope = [1.0]
     own = xpnet.elementwise("own", lambda xp, Z: Z * slope[0], lambda xp, Z, A: 0 * Z + slope[0])
     found = []
@@ -183,7 +184,7 @@ def test_cuda_kernels_are_written_anew_for_a_users_function():
 
 
 def test_what_is_xpnets_own_is_compiled_once_on_jax():
-    jax = pytest.importorskip("jax")
+    jax = needed("jax")
     from xpnet.training.runner import compiled
     from xpnet.training.step import Recipe, step
 

@@ -14,12 +14,10 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 
+from tests.helpers import needs, needs_posix
 from xpnet.fused import cache, own_folder
 
-needs_numba = pytest.mark.skipif(
-    cache.numba_version() is None, reason='numba is not installed: pip install "xpnet[fast]"'
-)
-posix = pytest.mark.skipif(not hasattr(os, "getuid"), reason="no owners and modes here")
+needs_numba = needs("numba")
 
 SOURCE = "def run():\n    return {}\n"
 
@@ -47,7 +45,7 @@ def mode(path):
 # --- whose it is
 
 
-@posix
+@needs_posix
 @pytest.mark.parametrize("mask", [0o022, 0o002, 0])
 def test_it_is_made_for_the_user_alone(place, monkeypatch, mask):
     monkeypatch.setenv("XPNET_CACHE", str(place / "a" / "b"))
@@ -65,7 +63,7 @@ def test_it_is_made_for_the_user_alone(place, monkeypatch, mask):
     assert {mode(path) for path in files} == {"0o600"}
 
 
-@posix
+@needs_posix
 @pytest.mark.parametrize("below", [".", "xpnet", "xpnet/__pycache__"])
 @pytest.mark.parametrize("others", [0o777, 0o775, 0o757, 0o1777])
 def test_a_folder_that_others_may_write_to_is_not_used(place, below, others):
@@ -87,7 +85,7 @@ def test_a_folder_that_others_may_write_to_is_not_used(place, below, others):
     assert not list(place.glob("run_*"))
 
 
-@posix
+@needs_posix
 @pytest.mark.parametrize("level", [0, 1, 2])
 @pytest.mark.parametrize("owner", ["another", "root"])
 def test_a_folder_of_another_user_is_not_used(place, monkeypatch, level, owner):
@@ -113,7 +111,7 @@ def test_a_folder_of_another_user_is_not_used(place, monkeypatch, level, owner):
             assert cache.folder() != place
 
 
-@posix
+@needs_posix
 def test_a_link_is_followed_before_it_is_looked_at(place, monkeypatch):
     elsewhere = place.parent / "open"
     elsewhere.mkdir()
@@ -125,7 +123,7 @@ def test_a_link_is_followed_before_it_is_looked_at(place, monkeypatch):
         assert cache.folder() != elsewhere
 
 
-@posix
+@needs_posix
 def test_numbas_files_in_a_folder_that_is_a_link_are_not_used(place):
     place.mkdir(0o700)
     (place.parent / "open").mkdir()
@@ -347,7 +345,7 @@ def test_two_processes_at_once(place):
 
 
 @needs_numba
-@posix
+@needs_posix
 def test_numbas_own_folder_is_looked_at_too(place, monkeypatch):
     """$NUMBA_CACHE_DIR goes before the folder of the source."""
     import numba

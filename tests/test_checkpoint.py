@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 
 import xpnet
+from tests.helpers import needed
 from xpnet.backends import Backend, to_numpy
 
-safetensors_numpy = pytest.importorskip("safetensors.numpy")
+safetensors_numpy = needed("safetensors.numpy")
 
 X = np.random.default_rng(0).normal(size=(23, 4)).astype(np.float32)
 LABELS = np.arange(23) % 3

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.helpers import relative
+from tests.helpers import needed, relative
 from xpnet.class_weights import class_weights
 
 LABELS = np.asarray([0, 3, 1, 1, 3, 3, 3, 0, 3, 1])  # class 2 does not occur
@@ -14,7 +14,7 @@ LABELS = np.asarray([0, 3, 1, 1, 3, 3, 3, 0, 3, 1])  # class 2 does not occur
 
 @pytest.mark.parametrize("class_weight", ["balanced", {0: 2.0, 1: 0.5, 3: 0.0}, {1: 3}, {}, None])
 def test_equals_scikit_learn(class_weight):
-    weights = pytest.importorskip("sklearn.utils.class_weight", reason="no scikit-learn")
+    weights = needed("sklearn.utils.class_weight")
     expected = weights.compute_sample_weight(class_weight, LABELS)
     found = class_weights(LABELS, class_weight, 4)
     assert found.dtype == np.float64

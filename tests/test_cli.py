@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import xpnet
+from tests.helpers import needed
 from xpnet.cli import main
 from xpnet.datasets import load_digits, stratified_split
 
@@ -83,7 +84,7 @@ def test_every_backend_trains_and_the_file_says_the_same_everywhere(backend, tmp
 
 
 def test_a_device_is_passed_on(tmp_path, capsys):
-    pytest.importorskip("array_api_strict")
+    needed("array_api_strict")
     path = str(tmp_path / "m.safetensors")
     where = ("--backend", "array-api-strict", "--device", "device2")
     assert main([*SMALL, "--epochs", "1", *where, "--out", path]) == 0

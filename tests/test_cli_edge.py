@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import xpnet
+from tests.helpers import needed, needs_posix
 from tests.test_cli import fails
 from tests.test_cli_tables import FRUIT, QUICK, fruit, predict, rows_of, train, write  # noqa: F401
 from xpnet.cli import console, main
@@ -23,7 +24,6 @@ from xpnet.doctor import tuning
 from xpnet.training import History
 
 PLOT = 'needs matplotlib: pip install "xpnet[plot]"'
-on_posix = pytest.mark.skipif(os.name != "posix", reason="needs the pipes and signals of POSIX")
 
 
 def command(folder: Path, *arguments: str, **settings) -> subprocess.Popen:
@@ -100,7 +100,7 @@ def test_only_a_file_of_its_kind_is_replaced_and_that_is_said(files, fruit, caps
 
 
 def test_a_page_on_a_training_replaces_pages_only(files, capsys):
-    pytest.importorskip("matplotlib", reason=PLOT)
+    needed("matplotlib")
     for name in ("table.csv", "model", "text"):
         arguments = ["train", "digits", "--out", "m", "--report", name]
         assert f"--report {name} is there already" in fails(capsys, arguments)
@@ -162,14 +162,14 @@ def test_a_table_comes_from_stdin(fruit, tmp_path, capsys, monkeypatch, text):  
 def test_models_and_pages_do_not_go_to_stdout(tmp_path, capsys, monkeypatch, arguments):
     monkeypatch.chdir(tmp_path)
     if "--report" in arguments:
-        pytest.importorskip("matplotlib", reason=PLOT)
+        needed("matplotlib")
     status, line = status_of(arguments, capsys)
     assert status == 2
     assert "does not go to standard output: name a file" in line
     assert os.listdir() == []
 
 
-@on_posix
+@needs_posix
 @pytest.mark.parametrize("out", ["-", "/dev/stdout"])
 def test_a_pipe_takes_predictions(fruit, tmp_path, out):  # noqa: F811
     with open(FRUIT, "rb") as file:
@@ -181,7 +181,7 @@ def test_a_pipe_takes_predictions(fruit, tmp_path, out):  # noqa: F811
     assert err.decode() == "standard input: 36 rows; wrote standard output\n"
 
 
-@on_posix
+@needs_posix
 def test_a_named_pipe_takes_predictions_and_a_file_behind_stdout_is_that_file(fruit, tmp_path):  # noqa: F811
     os.mkfifo(tmp_path / "pipe")
     run = command(tmp_path, "predict", str(fruit), str(FRUIT), "--out", "pipe")
@@ -194,7 +194,7 @@ def test_a_named_pipe_takes_predictions_and_a_file_behind_stdout_is_that_file(fr
     assert len(rows_of(tmp_path / "p.csv")) == 37
 
 
-@on_posix
+@needs_posix
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -216,7 +216,7 @@ def test_a_reader_that_closes_the_pipe_ends_it_silently(fruit, tmp_path, argumen
     assert err in ("", f"{FRUIT}: 36 rows; wrote standard output\n")
 
 
-@on_posix
+@needs_posix
 def test_a_full_disk_behind_stdout_is_one_line(tmp_path):
     if not os.path.exists("/dev/full"):
         pytest.skip("needs /dev/full, a device that is always full, as Linux has")
@@ -504,7 +504,7 @@ def test_its_model_is_written_and_the_status_is_130(tmp_path, capsys, monkeypatc
     assert main(predict(model, FRUIT, tmp_path / "p.csv")) == 0
 
 
-@on_posix
+@needs_posix
 def test_ctrl_c_as_it_is_pressed(tmp_path):
     rng = np.random.default_rng(0)
     rows = [["a", "b", "y"], *rng.normal(size=(40_000, 3)).tolist()]

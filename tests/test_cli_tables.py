@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import xpnet
+from tests.helpers import needed
 from tests.test_cli import fails
 from xpnet.cli import main
 from xpnet.cli.fitting import Settings, fit
@@ -51,7 +52,7 @@ def write(path: Path, rows) -> Path:
 
 def real(name: str, folder: Path) -> Path:
     """One of scikit-learn's data sets as a CSV file, classes by name."""
-    datasets = pytest.importorskip("sklearn.datasets")
+    datasets = needed("sklearn.datasets")
     data = getattr(datasets, f"load_{name}")()
     names = getattr(data, "target_names", None)
     targets = data.target.tolist() if names is None else names[data.target].tolist()
@@ -124,8 +125,8 @@ def test_text_columns_and_hostile_names(fruit, tmp_path, capsys):
 
 
 def test_parquet_in_and_out(fruit, tmp_path):
-    pa = pytest.importorskip("pyarrow")
-    pytest.importorskip("narwhals")
+    pa = needed("pyarrow")
+    needed("narwhals")
     from pyarrow import parquet
 
     table = read_csv(FRUIT)

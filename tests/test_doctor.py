@@ -13,6 +13,7 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 
+from tests.helpers import NO_OPENBLAS, needed
 from xpnet import Network, available_backends, openblas
 from xpnet.backends import BackendInfo
 from xpnet.cli import main
@@ -59,10 +60,10 @@ def test_the_cpu_is_what_linux_writes():
 
 
 def test_openblas_tells_what_threadpoolctl_reads():
-    threadpoolctl = pytest.importorskip("threadpoolctl")
+    threadpoolctl = needed("threadpoolctl")
     loaded = [row for row in threadpoolctl.threadpool_info() if "numpy.libs" in row["filepath"]]
     if not loaded:
-        pytest.skip("NumPy has no OpenBLAS beside it")
+        pytest.skip(NO_OPENBLAS)
     there = loaded[0]
     found = blas.describe_blas()
     assert (found.version, found.kernels) == (there["version"], there["architecture"])
@@ -109,7 +110,7 @@ def test_openblas_is_known_under_each_of_its_names(monkeypatch, prefix, suffix):
 def test_threads_are_set_for_a_while():
     library = openblas.bundled()
     if library is None:
-        pytest.skip("NumPy has no OpenBLAS beside it")
+        pytest.skip(NO_OPENBLAS)
     before = library.threads
     library.set_threads(2)
     try:
@@ -132,7 +133,7 @@ def test_another_blas_is_named_by_what_numpy_was_built_with(monkeypatch):
 
 
 def test_another_blas_is_described_by_threadpoolctl(monkeypatch):
-    threadpoolctl = pytest.importorskip("threadpoolctl")
+    threadpoolctl = needed("threadpoolctl")
     rows = [
         {"user_api": "openmp", "internal_api": "openmp", "version": None, "num_threads": 9},
         {"user_api": "blas", "internal_api": "mkl", "version": "2025.1", "num_threads": 5},
@@ -152,7 +153,7 @@ def test_another_blas_is_described_by_threadpoolctl(monkeypatch):
     ],
 )
 def test_numbas_layer_is_the_first_that_loads(monkeypatch, priority, forced, layer):
-    pytest.importorskip("numba")
+    needed("numba")
     monkeypatch.setitem(compiled._POOLS, "missing", "missingpool")
     config = SimpleNamespace(THREADING_LAYER=forced, THREADING_LAYER_PRIORITY=priority)
     assert compiled._layer(config) == layer
@@ -164,7 +165,7 @@ def test_numba_that_is_not_here(monkeypatch):
 
 
 def test_numba_as_it_is_here():
-    numba = pytest.importorskip("numba")
+    numba = needed("numba")
     found = compiled.numba_report()
     assert (found.version, found.threads) == (numba.__version__, numba.config.NUMBA_NUM_THREADS)
     assert found.layer in compiled._POOLS

@@ -242,7 +242,7 @@ def test_what_has_no_names_is_taken_as_it_is():
 
 @pytest.mark.parametrize("columns", [[2, 0, 1], [1, 2, 3], ["a", "b", 2], "tuples"])
 def test_names_that_are_no_text_are_not_taken_by_place(columns):
-    pandas = pytest.importorskip("pandas", reason="needs pandas: pip install pandas")
+    pandas = needed("pandas")
     if columns == "tuples":
         columns = pandas.MultiIndex.from_tuples([("a", 0), ("b", 0), ("c", 0)])
     frame, net = pandas.DataFrame(X, columns=columns), named(frames()[0])

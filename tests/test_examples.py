@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers import needed
+
 mpl = pytest.importorskip(
     "matplotlib", reason='examples need matplotlib: pip install "xpnet[plot]"'
 )
@@ -40,7 +42,7 @@ def test_there_are_examples():
 def test_it_runs_and_ends_in_a_picture(path, shown):
     source = path.read_text(encoding="utf-8")
     if "from sklearn" in source:
-        pytest.importorskip("sklearn", reason='its data: pip install "xpnet[sklearn]"')
+        needed("sklearn")
     runpy.run_path(str(path), run_name="__main__")
     assert shown, "it shows no figure"
     for number in shown:

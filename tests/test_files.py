@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 
 import xpnet
+from tests.helpers import needs_posix
 from xpnet import files
 from xpnet.checkpoint import describe
 from xpnet.files import check_writable, open_regular, whole_file
 from xpnet.tables import write_csv
 
-POSIX = pytest.mark.skipif(os.name != "posix", reason="needs the modes, links and locks of POSIX")
 NET = xpnet.Network([4, 3, 2], loss="cross_entropy")
 X, LABELS = np.eye(4, dtype=np.float32), np.arange(4) % 2
 
@@ -43,7 +43,7 @@ def mode(path: Path) -> int:
 # --- modes
 
 
-@POSIX
+@needs_posix
 @pytest.mark.parametrize("writer", WRITERS)
 @pytest.mark.parametrize("before", [0o600, 0o640, 0o666, 0o755])
 def test_a_file_that_is_replaced_keeps_its_mode(tmp_path, writer, before):
@@ -56,7 +56,7 @@ def test_a_file_that_is_replaced_keeps_its_mode(tmp_path, writer, before):
     assert os.listdir(tmp_path) == ["f"]
 
 
-@POSIX
+@needs_posix
 @pytest.mark.parametrize("mask", [0o022, 0o027, 0o077, 0o000])
 def test_a_new_file_has_the_mode_that_the_umask_gives(tmp_path, mask):
     before = os.umask(mask)
@@ -77,7 +77,7 @@ def test_the_umask_of_the_process_is_never_set(tmp_path, monkeypatch):
         write(tmp_path / name)
 
 
-@POSIX
+@needs_posix
 def test_a_private_file_is_private_while_it_is_written(tmp_path):
     path = tmp_path / "f"
     path.write_bytes(b"old")
@@ -87,7 +87,7 @@ def test_a_private_file_is_private_while_it_is_written(tmp_path):
         assert mode(temporary) == 0o600
 
 
-@POSIX
+@needs_posix
 @pytest.mark.parametrize("error", [OSError(errno.EPERM, "no"), KeyboardInterrupt()])
 def test_a_mode_that_cannot_be_kept_leaves_the_old_file(tmp_path, monkeypatch, error):
     path = tmp_path / "f"
@@ -109,7 +109,7 @@ def test_a_mode_that_cannot_be_kept_leaves_the_old_file(tmp_path, monkeypatch, e
     assert os.listdir(tmp_path) == ["f"]
 
 
-@POSIX
+@needs_posix
 @pytest.mark.skipif(
     os.name == "posix" and os.geteuid() != 0,
     reason="needs root, which alone may give a file to another user",
@@ -124,7 +124,7 @@ def test_a_file_that_is_replaced_keeps_its_owner(tmp_path):
     assert (found.st_uid, found.st_gid, mode(path)) == (12345, 23456, 0o640)
 
 
-@POSIX
+@needs_posix
 def test_a_write_protected_file_is_left_as_it_is(tmp_path, monkeypatch):
     path = tmp_path / "f"
     path.write_bytes(b"old")
@@ -139,7 +139,7 @@ def test_a_write_protected_file_is_left_as_it_is(tmp_path, monkeypatch):
 # --- links and other kinds of files
 
 
-@POSIX
+@needs_posix
 @pytest.mark.parametrize("writer", WRITERS)
 def test_a_link_stays_a_link_and_its_target_is_replaced(tmp_path, writer):
     (tmp_path / "there").mkdir()
@@ -154,14 +154,14 @@ def test_a_link_stays_a_link_and_its_target_is_replaced(tmp_path, writer):
     assert os.listdir(tmp_path / "there") == ["target"]
 
 
-@POSIX
+@needs_posix
 def test_a_link_into_a_missing_folder_is_an_error(tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "missing" / "f")
     with pytest.raises(FileNotFoundError, match="there is no folder"):
         NET.save(tmp_path / "link")
 
 
-@POSIX
+@needs_posix
 def test_a_name_of_the_greatest_length_is_written(tmp_path):
     path = tmp_path / ("m" * 255)
     NET.save(path)
@@ -171,7 +171,7 @@ def test_a_name_of_the_greatest_length_is_written(tmp_path):
 # --- reading
 
 
-@POSIX
+@needs_posix
 @pytest.mark.parametrize("read", [xpnet.load, xpnet.checkpoint.describe, open_regular])
 def test_nothing_is_read_from_pipes_devices_and_folders(tmp_path, read):
     """A pipe without a writer must not hang."""
@@ -187,7 +187,7 @@ def test_nothing_is_read_from_pipes_devices_and_folders(tmp_path, read):
 # --- the disk
 
 
-@POSIX
+@needs_posix
 @pytest.mark.parametrize("code", ["EINVAL", "ENOTSUP", "ENOSYS", "EBADF", "EIO", "EACCES"])
 def test_a_folder_that_cannot_be_flushed_is_no_error(tmp_path, monkeypatch, code):
     fsync = os.fsync
@@ -203,7 +203,7 @@ def test_a_folder_that_cannot_be_flushed_is_no_error(tmp_path, monkeypatch, code
     assert os.listdir(tmp_path) == ["f"]
 
 
-@POSIX
+@needs_posix
 def test_a_folder_that_cannot_be_opened_to_flush_it_is_no_error(tmp_path, monkeypatch):
     opens = os.open
 
@@ -217,7 +217,7 @@ def test_a_folder_that_cannot_be_opened_to_flush_it_is_no_error(tmp_path, monkey
     assert xpnet.load(tmp_path / "f").sizes == NET.sizes
 
 
-@POSIX
+@needs_posix
 def test_a_folder_without_locks_is_written_to(tmp_path, monkeypatch):
     def refuse(handle: int, operation: int) -> None:
         raise OSError(errno.ENOLCK, "no locks")
@@ -243,7 +243,7 @@ with whole_file(sys.argv[1]) as file:
 """
 
 
-@POSIX
+@needs_posix
 @pytest.mark.parametrize("writer", WRITERS)
 def test_what_a_killed_process_left_is_swept_by_the_next_file(tmp_path, writer):
     path = tmp_path / "f"
@@ -259,7 +259,7 @@ def test_what_a_killed_process_left_is_swept_by_the_next_file(tmp_path, writer):
     assert sorted(tmp_path.iterdir()) == sorted([path, *other])
 
 
-@POSIX
+@needs_posix
 def test_a_file_that_is_being_written_is_not_swept(tmp_path):
     """By another file into the same folder, however old it is; both come out whole."""
     with whole_file(tmp_path / "slow") as slow:
@@ -275,7 +275,7 @@ def test_a_file_that_is_being_written_is_not_swept(tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["quick", "slow"]
 
 
-@POSIX
+@needs_posix
 def test_many_threads_write_into_one_folder(tmp_path):
     failed: list[BaseException] = []
 
@@ -298,7 +298,7 @@ def test_many_threads_write_into_one_folder(tmp_path):
         assert len(path.read_bytes()) == 1000
 
 
-@POSIX
+@needs_posix
 def test_a_file_swept_between_its_creation_and_its_lock_is_created_again(tmp_path, monkeypatch):
     """Another process may take the lock first, and then removes it."""
     lock, swept = files._lock, []
@@ -317,7 +317,7 @@ def test_a_file_swept_between_its_creation_and_its_lock_is_created_again(tmp_pat
     assert os.listdir(tmp_path) == ["f"]
 
 
-@POSIX
+@needs_posix
 def test_a_pipe_or_a_link_with_a_temporary_name_is_not_opened(tmp_path):
     pipe, link = tmp_path / f".xpnet-{'a' * 16}.tmp", tmp_path / f".xpnet-{'b' * 16}.tmp"
     os.mkfifo(pipe)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.helpers import network, random_targets, relative
+from tests.helpers import needed, network, random_targets, relative
 from xpnet import schedules
 from xpnet.backends import get_backend, to_numpy
 from xpnet.layers import BatchNorm, Dropout
@@ -109,7 +109,7 @@ def test_class_weights_may_be_named_by_text_and_need_classes():
 
 @pytest.mark.parametrize("batch_size", [8, 40])
 def test_l2_is_weight_decay_of_the_weights_at_any_batch_size(backend, batch_size):
-    torch = pytest.importorskip("torch", reason="torch is not installed")
+    torch = needed("torch")
     X, Y = data("mean_squared_error")
     net = new(backend, loss="mean_squared_error", activation="tanh")
     n_weights = sum(W.shape[0] * W.shape[1] for W in net.weights)
@@ -534,7 +534,7 @@ def test_float_labels_in_the_short_form_are_named():
 
 
 def test_data_frames_of_numbers_of_several_kinds():
-    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    pandas = needed("pandas")
     X, Y = data()
     frame = pandas.DataFrame(X, columns=list("abcde")).assign(b=Y, c=Y > 0)
     expected = np.column_stack([X[:, 0], Y, Y > 0, X[:, 3], X[:, 4]])
@@ -610,7 +610,7 @@ def test_lbfgs_refuses_what_changes_from_call_to_call():
 
 
 def test_scipys_minimize_takes_the_objective(backend):
-    optimize = pytest.importorskip("scipy.optimize", reason="SciPy is not installed")
+    optimize = needed("scipy.optimize")
     X, Y = data("mean_squared_error")
     net = new(backend, loss="mean_squared_error", activation="tanh")
     start = to_numpy(net.parameters).copy()

@@ -8,14 +8,12 @@ import sys
 
 import pytest
 
-from xpnet.fused.cache import numba_version
+from tests.helpers import NO_OPENBLAS, needs, needs_fork
 from xpnet.openblas import bundled
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-needs_openblas = pytest.mark.skipif(bundled() is None, reason="NumPy has no OpenBLAS beside it")
-needs_numba = pytest.mark.skipif(
-    numba_version() is None, reason='numba is not installed: pip install "xpnet[fast]"'
-)
+pytestmark = needs_fork
+needs_openblas = pytest.mark.skipif(bundled() is None, reason=NO_OPENBLAS)
+needs_numba = needs("numba")
 
 HEAD = """
 import os, signal, sys, threading, time

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from tests.helpers import relative
+from tests.helpers import needed, relative
 from xpnet import Network
 from xpnet.backends import move, to_numpy
 from xpnet.optimizers import LBFGS, minimize
@@ -51,7 +51,7 @@ def on(backend, function):
 
 
 def test_rosenbrock_takes_as_many_evaluations_as_scipy_and_torch(backend):
-    optimize = pytest.importorskip("scipy.optimize", reason="SciPy is not installed")
+    optimize = needed("scipy.optimize")
     function, values = counted(rosenbrock)
     found = minimize(
         on(backend, function),
@@ -72,7 +72,7 @@ def test_rosenbrock_takes_as_many_evaluations_as_scipy_and_torch(backend):
 
 
 def test_rosenbrock_against_torch():
-    torch = pytest.importorskip("torch", reason="torch is not installed")
+    torch = needed("torch")
     p, calls = torch.tensor(START, requires_grad=True), []
     reference = torch.optim.LBFGS(
         [p],
@@ -117,7 +117,7 @@ def small(backend, dtype="float64", activation="tanh", rng=1):
 
 def test_a_network_s_loss_gets_as_low_as_with_scipy(backend):
     """From the same start and with as many iterations, in at most a few more evaluations."""
-    optimize = pytest.importorskip("scipy.optimize", reason="SciPy is not installed")
+    optimize = needed("scipy.optimize")
     net, X, Y = small(backend)
     theta = net.parameters
     found = LBFGS(tolerance_gradient=1e-9, tolerance_change=0.0).minimize(
@@ -139,7 +139,7 @@ def test_a_network_s_loss_gets_as_low_as_with_scipy(backend):
 
 def test_with_kinks_it_goes_on_as_scipy_does():
     """relu from twenty starts: it is stuck hardly ever, and is on average as low for as much."""
-    optimize = pytest.importorskip("scipy.optimize", reason="SciPy is not installed")
+    optimize = needed("scipy.optimize")
     found, peers = [], []
     for rng in range(20):
         host, X, Y = small("numpy", activation="relu", rng=rng)

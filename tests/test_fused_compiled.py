@@ -12,16 +12,14 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.helpers import relative
+from tests.helpers import needs, relative
 from tests.poison import poison_memory
 from xpnet.fused import cache
 from xpnet.layers import BatchNorm, Dense, Dropout, Embedding, LayerNorm
 from xpnet.openblas import OpenBLAS
 from xpnet.training import choose
 
-needs_numba = pytest.mark.skipif(
-    cache.numba_version() is None, reason='numba is not installed: pip install "xpnet[fast]"'
-)
+needs_numba = needs("numba")
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import xpnet
 from tests import exact
 from tests.autodiff import jax_loss, torch_loss
-from tests.helpers import PAIRS, network, random_targets, relative, widths_for
+from tests.helpers import PAIRS, needed, network, random_targets, relative, widths_for
 from xpnet import passes
 from xpnet.activations import ACTIVATIONS
 from xpnet.backends import get_backend, move, to_numpy
@@ -123,7 +123,7 @@ def torch_gradient(net, names, loss, X, Y):
 
 @pytest.mark.parametrize(("activation", "loss"), PAIRS)
 def test_equals_torch_autograd(backend, activation, loss):
-    pytest.importorskip("torch", reason="torch is not installed")
+    needed("torch")
     names = ["silu", "tanh", activation]
     net = network(backend, SIZES, activation=names, loss=loss)
     X, Y = problem(loss)
@@ -144,7 +144,7 @@ def jax_gradient(net, names, loss, X, Y):
 
 @pytest.mark.parametrize(("activation", "loss"), PAIRS)
 def test_equals_jax_grad(activation, loss):
-    pytest.importorskip("jax", reason="jax is not installed")
+    needed("jax")
     names = ["gelu", "elu", activation]
     net = network(get_backend("jax"), SIZES, activation=names, loss=loss)
     X, Y = problem(loss)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.helpers import network, random_targets, relative
+from tests.helpers import needed, network, random_targets, relative
 from xpnet import passes
 from xpnet.backends import get_backend, move, to_numpy
 from xpnet.layers import BatchNorm, Dense, Dropout, Embedding, LayerNorm, Residual
@@ -76,7 +76,7 @@ def test_gradients_equal_differences(backend, chain, training):
 @each_chain
 @pytest.mark.parametrize("training", [False, True])
 def test_gradients_and_statistics_equal_torch(backend, chain, training):
-    torch = pytest.importorskip("torch", reason="torch is not installed")
+    torch = needed("torch")
     from tests import twins
 
     net = chained(backend, chain)
@@ -138,7 +138,7 @@ def test_a_stack_of_three_networks_is_three_networks(backend, chain):
 
 @each_chain
 def test_the_step_under_jit_is_the_step(chain):
-    jax = pytest.importorskip("jax", reason="jax is not installed")
+    jax = needed("jax")
     backend = get_backend("jax")
     net = chained(backend, chain)
     X, Y = (move(backend, part) for part in examples())

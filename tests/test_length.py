@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.helpers import network
+from tests.helpers import needed, network
 from xpnet.optimizers import Adam
 from xpnet.schedules import OneCycle, ReduceOnPlateau
 from xpnet.training import length
@@ -151,7 +151,7 @@ def test_engines_stop_at_the_same_epoch(backend, short):
 
 
 def test_compiled_loops_stop_there_too(short):
-    pytest.importorskip("numba")
+    needed("numba")
     _, history = fit("numpy", learning_rate=0.0, compile=True)
     assert (len(history), history.engine) == (18, "fused")
 
@@ -265,7 +265,7 @@ def test_two_hundred_rows_train():
 
 
 def test_wine_standardised_is_learned_by_default():
-    datasets = pytest.importorskip("sklearn.datasets")
+    datasets = needed("sklearn.datasets")
     wine, labels = datasets.load_wine(return_X_y=True)
     found = []
     for seed in range(3):

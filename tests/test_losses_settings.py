@@ -8,7 +8,7 @@ import pytest
 
 import xpnet
 from tests import exact
-from tests.helpers import relative
+from tests.helpers import needed, relative
 from tests.loss_cases import (
     CASES,
     PAIRS,
@@ -94,7 +94,7 @@ def torch_value(loss, Z, Y):
 
 @each_case
 def test_equals_torch_autograd(backend, loss):
-    torch = pytest.importorskip("torch", reason="torch is not installed")
+    torch = needed("torch")
     z, y = problem(loss)
     Z = torch.tensor(z, requires_grad=True)
     value = torch_value(loss, Z, torch.tensor(y))
@@ -108,7 +108,7 @@ def test_equals_torch_autograd(backend, loss):
 
 @pytest.mark.parametrize("q", [0.05, 0.5, 0.8])
 def test_one_quantile_equals_scikit_learn(backend, q):
-    metrics = pytest.importorskip("sklearn.metrics", reason="scikit-learn is not installed")
+    metrics = needed("sklearn.metrics")
     z, y = problem(Quantile(q))
     losses, _ = found(backend, Quantile(q), "identity", z, y)
     assert losses.mean() == pytest.approx(metrics.mean_pinball_loss(y, z, alpha=q), rel=1e-14)
@@ -230,7 +230,7 @@ def test_float32_stays_float32_and_close(backend, loss):
 
 @pytest.mark.parametrize("loss", [*CASES, Masked(Quantile((0.2, 0.7))), *LOSSES.values()], ids=repr)
 def test_runs_under_jit(loss):
-    jax = pytest.importorskip("jax", reason="jax is not installed")
+    jax = needed("jax")
     backend = get_backend("jax")
     backend.dtype("float64")
     if loss.targets in ("rows", "labels", "head labels"):

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.helpers import relative
+from tests.helpers import needed, relative
 from xpnet.backends import to_numpy
 from xpnet.class_weights import class_weights
 from xpnet.losses import (
@@ -104,7 +104,7 @@ def test_accuracy_of_heads_and_of_labels_comes_by_itself(backend):
 
 def test_class_metrics_leave_missing_targets_out(backend):
     """Each label's from the examples that have it; accuracy the mean over examples of theirs."""
-    sk = pytest.importorskip("sklearn.metrics", reason="scikit-learn is not installed")
+    sk = needed("sklearn.metrics")
     Y = np.where(RNG.uniform(size=MULTILABEL.shape) < 0.4, np.nan, MULTILABEL)
     Y[5] = np.nan
     net, _ = trained(Masked(LOSSES["binary_cross_entropy"]), Y, backend)
@@ -207,7 +207,7 @@ def torch_trajectory(net, penalty, steps):
 
 @pytest.mark.parametrize("penalty", [Penalty(l2=0.05), Penalty(l1=0.01, l2=0.02, biases=True)])
 def test_a_hundred_steps_with_a_penalty_equal_torch(backend, penalty):
-    pytest.importorskip("torch", reason="torch is not installed")
+    needed("torch")
     net = xpnet.Network(
         [3, 5, 2], activation="tanh", loss="mean_squared_error", backend=backend, dtype="float64"
     )
@@ -243,7 +243,7 @@ def test_max_norm_holds_after_a_fit(backend):
 
 
 def test_metrics_of_evaluate_and_of_each_epoch_equal_scikit_learn(backend):
-    sk = pytest.importorskip("sklearn.metrics", reason="scikit-learn is not installed")
+    sk = needed("sklearn.metrics")
     net, history = trained(
         "cross_entropy", LABELS, backend, validation_data=(X, LABELS), metrics=["f1", "accuracy"]
     )
@@ -259,7 +259,7 @@ def test_metrics_of_evaluate_and_of_each_epoch_equal_scikit_learn(backend):
 
 
 def test_auc_of_logits_in_batches(backend):
-    sk = pytest.importorskip("sklearn.metrics", reason="scikit-learn is not installed")
+    sk = needed("sklearn.metrics")
     y = (X[:, 0] > 0).astype(int)
     net = xpnet.Network([3, 4, 1], output="identity", loss="binary_cross_entropy", backend=backend)
     found = net.evaluate(X, y, metrics=["auc", "accuracy"], batch_size=5)
@@ -269,7 +269,7 @@ def test_auc_of_logits_in_batches(backend):
 
 
 def test_metrics_of_a_masked_loss_and_of_blocks(backend):
-    sk = pytest.importorskip("sklearn.metrics", reason="scikit-learn is not installed")
+    sk = needed("sklearn.metrics")
     net, _ = trained(Masked(Quantile((0.2, 0.5, 0.9))), HOLES, backend)
     middle = to_numpy(net(X))[:, 2:4]
     there = ~np.isnan(HOLES)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import xpnet
+from tests.helpers import needed
 from xpnet.activations import ACTIVATIONS
 from xpnet.backends import move, to_numpy
 from xpnet.losses import LOSSES, GaussianNLL, Masked, MultiCrossEntropy, Quantile
@@ -22,7 +23,7 @@ N = 80
 
 @pytest.fixture
 def sk():
-    return pytest.importorskip("sklearn.metrics", reason="scikit-learn is not installed")
+    return needed("sklearn.metrics")
 
 
 def on_device(backend, x):
@@ -315,7 +316,7 @@ def test_float32_is_within_a_millionth_of_float64(backend, name):
 
 @pytest.mark.parametrize("name", CASES)
 def test_statistics_run_under_jit(name):
-    jax = pytest.importorskip("jax", reason="jax is not installed")
+    jax = needed("jax")
     backend = xpnet.get_backend("jax")
     backend.dtype("float64")
     A, Y, loss = CASES[name]

@@ -11,7 +11,7 @@ import pytest
 
 import xpnet
 from tests.conftest import open_backend
-from tests.helpers import network
+from tests.helpers import needed, network
 from tests.test_review_training import Plain
 from xpnet.backends import to_numpy
 from xpnet.fused.cuda_runner import CudaRunner
@@ -116,7 +116,7 @@ def test_a_range_test_shows_its_suggestion_on_one_line():
 
 @pytest.fixture
 def needs_numba():
-    pytest.importorskip("numba", reason="numba is not installed")
+    needed("numba")
 
 
 def warned(match, **settings):

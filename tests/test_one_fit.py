@@ -12,9 +12,8 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.helpers import relative
+from tests.helpers import needed, needs_fork, relative
 from xpnet.backends import to_numpy
-from xpnet.fused.cache import numba_version
 
 X = np.random.default_rng(0).normal(size=(40, 4))
 Y = np.arange(40) % 3
@@ -173,7 +172,7 @@ def test_a_callback_at_the_end_may_set_parameters():
     assert not net.parameters.any()
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@needs_fork
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # Python's, of every fork
 @pytest.mark.filterwarnings("ignore:.*fork:RuntimeWarning")  # JAX's
 def test_a_forked_child_may_fit_what_a_thread_of_its_parent_does():
@@ -221,10 +220,8 @@ ENGINES = {
 def test_every_engine_keeps_whole_epochs(name):
     """An error in the middle of the third, and one after the last."""
     make, settings = ENGINES[name]
-    if name == "streamed":
-        pytest.importorskip("torch")
-    if name == "compiled" and numba_version() is None:
-        pytest.skip('numba is not installed: pip install "xpnet[fast]"')
+    if name in ("streamed", "compiled"):
+        needed({"streamed": "torch", "compiled": "numba"}[name])
 
     def fail(net, history):
         if len(history.step_loss) == 11 or len(history) == 4:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.helpers import network, relative
+from tests.helpers import needed, network, relative
 from xpnet import schedules
 from xpnet.optimizers import (
     LBFGS,
@@ -117,7 +117,7 @@ def test_accumulated_batches_are_a_larger_batch(backend):
 
 
 def test_another_learning_rate_compiles_nothing_anew():
-    pytest.importorskip("jax", reason="jax is not installed")
+    needed("jax")
     compiled = []
 
     class Counting(SGD):

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from tests.helpers import relative
+from tests.helpers import needed, relative
 from xpnet.backends import move, to_numpy
 from xpnet.optimizers import (
     FULL_BATCH,
@@ -100,7 +100,7 @@ of_all = pytest.mark.parametrize("optimizer", ALL, ids=str)
 @pytest.fixture
 def torch():
     """PyTorch, whose NAdam keeps the product of momenta in the default dtype."""
-    library = pytest.importorskip("torch", reason="torch is not installed")
+    library = needed("torch")
     before = library.get_default_dtype()
     library.set_default_dtype(library.float64)
     yield library
@@ -280,7 +280,7 @@ def test_a_stack_of_networks_is_each_of_them(backend, optimizer):
 
 @of_all
 def test_under_jit_it_is_the_same(optimizer):
-    jax = pytest.importorskip("jax", reason="jax is not installed")
+    jax = needed("jax")
     from xpnet.backends import get_backend
 
     backend = get_backend("jax")

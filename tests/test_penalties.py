@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.helpers import relative
+from tests.helpers import needed, relative
 from xpnet.backends import move, to_numpy
 from xpnet.parameters import layout as layout_of
 from xpnet.penalties import MaxNorm, Penalty
@@ -42,7 +42,7 @@ def added(backend, penalty, theta, g):
 
 @each_penalty
 def test_value_and_gradient_equal_torch_autograd(backend, penalty):
-    torch = pytest.importorskip("torch", reason="torch is not installed")
+    torch = needed("torch")
     theta, g = vectors()
     t = torch.tensor(theta, requires_grad=True)
     W = t if penalty.biases else t[: LAYOUT.n_weights]
@@ -97,7 +97,7 @@ def test_a_stack_is_its_networks_one_by_one(backend, penalty):
 
 
 def test_l2_is_the_weight_decay_of_torch(backend):
-    torch = pytest.importorskip("torch", reason="torch is not installed")
+    torch = needed("torch")
     theta, g = vectors()
     t = torch.tensor(theta, requires_grad=True)
     sgd = torch.optim.SGD([t], lr=0.1, weight_decay=0.02)
@@ -112,7 +112,7 @@ def test_l2_is_the_weight_decay_of_torch(backend):
 
 
 def test_in_a_jitted_step():
-    jax = pytest.importorskip("jax", reason="jax is not installed")
+    jax = needed("jax")
     backend = xpnet.get_backend("jax")
     backend.dtype("float64")
     penalty, norm = Penalty(l1=0.1, l2=0.2), MaxNorm(0.5)
@@ -161,7 +161,7 @@ def test_some_rows_are_over_1_8_and_some_are_not():
 
 
 def test_max_norm_equals_torch_renorm():
-    torch = pytest.importorskip("torch", reason="torch is not installed")
+    torch = needed("torch")
     theta, _ = vectors()
     found = MaxNorm(1.8).project(np, theta.copy(), LAYOUT)
     for at, rows, columns in LAYOUT.matrices:

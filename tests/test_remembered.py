@@ -7,6 +7,7 @@ import pytest
 
 import xpnet
 from tests.fused_cases import case, program_of
+from tests.helpers import needed
 from xpnet import penalties
 from xpnet.activations import ACTIVATIONS
 from xpnet.fused import program, remembered
@@ -114,7 +115,7 @@ def test_an_activation_that_a_user_adds_to_the_table_is_recorded_anew(recordings
 
 def test_a_fit_with_the_same_shapes_trains_on_its_own_data():
     """What is remembered is the program, and not an array."""
-    pytest.importorskip("numba", reason="compiled loops need numba")
+    needed("numba")
     X = np.random.default_rng(0).normal(size=(40, 3)).astype("float32")
     losses = [
         [

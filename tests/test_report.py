@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import xpnet
+from tests.helpers import needed
 from tests.test_cli import SMALL, fails
 from tests.test_cli_tables import FRUIT, rows_of, write
 from xpnet.cli import main
@@ -20,7 +21,7 @@ from xpnet.datasets import load_digits, stratified_split
 from xpnet.report import Images, Report, Rows
 from xpnet.report.worst import losses, worst
 
-pytest.importorskip("matplotlib", reason='the page needs matplotlib: pip install "xpnet[plot]"')
+needed("matplotlib")
 
 HOSTILE = "</title></style><script>alert('1')</script><img src=x onerror=\"alert(2)\">&$x^_"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import warnings
 from typing import Any, NamedTuple
 
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 
 import xpnet
+from tests.helpers import needs
 from xpnet.backends import to_numpy
 from xpnet.optimizers import Accumulated, Averaged, Clipped
 
@@ -87,7 +87,7 @@ def test_a_loss_of_another_shape_or_dtype_is_refused(backend, name):
             xpnet.Stack([net]).fit(X, Y, epochs=1)
 
 
-@pytest.mark.skipif(importlib.util.find_spec("numba") is None, reason="compiled loops need numba")
+@needs("numba")
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_wrong_loss_is_an_error_before_any_warning_of_compiled_steps(name):
     function, match = LOSSES[name]
@@ -255,7 +255,7 @@ def test_an_optimizer_returns_what_it_was_given(backend, name):
         trained(net, optimizer=Own(update), compile=False)
 
 
-@pytest.mark.skipif(importlib.util.find_spec("numba") is None, reason="compiled loops need numba")
+@needs("numba")
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_a_wrong_optimizer_is_an_error_before_any_warning_of_compiled_steps(name):
     update, match = OPTIMIZERS[name]

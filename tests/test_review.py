@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.helpers import network
+from tests.helpers import needed, network
 from xpnet import passes
 from xpnet.backends import get_backend, move, to_numpy
 from xpnet.backends.numpy_backend import NumpyBackend
@@ -67,7 +67,7 @@ def test_rows_that_sum_to_one_but_for_rounding_have_the_gradient_of_their_loss(b
 @pytest.mark.parametrize("loss", ["cross_entropy", "huber", "binary_cross_entropy"])
 def test_a_step_on_torch_copies_no_number_to_the_device(monkeypatch, activation, loss):
     """Such a copy waits for a GPU."""
-    aliases = pytest.importorskip("array_api_compat.torch._aliases")
+    aliases = needed("array_api_compat.torch._aliases")
     net = network(get_backend("torch"), [4, 5, 3], activation=activation, loss=loss)
     Y = LABELS if loss == "cross_entropy" else np.eye(3)[LABELS]
     X_there, Y_there = move(net.backend, X, "float64"), move(net.backend, Y)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.helpers import network
+from tests.helpers import needed, network
 from xpnet.backends import get_backend
 from xpnet.backends.numpy_backend import NumpyBackend
 from xpnet.layers import BatchNorm, Residual
@@ -269,7 +269,7 @@ def test_keys_of_class_weights_are_the_names_where_labels_are_text(key):
 
 
 def test_sparse_arrays_are_refused_with_a_remedy():
-    sparse = pytest.importorskip("scipy.sparse", reason="SciPy is not installed")
+    sparse = needed("scipy.sparse")
     for use in (new().fit, new().evaluate):
         with pytest.raises(TypeError, match=r"sparse arrays are not taken.*toarray"):
             use(sparse.csr_array(X), Y)
@@ -321,7 +321,7 @@ def test_the_objective_looks_at_its_data_and_its_penalty():
 
 
 def test_integers_that_jax_would_wrap_are_refused():
-    jax = pytest.importorskip("jax", reason="JAX is not installed")
+    jax = needed("jax")
     try:
         jax.config.update("jax_enable_x64", False)
         with pytest.raises(ValueError, match="need JAX's 64-bit mode"):
@@ -396,7 +396,7 @@ def test_what_is_not_finite_is_null_in_json_lines(tmp_path):
 
 
 def test_labels_that_are_not_there_are_left_out_of_metrics(backend):
-    scores = pytest.importorskip("sklearn.metrics", reason="scikit-learn is not installed")
+    scores = needed("sklearn.metrics")
     loss = xpnet.losses.Masked(xpnet.losses.LOSSES["binary_cross_entropy"])
     net = network(backend, [5, 4, 3], loss=loss)
     P, rows = xpnet.to_numpy(net(X)), (X[:, :3] > 0.3).astype(float)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.helpers import network
+from tests.helpers import needed, network
 from xpnet.layers import BatchNorm, Dropout, Embedding, LayerNorm, Residual
 from xpnet.training import length
 from xpnet.training.scale import far_from_unit
@@ -129,7 +129,7 @@ def test_the_other_columns_do(layers):
 
 
 def test_wine_raw_and_standardised():
-    datasets = pytest.importorskip("sklearn.datasets")
+    datasets = needed("sklearn.datasets")
     wine, labels = datasets.load_wine(return_X_y=True)
     with pytest.warns(UserWarning, match="column 12 has mean 746.9 and standard deviation 314"):
         xpnet.Network().fit(wine, labels)

@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 import pytest
 
+from tests.helpers import needed
 from xpnet.optimizers import Adam, Clipped, get_optimizer
 from xpnet.schedules import (
     SCHEDULES,
@@ -40,7 +41,7 @@ def rates(schedule, n):
 
 def torch_rates(make, n, lr=0.1):
     """The learning rate at torch's optimizer's step t = 1 … n, the scheduler stepped after each."""
-    torch = pytest.importorskip("torch", reason="torch is not installed")
+    torch = needed("torch")
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=lr)
     scheduler = make(torch.optim.lr_scheduler, optimizer)
     found = []
@@ -104,7 +105,7 @@ def test_rates_equal_torch_at_every_step(schedule, make):
 
 
 def test_inverse_scaling_is_scikit_learn_s_at_the_start_of_every_epoch():
-    peer = pytest.importorskip("sklearn.neural_network._stochastic_optimizers")
+    peer = needed("sklearn.neural_network._stochastic_optimizers")
     sgd = peer.SGDOptimizer([np.zeros(1)], 0.1, lr_schedule="invscaling", power_t=0.3)
     schedule = InverseScaling(0.1, power=0.3, scale=20)  # batches of 20, 10 of them an epoch
     for epoch in range(1, 6):
@@ -126,7 +127,7 @@ VALUES = [3.0, 2.0, 2.0, 1.9999, 2.1, 2.0, 1.5, 1.6, 1.7, math.nan, 1.6, 1.6, 1.
     ids=str,
 )
 def test_reduction_on_a_plateau_equals_torch(settings):
-    torch = pytest.importorskip("torch", reason="torch is not installed")
+    torch = needed("torch")
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
     names = {"minimum": "min_lr"}
     peer = torch.optim.lr_scheduler.ReduceLROnPlateau(

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.helpers import network, random_targets, relative, widths_for
+from tests.helpers import needed, network, random_targets, relative, widths_for
 from xpnet.backends import get_backend, to_numpy
 from xpnet.layers import BatchNorm, Dropout, Embedding, LayerNorm, Residual
 from xpnet.losses import LOSSES, Masked, MultiCrossEntropy
@@ -275,7 +275,7 @@ def test_callbacks_see_the_stack_and_logs_and_progress_have_every_network(tmp_pa
 
 
 def test_its_history_draws_a_line_for_each_network():
-    pytest.importorskip("matplotlib", reason='pip install "xpnet[plot]"')
+    needed("matplotlib")
     history = xpnet.Stack(networks()).fit(*data(), epochs=4, learning_rate=[1e-3, 1e-2, 1e-1])
     display = history.plot()
     for line, values in zip(display.ax_.lines, np.asarray(history.loss).T, strict=True):
@@ -404,7 +404,7 @@ def test_networks_that_are_not_alike_are_refused():
     untrained = network(numpy, SIZES, dtype="float32", loss="cross_entropy")
     with pytest.raises(ValueError, match=r"another epoch than networks\[0\]: 0, not 1"):
         xpnet.Stack([trained, untrained])
-    strict = pytest.importorskip("array_api_strict", reason="array-api-strict is not installed")
+    strict = needed("array_api_strict")
     assert strict
     with pytest.raises(ValueError, match="another backend"):
         xpnet.Stack([net, xpnet.Network(SIZES, backend="array-api-strict")])

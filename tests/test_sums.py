@@ -13,6 +13,7 @@ from tests.conftest import open_backend
 from tests.cuda_cases import needs_gxx
 from tests.fake_cupy import install
 from tests.fused_cases import case, program_of, run_source
+from tests.helpers import needed
 from xpnet import sums
 from xpnet.backends import Backend, get_backend, to_numpy
 from xpnet.fused import cuda_kernels
@@ -26,11 +27,9 @@ LENGTHS = (1, 100, 20_003)
 VALUES = (0.1, 0.7, 1 / 3, 3e4 + 1, 0.123)
 
 
-def without_float64() -> Backend | None:
+def without_float64() -> Backend:
     """array-api-strict's device that has no float64."""
-    if not isinstance(open_backend("array-api-strict"), Backend):
-        return None
-    xp = pytest.importorskip("array_api_strict")
+    xp = needed("array_api_strict")
     return get_backend("array-api-strict", xp.Device("no_float64"))
 
 
@@ -60,8 +59,6 @@ def test_sums_of_equal_numbers_and_of_both_signs_are_exact_to_4_eps(backend, n, 
 @pytest.mark.parametrize("n", LENGTHS)
 def test_a_device_without_float64_adds_in_pairs(n):
     backend = without_float64()
-    if backend is None:
-        pytest.skip("array-api-strict is not installed")
     x = np.repeat(np.asarray(VALUES)[None, :], n, axis=0)
     assert sums.float64_of(backend.xp, backend.from_numpy(x.astype("float32"))) is None
     check(backend, x, "float32", -2)
@@ -69,10 +66,7 @@ def test_a_device_without_float64_adds_in_pairs(n):
 
 
 def test_jax_without_its_64_bit_mode_adds_in_pairs(monkeypatch):
-    if not isinstance(open_backend("jax"), Backend):
-        pytest.skip("JAX is not installed")
-    import jax
-
+    jax = needed("jax")
     backend = get_backend("jax")
     x = np.repeat(np.asarray(VALUES)[None, :], 20_000, axis=0)
     jax.config.update("jax_enable_x64", False)
@@ -132,8 +126,6 @@ def test_mean_absolute_error_of_many_constant_errors(backend):
 
 def test_metrics_of_a_device_without_float64_are_those_of_float64():
     backend = without_float64()
-    if backend is None:
-        pytest.skip("array-api-strict is not installed")
     rng = np.random.default_rng(1)
     A = rng.random((20_000, 1)).astype(np.float32)
     Y = (A + rng.normal(size=A.shape) > 0.5).astype(np.float32)
@@ -259,7 +251,7 @@ def test_a_penalty_on_many_weights(backend):
 
 
 def test_torch_is_asked_once_whether_the_device_has_float64(monkeypatch):
-    torch = pytest.importorskip("torch")
+    torch = needed("torch")
     backend = open_backend("torch")
     x = backend.from_numpy(np.ones(20, np.float32))
     sums.total(backend.xp, x)

@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import xpnet
+from tests.helpers import needed
 from xpnet.tables import (
     Schema,
     Table,
@@ -258,8 +259,8 @@ FRAME = {
 
 def frame_of(library: str, data: dict) -> object:
     """The data as a frame of a library, or a skip."""
-    pytest.importorskip("narwhals")
-    return getattr(pytest.importorskip(library), MAKERS[library])(data)
+    needed("narwhals")
+    return getattr(needed(library), MAKERS[library])(data)
 
 
 MAKERS = {"pandas": "DataFrame", "polars": "DataFrame", "pyarrow": "table"}
@@ -287,8 +288,8 @@ def test_a_null_of_a_frame_is_a_missing_cell(library):
 
 
 def test_frames_of_pandas_with_its_own_kinds():
-    pd = pytest.importorskip("pandas")
-    pytest.importorskip("narwhals")
+    pd = needed("pandas")
+    needed("narwhals")
     frame = pd.DataFrame({"i": pd.array([1, None], "Int64"), "c": pd.Categorical(["a", None])})
     frame["o"], frame["d"] = np.array(["x", np.nan], object), pd.to_datetime(["2020-01-01"] * 2)
     table = from_frame(frame.set_index(pd.Index([7, 8])))
@@ -306,15 +307,15 @@ def test_frames_of_pandas_with_its_own_kinds():
 
 @pytest.mark.parametrize("what", [[[1]], 3, {"a": [1]}, "lazy"])
 def test_no_frame_is_a_type_error_of_one_line(what):
-    pytest.importorskip("narwhals")
-    frame = pytest.importorskip("polars").LazyFrame({"a": [1]}) if what == "lazy" else what
+    needed("narwhals")
+    frame = needed("polars").LazyFrame({"a": [1]}) if what == "lazy" else what
     with pytest.raises(TypeError, match="the data frame can't be read") as error:
         from_frame(frame)
     assert len(str(error.value).splitlines()) == 1
 
 
 def test_parquet_is_the_same_table_as_its_csv(tmp_path):
-    pa = pytest.importorskip("pyarrow")
+    pa = needed("pyarrow")
     from pyarrow import parquet
 
     table = read_csv(FRUIT)
@@ -330,7 +331,7 @@ def test_parquet_is_the_same_table_as_its_csv(tmp_path):
 
 
 def test_a_file_that_is_no_parquet(tmp_path):
-    pytest.importorskip("pyarrow")
+    needed("pyarrow")
     path = written(tmp_path / "f.parquet", "x,y\n1,2\n")
     with pytest.raises(ValueError, match=r"f\.parquet can't be read as Parquet: ") as error:
         read_parquet(path)

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import xpnet
+from tests.helpers import needed
 from tests.test_tables import frame_of, written
 from xpnet.tables import (
     Schema,
@@ -34,11 +35,6 @@ from xpnet.tables.table import repeated
 
 LIBRARIES = ("pandas", "polars", "pyarrow")
 BIG = [2**53 + 1, 2**53, 7]
-
-
-def needed(package):
-    """A package, or a skip that says how to install it."""
-    return pytest.importorskip(package, reason=f"needs {package}: pip install {package}")
 
 
 @pytest.fixture

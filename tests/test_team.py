@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.helpers import relative
+from tests.helpers import NO_OPENBLAS, needs, needs_fork, relative
 from tests.poison import poison_memory
 from xpnet.fused.cache import numba_version
 from xpnet.fused.teamwork import Team
@@ -24,9 +24,7 @@ from xpnet.openblas import blas_threads, bundled
 from xpnet.training import choose, threads
 from xpnet.training.threads import team_for
 
-needs_numba = pytest.mark.skipif(
-    numba_version() is None, reason='numba is not installed: pip install "xpnet[fast]"'
-)
+needs_numba = needs("numba")
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +38,7 @@ def two_threads():
     """The BLAS of NumPy with two threads, where the tests' environment gives it one."""
     library = bundled()
     if library is None:
-        pytest.skip("NumPy has no OpenBLAS beside it")
+        pytest.skip(NO_OPENBLAS)
     before = library.threads
     library.set_threads(2)
     yield library
@@ -153,7 +151,7 @@ def test_a_fit_goes_on_when_the_main_thread_has_ended():
     assert printed(code) == "[0, 1]\n"
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@needs_fork
 def test_a_fork_in_the_middle_has_threads_of_its_own():
     code = (
         "together()\n"

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import xpnet
+from tests.helpers import NO_OPENBLAS, needed
 from xpnet.openblas import blas_threads, bundled
 from xpnet.training.threads import threads_for
 
@@ -30,7 +31,7 @@ def test_small_products_get_one_thread(sizes, batch, threads):
 def test_a_fit_sets_threads_and_gives_them_back(compile):
     library = bundled()
     if library is None:
-        pytest.skip("NumPy has no OpenBLAS beside it")
+        pytest.skip(NO_OPENBLAS)
     before = library.threads
     library.set_threads(2)
     seen = []
@@ -52,7 +53,7 @@ def test_a_limit_holds_until_its_own_fit_ends():
     """Fits in two threads overlap: the first one to begin may be the first one to end."""
     library = bundled()
     if library is None:
-        pytest.skip("NumPy has no OpenBLAS beside it")
+        pytest.skip(NO_OPENBLAS)
     before = library.threads
     library.set_threads(2)
     try:
@@ -68,6 +69,6 @@ def test_a_limit_holds_until_its_own_fit_ends():
 
 
 def test_other_backends_know_no_threads():
-    pytest.importorskip("array_api_strict", reason="array-api-strict is not installed")
+    needed("array_api_strict")
     net = xpnet.Network([2, 3, 1], loss="squared_error", backend="array-api-strict")
     assert net.fit(np.ones((4, 2)), np.ones(4), epochs=1).threads is None

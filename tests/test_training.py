@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.helpers import network, random_targets, relative
+from tests.helpers import needed, network, random_targets, relative
 from xpnet import passes
 from xpnet.activations import ACTIVATIONS
 from xpnet.backends import get_backend, move, to_numpy
@@ -178,7 +178,7 @@ def test_an_open_loss_is_decided_by_targets_and_kept_by_fit_alone():
 
 @pytest.mark.parametrize("loss", ["cross_entropy", "poisson", "binary_cross_entropy"])
 def test_the_step_under_jit_is_the_step(loss):
-    jax = pytest.importorskip("jax", reason="jax is not installed")
+    jax = needed("jax")
     backend = get_backend("jax")
     net = network(backend, SIZES, loss=loss)
     X, Y = (move(backend, part) for part in data(loss))
@@ -196,7 +196,7 @@ def test_the_step_under_jit_is_the_step(loss):
 
 @pytest.mark.parametrize("activation", list(ACTIVATIONS))
 def test_every_activation_compiles(activation):
-    jax = pytest.importorskip("jax", reason="jax is not installed")
+    jax = needed("jax")
     backend = get_backend("jax")
     net = network(backend, SIZES, activation=activation, loss="squared_error")
     X, Y = (move(backend, part) for part in data("squared_error"))
@@ -210,7 +210,7 @@ def test_every_activation_compiles(activation):
 
 def test_compiling_or_not_changes_nothing_but_rounding(backend):
     if backend.name == "numpy":
-        pytest.importorskip("numba", reason="numba is not installed")
+        needed("numba")
     X, Y = data()
     found = []
     for choice in (True, False, None):
@@ -224,7 +224,7 @@ def test_compiling_or_not_changes_nothing_but_rounding(backend):
 
 
 def test_jax_without_its_64_bit_mode():
-    pytest.importorskip("jax", reason="jax is not installed")
+    needed("jax")
     code = (
         "import numpy as np, xpnet, jax\n"
         "X, Y = np.eye(8, dtype='float64'), np.arange(8) % 3\n"

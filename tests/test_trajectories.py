@@ -13,7 +13,7 @@ import math
 import numpy as np
 import pytest
 
-from tests.helpers import network, relative
+from tests.helpers import needed, network, relative
 from xpnet import Penalty
 from xpnet.activations import ACTIVATIONS
 from xpnet.backends import to_numpy
@@ -30,7 +30,7 @@ from xpnet.losses import (
 from xpnet.optimizers import SGD
 from xpnet.parameters import layout
 
-torch = pytest.importorskip("torch", reason="torch is not installed")
+torch = needed("torch")
 
 from torch.nn import functional as F  # noqa: E402
 

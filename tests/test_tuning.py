@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import xpnet
+from tests import helpers
 from xpnet import doctor
 from xpnet.cli import main
 from xpnet.doctor import tuning
@@ -211,7 +212,7 @@ def test_main_as_a_function_never_restarts(tmp_path, capsys, monkeypatch):
 def test_products_of_another_library_are_no_reason_to_restart(tmp_path, capsys, monkeypatch):
     from xpnet.cli import console
 
-    pytest.importorskip("torch")
+    helpers.needed("torch")
     path = str(tmp_path / "m.safetensors")
     monkeypatch.setattr(sys, "argv", ["xpnet", *TRAIN[:-1], path, "--backend", "torch"])
     assert console() == 0

@@ -10,13 +10,11 @@ import threading
 
 import pytest
 
+from tests.helpers import needs
 from xpnet import backends
-from xpnet.fused.cache import numba_version
 from xpnet.undisturbed import imported, undisturbed
 
-needs_numba = pytest.mark.skipif(
-    numba_version() is None, reason='numba is not installed: pip install "xpnet[fast]"'
-)
+needs_numba = needs("numba")
 
 
 def press():
