@@ -59,7 +59,7 @@ class CompiledRunner:
         self, order: Order, first: int, last: int, c: Sequence[tuple[float, ...]], key: Any
     ) -> list[Any] | None:
         """These steps in the plain loop, once a program could not be made; None where all are."""
-        if self._plain is None and not self.complete({len(row) for row in c[first:last]}):
+        if self._plain is None and not self.complete(set(map(len, c[first:last]))):
             self._plain = PlainRunner(self._recipe, self.plain_state(), self._data, compile=False)
             self.engine, self.threads = self._plain.engine, self._plain.threads
         if self._plain is None:

@@ -153,7 +153,10 @@ class _Steps:
 
 
 def _stretches(c: Sequence[tuple[float, ...]], first: int, last: int) -> Iterator[tuple[int, int]]:
-    """Runs of steps with as many coefficients."""
+    """Runs of steps with as many coefficients: one run, but for an optimizer that accumulates."""
+    if len(set(map(len, c[first:last]))) == 1:  # a look at each step in Python costs as much as it
+        yield first, last
+        return
     start = first
     for _, same in groupby(range(first, last), lambda s: len(c[s])):
         stop = start + len(list(same))

@@ -153,9 +153,10 @@ def coefficients(optimizer: Any, first: int, rates: Sequence[Any]) -> list[tuple
     if np.ndim(rates[0]) or not getattr(optimizer, "takes_many", False):
         return [optimizer.coefficients(first + k, rate) for k, rate in enumerate(rates)]
     t = np.arange(first, first + len(rates), dtype=np.float64)
-    columns = np.broadcast_arrays(*optimizer.coefficients(t, np.asarray(rates)), t)
-    rows = zip(*(column.tolist() for column in columns), strict=True)
-    return [row[:-1] for row in rows]
+    *columns, _ = np.broadcast_arrays(*optimizer.coefficients(t, np.asarray(rates)), t)
+    if not columns:
+        return [()] * len(rates)
+    return list(zip(*(column.tolist() for column in columns), strict=True))
 
 
 def averaged(optimizer: Any, state: tuple[Any, ...], theta: Any) -> Any:
