@@ -158,8 +158,9 @@ def unpack(xp: Any, layers: Layers, theta: Any) -> list[Any]:
 
 def view(xp: Any, theta: Any, slot: Slot) -> Any:
     """One parameter (..., rows, columns)."""
-    part = theta[..., slot.offset : slot.offset + slot.size]
-    return xp.reshape(part, (*theta.shape[:-1], *slot.shape))
+    rows, columns = slot.shape
+    part = theta[..., slot.offset : slot.offset + rows * columns]
+    return xp.reshape(part, theta.shape[:-1] + slot.shape)
 
 
 def n_networks(theta: Any) -> int:

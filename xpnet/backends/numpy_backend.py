@@ -40,7 +40,7 @@ class NumpyBackend(Backend):
 
     def take(self, x: Any, index: Any) -> Any:
         """Rows x[index]; "clip" skips the range check, two to three times as fast."""
-        return np.take(x, index, axis=0, mode="clip")
+        return x.take(index, axis=0, mode="clip")
 
 
 def devices() -> list[str]:
