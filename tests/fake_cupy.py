@@ -417,6 +417,7 @@ class RawModule:
             for x in arrays:
                 assert all(map(is_unwritten, x._buffer.margins)), f"{name} writes beside an array"
 
+        kernel.kernel = kernel  # CuPy's own has a second object behind it, without a look-up
         return kernel
 
 
