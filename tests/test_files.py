@@ -16,10 +16,10 @@ import pytest
 
 import xpnet
 from tests.helpers import needs_posix
-from xpnet import files
+from xpnet import whole_file as files
 from xpnet.checkpoint import describe
-from xpnet.files import check_writable, open_regular, whole_file
 from xpnet.tables import write_csv
+from xpnet.whole_file import check_writable, open_regular, whole_file
 
 NET = xpnet.Network([4, 3, 2], loss="cross_entropy")
 X, LABELS = np.eye(4, dtype=np.float32), np.arange(4) % 2
@@ -235,7 +235,7 @@ def test_a_folder_without_locks_is_written_to(tmp_path, monkeypatch):
 
 KILLED = """
 import os, signal, sys
-from xpnet.files import whole_file
+from xpnet.whole_file import whole_file
 with whole_file(sys.argv[1]) as file:
     file.write(b"half")
     file.flush()

@@ -20,12 +20,12 @@ from xpnet.checks import dtype_name
 from xpnet.classes import check_outputs
 from xpnet.container import Container, blaming, opened, sealed
 from xpnet.errors import FileError, printable, quoted
-from xpnet.files import path_text, whole_file
 from xpnet.jsonable import check_known, integer_of, loads, mapping
 from xpnet.layers.build import HIDDEN, Plan, check_classes, from_config, plan
 from xpnet.losses import LOSSES, Loss, loss_from_config
 from xpnet.network import Network
 from xpnet.saved_tensors import check_tensors, filled, tensors_of
+from xpnet.whole_file import path_text, whole_file
 
 __all__ = ["describe", "load", "save"]
 

@@ -12,7 +12,7 @@ from xpnet.backends import to_numpy
 from xpnet.errors import printable, quoted
 from xpnet.losses import Loss
 from xpnet.losses.heads import head_slices
-from xpnet.settings import items
+from xpnet.ranges import items
 
 __all__ = [
     "check_loss",

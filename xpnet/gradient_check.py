@@ -14,7 +14,7 @@ from xpnet.network import Network
 from xpnet.parameters import flatten, layout
 from xpnet.protocol import BoundLayer
 from xpnet.random import seed_from
-from xpnet.settings import is_finite
+from xpnet.ranges import is_finite
 
 if TYPE_CHECKING:
     from xpnet.random import Rng

@@ -11,7 +11,7 @@ from xpnet import checks
 from xpnet.backends import to_numpy
 from xpnet.backends.tracked import stored
 from xpnet.parameters import Layers, flatten, view
-from xpnet.settings import items
+from xpnet.ranges import items
 
 __all__ = ["Gradients", "dense_parameters", "fill_dense"]
 

@@ -12,7 +12,7 @@ from xpnet.errors import quoted
 from xpnet.fit_owner import FitOwner
 from xpnet.gradients import dense_parameters, fill_dense
 from xpnet.parameters import Layers, layout
-from xpnet.settings import items
+from xpnet.ranges import items
 
 __all__ = ["NetworkParameters"]
 

@@ -22,7 +22,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from xpnet.parameters import Layout
-from xpnet.settings import Kind, check_flag, check_not_negative, check_positive
+from xpnet.ranges import Kind, check_flag, check_not_negative, check_positive
 from xpnet.sums import of_squares, total
 
 __all__ = ["MaxNorm", "Penalty"]

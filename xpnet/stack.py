@@ -20,7 +20,7 @@ from xpnet.errors import quoted
 from xpnet.keywords import explains_keywords
 from xpnet.network import Network
 from xpnet.random import WEIGHTS, seed_from, words
-from xpnet.settings import items
+from xpnet.ranges import items
 from xpnet.training.history import History
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from xpnet.built_in import is_built_in
 from xpnet.errors import look_up, quoted
 from xpnet.initializers import INITIALIZERS
 from xpnet.losses import LOSSES, Loss
-from xpnet.settings import MOST, check_flag, check_not_negative, is_number
+from xpnet.ranges import MOST, check_flag, check_not_negative, is_number
 
 __all__ = [
     "activation_list",

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from xpnet.backends import get_backend
 from xpnet.cli.terminal import complain, say
 from xpnet.errors import nearest, printable, quoted
-from xpnet.settings import MOST
+from xpnet.ranges import MOST
 
 __all__ = [
     "Last",

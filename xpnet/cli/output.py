@@ -13,12 +13,12 @@ from pathlib import Path
 from xpnet.cli.kinds import TABLE, Kind
 from xpnet.cli.options import UsageError
 from xpnet.cli.terminal import say
-from xpnet.files import check_writable
 from xpnet.network import Network
 from xpnet.tables import write_csv
 from xpnet.tables.cells import Array
 from xpnet.tables.csv_files import csv_text
 from xpnet.training import History
+from xpnet.whole_file import check_writable
 
 __all__ = ["check_out", "is_stdout", "report", "said_of", "trained", "write_table"]
 

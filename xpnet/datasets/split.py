@@ -9,7 +9,7 @@ import numpy as np
 from xpnet.checks import labels_on_host
 from xpnet.errors import quoted
 from xpnet.random import SPLIT, permutation, seed_from
-from xpnet.settings import is_number
+from xpnet.ranges import is_number
 
 if TYPE_CHECKING:
     from xpnet.random import Rng

@@ -18,7 +18,7 @@ from xpnet.explain.recorded import symbol
 from xpnet.explain.rows import Layer, Parameter
 from xpnet.explain.walk import walk
 from xpnet.parameters import Layers, view
-from xpnet.settings import check_flag
+from xpnet.ranges import check_flag
 
 if TYPE_CHECKING:
     from xpnet.losses import Loss

@@ -74,7 +74,7 @@ class Explanation:
             It cannot be written there.
         """
         from xpnet.explain.html import page
-        from xpnet.files import whole_file
+        from xpnet.whole_file import whole_file
 
         text = page(self)
         with whole_file(path) as file:

@@ -227,7 +227,7 @@ def _digests(source: str) -> bytes:
 def _put(path: Path, data: bytes) -> None:
     """Write a file for the user alone, whole or not at all, in the place of whatever is there.
 
-    `xpnet.files.whole_file` would write through a link, and with the mode that others may read.
+    `xpnet.whole_file` would write through a link, and with a mode that lets others read.
     """
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

@@ -11,7 +11,7 @@ from xpnet.backends.base import Backend
 from xpnet.layers.normalization import affine_gradients, input_gradient, normalize
 from xpnet.parameters import Allocator, Slot
 from xpnet.protocol import Context, Defaults, Stats
-from xpnet.settings import check_fraction, check_not_negative
+from xpnet.ranges import check_fraction, check_not_negative
 
 __all__ = ["BatchNorm", "BatchNormLayer"]
 

@@ -17,7 +17,7 @@ from xpnet.layers.residual import Residual
 from xpnet.losses import Loss
 from xpnet.parameters import Allocator, Layers, layout
 from xpnet.protocol import Defaults
-from xpnet.settings import items
+from xpnet.ranges import items
 
 __all__ = ["HIDDEN", "Plan", "as_layers", "check_classes", "from_config", "plan"]
 

@@ -11,7 +11,7 @@ from xpnet.backends.base import Backend
 from xpnet.masks import keep
 from xpnet.parameters import Allocator, Slot
 from xpnet.protocol import Context, Defaults, Stats
-from xpnet.settings import check_fraction
+from xpnet.ranges import check_fraction
 
 __all__ = ["Dropout", "DropoutLayer"]
 

@@ -14,7 +14,7 @@ from xpnet.errors import quoted
 from xpnet.initializers import initial_weights
 from xpnet.parameters import Allocator, Slot
 from xpnet.protocol import Context, Defaults, Stats
-from xpnet.settings import is_count, items
+from xpnet.ranges import is_count, items
 
 __all__ = ["Embedding", "EmbeddingLayer"]
 

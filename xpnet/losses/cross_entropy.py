@@ -13,7 +13,7 @@ from typing import Any
 
 from xpnet.built_in import built_in, one_of_each
 from xpnet.losses.loss import Loss, LossFunction
-from xpnet.settings import check_fraction
+from xpnet.ranges import check_fraction
 from xpnet.special import sigmoid
 
 __all__ = ["BINARY_CROSS_ENTROPY", "CrossEntropy", "check_smoothing", "label_cross_entropy"]

@@ -19,7 +19,7 @@ from xpnet.built_in import built_in, is_built_in, one_of_each
 from xpnet.errors import quoted
 from xpnet.losses.cross_entropy import check_smoothing, label_cross_entropy
 from xpnet.losses.loss import Loss, LossFunction
-from xpnet.settings import is_count, items
+from xpnet.ranges import is_count, items
 
 __all__ = ["MultiCrossEntropy", "head_slices", "masked_heads", "softmax_heads"]
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from xpnet.built_in import built_in, one_of_each
 from xpnet.losses.loss import Loss
-from xpnet.settings import check_flag, check_not_negative
+from xpnet.ranges import check_flag, check_not_negative
 
 __all__ = ["POISSON", "GaussianNLL"]
 

@@ -23,7 +23,7 @@ from typing import Any
 from xpnet.built_in import built_in, one_of_each
 from xpnet.errors import quoted
 from xpnet.losses.loss import Loss
-from xpnet.settings import check_positive, is_number, items
+from xpnet.ranges import check_positive, is_number, items
 
 __all__ = [
     "ABSOLUTE_ERROR",

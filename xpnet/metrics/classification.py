@@ -32,7 +32,7 @@ from xpnet.metrics.metric import (
     ratio,
     weighted_sums,
 )
-from xpnet.settings import is_count
+from xpnet.ranges import is_count
 from xpnet.sums import cumulative, total
 
 __all__ = ["AUC", "F1", "Accuracy", "TopKAccuracy"]

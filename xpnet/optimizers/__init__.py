@@ -39,7 +39,7 @@ from xpnet.optimizers.radam import RAdam
 from xpnet.optimizers.rmsprop import RMSProp
 from xpnet.optimizers.sgd import SGD
 from xpnet.optimizers.wrapper import check_named, is_optimizer
-from xpnet.settings import check_learning_rate
+from xpnet.ranges import check_learning_rate
 
 if TYPE_CHECKING:
     from xpnet.parameters import Layout

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from xpnet.optimizers.wrapper import Wrapper, check_optimizer, updated
-from xpnet.settings import check_positive_integer
+from xpnet.ranges import check_positive_integer
 
 __all__ = ["Accumulated"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from xpnet.optimizers.moments import reciprocal
-from xpnet.settings import Kind, check_learning_rate, check_not_negative
+from xpnet.ranges import Kind, check_learning_rate, check_not_negative
 
 __all__ = ["Adagrad"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from xpnet.optimizers.wrapper import Wrapper, check_optimizer, updated
-from xpnet.settings import check_positive
+from xpnet.ranges import check_positive
 from xpnet.sums import of_squares
 
 __all__ = ["Clipped"]

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from xpnet.optimizers.line_search import Point, strong_wolfe
 from xpnet.optimizers.pairs import Pairs
-from xpnet.settings import Kind, check_not_negative, check_positive_integer
+from xpnet.ranges import Kind, check_not_negative, check_positive_integer
 
 __all__ = ["LBFGS", "Result", "minimize"]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from xpnet.errors import quoted
 from xpnet.optimizers.moments import adam_coefficients, adam_step, first_moment
 from xpnet.optimizers.newton_schulz import orthogonalise
-from xpnet.settings import (
+from xpnet.ranges import (
     Kind,
     check_flag,
     check_fraction,

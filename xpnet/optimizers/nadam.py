@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from xpnet.optimizers.moments import correction, first_moment, reciprocal, second_moment
-from xpnet.settings import (
+from xpnet.ranges import (
     Kind,
     check_fraction,
     check_learning_rate,

@@ -6,7 +6,7 @@ import math
 from typing import Any, NamedTuple
 
 from xpnet.optimizers.moments import correction, first_moment, second_moment
-from xpnet.settings import (
+from xpnet.ranges import (
     Kind,
     check_fraction,
     check_learning_rate,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 from xpnet.errors import quoted
+from xpnet.ranges import Kind
 from xpnet.returned import array_like, arrays_like, is_own, pair
-from xpnet.settings import Kind
 
 if TYPE_CHECKING:
     from xpnet.parameters import Layout

@@ -12,7 +12,7 @@ from xpnet.backends import to_numpy
 from xpnet.errors import quoted
 from xpnet.plots.axes import COLOURS, axes, describe, legend, plain
 from xpnet.plots.outputs import Array, classified
-from xpnet.settings import check_positive_integer
+from xpnet.ranges import check_positive_integer
 
 if TYPE_CHECKING:
     from xpnet.network import Network

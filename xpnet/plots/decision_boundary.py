@@ -12,7 +12,7 @@ from xpnet.backends import to_numpy
 from xpnet.checks import without_nan
 from xpnet.plots.axes import MARKERS, axes, class_colours, colour_bar, describe, legend, plain
 from xpnet.plots.outputs import Array, answers, classified, is_for_classes, loss_of, quantities
-from xpnet.settings import check_positive_integer
+from xpnet.ranges import check_positive_integer
 
 if TYPE_CHECKING:
     from xpnet.network import Network

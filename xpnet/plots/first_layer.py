@@ -11,7 +11,7 @@ import numpy as np
 from xpnet.backends import to_numpy
 from xpnet.plots.axes import axes, colour_bar, diverging
 from xpnet.plots.outputs import Array
-from xpnet.settings import check_positive_integer
+from xpnet.ranges import check_positive_integer
 
 if TYPE_CHECKING:
     from xpnet.network import Network

@@ -75,7 +75,7 @@ class Report:
         OSError
             It cannot be written there.
         """
-        from xpnet.files import whole_file
+        from xpnet.whole_file import whole_file
 
         text = self.html()
         with whole_file(path) as file:

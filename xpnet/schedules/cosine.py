@@ -6,8 +6,8 @@ import math
 from typing import NamedTuple
 
 from xpnet.errors import quoted
+from xpnet.ranges import Kind, check_count, check_flag, check_not_negative, check_positive_integer
 from xpnet.schedules.settings import check_rate, open_length
-from xpnet.settings import Kind, check_count, check_flag, check_not_negative, check_positive_integer
 
 __all__ = ["Cosine"]
 

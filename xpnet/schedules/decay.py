@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from xpnet.ranges import Kind, check_not_negative
 from xpnet.schedules.settings import (
     check_factor,
     check_length,
@@ -11,7 +12,6 @@ from xpnet.schedules.settings import (
     length,
     open_length,
 )
-from xpnet.settings import Kind, check_not_negative
 
 __all__ = ["Constant", "Exponential", "InverseScaling", "Step"]
 

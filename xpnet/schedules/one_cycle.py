@@ -6,8 +6,8 @@ import math
 from typing import NamedTuple
 
 from xpnet.errors import quoted
+from xpnet.ranges import Kind, check_positive_integer, is_finite, is_number
 from xpnet.schedules.settings import check_rate, open_length
-from xpnet.settings import Kind, check_positive_integer, is_finite, is_number
 
 __all__ = ["OneCycle"]
 

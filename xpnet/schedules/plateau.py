@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from xpnet.ranges import Kind, check_count, check_not_negative
 from xpnet.schedules.settings import check_factor, check_rate
-from xpnet.settings import Kind, check_count, check_not_negative
 
 __all__ = ["Memory", "Plateau", "ReduceOnPlateau"]
 

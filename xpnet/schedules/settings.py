@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from xpnet.errors import quoted
-from xpnet.settings import check_not_negative, check_positive_integer, is_number
+from xpnet.ranges import check_not_negative, check_positive_integer, is_number
 
 __all__ = ["check_factor", "check_length", "check_rate", "length", "open_length"]
 

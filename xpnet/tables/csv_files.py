@@ -15,11 +15,11 @@ import numpy as np
 
 from xpnet.backends import to_numpy
 from xpnet.errors import quoted
-from xpnet.files import path_of, whole_file
 from xpnet.tables.cells import TEXT, Array, column
 from xpnet.tables.given import check_lengths, named, open_table
 from xpnet.tables.kinds import LONGEST, check_is_text
 from xpnet.tables.table import Table, repeated, separator_hint, shown
+from xpnet.whole_file import path_of, whole_file
 
 __all__ = ["csv_text", "header_of", "is_csv", "parse_csv", "read_csv", "write_csv"]
 

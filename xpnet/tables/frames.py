@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from xpnet.errors import printable, quoted
-from xpnet.files import path_of
 from xpnet.tables.cells import python_values
 from xpnet.tables.given import open_table
 from xpnet.tables.table import Table, repeated
 from xpnet.undisturbed import imported
+from xpnet.whole_file import path_of
 
 __all__ = ["from_frame", "read_parquet"]
 

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from xpnet.errors import quoted
-from xpnet.files import path_of
+from xpnet.whole_file import path_of
 
 __all__ = [
     "check_lengths",

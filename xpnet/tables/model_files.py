@@ -9,9 +9,9 @@ from typing import Any
 from xpnet.checkpoint import describe, save
 from xpnet.container import blaming
 from xpnet.errors import quoted
-from xpnet.files import path_of
 from xpnet.network import Network
 from xpnet.tables.schema import Schema
+from xpnet.whole_file import path_of
 
 __all__ = ["read_schema", "save_model", "schema_of"]
 

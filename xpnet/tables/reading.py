@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 
-from xpnet.files import path_of
 from xpnet.tables.csv_files import read_csv
 from xpnet.tables.frames import read_parquet
 from xpnet.tables.table import Table
+from xpnet.whole_file import path_of
 
 __all__ = ["PARQUET", "read_table"]
 

@@ -8,7 +8,7 @@ from xpnet.checks import positive_integer
 from xpnet.datasets import stratified_split
 from xpnet.errors import quoted
 from xpnet.random import SPLIT, permutation
-from xpnet.settings import is_number
+from xpnet.ranges import is_number
 from xpnet.tables.cells import Array
 
 __all__ = ["held_out"]

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xpnet.errors import look_up, quoted
-from xpnet.settings import takes
+from xpnet.ranges import takes
 from xpnet.training.history import History
 
 if TYPE_CHECKING:

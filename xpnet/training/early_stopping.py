@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from xpnet.checks import positive_integer
 from xpnet.errors import look_up
-from xpnet.settings import check_flag, check_not_negative
+from xpnet.ranges import check_flag, check_not_negative
 from xpnet.training.history import History
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from xpnet.datasets.split import stratified_split
 from xpnet.errors import quoted
 from xpnet.examples import Examples
 from xpnet.random import SPLIT, permutation
-from xpnet.settings import is_number
+from xpnet.ranges import is_number
 
 __all__ = ["hold_out"]
 

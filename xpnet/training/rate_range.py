@@ -10,7 +10,7 @@ import numpy as np
 from xpnet.checks import positive_integer
 from xpnet.errors import DivergenceError, quoted
 from xpnet.network import Network
-from xpnet.settings import is_finite
+from xpnet.ranges import is_finite
 
 if TYPE_CHECKING:
     from xpnet.training.history import History

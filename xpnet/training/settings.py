@@ -9,7 +9,7 @@ from xpnet.errors import quoted
 from xpnet.metrics import Metric, find_metric
 from xpnet.optimizers import get_optimizer
 from xpnet.penalties import MaxNorm, Penalty
-from xpnet.settings import is_count, items
+from xpnet.ranges import is_count, items
 from xpnet.training.callbacks import Callbacks
 from xpnet.training.early_stopping import EarlyStopping
 from xpnet.training.length import FEWEST
