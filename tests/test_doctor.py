@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from tests.helpers import NO_OPENBLAS, needed
-from xpnet import Network, available_backends, openblas
-from xpnet.backends import BackendInfo
+from xpnet import Network, available_backends
+from xpnet.backends import BackendInfo, openblas
 from xpnet.cli import main
 from xpnet.doctor import Report, blas, compiled, cpu, cuda, findings, products, report, steps
 from xpnet.doctor.report import Tuned

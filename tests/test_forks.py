@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from tests.helpers import NO_OPENBLAS, needs, needs_fork
-from xpnet.openblas import bundled
+from xpnet.backends.openblas import bundled
 
 pytestmark = needs_fork
 needs_openblas = pytest.mark.skipif(bundled() is None, reason=NO_OPENBLAS)
@@ -19,7 +19,7 @@ HEAD = """
 import os, signal, sys, threading, time
 import numpy as np, xpnet
 from xpnet import openblas, undisturbed
-from xpnet.openblas import blas_threads, bundled
+from xpnet.backends.openblas import blas_threads, bundled
 
 def in_child(work, seconds=20):
     '''What work() prints in a forked child; the child ends where it waits for nobody.'''

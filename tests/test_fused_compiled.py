@@ -14,9 +14,9 @@ import pytest
 import xpnet
 from tests.helpers import needs, relative
 from tests.poison import poison_memory
+from xpnet.backends.openblas import OpenBLAS
 from xpnet.fused import cache
 from xpnet.layers import BatchNorm, Dense, Dropout, Embedding, LayerNorm
-from xpnet.openblas import OpenBLAS
 from xpnet.training import choose
 
 needs_numba = needs("numba")

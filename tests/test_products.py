@@ -13,10 +13,10 @@ import pytest
 import xpnet
 from tests.fused_cases import case, program_of
 from tests.helpers import relative
-from xpnet import openblas
+from xpnet.backends import openblas
+from xpnet.backends.openblas import blas_threads, bundled
 from xpnet.fused import remembered
 from xpnet.fused.cache import numba_version
-from xpnet.openblas import blas_threads, bundled
 from xpnet.optimizers import SGD
 from xpnet.training.threads import team_for
 

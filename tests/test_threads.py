@@ -9,7 +9,7 @@ import pytest
 
 import xpnet
 from tests.helpers import NO_OPENBLAS, needed
-from xpnet.openblas import blas_threads, bundled
+from xpnet.backends.openblas import blas_threads, bundled
 from xpnet.training.threads import threads_for
 
 

@@ -1,7 +1,7 @@
 """The BLAS behind NumPy's products: its version, its kernels and its threads.
 
-NumPy's own OpenBLAS (`xpnet.openblas`) is asked before NumPy is imported; another BLAS is described
-by threadpoolctl where that is installed, else by what NumPy was built with.
+NumPy's own OpenBLAS (`xpnet.backends.openblas`) is asked before NumPy is imported; another BLAS is
+described by threadpoolctl where that is installed, else by what NumPy was built with.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
-from xpnet.openblas import bundled
+from xpnet.backends.openblas import bundled
 
 __all__ = ["Blas", "describe_blas", "switchable_kernels"]
 

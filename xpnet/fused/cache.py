@@ -24,9 +24,9 @@ from types import ModuleType
 from typing import Any
 
 from xpnet._version import __version__
+from xpnet.backends.openblas import bundled
 from xpnet.errors import warn
 from xpnet.fused.own_folder import at_fault, is_own_file, made
-from xpnet.openblas import bundled
 
 __all__ = [
     "check",

@@ -16,10 +16,10 @@ import numba
 import numpy as np
 from numba import types
 
+from xpnet.backends.openblas import bundled
 from xpnet.fused.barrier import share
 from xpnet.fused.options import OPTIONS
 from xpnet.fused.tiled import tiled_product
-from xpnet.openblas import bundled
 
 __all__ = ["dgemm", "dgemm_columns", "dgemm_rows", "sgemm", "sgemm_columns", "sgemm_rows"]
 

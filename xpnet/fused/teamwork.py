@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from xpnet.openblas import blas_threads
+from xpnet.backends.openblas import blas_threads
 
 __all__ = ["Team"]
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from xpnet.backends import Backend
-from xpnet.openblas import blas_threads, usual_threads
+from xpnet.backends.openblas import blas_threads, usual_threads
 from xpnet.parameters import Layers, layout
 
 __all__ = ["fit_threads", "on_one_thread", "team_for", "threads_for"]
