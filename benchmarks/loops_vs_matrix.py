@@ -23,7 +23,7 @@ import numpy as np
 import xpnet
 from benchmarks.common import blas_threads, interleave, machine, write
 from tests.loops import backpropagate
-from xpnet import passes
+from xpnet.equations import passes
 from xpnet.losses import LOSSES
 
 SIZES = ((8, 8, 4), (64, 32, 10), (784, 128, 10))

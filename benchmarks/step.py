@@ -23,8 +23,8 @@ import numpy as np
 
 import xpnet
 from benchmarks.common import blas_threads, interleave, machine, write
-from xpnet import passes
 from xpnet.backends import Backend, get_backend, move
+from xpnet.equations import passes
 from xpnet.optimizers import Adam
 from xpnet.training.step import Recipe, start, step
 

@@ -2,11 +2,11 @@
 
 In the repository a page of the documentation links to files beside it:
 
-    [`Z += b`](../xpnet/passes.py#L56)
+    [`Z += b`](../xpnet/equations/passes.py#L56)
 
-There that is a file; on the site it becomes source/xpnet/passes.py.html#L56. The page is made here,
-one for each file of the package and each file that is linked. The reference's "[source]" leads to
-the same pages (`linkcode_resolve`).
+There that is a file; on the site it becomes source/xpnet/equations/passes.py.html#L56. The page is
+made here, one for each file of the package and each file that is linked. The reference's "[source]"
+leads to the same pages (`linkcode_resolve`).
 """
 
 from __future__ import annotations

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 import xpnet
-from xpnet.activations import ACTIVATIONS
 from xpnet.backends import Backend, to_numpy
+from xpnet.equations.activations import ACTIVATIONS
+from xpnet.equations.parameters import layout
 from xpnet.losses import LOSSES
-from xpnet.parameters import layout
 
 _INSTALLED_AS = {
     "array_api_compat": "array-api-compat",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from xpnet.activations import ACTIVATIONS
 from xpnet.backends import move, to_numpy
+from xpnet.equations.activations import ACTIVATIONS
 from xpnet.losses import CrossEntropy, GaussianNLL, Huber, MultiCrossEntropy, Quantile, per_example
 
 CASES = [

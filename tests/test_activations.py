@@ -10,8 +10,8 @@ import pytest
 
 from tests.exact import FUNCTIONS
 from tests.helpers import relative
-from xpnet.activations import ACTIVATIONS
 from xpnet.backends import move, to_numpy
+from xpnet.equations.activations import ACTIVATIONS
 
 ELEMENTWISE = sorted(FUNCTIONS)
 EDGE = (0.0, 1e-300, -1e-300, 1e-8, -1e-8, 0.5, -0.5, 1.0, -1.0, 16.7, -16.7, 37.0, -37.0)

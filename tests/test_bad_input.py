@@ -14,8 +14,8 @@ import pytest
 
 import xpnet
 from tests.helpers import needed
-from xpnet import passes
 from xpnet.backends import Backend, to_numpy
+from xpnet.equations import passes
 from xpnet.optimizers import SGD, Adam
 
 X = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32)

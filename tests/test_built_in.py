@@ -14,9 +14,10 @@ import xpnet
 from tests import cuda_cases
 from tests.fused_cases import case, difference, program_of, run_plain, run_source
 from tests.helpers import needed
-from xpnet import built_in
-from xpnet.activations import ACTIVATIONS
-from xpnet.built_in import is_built_in, is_known
+from xpnet.equations import built_in
+from xpnet.equations.activations import ACTIVATIONS
+from xpnet.equations.built_in import is_built_in, is_known
+from xpnet.equations.penalties import Penalty
 from xpnet.layers import Dense, Residual
 from xpnet.losses import (
     LOSSES,
@@ -29,7 +30,6 @@ from xpnet.losses import (
 )
 from xpnet.metrics import METRICS, Accuracy
 from xpnet.optimizers import SGD, Adam, Averaged, Clipped
-from xpnet.penalties import Penalty
 
 X = np.random.default_rng(0).normal(size=(32, 3))
 Y = X[:, :1] - X[:, 1:2]

@@ -17,8 +17,8 @@ from tests.test_cli import fails
 from xpnet.cli import main
 from xpnet.cli.fitting import Settings, fit
 from xpnet.datasets import stratified_split
+from xpnet.equations.streams import SPLIT, permutation
 from xpnet.layers import Embedding
-from xpnet.random import SPLIT, permutation
 from xpnet.tables import Schema, held_out, read_csv, read_schema, save_model
 
 FRUIT = Path(__file__).parent / "data" / "fruit.csv"

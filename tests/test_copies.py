@@ -11,12 +11,13 @@ import pytest
 
 import xpnet
 from tests.loss_cases import CASES
-from xpnet import layers, metrics, optimizers, penalties, schedules, training
-from xpnet.activations import ACTIVATIONS
+from xpnet import layers, metrics, optimizers, schedules, training
 from xpnet.backends import to_numpy
+from xpnet.equations import penalties
+from xpnet.equations.activations import ACTIVATIONS
+from xpnet.equations.parameters import Layout
 from xpnet.losses import LOSSES, Masked, softmax_heads
 from xpnet.optimizers import Adam
-from xpnet.parameters import Layout
 
 PICKLES = {
     f"pickle {protocol}": lambda x, protocol=protocol: pickle.loads(pickle.dumps(x, protocol))

@@ -2,7 +2,7 @@
 
 In docs/backprop.md a link to a line of code quotes that line, whole or in part:
 
-    [`dA = backend.matmul(dZ, W[l])`](../xpnet/passes.py#L72)
+    [`dA = backend.matmul(dZ, W[l])`](../xpnet/equations/passes.py#L72)
 
 When code has moved, ``python -m tests.test_docs`` writes the line numbers anew. A quotation that is
 nowhere in the file any more is left for a person.

@@ -357,7 +357,7 @@ def test_a_seed_is_checked_wherever_it_enters(seed):
         lambda: xpnet.Stack([net]).fresh(seed),
         lambda: xpnet.gradient_check(net, X, np.ones((12, 2)), rng=seed),
         lambda: xpnet.datasets.stratified_split(LABELS, seed=seed),
-        lambda: xpnet.random.permutation(seed, 0, (), 3),
+        lambda: xpnet.equations.streams.permutation(seed, 0, (), 3),
     ):
         with pytest.raises(TypeError, match=r"must be an int|a seed is an int"):
             use()

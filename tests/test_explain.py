@@ -13,8 +13,9 @@ import xpnet
 from tests.helpers import PAIRS, network, random_targets
 from tests.test_layers import CHAINS, chained, examples
 from tests.test_package import loaded_after
-from xpnet.activations import ACTIVATIONS, Activation, elementwise
 from xpnet.backends import get_backend, to_numpy
+from xpnet.equations.activations import ACTIVATIONS, Activation, elementwise
+from xpnet.equations.parameters import view
 from xpnet.explain.recorded import symbol
 from xpnet.losses import (
     LOSSES,
@@ -26,7 +27,6 @@ from xpnet.losses import (
     MultiCrossEntropy,
     Quantile,
 )
-from xpnet.parameters import view
 
 each_chain = pytest.mark.parametrize("chain", list(CHAINS))
 

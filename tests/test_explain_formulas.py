@@ -12,8 +12,8 @@ import pytest
 from tests.helpers import PAIRS, network, random_targets
 from tests.test_docs import ROOT
 from tests.test_explain import small
-from xpnet.activations import ACTIVATIONS
 from xpnet.backends import get_backend
+from xpnet.equations.activations import ACTIVATIONS
 from xpnet.explain.formulas import DERIVATIVES, LOSS_FORMULAS
 from xpnet.losses import (
     LOSSES,

@@ -14,9 +14,9 @@ import xpnet
 from tests.test_cli import fails
 from tests.test_cli_tables import FRUIT, fruit, rows_of, write  # noqa: F401 (a fixture)
 from tests.test_layers import CHAINS, chained, examples
-from xpnet.activations import elementwise
 from xpnet.backends import get_backend
 from xpnet.cli import main
+from xpnet.equations.activations import elementwise
 from xpnet.explain.cards import figure
 from xpnet.explain.heatmap import levels, png, pooled
 from xpnet.explain.mathml import breakable, mathml

@@ -17,8 +17,8 @@ from tests.fused_cases import alike, case, difference, program_of, run_plain, ru
 from tests.helpers import PAIRS, network, random_targets, widths_for
 from tests.loss_cases import CASES, WIDTH, each_case, problem
 from tests.test_layers import chained, each_chain, examples
-from xpnet.activations import ACTIVATIONS
 from xpnet.backends import get_backend
+from xpnet.equations.activations import ACTIVATIONS
 from xpnet.fused.graph import Graph, Size, without_axes
 from xpnet.fused.namespace import Namespace
 from xpnet.fused.runner import FusedRunner

@@ -15,9 +15,9 @@ import xpnet
 from tests import exact
 from tests.autodiff import jax_loss, torch_loss
 from tests.helpers import PAIRS, needed, network, random_targets, relative, widths_for
-from xpnet import passes
-from xpnet.activations import ACTIVATIONS
 from xpnet.backends import get_backend, move, to_numpy
+from xpnet.equations import passes
+from xpnet.equations.activations import ACTIVATIONS
 from xpnet.losses import LOSSES
 
 SIZES = [3, 4, 5, 3]

@@ -9,11 +9,11 @@ import pytest
 
 import xpnet
 from tests.helpers import needed, network, random_targets, relative
-from xpnet import passes
 from xpnet.backends import get_backend, move, to_numpy
+from xpnet.equations import passes
+from xpnet.equations.masks import context, keep, key_of
 from xpnet.layers import BatchNorm, Dense, Dropout, Embedding, LayerNorm, Residual
 from xpnet.layers.embedding import EmbeddingLayer
-from xpnet.masks import context, keep, key_of
 from xpnet.training.step import Recipe, start, step
 
 CHAINS = {

@@ -8,8 +8,8 @@ import pytest
 
 from tests.exact import loss_and_dz
 from tests.helpers import PAIRS, random_targets, relative
-from xpnet.activations import ACTIVATIONS
 from xpnet.backends import move, to_numpy
+from xpnet.equations.activations import ACTIVATIONS
 from xpnet.losses import LOSSES, from_preactivation, per_example
 
 

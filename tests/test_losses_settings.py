@@ -19,8 +19,8 @@ from tests.loss_cases import (
     on_device,
     problem,
 )
-from xpnet.activations import ACTIVATIONS
 from xpnet.backends import get_backend, move
+from xpnet.equations.activations import ACTIVATIONS
 from xpnet.losses import (
     LOSSES,
     CrossEntropy,

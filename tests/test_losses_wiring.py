@@ -19,6 +19,8 @@ import xpnet
 from tests.helpers import needed, relative
 from xpnet.backends import to_numpy
 from xpnet.class_weights import class_weights
+from xpnet.equations.parameters import layout
+from xpnet.equations.penalties import Penalty
 from xpnet.losses import (
     LOSSES,
     CrossEntropy,
@@ -28,8 +30,6 @@ from xpnet.losses import (
     MultiCrossEntropy,
     Quantile,
 )
-from xpnet.parameters import layout
-from xpnet.penalties import Penalty
 
 RNG = np.random.default_rng(8)
 N = 24

@@ -12,8 +12,8 @@ import pytest
 
 import xpnet
 from tests.helpers import needed
-from xpnet.activations import ACTIVATIONS
 from xpnet.backends import move, to_numpy
+from xpnet.equations.activations import ACTIVATIONS
 from xpnet.losses import LOSSES, GaussianNLL, Masked, MultiCrossEntropy, Quantile
 from xpnet.metrics import AUC, F1, METRICS, TopKAccuracy, find_metric, predictions
 

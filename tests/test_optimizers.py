@@ -11,6 +11,7 @@ import pytest
 
 from tests.helpers import needed, relative
 from xpnet.backends import move, to_numpy
+from xpnet.equations.parameters import Layout
 from xpnet.optimizers import (
     FULL_BATCH,
     LBFGS,
@@ -34,7 +35,6 @@ from xpnet.optimizers import (
     get_optimizer,
 )
 from xpnet.optimizers.newton_schulz import COEFFICIENTS, orthogonalise
-from xpnet.parameters import Layout
 
 LAYOUT = Layout(size=50, n_weights=38, matrices=((0, 6, 4), (26, 2, 6)))
 """Two matrices with two more weights between them, and 12 biases."""

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 import xpnet
-from xpnet.activations import ACTIVATIONS
-from xpnet.initializers import INITIALIZERS
+from xpnet.equations.activations import ACTIVATIONS
+from xpnet.equations.initializers import INITIALIZERS
 from xpnet.losses import LOSSES
 
 HEAVY = (

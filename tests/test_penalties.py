@@ -8,8 +8,8 @@ import pytest
 import xpnet
 from tests.helpers import needed, relative
 from xpnet.backends import move, to_numpy
-from xpnet.parameters import layout as layout_of
-from xpnet.penalties import MaxNorm, Penalty
+from xpnet.equations.parameters import layout as layout_of
+from xpnet.equations.penalties import MaxNorm, Penalty
 
 NET = xpnet.Network([4, 6, 3], dtype="float64", rng=2)
 LAYOUT = layout_of(NET.layers)

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 import xpnet
-from xpnet.activations import ACTIVATIONS
 from xpnet.backends import to_numpy
 from xpnet.datasets import stratified_split
-from xpnet.initializers import INITIALIZERS, VARIANCES, initial_weights
-from xpnet.random import ORDER, WEIGHTS, permutation, seed_from, uniform
+from xpnet.equations.activations import ACTIVATIONS
+from xpnet.equations.initializers import INITIALIZERS, VARIANCES, initial_weights
+from xpnet.equations.streams import ORDER, WEIGHTS, permutation, seed_from, uniform
 from xpnet.training.batches import Batches
 
 

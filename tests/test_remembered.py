@@ -8,8 +8,8 @@ import pytest
 import xpnet
 from tests.fused_cases import case, program_of
 from tests.helpers import needed
-from xpnet import penalties
-from xpnet.activations import ACTIVATIONS
+from xpnet.equations import penalties
+from xpnet.equations.activations import ACTIVATIONS
 from xpnet.fused import program, remembered
 from xpnet.layers import Dense, Dropout
 from xpnet.losses import Huber

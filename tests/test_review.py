@@ -8,9 +8,9 @@ import pytest
 
 import xpnet
 from tests.helpers import needed, network
-from xpnet import passes
 from xpnet.backends import get_backend, move, to_numpy
 from xpnet.backends.numpy_backend import NumpyBackend
+from xpnet.equations import passes
 from xpnet.optimizers import SGD, Adam
 
 X = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32)
@@ -63,7 +63,7 @@ def test_rows_that_sum_to_one_but_for_rounding_have_the_gradient_of_their_loss(b
     assert max(xpnet.gradient_check(net, X, np.full((6, 3), 0.33331))) < 1e-8
 
 
-@pytest.mark.parametrize("activation", list(xpnet.activations.ACTIVATIONS))
+@pytest.mark.parametrize("activation", list(xpnet.equations.activations.ACTIVATIONS))
 @pytest.mark.parametrize("loss", ["cross_entropy", "huber", "binary_cross_entropy"])
 def test_a_step_on_torch_copies_no_number_to_the_device(monkeypatch, activation, loss):
     """Such a copy waits for a GPU."""

@@ -48,8 +48,8 @@ def test_names_of_other_libraries_are_told_ours(setting, name, ours):
 
 def test_every_name_of_other_libraries_leads_to_one_of_ours():
     from xpnet import errors, metrics
-    from xpnet.activations import ACTIVATIONS
-    from xpnet.initializers import INITIALIZERS
+    from xpnet.equations.activations import ACTIVATIONS
+    from xpnet.equations.initializers import INITIALIZERS
     from xpnet.losses import LOSSES
 
     tables = {

@@ -10,8 +10,9 @@ import pytest
 
 import xpnet
 from tests.helpers import network
-from xpnet import layers, losses, metrics, optimizers, penalties, schedules, training
+from xpnet import layers, losses, metrics, optimizers, schedules, training
 from xpnet.backends import get_backend
+from xpnet.equations import penalties
 from xpnet.optimizers import Adam
 
 # --- defaults

@@ -14,14 +14,14 @@ from tests.cuda_cases import needs_gxx
 from tests.fake_cupy import install
 from tests.fused_cases import case, program_of, run_source
 from tests.helpers import needed
-from xpnet import sums
 from xpnet.backends import Backend, get_backend, to_numpy
+from xpnet.equations import sums
+from xpnet.equations.parameters import Layout
+from xpnet.equations.penalties import Penalty
 from xpnet.fused import cuda_kernels
 from xpnet.layers import BatchNorm, Dense
 from xpnet.metrics import AUC, METRICS, R2
 from xpnet.optimizers import Clipped, get_optimizer
-from xpnet.parameters import Layout
-from xpnet.penalties import Penalty
 
 LENGTHS = (1, 100, 20_003)
 VALUES = (0.1, 0.7, 1 / 3, 3e4 + 1, 0.123)

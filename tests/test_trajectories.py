@@ -15,8 +15,9 @@ import pytest
 
 from tests.helpers import needed, network, relative
 from xpnet import Penalty
-from xpnet.activations import ACTIVATIONS
 from xpnet.backends import to_numpy
+from xpnet.equations.activations import ACTIVATIONS
+from xpnet.equations.parameters import layout
 from xpnet.layers import BatchNorm, Dense, Dropout, Embedding, LayerNorm, Residual
 from xpnet.losses import (
     LOSSES,
@@ -28,7 +29,6 @@ from xpnet.losses import (
     Quantile,
 )
 from xpnet.optimizers import SGD
-from xpnet.parameters import layout
 
 torch = needed("torch")
 

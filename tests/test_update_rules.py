@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from xpnet.backends import move, to_numpy
+from xpnet.equations.parameters import Layout
 from xpnet.optimizers import (
     OPTIMIZERS,
     SGD,
@@ -27,7 +28,6 @@ from xpnet.optimizers import (
     bind,
     coefficients,
 )
-from xpnet.parameters import Layout
 from xpnet.schedules import Step, rates
 
 LAYOUT = Layout(size=6, n_weights=4, matrices=((0, 2, 2),))

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from xpnet.masks import keep, key_of
-from xpnet.protocol import BoundLayer
+from xpnet.equations.masks import keep, key_of
+from xpnet.equations.protocol import BoundLayer
 
 __all__ = ["ACTIVATIONS", "Mask", "mask_of", "preactivation"]
 

@@ -13,12 +13,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from xpnet._version import __version__
-from xpnet.activations import ACTIVATIONS, Activation
 from xpnet.backends import DTYPES, Backend, get_backend, move
-from xpnet.built_in import is_built_in
 from xpnet.checks import dtype_name
 from xpnet.classes import check_outputs
 from xpnet.container import Container, blaming, opened, sealed
+from xpnet.equations.activations import ACTIVATIONS, Activation
+from xpnet.equations.built_in import is_built_in
 from xpnet.errors import FileError, printable, quoted
 from xpnet.jsonable import check_known, integer_of, loads, mapping
 from xpnet.layers.build import HIDDEN, Plan, check_classes, from_config, plan

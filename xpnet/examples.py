@@ -8,8 +8,8 @@ import numpy as np
 
 from xpnet import checks
 from xpnet.backends import Backend, to_numpy
+from xpnet.equations.parameters import Layers
 from xpnet.losses import LOSSES, Loss
-from xpnet.parameters import Layers
 
 __all__ = ["Examples", "examples", "features", "infer_loss", "infer_widths"]
 

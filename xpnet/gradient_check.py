@@ -8,16 +8,16 @@ import numpy as np
 
 from xpnet.backends import to_numpy
 from xpnet.checks import check_flag, positive_integer, real, turned
+from xpnet.equations.parameters import flatten, layout
+from xpnet.equations.protocol import BoundLayer
+from xpnet.equations.streams import seed_from
 from xpnet.errors import quoted
 from xpnet.gradients import Gradients, fill_dense
 from xpnet.network import Network
-from xpnet.parameters import flatten, layout
-from xpnet.protocol import BoundLayer
-from xpnet.random import seed_from
 from xpnet.ranges import is_finite
 
 if TYPE_CHECKING:
-    from xpnet.random import Rng
+    from xpnet.equations.streams import Rng
 
 __all__ = ["GradientCheck", "gradient_check"]
 

@@ -10,7 +10,7 @@ import numpy as np
 from xpnet import checks
 from xpnet.backends import to_numpy
 from xpnet.backends.tracked import stored
-from xpnet.parameters import Layers, flatten, view
+from xpnet.equations.parameters import Layers, flatten, view
 from xpnet.ranges import items
 
 __all__ = ["Gradients", "dense_parameters", "fill_dense"]

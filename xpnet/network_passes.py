@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from xpnet import checks, passes
+from xpnet import checks
 from xpnet.backends import move, to_numpy
 from xpnet.classes import decide
+from xpnet.equations import passes
+from xpnet.equations.masks import context
+from xpnet.equations.parameters import layout, n_networks, unpack
 from xpnet.examples import examples, features
 from xpnet.gradients import Gradients
-from xpnet.masks import context
-from xpnet.parameters import layout, n_networks, unpack
 from xpnet.state import NetworkState
 from xpnet.training.batches import slices
 from xpnet.training.placement import home, rows_that_fit

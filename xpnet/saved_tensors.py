@@ -10,8 +10,8 @@ import numpy as np
 
 from xpnet.backends import to_numpy
 from xpnet.container import Tensor
+from xpnet.equations.parameters import Layers, Slot, layout
 from xpnet.errors import quoted
-from xpnet.parameters import Layers, Slot, layout
 
 if TYPE_CHECKING:
     from xpnet.network import Network

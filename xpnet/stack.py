@@ -16,16 +16,16 @@ import numpy as np
 
 from xpnet import checks
 from xpnet.backends import Backend, to_numpy
+from xpnet.equations.streams import WEIGHTS, seed_from, words
 from xpnet.errors import quoted
 from xpnet.keywords import explains_keywords
 from xpnet.network import Network
-from xpnet.random import WEIGHTS, seed_from, words
 from xpnet.ranges import items
 from xpnet.training.history import History
 
 if TYPE_CHECKING:
+    from xpnet.equations.streams import Rng
     from xpnet.metrics import Metric
-    from xpnet.random import Rng
     from xpnet.training.settings import Settings
 
 __all__ = ["Stack"]

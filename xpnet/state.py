@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numpy as np
 
 from xpnet import checks
-from xpnet.activations import Activation
 from xpnet.backends import Backend, get_backend
 from xpnet.classes import (
     check_outputs,
@@ -20,17 +19,18 @@ from xpnet.classes import (
     given_classes,
     has_names,
 )
+from xpnet.equations.activations import Activation
+from xpnet.equations.parameters import Layers, check_size, layout, slots
+from xpnet.equations.streams import seed_from
 from xpnet.examples import infer_loss, infer_widths
 from xpnet.feature_names import in_order, names_of
 from xpnet.keywords import explains_keywords
 from xpnet.layers.build import HIDDEN, Plan, plan
 from xpnet.losses import Loss
 from xpnet.network_parameters import NetworkParameters
-from xpnet.parameters import Layers, check_size, layout, slots
-from xpnet.random import seed_from
 
 if TYPE_CHECKING:
-    from xpnet.random import Rng
+    from xpnet.equations.streams import Rng
 
 __all__ = ["NetworkState"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from xpnet.classes import shown
-from xpnet.parameters import layout
+from xpnet.equations.parameters import layout
 
 if TYPE_CHECKING:
     from xpnet.network import Network

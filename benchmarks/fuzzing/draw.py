@@ -14,7 +14,8 @@ import numpy as np
 
 import xpnet
 from benchmarks.fuzzing.own import own_activation, own_loss, own_optimizer
-from xpnet.activations import ACTIVATIONS
+from xpnet.equations.activations import ACTIVATIONS
+from xpnet.equations.parameters import flatten, layout
 from xpnet.layers import BatchNorm, Dense, Dropout, Embedding, LayerNorm, Residual
 from xpnet.losses import (
     LOSSES,
@@ -27,7 +28,6 @@ from xpnet.losses import (
     Quantile,
 )
 from xpnet.optimizers import OPTIMIZERS, Accumulated, Averaged, Clipped
-from xpnet.parameters import flatten, layout
 
 __all__ = ["Draw", "draw"]
 

@@ -17,13 +17,13 @@ import numpy as np
 from benchmarks.fuzzing.compare import Results
 from benchmarks.fuzzing.draw import Draw
 from tests.fused_cases import Case, run_piece
-from xpnet import sums
+from xpnet.equations import sums
+from xpnet.equations.masks import key_of, needs_masks
+from xpnet.equations.parameters import layout
 from xpnet.fused import cuda_kernels, remembered
 from xpnet.fused import program as programs
 from xpnet.fused.program import own_state, step_program
-from xpnet.masks import key_of, needs_masks
 from xpnet.optimizers import bind, coefficients
-from xpnet.parameters import layout
 from xpnet.training.batches import Order
 from xpnet.training.step import Recipe, State, start, step
 

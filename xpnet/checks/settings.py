@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from xpnet.activations import ACTIVATIONS, Activation
 from xpnet.backends import DTYPES
-from xpnet.built_in import is_built_in
+from xpnet.equations.activations import ACTIVATIONS, Activation
+from xpnet.equations.built_in import is_built_in
+from xpnet.equations.initializers import INITIALIZERS
 from xpnet.errors import look_up, quoted
-from xpnet.initializers import INITIALIZERS
 from xpnet.losses import LOSSES, Loss
 from xpnet.ranges import MOST, check_flag, check_not_negative, is_number
 

@@ -13,8 +13,8 @@ from xpnet.cli.models import model_file
 from xpnet.cli.options import Last, UsageError, add_where, at_least, check_where, fraction, widths
 from xpnet.cli.output import check_out
 from xpnet.cli.report import check_report
+from xpnet.equations.streams import LARGEST
 from xpnet.errors import quoted
-from xpnet.random import LARGEST
 
 __all__ = ["add_parser", "wants_tuning"]
 

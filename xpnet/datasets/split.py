@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xpnet.checks import labels_on_host
+from xpnet.equations.streams import SPLIT, permutation, seed_from
 from xpnet.errors import quoted
-from xpnet.random import SPLIT, permutation, seed_from
 from xpnet.ranges import is_number
 
 if TYPE_CHECKING:
-    from xpnet.random import Rng
+    from xpnet.equations.streams import Rng
 
 __all__ = ["stratified_sample", "stratified_split"]
 

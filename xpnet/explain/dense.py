@@ -1,4 +1,4 @@
-"""The equations of a dense layer l on the output of layer k, run by `xpnet.passes`.
+"""The equations of a dense layer l on the output of layer k, run by `xpnet.equations.passes`.
 
 Z_l = A_k W_lᵀ + b_l        A_l = f(Z_l)
 dZ_l = dA_l ∘ f'(Z_l)       dW_l = dZ_lᵀ A_k        db_l = 1ᵀ dZ_l        dA_k = dZ_l W_l
@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from xpnet import passes
-from xpnet.activations import Activation
+from xpnet.equations import passes
+from xpnet.equations.activations import Activation
 from xpnet.explain.formulas import (
     activation_note,
     derivative_equation,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from xpnet.equations.parameters import Layers, view
 from xpnet.errors import quoted
 from xpnet.examples import examples
 from xpnet.explain.entry import find_entry
@@ -17,7 +18,6 @@ from xpnet.explain.record import Log
 from xpnet.explain.recorded import symbol
 from xpnet.explain.rows import Layer, Parameter
 from xpnet.explain.walk import walk
-from xpnet.parameters import Layers, view
 from xpnet.ranges import check_flag
 
 if TYPE_CHECKING:

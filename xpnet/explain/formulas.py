@@ -13,8 +13,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from xpnet.activations import Activation
-from xpnet.built_in import is_built_in
+from xpnet.equations.activations import Activation
+from xpnet.equations.built_in import is_built_in
 from xpnet.losses import Loss
 
 __all__ = [

@@ -1,8 +1,8 @@
 """Layers that do what the layer within them does, and write its equations down.
 
-A recorded layer goes through `xpnet.passes.chain` and `chain_gradients` in the layer's place; it
-calls the layer's own ``forward`` and ``gradients`` (a dense one's, the functions that these consist
-of) and returns what they return.
+A recorded layer goes through `xpnet.equations.passes.chain` and `chain_gradients` in the layer's
+place; it calls the layer's own ``forward`` and ``gradients`` (a dense one's, the functions that
+these consist of) and returns what they return.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from xpnet.backends.base import Backend
+from xpnet.equations.protocol import BoundLayer, Context, Stats
 from xpnet.explain import dense
 from xpnet.explain.record import Log
-from xpnet.protocol import BoundLayer, Context, Stats
 
 __all__ = ["Recorded", "recorded"]
 

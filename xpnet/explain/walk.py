@@ -1,9 +1,9 @@
-"""One forward and one backward pass, as `xpnet.passes.gradient` makes it, written down row by row.
+"""One forward and one backward pass, as `passes.gradient` makes it, written down row by row.
 
     A_0 = X → every layer's forward → Z_L → dZ_L → every layer's gradients
 
-The functions are those of `xpnet.passes` and of the layers, called in its order with its buffers,
-so that the values are those of ``net.gradient``, to the bit.
+The functions are those of `xpnet.equations.passes` and of the layers, called in its order with its
+buffers, so that the values are those of ``net.gradient``, to the bit.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from xpnet.equations.parameters import Layers, unpack
+from xpnet.equations.passes import chain, chain_gradients
+from xpnet.equations.protocol import INFERENCE
 from xpnet.explain import dense
 from xpnet.explain.formulas import derivative_reads, loss_gradient, loss_value
 from xpnet.explain.record import Log
 from xpnet.explain.recorded import recorded
 from xpnet.losses import Loss, from_preactivation
-from xpnet.parameters import Layers, unpack
-from xpnet.passes import chain, chain_gradients
-from xpnet.protocol import INFERENCE
 
 if TYPE_CHECKING:
     from xpnet.network import Network

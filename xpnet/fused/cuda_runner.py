@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from xpnet.backends.cupy_backend import CupyBackend
+from xpnet.equations.masks import needs_masks
 from xpnet.fused.cuda_program import CudaProgram, Launch, Operand, Product, cuda_program
 from xpnet.fused.cuda_source import LANES, WARPS
 from xpnet.fused.fallback import CompiledRunner
 from xpnet.fused.program import given_arrays, own_state
 from xpnet.fused.shapes import KernelError
-from xpnet.masks import needs_masks
 from xpnet.training.batches import Order
 from xpnet.training.step import Recipe, State
 from xpnet.undisturbed import undisturbed

@@ -31,7 +31,7 @@ class Namespace:
     """The functions of the standard, on nodes of one graph."""
 
     bool, int32, int64, float32, float64 = "bool", "int32", "int64", "float32", "float64"
-    exact_sums = True  # programs add examples, and single rows, in float64 (`xpnet.sums`)
+    exact_sums = True  # programs add examples, and single rows, in float64 (`xpnet.equations.sums`)
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from xpnet.built_in import NotBuiltInError, value_key
+from xpnet.equations.built_in import NotBuiltInError, value_key
 
 __all__ = ["remembered"]
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from xpnet.equations.masks import needs_masks
 from xpnet.fused import cache
 from xpnet.fused.fallback import CompiledRunner
 from xpnet.fused.program import Program, given_arrays, own_state, step_program
 from xpnet.fused.teamwork import Team
-from xpnet.masks import needs_masks
 from xpnet.training.batches import Order
 from xpnet.training.step import Recipe, State
 from xpnet.undisturbed import undisturbed

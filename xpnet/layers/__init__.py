@@ -1,4 +1,4 @@
-"""Layers, a file each: what a user writes, and what the passes take (`xpnet.protocol`)."""
+"""Layers, a file each: what a user writes, and what passes take (`xpnet.equations.protocol`)."""
 
 from __future__ import annotations
 

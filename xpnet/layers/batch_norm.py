@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from xpnet.backends.base import Backend
+from xpnet.equations.parameters import Allocator, Slot
+from xpnet.equations.protocol import Context, Defaults, Stats
 from xpnet.layers.normalization import affine_gradients, input_gradient, normalize
-from xpnet.parameters import Allocator, Slot
-from xpnet.protocol import Context, Defaults, Stats
 from xpnet.ranges import check_fraction, check_not_negative
 
 __all__ = ["BatchNorm", "BatchNormLayer"]

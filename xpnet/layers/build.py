@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from xpnet.activations import ACTIVATIONS, Activation
 from xpnet.checks import activation_list, check_outputs, find_activation, positive_integer
+from xpnet.equations.activations import ACTIVATIONS, Activation
+from xpnet.equations.parameters import Allocator, Layers, layout
+from xpnet.equations.protocol import Defaults
 from xpnet.errors import look_up, quoted
 from xpnet.layers.batch_norm import BatchNorm
 from xpnet.layers.dense import Dense
@@ -15,8 +17,6 @@ from xpnet.layers.embedding import Embedding
 from xpnet.layers.layer_norm import LayerNorm
 from xpnet.layers.residual import Residual
 from xpnet.losses import Loss
-from xpnet.parameters import Allocator, Layers, layout
-from xpnet.protocol import Defaults
 from xpnet.ranges import items
 
 __all__ = ["HIDDEN", "Plan", "as_layers", "check_classes", "from_config", "plan"]

@@ -1,4 +1,4 @@
-"""The dense layer: A_l = f_l(A_{l-1} W_lᵀ + b_l). Its equations stand in `xpnet.passes`."""
+"""The dense layer: A_l = f_l(A_{l-1} W_lᵀ + b_l). Its equations: `xpnet.equations.passes`."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from xpnet.activations import Activation
 from xpnet.backends.base import Backend
 from xpnet.checks import find_activation, positive_integer
-from xpnet.initializers import default_for, initial_weights
-from xpnet.parameters import Allocator, Slot
-from xpnet.passes import (
+from xpnet.equations.activations import Activation
+from xpnet.equations.initializers import default_for, initial_weights
+from xpnet.equations.parameters import Allocator, Slot
+from xpnet.equations.passes import (
     dense_activation,
     dense_gradients,
     dense_input_gradient,
     dense_preactivation,
     dense_preactivation_gradient,
 )
-from xpnet.protocol import Context, Defaults, Stats
+from xpnet.equations.protocol import Context, Defaults, Stats
 
 __all__ = ["Dense", "DenseLayer"]
 

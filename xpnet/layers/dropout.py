@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from xpnet.backends.base import Backend
-from xpnet.masks import keep
-from xpnet.parameters import Allocator, Slot
-from xpnet.protocol import Context, Defaults, Stats
+from xpnet.equations.masks import keep
+from xpnet.equations.parameters import Allocator, Slot
+from xpnet.equations.protocol import Context, Defaults, Stats
 from xpnet.ranges import check_fraction
 
 __all__ = ["Dropout", "DropoutLayer"]

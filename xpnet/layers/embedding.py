@@ -10,10 +10,10 @@ import numpy as np
 
 from xpnet.backends.base import Backend
 from xpnet.checks import positive_integer
+from xpnet.equations.initializers import initial_weights
+from xpnet.equations.parameters import Allocator, Slot
+from xpnet.equations.protocol import Context, Defaults, Stats
 from xpnet.errors import quoted
-from xpnet.initializers import initial_weights
-from xpnet.parameters import Allocator, Slot
-from xpnet.protocol import Context, Defaults, Stats
 from xpnet.ranges import is_count, items
 
 __all__ = ["Embedding", "EmbeddingLayer"]

@@ -7,7 +7,7 @@ examples of a batch. With dX̂ = γ ∘ dB,
     dA = (dX̂ − mean(dX̂) − X̂ ∘ mean(dX̂ ∘ X̂)) / s        (means over that axis)
 
 since μ and s depend on every entry of A along it. Means over the examples are as exact as
-`xpnet.sums` makes them: a running sum in float32 loses the digits of a large mean.
+`xpnet.equations.sums` makes them: a running sum in float32 loses the digits of a large mean.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from xpnet import sums
 from xpnet.backends.base import Backend
+from xpnet.equations import sums
 
 __all__ = ["affine_gradients", "input_gradient", "normalize"]
 

@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from xpnet.activations import Activation
 from xpnet.backends.base import Backend
-from xpnet.initializers import initial_weights
+from xpnet.equations.activations import Activation
+from xpnet.equations.initializers import initial_weights
+from xpnet.equations.parameters import Allocator, Slot
+from xpnet.equations.passes import chain, chain_gradients, dense_input_gradient
+from xpnet.equations.protocol import BoundLayer, Context, Defaults, Stats
 from xpnet.layers.dense import Dense
 from xpnet.layers.embedding import Embedding
-from xpnet.parameters import Allocator, Slot
-from xpnet.passes import chain, chain_gradients, dense_input_gradient
-from xpnet.protocol import BoundLayer, Context, Defaults, Stats
 
 __all__ = ["Residual", "ResidualLayer"]
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from xpnet.built_in import built_in, one_of_each
+from xpnet.equations.built_in import built_in, one_of_each
+from xpnet.equations.special import sigmoid
 from xpnet.losses.loss import Loss, LossFunction
 from xpnet.ranges import check_fraction
-from xpnet.special import sigmoid
 
 __all__ = ["BINARY_CROSS_ENTROPY", "CrossEntropy", "check_smoothing", "label_cross_entropy"]
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from xpnet.built_in import built_in, one_of_each
+from xpnet.equations.built_in import built_in, one_of_each
 from xpnet.losses.loss import Loss
 from xpnet.ranges import check_flag, check_not_negative
 

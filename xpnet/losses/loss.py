@@ -17,10 +17,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from xpnet.activations import ACTIVATIONS, Activation
-from xpnet.built_in import is_built_in
-from xpnet.returned import array_like, pair
-from xpnet.sums import total
+from xpnet.equations.activations import ACTIVATIONS, Activation
+from xpnet.equations.built_in import is_built_in
+from xpnet.equations.returned import array_like, pair
+from xpnet.equations.sums import total
 
 __all__ = ["Loss", "LossFunction", "from_preactivation", "per_example"]
 
@@ -155,7 +155,7 @@ def _checked(loss: Loss, found: Any, A: Any, Y: Any) -> tuple[Any, Any]:
 def from_preactivation(
     xp: Any, loss: Loss, activation: Activation, Z: Any, Y: Any, w: Any, scale: Any
 ) -> tuple[Any, Any]:
-    """Σ w_n loss_n over the examples (`xpnet.sums.total`), and dZ_L = scale · w_n ∂loss_n/∂Z_n.
+    """Σ w_n loss_n over the examples (`sums.total`), and dZ_L = scale · w_n ∂loss_n/∂Z_n.
 
     Parameters
     ----------

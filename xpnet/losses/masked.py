@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from xpnet.built_in import built_in, is_built_in, one_of_each
+from xpnet.equations.built_in import built_in, is_built_in, one_of_each
 from xpnet.errors import quoted
 from xpnet.losses.heads import masked_heads
 from xpnet.losses.loss import Loss, LossFunction

@@ -20,7 +20,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from xpnet.built_in import built_in, one_of_each
+from xpnet.equations.built_in import built_in, one_of_each
 from xpnet.errors import quoted
 from xpnet.losses.loss import Loss
 from xpnet.ranges import check_positive, is_number, items

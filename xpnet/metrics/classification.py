@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from xpnet.equations.sums import cumulative, total
 from xpnet.errors import quoted
 from xpnet.losses import Loss
 from xpnet.losses.heads import head_slices
@@ -33,7 +34,6 @@ from xpnet.metrics.metric import (
     weighted_sums,
 )
 from xpnet.ranges import is_count
-from xpnet.sums import cumulative, total
 
 __all__ = ["AUC", "F1", "Accuracy", "TopKAccuracy"]
 

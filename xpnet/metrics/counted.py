@@ -10,11 +10,11 @@ import numpy as np
 
 from xpnet.backends import to_numpy
 from xpnet.backends.base import library_of
+from xpnet.equations.returned import ReturnedError
+from xpnet.equations.sums import float64_of
 from xpnet.errors import quoted
 from xpnet.losses import Loss
 from xpnet.losses.heads import head_slices
-from xpnet.returned import ReturnedError
-from xpnet.sums import float64_of
 
 __all__ = ["OfBatch"]
 

@@ -20,13 +20,13 @@ from typing import Any, ParamSpec
 
 import numpy as np
 
-from xpnet.activations import Activation
 from xpnet.backends import to_numpy
+from xpnet.equations.activations import Activation
+from xpnet.equations.returned import ReturnedError
+from xpnet.equations.sums import total
 from xpnet.errors import quoted
 from xpnet.losses import Loss
 from xpnet.metrics.counted import OfBatch
-from xpnet.returned import ReturnedError
-from xpnet.sums import total
 
 __all__ = [
     "Metric",

@@ -20,9 +20,9 @@ from typing import Any
 
 import numpy as np
 
+from xpnet.equations.sums import total
 from xpnet.losses import Loss
 from xpnet.metrics.metric import Host, Metric, added, batch_weights, made_again, ratio
-from xpnet.sums import total
 
 __all__ = ["MAE", "R2", "RMSE"]
 

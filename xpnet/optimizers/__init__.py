@@ -42,7 +42,7 @@ from xpnet.optimizers.wrapper import check_named, is_optimizer
 from xpnet.ranges import check_learning_rate
 
 if TYPE_CHECKING:
-    from xpnet.parameters import Layout
+    from xpnet.equations.parameters import Layout
 
 __all__ = [
     "FULL_BATCH",

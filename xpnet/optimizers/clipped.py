@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from xpnet.equations.sums import of_squares
 from xpnet.optimizers.wrapper import Wrapper, check_optimizer, updated
 from xpnet.ranges import check_positive
-from xpnet.sums import of_squares
 
 __all__ = ["Clipped"]
 

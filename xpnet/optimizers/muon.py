@@ -18,7 +18,7 @@ from xpnet.ranges import (
 )
 
 if TYPE_CHECKING:
-    from xpnet.parameters import Layout
+    from xpnet.equations.parameters import Layout
 
 __all__ = ["Muon"]
 

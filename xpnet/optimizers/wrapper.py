@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
+from xpnet.equations.returned import array_like, arrays_like, is_own, pair
 from xpnet.errors import quoted
 from xpnet.ranges import Kind
-from xpnet.returned import array_like, arrays_like, is_own, pair
 
 if TYPE_CHECKING:
-    from xpnet.parameters import Layout
+    from xpnet.equations.parameters import Layout
 
 __all__ = ["Wrapper", "check_named", "check_optimizer", "is_optimizer", "updated"]
 

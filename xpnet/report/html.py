@@ -8,10 +8,10 @@ from html import escape
 from importlib import import_module
 
 from xpnet._version import __version__
+from xpnet.equations.parameters import layout
 from xpnet.explain.cards import grid
 from xpnet.explain.document import document
 from xpnet.explain.style import STYLE
-from xpnet.parameters import layout
 from xpnet.plots import FirstLayerDisplay, LossCurveDisplay
 from xpnet.report.examples import Images
 from xpnet.report.figures import svg

@@ -6,8 +6,8 @@ import numpy as np
 
 from xpnet.checks import positive_integer
 from xpnet.datasets import stratified_split
+from xpnet.equations.streams import SPLIT, permutation
 from xpnet.errors import quoted
-from xpnet.random import SPLIT, permutation
 from xpnet.ranges import is_number
 from xpnet.tables.cells import Array
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from xpnet.backends import Backend
-from xpnet.random import ORDER, permutation
+from xpnet.equations.streams import ORDER, permutation
 
 __all__ = ["Batches", "Order", "slices"]
 

@@ -6,9 +6,9 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from xpnet.equations.parameters import Layers, layout
+from xpnet.equations.returned import ReturnedError, suppress_all_but
 from xpnet.errors import warn
-from xpnet.parameters import Layers, layout
-from xpnet.returned import ReturnedError, suppress_all_but
 from xpnet.training.batches import Batches
 from xpnet.training.runner import PlainRunner, Runner, warn_of_plain
 from xpnet.training.settings import Settings

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xpnet import passes
 from xpnet.backends import Backend, move
+from xpnet.equations import passes
+from xpnet.equations.parameters import Layers, for_each, n_networks
 from xpnet.examples import Examples
 from xpnet.losses import Loss, per_example
 from xpnet.metrics import Metric, find_metric, predictions
-from xpnet.parameters import Layers, for_each, n_networks
 from xpnet.training.batches import slices
 from xpnet.training.history import History
 from xpnet.training.placement import rows_that_fit

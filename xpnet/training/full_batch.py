@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from xpnet import passes
 from xpnet.backends import move
+from xpnet.equations import passes
+from xpnet.equations.parameters import flatten, layout
 from xpnet.errors import DivergenceError, warn
 from xpnet.examples import Examples
-from xpnet.parameters import flatten, layout
 from xpnet.training.early_stopping import Watch
 from xpnet.training.evaluation import metrics_for, validate
 from xpnet.training.history import History

@@ -9,9 +9,9 @@ import numpy as np
 
 from xpnet.backends import Backend, to_numpy
 from xpnet.datasets.split import stratified_split
+from xpnet.equations.streams import SPLIT, permutation
 from xpnet.errors import quoted
 from xpnet.examples import Examples
-from xpnet.random import SPLIT, permutation
 from xpnet.ranges import is_number
 
 __all__ = ["hold_out"]

@@ -11,12 +11,12 @@ import numpy as np
 from xpnet import checks, schedules
 from xpnet.backends import Backend, move, to_numpy
 from xpnet.class_weights import class_weights
+from xpnet.equations.masks import key_of, needs_masks
+from xpnet.equations.parameters import layout
+from xpnet.equations.sums import total
 from xpnet.errors import DivergenceError, of_validation, quoted
 from xpnet.examples import Examples, examples
-from xpnet.masks import key_of, needs_masks
 from xpnet.optimizers import averaged, bind, coefficients, with_learning_rate
-from xpnet.parameters import layout
-from xpnet.sums import total
 from xpnet.training.batches import Batches, Order
 from xpnet.training.choose import choose_runner
 from xpnet.training.early_stopping import Watch

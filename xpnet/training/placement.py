@@ -10,7 +10,7 @@ import numpy as np
 from xpnet import checks
 from xpnet.backends import Backend, get_backend
 from xpnet.backends.base import library_of
-from xpnet.parameters import Layers, slots
+from xpnet.equations.parameters import Layers, slots
 
 __all__ = ["home", "rows_that_fit"]
 

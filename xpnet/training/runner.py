@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from xpnet.backends import Backend
-from xpnet.built_in import is_known
+from xpnet.equations.built_in import is_known
 from xpnet.errors import warn
 from xpnet.training.batches import Order
 from xpnet.training.step import Recipe, State, step

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from xpnet import checks
+from xpnet.equations.penalties import MaxNorm, Penalty
 from xpnet.errors import quoted
 from xpnet.metrics import Metric, find_metric
 from xpnet.optimizers import get_optimizer
-from xpnet.penalties import MaxNorm, Penalty
 from xpnet.ranges import is_count, items
 from xpnet.training.callbacks import Callbacks
 from xpnet.training.early_stopping import EarlyStopping

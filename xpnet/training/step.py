@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from xpnet import passes
 from xpnet.backends import Backend
+from xpnet.equations import passes
+from xpnet.equations.parameters import Layers, for_each, layout
+from xpnet.equations.penalties import MaxNorm, Penalty
+from xpnet.equations.protocol import Context
+from xpnet.equations.returned import ReturnedError
+from xpnet.equations.sums import total
 from xpnet.errors import quoted
 from xpnet.losses import Loss
 from xpnet.optimizers import Optimizer
 from xpnet.optimizers.wrapper import updated
-from xpnet.parameters import Layers, for_each, layout
-from xpnet.penalties import MaxNorm, Penalty
-from xpnet.protocol import Context
-from xpnet.returned import ReturnedError
-from xpnet.sums import total
 
 __all__ = ["Recipe", "State", "advance", "start", "step"]
 

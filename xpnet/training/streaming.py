@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from xpnet.equations.masks import needs_masks
 from xpnet.errors import warn
-from xpnet.masks import needs_masks
 from xpnet.training import choose
 from xpnet.training.batches import Batches, Order
 from xpnet.training.runner import compiled, read_together

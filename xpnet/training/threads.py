@@ -16,7 +16,7 @@ from contextlib import contextmanager
 
 from xpnet.backends import Backend
 from xpnet.backends.openblas import blas_threads, usual_threads
-from xpnet.parameters import Layers, layout
+from xpnet.equations.parameters import Layers, layout
 
 __all__ = ["fit_threads", "on_one_thread", "team_for", "threads_for"]
 

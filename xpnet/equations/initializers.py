@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from xpnet.random import WEIGHTS, uniform
+from xpnet.equations.streams import WEIGHTS, uniform
 
 __all__ = ["INITIALIZERS", "default_for", "initial_weights"]
 

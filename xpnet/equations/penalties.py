@@ -21,9 +21,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from xpnet.parameters import Layout
+from xpnet.equations.parameters import Layout
+from xpnet.equations.sums import of_squares, total
 from xpnet.ranges import Kind, check_flag, check_not_negative, check_positive
-from xpnet.sums import of_squares, total
 
 __all__ = ["MaxNorm", "Penalty"]
 
@@ -47,8 +47,8 @@ class Penalty(Kind, _Strengths):
     Examples
     --------
     >>> import numpy as np
-    >>> from xpnet.parameters import Layout
-    >>> from xpnet.penalties import Penalty
+    >>> from xpnet.equations.parameters import Layout
+    >>> from xpnet.equations.penalties import Penalty
     >>> theta, layout = np.asarray([1.0, -2.0, 5.0]), Layout(3, 2, ((0, 1, 2),))  # two weights
     >>> penalty = Penalty(l1=0.1, l2=0.01)
     >>> round(float(penalty.value(np, theta, layout)), 6)

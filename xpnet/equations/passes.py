@@ -25,11 +25,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from xpnet.activations import Activation
 from xpnet.backends.base import Backend
-from xpnet.losses import Loss, from_preactivation
-from xpnet.parameters import Layers, pack, unpack
-from xpnet.protocol import (
+from xpnet.equations.activations import Activation
+from xpnet.equations.parameters import Layers, pack, unpack
+from xpnet.equations.protocol import (
     INFERENCE,
     PREDICTION,
     BoundLayer,
@@ -37,7 +36,8 @@ from xpnet.protocol import (
     check_forward,
     check_gradients,
 )
-from xpnet.returned import is_own
+from xpnet.equations.returned import is_own
+from xpnet.losses import Loss, from_preactivation
 
 __all__ = [
     "Trace",

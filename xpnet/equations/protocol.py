@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 
 from xpnet.backends.base import Backend
-from xpnet.parameters import Allocator, Slot
-from xpnet.returned import ReturnedError, array_like, pair
+from xpnet.equations.parameters import Allocator, Slot
+from xpnet.equations.returned import ReturnedError, array_like, pair
 
 if TYPE_CHECKING:
-    from xpnet.activations import Activation
+    from xpnet.equations.activations import Activation
 
 __all__ = ["INFERENCE", "PREDICTION", "BoundLayer", "Context", "Defaults", "LayerSpec"]
 

@@ -17,10 +17,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from xpnet.built_in import built_in, is_built_in
+from xpnet.equations.built_in import built_in, is_built_in
+from xpnet.equations.returned import ReturnedError, array_like
+from xpnet.equations.special import normal_cdf, normal_pdf, sigmoid
 from xpnet.errors import quoted
-from xpnet.returned import ReturnedError, array_like
-from xpnet.special import normal_cdf, normal_pdf, sigmoid
 
 __all__ = ["ACTIVATIONS", "Activation", "elementwise"]
 

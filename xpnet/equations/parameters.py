@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from xpnet.protocol import BoundLayer
+    from xpnet.equations.protocol import BoundLayer
 
 __all__ = [
     "Allocator",
@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 Layers = tuple[Any, ...]
-"""Bound layers (`xpnet.protocol.BoundLayer`), the last of them dense."""
+"""Bound layers (`xpnet.equations.protocol.BoundLayer`), the last of them dense."""
 
 
 class Slot(NamedTuple):

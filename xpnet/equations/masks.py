@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from xpnet.backends.base import Backend
-from xpnet.parameters import Layers, flatten
-from xpnet.protocol import Context
-from xpnet.random import MASKS, words
+from xpnet.equations.parameters import Layers, flatten
+from xpnet.equations.protocol import Context
+from xpnet.equations.streams import MASKS, words
 
 __all__ = ["context", "keep", "key_of", "needs_masks"]
 
