@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import BrokenBarrierError, Semaphore, get_ident
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -61,6 +61,63 @@ def alike(rows: int = 3) -> Case:
     X = np.repeat(rng.normal(size=(1, 5)).astype("float32"), 2 * rows, axis=0)
     Y = rng.normal(size=(2 * rows, 2)).astype("float32")
     return case(net, X, Y, optimizer=get_optimizer("adam"), steps=1, batch=rows + 1)
+
+
+FUNCTIONS = {
+    **{
+        name: (lambda xp, Z, name=name: getattr(xp, name)(Z))
+        for name in (
+            "abs",
+            "exp",
+            "expm1",
+            "log",
+            "log1p",
+            "sqrt",
+            "square",
+            "tanh",
+            "sinh",
+            "sign",
+        )
+    },
+    "floor": lambda xp, Z: xp.floor(Z),
+    "clip": lambda xp, Z: xp.clip(Z, -2.0, 3.0),
+    "maximum": lambda xp, Z: xp.maximum(Z, -Z),
+    "minimum": lambda xp, Z: xp.minimum(Z, 1.0),
+    "logaddexp, equal": lambda xp, Z: xp.logaddexp(Z, Z),
+    "logaddexp, apart": lambda xp, Z: xp.logaddexp(Z, -Z),
+    "where": lambda xp, Z: xp.where(Z > 0.5, Z, -Z),
+    "isnan": lambda xp, Z: xp.astype(xp.isnan(Z), Z.dtype),
+    "isfinite": lambda xp, Z: xp.astype(xp.isfinite(Z), Z.dtype),
+    "power": lambda xp, Z: Z**2,
+    "quotient": lambda xp, Z: 1.0 / Z,
+}
+ENDS = [np.inf, -np.inf, np.nan, 0.0, 1.0, -1.0, 1e-300, 1e300, -1e300, 800.0, -800.0, 0.3]
+
+
+class Still(NamedTuple):
+    """An optimizer that leaves θ as it is: 0 · ∞ in its gradient is NaN."""
+
+    learning_rate: float = 0.1
+
+    def init(self, xp, theta):
+        return ()
+
+    def coefficients(self, t, rate):
+        return ()
+
+    def update(self, xp, c, g, state, theta):
+        return theta, state
+
+
+def at_the_ends(f: Callable[[Any, Any], Any]) -> Case:
+    """A step for each of `ENDS`, whose loss is f of it."""
+    own = xpnet.Activation("own", f, lambda xp, Z, A, dA: xp.zeros_like(dA), f)
+    loss = xpnet.Loss("own", of_output=lambda xp, A, Y: (A[..., 0], xp.zeros_like(A)))
+    net = xpnet.Network([1, xpnet.layers.Dense(1, own)], loss=loss, dtype="float64", rng=0)
+    net.set_parameters(np.asarray([1.0, 0.0]))
+    X = np.asarray(ENDS)[:, None]
+    made = case(net, X, X, optimizer=Still(), steps=len(X), batch=1)
+    return replace(made, order=np.arange(len(X)))
 
 
 def program_of(case: Case, gathers: bool = True, team: bool = False) -> Program:

@@ -16,7 +16,7 @@ from tests import cuda_cases
 from tests.cuda_cases import compile_nvrtc, needs_gxx, nvrtc, program_of
 from tests.cuda_runs import run_cuda
 from tests.fake_cupy import install
-from tests.fused_cases import alike, case, difference, run_plain
+from tests.fused_cases import ENDS, FUNCTIONS, alike, at_the_ends, case, difference, run_plain
 from tests.helpers import network, random_targets
 from tests.loss_cases import WIDTH, each_case, problem
 from tests.test_layers import chained, each_chain, examples
@@ -53,6 +53,15 @@ def test_equal_rows_are_their_own_mean(rows):
     state, _ = run_cuda(found)
     np.testing.assert_array_equal(state.stats[0][0], found.data[0][0] / 2)  # from 0
     np.testing.assert_array_equal(state.stats[1][0], np.full(5, 0.5))  # from 1
+
+
+@needs_gxx
+@pytest.mark.parametrize("name", ["sign", "sinh", "clip", "logaddexp, equal", "logaddexp, apart"])
+def test_functions_of_infinite_and_of_extreme_numbers_are_numpys(name):
+    totals = run_cuda(at_the_ends(FUNCTIONS[name]))[1]
+    with np.errstate(all="ignore"):
+        expected = FUNCTIONS[name](np, np.asarray(ENDS))
+    np.testing.assert_allclose(totals, expected, rtol=1e-14)
 
 
 @needs_gxx

@@ -13,7 +13,17 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.fused_cases import alike, case, difference, program_of, run_plain, run_source
+from tests.fused_cases import (
+    ENDS,
+    FUNCTIONS,
+    alike,
+    at_the_ends,
+    case,
+    difference,
+    program_of,
+    run_plain,
+    run_source,
+)
 from tests.helpers import PAIRS, network, random_targets, widths_for
 from tests.loss_cases import CASES, WIDTH, each_case, problem
 from tests.test_layers import chained, each_chain, examples
@@ -77,6 +87,15 @@ def test_losses_with_settings(loss):
     z, Y = problem(loss, N=7)
     net = network(NUMPY, [WIDTH, 8, WIDTH], activation="tanh", loss=loss)
     same(case(net, z, Y, optimizer=ADAM))
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions_of_infinite_and_of_extreme_numbers_are_numpys(name):
+    made = at_the_ends(FUNCTIONS[name])
+    with np.errstate(all="ignore"):
+        totals = run_source(made, program_of(made))[1]
+        expected = FUNCTIONS[name](np, np.asarray(ENDS))
+    np.testing.assert_allclose(totals, expected, rtol=1e-14)
 
 
 @pytest.mark.parametrize("sizes", [[5, 1], [5, 7, 1], [5, 1, 4], [5, 90, 60, 1]], ids=str)

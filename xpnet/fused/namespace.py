@@ -112,8 +112,9 @@ class Namespace:
         return twice * 0.5
 
     def logaddexp(self, a: Node, b: Node) -> Node:
-        """ln(eᵃ + eᵇ)."""
-        found: Node = self.maximum(a, b) + self.log1p(self.exp(-self.abs(a - b)))
+        """ln(eᵃ + eᵇ); of two equal infinities, whose difference is NaN, that infinity."""
+        apart = self.where(a == b, 0.0, a - b)
+        found: Node = self.maximum(a, b) + self.log1p(self.exp(-self.abs(apart)))
         return found
 
     # --- over an axis
