@@ -10,8 +10,8 @@ them, widths around 1 and around a vector's length, and ragged batches (`benchma
 a program makes of θ, the optimizer's state, the statistics and the losses is compared with what the
 plain step makes of them. A draw that fails prints the line that does it again.
 
-Counts and seeds are written when all is done, every minute, and on Ctrl-C; --resume goes on behind
-the last seed that was done.
+Counts and seeds are written when all is done, every minute, and on Ctrl-C; --resume does again what
+failed, and goes on behind the last seed that was done.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -116,11 +116,16 @@ class Tally:
         self.seconds = float(before.get("seconds", 0.0))
 
     def add(self, one: Outcome) -> None:
-        """One more; a line for what failed."""
-        self.next = one.seed + 1
+        """One more, or one that failed before; a line for what failed."""
+        before = [draw for draw in self.failed if draw["seed"] == one.seed]
+        if before:
+            self.failed.remove(before[0])
+            self.statuses = +(self.statuses - Counter(failed=1))
+        else:
+            self.next = one.seed + 1
+            self.families.update(one.families)
+            self.seconds += one.seconds
         self.statuses[one.status] += 1
-        self.families.update(one.families)
-        self.seconds += one.seconds
         if one.status == "refused":
             self.refused[one.what] += 1
         if one.status == "failed":
@@ -148,9 +153,10 @@ class Tally:
 
 
 def _count(tally: Tally, n: int, workers: int, keep: Callable[[], None]) -> None:
-    """Draws up to the n-th, in order of their seeds."""
+    """Those that failed before, then draws up to the n-th, in order of their seeds."""
     began = time.monotonic()
-    for one in _outcomes(tally.engine, range(tally.next, tally.first + n), workers):
+    seeds = [draw["seed"] for draw in tally.failed] + [*range(tally.next, tally.first + n)]
+    for one in _outcomes(tally.engine, seeds, workers):
         tally.add(one)
         if time.monotonic() - began > SECONDS:
             began = time.monotonic()
@@ -158,7 +164,7 @@ def _count(tally: Tally, n: int, workers: int, keep: Callable[[], None]) -> None
             keep()
 
 
-def _outcomes(engine: str, seeds: range, workers: int) -> Iterator[Outcome]:
+def _outcomes(engine: str, seeds: Sequence[int], workers: int) -> Iterator[Outcome]:
     of_seed = partial(outcome, engine)
     if workers <= 1 or len(seeds) <= PIECE:
         yield from map(of_seed, seeds)

@@ -154,6 +154,16 @@ def test_a_failing_draw_prints_the_line_that_does_it_again(monkeypatch, tmp_path
     assert f"seed 1: the reason\n1\n{line}\n" in capsys.readouterr().out
 
 
+def test_what_failed_is_done_again_when_a_run_goes_on(monkeypatch, tmp_path):
+    statuses = ["failed", "same", "failed"]
+    command(monkeypatch, tmp_path, statuses)
+    statuses[0] = "same"
+    status, found = command(monkeypatch, tmp_path, [*statuses, "same"], "--resume")
+    assert (status, found["next"], found["families"]) == (1, 4, {"loss own": 4})
+    assert found["statuses"] == {"failed": 1, "same": 3}
+    assert [draw["seed"] for draw in found["failed"]] == [2]
+
+
 def test_an_error_of_a_program_is_a_failure_and_no_program_is_not(monkeypatch):
     def raising(error):
         def engine(made):
