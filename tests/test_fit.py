@@ -233,7 +233,7 @@ def test_a_fraction_is_set_aside_by_class_and_the_same_everywhere(backend):
         seen.append(history)
     assert seen[0].validation_loss == pytest.approx(seen[1].validation_loss, rel=1e-12)
     assert len(seen[0].validation_accuracy) == 2
-    from xpnet.examples import Examples
+    from xpnet.checks.inputs import Examples
     from xpnet.training.holdout import hold_out
 
     numpy = get_backend("numpy")
@@ -245,7 +245,7 @@ def test_a_fraction_is_set_aside_by_class_and_the_same_everywhere(backend):
 
 def test_labels_of_several_heads_are_held_out_as_real_targets_are():
     """By no head's classes: the rows are those of the seed alone."""
-    from xpnet.examples import Examples
+    from xpnet.checks.inputs import Examples
     from xpnet.training.holdout import hold_out
 
     numpy, X = get_backend("numpy"), np.arange(60.0)[:, None]

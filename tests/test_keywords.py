@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import xpnet
-from xpnet import keywords
+from xpnet.checks import keywords
 
 X = np.random.default_rng(0).normal(size=(12, 3))
 LABELS = np.arange(12) % 2

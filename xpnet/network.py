@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from xpnet import checks
-from xpnet.examples import examples
-from xpnet.keywords import explains_keywords
+from xpnet.checks.inputs import examples
+from xpnet.checks.keywords import explains_keywords
 from xpnet.network_passes import NetworkPasses
 from xpnet.training.history import History
 from xpnet.training.placement import home

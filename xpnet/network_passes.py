@@ -9,11 +9,11 @@ import numpy as np
 
 from xpnet import checks
 from xpnet.backends import move, to_numpy
+from xpnet.checks.inputs import examples, features
 from xpnet.classes import decide
 from xpnet.equations import passes
 from xpnet.equations.masks import context
 from xpnet.equations.parameters import layout, n_networks, unpack
-from xpnet.examples import examples, features
 from xpnet.gradients import Gradients
 from xpnet.state import NetworkState
 from xpnet.training.batches import slices

@@ -11,6 +11,9 @@ import numpy as np
 
 from xpnet import checks
 from xpnet.backends import Backend, get_backend
+from xpnet.checks.feature_names import in_order, names_of
+from xpnet.checks.inputs import infer_loss, infer_widths
+from xpnet.checks.keywords import explains_keywords
 from xpnet.classes import (
     check_outputs,
     encode,
@@ -22,9 +25,6 @@ from xpnet.classes import (
 from xpnet.equations.activations import Activation
 from xpnet.equations.parameters import Layers, check_size, layout, slots
 from xpnet.equations.streams import seed_from
-from xpnet.examples import infer_loss, infer_widths
-from xpnet.feature_names import in_order, names_of
-from xpnet.keywords import explains_keywords
 from xpnet.layers.build import HIDDEN, Plan, plan
 from xpnet.losses import Loss
 from xpnet.network_parameters import NetworkParameters

@@ -16,9 +16,8 @@ from xpnet.checks.arrays import (
     turned,
     without_nan,
 )
-from xpnet.checks.for_loss import MANY_CLASSES, check_targets, column_of_labels, targets
 from xpnet.checks.missing import check_present, is_missing
-from xpnet.checks.settings import (
+from xpnet.checks.names import (
     activation_list,
     check_flag,
     check_functions,
@@ -30,6 +29,7 @@ from xpnet.checks.settings import (
     learning_rate,
     positive_integer,
 )
+from xpnet.checks.targets import MANY_CLASSES, check_targets, column_of_labels, targets
 
 __all__ = [
     "MANY_CLASSES",

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from xpnet.checks.inputs import examples
 from xpnet.equations.parameters import Layers, view
 from xpnet.errors import quoted
-from xpnet.examples import examples
 from xpnet.explain.entry import find_entry
 from xpnet.explain.explanation import Explanation
 from xpnet.explain.findings import with_warnings

@@ -9,7 +9,7 @@ import numpy as np
 
 from xpnet.backends import to_numpy
 from xpnet.checks import labels_on_host, without_nan
-from xpnet.examples import examples
+from xpnet.checks.inputs import examples
 from xpnet.losses import Loss
 from xpnet.metrics import predictions
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from xpnet.backends import to_numpy
+from xpnet.checks.inputs import examples
 from xpnet.equations import passes
-from xpnet.examples import examples
 from xpnet.losses import per_example
 from xpnet.training.batches import slices
 

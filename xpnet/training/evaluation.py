@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xpnet.backends import Backend, move
+from xpnet.checks.inputs import Examples
 from xpnet.equations import passes
 from xpnet.equations.parameters import Layers, for_each, n_networks
-from xpnet.examples import Examples
 from xpnet.losses import Loss, per_example
 from xpnet.metrics import Metric, find_metric, predictions
 from xpnet.training.batches import slices

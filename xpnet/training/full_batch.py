@@ -6,10 +6,10 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from xpnet.backends import move
+from xpnet.checks.inputs import Examples
 from xpnet.equations import passes
 from xpnet.equations.parameters import flatten, layout
 from xpnet.errors import DivergenceError, warn
-from xpnet.examples import Examples
 from xpnet.training.early_stopping import Watch
 from xpnet.training.evaluation import metrics_for, validate
 from xpnet.training.history import History

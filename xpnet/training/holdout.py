@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from xpnet.backends import Backend, to_numpy
+from xpnet.checks.inputs import Examples
 from xpnet.datasets.split import stratified_split
 from xpnet.equations.streams import SPLIT, permutation
 from xpnet.errors import quoted
-from xpnet.examples import Examples
 from xpnet.ranges import is_number
 
 __all__ = ["hold_out"]

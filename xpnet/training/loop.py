@@ -10,12 +10,12 @@ import numpy as np
 
 from xpnet import checks, schedules
 from xpnet.backends import Backend, move, to_numpy
+from xpnet.checks.inputs import Examples, examples
 from xpnet.class_weights import class_weights
 from xpnet.equations.masks import key_of, needs_masks
 from xpnet.equations.parameters import layout
 from xpnet.equations.sums import total
 from xpnet.errors import DivergenceError, of_validation, quoted
-from xpnet.examples import Examples, examples
 from xpnet.optimizers import averaged, bind, coefficients, with_learning_rate
 from xpnet.training.batches import Batches, Order
 from xpnet.training.choose import choose_runner

@@ -20,8 +20,8 @@ from xpnet.backends import Backend, to_numpy
 from xpnet.errors import warn
 
 if TYPE_CHECKING:
+    from xpnet.checks.inputs import Examples
     from xpnet.equations.parameters import Layers
-    from xpnet.examples import Examples
     from xpnet.state import NetworkState
     from xpnet.training.settings import Settings
 
