@@ -8,11 +8,11 @@ import numpy as np
 
 from xpnet.backends import to_numpy
 from xpnet.checks import check_flag, positive_integer, real, turned
+from xpnet.derivatives.gradients import Gradients, fill_dense
 from xpnet.equations.parameters import flatten, layout
 from xpnet.equations.protocol import BoundLayer
 from xpnet.equations.streams import seed_from
 from xpnet.errors import quoted
-from xpnet.gradients import Gradients, fill_dense
 from xpnet.network import Network
 from xpnet.ranges import is_finite
 

@@ -8,10 +8,10 @@ from typing import Any
 from xpnet import checks
 from xpnet.backends import Backend, move, to_numpy
 from xpnet.backends.tracked import stored
+from xpnet.derivatives.gradients import dense_parameters, fill_dense
 from xpnet.equations.parameters import Layers, layout
 from xpnet.errors import quoted
 from xpnet.fit_owner import FitOwner
-from xpnet.gradients import dense_parameters, fill_dense
 from xpnet.ranges import items
 
 __all__ = ["NetworkParameters"]

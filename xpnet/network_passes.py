@@ -11,10 +11,10 @@ from xpnet import checks
 from xpnet.backends import move, to_numpy
 from xpnet.checks.inputs import examples, features
 from xpnet.classes import decide
+from xpnet.derivatives.gradients import Gradients
 from xpnet.equations import passes
 from xpnet.equations.masks import context
 from xpnet.equations.parameters import layout, n_networks, unpack
-from xpnet.gradients import Gradients
 from xpnet.state import NetworkState
 from xpnet.training.batches import slices
 from xpnet.training.placement import home, rows_that_fit
