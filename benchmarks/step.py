@@ -24,9 +24,9 @@ import numpy as np
 import xpnet
 from benchmarks.common import blas_threads, interleave, machine, write
 from xpnet.backends import Backend, get_backend, move
+from xpnet.engines.step import Recipe, start, step
 from xpnet.equations import passes
 from xpnet.optimizers import Adam
-from xpnet.training.step import Recipe, start, step
 
 SHAPES = (
     ((2, 8, 2), 1),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from xpnet.backends import get_backend, to_numpy
+from xpnet.engines.batches import Order
 from xpnet.fused.cuda_runner import CudaRunner
-from xpnet.training.batches import Order
 
 
 def run_cuda(case, gathers=True):

@@ -430,7 +430,7 @@ def install(monkeypatch: Any, kernels: bool = False, **settings: Any) -> Card:
 
     Without ``kernels``, which take g++ a second each, fits run in the plain loop.
     """
-    from xpnet.training import choose
+    from xpnet.engines import choose
 
     if not kernels:
         monkeypatch.setattr(choose, "cuda_runner", lambda *_: None)

@@ -15,11 +15,11 @@ from tests import plain_runtime
 from tests.guarded import guarded
 from tests.helpers import relative
 from tests.plain_runtime import empty
+from xpnet.engines.step import Recipe, State, start, step
 from xpnet.equations.masks import key_of, needs_masks
 from xpnet.equations.parameters import layout
 from xpnet.fused.program import Program, given_arrays, step_program
 from xpnet.optimizers import bind, coefficients, get_optimizer
-from xpnet.training.step import Recipe, State, start, step
 
 
 @dataclass

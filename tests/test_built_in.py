@@ -185,8 +185,8 @@ def test_cuda_kernels_are_written_anew_for_a_users_function():
 
 def test_what_is_xpnets_own_is_compiled_once_on_jax():
     jax = needed("jax")
-    from xpnet.training.runner import compiled
-    from xpnet.training.step import Recipe, step
+    from xpnet.engines.runner import compiled
+    from xpnet.engines.step import Recipe, step
 
     net = xpnet.Network([3, 4, 1], loss="squared_error", backend="jax")
     own = Recipe(net.backend, net.layers, net.loss, Adam())

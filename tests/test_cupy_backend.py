@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 import xpnet
 from tests.fake_cupy import install
 from xpnet.backends import cupy_backend, get_backend, to_numpy
+from xpnet.engines.runner import PlainRunner
 from xpnet.optimizers import Adam, Clipped
-from xpnet.training.runner import PlainRunner
 
 X = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32)
 TARGETS = {

@@ -15,9 +15,9 @@ import xpnet
 from tests.helpers import needs, relative
 from tests.poison import poison_memory
 from xpnet.backends.openblas import OpenBLAS
+from xpnet.engines import choose
 from xpnet.fused import cache
 from xpnet.layers import BatchNorm, Dense, Dropout, Embedding, LayerNorm
-from xpnet.training import choose
 
 needs_numba = needs("numba")
 

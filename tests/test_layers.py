@@ -10,11 +10,11 @@ import pytest
 import xpnet
 from tests.helpers import needed, network, random_targets, relative
 from xpnet.backends import get_backend, move, to_numpy
+from xpnet.engines.step import Recipe, start, step
 from xpnet.equations import passes
 from xpnet.equations.masks import context, keep, key_of
 from xpnet.layers import BatchNorm, Dense, Dropout, Embedding, LayerNorm, Residual
 from xpnet.layers.embedding import EmbeddingLayer
-from xpnet.training.step import Recipe, start, step
 
 CHAINS = {
     "dropout": [5, 8, Dropout(0.3), 4],

@@ -15,10 +15,10 @@ from tests.fused_cases import case, program_of
 from tests.helpers import relative
 from xpnet.backends import openblas
 from xpnet.backends.openblas import blas_threads, bundled
+from xpnet.engines.threads import team_for
 from xpnet.fused import remembered
 from xpnet.fused.cache import numba_version
 from xpnet.optimizers import SGD
-from xpnet.training.threads import team_for
 
 needs_numba = pytest.mark.skipif(
     numba_version() is None or bundled() is None,
@@ -175,7 +175,7 @@ def test_the_shares_of_three_threads_make_the_whole(room, sizes):
 
 def source_of(monkeypatch, sizes, batch=40, threads=2):
     """Of a step's program, and whether a team does it."""
-    monkeypatch.setattr(xpnet.training.threads, "usual_threads", lambda: threads)
+    monkeypatch.setattr(xpnet.engines.threads, "usual_threads", lambda: threads)
     net = xpnet.Network(list(sizes), loss="squared_error", dtype="float32", rng=1)
     X, Y = np.ones((80, sizes[0]), "float32"), np.ones((80, sizes[-1]), "float32")
     team = team_for(net.layers, batch) > 1

@@ -8,10 +8,10 @@ import pytest
 import xpnet
 from xpnet.backends import to_numpy
 from xpnet.datasets import stratified_split
+from xpnet.engines.batches import Batches
 from xpnet.equations.activations import ACTIVATIONS
 from xpnet.equations.initializers import INITIALIZERS, VARIANCES, initial_weights
 from xpnet.equations.streams import ORDER, WEIGHTS, permutation, seed_from, uniform
-from xpnet.training.batches import Batches
 
 
 def test_the_stream_never_changes():

@@ -11,7 +11,7 @@ import pytest
 import xpnet
 from tests.fake_cupy import install
 from xpnet.backends import get_backend, to_numpy
-from xpnet.training.placement import home, rows_that_fit
+from xpnet.engines.placement import home, rows_that_fit
 
 rng = np.random.default_rng(5)
 X = rng.normal(size=(23, 4))

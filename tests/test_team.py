@@ -18,11 +18,11 @@ import xpnet
 from tests.helpers import NO_OPENBLAS, needs, needs_fork, relative
 from tests.poison import poison_memory
 from xpnet.backends.openblas import blas_threads, bundled
+from xpnet.engines import choose, threads
+from xpnet.engines.threads import team_for
 from xpnet.fused.cache import numba_version
 from xpnet.fused.teamwork import Team
 from xpnet.layers import BatchNorm, Dense, Dropout, LayerNorm
-from xpnet.training import choose, threads
-from xpnet.training.threads import team_for
 
 needs_numba = needs("numba")
 

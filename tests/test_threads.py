@@ -10,7 +10,7 @@ import pytest
 import xpnet
 from tests.helpers import NO_OPENBLAS, needed
 from xpnet.backends.openblas import blas_threads, bundled
-from xpnet.training.threads import threads_for
+from xpnet.engines.threads import threads_for
 
 
 @pytest.mark.parametrize(

@@ -15,13 +15,13 @@ import pytest
 import xpnet
 from tests.helpers import needed, network, random_targets, relative
 from xpnet.backends import get_backend, move, to_numpy
+from xpnet.engines.step import Recipe, start, step
 from xpnet.equations import passes
 from xpnet.equations.activations import ACTIVATIONS
 from xpnet.equations.streams import ORDER, permutation
 from xpnet.layers import Embedding
 from xpnet.losses import LOSSES
 from xpnet.optimizers import SGD, Adam
-from xpnet.training.step import Recipe, start, step
 
 SIZES = [6, 8, 7, 4]
 

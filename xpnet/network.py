@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from xpnet import checks
 from xpnet.checks.inputs import examples
 from xpnet.checks.keywords import explains_keywords
+from xpnet.engines.placement import home
 from xpnet.network_passes import NetworkPasses
 from xpnet.training.history import History
-from xpnet.training.placement import home
 
 if TYPE_CHECKING:
     from xpnet.explain import Explanation

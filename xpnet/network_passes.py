@@ -12,12 +12,12 @@ from xpnet.backends import move, to_numpy
 from xpnet.checks.inputs import examples, features
 from xpnet.classes import decide
 from xpnet.derivatives.gradients import Gradients
+from xpnet.engines.batches import slices
+from xpnet.engines.placement import home, rows_that_fit
 from xpnet.equations import passes
 from xpnet.equations.masks import context
 from xpnet.equations.parameters import layout, n_networks, unpack
 from xpnet.state import NetworkState
-from xpnet.training.batches import slices
-from xpnet.training.placement import home, rows_that_fit
 
 __all__ = ["NetworkPasses"]
 

@@ -17,6 +17,8 @@ import numpy as np
 from benchmarks.fuzzing.compare import Results
 from benchmarks.fuzzing.draw import Draw
 from tests.fused_cases import Case, run_piece
+from xpnet.engines.batches import Order
+from xpnet.engines.step import Recipe, State, start, step
 from xpnet.equations import sums
 from xpnet.equations.masks import key_of, needs_masks
 from xpnet.equations.parameters import layout
@@ -24,8 +26,6 @@ from xpnet.fused import cuda_kernels, remembered
 from xpnet.fused import program as programs
 from xpnet.fused.program import own_state, step_program
 from xpnet.optimizers import bind, coefficients
-from xpnet.training.batches import Order
-from xpnet.training.step import Recipe, State, start, step
 
 __all__ = ["ENGINES", "by_plain_steps", "perturbed"]
 
@@ -55,7 +55,7 @@ def results(state: State, totals: Any) -> Results:
 
 
 def by_plain_steps(draw: Draw, change: Callable[[Any], Any] = np.asarray) -> Results:
-    """By `xpnet.training.step.step` on NumPy, from the draw's arrays of floats, changed."""
+    """By `xpnet.engines.step.step` on NumPy, from the draw's arrays of floats, changed."""
     case = case_of(draw)
     state, totals = _changed(own_state(np, case.fresh()), change), []
     data = tuple(x if x is None or x.dtype.kind != "f" else change(x) for x in case.data)

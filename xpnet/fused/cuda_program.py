@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from xpnet.engines.step import Recipe, State
 from xpnet.fused.cuda_expressions import type_of
 from xpnet.fused.cuda_kernels import kernels_of
 from xpnet.fused.cuda_source import HEAD, LANES, WARPS, Kernel, Layout
@@ -18,7 +19,6 @@ from xpnet.fused.numbers import Numbers
 from xpnet.fused.plan import REDUCTIONS, Group, Plan, plan
 from xpnet.fused.program import Recorded, made_from, record_step
 from xpnet.fused.remembered import remembered
-from xpnet.training.step import Recipe, State
 
 _NARROW = 64  # columns of a sum over rows that a kernel of rows adds up
 

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
+from xpnet.engines.step import Recipe, State
 from xpnet.equations.activations import Activation
 from xpnet.equations.parameters import flatten
 from xpnet.fused.graph import Graph, Node, Size
 from xpnet.fused.namespace import Namespace
 from xpnet.losses import per_example
-from xpnet.training.step import Recipe, State
 
 __all__ = ["culprit"]
 

@@ -1,6 +1,6 @@
 """The program of a training step: recorded, planned, and written down.
 
-`xpnet.training.step.step` is run once on recorded arrays; so what is compiled is what the plain
+`xpnet.engines.step.step` is run once on recorded arrays; so what is compiled is what the plain
 loop runs, and every layer, loss, optimizer and penalty that keeps to the namespace of
 `xpnet.fused.namespace` is compiled without a line of its own.
 """
@@ -16,6 +16,8 @@ from typing import Any, cast
 import numpy as np
 
 from xpnet.backends import Backend
+from xpnet.engines.step import Recipe, State, step
+from xpnet.engines.threads import on_one_thread
 from xpnet.fused.graph import Graph, Node, Size
 from xpnet.fused.memory import Buffer, Memory, arrange
 from xpnet.fused.namespace import TraceBackend
@@ -25,8 +27,6 @@ from xpnet.fused.remembered import remembered
 from xpnet.fused.shapes import TraceError, same_shape
 from xpnet.fused.source import Writer
 from xpnet.fused.team import TeamWriter
-from xpnet.training.step import Recipe, State, step
-from xpnet.training.threads import on_one_thread
 
 __all__ = [
     "Program",

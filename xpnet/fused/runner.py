@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from xpnet.engines.batches import Order
+from xpnet.engines.fallback import CompiledRunner
+from xpnet.engines.step import Recipe, State
 from xpnet.equations.masks import needs_masks
 from xpnet.fused import cache
-from xpnet.fused.fallback import CompiledRunner
 from xpnet.fused.program import Program, given_arrays, own_state, step_program
 from xpnet.fused.teamwork import Team
-from xpnet.training.batches import Order
-from xpnet.training.step import Recipe, State
 from xpnet.undisturbed import undisturbed
 
 __all__ = ["FusedRunner"]

@@ -12,9 +12,9 @@ import numpy as np
 
 from xpnet.backends import to_numpy
 from xpnet.checks.inputs import examples
+from xpnet.engines.batches import slices
 from xpnet.equations import passes
 from xpnet.losses import per_example
-from xpnet.training.batches import slices
 
 if TYPE_CHECKING:
     from xpnet.network import Network

@@ -9,13 +9,13 @@ import numpy as np
 
 from xpnet.backends import Backend, move
 from xpnet.checks.inputs import Examples
+from xpnet.engines.batches import slices
+from xpnet.engines.placement import rows_that_fit
 from xpnet.equations import passes
 from xpnet.equations.parameters import Layers, for_each, n_networks
 from xpnet.losses import Loss, per_example
 from xpnet.metrics import Metric, find_metric, predictions
-from xpnet.training.batches import slices
 from xpnet.training.history import History
-from xpnet.training.placement import rows_that_fit
 
 if TYPE_CHECKING:
     from xpnet.network import Network

@@ -50,7 +50,7 @@ class History:
         not to the bit.
     threads : int or None
         On how many threads NumPy's products ran, and the whole steps of a team, by a rule of the
-        shapes (`xpnet.training.threads`); None where that is not known. Another number gives other
+        shapes (`xpnet.engines.threads`); None where that is not known. Another number gives other
         last bits.
     """
 

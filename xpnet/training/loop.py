@@ -12,13 +12,18 @@ from xpnet import checks, schedules
 from xpnet.backends import Backend, move, to_numpy
 from xpnet.checks.inputs import Examples, examples
 from xpnet.class_weights import class_weights
+from xpnet.engines.batches import Batches, Order
+from xpnet.engines.choose import choose_runner
+from xpnet.engines.placement import home
+from xpnet.engines.runner import Runner
+from xpnet.engines.step import Recipe, start
+from xpnet.engines.streamed import StreamedRunner
+from xpnet.engines.threads import fit_threads
 from xpnet.equations.masks import key_of, needs_masks
 from xpnet.equations.parameters import layout
 from xpnet.equations.sums import total
 from xpnet.errors import DivergenceError, of_validation, quoted
 from xpnet.optimizers import averaged, bind, coefficients, with_learning_rate
-from xpnet.training.batches import Batches, Order
-from xpnet.training.choose import choose_runner
 from xpnet.training.early_stopping import Watch
 from xpnet.training.evaluation import metrics_for, validate
 from xpnet.training.full_batch import search
@@ -27,14 +32,9 @@ from xpnet.training.holdout import hold_out
 from xpnet.training.interrupt import Interrupt, stop_on_interrupt
 from xpnet.training.length import has_converged, settled, warn_if_falling
 from xpnet.training.one_fit import Kept, one_fit
-from xpnet.training.placement import home
 from xpnet.training.progress import Progress, show_progress
-from xpnet.training.runner import Runner
 from xpnet.training.scale import hint_at_scale
 from xpnet.training.settings import Settings
-from xpnet.training.step import Recipe, start
-from xpnet.training.streaming import StreamedRunner
-from xpnet.training.threads import fit_threads
 
 if TYPE_CHECKING:
     from xpnet.network import Network

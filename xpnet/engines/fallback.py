@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from xpnet.engines.batches import Order
+from xpnet.engines.runner import PlainRunner, warn_of_plain
+from xpnet.engines.step import Recipe, State
 from xpnet.fused.shapes import KernelError, TraceError
-from xpnet.training.batches import Order
-from xpnet.training.runner import PlainRunner, warn_of_plain
-from xpnet.training.step import Recipe, State
 
 __all__ = ["CompiledRunner"]
 

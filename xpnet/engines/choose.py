@@ -6,14 +6,14 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from xpnet.engines.batches import Batches
+from xpnet.engines.runner import PlainRunner, Runner, warn_of_plain
+from xpnet.engines.step import Recipe, State, advance, start
+from xpnet.engines.threads import team_for
 from xpnet.equations.parameters import Layers, layout
 from xpnet.equations.returned import ReturnedError, suppress_all_but
 from xpnet.errors import warn
-from xpnet.training.batches import Batches
-from xpnet.training.runner import PlainRunner, Runner, warn_of_plain
 from xpnet.training.settings import Settings
-from xpnet.training.step import Recipe, State, advance, start
-from xpnet.training.threads import team_for
 
 if TYPE_CHECKING:
     from xpnet.fused.cuda_runner import CudaRunner

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from xpnet.engines import choose
+from xpnet.engines.batches import Batches, Order
+from xpnet.engines.runner import compiled, read_together
+from xpnet.engines.step import Recipe, State, advance
 from xpnet.equations.masks import needs_masks
 from xpnet.errors import warn
-from xpnet.training import choose
-from xpnet.training.batches import Batches, Order
-from xpnet.training.runner import compiled, read_together
 from xpnet.training.settings import Settings
-from xpnet.training.step import Recipe, State, advance
 
 if TYPE_CHECKING:
     from xpnet.fused.cuda_runner import CudaRunner

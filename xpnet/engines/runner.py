@@ -18,10 +18,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from xpnet.backends import Backend
+from xpnet.engines.batches import Order
+from xpnet.engines.step import Recipe, State, step
 from xpnet.equations.built_in import is_known
 from xpnet.errors import warn
-from xpnet.training.batches import Order
-from xpnet.training.step import Recipe, State, step
 
 __all__ = ["PlainRunner", "Runner", "compiled", "read_together", "warn_of_plain"]
 
