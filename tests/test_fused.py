@@ -28,11 +28,11 @@ from tests.helpers import PAIRS, network, random_targets, widths_for
 from tests.loss_cases import CASES, WIDTH, each_case, problem
 from tests.test_layers import chained, each_chain, examples
 from xpnet.backends import get_backend
+from xpnet.engines.graph.namespace import Namespace
+from xpnet.engines.graph.nodes import Graph, Size, without_axes
+from xpnet.engines.graph.shapes import TraceError
 from xpnet.equations.activations import ACTIVATIONS
-from xpnet.fused.graph import Graph, Size, without_axes
-from xpnet.fused.namespace import Namespace
 from xpnet.fused.runner import FusedRunner
-from xpnet.fused.shapes import TraceError
 from xpnet.layers import BatchNorm, Dropout, Embedding, LayerNorm, Residual
 from xpnet.losses import LOSSES, CrossEntropy, Loss, Masked, MultiCrossEntropy
 from xpnet.optimizers import OPTIMIZERS, Accumulated, Averaged, Clipped, get_optimizer

@@ -15,8 +15,9 @@ from benchmarks.fuzzing.draw import draw
 from benchmarks.fuzzing.engines import by_plain_steps, perturbed
 from benchmarks.fuzzing.run import Outcome, outcome
 from tests.cuda_cases import needs_gxx
-from xpnet.fused import indexing, loops, namespace, plan
-from xpnet.fused.shapes import TraceError, same_length
+from xpnet.engines.graph import indexing, namespace, plan
+from xpnet.engines.graph.shapes import TraceError, same_length
+from xpnet.fused import loops
 
 PIECE = 30
 

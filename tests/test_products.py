@@ -15,8 +15,8 @@ from tests.fused_cases import case, program_of
 from tests.helpers import relative
 from xpnet.backends import openblas
 from xpnet.backends.openblas import blas_threads, bundled
+from xpnet.engines.graph import remembered
 from xpnet.engines.threads import team_for
-from xpnet.fused import remembered
 from xpnet.fused.cache import numba_version
 from xpnet.optimizers import SGD
 

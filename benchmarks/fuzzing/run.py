@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks.fuzzing.compare import verdict
 from benchmarks.fuzzing.draw import Draw, draw
 from benchmarks.fuzzing.engines import ENGINES, by_plain_steps, perturbed
-from xpnet.fused.shapes import TraceError
+from xpnet.engines.graph.shapes import TraceError
 
 __all__ = ["Outcome", "outcome", "reproduce"]
 

@@ -119,7 +119,7 @@ def _prepared(kind: Any, fixed: Fixed, wanted: bool | None, pays: Callable[[Any]
 
     What a user asked for, or should have had, and does not get is a warning.
     """
-    from xpnet.fused.shapes import KernelError, TraceError
+    from xpnet.engines.graph.shapes import KernelError, TraceError
 
     n = len(fixed[0].optimizer.coefficients(1, 0.0))
     runner = kind(*fixed)
@@ -153,7 +153,7 @@ def _check_returned(recipe: Recipe, state: State, data: tuple[Any, Any, Any]) ->
 
 def _whose(recipe: Recipe, state: State, data: tuple[Any, Any, Any]) -> str:
     """The part of the step that cannot be compiled, for a message; nothing where it is none."""
-    from xpnet.fused.culprit import culprit
+    from xpnet.engines.graph.why_not_compiled import culprit
 
     found = culprit(recipe, state, data[1])
     return f" ({found})" if found else ""

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from xpnet.engines.batches import Order
+from xpnet.engines.graph.shapes import KernelError, TraceError
 from xpnet.engines.runner import PlainRunner, warn_of_plain
 from xpnet.engines.step import Recipe, State
-from xpnet.fused.shapes import KernelError, TraceError
 
 __all__ = ["CompiledRunner"]
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from xpnet.fused.graph import Node
-from xpnet.fused.operations import OPERATORS
-from xpnet.fused.shapes import FLOATS, TraceError
+from xpnet.engines.graph.nodes import Node
+from xpnet.engines.graph.operations import OPERATORS
+from xpnet.engines.graph.shapes import FLOATS, TraceError
 
 __all__ = ["COMBINE", "TYPES", "constant", "expression", "start_value", "type_of"]
 

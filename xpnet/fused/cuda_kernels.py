@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from xpnet.engines.graph.nodes import Node
+from xpnet.engines.graph.plan import REDUCTIONS, Group
+from xpnet.engines.graph.shapes import TraceError
 from xpnet.fused.cuda_expressions import COMBINE, start_value, type_of
 from xpnet.fused.cuda_loops import Body
 from xpnet.fused.cuda_source import LANES, WARPS, Kernel, Layout
-from xpnet.fused.graph import Node
 from xpnet.fused.loops import columns_slot, is_row, slots_of, walks
-from xpnet.fused.plan import REDUCTIONS, Group
-from xpnet.fused.shapes import TraceError
 
 __all__ = ["kernels_of"]
 

@@ -13,9 +13,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from xpnet.engines.graph.nodes import Node
+from xpnet.engines.graph.operations import is_number
+from xpnet.engines.graph.plan import REDUCTIONS, Group, is_fused
+from xpnet.engines.graph.shapes import same_length
 from xpnet.fused.cuda_expressions import COMBINE, expression, start_value, type_of
 from xpnet.fused.cuda_source import Kernel
-from xpnet.fused.graph import Node
 from xpnet.fused.loops import (
     columns_slot,
     is_row,
@@ -26,9 +29,6 @@ from xpnet.fused.loops import (
     slots_of,
     walks,
 )
-from xpnet.fused.operations import is_number
-from xpnet.fused.plan import REDUCTIONS, Group, is_fused
-from xpnet.fused.shapes import same_length
 
 __all__ = ["Body"]
 

@@ -9,16 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from xpnet.engines.graph.lengths import Numbers
+from xpnet.engines.graph.memory import Buffer, arrange
+from xpnet.engines.graph.nodes import Node, Size, without_axes
+from xpnet.engines.graph.plan import REDUCTIONS, Group, Plan, plan
+from xpnet.engines.graph.remembered import remembered
 from xpnet.engines.step import Recipe, State
 from xpnet.fused.cuda_expressions import type_of
 from xpnet.fused.cuda_kernels import kernels_of
 from xpnet.fused.cuda_source import HEAD, LANES, WARPS, Kernel, Layout
-from xpnet.fused.graph import Node, Size, without_axes
-from xpnet.fused.memory import Buffer, arrange
-from xpnet.fused.numbers import Numbers
-from xpnet.fused.plan import REDUCTIONS, Group, Plan, plan
 from xpnet.fused.program import Recorded, made_from, record_step
-from xpnet.fused.remembered import remembered
 
 _NARROW = 64  # columns of a sum over rows that a kernel of rows adds up
 

@@ -13,12 +13,12 @@ import numpy as np
 from xpnet.backends.cupy_backend import CupyBackend
 from xpnet.engines.batches import Order
 from xpnet.engines.fallback import CompiledRunner
+from xpnet.engines.graph.shapes import KernelError
 from xpnet.engines.step import Recipe, State
 from xpnet.equations.masks import needs_masks
 from xpnet.fused.cuda_program import CudaProgram, Launch, Operand, Product, cuda_program
 from xpnet.fused.cuda_source import LANES, WARPS
 from xpnet.fused.program import given_arrays, own_state
-from xpnet.fused.shapes import KernelError
 from xpnet.undisturbed import undisturbed
 
 __all__ = ["CudaRunner"]

@@ -5,9 +5,9 @@ NaN shows: max and min return it wherever it comes in.
 
 from __future__ import annotations
 
-from xpnet.fused.graph import Node
-from xpnet.fused.operations import OPERATORS
-from xpnet.fused.shapes import FLOATS, TraceError, same_length
+from xpnet.engines.graph.nodes import Node
+from xpnet.engines.graph.operations import OPERATORS
+from xpnet.engines.graph.shapes import FLOATS, TraceError, same_length
 
 __all__ = ["TYPES", "accumulate", "expression", "start_value"]
 

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from xpnet.engines.graph.nodes import Node, Size
+from xpnet.engines.graph.operations import is_number
+from xpnet.engines.graph.plan import REDUCTIONS, Group, is_fused
+from xpnet.engines.graph.shapes import TraceError, same_length
 from xpnet.fused.expressions import TYPES, accumulate, expression, start_value
-from xpnet.fused.graph import Node, Size
-from xpnet.fused.operations import is_number
-from xpnet.fused.plan import REDUCTIONS, Group, is_fused
-from xpnet.fused.shapes import TraceError, same_length
 
 if TYPE_CHECKING:
     from xpnet.fused.source import Writer

@@ -2,7 +2,7 @@
 
 `xpnet.engines.step.step` is run once on recorded arrays; so what is compiled is what the plain
 loop runs, and every layer, loss, optimizer and penalty that keeps to the namespace of
-`xpnet.fused.namespace` is compiled without a line of its own.
+`xpnet.engines.graph.namespace` is compiled without a line of its own.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from typing import Any, cast
 import numpy as np
 
 from xpnet.backends import Backend
+from xpnet.engines.graph.lengths import Numbers
+from xpnet.engines.graph.memory import Buffer, Memory, arrange
+from xpnet.engines.graph.namespace import TraceBackend
+from xpnet.engines.graph.nodes import Graph, Node, Size
+from xpnet.engines.graph.plan import plan
+from xpnet.engines.graph.remembered import remembered
+from xpnet.engines.graph.shapes import TraceError, same_shape
 from xpnet.engines.step import Recipe, State, step
 from xpnet.engines.threads import on_one_thread
-from xpnet.fused.graph import Graph, Node, Size
-from xpnet.fused.memory import Buffer, Memory, arrange
-from xpnet.fused.namespace import TraceBackend
-from xpnet.fused.numbers import Numbers
-from xpnet.fused.plan import plan
-from xpnet.fused.remembered import remembered
-from xpnet.fused.shapes import TraceError, same_shape
 from xpnet.fused.source import Writer
 from xpnet.fused.team import TeamWriter
 

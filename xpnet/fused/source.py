@@ -11,14 +11,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from xpnet.engines.graph.lengths import Numbers
+from xpnet.engines.graph.memory import Memory, one_axis
+from xpnet.engines.graph.nodes import Node, Size, is_scalar
+from xpnet.engines.graph.operations import is_number
+from xpnet.engines.graph.plan import Group, Plan
+from xpnet.engines.graph.shapes import same_length
 from xpnet.fused.expressions import TYPES, expression
-from xpnet.fused.graph import Node, Size, is_scalar
 from xpnet.fused.loops import Loop
-from xpnet.fused.memory import Memory, one_axis
-from xpnet.fused.numbers import Numbers
-from xpnet.fused.operations import is_number
-from xpnet.fused.plan import Group, Plan
-from xpnet.fused.shapes import same_length
 
 __all__ = ["Writer"]
 

@@ -16,11 +16,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from xpnet.engines.graph.nodes import Node, Size, is_scalar
+from xpnet.engines.graph.plan import REDUCTIONS, Group
+from xpnet.engines.graph.shapes import same_length
 from xpnet.fused.expressions import TYPES
-from xpnet.fused.graph import Node, Size, is_scalar
 from xpnet.fused.loops import walks
-from xpnet.fused.plan import REDUCTIONS, Group
-from xpnet.fused.shapes import same_length
 from xpnet.fused.source import Writer
 
 __all__ = ["TeamWriter"]

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from xpnet.fused.graph import Node, Size, is_scalar, same_plane
+from xpnet.engines.graph.lengths import Numbers
+from xpnet.engines.graph.nodes import Node, Size, is_scalar, same_plane
+from xpnet.engines.graph.plan import Group, Plan, is_fused
+from xpnet.engines.graph.shapes import TraceError, same_length
 from xpnet.fused.loops import slots_of
-from xpnet.fused.numbers import Numbers
-from xpnet.fused.plan import Group, Plan, is_fused
-from xpnet.fused.shapes import TraceError, same_length
 
 __all__ = ["Buffer", "Memory", "arrange", "one_axis"]
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from xpnet.fused.graph import Graph, Node, Size
-from xpnet.fused.indexing import reshape
-from xpnet.fused.operations import binary, cast, unary
-from xpnet.fused.shapes import FLOATS, TraceError, broadcast, promote, same_length
+from xpnet.engines.graph.indexing import reshape
+from xpnet.engines.graph.nodes import Graph, Node, Size
+from xpnet.engines.graph.operations import binary, cast, unary
+from xpnet.engines.graph.shapes import FLOATS, TraceError, broadcast, promote, same_length
 
 __all__ = ["Namespace", "TraceBackend"]
 

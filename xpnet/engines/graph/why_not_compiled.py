@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
+from xpnet.engines.graph.namespace import Namespace
+from xpnet.engines.graph.nodes import Graph, Node, Size
 from xpnet.engines.step import Recipe, State
 from xpnet.equations.activations import Activation
 from xpnet.equations.parameters import flatten
-from xpnet.fused.graph import Graph, Node, Size
-from xpnet.fused.namespace import Namespace
 from xpnet.losses import per_example
 
 __all__ = ["culprit"]

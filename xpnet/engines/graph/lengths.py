@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from xpnet.engines.graph.nodes import Size
 from xpnet.fused.expressions import TYPES
-from xpnet.fused.graph import Size
 
 __all__ = ["Numbers"]
 

@@ -17,9 +17,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from xpnet.fused.graph import Node, Size, topological
-from xpnet.fused.operations import is_number
-from xpnet.fused.shapes import TraceError, same_length
+from xpnet.engines.graph.nodes import Node, Size, topological
+from xpnet.engines.graph.operations import is_number
+from xpnet.engines.graph.shapes import TraceError, same_length
 
 __all__ = ["REDUCTIONS", "Group", "Plan", "domain", "is_fused", "plan"]
 

@@ -15,8 +15,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from xpnet.fused.graph import Node, Size, same_plane
-from xpnet.fused.shapes import TraceError, same_length, same_shape
+from xpnet.engines.graph.nodes import Node, Size, same_plane
+from xpnet.engines.graph.shapes import TraceError, same_length, same_shape
 
 __all__ = ["index", "reshape"]
 

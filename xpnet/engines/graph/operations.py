@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from xpnet.fused.shapes import FLOATS, TraceError, broadcast, promote
+from xpnet.engines.graph.shapes import FLOATS, TraceError, broadcast, promote
 
 if TYPE_CHECKING:
-    from xpnet.fused.graph import Node
+    from xpnet.engines.graph.nodes import Node
 
 __all__ = ["OPERATORS", "binary", "cast", "is_number", "unary"]
 

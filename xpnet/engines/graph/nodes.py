@@ -1,7 +1,7 @@
 """The graph of a computation: what Array API code does to arrays, recorded instead of done.
 
 A `Node` stands for an array that nobody has computed. Code that is written against the Array API
-runs on nodes as it runs on arrays (`xpnet.fused.namespace` is their namespace), and leaves behind
+runs on nodes as it runs on arrays (`xpnet.engines.graph.namespace` is their namespace), and leaves behind
 the graph of its operations. Equal operations on equal nodes are one node, so what is asked for
 twice is computed once.
 
@@ -18,8 +18,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from xpnet.fused.operations import binary, unary
-from xpnet.fused.shapes import FLOATS, Shape, TraceError, same_length
+from xpnet.engines.graph.operations import binary, unary
+from xpnet.engines.graph.shapes import FLOATS, Shape, TraceError, same_length
 
 __all__ = ["Graph", "Node", "Size", "is_scalar", "same_plane", "topological", "without_axes"]
 
@@ -259,7 +259,7 @@ class Node:
         )
 
     def __getitem__(self, key: Any) -> Node:
-        from xpnet.fused.indexing import index
+        from xpnet.engines.graph.indexing import index
 
         return index(self, key)
 
