@@ -5,7 +5,7 @@
 CuPy's own products refuse a stream that is being captured, so cuBLAS is called by ctypes, on a
 handle of its own. A graph keeps the addresses of its arrays, so an epoch's arrays are written into
 memory that stays. No card has run it: on a stand-in it gives the bits of steps that are launched
-one by one. It changes `xpnet.fused.cuda_runner`.
+one by one. It changes `xpnet.engines.cuda.runner`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 from xpnet.backends import cublas
-from xpnet.fused import cuda_runner
-from xpnet.fused.cuda_program import Product
-from xpnet.fused.cuda_source import LANES, WARPS
+from xpnet.engines.cuda import runner as cuda_runner
+from xpnet.engines.cuda.program import Product
+from xpnet.engines.cuda.source import LANES, WARPS
 
 __all__ = ["install"]
 

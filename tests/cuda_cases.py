@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from tests.fused_cases import Case
-from xpnet.fused.cuda_program import CudaProgram, cuda_program
+from xpnet.engines.cuda.program import CudaProgram, cuda_program
 
 GXX = shutil.which("g++")
 needs_gxx = pytest.mark.skipif(GXX is None, reason="no g++, which compiles the kernels here")

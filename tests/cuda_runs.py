@@ -6,7 +6,7 @@ import numpy as np
 
 from xpnet.backends import get_backend, to_numpy
 from xpnet.engines.batches import Order
-from xpnet.fused.cuda_runner import CudaRunner
+from xpnet.engines.cuda.runner import CudaRunner
 
 
 def run_cuda(case, gathers=True):

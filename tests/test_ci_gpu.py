@@ -222,7 +222,7 @@ def script(name: str) -> ModuleType:
 @pytest.fixture
 def prototype(monkeypatch):
     """The prototype, installed for one test; a graph is a list of calls."""
-    from xpnet.fused import cuda_runner
+    from xpnet.engines.cuda import runner as cuda_runner
 
     card, made = fake_cupy.install(monkeypatch, kernels=True), script("captured_epochs")
     for owner, name in (

@@ -13,7 +13,7 @@ from tests.cuda_cases import needs_gxx
 from tests.fake_cupy import install
 from tests.helpers import relative
 from xpnet.backends import get_backend
-from xpnet.fused.cuda_runner import CudaRunner
+from xpnet.engines.cuda.runner import CudaRunner
 from xpnet.layers import BatchNorm, Dense, Dropout
 from xpnet.schedules import Cosine
 

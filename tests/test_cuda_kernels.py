@@ -21,10 +21,10 @@ from tests.helpers import network, random_targets
 from tests.loss_cases import WIDTH, each_case, problem
 from tests.test_layers import chained, each_chain, examples
 from xpnet.backends import get_backend
+from xpnet.engines.cuda import kernels as cuda_kernels
+from xpnet.engines.cuda.program import Product
+from xpnet.engines.cuda.source import HEAD
 from xpnet.engines.graph.shapes import TraceError
-from xpnet.fused import cuda_kernels
-from xpnet.fused.cuda_program import Product
-from xpnet.fused.cuda_source import HEAD
 from xpnet.layers import Dense, Dropout, LayerNorm
 from xpnet.optimizers import OPTIMIZERS, Accumulated, Averaged, Clipped, get_optimizer
 

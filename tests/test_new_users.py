@@ -14,8 +14,8 @@ from tests.conftest import open_backend
 from tests.helpers import needed, network
 from tests.test_review_training import Plain
 from xpnet.backends import to_numpy
+from xpnet.engines.cuda.runner import CudaRunner
 from xpnet.engines.streamed import StreamedRunner
-from xpnet.fused.cuda_runner import CudaRunner
 from xpnet.fused.runner import FusedRunner
 from xpnet.optimizers import LBFGS
 

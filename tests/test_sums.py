@@ -15,10 +15,10 @@ from tests.fake_cupy import install
 from tests.fused_cases import case, program_of, run_source
 from tests.helpers import needed
 from xpnet.backends import Backend, get_backend, to_numpy
+from xpnet.engines.cuda import kernels as cuda_kernels
 from xpnet.equations import sums
 from xpnet.equations.parameters import Layout
 from xpnet.equations.penalties import Penalty
-from xpnet.fused import cuda_kernels
 from xpnet.layers import BatchNorm, Dense
 from xpnet.metrics import AUC, METRICS, R2
 from xpnet.optimizers import Clipped, get_optimizer

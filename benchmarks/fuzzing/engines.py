@@ -18,12 +18,12 @@ from benchmarks.fuzzing.compare import Results
 from benchmarks.fuzzing.draw import Draw
 from tests.fused_cases import Case, run_piece
 from xpnet.engines.batches import Order
+from xpnet.engines.cuda import kernels as cuda_kernels
 from xpnet.engines.graph import remembered
 from xpnet.engines.step import Recipe, State, start, step
 from xpnet.equations import sums
 from xpnet.equations.masks import key_of, needs_masks
 from xpnet.equations.parameters import layout
-from xpnet.fused import cuda_kernels
 from xpnet.fused import program as programs
 from xpnet.fused.program import own_state, step_program
 from xpnet.optimizers import bind, coefficients

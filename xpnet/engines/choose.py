@@ -16,7 +16,7 @@ from xpnet.errors import warn
 from xpnet.training.settings import Settings
 
 if TYPE_CHECKING:
-    from xpnet.fused.cuda_runner import CudaRunner
+    from xpnet.engines.cuda.runner import CudaRunner
     from xpnet.fused.program import Program
 
 __all__ = ["choose_runner", "cuda_runner", "plain_seconds"]
@@ -108,7 +108,7 @@ def _fused(fixed: Fixed, wanted: bool | None, seconds: float) -> Runner | None:
 
 def cuda_runner(fixed: Fixed, wanted: bool | None) -> CudaRunner | None:
     """The step as CUDA kernels, which pay in every fit."""
-    from xpnet.fused.cuda_runner import CudaRunner
+    from xpnet.engines.cuda.runner import CudaRunner
 
     runner: CudaRunner | None = _prepared(CudaRunner, fixed, wanted, lambda program: True)
     return runner

@@ -21,7 +21,7 @@ from xpnet.errors import warn
 from xpnet.training.settings import Settings
 
 if TYPE_CHECKING:
-    from xpnet.fused.cuda_runner import CudaRunner
+    from xpnet.engines.cuda.runner import CudaRunner
 
 __all__ = ["StreamedRunner"]
 

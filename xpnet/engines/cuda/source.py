@@ -17,12 +17,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from xpnet.engines.cuda.expressions import constant, expression, type_of
 from xpnet.engines.graph.memory import Buffer, Memory
 from xpnet.engines.graph.nodes import Node, Size, is_scalar
 from xpnet.engines.graph.operations import is_number
 from xpnet.engines.graph.plan import Plan
 from xpnet.engines.graph.shapes import TraceError
-from xpnet.fused.cuda_expressions import constant, expression, type_of
 
 __all__ = ["HEAD", "LANES", "WARPS", "Kernel", "Layout"]
 

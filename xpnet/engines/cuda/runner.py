@@ -12,12 +12,12 @@ import numpy as np
 
 from xpnet.backends.cupy_backend import CupyBackend
 from xpnet.engines.batches import Order
+from xpnet.engines.cuda.program import CudaProgram, Launch, Operand, Product, cuda_program
+from xpnet.engines.cuda.source import LANES, WARPS
 from xpnet.engines.fallback import CompiledRunner
 from xpnet.engines.graph.shapes import KernelError
 from xpnet.engines.step import Recipe, State
 from xpnet.equations.masks import needs_masks
-from xpnet.fused.cuda_program import CudaProgram, Launch, Operand, Product, cuda_program
-from xpnet.fused.cuda_source import LANES, WARPS
 from xpnet.fused.program import given_arrays, own_state
 from xpnet.undisturbed import undisturbed
 
@@ -27,7 +27,7 @@ _PIECE = 32  # steps that are launched before a key press is looked at
 
 
 class CudaRunner(CompiledRunner):
-    """Steps as CUDA kernels (`xpnet.fused.cuda_program`), on CuPy's arrays and present stream.
+    """Steps as CUDA kernels (`xpnet.engines.cuda.program`), on CuPy's arrays and present stream.
 
     Batches that come from the host in turn (``lanes``: the same arrays of data, elsewhere) are
     taken as they are, step s from lane s modulo their number.

@@ -1,7 +1,7 @@
 """A training step for a GPU: its kernels, and the order of launches and products.
 
 The step is recorded and planned as it is for the CPU (`xpnet.fused.program`); what is written from
-the plan is CUDA C++ (`xpnet.fused.cuda_source`), and products are left to the backend.
+the plan is CUDA C++ (`xpnet.engines.cuda.source`), and products are left to the backend.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from xpnet.engines.cuda.expressions import type_of
+from xpnet.engines.cuda.kernels import kernels_of
+from xpnet.engines.cuda.source import HEAD, LANES, WARPS, Kernel, Layout
 from xpnet.engines.graph.lengths import Numbers
 from xpnet.engines.graph.memory import Buffer, arrange
 from xpnet.engines.graph.nodes import Node, Size, without_axes
 from xpnet.engines.graph.plan import REDUCTIONS, Group, Plan, plan
 from xpnet.engines.graph.remembered import remembered
 from xpnet.engines.step import Recipe, State
-from xpnet.fused.cuda_expressions import type_of
-from xpnet.fused.cuda_kernels import kernels_of
-from xpnet.fused.cuda_source import HEAD, LANES, WARPS, Kernel, Layout
 from xpnet.fused.program import Recorded, made_from, record_step
 
 _NARROW = 64  # columns of a sum over rows that a kernel of rows adds up

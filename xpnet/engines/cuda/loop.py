@@ -13,12 +13,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from xpnet.engines.cuda.expressions import COMBINE, expression, start_value, type_of
+from xpnet.engines.cuda.source import Kernel
 from xpnet.engines.graph.nodes import Node
 from xpnet.engines.graph.operations import is_number
 from xpnet.engines.graph.plan import REDUCTIONS, Group, is_fused
 from xpnet.engines.graph.shapes import same_length
-from xpnet.fused.cuda_expressions import COMBINE, expression, start_value, type_of
-from xpnet.fused.cuda_source import Kernel
 from xpnet.fused.loops import (
     columns_slot,
     is_row,

@@ -19,7 +19,7 @@ TYPES = {"float32": "float", "int32": "int", "int64": "long long", "bool": "bool
 """What C++ calls the dtypes; the others are double."""
 
 COMBINE = {"sum": "plus", "sum_rows": "plus", "max": "most", "min": "least"}
-"""The function of two numbers by which a reduction goes on (`xpnet.fused.cuda_source.HEAD`)."""
+"""The function of two numbers by which a reduction goes on (`xpnet.engines.cuda.source.HEAD`)."""
 
 _FORMS = {
     **OPERATORS,

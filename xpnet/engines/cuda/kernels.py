@@ -1,4 +1,4 @@
-"""The three kinds of kernels (`xpnet.fused.cuda_loops`), and which one a group takes.
+"""The three kinds of kernels (`xpnet.engines.cuda.loop`), and which one a group takes.
 
 Sums over examples, and over a single row such as θ, are added in double.
 """
@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from xpnet.engines.cuda.expressions import COMBINE, start_value, type_of
+from xpnet.engines.cuda.loop import Body
+from xpnet.engines.cuda.source import LANES, WARPS, Kernel, Layout
 from xpnet.engines.graph.nodes import Node
 from xpnet.engines.graph.plan import REDUCTIONS, Group
 from xpnet.engines.graph.shapes import TraceError
-from xpnet.fused.cuda_expressions import COMBINE, start_value, type_of
-from xpnet.fused.cuda_loops import Body
-from xpnet.fused.cuda_source import LANES, WARPS, Kernel, Layout
 from xpnet.fused.loops import columns_slot, is_row, slots_of, walks
 
 __all__ = ["kernels_of"]
