@@ -3,9 +3,9 @@
     python -m benchmarks.small_products [--rounds 15] [--out FILE]
 
 The three products of a layer, X Wᵀ, dZᵀ X and dZ W, by the functions that compiled steps call
-(`xpnet.fused.products`), with room for tiles and without, in turn. OpenBLAS chooses its kernels
-when NumPy is loaded, so each choice is a process of its own: as it comes, and what `xpnet doctor`
-says.
+(`xpnet.engines.loops.products`), with room for tiles and without, in turn. OpenBLAS chooses its
+kernels when NumPy is loaded, so each choice is a process of its own: as it comes, and what `xpnet
+doctor` says.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ OUT = Path(__file__).parent / "results" / "small_products.json"
 
 def layer(N: int, before: int, units: int, dtype: str, room: int) -> dict[str, Callable[[], None]]:
     """The calls of a layer's products."""
-    from xpnet.fused import products
+    from xpnet.engines.loops import products
 
     multiply = {"float32": products.sgemm, "float64": products.dgemm}[dtype]
     rng = np.random.default_rng(1)

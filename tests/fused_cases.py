@@ -15,10 +15,10 @@ from tests import plain_runtime
 from tests.guarded import guarded
 from tests.helpers import relative
 from tests.plain_runtime import empty
+from xpnet.engines.loops.program import Program, given_arrays, step_program
 from xpnet.engines.step import Recipe, State, start, step
 from xpnet.equations.masks import key_of, needs_masks
 from xpnet.equations.parameters import layout
-from xpnet.fused.program import Program, given_arrays, step_program
 from xpnet.optimizers import bind, coefficients, get_optimizer
 
 
@@ -233,7 +233,7 @@ def _run(program: Program, arguments: tuple[Any, ...], order: Sequence[int]) -> 
 
 
 def _function(source: str) -> Any:
-    head = "from xpnet.fused.runtime import *"
+    head = "from xpnet.engines.loops.runtime import *"
     assert source.startswith(head)
     space = {name: getattr(plain_runtime, name) for name in plain_runtime.__all__}
     exec(source.removeprefix(head), space)

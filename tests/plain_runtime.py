@@ -1,4 +1,4 @@
-"""`xpnet.fused.runtime` without numba: a program's source runs as plain Python.
+"""`xpnet.engines.loops.runtime` without numba: a program's source runs as plain Python.
 
 So the arithmetic of every compiled loop runs in the ordinary tests, in milliseconds where compiling
 it takes seconds. The same names, NumPy's functions behind them. Arrays are guarded

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tests.guarded import poisoned
-from xpnet.fused import teamwork
+from xpnet.engines.loops import teamwork
 
 __all__ = ["poison_memory"]
 
@@ -16,7 +16,7 @@ def poison_memory(patch: Any) -> None:
     """Until the patch is undone; programs that are loaded already keep their own rows."""
     import numba
 
-    from xpnet.fused import runner, runtime
+    from xpnet.engines.loops import runner, runtime
 
     @numba.njit
     def empty(length, dtype):

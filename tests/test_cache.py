@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from tests.helpers import needs, needs_posix
-from xpnet.fused import cache, own_folder
+from xpnet.engines.loops import cache, own_folder
 
 needs_numba = needs("numba")
 
@@ -262,7 +262,7 @@ def test_a_link_in_place_of_numbas_file_is_not_followed(kept):
 
 # --- with numba
 
-TINY = """from xpnet.fused.runtime import *
+TINY = """from xpnet.engines.loops.runtime import *
 
 
 @compiled
@@ -333,7 +333,7 @@ def test_two_processes_at_once(place):
     """Whoever is second, what is left in the end is whole."""
     code = (
         "import numpy as np\n"
-        "from xpnet.fused import cache\n"
+        "from xpnet.engines.loops import cache\n"
         f"cache.prepare({TINY!r}, lambda: cache.load({TINY!r})(np.zeros(0)))\n"
     )
     environment = {**os.environ, "PYTHONPATH": os.getcwd()}

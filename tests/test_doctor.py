@@ -19,7 +19,7 @@ from xpnet.backends import BackendInfo, openblas
 from xpnet.cli import main
 from xpnet.doctor import Report, blas, compiled, cpu, cuda, findings, products, report, steps
 from xpnet.doctor.report import Tuned
-from xpnet.fused import cache
+from xpnet.engines.loops import cache
 
 STEP = products.IN_A_STEP
 TUNED = Tuned(

@@ -18,7 +18,8 @@ needs_numba = needs("numba")
 HEAD = """
 import os, signal, sys, threading, time
 import numpy as np, xpnet
-from xpnet import openblas, undisturbed
+from xpnet import undisturbed
+from xpnet.backends import openblas
 from xpnet.backends.openblas import blas_threads, bundled
 
 def in_child(work, seconds=20):
@@ -117,8 +118,8 @@ def test_a_fork_waits_for_another_threads_compilation(tmp_path):
     """numba's own locks, and half of its state, would be the child's."""
     code = """
 from numba.core.compiler_lock import global_compiler_lock  # in the child (E402)
-from xpnet.fused import cache
-source = "from xpnet.fused.runtime import *\\n@compiled\\ndef run(x):\\n    x[0] = 1\\n"
+from xpnet.engines.loops import cache
+source = "from xpnet.engines.loops.runtime import *\\n@compiled\\ndef run(x):\\n    x[0] = 1\\n"
 def compiled(before):
     def call():
         with global_compiler_lock:

@@ -31,8 +31,8 @@ from xpnet.backends import get_backend
 from xpnet.engines.graph.namespace import Namespace
 from xpnet.engines.graph.nodes import Graph, Size, without_axes
 from xpnet.engines.graph.shapes import TraceError
+from xpnet.engines.loops.runner import FusedRunner
 from xpnet.equations.activations import ACTIVATIONS
-from xpnet.fused.runner import FusedRunner
 from xpnet.layers import BatchNorm, Dropout, Embedding, LayerNorm, Residual
 from xpnet.losses import LOSSES, CrossEntropy, Loss, Masked, MultiCrossEntropy
 from xpnet.optimizers import OPTIMIZERS, Accumulated, Averaged, Clipped, get_optimizer

@@ -16,7 +16,7 @@ from tests.helpers import needs, relative
 from tests.poison import poison_memory
 from xpnet.backends.openblas import OpenBLAS
 from xpnet.engines import choose
-from xpnet.fused import cache
+from xpnet.engines.loops import cache
 from xpnet.layers import BatchNorm, Dense, Dropout, Embedding, LayerNorm
 
 needs_numba = needs("numba")
@@ -54,7 +54,7 @@ def trained(sizes, compile, writeable=True, **settings):
 def test_functions_are_right_to_a_few_units_in_the_last_place(kind, name):
     import mpmath
 
-    from xpnet.fused.functions import functions
+    from xpnet.engines.loops.functions import functions
 
     dtype = {"f32": np.float32, "f64": np.float64}[kind]
     function = functions(kind)[name]
@@ -76,7 +76,7 @@ def test_functions_are_right_to_a_few_units_in_the_last_place(kind, name):
 @needs_numba
 @pytest.mark.parametrize("kind", ["f32", "f64"])
 def test_functions_at_the_ends(kind):
-    from xpnet.fused.functions import functions
+    from xpnet.engines.loops.functions import functions
 
     dtype = {"f32": np.float32, "f64": np.float64}[kind]
     ends = np.asarray(

@@ -17,7 +17,7 @@ from benchmarks.fuzzing.run import Outcome, outcome
 from tests.cuda_cases import needs_gxx
 from xpnet.engines.graph import indexing, namespace, plan
 from xpnet.engines.graph.shapes import TraceError, same_length
-from xpnet.fused import loops
+from xpnet.engines.loops import loop as loops
 
 PIECE = 30
 

@@ -15,8 +15,8 @@ from tests.helpers import needed, network
 from tests.test_review_training import Plain
 from xpnet.backends import to_numpy
 from xpnet.engines.cuda.runner import CudaRunner
+from xpnet.engines.loops.runner import FusedRunner
 from xpnet.engines.streamed import StreamedRunner
-from xpnet.fused.runner import FusedRunner
 from xpnet.optimizers import LBFGS
 
 rng = np.random.default_rng(0)

@@ -16,8 +16,8 @@ from tests.helpers import relative
 from xpnet.backends import openblas
 from xpnet.backends.openblas import blas_threads, bundled
 from xpnet.engines.graph import remembered
+from xpnet.engines.loops.cache import numba_version
 from xpnet.engines.threads import team_for
-from xpnet.fused.cache import numba_version
 from xpnet.optimizers import SGD
 
 needs_numba = pytest.mark.skipif(
@@ -37,7 +37,7 @@ def operands(m, n, k, flip_a, flip_b, dtype):
 
 def tiled(monkeypatch, dtype, has=True):
     """Functions that say which products are done by tiles, and that do them, on any CPU."""
-    from xpnet.fused import products, tiled
+    from xpnet.engines.loops import products, tiled
 
     monkeypatch.setattr(tiled, "stay_in_registers", lambda: has)
     made = []
@@ -124,7 +124,7 @@ def test_registers_are_those_that_numba_compiles_for(target):
     """On a CPU that has more: vectors of 64 bytes were fifty times slower there."""
     import llvmlite.binding
 
-    script = "from xpnet.fused.tiles import stay_in_registers; print(stay_in_registers())"
+    script = "from xpnet.engines.loops.tiles import stay_in_registers; print(stay_in_registers())"
     environment = {**os.environ, **target}
     done = subprocess.run(
         [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
@@ -141,8 +141,8 @@ def test_registers_are_those_that_numba_compiles_for(target):
 )
 def test_a_product_by_tiles_or_by_the_blas(dtype, sizes, fit):
     """Only tiles of a transposed B write to the room."""
-    from xpnet.fused import products
-    from xpnet.fused.tiles import stay_in_registers
+    from xpnet.engines.loops import products
+    from xpnet.engines.loops.tiles import stay_in_registers
 
     gemm = {"float32": products.sgemm, "float64": products.dgemm}[dtype]
     m, n, k = sizes
@@ -160,7 +160,7 @@ def test_a_product_by_tiles_or_by_the_blas(dtype, sizes, fit):
 @pytest.mark.parametrize("room", [0, 10_000])
 @pytest.mark.parametrize("sizes", [(24, 80, 19), (80, 24, 19), (50, 7, 19), (7, 50, 19)])
 def test_the_shares_of_three_threads_make_the_whole(room, sizes):
-    from xpnet.fused import products
+    from xpnet.engines.loops import products
 
     m, n, k = sizes
     shares = products.sgemm_columns, products.sgemm_rows
@@ -216,7 +216,7 @@ def test_one_compilation_serves_all_widths(monkeypatch):
 @needs_numba
 def test_an_openblas_that_lacks_a_function_is_none(monkeypatch):
     """A symbol that machine code does not find would end the process."""
-    from xpnet.fused import products
+    from xpnet.engines.loops import products
 
     other = openblas.OpenBLAS(bundled().path, "another_", "")
     monkeypatch.setattr(products, "bundled", lambda: other)
@@ -227,7 +227,7 @@ def test_an_openblas_that_lacks_a_function_is_none(monkeypatch):
 @needs_numba
 def test_addresses_are_integers():
     """Of a signed and an unsigned one numba makes float64, which has 53 bits."""
-    from xpnet.fused import products
+    from xpnet.engines.loops import products
 
     gemm = products._product("s", np.float32)
     A, C, room = np.ones((16, 3), "float32"), np.ones((16, 16), "float32"), np.ones(96, "float32")

@@ -9,9 +9,9 @@ import xpnet
 from tests.fused_cases import case, program_of
 from tests.helpers import needed
 from xpnet.engines.graph import remembered
+from xpnet.engines.loops import program
 from xpnet.equations import penalties
 from xpnet.equations.activations import ACTIVATIONS
-from xpnet.fused import program
 from xpnet.layers import Dense, Dropout
 from xpnet.losses import Huber
 from xpnet.optimizers import SGD, Adam, AMSGrad, Clipped

@@ -19,9 +19,9 @@ from tests.helpers import NO_OPENBLAS, needs, needs_fork, relative
 from tests.poison import poison_memory
 from xpnet.backends.openblas import blas_threads, bundled
 from xpnet.engines import choose, threads
+from xpnet.engines.loops.cache import numba_version
+from xpnet.engines.loops.teamwork import Team
 from xpnet.engines.threads import team_for
-from xpnet.fused.cache import numba_version
-from xpnet.fused.teamwork import Team
 from xpnet.layers import BatchNorm, Dense, Dropout, LayerNorm
 
 needs_numba = needs("numba")
@@ -130,7 +130,7 @@ def printed(code):
     """What a process of its own prints."""
     head = (
         "import os, signal, threading, time\n"
-        "from xpnet.fused.teamwork import Team\n"
+        "from xpnet.engines.loops.teamwork import Team\n"
         "done = []\n"
         "together = Team(2).together(lambda rank, *rest: done.append(rank), 0)\n"
     )
@@ -168,7 +168,7 @@ def test_windows_offers_the_core_by_another_name(monkeypatch):
     """A name that is not there ends the process as soon as the program is linked."""
     import llvmlite.binding
 
-    from xpnet.fused import barrier
+    from xpnet.engines.loops import barrier
 
     loaded = []
     monkeypatch.setattr(llvmlite.binding, "load_library_permanently", loaded.append)
@@ -179,7 +179,7 @@ def test_windows_offers_the_core_by_another_name(monkeypatch):
 
 @needs_numba
 def test_shares_are_whole_cache_lines_and_nobody_is_left_out():
-    from xpnet.fused.barrier import share
+    from xpnet.engines.loops.barrier import share
 
     for n in (*range(70), 784, 1000, 4096):
         for size in range(1, 6):
@@ -195,7 +195,7 @@ def test_shares_are_whole_cache_lines_and_nobody_is_left_out():
 def test_nobody_passes_a_meeting_before_all_have_come():
     import numba
 
-    from xpnet.fused.barrier import meet
+    from xpnet.engines.loops.barrier import meet
 
     @numba.njit(nogil=True)
     def rounds(rank, threads, barrier, seen, n):
@@ -228,7 +228,7 @@ def test_nobody_passes_a_meeting_before_all_have_come():
 @needs_numba
 @pytest.mark.parametrize("failing", [0, 1])
 def test_a_thread_that_fails_is_not_waited_for(failing):
-    from xpnet.fused.barrier import meet
+    from xpnet.engines.loops.barrier import meet
 
     def run(rank, threads, barrier, shared):
         if rank == failing:

@@ -20,12 +20,12 @@ from tests.fused_cases import Case, run_piece
 from xpnet.engines.batches import Order
 from xpnet.engines.cuda import kernels as cuda_kernels
 from xpnet.engines.graph import remembered
+from xpnet.engines.loops import program as programs
+from xpnet.engines.loops.program import own_state, step_program
 from xpnet.engines.step import Recipe, State, start, step
 from xpnet.equations import sums
 from xpnet.equations.masks import key_of, needs_masks
 from xpnet.equations.parameters import layout
-from xpnet.fused import program as programs
-from xpnet.fused.program import own_state, step_program
 from xpnet.optimizers import bind, coefficients
 
 __all__ = ["ENGINES", "by_plain_steps", "perturbed"]
@@ -152,7 +152,7 @@ def by_numba(draw: Draw) -> Results:
     import pytest
 
     from tests.poison import poison_memory
-    from xpnet.fused.runner import FusedRunner
+    from xpnet.engines.loops.runner import FusedRunner
 
     case, gathers, n = case_of(draw), draw.batches is not None, draw.steps
     with (

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from xpnet.fused.cache import folder
+from xpnet.engines.loops.cache import folder
 from xpnet.network import Network
 from xpnet.undisturbed import imported
 

@@ -17,7 +17,7 @@ from xpnet.training.settings import Settings
 
 if TYPE_CHECKING:
     from xpnet.engines.cuda.runner import CudaRunner
-    from xpnet.fused.program import Program
+    from xpnet.engines.loops.program import Program
 
 __all__ = ["choose_runner", "cuda_runner", "plain_seconds"]
 
@@ -86,7 +86,7 @@ def numba_is_loaded() -> bool:
 
 def _fused(fixed: Fixed, wanted: bool | None, seconds: float) -> Runner | None:
     """Compiled loops; None without numba, and where they would not pay."""
-    from xpnet.fused.cache import is_compiled, numba_version
+    from xpnet.engines.loops.cache import is_compiled, numba_version
 
     if numba_version() is None:
         if wanted:
@@ -94,7 +94,7 @@ def _fused(fixed: Fixed, wanted: bool | None, seconds: float) -> Runner | None:
         return None
     if not wanted and seconds < _PAYS_IMPORT and not numba_is_loaded():
         return None
-    from xpnet.fused.runner import FusedRunner
+    from xpnet.engines.loops.runner import FusedRunner
 
     def pays(program: Program) -> bool:
         long_enough = seconds >= _PAYS * compile_seconds(recipe.layers)

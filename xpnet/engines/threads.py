@@ -6,7 +6,7 @@ small, a second thread gains little on an idle machine, and on a busy one it wai
 the step with it.
 
 In the plain loop the BLAS's threads share each product. Compiled steps are shared by a team
-(`xpnet.fused.team`), each thread with some of the units, which gains sooner.
+(`xpnet.engines.loops.team`), each thread with some of the units, which gains sooner.
 """
 
 from __future__ import annotations

@@ -8,7 +8,8 @@ the last. Here float32 is added in float64 where the device has it, and everythi
 over and over, so that each number goes through log₂ N additions. Rows of float32 are added in pairs
 three times before they become float64: on NumPy that is as fast as a running sum in float32.
 
-Steps that are recorded (`xpnet.fused`) leave their sums to the programs, which keep the bound too.
+Steps that are recorded (`xpnet.engines.graph`) leave their sums to the programs, which keep the
+bound too.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ def updated(
 ) -> tuple[Any, tuple[Any, ...]]:
     """θ and the state after a step of any optimizer; ValueError where a user's gives others.
 
-    Of a step that is recorded, `xpnet.fused.program` compares the arrays itself.
+    Of a step that is recorded, `xpnet.engines.loops.program` compares the arrays itself.
     """
     found: tuple[Any, tuple[Any, ...]] = optimizer.update(xp, c, g, state, theta)
     if not is_own(optimizer):

@@ -1,4 +1,4 @@
-"""What a thread of a kernel does: the slots of `xpnet.fused.loops`, spread over threads.
+"""What a thread of a kernel does: the slots of `xpnet.engines.loops.loop`, spread over threads.
 
 There are three kinds of kernels, by where a column j of row i is done:
 
@@ -19,7 +19,7 @@ from xpnet.engines.graph.nodes import Node
 from xpnet.engines.graph.operations import is_number
 from xpnet.engines.graph.plan import REDUCTIONS, Group, is_fused
 from xpnet.engines.graph.shapes import same_length
-from xpnet.fused.loops import (
+from xpnet.engines.loops.loop import (
     columns_slot,
     is_row,
     kept_of,

@@ -1,7 +1,8 @@
 """A training step for a GPU: its kernels, and the order of launches and products.
 
-The step is recorded and planned as it is for the CPU (`xpnet.fused.program`); what is written from
-the plan is CUDA C++ (`xpnet.engines.cuda.source`), and products are left to the backend.
+The step is recorded and planned as it is for the CPU (`xpnet.engines.loops.program`); what is
+written from the plan is CUDA C++ (`xpnet.engines.cuda.source`), and products are left to the
+backend.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from xpnet.engines.graph.memory import Buffer, arrange
 from xpnet.engines.graph.nodes import Node, Size, without_axes
 from xpnet.engines.graph.plan import REDUCTIONS, Group, Plan, plan
 from xpnet.engines.graph.remembered import remembered
+from xpnet.engines.loops.program import Recorded, made_from, record_step
 from xpnet.engines.step import Recipe, State
-from xpnet.fused.program import Recorded, made_from, record_step
 
 _NARROW = 64  # columns of a sum over rows that a kernel of rows adds up
 
@@ -63,7 +64,7 @@ class CudaProgram:
     calls : list of Launch or Product
         A step, in order.
     inputs : list of str
-        The names of the arrays a0, a1, … (`xpnet.fused.program`).
+        The names of the arrays a0, a1, … (`xpnet.engines.loops.program`).
     buffers : list of Buffer
         b0, b1, …
     views : list of str

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from xpnet.engines.graph.nodes import Size
-from xpnet.fused.expressions import TYPES
+from xpnet.engines.loops.expressions import TYPES
 
 __all__ = ["Numbers"]
 

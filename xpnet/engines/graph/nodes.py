@@ -1,9 +1,9 @@
 """The graph of a computation: what Array API code does to arrays, recorded instead of done.
 
 A `Node` stands for an array that nobody has computed. Code that is written against the Array API
-runs on nodes as it runs on arrays (`xpnet.engines.graph.namespace` is their namespace), and leaves behind
-the graph of its operations. Equal operations on equal nodes are one node, so what is asked for
-twice is computed once.
+runs on nodes as it runs on arrays (`xpnet.engines.graph.namespace` is their namespace), and leaves
+behind the graph of its operations. Equal operations on equal nodes are one node, so what is asked
+for twice is computed once.
 
 Every node has a place in a plane of rows and columns, with examples as rows:
 

@@ -21,7 +21,7 @@ def culprit(recipe: Recipe, state: State, Y: Any) -> str | None:
     for name, record in _parts(recipe, state, Y):
         try:
             record()
-        except Exception:  # as in `xpnet.fused.program`: a user's function may fail by any
+        except Exception:  # as in `xpnet.engines.loops.program`: a user's function may fail by any
             return name
     return None
 

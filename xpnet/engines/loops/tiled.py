@@ -12,8 +12,8 @@ from typing import Any
 import numba
 import numpy as np
 
-from xpnet.fused.options import OPTIONS
-from xpnet.fused.tiles import ROWS, VECTOR, stay_in_registers, tile
+from xpnet.engines.loops.options import OPTIONS
+from xpnet.engines.loops.tiles import ROWS, VECTOR, stay_in_registers, tile
 
 __all__ = ["tiled_product"]
 
@@ -22,7 +22,7 @@ _WASTE = 1.3  # of what is computed to what is wanted, where tiles overlap
 
 
 def tiled_product(kind: Any, turn: Any) -> tuple[Any, Any]:
-    """The function fits(m, n, k, room), and one with the arguments of `xpnet.fused.products`.
+    """The function fits(m, n, k, room), and one with the arguments of `products` beside it.
 
     In the place of arrays it takes addresses. turn(rows, k, b, ldb, room) transposes so many rows.
     """

@@ -11,10 +11,10 @@ from typing import Any
 import numba
 import numpy as np
 
-from xpnet.fused.barrier import meet, share
-from xpnet.fused.functions import functions
-from xpnet.fused.options import OPTIONS
-from xpnet.fused.products import (
+from xpnet.engines.loops.barrier import meet, share
+from xpnet.engines.loops.functions import functions
+from xpnet.engines.loops.options import OPTIONS
+from xpnet.engines.loops.products import (
     dgemm,
     dgemm_columns,
     dgemm_rows,
@@ -45,6 +45,6 @@ exp_f64, expm1_f64, tanh_f64, log1p_f64 = (_F64[n] for n in ("exp", "expm1", "ta
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """``function`` compiled by numba; `xpnet.fused.cache` has it kept on disk."""
+    """``function`` compiled by numba; `xpnet.engines.loops.cache` has it kept on disk."""
     made: Callable[..., Any] = numba.njit(**OPTIONS)(function)
     return made

@@ -4,7 +4,7 @@
 
 is C (m, n) = op(A) (m, k) op(B) (k, n), where rows lie lda, ldb and ldc apart and op transposes
 what is to be flipped; sgemm_columns and sgemm_rows do a thread's share of it. Which are small is
-said in `xpnet.fused.tiled`: none where ``room``, for a part of B, is empty.
+said in `xpnet.engines.loops.tiled`: none where ``room``, for a part of B, is empty.
 tests/plain_runtime.py has the same functions without numba.
 """
 
@@ -17,9 +17,9 @@ import numpy as np
 from numba import types
 
 from xpnet.backends.openblas import bundled
-from xpnet.fused.barrier import share
-from xpnet.fused.options import OPTIONS
-from xpnet.fused.tiled import tiled_product
+from xpnet.engines.loops.barrier import share
+from xpnet.engines.loops.options import OPTIONS
+from xpnet.engines.loops.tiled import tiled_product
 
 __all__ = ["dgemm", "dgemm_columns", "dgemm_rows", "sgemm", "sgemm_columns", "sgemm_rows"]
 

@@ -25,8 +25,8 @@ from typing import Any
 
 from xpnet._version import __version__
 from xpnet.backends.openblas import bundled
+from xpnet.engines.loops.own_folder import at_fault, is_own_file, made
 from xpnet.errors import warn
-from xpnet.fused.own_folder import at_fault, is_own_file, made
 
 __all__ = [
     "check",
@@ -179,7 +179,7 @@ def _module(name: str, source: str, path: Path) -> Any:
 
 def _keeping(run: Any) -> Any:
     """The compiled function, kept on disk, unless $NUMBA_CACHE_DIR says where and others write."""
-    from xpnet.fused.runtime import compiled
+    from xpnet.engines.loops.runtime import compiled
 
     run.enable_caching()
     where = Path(run.stats.cache_path).resolve()

@@ -11,11 +11,11 @@ import numpy as np
 
 from xpnet.engines.batches import Order
 from xpnet.engines.fallback import CompiledRunner
+from xpnet.engines.loops import cache
+from xpnet.engines.loops.program import Program, given_arrays, own_state, step_program
+from xpnet.engines.loops.teamwork import Team
 from xpnet.engines.step import Recipe, State
 from xpnet.equations.masks import needs_masks
-from xpnet.fused import cache
-from xpnet.fused.program import Program, given_arrays, own_state, step_program
-from xpnet.fused.teamwork import Team
 from xpnet.undisturbed import undisturbed
 
 __all__ = ["FusedRunner"]
@@ -25,7 +25,7 @@ _SECONDS = 0.1  # what a piece may last, so that Ctrl-C answers
 
 
 class FusedRunner(CompiledRunner):
-    """Steps as a compiled program (`xpnet.fused.program`), on NumPy arrays."""
+    """Steps as a compiled program (`xpnet.engines.loops.program`), on NumPy arrays."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""The threads that run a team's program (`xpnet.fused.team`) together."""
+"""The threads that run a team's program (`xpnet.engines.loops.team`) together."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from xpnet.backends.openblas import blas_threads
 
 __all__ = ["Team"]
 
-_new = np.empty  # as in `xpnet.fused.runner`
+_new = np.empty  # as in `xpnet.engines.loops.runner`
 _LINE = 8  # numbers of a cache line, which keep the threads' own apart
 
 Work = Callable[[int], None]

@@ -17,12 +17,12 @@ from xpnet.engines.graph.nodes import Node, Size, is_scalar
 from xpnet.engines.graph.operations import is_number
 from xpnet.engines.graph.plan import Group, Plan
 from xpnet.engines.graph.shapes import same_length
-from xpnet.fused.expressions import TYPES, expression
-from xpnet.fused.loops import Loop
+from xpnet.engines.loops.expressions import TYPES, expression
+from xpnet.engines.loops.loop import Loop
 
 __all__ = ["Writer"]
 
-_ROOM = 2**15  # numbers of a part of B, see `xpnet.fused.tiled`
+_ROOM = 2**15  # numbers of a part of B, see `xpnet.engines.loops.tiled`
 _SMALL = 8192  # multiplications up to which a loop beats the call of BLAS
 
 

@@ -19,9 +19,9 @@ from typing import Any
 from xpnet.engines.graph.nodes import Node, Size, is_scalar
 from xpnet.engines.graph.plan import REDUCTIONS, Group
 from xpnet.engines.graph.shapes import same_length
-from xpnet.fused.expressions import TYPES
-from xpnet.fused.loops import walks
-from xpnet.fused.source import Writer
+from xpnet.engines.loops.expressions import TYPES
+from xpnet.engines.loops.loop import walks
+from xpnet.engines.loops.source import Writer
 
 __all__ = ["TeamWriter"]
 

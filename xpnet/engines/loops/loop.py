@@ -15,10 +15,10 @@ from xpnet.engines.graph.nodes import Node, Size
 from xpnet.engines.graph.operations import is_number
 from xpnet.engines.graph.plan import REDUCTIONS, Group, is_fused
 from xpnet.engines.graph.shapes import TraceError, same_length
-from xpnet.fused.expressions import TYPES, accumulate, expression, start_value
+from xpnet.engines.loops.expressions import TYPES, accumulate, expression, start_value
 
 if TYPE_CHECKING:
-    from xpnet.fused.source import Writer
+    from xpnet.engines.loops.source import Writer
 
 __all__ = [
     "Loop", "columns_slot", "is_row", "kept_of", "key_of", "length_of", "read_of", "slots_of",

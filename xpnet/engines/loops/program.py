@@ -23,10 +23,10 @@ from xpnet.engines.graph.nodes import Graph, Node, Size
 from xpnet.engines.graph.plan import plan
 from xpnet.engines.graph.remembered import remembered
 from xpnet.engines.graph.shapes import TraceError, same_shape
+from xpnet.engines.loops.source import Writer
+from xpnet.engines.loops.team import TeamWriter
 from xpnet.engines.step import Recipe, State, step
 from xpnet.engines.threads import on_one_thread
-from xpnet.fused.source import Writer
-from xpnet.fused.team import TeamWriter
 
 __all__ = [
     "Program",
@@ -46,7 +46,7 @@ _LONGEST = 200  # of an error's message that is repeated
 _DATA = ("X", "Y", "w", "rows")  # the last where the step is given it
 
 _HEAD = """\
-from xpnet.fused.runtime import *
+from xpnet.engines.loops.runtime import *
 
 
 @compiled
@@ -56,7 +56,7 @@ def run(lengths, constants, arrays, buffers, order, starts, coefficients, totals
 
 @dataclass
 class Program:
-    """The source of ``run`` (see `xpnet.fused.source` and `xpnet.fused.team`), and what it takes.
+    """The source of ``run`` (see `source` and `team` beside this module), and what it takes.
 
     Attributes
     ----------
