@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import xpnet
-from xpnet.class_weights import class_weights
+from xpnet.training.class_weights import class_weights
 
 __all__ = ["Call", "Subjects", "calls"]
 

@@ -7,7 +7,7 @@ import pytest
 
 import xpnet
 from tests.helpers import needed, relative
-from xpnet.class_weights import class_weights
+from xpnet.training.class_weights import class_weights
 
 LABELS = np.asarray([0, 3, 1, 1, 3, 3, 3, 0, 3, 1])  # class 2 does not occur
 

@@ -18,7 +18,6 @@ import pytest
 import xpnet
 from tests.helpers import needed, relative
 from xpnet.backends import to_numpy
-from xpnet.class_weights import class_weights
 from xpnet.equations.parameters import layout
 from xpnet.equations.penalties import Penalty
 from xpnet.losses import (
@@ -30,6 +29,7 @@ from xpnet.losses import (
     MultiCrossEntropy,
     Quantile,
 )
+from xpnet.training.class_weights import class_weights
 
 RNG = np.random.default_rng(8)
 N = 24

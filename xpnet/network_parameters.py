@@ -11,8 +11,8 @@ from xpnet.backends.tracked import stored
 from xpnet.derivatives.gradients import dense_parameters, fill_dense
 from xpnet.equations.parameters import Layers, layout
 from xpnet.errors import quoted
-from xpnet.fit_owner import FitOwner
 from xpnet.ranges import items
+from xpnet.training.fit_owner import FitOwner
 
 __all__ = ["NetworkParameters"]
 

@@ -11,7 +11,6 @@ import numpy as np
 from xpnet import checks, schedules
 from xpnet.backends import Backend, move, to_numpy
 from xpnet.checks.inputs import Examples, examples
-from xpnet.class_weights import class_weights
 from xpnet.engines.batches import Batches, Order
 from xpnet.engines.choose import choose_runner
 from xpnet.engines.placement import home
@@ -24,6 +23,7 @@ from xpnet.equations.parameters import layout
 from xpnet.equations.sums import total
 from xpnet.errors import DivergenceError, of_validation, quoted
 from xpnet.optimizers import averaged, bind, coefficients, with_learning_rate
+from xpnet.training.class_weights import class_weights
 from xpnet.training.early_stopping import Watch
 from xpnet.training.evaluation import metrics_for, validate
 from xpnet.training.full_batch import search

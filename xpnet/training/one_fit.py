@@ -9,7 +9,7 @@ from threading import get_ident
 from typing import TYPE_CHECKING
 
 from xpnet.errors import DivergenceError
-from xpnet.fit_owner import FitOwner
+from xpnet.training.fit_owner import FitOwner
 
 if TYPE_CHECKING:
     from xpnet.network import Network

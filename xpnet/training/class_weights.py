@@ -37,7 +37,7 @@ def class_weights(labels: Any, class_weight: Any, n_classes: int) -> np.ndarray[
 
     Examples
     --------
-    >>> from xpnet.class_weights import class_weights
+    >>> from xpnet.training.class_weights import class_weights
     >>> class_weights([0, 0, 0, 1], "balanced", 2).round(3).tolist()
     [0.667, 0.667, 0.667, 2.0]
     >>> class_weights([0, 2, 1], {2: 5.0}, 3).tolist()
