@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 import xpnet
-from xpnet import network_passes
+from xpnet.network import predictions as network_passes
 
 
 def test_every_row_is_the_prediction_of_its_own_example(backend, monkeypatch):

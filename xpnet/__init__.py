@@ -16,10 +16,10 @@ from xpnet.derivatives.gradients import Gradients
 from xpnet.equations.activations import Activation, elementwise
 from xpnet.equations.penalties import MaxNorm, Penalty
 from xpnet.errors import DivergenceError, FileError, quoted
-from xpnet.gradient_check import gradient_check
 from xpnet.losses import Loss
 from xpnet.network import Network
-from xpnet.stack import Stack
+from xpnet.network.gradient_check import gradient_check
+from xpnet.network.stack import Stack
 from xpnet.training import EarlyStopping, History
 from xpnet.training.rate_range import learning_rate_range
 

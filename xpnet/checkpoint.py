@@ -15,7 +15,6 @@ from typing import Any
 from xpnet._version import __version__
 from xpnet.backends import DTYPES, Backend, get_backend, move
 from xpnet.checks import dtype_name
-from xpnet.classes import check_outputs
 from xpnet.container import Container, blaming, opened, sealed
 from xpnet.equations.activations import ACTIVATIONS, Activation
 from xpnet.equations.built_in import is_built_in
@@ -24,6 +23,7 @@ from xpnet.jsonable import check_known, integer_of, loads, mapping
 from xpnet.layers.build import HIDDEN, Plan, check_classes, from_config, plan
 from xpnet.losses import LOSSES, Loss, loss_from_config
 from xpnet.network import Network
+from xpnet.network.labels import check_outputs
 from xpnet.saved_tensors import check_tensors, filled, tensors_of
 from xpnet.whole_file import path_text, whole_file
 

@@ -117,7 +117,7 @@ def _errors(net: Network, layers: Layers, X: Any, Y: Any, check: bool | None) ->
     if check is False or (check is None and net.parameters.shape[0] > _SMALL):
         return {}
     from xpnet.backends import to_numpy
-    from xpnet.gradient_check import gradient_check
+    from xpnet.network.gradient_check import gradient_check
 
     other = net.to("numpy") if net.backend.name == "jax" and net.dtype == "float32" else net
     N = X.shape[0]

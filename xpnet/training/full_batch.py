@@ -20,7 +20,7 @@ from xpnet.training.settings import Settings
 
 if TYPE_CHECKING:
     from xpnet.network import Network
-    from xpnet.state import NetworkState
+    from xpnet.network.state import NetworkState
 
 __all__ = ["objective", "search"]
 

@@ -22,7 +22,7 @@ from xpnet.errors import warn
 if TYPE_CHECKING:
     from xpnet.checks.inputs import Examples
     from xpnet.equations.parameters import Layers
-    from xpnet.state import NetworkState
+    from xpnet.network.state import NetworkState
     from xpnet.training.settings import Settings
 
 __all__ = ["far_from_unit", "hint_at_scale"]

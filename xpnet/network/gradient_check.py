@@ -13,7 +13,7 @@ from xpnet.equations.parameters import flatten, layout
 from xpnet.equations.protocol import BoundLayer
 from xpnet.equations.streams import seed_from
 from xpnet.errors import quoted
-from xpnet.network import Network
+from xpnet.network.network import Network
 from xpnet.ranges import is_finite
 
 if TYPE_CHECKING:

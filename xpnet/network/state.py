@@ -14,7 +14,12 @@ from xpnet.backends import Backend, get_backend
 from xpnet.checks.feature_names import in_order, names_of
 from xpnet.checks.inputs import infer_loss, infer_widths
 from xpnet.checks.keywords import explains_keywords
-from xpnet.classes import (
+from xpnet.equations.activations import Activation
+from xpnet.equations.parameters import Layers, check_size, layout, slots
+from xpnet.equations.streams import seed_from
+from xpnet.layers.build import HIDDEN, Plan, plan
+from xpnet.losses import Loss
+from xpnet.network.labels import (
     check_outputs,
     encode,
     encode_weights,
@@ -22,12 +27,7 @@ from xpnet.classes import (
     given_classes,
     has_names,
 )
-from xpnet.equations.activations import Activation
-from xpnet.equations.parameters import Layers, check_size, layout, slots
-from xpnet.equations.streams import seed_from
-from xpnet.layers.build import HIDDEN, Plan, plan
-from xpnet.losses import Loss
-from xpnet.network_parameters import NetworkParameters
+from xpnet.network.theta import NetworkParameters
 
 if TYPE_CHECKING:
     from xpnet.equations.streams import Rng

@@ -10,14 +10,14 @@ import numpy as np
 from xpnet import checks
 from xpnet.backends import move, to_numpy
 from xpnet.checks.inputs import examples, features
-from xpnet.classes import decide
 from xpnet.derivatives.gradients import Gradients
 from xpnet.engines.batches import slices
 from xpnet.engines.placement import home, rows_that_fit
 from xpnet.equations import passes
 from xpnet.equations.masks import context
 from xpnet.equations.parameters import layout, n_networks, unpack
-from xpnet.state import NetworkState
+from xpnet.network.labels import decide
+from xpnet.network.state import NetworkState
 
 __all__ = ["NetworkPasses"]
 

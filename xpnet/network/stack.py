@@ -19,7 +19,7 @@ from xpnet.backends import Backend, to_numpy
 from xpnet.checks.keywords import explains_keywords
 from xpnet.equations.streams import WEIGHTS, seed_from, words
 from xpnet.errors import quoted
-from xpnet.network import Network
+from xpnet.network.network import Network
 from xpnet.ranges import items
 from xpnet.training.history import History
 

@@ -10,7 +10,7 @@ from xpnet import checks
 from xpnet.checks.inputs import examples
 from xpnet.checks.keywords import explains_keywords
 from xpnet.engines.placement import home
-from xpnet.network_passes import NetworkPasses
+from xpnet.network.predictions import NetworkPasses
 from xpnet.training.history import History
 
 if TYPE_CHECKING:
@@ -266,7 +266,7 @@ class Network(NetworkPasses):
 
     def summary(self) -> str:
         """A table of layers: shape, activation, parameters, bytes."""
-        from xpnet.summary import summary
+        from xpnet.network.summary import summary
 
         return summary(self)
 

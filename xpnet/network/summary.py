@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from xpnet.classes import shown
 from xpnet.equations.parameters import layout
+from xpnet.network.labels import shown
 
 if TYPE_CHECKING:
-    from xpnet.network import Network
+    from xpnet.network.network import Network
 
 __all__ = ["summary"]
 

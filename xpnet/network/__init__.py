@@ -1,0 +1,8 @@
+"""What a user holds: a network, or a stack of them."""
+
+from __future__ import annotations
+
+from xpnet.network.network import Network
+from xpnet.network.stack import Stack
+
+__all__ = ["Network", "Stack"]
