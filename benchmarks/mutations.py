@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from xpnet.container import sealed
+from xpnet.files.container import sealed
 
 __all__ = ["MUTATIONS", "SEALED", "Content", "header_of", "joined"]
 

@@ -965,7 +965,7 @@ def test_a_file_that_is_no_model(tmp_path, content, error, match):
     path = tmp_path / "model.safetensors"
     if content is not None:
         path.write_bytes(content)
-    for read in (xpnet.load, xpnet.checkpoint.describe):
+    for read in (xpnet.load, xpnet.files.load.describe):
         with pytest.raises(error, match=match) as caught:
             read(path)
         assert str(path) in str(caught.value)

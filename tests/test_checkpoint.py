@@ -190,7 +190,7 @@ def test_the_metadata_is_text_that_says_what_the_network_is(tmp_path):
 def test_describe_reads_the_settings(tmp_path):
     net = trained(initializer="zeros")
     net.save(tmp_path / "m.safetensors")
-    found = xpnet.checkpoint.describe(tmp_path / "m.safetensors")
+    found = xpnet.files.load.describe(tmp_path / "m.safetensors")
     expected = {
         "xpnet_version": xpnet.__version__,
         "sizes": [4, 6, 5, 3],

@@ -17,7 +17,7 @@ import pytest
 import xpnet
 from tests.helpers import needs_posix
 from xpnet import whole_file as files
-from xpnet.checkpoint import describe
+from xpnet.files.load import describe
 from xpnet.tables import write_csv
 from xpnet.whole_file import check_writable, open_regular, whole_file
 
@@ -172,7 +172,7 @@ def test_a_name_of_the_greatest_length_is_written(tmp_path):
 
 
 @needs_posix
-@pytest.mark.parametrize("read", [xpnet.load, xpnet.checkpoint.describe, open_regular])
+@pytest.mark.parametrize("read", [xpnet.load, xpnet.files.load.describe, open_regular])
 def test_nothing_is_read_from_pipes_devices_and_folders(tmp_path, read):
     """A pipe without a writer must not hang."""
     pipe = tmp_path / "pipe"

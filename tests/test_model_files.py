@@ -18,7 +18,7 @@ from benchmarks import files as mutated
 from benchmarks.mutations import header_of, joined
 from xpnet.backends import to_numpy
 from xpnet.cli import main
-from xpnet.container import sealed
+from xpnet.files.container import sealed
 from xpnet.layers import BatchNorm, Dense, Dropout, Embedding, Residual
 from xpnet.losses import Huber, Masked, MultiCrossEntropy
 from xpnet.tables import read_schema, save_model
@@ -148,7 +148,7 @@ def test_a_flipped_bit_anywhere_is_refused(path):
         damaged = bytearray(content)
         damaged[at] ^= 1 << at % 8
         path.write_bytes(damaged)
-        for read in (xpnet.load, xpnet.checkpoint.describe) if at % 16 == 0 else (xpnet.load,):
+        for read in (xpnet.load, xpnet.files.load.describe) if at % 16 == 0 else (xpnet.load,):
             with pytest.raises(xpnet.FileError, match=re.escape(str(path))):
                 read(path)
 
@@ -158,7 +158,7 @@ def test_a_flipped_bit_of_a_weight_is_said_to_be_damage(path):
     content[-5] ^= 1
     path.write_bytes(content)
     refused(path, "its checksum is that of other bytes: it is damaged")
-    for read in (xpnet.checkpoint.describe, read_schema):
+    for read in (xpnet.files.load.describe, read_schema):
         with pytest.raises(xpnet.FileError, match="checksum"):
             read(path)
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from xpnet import layers, losses, training
 from xpnet._version import __version__
 from xpnet.backends import Backend, asarray, available_backends, get_backend, to_numpy
-from xpnet.checkpoint import load
 from xpnet.derivatives.gradients import Gradients
 from xpnet.equations.activations import Activation, elementwise
 from xpnet.equations.penalties import MaxNorm, Penalty
 from xpnet.errors import DivergenceError, FileError, quoted
+from xpnet.files.load import load
 from xpnet.losses import Loss
 from xpnet.network import Network
 from xpnet.network.gradient_check import gradient_check

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from xpnet.backends import DTYPES
-from xpnet.checkpoint import load
 from xpnet.cli.input import read_input
 from xpnet.cli.kinds import PAGE
 from xpnet.cli.models import model_for_tables
@@ -16,6 +15,7 @@ from xpnet.cli.output import check_out, said_of
 from xpnet.cli.terminal import say
 from xpnet.datasets.split import stratified_sample
 from xpnet.errors import quoted
+from xpnet.files.load import load
 from xpnet.network import Network
 from xpnet.tables.columns import OneHot
 from xpnet.tables.targets import Classes

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from xpnet.checkpoint import describe, load
 from xpnet.cli.terminal import say
 from xpnet.errors import printable, quoted
+from xpnet.files.load import describe, load
 from xpnet.network import Network
 from xpnet.tables import Schema
 from xpnet.tables.columns import Embedded, Number

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from xpnet.checkpoint import load
 from xpnet.errors import quoted
+from xpnet.files.load import load
 from xpnet.layers import Embedding
 from xpnet.network import Network
 from xpnet.tables import Schema, read_schema

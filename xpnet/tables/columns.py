@@ -15,7 +15,7 @@ import numpy as np
 
 from xpnet.checks import positive_integer
 from xpnet.errors import quoted
-from xpnet.jsonable import integer_of, names_of, number_of, text_of
+from xpnet.files.jsonable import integer_of, names_of, number_of, text_of
 from xpnet.tables.cells import Array
 from xpnet.tables.looks import look_of
 from xpnet.tables.table import Table, shown

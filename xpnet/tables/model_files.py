@@ -6,9 +6,9 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from xpnet.checkpoint import describe, save
-from xpnet.container import blaming
 from xpnet.errors import quoted
+from xpnet.files.container import blaming
+from xpnet.files.load import describe, save
 from xpnet.network import Network
 from xpnet.tables.schema import Schema
 from xpnet.whole_file import path_of

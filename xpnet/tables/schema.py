@@ -12,7 +12,7 @@ import numpy as np
 
 from xpnet.backends import to_numpy
 from xpnet.errors import quoted, warn
-from xpnet.jsonable import check_known, list_of, loads, mapping, text_of
+from xpnet.files.jsonable import check_known, list_of, loads, mapping, text_of
 from xpnet.layers import Embedding
 from xpnet.tables.cells import Array
 from xpnet.tables.columns import KINDS, Column, Embedded, Number, OneHot, check_categories

@@ -12,7 +12,7 @@ import numpy as np
 
 from xpnet.checks import without_nan
 from xpnet.errors import quoted
-from xpnet.jsonable import names_of, number_of, text_of
+from xpnet.files.jsonable import names_of, number_of, text_of
 from xpnet.tables.cells import TEXT, Array
 from xpnet.tables.columns import codes, levels, mean_and_scale, standardised
 from xpnet.tables.table import Table

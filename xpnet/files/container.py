@@ -21,7 +21,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from xpnet.errors import FileError, printable, quoted
-from xpnet.jsonable import list_of, loads, mapping, text_of
+from xpnet.files.jsonable import list_of, loads, mapping, text_of
 from xpnet.whole_file import open_regular
 
 __all__ = ["Container", "Tensor", "blaming", "opened", "sealed"]

@@ -1,7 +1,7 @@
 """Model files: safetensors with the network's settings beside its weights.
 
 One file, no code in it, written whole or not at all. What is read is held against the layers that
-its settings ask for, and against its checksum (`xpnet.container`), before a network is built.
+its settings ask for, and against its checksum (`xpnet.files.container`), before a network is built.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from typing import Any
 from xpnet._version import __version__
 from xpnet.backends import DTYPES, Backend, get_backend, move
 from xpnet.checks import dtype_name
-from xpnet.container import Container, blaming, opened, sealed
 from xpnet.equations.activations import ACTIVATIONS, Activation
 from xpnet.equations.built_in import is_built_in
 from xpnet.errors import FileError, printable, quoted
-from xpnet.jsonable import check_known, integer_of, loads, mapping
+from xpnet.files.container import Container, blaming, opened, sealed
+from xpnet.files.jsonable import check_known, integer_of, loads, mapping
+from xpnet.files.saved_tensors import check_tensors, filled, tensors_of
 from xpnet.layers.build import HIDDEN, Plan, check_classes, from_config, plan
 from xpnet.losses import LOSSES, Loss, loss_from_config
 from xpnet.network import Network
 from xpnet.network.labels import check_outputs
-from xpnet.saved_tensors import check_tensors, filled, tensors_of
 from xpnet.whole_file import path_text, whole_file
 
 __all__ = ["describe", "load", "save"]

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xpnet.backends import to_numpy
-from xpnet.container import Tensor
 from xpnet.equations.parameters import Layers, Slot, layout
 from xpnet.errors import quoted
+from xpnet.files.container import Tensor
 
 if TYPE_CHECKING:
     from xpnet.network import Network
