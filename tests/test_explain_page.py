@@ -20,8 +20,8 @@ from xpnet.equations.activations import elementwise
 from xpnet.explain.cards import figure
 from xpnet.explain.heatmap import levels, png, pooled
 from xpnet.explain.mathml import breakable, mathml
-from xpnet.explain.style import STYLE
 from xpnet.losses import Loss
+from xpnet.pages.style import STYLE
 from xpnet.tables import read_schema
 
 HOSTILE = "</title></style><script>alert('1')</script><img src=x onerror=\"alert(2)\">&"

@@ -11,15 +11,15 @@ from uuid import uuid4
 
 from xpnet.explain.bands import Band, bands
 from xpnet.explain.cards import card, figure, grid
-from xpnet.explain.document import document
 from xpnet.explain.explanation import Explanation
 from xpnet.explain.findings import check_said, check_warning
 from xpnet.explain.legend import legend
 from xpnet.explain.mathml import mathml
 from xpnet.explain.rows import Layer, Row
-from xpnet.explain.style import STYLE
 from xpnet.explain.text import shortened, table
 from xpnet.explain.units import number
+from xpnet.pages.document import document
+from xpnet.pages.style import STYLE
 
 __all__ = ["fragment", "page"]
 

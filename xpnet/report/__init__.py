@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from xpnet.report.examples import Images, Rows
 from xpnet.report.report import Report
+from xpnet.report.shown import Images, Rows
 
 __all__ = ["Images", "Report", "Rows"]

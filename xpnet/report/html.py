@@ -10,13 +10,13 @@ from importlib import import_module
 from xpnet._version import __version__
 from xpnet.equations.parameters import layout
 from xpnet.explain.cards import grid
-from xpnet.explain.document import document
-from xpnet.explain.style import STYLE
+from xpnet.pages.document import document
+from xpnet.pages.style import STYLE
 from xpnet.plots import FirstLayerDisplay, LossCurveDisplay
-from xpnet.report.examples import Images
 from xpnet.report.figures import svg
 from xpnet.report.judged import Judged, judge
 from xpnet.report.report import Report
+from xpnet.report.shown import Images
 
 __all__ = ["page"]
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from xpnet.plots import CalibrationDisplay, ConfusionDisplay, PredictionErrorDisplay
 from xpnet.plots.outputs import classified, is_for_classes, loss_of, quantities
-from xpnet.report.examples import shortened
 from xpnet.report.figures import svg
 from xpnet.report.report import Report
+from xpnet.report.shown import shortened
 from xpnet.report.worst import Case, losses, worst
 
 __all__ = ["Judged", "judge"]

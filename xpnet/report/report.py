@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from xpnet.plots.outputs import Array
-from xpnet.report.examples import Images, Rows
+from xpnet.report.shown import Images, Rows
 
 if TYPE_CHECKING:
     from xpnet.network import Network
