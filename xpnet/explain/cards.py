@@ -12,8 +12,9 @@ from xpnet.explain.heatmap import matrix, png, pooled, scale_of
 from xpnet.explain.mathml import breakable, mathml
 from xpnet.explain.rows import Array, Row, product_flops
 from xpnet.explain.units import amount, duration, number, shape
+from xpnet.pages.document import grid
 
-__all__ = ["card", "figure", "fold", "grid"]
+__all__ = ["card", "figure", "fold"]
 
 _HUES = 4  # colours of widths; the examples have their own
 
@@ -123,13 +124,3 @@ def _added(row: Row) -> str:
         return ""
     rest = (row.flops or 0) - product_flops(row.operands[0].shape, row.operands[1].shape)
     return f", of them {amount(rest)} to add {row.operands[-1].symbol}" if rest else ""
-
-
-def grid(rows: list[tuple[str, ...]], head: tuple[str, ...] = ()) -> str:
-    """A table; every cell is escaped."""
-    top = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in head)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
-    )
-    top = f"<thead><tr>{top}</tr></thead>" if head else ""
-    return f'<div class="scroll"><table>{top}<tbody>{body}</tbody></table></div>'

@@ -10,7 +10,7 @@ from html import escape
 from uuid import uuid4
 
 from xpnet.explain.bands import Band, bands
-from xpnet.explain.cards import card, figure, grid
+from xpnet.explain.cards import card, figure
 from xpnet.explain.explanation import Explanation
 from xpnet.explain.findings import check_said, check_warning
 from xpnet.explain.legend import legend
@@ -18,7 +18,7 @@ from xpnet.explain.mathml import mathml
 from xpnet.explain.rows import Layer, Row
 from xpnet.explain.text import shortened, table
 from xpnet.explain.units import number
-from xpnet.pages.document import document
+from xpnet.pages.document import document, grid
 from xpnet.pages.style import STYLE
 
 __all__ = ["fragment", "page"]

@@ -1,10 +1,10 @@
-"""A page of its own around a fragment: no script, nothing from a network, light and dark."""
+"""A page around a fragment (no script, nothing from a network, light and dark), and its tables."""
 
 from __future__ import annotations
 
 from html import escape
 
-__all__ = ["document"]
+__all__ = ["document", "grid"]
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
@@ -20,3 +20,13 @@ def document(title: str, fragment: str) -> str:
         f"<title>{escape(title)}</title><style>{_BODY}</style></head><body>{fragment}"
         "</body></html>\n"
     )
+
+
+def grid(rows: list[tuple[str, ...]], head: tuple[str, ...] = ()) -> str:
+    """A table; every cell is escaped."""
+    top = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in head)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
+    )
+    top = f"<thead><tr>{top}</tr></thead>" if head else ""
+    return f'<div class="scroll"><table>{top}<tbody>{body}</tbody></table></div>'

@@ -9,8 +9,7 @@ from importlib import import_module
 
 from xpnet._version import __version__
 from xpnet.equations.parameters import layout
-from xpnet.explain.cards import grid
-from xpnet.pages.document import document
+from xpnet.pages.document import document, grid
 from xpnet.pages.style import STYLE
 from xpnet.plots import FirstLayerDisplay, LossCurveDisplay
 from xpnet.report.figures import svg

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from xpnet.explain.cards import grid
+from xpnet.pages.document import grid
 from xpnet.plots.axes import matplotlib
 from xpnet.report.worst import Case
 
