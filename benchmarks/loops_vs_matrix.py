@@ -23,7 +23,7 @@ import numpy as np
 import xpnet
 from benchmarks.common import blas_threads, interleave, machine, write
 from tests.loops import backpropagate
-from xpnet.equations import passes
+from xpnet.derivatives.gradient import gradient
 from xpnet.losses import LOSSES
 
 SIZES = ((8, 8, 4), (64, 32, 10), (784, 128, 10))
@@ -63,7 +63,7 @@ def bare_passes(
     scale = 1.0 / len(X)
 
     def run() -> Any:
-        return passes.gradient(net.backend, net.layers, loss, theta, X, Y, None, scale, out)[1]
+        return gradient(net.backend, net.layers, loss, theta, X, Y, None, scale, out)[1]
 
     return run
 

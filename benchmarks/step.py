@@ -24,8 +24,8 @@ import numpy as np
 import xpnet
 from benchmarks.common import blas_threads, interleave, machine, write
 from xpnet.backends import Backend, get_backend, move
+from xpnet.derivatives.gradient import gradient
 from xpnet.engines.step import Recipe, start, step
-from xpnet.equations import passes
 from xpnet.optimizers import Adam
 
 SHAPES = (
@@ -75,7 +75,7 @@ def products(backend: Backend, sizes: tuple[int, ...], N: int) -> Callable[[], N
 
 
 def forward_and_backward(backend: Backend, sizes: tuple[int, ...], N: int) -> Callable[[], None]:
-    """`passes.gradient` with softmax cross-entropy and relu, into a buffer where it can be."""
+    """`derivatives.gradient` with softmax cross-entropy and relu, into a buffer where it can be."""
     net = xpnet.Network(sizes, loss="cross_entropy", backend=backend)
     X, Y = (move(backend, part) for part in classification(sizes, N))
     g = backend.xp.empty_like(net.parameters) if backend.in_place else None
@@ -83,7 +83,7 @@ def forward_and_backward(backend: Backend, sizes: tuple[int, ...], N: int) -> Ca
     assert loss is not None
 
     def run() -> None:
-        total, *_ = passes.gradient(backend, layers, loss, theta, X, Y, None, 1.0 / N, g)
+        total, *_ = gradient(backend, layers, loss, theta, X, Y, None, 1.0 / N, g)
         finish(backend, total)
 
     return run

@@ -15,6 +15,7 @@ import pytest
 import xpnet
 from tests.helpers import needed
 from xpnet.backends import Backend, to_numpy
+from xpnet.derivatives.gradient import gradient
 from xpnet.equations import passes
 from xpnet.optimizers import SGD, Adam
 
@@ -940,7 +941,7 @@ def test_a_pass_refuses_an_array_of_another_device_and_a_network_moves_it():
         net,
         ValueError,
         "device",
-        lambda: passes.gradient(run, net.layers, net.loss, net.parameters, here, labels, None, 1.0),
+        lambda: gradient(run, net.layers, net.loss, net.parameters, here, labels, None, 1.0),
     )
     A = net(elsewhere)
     assert A.device == xp.Device("device1")

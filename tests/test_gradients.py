@@ -16,6 +16,7 @@ from tests import exact
 from tests.autodiff import jax_loss, torch_loss
 from tests.helpers import PAIRS, needed, network, random_targets, relative, widths_for
 from xpnet.backends import get_backend, move, to_numpy
+from xpnet.derivatives.gradient import gradient
 from xpnet.equations import passes
 from xpnet.equations.activations import ACTIVATIONS
 from xpnet.losses import LOSSES
@@ -261,7 +262,7 @@ def test_a_stack_of_three_networks_is_three_networks(backend, activation, loss, 
     stacked_X = move(backend, X[0] if shared_inputs else X)
     weights = move(backend, w)
     out = xp.zeros_like(theta) if backend.in_place else None
-    total, g, _ = passes.gradient(
+    total, g, _ = gradient(
         backend,
         nets[0].layers,
         nets[0].loss,
@@ -283,7 +284,7 @@ def test_a_stack_of_three_networks_is_three_networks(backend, activation, loss, 
 def test_without_a_buffer_the_gradient_is_the_same(backend):
     net = network(backend, SIZES, loss="huber")
     X, Y = (move(backend, v) for v in problem("huber"))
-    _, g, _ = passes.gradient(backend, net.layers, net.loss, net.parameters, X, Y, None, 0.25)
+    _, g, _ = gradient(backend, net.layers, net.loss, net.parameters, X, Y, None, 0.25)
     np.testing.assert_array_equal(to_numpy(g), to_numpy(net.gradient(X, Y).flat))
 
 
@@ -335,7 +336,7 @@ def test_without_a_buffer_the_gradient_is_a_new_array(backend):
     net = network(backend, SIZES, loss="squared_error")
     X, Y = (move(backend, x) for x in problem("squared_error"))
     fixed = backend, net.layers, net.loss, net.parameters, X, Y, None, 0.25
-    first, second = (passes.gradient(*fixed)[1] for _ in range(2))
+    first, second = (gradient(*fixed)[1] for _ in range(2))
     assert first is not second
     assert tuple(first.shape) == tuple(net.parameters.shape)
     trace = passes.forward(backend, net.layers, net.parameters, X)
@@ -345,5 +346,5 @@ def test_without_a_buffer_the_gradient_is_a_new_array(backend):
     assert relative(passes.backward(backend, net.layers, trace, dZ), first) == 0
     if backend.in_place:
         buffer = backend.xp.empty_like(net.parameters)
-        assert passes.gradient(*fixed, buffer)[1] is buffer
+        assert gradient(*fixed, buffer)[1] is buffer
         assert relative(buffer, first) == 0

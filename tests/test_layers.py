@@ -10,6 +10,7 @@ import pytest
 import xpnet
 from tests.helpers import needed, network, random_targets, relative
 from xpnet.backends import get_backend, move, to_numpy
+from xpnet.derivatives.gradient import gradient
 from xpnet.engines.step import Recipe, start, step
 from xpnet.equations import passes
 from xpnet.equations.masks import context, keep, key_of
@@ -91,7 +92,7 @@ def test_gradients_and_statistics_equal_torch(backend, chain, training):
     out = backend.xp.zeros_like(net.parameters) if backend.in_place else None
     ctx = context(backend, net.layers, net.seed, net.epoch, len(X), training)
     arguments = net.parameters, move(backend, X), move(backend, Y), None, 1 / len(X), out
-    total, g, after = passes.gradient(
+    total, g, after = gradient(
         backend, net.layers, net.loss, *arguments, net.statistics, ctx
     )
     assert float(total) / len(X) == pytest.approx(float(value.detach()), rel=1e-12)
@@ -124,10 +125,10 @@ def test_a_stack_of_three_networks_is_three_networks(backend, chain):
     X, Y = move(backend, X), move(backend, Y)
     fixed = backend, nets[0].layers, nets[0].loss
     labels = xp.stack([Y, Y, Y])
-    _, g, after = passes.gradient(*fixed, theta, X, labels, None, 0.1, out, stats, ctx)
+    _, g, after = gradient(*fixed, theta, X, labels, None, 0.1, out, stats, ctx)
     A = passes.outputs(*fixed[:2], theta, X, stats)
     for r, net in enumerate(nets):
-        _, one, own = passes.gradient(
+        _, one, own = gradient(
             *fixed, net.parameters, X, Y, None, 0.1, None, net.statistics, ctx
         )
         assert relative(to_numpy(g)[r], one) <= 1e-13

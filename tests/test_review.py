@@ -10,7 +10,7 @@ import xpnet
 from tests.helpers import needed, network
 from xpnet.backends import get_backend, move, to_numpy
 from xpnet.backends.numpy_backend import NumpyBackend
-from xpnet.equations import passes
+from xpnet.derivatives.gradient import gradient
 from xpnet.optimizers import SGD, Adam
 
 X = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32)
@@ -77,7 +77,7 @@ def test_a_step_on_torch_copies_no_number_to_the_device(monkeypatch, activation,
         return x
 
     monkeypatch.setattr(aliases, "_scalar_to_tensor", refuse)
-    passes.gradient(
+    gradient(
         net.backend, net.layers, net.loss, net.parameters, X_there, Y_there, None, 1.0 / 6
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from xpnet.backends import Backend
-from xpnet.equations import passes
+from xpnet.derivatives.gradient import gradient
 from xpnet.equations.parameters import Layers, for_each, layout
 from xpnet.equations.penalties import MaxNorm, Penalty
 from xpnet.equations.protocol import Context
@@ -94,7 +94,7 @@ def advance(
     theta, moments, g, stats = state
     Y = for_each(backend.xp, theta, Y)
     ctx = Context(True, key, rows)
-    total, g, stats = passes.gradient(backend, layers, loss, theta, X, Y, w, scale, g, stats, ctx)
+    total, g, stats = gradient(backend, layers, loss, theta, X, Y, w, scale, g, stats, ctx)
     if penalty is not None:
         g = penalty.add_gradient(backend.xp, theta, g, layout(layers), backend.in_place)
     theta, moments = updated(optimizer, backend.xp, coefficients, g, moments, theta)

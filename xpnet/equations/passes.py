@@ -37,7 +37,6 @@ from xpnet.equations.protocol import (
     check_gradients,
 )
 from xpnet.equations.returned import is_own
-from xpnet.losses import Loss, from_preactivation
 
 __all__ = [
     "Trace",
@@ -50,7 +49,6 @@ __all__ = [
     "dense_preactivation",
     "dense_preactivation_gradient",
     "forward",
-    "gradient",
     "outputs",
 ]
 
@@ -157,29 +155,6 @@ def backward(backend: Backend, layers: Layers, trace: Trace, dZ: Any, out: Any =
         dA = dense_input_gradient(backend, dZ, p[-2])
         dp = chain_gradients(backend, layers[:-1], p, saved, dA, g, is_first=True)[0] + dp
     return pack(backend.xp, layers, dp) if out is None else out
-
-
-def gradient(
-    backend: Backend,
-    layers: Layers,
-    loss: Loss,
-    theta: Any,
-    X: Any,
-    Y: Any,
-    w: Any,
-    scale: Any,
-    out: Any = None,
-    stats: tuple[Any, ...] = (),
-    ctx: Context = INFERENCE,
-) -> tuple[Any, Any, tuple[Any, ...]]:
-    """Σ w_n loss_n, the gradient of scale · Σ w_n loss_n with respect to θ, and the statistics.
-
-    scale is 1/Σw for the mean loss, 1 for sums that are added up elsewhere.
-    """
-    trace = forward(backend, layers, theta, X, stats, ctx)
-    output = layers[-1].activation
-    total, dZ = from_preactivation(backend.xp, loss, output, trace.Z, Y, w, scale)
-    return total, backward(backend, layers, trace, dZ, out), trace.stats
 
 
 def chain(

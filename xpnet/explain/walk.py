@@ -1,4 +1,4 @@
-"""One forward and one backward pass, as `passes.gradient` makes it, written down row by row.
+"""One forward and one backward pass, as `gradient` makes it, written down row by row.
 
     A_0 = X → every layer's forward → Z_L → dZ_L → every layer's gradients
 

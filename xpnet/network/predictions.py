@@ -10,6 +10,7 @@ import numpy as np
 from xpnet import checks
 from xpnet.backends import move, to_numpy
 from xpnet.checks.inputs import examples, features
+from xpnet.derivatives.gradient import gradient
 from xpnet.derivatives.gradients import Gradients
 from xpnet.engines.batches import slices
 from xpnet.engines.placement import home, rows_that_fit
@@ -104,7 +105,7 @@ class NetworkPasses(NetworkState):
             w = None if w is None else move(self.backend, w, self.dtype)
             out = self.backend.xp.empty_like(self._theta) if self.backend.in_place else None
             ctx = context(self.backend, layers, self.seed, self.epoch, X.shape[0], training)
-            total, flat, _ = passes.gradient(
+            total, flat, _ = gradient(
                 self.backend, layers, loss, self._theta, X, Y, w, scale, out, self._stats, ctx
             )
             return float(total) * scale, Gradients(self.backend.xp, layers, flat)

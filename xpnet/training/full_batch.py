@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from xpnet.backends import move
 from xpnet.checks.inputs import Examples
-from xpnet.equations import passes
+from xpnet.derivatives.gradient import gradient
 from xpnet.equations.parameters import flatten, layout
 from xpnet.errors import DivergenceError, warn
 from xpnet.training.early_stopping import Watch
@@ -38,7 +38,7 @@ def objective(net: NetworkState, data: Examples, penalty: Any = None) -> Any:
 
     def value_and_gradient(theta: Any) -> tuple[Any, Any]:
         out = xp.empty_like(theta) if backend.in_place else None
-        total, g, _ = passes.gradient(
+        total, g, _ = gradient(
             backend, layers, loss, theta, X, Y, w, scale, out, net.statistics
         )
         if penalty is None:

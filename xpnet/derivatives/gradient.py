@@ -1,0 +1,36 @@
+"""The loss of a batch and its gradient: forward, dZ_L from the loss, backward."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from xpnet.backends.base import Backend
+from xpnet.equations import passes
+from xpnet.equations.parameters import Layers
+from xpnet.equations.protocol import INFERENCE, Context
+from xpnet.losses import Loss, from_preactivation
+
+__all__ = ["gradient"]
+
+
+def gradient(
+    backend: Backend,
+    layers: Layers,
+    loss: Loss,
+    theta: Any,
+    X: Any,
+    Y: Any,
+    w: Any,
+    scale: Any,
+    out: Any = None,
+    stats: tuple[Any, ...] = (),
+    ctx: Context = INFERENCE,
+) -> tuple[Any, Any, tuple[Any, ...]]:
+    """Σ w_n loss_n, the gradient of scale · Σ w_n loss_n with respect to θ, and the statistics.
+
+    scale is 1/Σw for the mean loss, 1 for sums that are added up elsewhere.
+    """
+    trace = passes.forward(backend, layers, theta, X, stats, ctx)
+    output = layers[-1].activation
+    total, dZ = from_preactivation(backend.xp, loss, output, trace.Z, Y, w, scale)
+    return total, passes.backward(backend, layers, trace, dZ, out), trace.stats
