@@ -19,7 +19,7 @@ from xpnet.backends import get_backend, move, to_numpy
 from xpnet.derivatives.gradient import gradient
 from xpnet.equations import passes
 from xpnet.equations.activations import ACTIVATIONS
-from xpnet.losses import LOSSES
+from xpnet.losses import LOSSES, from_preactivation
 
 SIZES = [3, 4, 5, 3]
 
@@ -340,7 +340,7 @@ def test_without_a_buffer_the_gradient_is_a_new_array(backend):
     assert first is not second
     assert tuple(first.shape) == tuple(net.parameters.shape)
     trace = passes.forward(backend, net.layers, net.parameters, X)
-    dZ = passes.from_preactivation(
+    dZ = from_preactivation(
         backend.xp, net.loss, net.layers[-1].activation, trace.Z, Y, None, 0.25
     )[1]
     assert relative(passes.backward(backend, net.layers, trace, dZ), first) == 0

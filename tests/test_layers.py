@@ -92,9 +92,7 @@ def test_gradients_and_statistics_equal_torch(backend, chain, training):
     out = backend.xp.zeros_like(net.parameters) if backend.in_place else None
     ctx = context(backend, net.layers, net.seed, net.epoch, len(X), training)
     arguments = net.parameters, move(backend, X), move(backend, Y), None, 1 / len(X), out
-    total, g, after = gradient(
-        backend, net.layers, net.loss, *arguments, net.statistics, ctx
-    )
+    total, g, after = gradient(backend, net.layers, net.loss, *arguments, net.statistics, ctx)
     assert float(total) / len(X) == pytest.approx(float(value.detach()), rel=1e-12)
     assert relative(g, theta.grad.numpy()) <= 1e-12
     for found, expected in zip(after, stats, strict=True):
@@ -128,9 +126,7 @@ def test_a_stack_of_three_networks_is_three_networks(backend, chain):
     _, g, after = gradient(*fixed, theta, X, labels, None, 0.1, out, stats, ctx)
     A = passes.outputs(*fixed[:2], theta, X, stats)
     for r, net in enumerate(nets):
-        _, one, own = gradient(
-            *fixed, net.parameters, X, Y, None, 0.1, None, net.statistics, ctx
-        )
+        _, one, own = gradient(*fixed, net.parameters, X, Y, None, 0.1, None, net.statistics, ctx)
         assert relative(to_numpy(g)[r], one) <= 1e-13
         assert relative(to_numpy(A)[r], net(X)) <= 1e-13
         for stacked, alone in zip(after, own, strict=True):

@@ -77,9 +77,7 @@ def test_a_step_on_torch_copies_no_number_to_the_device(monkeypatch, activation,
         return x
 
     monkeypatch.setattr(aliases, "_scalar_to_tensor", refuse)
-    gradient(
-        net.backend, net.layers, net.loss, net.parameters, X_there, Y_there, None, 1.0 / 6
-    )
+    gradient(net.backend, net.layers, net.loss, net.parameters, X_there, Y_there, None, 1.0 / 6)
 
 
 # --- what no test noticed when it was changed

@@ -25,6 +25,7 @@ __all__ = [
     "check_not_negative",
     "check_positive",
     "check_positive_integer",
+    "instance",
     "is_count",
     "is_finite",
     "is_number",
@@ -166,6 +167,13 @@ def check_flag(name: str, value: Any, *, may_be_open: bool = False) -> bool | No
         known = "True, False or None" if may_be_open else "True or False"
         raise ValueError(f"{name} must be {known}, got {quoted(value)}")
     return bool(value)
+
+
+def instance(name: str, value: Any, kind: type, example: str) -> Any:
+    """``value``, which must be None or of that class."""
+    if value is not None and not isinstance(value, kind):
+        raise TypeError(f"{name} must be one such as {example}, got {quoted(value)}")
+    return value
 
 
 def items(what: str, given: Any) -> list[Any]:

@@ -10,17 +10,10 @@ import numpy as np
 from xpnet import checks
 from xpnet.backends import to_numpy
 from xpnet.backends.tracked import stored
-from xpnet.equations.parameters import Layers, flatten, view
+from xpnet.equations.parameters import Layers, dense_parameters
 from xpnet.ranges import items
 
-__all__ = ["Gradients", "dense_parameters", "fill_dense"]
-
-
-def dense_parameters(xp: Any, layers: Layers, flat: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    """W_l (n_l, n_{l-1}) and b_l (n_l,) of every dense layer, as views of a vector like θ."""
-    dense: list[Any] = [layer for layer in flatten(layers) if layer.kind == "dense"]
-    weights = tuple(view(xp, flat, layer.weight) for layer in dense)
-    return weights, tuple(view(xp, flat, layer.bias)[..., 0, :] for layer in dense)
+__all__ = ["Gradients", "fill_dense"]
 
 
 def fill_dense(layers: Layers, flat: np.ndarray[Any, Any], weights: Any, biases: Any) -> None:

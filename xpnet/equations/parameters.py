@@ -23,6 +23,7 @@ __all__ = [
     "Layout",
     "Slot",
     "check_size",
+    "dense_parameters",
     "flatten",
     "for_each",
     "layout",
@@ -161,6 +162,13 @@ def view(xp: Any, theta: Any, slot: Slot) -> Any:
     rows, columns = slot.shape
     part = theta[..., slot.offset : slot.offset + rows * columns]
     return xp.reshape(part, theta.shape[:-1] + slot.shape)
+
+
+def dense_parameters(xp: Any, layers: Layers, flat: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """W_l (n_l, n_{l-1}) and b_l (n_l,) of every dense layer, as views of a vector like θ."""
+    dense: list[Any] = [layer for layer in flatten(layers) if layer.kind == "dense"]
+    weights = tuple(view(xp, flat, layer.weight) for layer in dense)
+    return weights, tuple(view(xp, flat, layer.bias)[..., 0, :] for layer in dense)
 
 
 def n_networks(theta: Any) -> int:

@@ -23,9 +23,9 @@ from typing import Any, NamedTuple
 
 from xpnet.equations.parameters import Layout
 from xpnet.equations.sums import of_squares, total
-from xpnet.ranges import Kind, check_flag, check_not_negative, check_positive
+from xpnet.ranges import Kind, check_flag, check_not_negative, check_positive, instance
 
-__all__ = ["MaxNorm", "Penalty"]
+__all__ = ["MaxNorm", "Penalty", "as_penalty"]
 
 
 class _Strengths(NamedTuple):
@@ -127,3 +127,9 @@ class MaxNorm(Kind, _Limit):
         norms = xp.sqrt(xp.sum(W * W, axis=-1, keepdims=True))
         factors = self.limit / xp.maximum(norms, self.limit)  # c/∞ = 0 would hide it
         return xp.where(xp.isfinite(norms), factors, float("nan"))
+
+
+def as_penalty(value: Any) -> Penalty | None:
+    """A penalty, or none."""
+    found: Penalty | None = instance("penalty", value, Penalty, "xpnet.Penalty(l2=1e-4)")
+    return found

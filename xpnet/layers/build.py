@@ -5,34 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from xpnet.checks import activation_list, check_outputs, find_activation, positive_integer
+from xpnet.checks import activation_list, check_outputs, find_activation
 from xpnet.equations.activations import ACTIVATIONS, Activation
 from xpnet.equations.parameters import Allocator, Layers, layout
 from xpnet.equations.protocol import Defaults
 from xpnet.errors import look_up, quoted
 from xpnet.layers.batch_norm import BatchNorm
-from xpnet.layers.dense import Dense
+from xpnet.layers.dense import Dense, as_layers
 from xpnet.layers.dropout import Dropout
 from xpnet.layers.embedding import Embedding
 from xpnet.layers.layer_norm import LayerNorm
 from xpnet.layers.residual import Residual
 from xpnet.losses import Loss
-from xpnet.ranges import items
 
-__all__ = ["HIDDEN", "Plan", "as_layers", "check_classes", "from_config", "plan"]
+__all__ = ["HIDDEN", "Plan", "check_classes", "from_config", "plan"]
 
 
 HIDDEN = (100,)
 """What stands between input and output where a network says nothing."""
-
-
-def as_layers(name: str, layers: Any) -> tuple[Any, ...]:
-    """Each entry as a layer; a positive integer is a dense one."""
-    given = items(f"{name} must be a sequence of positive integers or layers", layers)
-    return tuple(
-        entry if hasattr(entry, "bind") else Dense(positive_integer(f"{name}[{i}]", entry))
-        for i, entry in enumerate(given)
-    )
 
 
 class Plan(NamedTuple):

@@ -20,8 +20,9 @@ from xpnet.equations.passes import (
     dense_preactivation_gradient,
 )
 from xpnet.equations.protocol import Context, Defaults, Stats
+from xpnet.ranges import items
 
-__all__ = ["Dense", "DenseLayer"]
+__all__ = ["Dense", "DenseLayer", "as_layers"]
 
 
 class Dense:
@@ -111,3 +112,12 @@ class DenseLayer(NamedTuple):
     def initial_stats(self) -> tuple[np.ndarray[Any, Any], ...]:
         """None."""
         return ()
+
+
+def as_layers(name: str, layers: Any) -> tuple[Any, ...]:
+    """Each entry as a layer; a positive integer is a dense one."""
+    given = items(f"{name} must be a sequence of positive integers or layers", layers)
+    return tuple(
+        entry if hasattr(entry, "bind") else Dense(positive_integer(f"{name}[{i}]", entry))
+        for i, entry in enumerate(given)
+    )

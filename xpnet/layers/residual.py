@@ -14,7 +14,7 @@ from xpnet.equations.initializers import initial_weights
 from xpnet.equations.parameters import Allocator, Slot
 from xpnet.equations.passes import chain, chain_gradients, dense_input_gradient
 from xpnet.equations.protocol import BoundLayer, Context, Defaults, Stats
-from xpnet.layers.dense import Dense
+from xpnet.layers.dense import Dense, as_layers
 from xpnet.layers.embedding import Embedding
 
 __all__ = ["Residual", "ResidualLayer"]
@@ -36,8 +36,6 @@ class Residual:
     """
 
     def __init__(self, layers: Sequence[Any]) -> None:
-        from xpnet.layers.build import as_layers
-
         self.layers = as_layers("Residual", layers)
         if not self.layers:
             raise ValueError("Residual needs at least one layer")

@@ -12,11 +12,13 @@ from xpnet.backends import move, to_numpy
 from xpnet.checks.inputs import examples, features
 from xpnet.derivatives.gradient import gradient
 from xpnet.derivatives.gradients import Gradients
+from xpnet.derivatives.objective import objective
 from xpnet.engines.batches import slices
 from xpnet.engines.placement import home, rows_that_fit
 from xpnet.equations import passes
 from xpnet.equations.masks import context
 from xpnet.equations.parameters import layout, n_networks, unpack
+from xpnet.equations.penalties import as_penalty
 from xpnet.network.labels import decide
 from xpnet.network.state import NetworkState
 
@@ -137,9 +139,6 @@ class NetworkPasses(NetworkState):
         >>> gradient.shape
         (13,)
         """
-        from xpnet.training.full_batch import objective
-        from xpnet.training.settings import as_penalty
-
         fixed, X = self.to(), self.in_order(X)
         fixed.complete(X, Y)
         assert fixed.loss is not None
@@ -148,7 +147,11 @@ class NetworkPasses(NetworkState):
         )
         checks.check_finite(fixed.backend, "X", data.X)
         checks.check_targets(fixed.backend, "Y", data.Y, fixed.loss)
-        value_and_gradient = objective(fixed, data, as_penalty(penalty))
+        value_and_gradient = objective(
+            *(fixed.backend, fixed.layers, fixed.loss, fixed.dtype, fixed.statistics),
+            data,
+            as_penalty(penalty),
+        )
         P = layout(fixed.layers).size
 
         def on_host(theta: Any) -> tuple[float, np.ndarray[Any, Any]]:

@@ -8,8 +8,8 @@ from typing import Any
 from xpnet import checks
 from xpnet.backends import Backend, move, to_numpy
 from xpnet.backends.tracked import stored
-from xpnet.derivatives.gradients import dense_parameters, fill_dense
-from xpnet.equations.parameters import Layers, layout
+from xpnet.derivatives.gradients import fill_dense
+from xpnet.equations.parameters import Layers, dense_parameters, layout
 from xpnet.errors import quoted
 from xpnet.ranges import items
 from xpnet.training.fit_owner import FitOwner

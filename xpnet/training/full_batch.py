@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from xpnet.backends import move
 from xpnet.checks.inputs import Examples
-from xpnet.derivatives.gradient import gradient
-from xpnet.equations.parameters import flatten, layout
+from xpnet.derivatives.objective import objective
+from xpnet.equations.parameters import flatten
 from xpnet.errors import DivergenceError, warn
 from xpnet.training.early_stopping import Watch
 from xpnet.training.evaluation import metrics_for, validate
@@ -20,33 +19,10 @@ from xpnet.training.settings import Settings
 
 if TYPE_CHECKING:
     from xpnet.network import Network
-    from xpnet.network.state import NetworkState
 
-__all__ = ["objective", "search"]
+__all__ = ["search"]
 
 _NOT_FIXED = ("dropout", "batch norm")
-
-
-def objective(net: NetworkState, data: Examples, penalty: Any = None) -> Any:
-    """θ ↦ (mean loss with its penalty, a new gradient), on the device."""
-    backend, layers, loss = net.backend, net.layers, net.loss
-    assert loss is not None
-    X, Y, w, _ = data
-    scale = 1.0 / (X.shape[0] if w is None else float(w.sum()))
-    w = None if w is None else move(backend, w, net.dtype)
-    xp, where = backend.xp, layout(layers)
-
-    def value_and_gradient(theta: Any) -> tuple[Any, Any]:
-        out = xp.empty_like(theta) if backend.in_place else None
-        total, g, _ = gradient(
-            backend, layers, loss, theta, X, Y, w, scale, out, net.statistics
-        )
-        if penalty is None:
-            return total * scale, g
-        value = total * scale + penalty.value(xp, theta, where)
-        return value, penalty.add_gradient(xp, theta, g, where, backend.in_place)
-
-    return value_and_gradient
 
 
 def search(
@@ -108,10 +84,15 @@ class _Search:
     def _minimized(self) -> Any:
         """What the solver returns."""
         net, settings, n = self.net, self.settings, self.data.X.shape[0]
+        assert net.loss is not None
         with show_progress(settings.progress, settings.epochs, n) as self.bar:
             result = settings.optimizer.minimize(
                 net.backend.xp,
-                objective(net, self.data, settings.penalty),
+                objective(
+                    *(net.backend, net.layers, net.loss, net.dtype, net.statistics),
+                    self.data,
+                    settings.penalty,
+                ),
                 net.parameters,
                 settings.epochs,
                 self._iteration,

@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from xpnet import checks
-from xpnet.equations.penalties import MaxNorm, Penalty
-from xpnet.errors import quoted
+from xpnet.equations.penalties import MaxNorm, Penalty, as_penalty
 from xpnet.metrics import Metric, find_metric
 from xpnet.optimizers import get_optimizer
-from xpnet.ranges import is_count, items
+from xpnet.ranges import instance, is_count, items
 from xpnet.training.callbacks import Callbacks
 from xpnet.training.early_stopping import EarlyStopping
 from xpnet.training.length import FEWEST
 
-__all__ = ["Settings", "as_metrics", "as_penalty", "settings"]
+__all__ = ["Settings", "as_metrics", "settings"]
 
 
 class Settings(NamedTuple):
@@ -85,18 +84,6 @@ def settings(
     )
 
 
-def as_penalty(value: Any) -> Penalty | None:
-    """A penalty, or none."""
-    found: Penalty | None = _instance("penalty", value, Penalty, "xpnet.Penalty(l2=1e-4)")
-    return found
-
-
-def _instance(name: str, value: Any, kind: type, example: str) -> Any:
-    if value is not None and not isinstance(value, kind):
-        raise TypeError(f"{name} must be one such as {example}, got {quoted(value)}")
-    return value
-
-
 def _max_norm(value: Any) -> MaxNorm | None:
     """A number stands for the limit."""
     if value is None or isinstance(value, MaxNorm):
@@ -112,7 +99,7 @@ def _early_stopping(value: Any) -> EarlyStopping | None:
         return EarlyStopping()
     if is_count(value):
         return EarlyStopping(patience=value)
-    found: EarlyStopping = _instance(
+    found: EarlyStopping = instance(
         "early_stopping", value, EarlyStopping, "True, a patience or xpnet.EarlyStopping()"
     )
     return found
