@@ -15,7 +15,8 @@ from tests import plain_runtime
 from tests.guarded import guarded
 from tests.helpers import relative
 from tests.plain_runtime import empty
-from xpnet.engines.loops.program import Program, given_arrays, step_program
+from xpnet.engines.graph.step import given_arrays
+from xpnet.engines.loops.program import Program, step_program
 from xpnet.engines.step import Recipe, State, start, step
 from xpnet.equations.masks import key_of, needs_masks
 from xpnet.equations.parameters import layout

@@ -20,8 +20,9 @@ from tests.fused_cases import Case, run_piece
 from xpnet.engines.batches import Order
 from xpnet.engines.cuda import kernels as cuda_kernels
 from xpnet.engines.graph import remembered
+from xpnet.engines.graph.step import own_state
 from xpnet.engines.loops import program as programs
-from xpnet.engines.loops.program import own_state, step_program
+from xpnet.engines.loops.program import step_program
 from xpnet.engines.step import Recipe, State, start, step
 from xpnet.equations import sums
 from xpnet.equations.masks import key_of, needs_masks

@@ -14,7 +14,7 @@ from xpnet.engines.cuda.source import LANES, WARPS, Kernel, Layout
 from xpnet.engines.graph.nodes import Node
 from xpnet.engines.graph.plan import REDUCTIONS, Group
 from xpnet.engines.graph.shapes import TraceError
-from xpnet.engines.loops.loop import columns_slot, is_row, slots_of, walks
+from xpnet.engines.graph.slots import columns_slot, is_row, slots_of, walks
 
 __all__ = ["kernels_of"]
 

@@ -19,7 +19,7 @@ from xpnet.engines.graph.nodes import Node
 from xpnet.engines.graph.operations import is_number
 from xpnet.engines.graph.plan import REDUCTIONS, Group, is_fused
 from xpnet.engines.graph.shapes import same_length
-from xpnet.engines.loops.loop import (
+from xpnet.engines.graph.slots import (
     columns_slot,
     is_row,
     kept_of,

@@ -18,7 +18,7 @@ from xpnet.engines.graph.memory import Buffer, arrange
 from xpnet.engines.graph.nodes import Node, Size, without_axes
 from xpnet.engines.graph.plan import REDUCTIONS, Group, Plan, plan
 from xpnet.engines.graph.remembered import remembered
-from xpnet.engines.loops.program import Recorded, made_from, record_step
+from xpnet.engines.graph.step import Recorded, made_from, record_step
 from xpnet.engines.step import Recipe, State
 
 _NARROW = 64  # columns of a sum over rows that a kernel of rows adds up

@@ -16,7 +16,7 @@ from xpnet.engines.cuda.program import CudaProgram, Launch, Operand, Product, cu
 from xpnet.engines.cuda.source import LANES, WARPS
 from xpnet.engines.fallback import CompiledRunner
 from xpnet.engines.graph.shapes import KernelError
-from xpnet.engines.loops.program import given_arrays, own_state
+from xpnet.engines.graph.step import given_arrays, own_state
 from xpnet.engines.step import Recipe, State
 from xpnet.equations.masks import needs_masks
 from xpnet.undisturbed import undisturbed

@@ -14,7 +14,7 @@ from xpnet.engines.graph.lengths import Numbers
 from xpnet.engines.graph.nodes import Node, Size, is_scalar, same_plane
 from xpnet.engines.graph.plan import Group, Plan, is_fused
 from xpnet.engines.graph.shapes import TraceError, same_length
-from xpnet.engines.loops.loop import slots_of
+from xpnet.engines.graph.slots import slots_of
 
 __all__ = ["Buffer", "Memory", "arrange", "one_axis"]
 

@@ -11,8 +11,9 @@ import numpy as np
 
 from xpnet.engines.batches import Order
 from xpnet.engines.fallback import CompiledRunner
+from xpnet.engines.graph.step import given_arrays, own_state
 from xpnet.engines.loops import cache
-from xpnet.engines.loops.program import Program, given_arrays, own_state, step_program
+from xpnet.engines.loops.program import Program, step_program
 from xpnet.engines.loops.teamwork import Team
 from xpnet.engines.step import Recipe, State
 from xpnet.equations.masks import needs_masks
