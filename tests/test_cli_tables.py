@@ -371,7 +371,7 @@ def test_a_model_without_a_schema_says_so(tmp_path, capsys):
 def test_a_schema_of_another_network_is_damage(fruit, tmp_path, capsys):
     model = tmp_path / "m.safetensors"
     extra = {"schema": read_schema(fruit).to_json()}
-    xpnet.files.load.save(xpnet.Network([4, 3]), model, extra=extra)
+    xpnet.files.save.save(xpnet.Network([4, 3]), model, extra=extra)
     line = fails(capsys, predict(model, FRUIT, tmp_path / "p.csv"))
     assert "is damaged: its network has 4 inputs and 3 outputs, its schema 10 and 3" in line
 

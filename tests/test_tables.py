@@ -713,7 +713,7 @@ def test_the_model_file_holds_network_and_schema(tmp_path):
     assert path.read_bytes() == first
     net.save(path)
     assert read_schema(path) is None
-    xpnet.files.load.save(net, path, extra={"schema": '{"version": 9}'})
+    xpnet.files.save.save(net, path, extra={"schema": '{"version": 9}'})
     with pytest.raises(ValueError, match=r"m\.safetensors' has a schema that can't be used: "):
         read_schema(path)
 

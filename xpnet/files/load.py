@@ -1,7 +1,7 @@
-"""Model files: safetensors with the network's settings beside its weights.
+"""Loading a network from a model file that `xpnet.files.save` wrote.
 
-One file, no code in it, written whole or not at all. What is read is held against the layers that
-its settings ask for, and against its checksum (`xpnet.files.container`), before a network is built.
+What is read is held against the layers that its settings ask for, and against its checksum
+(`xpnet.files.container`), before a network is built.
 """
 
 from __future__ import annotations
@@ -16,94 +16,28 @@ from xpnet._version import __version__
 from xpnet.backends import DTYPES, Backend, get_backend, move
 from xpnet.checks import dtype_name
 from xpnet.equations.activations import ACTIVATIONS, Activation
-from xpnet.equations.built_in import is_built_in
 from xpnet.errors import FileError, printable, quoted
-from xpnet.files.container import Container, blaming, opened, sealed
+from xpnet.files.container import Container, blaming, opened
 from xpnet.files.jsonable import check_known, integer_of, loads, mapping
-from xpnet.files.saved_tensors import check_tensors, filled, tensors_of
-from xpnet.layers.build import HIDDEN, Plan, check_classes, from_config, plan
+from xpnet.files.save import EXTRA, FORMAT, config_of
+from xpnet.files.saved_tensors import check_tensors, filled
+from xpnet.layers.build import HIDDEN, Plan, from_config, plan
 from xpnet.losses import LOSSES, Loss, loss_from_config
 from xpnet.network import Network
 from xpnet.network.labels import check_outputs
-from xpnet.whole_file import path_text, whole_file
+from xpnet.whole_file import path_text
 
-__all__ = ["describe", "load", "save"]
+__all__ = ["describe", "load"]
 
-_FORMAT = "xpnet model 1"
-_EXTRA = "extra."  # begins the names of what others keep in the metadata
 _METADATA = ("format", "xpnet_version", "network", "sha256")
 _SETTINGS = {"sizes", "layers", "activations", "loss", "classes",
              "output_named", "initializer", "dtype", "seed", "epoch"}  # fmt: skip
-"""What `_config` writes since the first version."""
+"""What `config_of` writes since the first version."""
 _SINCE: set[str] = {"feature_names"}
 """What it, a layer or a loss has been writing since a later version: older files lack it."""
 _MOST_EPOCHS = 2**53 - 1  # what every reader of JSON keeps
 _OWN = (Activation, Loss)
 _UNUSABLE = "is not a model file that can be used"
-
-
-def save(
-    net: Network, path: str | os.PathLike[str], extra: Mapping[str, str] | None = None
-) -> None:
-    """Write ``net`` to a safetensors file; see `Network.save`.
-
-    Tensors are layers.0.weight (n_1, n_0), layers.0.bias (n_1,), …; the settings are JSON in the
-    file's metadata, and ``extra`` is text beside them. A user's own activation or loss is stored by
-    its name.
-    """
-    from safetensors.numpy import save as to_bytes
-
-    check_classes(net.plan.layers)
-    tensors = tensors_of(net)
-    metadata = {
-        "format": _FORMAT,
-        "xpnet_version": __version__,
-        "network": json.dumps(_config(net)),
-        **{f"{_EXTRA}{name}": text for name, text in (extra or {}).items()},
-    }
-    with whole_file(path) as file:
-        file.write(sealed(to_bytes(tensors, metadata)))
-
-
-def _config(net: Network) -> dict[str, Any]:
-    """A network's settings, from which `load` makes it again.
-
-    A new one is named in `_SINCE` as well, and read with a default: older files lack it.
-    """
-    return {
-        "sizes": list(net.sizes),
-        "layers": [_layer_config(layer) for layer in net.plan.layers],
-        "activations": [layer.activation.name for layer in net.layers if layer.kind == "dense"],
-        "loss": _loss_config(net.loss),
-        "classes": None if net.classes is None else list(net.classes),
-        "feature_names": None if net.feature_names is None else list(net.feature_names),
-        "output_named": net.plan.output is not None,
-        "initializer": net.initializer,
-        "dtype": net.dtype,
-        "seed": net.seed,
-        "epoch": net.epoch,
-    }
-
-
-def _loss_config(loss: Loss | None) -> Any:
-    """A name, or a name with settings."""
-    if loss is None or LOSSES.get(loss.name) is loss:
-        return None if loss is None else loss.name
-    if is_built_in(loss) and loss.config is not None:
-        return dict(loss.config)
-    if loss.name in LOSSES:
-        raise ValueError(
-            f"the network's loss is a variant of xpnet's own {loss.name!r} and has its name, by "
-            "which a file would bring back xpnet's: give it another, net.loss = "
-            f'dataclasses.replace(net.loss, name="my_{loss.name}"), and save again'
-        )
-    return loss.name
-
-
-def _layer_config(layer: Any) -> dict[str, Any]:
-    """A layer's settings; those of a dense one's activation stand in a list of their own."""
-    config: dict[str, Any] = layer.config()
-    return {**config, "activation": None} if config["layer"] == "dense" else config
 
 
 def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -122,21 +56,21 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
         with blaming(path, _UNUSABLE):
             file.numbers(_dtype(settings))
     extra = {
-        name.removeprefix(_EXTRA): text
+        name.removeprefix(EXTRA): text
         for name, text in file.metadata.items()
-        if name.startswith(_EXTRA)
+        if name.startswith(EXTRA)
     }
     return {"xpnet_version": file.metadata["xpnet_version"], **settings, "extra": extra}
 
 
 def _settings(path: str, file: Container) -> dict[str, Any]:
-    """What `_config` wrote, of a format and a version that this xpnet knows."""
+    """What `config_of` wrote, of a format and a version that this xpnet knows."""
     kind = file.metadata.get("format")
-    if kind != _FORMAT:
+    if kind != FORMAT:
         found = "another kind of safetensors file" if kind is None else printable(kind)
         raise FileError(f"{path!r} is not an xpnet model of a known kind, but {found}")
     with blaming(path, _UNUSABLE):
-        unknown = [n for n in file.metadata if n not in _METADATA and not n.startswith(_EXTRA)]
+        unknown = [n for n in file.metadata if n not in _METADATA and not n.startswith(EXTRA)]
         if unknown:
             raise ValueError(f"its metadata has the unknown entry {quoted(unknown[0])}")
         _check_version(file.metadata["xpnet_version"])
@@ -251,7 +185,7 @@ def _without_parameters(
     net.restore(planned, epoch, _classes(settings["classes"]), names)
     if net.classes is not None:  # which an open loss becomes, where labels are text
         check_outputs(net.classes, loss or LOSSES["cross_entropy"], net.sizes[-1])
-    written = loads(json.dumps(_config(net)))
+    written = loads(json.dumps(config_of(net)))
     if loss is not None and isinstance(settings["loss"], dict):
         written["loss"] = loads(json.dumps(dict(loss.config or {})))
     for name in sorted(settings.keys() - {"dtype"}):

@@ -260,7 +260,7 @@ class Network(NetworkPasses):
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a model file (safetensors), whole or not at all."""
-        from xpnet.files.load import save
+        from xpnet.files.save import save
 
         save(self, path)
 

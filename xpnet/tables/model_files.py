@@ -8,7 +8,8 @@ from typing import Any
 
 from xpnet.errors import quoted
 from xpnet.files.container import blaming
-from xpnet.files.load import describe, save
+from xpnet.files.load import describe
+from xpnet.files.save import save
 from xpnet.network import Network
 from xpnet.tables.schema import Schema
 from xpnet.whole_file import path_of

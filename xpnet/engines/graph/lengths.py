@@ -6,9 +6,11 @@ import math
 from typing import Any
 
 from xpnet.engines.graph.nodes import Size
-from xpnet.engines.loops.expressions import TYPES
 
-__all__ = ["Numbers"]
+__all__ = ["TYPES", "Numbers"]
+
+TYPES = {"float32": "f32", "float64": "f64", "int32": "i32", "int64": "i64"}
+"""What the source calls the dtypes; "weak" is a plain float."""
 
 
 class Numbers:

@@ -5,14 +5,13 @@ NaN shows: max and min return it wherever it comes in.
 
 from __future__ import annotations
 
+from xpnet.engines.graph.lengths import TYPES
 from xpnet.engines.graph.nodes import Node
 from xpnet.engines.graph.operations import OPERATORS
 from xpnet.engines.graph.shapes import FLOATS, TraceError, same_length
 
-__all__ = ["TYPES", "accumulate", "expression", "start_value"]
+__all__ = ["accumulate", "expression", "start_value"]
 
-TYPES = {"float32": "f32", "float64": "f64", "int32": "i32", "int64": "i64"}
-"""What the source calls the dtypes; "weak" is a plain float."""
 
 _FORMS = {
     **OPERATORS,

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from xpnet.engines.graph.lengths import TYPES
 from xpnet.engines.graph.nodes import Node
 from xpnet.engines.graph.operations import is_number
 from xpnet.engines.graph.plan import REDUCTIONS, Group, is_fused
 from xpnet.engines.graph.shapes import same_length
-from xpnet.engines.loops.expressions import TYPES, accumulate, expression, start_value
+from xpnet.engines.loops.expressions import accumulate, expression, start_value
 
 if TYPE_CHECKING:
     from xpnet.engines.loops.source import Writer

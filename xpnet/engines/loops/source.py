@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from xpnet.engines.graph.lengths import Numbers
+from xpnet.engines.graph.lengths import TYPES, Numbers
 from xpnet.engines.graph.memory import Memory, one_axis
 from xpnet.engines.graph.nodes import Node, Size, is_scalar
 from xpnet.engines.graph.operations import is_number
 from xpnet.engines.graph.plan import Group, Plan
 from xpnet.engines.graph.shapes import same_length
-from xpnet.engines.loops.expressions import TYPES, expression
+from xpnet.engines.loops.expressions import expression
 from xpnet.engines.loops.loop import Loop
 
 __all__ = ["Writer"]

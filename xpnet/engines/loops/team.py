@@ -16,11 +16,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from xpnet.engines.graph.lengths import TYPES
 from xpnet.engines.graph.nodes import Node, Size, is_scalar
 from xpnet.engines.graph.plan import REDUCTIONS, Group
 from xpnet.engines.graph.shapes import same_length
 from xpnet.engines.graph.slots import walks
-from xpnet.engines.loops.expressions import TYPES
 from xpnet.engines.loops.source import Writer
 
 __all__ = ["TeamWriter"]

@@ -1,0 +1,90 @@
+"""Saving a network: safetensors with its settings beside its weights.
+
+One file, no code in it, written whole or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from xpnet._version import __version__
+from xpnet.equations.built_in import is_built_in
+from xpnet.files.container import sealed
+from xpnet.files.saved_tensors import tensors_of
+from xpnet.layers.build import check_classes
+from xpnet.losses import LOSSES, Loss
+from xpnet.network import Network
+from xpnet.whole_file import whole_file
+
+__all__ = ["EXTRA", "FORMAT", "config_of", "save"]
+
+FORMAT = "xpnet model 1"
+
+EXTRA = "extra."  # begins the names of what others keep in the metadata
+
+
+def save(
+    net: Network, path: str | os.PathLike[str], extra: Mapping[str, str] | None = None
+) -> None:
+    """Write ``net`` to a safetensors file; see `Network.save`.
+
+    Tensors are layers.0.weight (n_1, n_0), layers.0.bias (n_1,), …; the settings are JSON in the
+    file's metadata, and ``extra`` is text beside them. A user's own activation or loss is stored by
+    its name.
+    """
+    from safetensors.numpy import save as to_bytes
+
+    check_classes(net.plan.layers)
+    tensors = tensors_of(net)
+    metadata = {
+        "format": FORMAT,
+        "xpnet_version": __version__,
+        "network": json.dumps(config_of(net)),
+        **{f"{EXTRA}{name}": text for name, text in (extra or {}).items()},
+    }
+    with whole_file(path) as file:
+        file.write(sealed(to_bytes(tensors, metadata)))
+
+
+def config_of(net: Network) -> dict[str, Any]:
+    """A network's settings, from which `load` makes it again.
+
+    A new one is named in `_SINCE` as well, and read with a default: older files lack it.
+    """
+    return {
+        "sizes": list(net.sizes),
+        "layers": [_layer_config(layer) for layer in net.plan.layers],
+        "activations": [layer.activation.name for layer in net.layers if layer.kind == "dense"],
+        "loss": _loss_config(net.loss),
+        "classes": None if net.classes is None else list(net.classes),
+        "feature_names": None if net.feature_names is None else list(net.feature_names),
+        "output_named": net.plan.output is not None,
+        "initializer": net.initializer,
+        "dtype": net.dtype,
+        "seed": net.seed,
+        "epoch": net.epoch,
+    }
+
+
+def _loss_config(loss: Loss | None) -> Any:
+    """A name, or a name with settings."""
+    if loss is None or LOSSES.get(loss.name) is loss:
+        return None if loss is None else loss.name
+    if is_built_in(loss) and loss.config is not None:
+        return dict(loss.config)
+    if loss.name in LOSSES:
+        raise ValueError(
+            f"the network's loss is a variant of xpnet's own {loss.name!r} and has its name, by "
+            "which a file would bring back xpnet's: give it another, net.loss = "
+            f'dataclasses.replace(net.loss, name="my_{loss.name}"), and save again'
+        )
+    return loss.name
+
+
+def _layer_config(layer: Any) -> dict[str, Any]:
+    """A layer's settings; those of a dense one's activation stand in a list of their own."""
+    config: dict[str, Any] = layer.config()
+    return {**config, "activation": None} if config["layer"] == "dense" else config
