@@ -13,7 +13,6 @@ from xpnet.engines.threads import team_for
 from xpnet.equations.parameters import Layers, layout
 from xpnet.equations.returned import ReturnedError, suppress_all_but
 from xpnet.errors import warn
-from xpnet.training.settings import Settings
 
 if TYPE_CHECKING:
     from xpnet.engines.cuda.runner import CudaRunner
@@ -35,27 +34,38 @@ gathered, and the lanes by which data come, if they do."""
 
 
 def choose_runner(
-    recipe: Recipe, state: State, data: tuple[Any, Any, Any], batches: Batches, settings: Settings
+    recipe: Recipe,
+    state: State,
+    data: tuple[Any, Any, Any],
+    batches: Batches,
+    epochs: int,
+    compile: bool | None,
+    streamed: bool,
 ) -> Runner:
     """The runner of a fit, by its ``compile``: True, False, or None for the rule here.
 
-    A stack's steps have three axes, which neither loops nor kernels have.
+    ``streamed`` says that the data stay on the host. A stack's steps have three axes, which neither
+    loops nor kernels have.
     """
-    name, compiles = recipe.backend.name, settings.compile is not False
+    if streamed:
+        from xpnet.engines.streamed import StreamedRunner
+
+        return StreamedRunner(recipe, state, data, batches, compile)
+    name, compiles = recipe.backend.name, compile is not False
     single = state.theta.ndim == 1
     fixed = recipe, state, data, batches.size, batches.gathers
     if name == "numpy" and compiles and single:
-        steps = settings.epochs * batches.per_epoch
+        steps = epochs * batches.per_epoch
         seconds = plain_seconds(recipe.layers, batches.size, steps)
-        fused = _fused(fixed, settings.compile, seconds)
+        fused = _fused(fixed, compile, seconds)
         if fused is not None:
             return fused
     if name == "cupy" and compiles and single:
-        kernels = cuda_runner(fixed, settings.compile)
+        kernels = cuda_runner(fixed, compile)
         if kernels is not None:
             return kernels
     runner = PlainRunner(recipe, state, data, compiles)
-    if settings.compile and runner.engine == "plain" and name not in _FUSED:
+    if compile and runner.engine == "plain" and name not in _FUSED:
         compiled = ", ".join(_FUSED)
         warn(f"compile=True does nothing on backend {name!r}, only on {compiled} and jax")
     return runner

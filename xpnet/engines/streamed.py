@@ -18,7 +18,6 @@ from xpnet.engines.runner import compiled, read_together
 from xpnet.engines.step import Recipe, State, advance
 from xpnet.equations.masks import needs_masks
 from xpnet.errors import warn
-from xpnet.training.settings import Settings
 
 if TYPE_CHECKING:
     from xpnet.engines.cuda.runner import CudaRunner
@@ -38,12 +37,12 @@ class StreamedRunner:
         state: State,
         data: tuple[Any, Any, Any],
         batches: Batches,
-        settings: Settings,
+        compile: bool | None,
     ) -> None:
         backend = recipe.backend
         self.recipe, self.state = recipe, state
         self._advance: Callable[..., Any] = advance
-        if settings.compile is not False:
+        if compile is not False:
             self._advance = compiled(recipe, advance)
         X, Y, w = data
         if Y.dtype.kind == "i":
@@ -55,9 +54,9 @@ class StreamedRunner:
         ]
         self._lanes = backend.lanes(templates)
         self._sent: dict[int, list[Any]] = {}  # by step: what is on its way
-        kernels = backend.name == "cupy" and settings.compile is not False
-        self._kernels = self._made(batches.size, settings.compile) if kernels else None
-        if settings.compile and self._advance is advance and not kernels:
+        kernels = backend.name == "cupy" and compile is not False
+        self._kernels = self._made(batches.size, compile) if kernels else None
+        if compile and self._advance is advance and not kernels:
             warn(f"compile=True does nothing for data in host memory on backend {backend.name!r}")
         self._order: tuple[Order, Order] | None = None  # of the host's rows, of a lane's
 

@@ -16,7 +16,6 @@ from xpnet.engines.choose import choose_runner
 from xpnet.engines.placement import home
 from xpnet.engines.runner import Runner
 from xpnet.engines.step import Recipe, start
-from xpnet.engines.streamed import StreamedRunner
 from xpnet.engines.threads import fit_threads
 from xpnet.equations.masks import key_of, needs_masks
 from xpnet.equations.parameters import layout
@@ -152,9 +151,10 @@ class _Loop:
         self.watch = settings.early_stopping and Watch(settings.early_stopping, self.metrics)
         self.masks = needs_masks(net.layers)
         state = start(self.recipe, net.parameters, net.statistics)
-        fixed = self.recipe, state, (data.X, data.Y, w), self.batches, settings
-        streamed = place is not backend
-        self.runner: Runner = StreamedRunner(*fixed) if streamed else choose_runner(*fixed)
+        self.runner: Runner = choose_runner(
+            *(self.recipe, state, (data.X, data.Y, w), self.batches),
+            *(settings.epochs, settings.compile, place is not backend),
+        )
         self.t = 0  # steps done
         self.history = History(engine=self.runner.engine)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from xpnet.checks import positive_integer
 from xpnet.errors import DivergenceError, quoted
-from xpnet.network import Network
+from xpnet.network.network import Network
 from xpnet.ranges import is_finite
 
 if TYPE_CHECKING:
