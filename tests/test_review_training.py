@@ -485,7 +485,7 @@ def test_a_range_test_ends_where_the_loss_is_four_times_the_lowest():
 
 
 def test_the_suggested_rate_is_in_the_middle_of_the_fall():
-    from xpnet.training.rate_range import _steepest
+    from xpnet.network.rate_range import _steepest
 
     rates = 1e-5 * 1e6 ** (np.arange(60) / 59)
     assert _steepest(rates, -np.tanh((np.arange(60) - 33) / 5)) == rates[33]

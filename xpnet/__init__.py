@@ -1,6 +1,11 @@
 """Feed-forward networks trained by matrix equations on the Array API.
 
 The same code runs on NumPy, CuPy, PyTorch, JAX and array-api-strict; there is no autograd tape.
+
+From the ground up: errors – whole_file, undisturbed, ranges – backends – equations (the passes) –
+losses, optimizers, schedules – checks, metrics, datasets – layers, derivatives – engines (how steps
+are run) – training – network – files, plots, doctor, pages – explain – report, tables – cli.
+docs/architecture.md says what stands where.
 """
 
 from __future__ import annotations
@@ -19,9 +24,9 @@ from xpnet.files.load import load
 from xpnet.losses import Loss
 from xpnet.network import Network
 from xpnet.network.gradient_check import gradient_check
+from xpnet.network.rate_range import learning_rate_range
 from xpnet.network.stack import Stack
 from xpnet.training import EarlyStopping, History
-from xpnet.training.rate_range import learning_rate_range
 
 if TYPE_CHECKING:
     from xpnet import (

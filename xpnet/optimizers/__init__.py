@@ -19,10 +19,11 @@ those of an epoch are computed at once.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
+from xpnet.equations.parameters import Layout
 from xpnet.errors import look_up, quoted
 from xpnet.optimizers.accumulated import Accumulated
 from xpnet.optimizers.adadelta import Adadelta
@@ -41,9 +42,6 @@ from xpnet.optimizers.sgd import SGD
 from xpnet.optimizers.wrapper import check_named, is_optimizer
 from xpnet.ranges import check_learning_rate
 
-if TYPE_CHECKING:
-    from xpnet.equations.parameters import Layout
-
 __all__ = [
     "FULL_BATCH",
     "LBFGS",
@@ -57,6 +55,7 @@ __all__ = [
     "AdamW",
     "Averaged",
     "Clipped",
+    "Layout",
     "Muon",
     "Nadam",
     "Optimizer",
