@@ -3,11 +3,11 @@
 What these ask of the rest of the package:
 
     layers/build.py          the output that follows a loss is ``loss.output_activation``
-    examples.py              widths by ``loss.n_outputs``; classes for multilabel and head labels
+    checks/inputs.py         widths by ``loss.n_outputs``; classes for multilabel and head labels
     training/loop.py         targets by ``checks.check_targets``, which knows masks
-    training/step.py         penalty and max-norm around the optimizer's step
+    engines/step.py          penalty and max-norm around the optimizer's step
     training/evaluation.py   metrics of ``metrics.predictions``
-    checkpoint.py            a loss by its ``config``, and the output activation that it brings
+    files/save.py            a loss by its ``config``, and the output activation that it brings
 """
 
 from __future__ import annotations
