@@ -22,7 +22,7 @@ from xpnet.ranges import check_flag
 
 if TYPE_CHECKING:
     from xpnet.losses import Loss
-    from xpnet.network import Network
+    from xpnet.network.predictions import NetworkPasses
 
 __all__ = ["explain"]
 
@@ -31,7 +31,7 @@ _CHECKED = 4  # examples of the check
 
 
 def explain(
-    net: Network,
+    net: NetworkPasses,
     X: Any,
     Y: Any,
     example: int | None = None,
@@ -60,7 +60,7 @@ def explain(
     return Explanation(rows, found, mean, title, picked, *names)
 
 
-def _names(net: Network, X: Any, inputs: Sequence[str]) -> tuple[str, ...]:
+def _names(net: NetworkPasses, X: Any, inputs: Sequence[str]) -> tuple[str, ...]:
     """As given, those of the fit, or a data frame's own."""
     own: Any = net.feature_names or getattr(X, "columns", ())
     return tuple(map(str, own if len(inputs) == 0 else inputs))
@@ -83,7 +83,7 @@ def _pick(X: Any, Y: Any, example: Any) -> tuple[Any, Any]:
     return X[n : n + 1, ...], Y[n : n + 1, ...]
 
 
-def _title(net: Network, loss: Loss, N: int, mean: float, example: int | None) -> str:
+def _title(net: NetworkPasses, loss: Loss, N: int, mean: float, example: int | None) -> str:
     which = f"{N} examples" if N > 1 else "one example"
     which = which if example is None else f"example {example}"
     widths = "-".join(map(str, net.sizes))
@@ -92,7 +92,7 @@ def _title(net: Network, loss: Loss, N: int, mean: float, example: int | None) -
 
 
 def _layers(
-    net: Network, log: Log, layers: Layers, inside: str, errors: dict[str, float]
+    net: NetworkPasses, log: Log, layers: Layers, inside: str, errors: dict[str, float]
 ) -> list[Layer]:
     """Each layer, before the layers within it."""
     found = []
@@ -109,7 +109,9 @@ def _layers(
     return found
 
 
-def _errors(net: Network, layers: Layers, X: Any, Y: Any, check: bool | None) -> dict[str, float]:
+def _errors(
+    net: NetworkPasses, layers: Layers, X: Any, Y: Any, check: bool | None
+) -> dict[str, float]:
     """Each layer's error against differences, on a few of the examples, in float64.
 
     JAX's float64 is a switch for the whole process, so there NumPy does it unless it is on.

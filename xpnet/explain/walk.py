@@ -22,12 +22,12 @@ from xpnet.explain.recorded import recorded
 from xpnet.losses import Loss, from_preactivation
 
 if TYPE_CHECKING:
-    from xpnet.network import Network
+    from xpnet.network.state import NetworkState
 
 __all__ = ["walk"]
 
 
-def walk(net: Network, layers: Layers, loss: Loss, X: Any, Y: Any) -> Log:
+def walk(net: NetworkState, layers: Layers, loss: Loss, X: Any, Y: Any) -> Log:
     """The rows of the gradient of the mean loss over X (N, n_0) and Y, on the device."""
     log, xp, L = Log(net.backend, net.dtype), net.backend.xp, str(len(layers))
     k = str(len(layers) - 1)

@@ -16,7 +16,7 @@ from xpnet.files.container import sealed
 from xpnet.files.saved_tensors import tensors_of
 from xpnet.layers.build import check_classes
 from xpnet.losses import LOSSES, Loss
-from xpnet.network import Network
+from xpnet.network.state import NetworkState
 from xpnet.whole_file import whole_file
 
 __all__ = ["EXTRA", "FORMAT", "config_of", "save"]
@@ -27,7 +27,7 @@ EXTRA = "extra."  # begins the names of what others keep in the metadata
 
 
 def save(
-    net: Network, path: str | os.PathLike[str], extra: Mapping[str, str] | None = None
+    net: NetworkState, path: str | os.PathLike[str], extra: Mapping[str, str] | None = None
 ) -> None:
     """Write ``net`` to a safetensors file; see `Network.save`.
 
@@ -49,7 +49,7 @@ def save(
         file.write(sealed(to_bytes(tensors, metadata)))
 
 
-def config_of(net: Network) -> dict[str, Any]:
+def config_of(net: NetworkState) -> dict[str, Any]:
     """A network's settings, from which `load` makes it again.
 
     A new one is named in `_SINCE` as well, and read with a default: older files lack it.

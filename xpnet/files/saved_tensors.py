@@ -14,7 +14,7 @@ from xpnet.errors import quoted
 from xpnet.files.container import Tensor
 
 if TYPE_CHECKING:
-    from xpnet.network import Network
+    from xpnet.network.state import NetworkState
 
 __all__ = ["check_tensors", "filled", "tensors_of"]
 
@@ -23,7 +23,7 @@ Array = np.ndarray[Any, Any]
 _VARIANCE = "running_variance"
 
 
-def tensors_of(net: Network) -> dict[str, Array]:
+def tensors_of(net: NetworkState) -> dict[str, Array]:
     """Every parameter and statistic, as the file has it.
 
     Raises

@@ -13,7 +13,7 @@ from xpnet.equations.parameters import flatten, layout
 from xpnet.equations.protocol import BoundLayer
 from xpnet.equations.streams import seed_from
 from xpnet.errors import quoted
-from xpnet.network.network import Network
+from xpnet.network.predictions import NetworkPasses
 from xpnet.ranges import is_finite
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class GradientCheck(tuple[float, ...]):
 
 
 def gradient_check(
-    net: Network,
+    net: NetworkPasses,
     X: Any,
     Y: Any,
     sample_weight: Any = None,
@@ -75,7 +75,7 @@ def gradient_check(
     ValueError, TypeError
         Bad input, a gradient of another shape among it.
     """
-    if not isinstance(net, Network):
+    if not isinstance(net, NetworkPasses):
         raise TypeError(f"net must be an xpnet.Network, got {quoted(net)}")
     positive_integer("directions", directions)
     if not is_finite(epsilon) or not epsilon > 0:
@@ -109,7 +109,7 @@ def gradient_check(
     return GradientCheck(errors)
 
 
-def _flat(net: Network, gradient: Any) -> np.ndarray[Any, Any]:
+def _flat(net: NetworkPasses, gradient: Any) -> np.ndarray[Any, Any]:
     """A gradient of any form as one vector (P,), on the host in float64."""
     P = layout(net.layers).size
     if isinstance(gradient, (tuple, list)) and len(gradient) == 2 and np.iterable(gradient[0]):

@@ -8,14 +8,14 @@ from xpnet.equations.parameters import layout
 from xpnet.network.labels import shown
 
 if TYPE_CHECKING:
-    from xpnet.network.network import Network
+    from xpnet.network.state import NetworkState
 
 __all__ = ["summary"]
 
 BYTES = {"float32": 4, "float64": 8}
 
 
-def summary(net: Network) -> str:
+def summary(net: NetworkState) -> str:
     """One line a layer, with the shapes of its parameters, then totals."""
     rows: list[tuple[str, ...]] = [
         ("layer", "output", "parameters", "activation", "count", "bytes")

@@ -15,7 +15,7 @@ from xpnet.plots.outputs import Array, classified
 from xpnet.ranges import check_positive_integer
 
 if TYPE_CHECKING:
-    from xpnet.network import Network
+    from xpnet.network.predictions import NetworkPasses
 
 __all__ = ["CalibrationDisplay"]
 
@@ -59,7 +59,7 @@ class CalibrationDisplay:
     @classmethod
     def from_network(
         cls,
-        net: Network,
+        net: NetworkPasses,
         X: Any,
         Y: Any,
         *,

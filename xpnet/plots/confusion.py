@@ -13,7 +13,7 @@ from xpnet.plots.axes import axes, colour_bar, describe, plain, rising
 from xpnet.plots.outputs import Array, class_names, classified, labels_of
 
 if TYPE_CHECKING:
-    from xpnet.network import Network
+    from xpnet.network.predictions import NetworkPasses
 
 __all__ = ["ConfusionDisplay"]
 
@@ -53,7 +53,7 @@ class ConfusionDisplay:
 
     @classmethod
     def from_network(
-        cls, net: Network, X: Any, Y: Any, *, class_names: Sequence[Any] | None = None
+        cls, net: NetworkPasses, X: Any, Y: Any, *, class_names: Sequence[Any] | None = None
     ) -> ConfusionDisplay:
         """Of a network for classes, by its likeliest one.
 

@@ -15,7 +15,7 @@ from xpnet.plots.outputs import Array, answers, classified, is_for_classes, loss
 from xpnet.ranges import check_positive_integer
 
 if TYPE_CHECKING:
-    from xpnet.network import Network
+    from xpnet.network.predictions import NetworkPasses
 
 __all__ = ["DecisionBoundaryDisplay"]
 
@@ -62,7 +62,7 @@ class DecisionBoundaryDisplay:
     @classmethod
     def from_network(
         cls,
-        net: Network,
+        net: NetworkPasses,
         X: Any,
         Y: Any,
         *,

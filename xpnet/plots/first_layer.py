@@ -14,7 +14,7 @@ from xpnet.plots.outputs import Array
 from xpnet.ranges import check_positive_integer
 
 if TYPE_CHECKING:
-    from xpnet.network import Network
+    from xpnet.network.state import NetworkState
 
 __all__ = ["FirstLayerDisplay"]
 
@@ -50,7 +50,7 @@ class FirstLayerDisplay:
 
     @classmethod
     def from_network(
-        cls, net: Network, shape: tuple[int, int] | None = None, *, most: int = 36
+        cls, net: NetworkState, shape: tuple[int, int] | None = None, *, most: int = 36
     ) -> FirstLayerDisplay:
         """Of W_1: all units, or those whose weights have the largest norm, largest first.
 

@@ -14,7 +14,7 @@ from xpnet.losses import Loss
 from xpnet.metrics import predictions
 
 if TYPE_CHECKING:
-    from xpnet.network import Network
+    from xpnet.network.predictions import NetworkPasses
 
 __all__ = [
     "Array",
@@ -52,7 +52,7 @@ class Classified(NamedTuple):
 
 
 def classified(
-    net: Network, X: Any, Y: Any, given_names: Sequence[Any] | None = None
+    net: NetworkPasses, X: Any, Y: Any, given_names: Sequence[Any] | None = None
 ) -> Classified:
     """Probabilities and labels; examples whose label is missing (a masked loss) are left out.
 
@@ -73,7 +73,7 @@ def classified(
     return Classified(A, Y.astype(np.int64), A.argmax(axis=1), names)
 
 
-def quantities(net: Network, X: Any, Y: Any) -> tuple[Array, Array]:
+def quantities(net: NetworkPasses, X: Any, Y: Any) -> tuple[Array, Array]:
     """Targets and predictions of a loss for numbers, both (N, n_targets) float64.
 
     Raises
@@ -91,7 +91,7 @@ def quantities(net: Network, X: Any, Y: Any) -> tuple[Array, Array]:
     return Y, A[:, loss.point * n : (loss.point + 1) * n]
 
 
-def loss_of(net: Network, Y: Any) -> Loss:
+def loss_of(net: NetworkPasses, Y: Any) -> Loss:
     """The network's loss, or that which targets like Y ask for."""
     return net.decided_by(net.encode(Y))[1]
 
@@ -101,7 +101,7 @@ def is_for_classes(loss: Loss) -> bool:
     return loss.targets in ("labels", "probabilities", "head labels")
 
 
-def answers(net: Network, loss: Loss, X: Any) -> Array:
+def answers(net: NetworkPasses, loss: Loss, X: Any) -> Array:
     """(N, n_L) float64; probabilities where Z_L are logits, and (N, 2) for one of them."""
     A = to_numpy(net.predict(X, _AT_ONCE)).astype(np.float64)
     activation = net.layers[-1].activation
@@ -111,7 +111,7 @@ def answers(net: Network, loss: Loss, X: Any) -> Array:
     return np.concatenate([1 - A, A], axis=1) if one else A
 
 
-def _checked(net: Network, X: Any, Y: Any) -> tuple[Loss, Any, Array]:
+def _checked(net: NetworkPasses, X: Any, Y: Any) -> tuple[Loss, Any, Array]:
     """The loss, X on the device, and Y on the host, as `evaluate` takes them."""
     X, Y = net.in_order(X), net.encode(Y)
     layers, loss = net.decided_by(Y)

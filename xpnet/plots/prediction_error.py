@@ -14,7 +14,7 @@ from xpnet.plots.axes import COLOURS, MARKERS, axes, describe, legend, plain
 from xpnet.plots.outputs import Array, quantities
 
 if TYPE_CHECKING:
-    from xpnet.network import Network
+    from xpnet.network.predictions import NetworkPasses
 
 __all__ = ["PredictionErrorDisplay"]
 
@@ -54,7 +54,7 @@ class PredictionErrorDisplay:
 
     @classmethod
     def from_network(
-        cls, net: Network, X: Any, Y: Any, *, target_names: Sequence[Any] | None = None
+        cls, net: NetworkPasses, X: Any, Y: Any, *, target_names: Sequence[Any] | None = None
     ) -> PredictionErrorDisplay:
         """Of a network for numbers; of several outputs a target, the one that predicts it.
 

@@ -31,7 +31,7 @@ from xpnet.ranges import takes
 from xpnet.training.history import History
 
 if TYPE_CHECKING:
-    from xpnet.network import Network
+    from xpnet.network.state import NetworkState
 
 __all__ = ["MOMENTS", "Callbacks", "json_lines"]
 
@@ -72,7 +72,7 @@ class Callbacks:
 
         return Callbacks({moment: tuple(map(told, all_)) for moment, all_ in self._at.items()})
 
-    def call(self, moment: str, net: Network, history: History) -> bool:
+    def call(self, moment: str, net: NetworkState, history: History) -> bool:
         """Call all of that moment; whether one asked to end the fit."""
         answers = [_answer(f, f(net, history)) for f in self._at.get(moment, ())]  # of every one
         return any(answers)
@@ -128,7 +128,7 @@ def json_lines(path: str | os.PathLike[str]) -> Callback:
 class _JsonLines:
     path: str | os.PathLike[str]
 
-    def __call__(self, net: Network, history: History) -> None:
+    def __call__(self, net: NetworkState, history: History) -> None:
         """Append the last epoch's values."""
         with open(self.path, "a", encoding="utf-8") as file:
             values = {name: _plain(value) for name, value in history.last().items()}

@@ -13,7 +13,7 @@ from xpnet.training.history import History
 
 if TYPE_CHECKING:
     from xpnet.metrics import Metric
-    from xpnet.network import Network
+    from xpnet.network.state import NetworkState
 
 __all__ = ["EarlyStopping", "Watch"]
 
@@ -71,7 +71,7 @@ class Watch:
         self._since = 0
         self._kept: tuple[int, Any, tuple[Any, ...]] | None = None
 
-    def observe(self, net: Network, history: History) -> bool:
+    def observe(self, net: NetworkState, history: History) -> bool:
         """Take an epoch's value; whether the fit should end."""
         values = history.values()
         default = "validation_loss" if "validation_loss" in values else "loss"
@@ -86,7 +86,7 @@ class Watch:
             self._since += 1
         return self._since >= self.settings.patience
 
-    def restore(self, net: Network, history: History) -> None:
+    def restore(self, net: NetworkState, history: History) -> None:
         """Give the network its best parameters and statistics back."""
         if self._kept is not None:
             history.best_epoch, theta, statistics = self._kept

@@ -18,7 +18,7 @@ from xpnet.metrics import Metric, find_metric, predictions
 from xpnet.training.history import History
 
 if TYPE_CHECKING:
-    from xpnet.network import Network
+    from xpnet.network.state import NetworkState
 
 __all__ = ["evaluate", "metrics_for", "validate"]
 
@@ -91,7 +91,9 @@ def _width(layers: Layers) -> int:
     return widest
 
 
-def validate(net: Network, data: Examples, metrics: Sequence[Metric], history: History) -> None:
+def validate(
+    net: NetworkState, data: Examples, metrics: Sequence[Metric], history: History
+) -> None:
     """Write the network's loss and metrics on validation data into the history."""
     assert net.loss is not None
     fixed = net.backend, net.layers, net.loss, net.parameters

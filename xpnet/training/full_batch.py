@@ -18,7 +18,7 @@ from xpnet.training.progress import show_progress
 from xpnet.training.settings import Settings
 
 if TYPE_CHECKING:
-    from xpnet.network import Network
+    from xpnet.network.state import NetworkState
 
 __all__ = ["search"]
 
@@ -26,14 +26,14 @@ _NOT_FIXED = ("dropout", "batch norm")
 
 
 def search(
-    net: Network, data: Examples, validation: Examples | None, settings: Settings, kept: Kept
+    net: NetworkState, data: Examples, validation: Examples | None, settings: Settings, kept: Kept
 ) -> History:
     """Minimise the loss over all examples, for at most ``epochs`` iterations."""
     _check(net, settings)
     return _Search(net, data, validation, settings, kept).run()
 
 
-def _check(net: Network, settings: Settings) -> None:
+def _check(net: NetworkState, settings: Settings) -> None:
     """The loss is one function of θ."""
     name = type(settings.optimizer).__name__
     drawn = {layer.kind for layer in flatten(net.layers)} & set(_NOT_FIXED)
@@ -53,7 +53,7 @@ class _Search:
 
     def __init__(
         self,
-        net: Network,
+        net: NetworkState,
         data: Examples,
         validation: Examples | None,
         settings: Settings,

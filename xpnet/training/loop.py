@@ -36,13 +36,13 @@ from xpnet.training.scale import hint_at_scale
 from xpnet.training.settings import Settings
 
 if TYPE_CHECKING:
-    from xpnet.network import Network
+    from xpnet.network.state import NetworkState
 
 __all__ = ["fit"]
 
 
 def fit(
-    net: Network,
+    net: NetworkState,
     X: Any,
     Y: Any,
     sample_weight: Any,
@@ -86,7 +86,9 @@ def _check_limit(settings: Settings, dtype: str) -> None:
         )
 
 
-def _checked(net: Network, place: Backend, X: Any, Y: Any, sample_weight: Any = None) -> Examples:
+def _checked(
+    net: NetworkState, place: Backend, X: Any, Y: Any, sample_weight: Any = None
+) -> Examples:
     """Examples where they stay, on the device or the host, without NaN and infinity."""
     assert net.loss is not None
     Y = net.encode(Y)
@@ -96,7 +98,7 @@ def _checked(net: Network, place: Backend, X: Any, Y: Any, sample_weight: Any = 
     return data
 
 
-def _class_weighted(net: Network, data: Examples, class_weight: Any) -> Examples:
+def _class_weighted(net: NetworkState, data: Examples, class_weight: Any) -> Examples:
     """Weights of classes multiplied into those of examples."""
     if class_weight is None:
         return data
@@ -109,7 +111,7 @@ def _class_weighted(net: Network, data: Examples, class_weight: Any) -> Examples
     return data._replace(w=checks.example_weights(w, len(w), net.dtype))
 
 
-def _validation(net: Network, data: Any, stream: bool | None) -> Examples | None:
+def _validation(net: NetworkState, data: Any, stream: bool | None) -> Examples | None:
     if data is None:
         return None
     if not isinstance(data, (tuple, list)) or len(data) != 2:
@@ -125,7 +127,7 @@ class _Loop:
 
     def __init__(
         self,
-        net: Network,
+        net: NetworkState,
         place: Backend,
         data: Examples,
         validation: Examples | None,

@@ -12,7 +12,7 @@ from xpnet.errors import DivergenceError
 from xpnet.training.fit_owner import FitOwner
 
 if TYPE_CHECKING:
-    from xpnet.network import Network
+    from xpnet.network.state import NetworkState
 
 __all__ = ["Kept", "one_fit"]
 
@@ -25,7 +25,7 @@ class Kept:
     and where a setting turns out to be wrong (`refusing`), it is always the latter.
     """
 
-    def __init__(self, net: Network) -> None:
+    def __init__(self, net: NetworkState) -> None:
         self._net, self._first_epoch = net, net.epoch
         self._before = self._last = net.__dict__.copy()
 
@@ -51,7 +51,7 @@ class Kept:
 
 
 @contextmanager
-def one_fit(net: Network) -> Iterator[Kept]:
+def one_fit(net: NetworkState) -> Iterator[Kept]:
     """Within it the network belongs to this fit alone; RuntimeError where it is in one already."""
     own = FitOwner(os.getpid(), get_ident())
     owner = net.__dict__.setdefault("_fit", own)  # at once: two threads may come together
