@@ -8,7 +8,7 @@ import time
 
 from xpnet.cli.kinds import MODEL, PAGE
 from xpnet.cli.models import model_file
-from xpnet.cli.output import report, said_of, trained
+from xpnet.cli.output import progress_lines, said_of, trained
 from xpnet.cli.report import report_of_images
 from xpnet.cli.terminal import say
 from xpnet.datasets import load_digits, stratified_split
@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
         batch_size=64,
         learning_rate=0.003,
         validation_data=(X[test], labels[test]) if options.report else None,
-        callbacks=[report(epochs)],
+        callbacks=[progress_lines(epochs)],
         progress=sys.stderr.isatty(),
     )
     seconds = time.perf_counter() - began

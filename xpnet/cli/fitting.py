@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xpnet.cli.output import report
+from xpnet.cli.output import progress_lines
 from xpnet.cli.terminal import say
 from xpnet.network import Network
 from xpnet.tables import held_out
@@ -48,7 +48,7 @@ def fit(net: Network, X: Array, Y: Array, labels: Array | None, settings: Settin
         batch_size=batch_size(len(X)),
         validation_data=settings.validation_data,
         metrics=settings.metrics,
-        callbacks=[report(epochs)],
+        callbacks=[progress_lines(epochs)],
         progress=settings.progress,
     )
 

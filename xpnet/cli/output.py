@@ -20,7 +20,7 @@ from xpnet.tables.csv_files import csv_text
 from xpnet.training import History
 from xpnet.whole_file import check_writable
 
-__all__ = ["check_out", "is_stdout", "report", "said_of", "trained", "write_table"]
+__all__ = ["check_out", "is_stdout", "progress_lines", "said_of", "trained", "write_table"]
 
 _LINES = 6  # of progress over a whole fit …
 _SECONDS = 5.0  # … and one at least so often
@@ -91,7 +91,7 @@ def write_table(out: Path, columns: Mapping[str, Array]) -> None:
         sys.stdout.write(csv_text(columns))
 
 
-def report(epochs: int) -> Callable[[Network, History], None]:
+def progress_lines(epochs: int) -> Callable[[Network, History], None]:
     """A callback that prints a few lines over the whole fit, and more where that takes long."""
     every = -(-epochs // _LINES)
     printed = [time.monotonic()]

@@ -163,7 +163,7 @@ def _check_returned(recipe: Recipe, state: State, data: tuple[Any, Any, Any]) ->
 
 def _whose(recipe: Recipe, state: State, data: tuple[Any, Any, Any]) -> str:
     """The part of the step that cannot be compiled, for a message; nothing where it is none."""
-    from xpnet.engines.graph.why_not_compiled import culprit
+    from xpnet.engines.graph.why_not_compiled import why_not_compiled
 
-    found = culprit(recipe, state, data[1])
+    found = why_not_compiled(recipe, state, data[1])
     return f" ({found})" if found else ""

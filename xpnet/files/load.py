@@ -21,7 +21,7 @@ from xpnet.files.container import Container, blaming, opened
 from xpnet.files.jsonable import check_known, integer_of, loads, mapping
 from xpnet.files.save import EXTRA, FORMAT, config_of
 from xpnet.files.saved_tensors import check_tensors, filled
-from xpnet.layers.build import HIDDEN, Plan, from_config, plan
+from xpnet.layers.build import HIDDEN, Specification, from_config, plan
 from xpnet.losses import LOSSES, Loss, loss_from_config
 from xpnet.network import Network
 from xpnet.network.labels import check_outputs
@@ -152,7 +152,7 @@ def load(
 
 def _plan(
     settings: dict[str, Any], custom: tuple[Activation | Loss, ...]
-) -> tuple[Plan, Loss | None]:
+) -> tuple[Specification, Loss | None]:
     """The layers and the loss that the settings name."""
     own_activations = {item.name: item for item in custom if isinstance(item, Activation)}
     own_losses = {item.name: item for item in custom if isinstance(item, Loss)}
@@ -170,7 +170,11 @@ def _plan(
 
 
 def _without_parameters(
-    settings: dict[str, Any], planned: Plan, loss: Loss | None, backend: Backend, dtype: str
+    settings: dict[str, Any],
+    planned: Specification,
+    loss: Loss | None,
+    backend: Backend,
+    dtype: str,
 ) -> Network:
     """The network of the settings, none of which may say anything else than it is."""
     net = Network(

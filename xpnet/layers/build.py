@@ -18,14 +18,14 @@ from xpnet.layers.layer_norm import LayerNorm
 from xpnet.layers.residual import Residual
 from xpnet.losses import Loss
 
-__all__ = ["HIDDEN", "Plan", "check_classes", "from_config", "plan"]
+__all__ = ["HIDDEN", "Specification", "check_classes", "from_config", "plan"]
 
 
 HIDDEN = (100,)
 """What stands between input and output where a network says nothing."""
 
 
-class Plan(NamedTuple):
+class Specification(NamedTuple):
     """What a network is to be built of: all that its settings say, whatever its loss.
 
     Attributes
@@ -45,7 +45,7 @@ class Plan(NamedTuple):
     hidden: tuple[Activation, ...]
     output: Activation | None
 
-    def sized(self, n_in: int, n_out: int) -> Plan:
+    def sized(self, n_in: int, n_out: int) -> Specification:
         """The same with the widths that were open."""
         return self._replace(n_in=n_in, layers=(*self.layers, Dense(n_out)))
 
@@ -73,7 +73,9 @@ class Plan(NamedTuple):
         return tuple(bound)
 
 
-def plan(sizes: Any, hidden: Any, activation: Any, output: str | Activation | None) -> Plan:
+def plan(
+    sizes: Any, hidden: Any, activation: Any, output: str | Activation | None
+) -> Specification:
     """The plan that a network's settings make; see `xpnet.Network`."""
     if sizes is not None and hidden is not HIDDEN:
         raise ValueError("sizes name every layer already: leave hidden out, or sizes")
@@ -89,7 +91,7 @@ def plan(sizes: Any, hidden: Any, activation: Any, output: str | Activation | No
     activations, named = activation_list(activation, output, len(dense))
     within = activations[0] if activations else _only(activation)
     filled = (x.filled(within) if isinstance(x, Residual) else x for x in layers)
-    return Plan(n_in, tuple(filled), tuple(activations), named)
+    return Specification(n_in, tuple(filled), tuple(activations), named)
 
 
 def _only(activation: Any) -> Activation:

@@ -17,7 +17,7 @@ from xpnet.checks.keywords import explains_keywords
 from xpnet.equations.activations import Activation
 from xpnet.equations.parameters import Layers, check_size, layout, slots
 from xpnet.equations.streams import seed_from
-from xpnet.layers.build import HIDDEN, Plan, plan
+from xpnet.layers.build import HIDDEN, Specification, plan
 from xpnet.losses import Loss
 from xpnet.network.labels import (
     check_outputs,
@@ -38,7 +38,7 @@ __all__ = ["NetworkState"]
 class Written(NamedTuple):
     """What a user left to a network, before a first fit settled what was open."""
 
-    plan: Plan
+    plan: Specification
     loss: Loss | None
     classes: tuple[str, ...] | None
 
@@ -110,7 +110,7 @@ class NetworkState(NetworkParameters):
         return {**{k: v for k, v in self.__dict__.items() if k != "_fit"}, "_views": None}
 
     @property
-    def plan(self) -> Plan:
+    def plan(self) -> Specification:
         """What it was built of, as the user wrote it."""
         return self._plan
 
@@ -177,7 +177,7 @@ class NetworkState(NetworkParameters):
 
     def restore(
         self,
-        plan: Plan,
+        plan: Specification,
         epoch: int,
         classes: Sequence[str] | None = None,
         feature_names: Sequence[str] | None = None,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from xpnet.plots import LossCurveDisplay
+    from xpnet.plots.loss_curve import LossCurveDisplay
 
 __all__ = ["History", "typical"]
 
@@ -103,7 +103,7 @@ class History:
         ValueError
             No epoch is done yet.
         """
-        from xpnet.plots import LossCurveDisplay
+        from xpnet.plots.loss_curve import LossCurveDisplay
 
         return LossCurveDisplay.from_history(self).plot(ax)
 

@@ -13,10 +13,10 @@ from xpnet.equations.activations import Activation
 from xpnet.equations.parameters import flatten
 from xpnet.losses import per_example
 
-__all__ = ["culprit"]
+__all__ = ["why_not_compiled"]
 
 
-def culprit(recipe: Recipe, state: State, Y: Any) -> str | None:
+def why_not_compiled(recipe: Recipe, state: State, Y: Any) -> str | None:
     """The activation, the loss or the optimizer that cannot; None where each of them can."""
     for name, record in _parts(recipe, state, Y):
         try:
