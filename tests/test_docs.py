@@ -18,7 +18,7 @@ import pytest
 from docs.blocks import FENCE, run
 
 ROOT = Path(__file__).resolve().parent.parent
-DOCS = sorted((ROOT / "docs").glob("*.md"))
+DOCS = sorted((*(ROOT / "docs").glob("*.md"), *(ROOT / "docs" / "decisions").glob("*.md")))
 PAGES = [page for page in (ROOT / "README.md", *DOCS) if page.exists()]
 QUOTING = [page for page in DOCS if page.name == "backprop.md"]
 
@@ -37,9 +37,9 @@ NEEDS = {
 
 MEND = "`python -m tests.test_docs` writes the numbers anew"
 
-of_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-of_doc = pytest.mark.parametrize("page", DOCS, ids=lambda page: page.name)
-of_quoting = pytest.mark.parametrize("page", QUOTING, ids=lambda page: page.name)
+of_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+of_doc = pytest.mark.parametrize("page", DOCS, ids=lambda page: str(page.relative_to(ROOT)))
+of_quoting = pytest.mark.parametrize("page", QUOTING, ids=lambda page: str(page.relative_to(ROOT)))
 
 
 def read(page):

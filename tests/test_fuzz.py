@@ -15,9 +15,8 @@ from benchmarks.fuzzing.draw import draw
 from benchmarks.fuzzing.engines import by_plain_steps, perturbed
 from benchmarks.fuzzing.run import Outcome, outcome
 from tests.cuda_cases import needs_gxx
-from xpnet.engines.graph import indexing, namespace, plan
+from xpnet.engines.graph import indexing, namespace, plan, slots
 from xpnet.engines.graph.shapes import TraceError, same_length
-from xpnet.engines.loops import loop as loops
 
 PIECE = 30
 
@@ -60,12 +59,12 @@ def broken_column(x, at):
 
 def broken_slot(node, slots):
     """A reduction along a row of one number in a slot that nobody writes."""
-    if node.op in loops.REDUCTIONS:
+    if node.op in plan.REDUCTIONS:
         return slots.get(id(node.args[0]), 0) + 1
     return unbroken_slot(node, slots)
 
 
-unbroken_slot = loops._slot
+unbroken_slot = slots._slot
 
 
 def broken_reduce(self, op, x, axis, keepdims, *over):
@@ -83,7 +82,7 @@ unbroken_reduce = namespace.Namespace._reduce
     "breaking",
     [
         [(indexing, "_column", broken_column)],
-        [(loops, "_slot", broken_slot), (namespace.Namespace, "_reduce", broken_reduce)],
+        [(slots, "_slot", broken_slot), (namespace.Namespace, "_reduce", broken_reduce)],
         [(plan, "_wait", lambda arg, node, costs: 1 if arg.op == "matmul" else 0)],
     ],
     ids=["a column beyond its end", "a place that nobody writes", "a sum before its end"],

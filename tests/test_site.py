@@ -32,6 +32,7 @@ PAGES = (
     "gallery",
     "reference/network",
     "architecture",
+    "decisions/engines",
     "genindex",
     "backprop_picture",
 )
