@@ -9,7 +9,7 @@ A loop that calls the C library's functions stays scalar. These have no call and
     log1p x = k ln 2 + 2 (s + s³/3 + s⁵/5 + …) + c      1 + x = 2ᵏ m,  s = (m − 1)/(m + 1)
 
 with ln 2 in two parts, so that r is exact, and c what rounding 1 + x lost, over 1 + x. The errors
-are a few units in the last place (tests/test_fused_functions.py); NaN stays NaN.
+are a few units in the last place (tests/test_fused_compiled.py); NaN stays NaN.
 """
 
 from __future__ import annotations
