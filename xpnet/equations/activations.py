@@ -6,9 +6,9 @@ For A = f(Z) over the last axis, with tangents tZ and cotangents dA of the same 
     jvp     tA  = f'(Z) tZ              what a forward derivative needs
     second  tdZ = (f''(Z) tZ)ᵀ dA       the derivative of vjp along tZ, for Hessian products
 
-An elementwise function is a row of three: f, f' and f''. Softmax mixes the features of an example
-and brings its products itself. Every function takes the namespace first and uses standard names
-only; Z and A are what the forward pass computed, so no derivative repeats it.
+An elementwise activation is given by f, f' and f''. Softmax mixes the features of an example and
+defines its products itself. Every function takes the namespace first and uses only names of the
+Array API standard. Z and A come from the forward pass, so no derivative recomputes them.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Activation:
     Parameters
     ----------
     name : str
-        What a saved model calls it.
+        The activation's name in a saved model.
     f : (xp, Z) -> A
         The function over an array (..., N, n) whose last axis holds an example's features.
     vjp : (xp, Z, A, dA) -> dZ
@@ -44,7 +44,7 @@ class Activation:
 
     See Also
     --------
-    elementwise : the same from f, f' and f'' of one number.
+    elementwise : make an activation from f, f' and f'' of one number.
     """
 
     name: str
@@ -54,18 +54,18 @@ class Activation:
     second: Callable[[Any, Any, Any, Any, Any], Any] | None = None
 
     def value(self, xp: Any, Z: Any) -> Any:
-        """A = f(Z), which has the shape and the dtype of Z; ValueError where it has not."""
+        """Return A = f(Z); ValueError if its shape or dtype differs from that of Z."""
         return array_like(self, "f(Z)", self.f(xp, Z), Z.shape, Z.dtype)
 
     def product(self, xp: Any, Z: Any, A: Any, dA: Any) -> Any:
-        """f'(Z)ᵀ dA, which has the shape and the dtype of Z; ValueError where it has not."""
+        """Return f'(Z)ᵀ dA; ValueError if its shape or dtype differs from that of Z."""
         return array_like(self, "vjp", self.vjp(xp, Z, A, dA), Z.shape, Z.dtype)
 
     def __repr__(self) -> str:
         return f"Activation({self.name!r})"
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Activation:
-        return self  # it is what it is: compiled steps are found by its identity
+        return self  # no copy: compiled steps are found by the activation's identity
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         named = is_built_in(self)
@@ -78,7 +78,7 @@ def elementwise(
     df: Callable[[Any, Any, Any], Any],
     d2f: Callable[[Any, Any, Any], Any] | None = None,
 ) -> Activation:
-    """An activation that acts on each number alone, from f(xp, Z), f'(xp, Z, A) and f''(xp, Z, A).
+    """Make an activation of each single number, from f(xp, Z), f'(xp, Z, A) and f''(xp, Z, A).
 
     >>> import xpnet
     >>> square = xpnet.elementwise(
@@ -104,7 +104,7 @@ def elementwise(
 
 
 def _factor(name: str, what: str, found: Any) -> Any:
-    """What a derivative returns: an array, or one number for all."""
+    """Return ``found``, a derivative: an array, or one number for all entries."""
     if hasattr(found, "shape") or isinstance(found, (int, float)):
         return found
     raise ReturnedError(f"{what} of {quoted(name)} must return an array, got {quoted(found)}")
@@ -302,7 +302,7 @@ _ROWS = (
 
 
 def _named(name: str) -> Activation:
-    """The activation of that name, when one is unpickled."""
+    """Return the built-in activation of that name; unpickling calls this."""
     return _OWN[name]
 
 

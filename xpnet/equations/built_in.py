@@ -1,8 +1,8 @@
-"""Which objects are xpnet's own: those that it has made, known by identity.
+"""Tell xpnet's own objects from a user's, by identity.
 
-A name or a ``config`` proves nothing. `dataclasses.replace` copies both, so a variant of a built-in
-loss has them beside the user's function. What xpnet makes is therefore registered where it is made;
-everything else is a user's own, whose functions may change their result from one fit to the next.
+A name or a ``config`` proves nothing: `dataclasses.replace` copies both, so a variant of a built-in
+loss has them together with the user's function. xpnet therefore registers every object it makes.
+All other objects are a user's own; their functions may give different results in the next fit.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["NotBuiltInError", "built_in", "is_built_in", "is_known", "one_of_eac
 T = TypeVar("T")
 
 _MADE: WeakValueDictionary[int, Any] = WeakValueDictionary()
-"""Every object of xpnet's own by its id, as long as somebody has it."""
+"""Every object of xpnet's own, by its id, for as long as it is referenced elsewhere."""
 
 
 def built_in(thing: T) -> T:
@@ -33,16 +33,16 @@ def is_built_in(thing: Any) -> bool:
 
 
 def one_of_each(make: Callable[..., T]) -> Callable[..., T]:
-    """A maker that gives the same object again for the same settings, while somebody has it.
+    """Wrap ``make`` to return the same object for the same settings while it is referenced.
 
-    Without that, every loss of a search over its settings would stay for ever.
+    Its references are weak: otherwise a search over settings would keep every loss forever.
     """
     made: WeakValueDictionary[tuple[Any, ...], Any] = WeakValueDictionary()
 
     @wraps(make)
     def find(*settings: Any) -> T:
         found: T | None = made.get(settings)
-        if found is None:  # another thread may make it too: the first one counts
+        if found is None:  # if two threads make it at once, the first object is kept
             found = made.setdefault(settings, make(*settings))
         return found
 
@@ -50,18 +50,18 @@ def one_of_each(make: Callable[..., T]) -> Callable[..., T]:
 
 
 class NotBuiltInError(Exception):
-    """A value that is not xpnet's own, nor a plain number or text."""
+    """A value is neither xpnet's own nor a plain number or text."""
 
 
 def value_key(x: Any) -> Any:
-    """What makes equal values, and only those, equal: each with its type.
+    """Return a key that is equal only for equal values of the same type.
 
-    As tuples, two optimizers with the same settings are equal.
+    Plain tuples ignore the type: two different optimizers with the same settings compare equal.
 
     Raises
     ------
     NotBuiltInError
-        A part of it is a user's own.
+        A part of x is a user's own.
     """
     if isinstance(x, tuple) and _is_built_in_type(type(x)):
         return (type(x), *map(value_key, x))
@@ -75,7 +75,7 @@ def value_key(x: Any) -> Any:
 
 
 def is_known(x: Any) -> bool:
-    """Whether all of it is xpnet's own, or plain numbers and text: what never changes."""
+    """Whether every part of x is xpnet's own or a plain number or text, which never change."""
     try:
         value_key(x)
     except NotBuiltInError:
@@ -84,9 +84,9 @@ def is_known(x: Any) -> bool:
 
 
 def _is_built_in_type(kind: type) -> bool:
-    """Whether it is a tuple, or a class that stands in a module of xpnet.
+    """Whether ``kind`` is `tuple` or a class defined in a module of xpnet.
 
-    A class that a user derives, or that ``exec`` defines, is none, whatever its ``__module__``.
+    Classes derived by a user or defined by ``exec`` do not count, whatever their ``__module__``.
     """
     if kind is tuple:
         return True

@@ -33,11 +33,11 @@ INITIALIZERS = {
     "zeros": None,
     **{f"{scheme}_{shape}": scheme for scheme in VARIANCES for shape in ("uniform", "normal")},
 }
-"""Every named initializer, and the row of `VARIANCES` it takes."""
+"""Every named initializer and its key in `VARIANCES`; None stands for all zeros."""
 
 
 def default_for(activation: str) -> str:
-    """He for the relu-like, LeCun for selu (which its fixed point needs), Glorot otherwise."""
+    """He for relu-like activations, LeCun for selu (its fixed point needs it), else Glorot."""
     if activation == "selu":
         return "lecun_normal"
     return "he_uniform" if activation in _HE else "glorot_uniform"
@@ -59,7 +59,7 @@ def initial_weights(
 
 
 def _normal(seed: int, layer: int, n: int) -> np.ndarray[Any, Any]:
-    """N standard normal numbers: the cosine of Box and Muller's pair."""
+    """Return n standard normal numbers, the cosine half of each Box-Muller pair."""
     u = uniform(seed, WEIGHTS, (layer,), 2 * n)
     radius = np.sqrt(-2.0 * np.log1p(-u[:n]))  # ln(1 − u), since u may be 0 and is never 1
     return np.asarray(radius * np.cos(2.0 * np.pi * u[n:]))

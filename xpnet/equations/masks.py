@@ -1,9 +1,9 @@
 """Random bits addressed by (key, layer, example, unit): the same on every backend.
 
-A hash of 32-bit integers with wrapping products, Chris Wellons' "lowbias32" (2018), in int32, which
-every array library has; a right shift of a negative number is masked to what a logical shift gives.
-So a mask needs no state, does not depend on the batch that an example is in, and is the same after
-a resume and for any number of workers.
+The bits are a hash: Chris Wellons' "lowbias32" (2018) of 32-bit integers with wrapping products. It
+runs in int32, which every array library has; an & makes each right shift a logical one. So
+dropout masks need no state and do not depend on an example's batch. They are the same after a
+resume and for any number of workers.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def key_of(seed: int, epoch: int) -> np.ndarray[Any, Any]:
 def context(
     backend: Backend, layers: Layers, seed: int, epoch: int, n: int, training: bool
 ) -> Context:
-    """What a pass over n examples of that epoch knows, numbered as they stand."""
+    """The context of a pass over n examples in that epoch, numbered 0 … n − 1 in their order."""
     if not (training and needs_masks(layers)):
         return Context(training)
     rows = backend.xp.arange(n, dtype=backend.xp.int32, device=backend.device)
@@ -40,12 +40,12 @@ def context(
 
 
 def needs_masks(layers: Layers) -> bool:
-    """Whether a layer draws masks."""
+    """Whether any of the layers draws masks."""
     return any(layer.kind == "dropout" for layer in flatten(layers))
 
 
 def _mix(x: Any) -> Any:
-    """Each bit of the result depends on every bit of x (int32)."""
+    """Hash x (int32): each bit of the result depends on every bit of x."""
     x = x ^ ((x >> 16) & 0xFFFF)
     x = x * _ODD_1
     x = x ^ ((x >> 15) & 0x1FFFF)
@@ -54,7 +54,7 @@ def _mix(x: Any) -> Any:
 
 
 def keep(xp: Any, key: Any, layer: int, rows: Any, units: int, rate: float) -> Any:
-    """True where a unit of an example is kept, (N, units): with probability 1 − rate.
+    """True where a unit of an example is kept, with probability 1 − rate; (N, units).
 
     Parameters
     ----------

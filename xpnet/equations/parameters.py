@@ -1,11 +1,11 @@
 """θ, one flat vector of all parameters, and its views.
 
-Weights come first and everything else after them, each in the order of the layers:
+Weights come first and all other parameters after them, each in the order of the layers:
 
     θ = [W_1 | W_2 | … | W_L | b_1 | b_2 | … | b_L]        (P,), or (R, P) for a stack of R networks
 
-so that the penalised part is one slice, and an optimizer, a gradient norm or a checkpoint is one
-operation on one array. A gradient has the same layout. Vectors such as biases are seen as rows.
+So the penalised part is one slice, and an optimizer step, a gradient norm or a checkpoint is one
+operation on one array. A gradient has the same layout. Views of vectors such as biases are rows.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Slot(NamedTuple):
     shape: tuple[int, int]
     offset: int
     is_weight: bool
-    is_table: bool = False  # rows that stand for themselves, no linear map
+    is_table: bool = False  # an embedding's rows, not a linear map
 
     @property
     def size(self) -> int:
@@ -54,9 +54,9 @@ class Slot(NamedTuple):
 
 
 class Allocator:
-    """Gives out places in θ, weights first, and a number for each layer.
+    """Assigns a place in θ to each parameter, weights first, and a number to each layer.
 
-    The others start behind all weights, whose number a first round finds out.
+    Other parameters start after all weights, so a first round must count the weights.
     """
 
     def __init__(self, n_weights: int = 0) -> None:
@@ -65,19 +65,19 @@ class Allocator:
         self.layers = 0
 
     def weight(self, name: str, rows: int, columns: int, is_table: bool = False) -> Slot:
-        """A matrix among the weights."""
+        """Return the slot of a matrix among the weights."""
         slot = Slot(name, (rows, columns), self.weights, is_weight=True, is_table=is_table)
         self.weights += slot.size
         return slot
 
     def row(self, name: str, n: int) -> Slot:
-        """A row vector behind all weights."""
+        """Return the slot of a row vector after all weights."""
         slot = Slot(name, (1, n), self.others, is_weight=False)
         self.others += n
         return slot
 
     def number(self) -> int:
-        """The layer's number, which its random streams start from."""
+        """Return the next layer's number, which its random streams depend on."""
         self.layers += 1
         return self.layers - 1
 
@@ -96,7 +96,7 @@ def slots(layers: Sequence[BoundLayer]) -> Iterator[Slot]:
 
 
 class Layout(NamedTuple):
-    """Where what lies in θ, for what treats its parts differently.
+    """Where weights and matrices lie in θ, for code that treats the parts of θ differently.
 
     Attributes
     ----------
@@ -105,7 +105,7 @@ class Layout(NamedTuple):
     n_weights : int
         θ[:n_weights] are weights; after them come biases and gains.
     matrices : tuple of (offset, rows, columns)
-        Each weight matrix that is a linear map: no embedding.
+        Each weight matrix that is a linear map, so not an embedding.
     """
 
     size: int
@@ -125,12 +125,12 @@ def layout(layers: Layers) -> Layout:
 
 
 def check_size(n_parameters: int, dtype: str) -> None:
-    """So many parameters can be drawn on this machine.
+    """Check that the machine has the memory to draw the parameters.
 
     Raises
     ------
     MemoryError
-        They need more than its memory: they are drawn in float64, on the host.
+        They need more than the host's memory: they are drawn there, in float64.
     """
     needed, there = n_parameters * (8 + int(dtype[-2:]) // 8), _memory()
     if there is not None and needed > there:
@@ -142,7 +142,7 @@ def check_size(n_parameters: int, dtype: str) -> None:
 
 
 def _memory() -> int | None:
-    """Bytes of the machine's memory, as far as the system tells."""
+    """Bytes of the machine's memory; None if the system does not say."""
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, OSError, ValueError):
@@ -152,7 +152,7 @@ def _memory() -> int | None:
 def unpack(xp: Any, layers: Layers, theta: Any) -> list[Any]:
     """Every parameter in the order of the layers, (..., rows, columns): views of θ (..., P).
 
-    Where the library has no views (JAX) they are slices.
+    If the library has no views (JAX), they are slices.
     """
     return [view(xp, theta, slot) for slot in slots(layers)]
 
@@ -177,7 +177,7 @@ def n_networks(theta: Any) -> int:
 
 
 def for_each(xp: Any, theta: Any, x: Any) -> Any:
-    """X itself beside θ (P,); beside (R, P), whose networks share it, a view of it for each."""
+    """Return x for θ (P,); for θ (R, P), a view of x with a leading axis R."""
     return x if x is None or theta.ndim == 1 else xp.broadcast_to(x, (theta.shape[0], *x.shape))
 
 

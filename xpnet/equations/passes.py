@@ -10,14 +10,14 @@ N examples are rows, layer l = 1 … L has widths n_{l-1} → n_l, and A_0 = X:
     dA_{l-1} = dZ_l W_l           (N, n_{l-1})
     dZ_{l-1} = dA_{l-1} ∘ f'_{l-1}(Z_{l-1})
 
-3L − 1 products, and L row sums as 1ᵀ dZ, which on a CPU is quicker than a sum. Derived index by
-index in docs/backprop.md. First the equations of one dense layer; then the chain of layers, dense
-and others, each of which brings its own (`xpnet.layers`). Vectors are rows (1, n_l). Examples are
-axis −2 and features axis −1, so a leading axis, of θ (R, P) and of X (R, N, n_0) or (N, n_0), makes
-it R networks at once.
+These are 3L − 1 products and L row sums, written as 1ᵀ dZ: on a CPU that is faster than a sum.
+docs/backprop.md derives them index by index. The equations of one dense layer come first, then the
+chain of all layers (`xpnet.layers`), each with its own equations. Vectors are rows (1, n_l).
+Examples are axis −2 and features axis −1. A leading axis, of θ (R, P) and of X (R, N, n_0) or
+(N, n_0), computes R networks at once.
 
-These functions are pure but for the buffers they are given, run on arrays of one device, and check
-nothing: `xpnet.Network` does that at its edge.
+The functions are pure except that they write into buffers passed to them. They run on arrays of one
+device and check nothing: `xpnet.Network` checks its arguments.
 """
 
 from __future__ import annotations
@@ -90,14 +90,14 @@ def dense_input_gradient(backend: Backend, dZ: Any, W: Any) -> Any:
 
 
 class Trace(NamedTuple):
-    """What a forward pass leaves behind.
+    """What a forward pass returns, for the backward pass.
 
     Attributes
     ----------
     p : sequence of arrays
         Views of every layer's parameters.
     saved : list
-        What each layer but the last kept for its backward pass.
+        What each layer except the last saved for its backward pass.
     A, Z : arrays
         The last layer's input A_{L-1} and pre-activation Z_L.
     stats : tuple of arrays
@@ -120,9 +120,9 @@ def forward(
     ctx: Context = INFERENCE,
     p: Sequence[Any] | None = None,
 ) -> Trace:
-    """Everything up to Z_L, from which a matched loss starts; A_L may never be needed.
+    """Run the forward pass up to Z_L; a matched loss starts from Z_L and never needs A_L.
 
-    ``p`` are the views of θ, where they are there already.
+    ``p`` are the views of θ, if they exist already.
     """
     p = unpack(backend.xp, layers, theta) if p is None else p
     A, saved, stats = chain(backend, layers[:-1], p, stats, X, ctx)
@@ -143,10 +143,10 @@ def outputs(
 
 
 def backward(backend: Backend, layers: Layers, trace: Trace, dZ: Any, out: Any = None) -> Any:
-    """The gradient with respect to θ, flat as θ is, from dZ = dZ_L.
+    """Return the gradient with respect to θ, flat like θ, from dZ = dZ_L.
 
-    It is written into ``out`` where one is given, which the backend must be able to write to; else
-    it is a new array.
+    It is written into ``out`` if that is given, which the backend must be able to write to.
+    Otherwise it is a new array.
     """
     p, saved, A, *_ = trace
     g = [None] * len(p) if out is None else unpack(backend.xp, layers, out)
@@ -165,7 +165,7 @@ def chain(
     A: Any,
     ctx: Context,
 ) -> tuple[Any, list[Any], tuple[Any, ...]]:
-    """A through one layer after another: (A, what each saved, their statistics)."""
+    """Pass A through the layers in turn; return (A, what each layer saved, their statistics)."""
     saved: list[Any] = []
     after: list[Any] = []
     for layer, part, kept in _parts(layers):
@@ -187,7 +187,7 @@ def chain_gradients(
     g: Sequence[Any],
     is_first: bool = False,
 ) -> tuple[list[Any], Any]:
-    """Every parameter's gradient, and dA of the input; None for that where ``is_first``."""
+    """Every parameter's gradient, and dA of the input; that may be None if ``is_first``."""
     dp: list[Any] = []
     for l, (layer, part, _) in reversed(list(enumerate(_parts(layers)))):
         needed = l > 0 or not is_first
@@ -200,7 +200,7 @@ def chain_gradients(
 
 
 def _parts(layers: Sequence[BoundLayer]) -> Iterator[tuple[BoundLayer, slice, slice]]:
-    """Each layer, and which of all parameters and statistics are its own."""
+    """Each layer, with the slices of its own parameters and its own statistics."""
     i = j = 0
     for layer in layers:
         m, n = i + len(layer.slots), j + layer.n_stats

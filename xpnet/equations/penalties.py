@@ -1,18 +1,18 @@
 """Penalties on θ, and the limit on a neuron's weights.
 
-The penalised mean loss is, whatever the batch,
+The penalised mean loss is, for any batch,
 
     Σ_n w_n loss_n / Σ_n w_n + λ₁ Σ|W| + ½ λ₂ Σ W²         g ← g + λ₁ sign(W) + λ₂ W
 
-over all weights: θ[:n_weights], one slice of the flat vector. It is added to the *mean* loss, so
-its strength does not depend on the batch size. In others' terms: λ₂ is the ``weight_decay`` of
-torch's SGD and Adam (there of biases too), twice Keras's ``l2``, and scikit-learn's ``alpha``
-divided by the batch size.
+over all weights: θ[:n_weights], one slice of the flat vector. The penalty is added to the *mean*
+loss, so its strength does not depend on the batch size. In other libraries, λ₂ is the
+``weight_decay`` of torch's SGD and Adam (there of biases too), twice Keras's ``l2``, and
+scikit-learn's ``alpha`` divided by the batch size.
 
-`MaxNorm` is no term of the loss: after the step, each row of each W that is longer than the limit
-is shortened to it.
+`MaxNorm` is not a term of the loss: after the step, each row of each W that is longer than the
+limit is scaled to that length.
 
-As in an optimizer, what is given may be overwritten: use what is returned. ``in_place`` says
+As in an optimizer, arguments may be overwritten: use only the returned arrays. ``in_place`` says
 whether slices are views that can be written to (`Backend.in_place`): then only the weights are
 touched.
 """
@@ -35,14 +35,14 @@ class _Strengths(NamedTuple):
 
 
 class Penalty(Kind, _Strengths):
-    """``λ₁ Σ|W| + ½ λ₂ Σ W²``, added to the mean loss; the elastic net where both are above 0.
+    """``λ₁ Σ|W| + ½ λ₂ Σ W²``, added to the mean loss; the elastic net if both are above 0.
 
     Parameters
     ----------
     l1, l2 : float
         λ₁ and λ₂, finite and ≥ 0. The gradient of ``|W|`` at 0 is taken as 0.
     biases : bool
-        Penalise all of θ, biases and gains included; else the weights alone.
+        Penalise all of θ, including biases and gains; otherwise only the weights.
 
     Examples
     --------
@@ -111,7 +111,7 @@ class MaxNorm(Kind, _Limit):
         return super().__new__(cls, float(limit))
 
     def project(self, xp: Any, theta: Any, layout: Layout, in_place: bool = False) -> Any:
-        """θ (..., P) with no row of a weight matrix longer than c; all else as it is."""
+        """θ (..., P) with no row of a weight matrix longer than c; the rest unchanged."""
         pieces, end = [], 0
         for start, rows, columns in sorted(layout.matrices):
             pieces.append(theta[..., end:start])
@@ -123,13 +123,13 @@ class MaxNorm(Kind, _Limit):
         return theta if in_place else xp.concat([*pieces, theta[..., end:]], axis=-1)
 
     def _factors(self, xp: Any, W: Any) -> Any:
-        """c / max(‖W_j‖, c), (..., rows, 1); NaN where W_j² overflows, as W diverges there."""
+        """c / max(‖W_j‖, c), (..., rows, 1); NaN if ‖W_j‖² overflows, since W has diverged."""
         norms = xp.sqrt(xp.sum(W * W, axis=-1, keepdims=True))
-        factors = self.limit / xp.maximum(norms, self.limit)  # c/∞ = 0 would hide it
+        factors = self.limit / xp.maximum(norms, self.limit)  # c/∞ = 0 would hide the divergence
         return xp.where(xp.isfinite(norms), factors, float("nan"))
 
 
 def as_penalty(value: Any) -> Penalty | None:
-    """A penalty, or none."""
+    """Return ``value``, which must be a `Penalty` or None."""
     found: Penalty | None = instance("penalty", value, Penalty, "xpnet.Penalty(l2=1e-4)")
     return found

@@ -1,8 +1,8 @@
-"""What the passes ask of a layer.
+"""The interface of a layer, as the passes use it.
 
-A layer that a user writes (`xpnet.layers.Dense(256)`) is a specification. Its ``bind`` makes what
-the passes take: a NamedTuple of plain numbers, hashable, with methods for inputs A (..., N, n_in)
-and outputs B (..., N, n_out).
+A layer that a user writes (`xpnet.layers.Dense(256)`) is a specification. Its ``bind`` makes the
+bound layer that the passes use: a hashable NamedTuple of plain numbers, whose methods take inputs
+A (..., N, n_in) and outputs B (..., N, n_out).
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ Stats = tuple[Any, ...]
 
 
 class Context(NamedTuple):
-    """What a pass knows beside its batch.
+    """What layers are told about a pass, apart from its batch.
 
     Attributes
     ----------
     training : bool
-        Whether layers that differ (dropout, batch normalisation) do as in training.
+        Whether dropout and batch normalisation act as in training, not as in prediction.
     key : (1,) int32 array or None
-        What masks are drawn from: a function of (seed, epoch).
+        The key of the masks, a function of (seed, epoch).
     rows : (N,) integer array or None
         The number of each example in the data set, which addresses its masks.
     returns : bool
-        Whether a backward pass may follow, so that layers keep what theirs needs.
+        Whether a backward pass may follow, so that layers save what it needs.
     """
 
     training: bool = False
@@ -49,15 +49,15 @@ INFERENCE = Context()
 """Dropout and batch normalisation as in prediction."""
 
 PREDICTION = Context(returns=False)
-"""The same, for outputs alone."""
+"""The same, if only outputs are needed: no backward pass follows."""
 
 
 class BoundLayer(Protocol):
-    """A layer as the passes take it."""
+    """A bound layer, as the passes use it."""
 
     @property
     def kind(self) -> str:
-        """What a table calls it."""
+        """Its name in tables."""
 
     @property
     def fan_in(self) -> int:
@@ -69,7 +69,7 @@ class BoundLayer(Protocol):
 
     @property
     def slots(self) -> tuple[Slot, ...]:
-        """Its parameters, those of the layers within it included."""
+        """Its parameters, including those of the layers within it."""
 
     @property
     def n_stats(self) -> int:
@@ -82,7 +82,7 @@ class BoundLayer(Protocol):
     def forward(
         self, backend: Backend, p: Sequence[Any], stats: Stats, A: Any, ctx: Context
     ) -> tuple[Any, Any, Stats]:
-        """(B, what ``gradients`` needs of this, statistics); p are views of its parameters."""
+        """(B, what ``gradients`` needs as ``saved``, statistics); p: views of its parameters."""
 
     def gradients(
         self,
@@ -93,20 +93,20 @@ class BoundLayer(Protocol):
         g: Sequence[Any],
         needed: bool,
     ) -> tuple[list[Any], Any]:
-        """(gradients in the order of p, dA), into the buffers g where they are not None.
+        """(gradients in the order of p, dA); gradients go into the buffers g that are not None.
 
-        May overwrite dB. Where dA is not ``needed`` it may be None.
+        May overwrite dB. If dA is not ``needed``, it may be None.
         """
 
     def initial(self, seed: int, initializer: str | None) -> list[np.ndarray[Any, Any]]:
-        """Parameters to start from, in the order of its slots and of their shapes, on the host."""
+        """Initial parameters on the host, one for each slot, in its order and of its shape."""
 
     def initial_stats(self) -> tuple[np.ndarray[Any, Any], ...]:
-        """Statistics to start from."""
+        """Initial statistics."""
 
 
 def check_forward(layer: BoundLayer, found: Any, A: Any) -> None:
-    """What a user's layer returns from ``forward``, by its shapes; A is what it was given."""
+    """Check the shapes of what a user's layer returned from ``forward`` of A."""
     if not isinstance(found, tuple) or len(found) != 3:
         raise ReturnedError(
             f"forward of {_name(layer)} must return (B, what gradients needs, statistics)"
@@ -120,7 +120,7 @@ def check_forward(layer: BoundLayer, found: Any, A: Any) -> None:
 
 
 def check_gradients(layer: BoundLayer, found: Any, dB: Any, needed: bool) -> None:
-    """What a user's layer returns from ``gradients``, by its shapes."""
+    """Check the shapes of what a user's layer returned from ``gradients`` of dB."""
     dp, dA = pair(f"gradients of {_name(layer)}", found, "(gradients, dA)")
     if len(dp) != len(layer.slots):
         raise ReturnedError(
@@ -134,7 +134,7 @@ def check_gradients(layer: BoundLayer, found: Any, dB: Any, needed: bool) -> Non
 
 
 def _check_rows(layer: BoundLayer, what: str, found: Any, like: Any, width: int) -> None:
-    """An example a row, as in ``like``; a stack's axis may have come before that."""
+    """Check for one row per example, as in ``like``; a stack may have added a leading axis."""
     axes = (*found.shape[:-2], like.shape[-2], width) if hasattr(found, "shape") else (width,)
     array_like(_name(layer), what, found, axes, like.dtype)
 
@@ -144,7 +144,7 @@ def _name(layer: BoundLayer) -> str:
 
 
 class Defaults(NamedTuple):
-    """What a layer takes from the network where it says nothing itself."""
+    """The network's settings for layers that do not set their own."""
 
     activation: Activation
 
@@ -153,7 +153,7 @@ class LayerSpec(Protocol):
     """A layer as a user writes it."""
 
     def bind(self, fan_in: int, allocator: Allocator, defaults: Defaults) -> Any:
-        """The layer for inputs of that width."""
+        """Return the bound layer for inputs of width ``fan_in``."""
 
     def config(self) -> dict[str, Any]:
-        """Plain data from which a file makes it anew."""
+        """Plain data from which a saved model rebuilds the layer."""

@@ -1,8 +1,8 @@
-"""What a function of the user's own returns, held against what it is asked for: shapes, dtypes.
+"""Check the shapes and dtypes of what a user's own function returns.
 
-A loss of another shape than (N,) would be broadcast, and train on something else without a word.
-These checks compare shapes and dtypes, which costs nothing beside a step's arithmetic and waits
-for no device, so they stand where the functions are called: in every engine, and while a step is
+A loss of a shape other than (N,) would be broadcast, and train silently on something else. These
+checks compare only shapes and dtypes: that is cheap compared to a step's arithmetic and waits for
+no device. So they run wherever the functions are called: in every engine, and while a step is
 recorded for one.
 """
 
@@ -29,20 +29,20 @@ __all__ = [
 
 
 class ReturnedError(ValueError):
-    """A function of the user's own returns something else than it must."""
+    """A user's own function returned something other than it must."""
 
 
 def pair(whose: object, found: Any, wanted: str) -> tuple[Any, Any]:
-    """Two values, such as (losses, derivative)."""
+    """Return ``found`` as two values, such as (losses, derivative)."""
     if not isinstance(found, (tuple, list)) or len(found) != 2:
         raise ReturnedError(f"{_name(whose)} must return a pair {wanted}, got {_told(found)}")
     return found[0], found[1]
 
 
 def array_like(whose: object, what: str, found: Any, shape: Sequence[Any], dtype: Any) -> Any:
-    """``found``, which must be an array of that shape and dtype."""
+    """Return ``found``, which must be an array of that shape and dtype."""
     if type(found) is np.ndarray and found.shape == shape and found.dtype == dtype:
-        return found  # at once: small steps notice what stands below
+        return found  # fast path: in small steps the checks below take noticeable time
     if not (hasattr(found, "shape") and hasattr(found, "dtype") and equal(found.shape, shape)):
         raise ReturnedError(
             f"{_name(whose)} must return {what} of the shape {tuple(shape)}, got {_told(found)}"
@@ -56,7 +56,7 @@ def array_like(whose: object, what: str, found: Any, shape: Sequence[Any], dtype
 
 
 def arrays_like(whose: object, what: str, found: Any, templates: Sequence[Any]) -> None:
-    """As many arrays as templates, each like its own."""
+    """Check for one array per template, of its shape and dtype."""
     if not isinstance(found, (tuple, list)) or len(found) != len(templates):
         raise ReturnedError(
             f"{_name(whose)} must return {len(templates)} {what}, a tuple, got {_told(found)}"
@@ -66,7 +66,7 @@ def arrays_like(whose: object, what: str, found: Any, templates: Sequence[Any]) 
 
 
 def equal(a: Sequence[Any], b: Sequence[Any]) -> bool:
-    """Whether two shapes are the same; a length that is only recorded equals itself alone."""
+    """Whether two shapes are the same; a recorded length, not yet known, equals only itself."""
     if len(a) != len(b):
         return False
     for x, y in zip(a, b, strict=True):
@@ -77,7 +77,7 @@ def equal(a: Sequence[Any], b: Sequence[Any]) -> bool:
 
 @contextmanager
 def suppress_all_but(kind: type[Exception]) -> Iterator[None]:
-    """Let errors of that kind through, and no other."""
+    """Suppress every `Exception` except those of that kind."""
     try:
         yield
     except kind:
@@ -87,12 +87,12 @@ def suppress_all_but(kind: type[Exception]) -> Iterator[None]:
 
 
 def is_own(thing: object) -> bool:
-    """Whether its class is a user's own: xpnet's layers and optimizers return what they must."""
+    """Whether its class is a user's own; xpnet's own layers and optimizers need no checks."""
     kind: Any = type(thing)
     return _is_own_class(kind)
 
 
-@lru_cache(maxsize=256)  # asked for every layer, twice a step
+@lru_cache(maxsize=256)  # called twice a step for every layer
 def _is_own_class(kind: type) -> bool:
     return not kind.__module__.startswith("xpnet.")
 

@@ -54,6 +54,6 @@ def normal_pdf(xp: Any, x: Any) -> Any:
 
 
 def sigmoid(xp: Any, x: Any) -> Any:
-    """1/(1 + e^(−x)), by e^(−|x|), which never overflows, and exact in both tails."""
+    """1/(1 + e^(−x)), from e^(−|x|), which never overflows; accurate in both tails."""
     e = xp.exp(-xp.abs(x))
     return xp.where(x < 0, e, 1.0) / (e + 1.0)

@@ -1,8 +1,8 @@
-"""Random numbers that are a function of (seed, purpose, counter) alone.
+"""Random numbers that depend only on (seed, purpose, counter).
 
 So initial weights and the order of examples are the same bits on every backend, for any number of
-workers and after a resume. They come from NumPy's Philox counter generator, whose raw integers
-NumPy promises to keep; what its ``Generator`` makes of them may change, and is not used.
+workers and after a resume. The numbers come from NumPy's Philox counter generator, whose raw
+integers NumPy promises to keep. Results of its ``Generator`` may change, so that is not used.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ __all__ = [
 
 WEIGHTS, ORDER, SPLIT, MASKS = range(4)  # the purposes; new ones are added at the end
 
-if TYPE_CHECKING:  # numpy.random takes 10 ms to import, and NumPy does it when first used
+if TYPE_CHECKING:  # numpy.random takes 10 ms to import; NumPy imports it when first used
     Rng: TypeAlias = int | np.random.SeedSequence | np.random.Generator | None
 
 
-LARGEST = 2**128  # bits of a SeedSequence
+LARGEST = 2**128  # seeds are below this: a SeedSequence gives 128 bits
 
 
 def seed_from(rng: Rng, name: str = "rng") -> int:
-    """The seed, a non-negative integer, that ``rng`` stands for (SPEC 7).
+    """Return the seed, a non-negative integer, that ``rng`` stands for (SPEC 7).
 
-    An integer is itself; a SeedSequence gives 128 bits of its state; a Generator is drawn from, and
-    so advances; None takes fresh entropy of the operating system.
+    An integer is the seed itself. A SeedSequence gives 128 bits of its state. A Generator is drawn
+    from, and so advances. None takes fresh entropy from the operating system.
     """
     if rng is None:
         return int(np.random.SeedSequence().entropy)  # type: ignore[arg-type]
@@ -59,8 +59,8 @@ def seed_from(rng: Rng, name: str = "rng") -> int:
 
 
 def words(seed: int, purpose: int, counter: tuple[int, ...], n: int) -> np.ndarray[Any, Any]:
-    """N raw 64-bit words of the stream (seed, purpose, counter); `seed_from` makes the seed."""
-    if type(seed) is not int:  # NumPy goes through nested lists, some without an end
+    """Return n raw 64-bit words of the stream (seed, purpose, counter); see `seed_from`."""
+    if type(seed) is not int:  # NumPy would walk nested lists, some of them endless
         raise TypeError(f"a seed is an int, got {type(seed).__name__}: seed_from makes one")
     sequence = np.random.SeedSequence(seed, spawn_key=(purpose, *counter))
     words: np.ndarray[Any, Any] = np.random.Philox(sequence).random_raw(n)
@@ -68,10 +68,10 @@ def words(seed: int, purpose: int, counter: tuple[int, ...], n: int) -> np.ndarr
 
 
 def uniform(seed: int, purpose: int, counter: tuple[int, ...], n: int) -> np.ndarray[Any, Any]:
-    """N float64 numbers in [0, 1): the upper 53 bits of each word, times 2⁻⁵³."""
+    """Return n float64 numbers in [0, 1): the upper 53 bits of each word, times 2⁻⁵³."""
     return (words(seed, purpose, counter, n) >> np.uint64(11)) * 2.0**-53
 
 
 def permutation(seed: int, purpose: int, counter: tuple[int, ...], n: int) -> np.ndarray[Any, Any]:
-    """0 … n−1 in the order of the stream's words, ties by index: (n,) int64."""
+    """0 … n−1 sorted by the stream's words, with ties by index: (n,) int64."""
     return np.argsort(words(seed, purpose, counter, n), kind="stable")

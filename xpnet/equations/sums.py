@@ -1,15 +1,15 @@
 """Sums and means over examples, to within 4 eps of the dtype.
 
-A running sum of N numbers is off by up to N/2 eps, and NumPy adds like that along every axis but
-the last. Here float32 is added in float64 where the device has it, and everything else in pairs:
+A running sum of N numbers is off by up to N/2 eps, and NumPy uses running sums along every axis but
+the last. Here float32 is added in float64 if the device has it, and everything else in pairs:
 
     x_1 + … + x_8  →  ((x_1 + x_5) + (x_3 + x_7)) + ((x_2 + x_6) + (x_4 + x_8))
 
-over and over, so that each number goes through log₂ N additions. Rows of float32 are added in pairs
+This repeats, so that each number goes through log₂ N additions. Rows of float32 are added in pairs
 three times before they become float64: on NumPy that is as fast as a running sum in float32.
 
-Steps that are recorded (`xpnet.engines.graph`) leave their sums to the programs, which keep the
-bound too.
+Recorded steps (`xpnet.engines.graph`) leave their sums to the compiled programs, which keep the
+same bound.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ import numpy as np
 
 __all__ = ["cumulative", "float64_of", "mean", "of_squares", "total"]
 
-_ALL = 64  # rounds: more than any length needs
-_LONG = 4096  # numbers side by side from which adding pairs first is faster
-_CASCADE = 512  # numbers that torch's sum adds to within 2 eps
-_BLOCK = 256  # numbers that BLAS adds up in its own order
-_STEP = 16  # numbers of a cumulative sum that are added one after another
+_ALL = 64  # number of rounds: more than any length needs
+_LONG = 4096  # length of a row from which adding in pairs first is faster
+_CASCADE = 512  # length up to which torch's sum is within 2 eps
+_BLOCK = 256  # length of the blocks that BLAS adds up in its own order
+_STEP = 16  # length of the blocks of a cumulative sum added one by one
 
 
 def float64_of(xp: Any, x: Any) -> Any | None:
@@ -45,14 +45,14 @@ def float64_of(xp: Any, x: Any) -> Any | None:
 
 @cache
 def _torch_float64(xp: Any, device: str) -> Any | None:
-    """The same, asked once: array-api-compat makes an array of each dtype to find out."""
+    """The same, cached: array-api-compat makes an array of each dtype to find out."""
     about = xp.__array_namespace_info__()
     return about.dtypes(device=device, kind="real floating").get("float64")
 
 
 def total(xp: Any, x: Any, axis: int = -1, keepdims: bool = False) -> Any:
     """Σ x along axis −1 or −2: in float64 if the device has it, else in the dtype of x."""
-    if xp is np and axis == -1 and x.shape[-1] < _LONG:  # a step's losses: no detour
+    if xp is np and axis == -1 and x.shape[-1] < _LONG:  # fast path for a step's losses
         return _add(xp)(x, axis=-1, keepdims=keepdims, dtype=np.float64)
     if _are_exact(xp):
         return xp.sum(x, axis=axis, keepdims=keepdims)
@@ -65,7 +65,7 @@ def total(xp: Any, x: Any, axis: int = -1, keepdims: bool = False) -> Any:
 
 
 def _are_exact(xp: Any) -> bool:
-    """Whether the namespace records sums for programs; NumPy is slow to say what it lacks."""
+    """Whether sums are left to programs; NumPy is tested first, as its failed getattr is slow."""
     return xp is not np and getattr(xp, "exact_sums", False)
 
 
@@ -77,7 +77,7 @@ def mean(xp: Any, x: Any, axis: int = -1, keepdims: bool = False) -> Any:
 
 
 def of_squares(xp: Any, x: Any, keepdims: bool = False) -> Any:
-    """Σ x² along the last axis, as `total` gives sums."""
+    """Σ x² along the last axis, with the dtype and accuracy of `total`."""
     if _are_exact(xp):
         return xp.sum(x * x, axis=-1, keepdims=keepdims)
     whole = x.shape[-1] // _BLOCK * _BLOCK
@@ -90,7 +90,7 @@ def of_squares(xp: Any, x: Any, keepdims: bool = False) -> Any:
 
 
 def cumulative(xp: Any, x: Any) -> Any:
-    """x_1, x_1 + x_2, … of (N,): blocks of 16, each on top of the sum of those before it."""
+    """x_1, x_1 + x_2, … of (N,): blocks of 16, each added to the sum of all before it."""
     n = x.shape[0]
     if n <= _STEP:
         return xp.cumulative_sum(x)
@@ -102,13 +102,13 @@ def cumulative(xp: Any, x: Any) -> Any:
 
 
 def _adds_in_pairs(xp: Any, axis: int, n: int) -> bool:
-    """Whether the library's own sum of n numbers is good enough."""
+    """Whether the library's own sum of n numbers is accurate enough."""
     return axis == -1 if xp is np else _library(xp) == "torch" and n <= _CASCADE
 
 
 def _in_pairs(xp: Any, x: Any, axis: int, keepdims: bool, dtype: Any, rounds: int) -> Any:
-    """Σ x in that dtype, after at most so many rounds in which eight numbers become one."""
-    left: list[Any] = []  # sums of what does not fill an eighth
+    """Σ x in that dtype, after at most ``rounds`` rounds that add eight numbers to one."""
+    left: list[Any] = []  # sums of the entries left over by a division into eighths
     while rounds and x.shape[axis] > 8:
         k = x.shape[axis] // 8
         if x.shape[axis] > 8 * k:
@@ -128,7 +128,7 @@ def _part(x: Any, axis: int, start: int, stop: int | None) -> Any:
 
 
 def _add(xp: Any) -> Callable[..., Any]:
-    """The library's sum; NumPy's without its detour, which costs as much as a small sum."""
+    """The library's sum; for NumPy add.reduce, as np.sum's overhead equals a small sum."""
     return np.add.reduce if xp is np else xp.sum
 
 
@@ -138,7 +138,7 @@ def _adder(xp: Any) -> Callable[..., Any]:
 
 @cache
 def _jitted() -> Callable[..., Any]:
-    """One compilation for a shape, where JAX would compile each addition."""
+    """`_in_pairs` compiled once per shape; otherwise JAX would compile each addition."""
     import jax
 
     compiled: Callable[..., Any] = jax.jit(_in_pairs, static_argnums=(0, 2, 3, 4, 5))
@@ -146,6 +146,6 @@ def _jitted() -> Callable[..., Any]:
 
 
 def _library(xp: Any) -> str:
-    """The name's last part, or jax."""
+    """The last part of the namespace's name, or "jax"."""
     name = str(getattr(xp, "__name__", ""))
     return "jax" if name.startswith("jax") else name.rpartition(".")[2]
