@@ -1,7 +1,7 @@
 """Losses and their gradients, by name or, with settings, as objects.
 
-`LOSSES` has every one that a name suffices for. The functions with capitals make a loss from its
-settings; the same settings give the same object, so that what is compiled for it is found again.
+`LOSSES` has every loss that can be given by name. Functions with capital letters make a loss from
+its settings. The same settings give the same object, so that steps compiled for it are reused.
 """
 
 from __future__ import annotations
@@ -65,12 +65,12 @@ _WITH_SETTINGS: dict[str, Callable[..., Loss]] = {
 
 
 def loss_from_config(config: str | Mapping[str, Any]) -> Loss:
-    """The loss whose ``config`` this is; a name alone stands for its default settings.
+    """Return the loss with this ``config``; a name alone stands for its default settings.
 
     Raises
     ------
     ValueError
-        An unknown name, or settings that this loss does not have.
+        The name is unknown, or the loss does not have these settings.
 
     Examples
     --------

@@ -20,7 +20,7 @@ __all__ = ["BINARY_CROSS_ENTROPY", "CrossEntropy", "check_smoothing", "label_cro
 
 
 # --- binary_cross_entropy, by −ln σ(z) = ln(1 + e^(−z))
-#     dZ = σ(z) − y = (1 − y) σ(z) − y σ(−z), which loses no digit where σ(z) is close to y
+#     dZ = σ(z) − y = (1 − y) σ(z) − y σ(−z), which loses no digits if σ(z) is close to y
 
 
 def _binary_cross_entropy(xp: Any, Z: Any, Y: Any) -> tuple[Any, Any]:
@@ -64,7 +64,7 @@ def CrossEntropy(label_smoothing: float = 0.0) -> Loss:
 
 
 def check_smoothing(epsilon: Any) -> float:
-    """ε as a float in [0, 1)."""
+    """Return ε as a float, which must be in [0, 1)."""
     check_fraction("label_smoothing", epsilon)
     return float(epsilon)
 
@@ -103,9 +103,9 @@ def label_cross_entropy(epsilon: float) -> LossFunction:
 def _of_labels(xp: Any, Z: Any, Y: Any) -> tuple[Any, Any]:
     """loss_n = max z − z_y + ln(1 + R + (e_y − 1)), dZ_k = P_k, and dZ_y = −Σ_{k≠y} P_k.
 
-    E = e^(z − max z) is split into the label's entry e_y and R, the sum of the others: for a
-    confident network e_y = 1 exactly, and loss = ln(1 + R) and dZ_y = −R/S keep every digit of R,
-    which ln P_y and P_y − 1 would lose.
+    E = e^(z − max z), with sum S, is split into the label's entry e_y and R, the sum of the others.
+    For a confident network e_y = 1 exactly; then loss = ln(1 + R) and dZ_y = −R/S keep every digit
+    of R. ln P_y and P_y − 1 would lose them.
     """
     is_label = Y[..., None] == _columns(xp, Z)
     D = Z - xp.max(Z, axis=-1, keepdims=True)
@@ -119,9 +119,9 @@ def _of_labels(xp: Any, Z: Any, Y: Any) -> tuple[Any, Any]:
 
 
 def _of_smoothed_labels(xp: Any, Z: Any, Y: Any, epsilon: float) -> tuple[Any, Any]:
-    """What smoothing adds: ε/n_L Σ_k (z_y − z_k) to loss_n, −ε/n_L to dZ_k, ε − ε/n_L to dZ_y.
+    """Smooth by ε: add ε/n_L Σ_k (z_y − z_k) to loss_n, −ε/n_L to dZ_k, ε − ε/n_L to dZ_y.
 
-    The parts that vanish for a confident network are the exact ones; what ε adds does not.
+    For a confident network the parts of `_of_labels` vanish, and keep their digits; ε's do not.
     """
     losses, dZ = _of_labels(xp, Z, Y)
     is_label = Y[..., None] == _columns(xp, Z)
@@ -134,9 +134,9 @@ def _of_smoothed_labels(xp: Any, Z: Any, Y: Any, epsilon: float) -> tuple[Any, A
 def _of_rows(xp: Any, Z: Any, Y: Any) -> tuple[Any, Any]:
     """loss_n = Σ_k y_k (ln S − d_k), dZ = s P − Y = P (s − Y) − Y (1 − P), with s = Σ_k y_k.
 
-    s is 1 but for rounding, which the gradient follows as the loss does.
-    d = z − max z. S = Σ e^d is 1 + R with R the sum without the (first) largest entry, whose 1 − P
-    is R/S: no digit is lost where P is close to Y.
+    s is 1 except for rounding; the gradient includes that rounding, as the loss does.
+    d = z − max z. S = Σ e^d is 1 + R, where R sums all but the (first) largest entry. 1 − P of that
+    entry is R/S, so no digits are lost if P is close to Y.
     """
     D = Z - xp.max(Z, axis=-1, keepdims=True)
     E = xp.exp(D)
@@ -149,5 +149,5 @@ def _of_rows(xp: Any, Z: Any, Y: Any) -> tuple[Any, Any]:
 
 
 def _columns(xp: Any, Z: Any) -> Any:
-    """0 … n_L − 1 on the device of Z; within ``jax.jit`` an array has none."""
+    """0 … n_L − 1 on the device of Z; within ``jax.jit`` arrays have no device."""
     return xp.arange(Z.shape[-1], device=getattr(Z, "device", None))

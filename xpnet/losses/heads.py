@@ -1,10 +1,10 @@
-"""Several classifications at once: n_L is split into heads, each with a softmax of its own.
+"""Several classifications at once: the n_L outputs are split into heads, each with its softmax.
 
 Z = [Z^1 | Z^2 | … | Z^H]          head h has n_h classes, Σ n_h = n_L
-A = [softmax(Z^1) | …]             `softmax_heads`, which acts on each head alone
+A = [softmax(Z^1) | …]             `softmax_heads`, which acts on each head separately
 loss_n = Σ_h −ln P^h_{y_h}         labels Y (..., N, H), one for each head
 
-Masked, the sum is over the heads whose label is there; −1 stands for one that is not.
+The masked loss sums over the heads whose label is given; −1 stands for a missing label.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class _SoftmaxHeads(Activation):
     def __reduce_ex__(self, protocol: Any) -> Any:
         if not is_built_in(self):
             return super().__reduce_ex__(protocol)
-        return softmax_heads, (self.heads,)  # the same object again, when unpickled
+        return softmax_heads, (self.heads,)  # unpickling returns the same object
 
 
 def softmax_heads(heads: Iterable[int]) -> Activation:
@@ -88,21 +88,21 @@ def MultiCrossEntropy(heads: Iterable[int], label_smoothing: float = 0.0) -> Los
 
     Notes
     -----
-    Y is (N, heads), integers. The output is `softmax_heads`, or identity (Z_L are logits, and the
-    loss is the same).
+    Y is (N, heads), integers. The output is `softmax_heads` or identity. With identity the outputs
+    are the logits Z_L, and the loss is the same.
     """
     return _multi_cross_entropy(_sizes(heads), check_smoothing(label_smoothing), False)
 
 
 def masked_heads(loss: Loss) -> Loss:
-    """That `MultiCrossEntropy` over the labels that are there."""
+    """Return that `MultiCrossEntropy` over only the labels that are not missing (−1)."""
     assert loss.config is not None
     return _multi_cross_entropy(loss.heads, loss.config["label_smoothing"], True)
 
 
 def _where_labelled(of_head: LossFunction) -> LossFunction:
     def masked(xp: Any, Z: Any, Y: Any) -> tuple[Any, Any]:
-        losses, dZ = of_head(xp, Z, Y)  # −1 is no column: what it gives is replaced
+        losses, dZ = of_head(xp, Z, Y)  # −1 is no column: its results are replaced
         return xp.where(Y >= 0, losses, 0.0), xp.where(Y[..., None] >= 0, dZ, 0.0)
 
     return masked

@@ -1,4 +1,4 @@
-"""Negative log-likelihoods of counts and of numbers with a variance, as means over the targets.
+"""Negative log-likelihoods, for counts or for numbers with a variance; means over the targets.
 
     poisson         a − y ln a                           the constant ln y! is left out
     gaussian_nll    ½ (ln v + (μ − y)²/v)                the constant ½ ln 2π is left out
@@ -20,7 +20,7 @@ from xpnet.ranges import check_flag, check_not_negative
 __all__ = ["POISSON", "GaussianNLL"]
 
 
-# --- poisson: with a = e^z it is e^z − y z
+# --- poisson: e^z − y z if a = e^z
 
 
 def _poisson(xp: Any, A: Any, Y: Any) -> tuple[Any, Any]:
@@ -53,16 +53,16 @@ POISSON = built_in(
 def GaussianNLL(minimum_variance: float = 0.0, full: bool = False) -> Loss:
     """½ (ln v + (μ − y)²/v): the mean and the variance v of each target, learned together.
 
-    For k targets n_L is 2k: k means μ, then k logarithms s = ln v. In this form every real number
-    is a variance, so that the output is the identity and no clamp cuts its gradient off, and ds
-    lies on the scale of 1 however small v is. It is torch's ``GaussianNLLLoss`` of (μ, y, e^s)
-    wherever e^s exceeds torch's clamp of 1e-6.
+    For k targets n_L is 2k: k means μ, then k logarithms s = ln v. Every real number s gives a
+    variance, so the output is the identity, and no clamp cuts off its gradient. However small v is,
+    ds is of order 1. The loss equals torch's ``GaussianNLLLoss`` of (μ, y, e^s) if e^s exceeds
+    torch's clamp of 1e-6.
 
     Parameters
     ----------
     minimum_variance : float
-        v₀ ≥ 0. Above 0, v is e^s + v₀, and s's gradient is scaled by e^s/v: for targets that can be
-        met exactly, where the likelihood has no maximum.
+        v₀ ≥ 0. Above 0, v is e^s + v₀, and the gradient ds is scaled by e^s/v. Use it for targets
+        that can be fitted exactly: their likelihood has no maximum.
     full : bool
         Add the constant ½ ln 2π.
     """
@@ -96,7 +96,7 @@ def _gaussian_nll(minimum_variance: float, full: bool) -> Loss:
 
 
 def _log_variance(xp: Any, s: Any, minimum: float) -> tuple[Any, Any]:
-    """ln v and its derivative by s, for v = e^s + minimum."""
+    """ln v and its derivative with respect to s, for v = e^s + minimum."""
     if minimum == 0.0:
         return s, 1.0
     log_v = xp.logaddexp(s, xp.full_like(s, math.log(minimum)))

@@ -1,14 +1,14 @@
-"""What a loss is, and how dZ_L and the sum over a batch come from it.
+"""The class of a loss, and how dZ_L and the sum over a batch follow from one.
 
 A loss is one function of the outputs A = f_L(Z_L) and the targets Y that returns, for each example,
 
     loss_n               (..., N)
     dA = ∂loss_n/∂A_n    (..., N, n_L)
 
-and, for the outputs it is matched with, a second one of the pre-activations Z_L that returns loss_n
-and dZ = ∂loss_n/∂Z_n directly: cross entropies come from Z, never from ln A, so that nothing
-underflows. `from_preactivation` picks the one or the other; weights and the scale 1/Σw are applied
-there, once.
+For the output activations it is matched with, it has a second function, of Z_L, that returns loss_n
+and dZ = ∂loss_n/∂Z_n directly: cross entropies are computed from Z, never from ln A, so nothing
+underflows. `per_example` picks one of the functions, and `from_preactivation` applies the weights
+and the scale 1/Σw, once.
 """
 
 from __future__ import annotations
@@ -29,39 +29,39 @@ LossFunction = Callable[[Any, Any, Any], tuple[Any, Any]]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Loss:
-    """A loss: its function, and what it goes with.
+    """A loss: its functions, and the outputs and targets it takes.
 
     Parameters
     ----------
     name : str
-        What messages, and a saved model of a user's own loss, call it.
+        Its name in messages, and in a saved model if the loss is a user's own.
     of_output : (xp, A, Y) -> (losses, dA), optional
-        losses has shape (..., N), dA that of A. It is overwritten, so it must be a new array. Left
-        out where only matched outputs are allowed.
+        losses has shape (..., N), dA that of A. dA is overwritten, so it must be a new array. Left
+        out if only matched outputs are allowed.
     of_preactivation : mapping of str to (xp, Z, Y) -> (losses, dZ)
-        By the name of a matched output activation: the same from Z_L, without forming A_L.
+        For each matched output activation, by its name: the same from Z_L, without forming A_L.
     output : str
-        The output activation that a network takes when none is named.
+        The output activation of a network that names none.
     outputs : tuple of str, optional
-        The output activations it may be used with, by name; all where left out.
+        The names of the output activations it may be used with; all if left out.
     targets : {"rows", "probabilities", "counts", "labels", "head labels"}
-        What Y holds: any finite rows (..., N, n_targets); rows in [0, 1]; rows ≥ 0; integer labels
-        (..., N) or rows that sum to 1; or an integer label for each head, (..., N, heads).
+        What Y holds, in that order: finite rows (..., N, n_targets); rows in [0, 1]; rows ≥ 0;
+        integer labels (..., N) or rows that sum to 1; integers, one label a head, (..., N, heads).
     outputs_per_target : int
-        n_L / n_targets. Outputs are blocks of n_targets columns: all means, then all variances.
+        n_L / n_targets. Outputs are blocks of n_targets columns, such as all means, then all ln v.
     point : int
-        The block that is the prediction of y itself, for a metric such as R².
+        The index of the block that predicts y itself, for a metric such as R².
     heads : tuple of int
         For "head labels": the number of classes, and so of outputs, of each head.
     own_output : Activation, optional
-        The activation called ``output``, where it is not one of `ACTIVATIONS`.
+        The activation called ``output``, if it is not one of `ACTIVATIONS`.
     over_outputs : {"mean", "sum", None}
-        Whether losses is a mean or a sum of one term for each target; None where it is neither.
+        Whether losses is a mean or a sum of one term for each target; None if it is neither.
     masked : bool
-        Whether NaN among Y, or −1 for a head's label, stands for a target that is not there.
+        Whether NaN in Y, or −1 as a head's label, stands for a missing target.
     config : mapping, optional
-        ``{"name": …, setting: …}`` as plain JSON data, which `loss_from_config` turns into this
-        loss again. None for a user's own. It counts only for the objects that xpnet makes: a
+        ``{"name": …, setting: …}`` as plain JSON data, from which `loss_from_config` returns this
+        loss. None for a user's own loss. Only the config of an object that xpnet made counts: a
         variant by `dataclasses.replace` is a user's own loss, whatever its config.
     """
 
@@ -84,7 +84,7 @@ class Loss:
         return f"Loss({self.name!r}{settings})"
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Loss:
-        return self  # it is what it is: compiled steps are found by its identity
+        return self  # no copy: compiled steps are found by the loss's identity
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         if self.config is None or not is_built_in(self):
@@ -97,11 +97,11 @@ class Loss:
         return self.own_output or ACTIVATIONS[self.output]
 
     def n_outputs(self, n_targets: int) -> int:
-        """n_L for targets of so many columns."""
+        """Return n_L for targets of ``n_targets`` columns."""
         return sum(self.heads) or n_targets * self.outputs_per_target
 
     def n_targets(self, n_outputs: int) -> int:
-        """Columns of Y for n_L outputs; ValueError where the loss cannot have so many."""
+        """Return the columns of Y for n_L outputs; ValueError if the loss cannot have that n_L."""
         if self.heads:
             if n_outputs != sum(self.heads):
                 raise ValueError(
@@ -119,14 +119,14 @@ class Loss:
 
 
 def _restored(config: dict[str, Any]) -> Loss:
-    """The loss of that config, when one is unpickled."""
+    """Return the loss with that config; unpickling calls this."""
     from xpnet.losses import loss_from_config
 
     return loss_from_config(config)
 
 
 def per_example(xp: Any, loss: Loss, activation: Activation, Z: Any, Y: Any) -> tuple[Any, Any]:
-    """Each example's loss_n (..., N) and ∂loss_n/∂Z_n (..., N, n_L): no weight, no scale yet."""
+    """Each example's loss_n (..., N) and ∂loss_n/∂Z_n (..., N, n_L), without weights or scale."""
     matched = loss.of_preactivation.get(activation.name)
     if matched is not None:
         return _checked(loss, matched(xp, Z, Y), Z, Y)
@@ -137,14 +137,14 @@ def per_example(xp: Any, loss: Loss, activation: Activation, Z: Any, Y: Any) -> 
 
 
 def _checked(loss: Loss, found: Any, A: Any, Y: Any) -> tuple[Any, Any]:
-    """The losses (..., N) and a derivative (..., N, n_L) that may be overwritten.
+    """Return the losses (..., N) and a derivative (..., N, n_L) that may be overwritten.
 
     Raises
     ------
     ValueError
-        Another shape or dtype, which would be broadcast without a word.
+        A shape or dtype is wrong; it would be broadcast or converted silently.
     """
-    if is_built_in(loss):  # returns what it must, and arrays of its own
+    if is_built_in(loss):  # its results are right and are new arrays
         return found[0], found[1]
     losses, dA = pair(loss, found, "(losses (N,), derivative (N, n_L))")
     array_like(loss, "losses", losses, A.shape[:-1], A.dtype)
@@ -155,7 +155,7 @@ def _checked(loss: Loss, found: Any, A: Any, Y: Any) -> tuple[Any, Any]:
 def from_preactivation(
     xp: Any, loss: Loss, activation: Activation, Z: Any, Y: Any, w: Any, scale: Any
 ) -> tuple[Any, Any]:
-    """Σ w_n loss_n over the examples (`sums.total`), and dZ_L = scale · w_n ∂loss_n/∂Z_n.
+    """Return Σ w_n loss_n over the examples (`sums.total`), and dZ_L = scale · w_n ∂loss_n/∂Z_n.
 
     Parameters
     ----------
@@ -164,7 +164,7 @@ def from_preactivation(
     w : (..., N) or None
         Example weights; None stands for ones.
     scale : float or (..., 1)
-        1/Σw for a mean, 1 for sums that are added up elsewhere.
+        1/Σw for a mean, 1 for sums that the caller adds up.
     """
     losses, dZ = per_example(xp, loss, activation, Z, Y)
     if w is None:

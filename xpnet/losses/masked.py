@@ -1,13 +1,13 @@
-"""Targets that are partly missing: NaN among Y contributes neither to the loss nor to its gradient.
+"""Targets that are partly missing: NaN in Y adds nothing to the loss or to its gradient.
 
-With terms t_nk, one for each target, and M_n the targets of example n that are there,
+With terms t_nk, one for each target, and M_n the targets of example n that are not missing,
 
     loss_n = Σ_{k∈M_n} t_nk / |M_n|        for a loss that averages (Σ t_nk for one that sums)
     dA_nk  = ∂t_nk/∂a_nk / |M_n|           for k ∈ M_n, else 0
-    loss_n = 0, dA_n = 0                   where M_n is empty; its weight still counts in Σw
+    loss_n = 0, dA_n = 0                   if M_n is empty; its weight still counts in Σw
 
-The terms come from the loss itself, which is given each target as an example of one. A sum over
-several softmax heads, where −1 stands for a label that is not there, is in `xpnet.losses.heads`.
+The terms come from the loss itself, which gets each target as an example with one target. The sum
+over several softmax heads, where −1 stands for a missing label, is in `xpnet.losses.heads`.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ __all__ = ["Masked"]
 
 
 def Masked(loss: Loss) -> Loss:
-    """The same loss over the targets that are there: NaN, or −1 for a label, is one that is not.
+    """Return the same loss over the targets that are not missing (NaN, or −1 for a label).
 
     Parameters
     ----------
     loss : Loss
-        One whose per-example value is a mean or a sum over targets (``over_outputs``), or over
-        heads: all of xpnet's but `CrossEntropy`, which has one target an example. An example
-        without it is left out by the weight 0.
+        A loss that is a mean or a sum over an example's targets (``over_outputs``) or heads. That
+        is every loss of xpnet except `CrossEntropy`, which has one target per example: give
+        examples without a label the weight 0.
 
     Examples
     --------
@@ -71,7 +71,7 @@ def _masked(loss: Loss) -> Loss:
 
 
 def _skip(loss: Loss, function: LossFunction) -> LossFunction:
-    """``function`` over the targets that are there."""
+    """Return ``function`` over only the targets that are not missing."""
     p = loss.outputs_per_target
 
     def masked(xp: Any, A: Any, Y: Any) -> tuple[Any, Any]:
@@ -87,6 +87,6 @@ def _skip(loss: Loss, function: LossFunction) -> LossFunction:
 
 
 def _share(xp: Any, loss: Loss, there: Any, dtype: Any) -> Any:
-    """1/|M_n|, or 1 for a loss that sums and where nothing is there."""
+    """1/|M_n|; 1 for a loss that sums, and for an example with no targets."""
     n = xp.sum(xp.astype(there, dtype), axis=-1, keepdims=True)
     return 1.0 / xp.maximum(n, 1.0) if loss.over_outputs == "mean" else xp.ones_like(n)

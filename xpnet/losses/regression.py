@@ -1,6 +1,6 @@
 """Losses of numbers: squared and absolute errors, huber, log-cosh, quantiles.
 
-With r = a − y, a mean over the n_L outputs unless it says otherwise:
+With r = a − y, each is a mean over the n_L outputs, except for squared_error, a sum:
 
     squared_error          Σ r²                                        dA = 2 r
     mean_squared_error     r²                                          dA = 2 r / n_L
@@ -36,7 +36,7 @@ __all__ = [
 
 
 def _plain(name: str, function: Any, over_outputs: str = "mean") -> Loss:
-    """A loss of rows without settings."""
+    """Make a loss of rows without settings."""
     return built_in(Loss(name, function, over_outputs=over_outputs, config={"name": name}))
 
 
@@ -68,13 +68,13 @@ def _absolute_error(xp: Any, A: Any, Y: Any) -> tuple[Any, Any]:
 ABSOLUTE_ERROR = _plain("absolute_error", _absolute_error)
 
 
-# --- huber: with c = r cut to [−δ, δ] it is c (r − c/2) everywhere
+# --- huber: c (r − c/2) for every r, with c = r cut to [−δ, δ]
 
 
 def Huber(delta: float = 1.0) -> Loss:
     """``r²/2 where |r| ≤ δ, else δ (|r| − δ/2)``: squared near the target, absolute far from it.
 
-    As torch's ``HuberLoss(delta=…)``; its ``SmoothL1Loss(beta=δ)`` is this divided by δ.
+    The same as torch's ``HuberLoss(delta=δ)``; torch's ``SmoothL1Loss(beta=δ)`` is this over δ.
 
     >>> from xpnet.losses import Huber
     >>> Huber(delta=2)
@@ -118,8 +118,8 @@ def Quantile(quantiles: float | Iterable[float] = 0.5) -> Loss:
     """The pinball loss, whose minimum is the τ-quantile of y: one τ in (0, 1), or several.
 
     For q quantiles and k targets n_L is q k, in blocks: all targets' first quantile, then all
-    targets' second, and so on. The mean is over all of them, so that ``Quantile(0.5)`` is half the
-    absolute error. Nothing keeps the quantiles from crossing.
+    targets' second, and so on. The mean is over all n_L outputs, so ``Quantile(0.5)`` is half the
+    absolute error. Predicted quantiles may cross: nothing prevents that.
 
     >>> from xpnet.losses import Quantile
     >>> Quantile((0.1, 0.5, 0.9)).n_outputs(n_targets=2)
