@@ -1,4 +1,4 @@
-"""Layers, a file each: what a user writes, and what passes take (`xpnet.equations.protocol`)."""
+"""Layers, one per file: as a user writes them, and bound (`xpnet.equations.protocol`)."""
 
 from __future__ import annotations
 

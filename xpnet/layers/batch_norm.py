@@ -1,4 +1,4 @@
-"""Batch normalisation: every feature is brought to mean 0 and variance 1 over the batch."""
+"""Batch normalisation: every feature is scaled to mean 0 and variance 1 over the batch."""
 
 from __future__ import annotations
 
@@ -19,20 +19,22 @@ __all__ = ["BatchNorm", "BatchNormLayer"]
 class BatchNorm:
     """B = γ ∘ (A − μ)/√(variance + ε) + β, with μ and variance over the examples of the batch.
 
-    In training each batch's own are used, and running means of them kept for everything else:
+    Training uses each batch's own μ and variance; everything else uses running means of them:
 
         running ← (1 − momentum) running + momentum · batch's
 
-    Ioffe and Szegedy, "Batch normalization" (2015); as in PyTorch the batch is normalised by the
-    biased variance and the running one takes the unbiased. Example weights do not enter μ and the
-    variance. γ starts at 1, β at 0, the running mean at 0 and variance at 1. A batch of one example
-    is brought to β, which teaches nothing to the layers before, and leaves the running variance as
-    it is (PyTorch refuses it): choose a batch size whose last batch is larger.
+    Ioffe and Szegedy, "Batch normalization" (2015). As in PyTorch, the batch is normalised by the
+    biased variance, and the running variance uses the unbiased one. Example weights do not affect μ
+    and the variance. γ starts at 1, β at 0, the running mean at 0 and variance at 1.
+
+    Choose a batch size whose last batch has more than one example (PyTorch refuses a batch of one).
+    The output for a batch of one is β, so the layers before learn nothing from it; the running
+    variance stays the same.
 
     Parameters
     ----------
     momentum : float
-        In [0, 1): the weight of a batch.
+        In [0, 1): the weight of a new batch in the running means.
     epsilon : float
         ε ≥ 0, inside the root.
     """
@@ -46,18 +48,18 @@ class BatchNorm:
         return f"BatchNorm(momentum={self.momentum}, epsilon={self.epsilon})"
 
     def bind(self, fan_in: int, allocator: Allocator, defaults: Defaults) -> BatchNormLayer:
-        """The layer for inputs of that width."""
+        """Return the bound layer for inputs of width ``fan_in``."""
         allocator.number()
         gain, shift = allocator.row("gain", fan_in), allocator.row("shift", fan_in)
         return BatchNormLayer(fan_in, self.momentum, self.epsilon, gain, shift)
 
     def config(self) -> dict[str, Any]:
-        """Plain data for a file."""
+        """Plain data for a saved model."""
         return {"layer": "batch_norm", "momentum": self.momentum, "epsilon": self.epsilon}
 
 
 class BatchNormLayer(NamedTuple):
-    """Batch normalisation as the passes take it; its statistics are rows (..., 1, n)."""
+    """Bound batch normalisation; its statistics are rows (..., 1, n)."""
 
     fan_in: int
     momentum: float
@@ -71,7 +73,7 @@ class BatchNormLayer(NamedTuple):
 
     @property
     def fan_out(self) -> int:
-        """As wide as the input."""
+        """Width of the output, that of the input."""
         return self.fan_in
 
     @property
@@ -82,7 +84,7 @@ class BatchNormLayer(NamedTuple):
     def forward(
         self, backend: Backend, p: Sequence[Any], stats: Stats, A: Any, ctx: Context
     ) -> tuple[Any, Any, Stats]:
-        """γ ∘ X̂ + β, and the running mean and variance after it."""
+        """γ ∘ X̂ + β, and the running mean and variance after the batch."""
         (gain, shift), (mean, variance) = p, stats
         if not ctx.training:
             inverse = 1.0 / backend.xp.sqrt(variance + self.epsilon)
@@ -90,7 +92,7 @@ class BatchNormLayer(NamedTuple):
             return gain * X_hat + shift, (X_hat, inverse, False), stats
         X_hat, inverse, batch_mean, batch_variance = normalize(backend.xp, A, -2, self.epsilon)
         n, m = A.shape[-2], self.momentum
-        more = n > 1  # a number, not a branch: n may be a length that is still unknown
+        more = n > 1  # a number, no branch: n is still unknown if the step is recorded
         of_variance = m * more
         unbiased = n / (n - more)
         mean = mean * (1.0 - m) + batch_mean * m

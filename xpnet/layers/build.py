@@ -1,4 +1,4 @@
-"""From what a user wrote to what the passes take."""
+"""Build bound layers from a network's settings."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ __all__ = ["HIDDEN", "Specification", "check_classes", "from_config", "plan"]
 
 
 HIDDEN = (100,)
-"""What stands between input and output where a network says nothing."""
+"""The default hidden layers of a network."""
 
 
 class Specification(NamedTuple):
-    """What a network is to be built of: all that its settings say, whatever its loss.
+    """The plan of a network: everything its settings say, independent of its loss.
 
     Attributes
     ----------
     n_in : int or None
-        Width of the input; None is open.
+        Width of the input; None until the first fit.
     layers : tuple of layers
-        The output's is the last; it is missing while ``n_in`` is open.
+        The output layer is the last; it is missing while ``n_in`` is None.
     hidden : tuple of Activation
-        One for each of the dense layers but the last.
+        One for each dense layer except the last.
     output : Activation or None
-        The output's where it was named; None follows the loss.
+        The output's activation if it was named; None takes the loss's.
     """
 
     n_in: int | None
@@ -46,13 +46,14 @@ class Specification(NamedTuple):
     output: Activation | None
 
     def sized(self, n_in: int, n_out: int) -> Specification:
-        """The same with the widths that were open."""
+        """Return the same plan with its missing widths, of the input and the output."""
         return self._replace(n_in=n_in, layers=(*self.layers, Dense(n_out)))
 
     def build(self, loss: Loss | None) -> Layers:
-        """The layers as the passes take them, with the output activation that the loss asks for.
+        """Return the bound layers; the loss sets the output activation if none was named.
 
-        In two rounds: the first counts the weights, behind which everything else is placed.
+        The layers are bound twice: the first round counts the weights, and the second places all
+        other parameters after them.
         """
         output = self.output or (
             ACTIVATIONS["identity"] if loss is None else loss.output_activation
@@ -76,13 +77,13 @@ class Specification(NamedTuple):
 def plan(
     sizes: Any, hidden: Any, activation: Any, output: str | Activation | None
 ) -> Specification:
-    """The plan that a network's settings make; see `xpnet.Network`."""
+    """Make the plan from a network's settings; see `xpnet.Network`."""
     if sizes is not None and hidden is not HIDDEN:
         raise ValueError("sizes name every layer already: leave hidden out, or sizes")
     n_in, layers = (None, as_layers("hidden", hidden)) if sizes is None else _parse(sizes)
     dense = [layer for layer in layers if isinstance(layer, Dense)]
     if n_in is None:
-        dense.append(Dense(1))  # stands for the output's, which the first fit sizes
+        dense.append(Dense(1))  # placeholder for the output layer, whose width the first fit sets
     _check_order([*layers, dense[-1]])
     if dense[-1].activation is not None:
         if output is not None:
@@ -95,12 +96,12 @@ def plan(
 
 
 def _only(activation: Any) -> Activation:
-    """What dense layers within a Residual take where no other hidden layer shows it."""
+    """The activation of dense layers within a Residual if no other hidden layer gives it."""
     return find_activation(activation if isinstance(activation, (str, Activation)) else "relu")
 
 
 def _parse(sizes: Any) -> tuple[int, tuple[Any, ...]]:
-    """n_0 and the layers, from [n_0, a width or a layer, …, the output's]."""
+    """Return n_0 and the layers, from [n_0, a width or a layer, …, the output layer]."""
     entries = as_layers("sizes", sizes)
     if len(entries) < 2:
         raise ValueError(
@@ -118,7 +119,7 @@ def _parse(sizes: Any) -> tuple[int, tuple[Any, ...]]:
 
 
 def _check_order(layers: Sequence[Any]) -> None:
-    """Only the first layer embeds."""
+    """Check that no layer after the first is an `Embedding`."""
     if any(isinstance(layer, Embedding) for layer in layers[1:]):
         raise ValueError("an Embedding can only be the first layer: it reads columns of the input")
 
@@ -133,13 +134,13 @@ _KINDS = {
 
 
 def check_classes(layers: Sequence[Any]) -> None:
-    """Every layer is of a class that `from_config` makes again.
+    """Check that `from_config` can rebuild every layer from its class.
 
     Raises
     ------
     ValueError
-        A user's own class, one derived from xpnet's included: a file holds no code, and its
-        ``config()`` would bring back xpnet's layer.
+        A layer's class is a user's own, even if derived from one of xpnet's: a file holds no code,
+        and from its ``config()`` xpnet's layer would be rebuilt.
     """
     for layer in layers:
         if type(layer) not in (*_KINDS.values(), Residual):
@@ -151,7 +152,7 @@ def check_classes(layers: Sequence[Any]) -> None:
 
 
 def from_config(config: dict[str, Any], own: dict[str, Activation]) -> Any:
-    """The layer that ``config()`` described; a user's own activations are found in ``own``."""
+    """Return the layer with that ``config()``; ``own`` has a user's own activations by name."""
     settings = dict(config)
     kind = settings.pop("layer")
     if kind == "residual":

@@ -1,4 +1,4 @@
-"""The dense layer: A_l = f_l(A_{l-1} W_lᵀ + b_l). Its equations: `xpnet.equations.passes`."""
+"""Dense layer: A_l = f_l(A_{l-1} W_lᵀ + b_l); its equations are in `xpnet.equations.passes`."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ __all__ = ["Dense", "DenseLayer", "as_layers"]
 
 
 class Dense:
-    """A dense layer of so many units.
+    """A dense layer of ``units`` units.
 
     Parameters
     ----------
     units : int
         n_l, the width of its output.
     activation : str or Activation, optional
-        f_l; None takes the network's: the hidden one, or the output's for the last layer.
+        f_l; None takes the network's hidden activation, or for the last layer its output one.
     """
 
     def __init__(self, units: int, activation: str | Activation | None = None) -> None:
@@ -45,7 +45,7 @@ class Dense:
         return f"Dense({self.units}{name})"
 
     def bind(self, fan_in: int, allocator: Allocator, defaults: Defaults) -> DenseLayer:
-        """The layer for inputs of that width."""
+        """Return the bound layer for inputs of width ``fan_in``."""
         return DenseLayer(
             fan_in,
             self.units,
@@ -56,13 +56,13 @@ class Dense:
         )
 
     def config(self) -> dict[str, Any]:
-        """Plain data for a file."""
+        """Plain data for a saved model."""
         name = None if self.activation is None else self.activation.name
         return {"layer": "dense", "units": self.units, "activation": name}
 
 
 class DenseLayer(NamedTuple):
-    """A dense layer as the passes take it."""
+    """A bound dense layer."""
 
     fan_in: int
     fan_out: int
@@ -83,7 +83,7 @@ class DenseLayer(NamedTuple):
     def forward(
         self, backend: Backend, p: Sequence[Any], stats: Stats, A: Any, ctx: Context
     ) -> tuple[Any, Any, Stats]:
-        """A_l, and A_{l-1}, Z_l and A_l for the way back."""
+        """A_l, and (A_{l-1}, Z_l, A_l) for the backward pass."""
         Z = dense_preactivation(backend, A, *p)
         A_l = dense_activation(backend, self.activation, Z)
         return A_l, (A, Z, A_l), ()
@@ -97,25 +97,25 @@ class DenseLayer(NamedTuple):
         g: Sequence[Any],
         needed: bool,
     ) -> tuple[list[Any], Any]:
-        """(dW_l, db_l) and dA_{l-1}, from dA_l."""
+        """(dW_l, db_l) and dA_{l-1}, from dB = dA_l."""
         A, Z, A_l = saved
         dZ = dense_preactivation_gradient(backend, self.activation, Z, A_l, dB)
         dp = dense_gradients(backend, A, dZ, g)
         return dp, dense_input_gradient(backend, dZ, p[0]) if needed else None
 
     def initial(self, seed: int, initializer: str | None) -> list[np.ndarray[Any, Any]]:
-        """W by the initializer, b = 0."""
+        """W from the initializer, b = 0."""
         name = initializer or default_for(self.activation.name)
         W = initial_weights(name, self.fan_in, self.fan_out, seed, self.number)
         return [W, np.zeros((1, self.fan_out))]
 
     def initial_stats(self) -> tuple[np.ndarray[Any, Any], ...]:
-        """None."""
+        """No statistics."""
         return ()
 
 
 def as_layers(name: str, layers: Any) -> tuple[Any, ...]:
-    """Each entry as a layer; a positive integer is a dense one."""
+    """Return each entry as a layer; a positive integer becomes a dense layer."""
     given = items(f"{name} must be a sequence of positive integers or layers", layers)
     return tuple(
         entry if hasattr(entry, "bind") else Dense(positive_integer(f"{name}[{i}]", entry))

@@ -1,4 +1,4 @@
-"""Dropout: B = A ∘ M / (1 − rate), with M the mask of what is kept."""
+"""Dropout: B = A ∘ M / (1 − rate), with M the mask of the entries that are kept."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ __all__ = ["Dropout", "DropoutLayer"]
 
 
 class Dropout:
-    """In training, each entry is zero with probability ``rate``, and scaled up where it is not.
+    """In training, set each entry to zero with probability ``rate``; scale the others up.
 
         B = A ∘ M / (1 − rate)         dA = dB ∘ M / (1 − rate)
 
-    Otherwise B = A. Srivastava et al., "Dropout" (2014), in the inverted form. The mask is a
-    function of (seed, epoch, example, unit): the same bits on every backend and in any batch.
+    Outside training B = A. Srivastava et al., "Dropout" (2014), in the inverted form. The mask
+    is a function of (seed, epoch, example, unit): the same bits on every backend and in any batch.
 
     Parameters
     ----------
@@ -38,16 +38,16 @@ class Dropout:
         return f"Dropout({self.rate})"
 
     def bind(self, fan_in: int, allocator: Allocator, defaults: Defaults) -> DropoutLayer:
-        """The layer for inputs of that width."""
+        """Return the bound layer for inputs of width ``fan_in``."""
         return DropoutLayer(fan_in, self.rate, allocator.number())
 
     def config(self) -> dict[str, Any]:
-        """Plain data for a file."""
+        """Plain data for a saved model."""
         return {"layer": "dropout", "rate": self.rate}
 
 
 class DropoutLayer(NamedTuple):
-    """Dropout as the passes take it."""
+    """Bound dropout."""
 
     fan_in: int
     rate: float
@@ -60,7 +60,7 @@ class DropoutLayer(NamedTuple):
 
     @property
     def fan_out(self) -> int:
-        """As wide as the input."""
+        """Width of the output, that of the input."""
         return self.fan_in
 
     def forward(
@@ -83,13 +83,13 @@ class DropoutLayer(NamedTuple):
         g: Sequence[Any],
         needed: bool,
     ) -> tuple[list[Any], Any]:
-        """dB ∘ M / (1 − rate)."""
+        """No gradients, and dA = dB ∘ M / (1 − rate); dA = dB outside training."""
         return [], dB if saved is None else dB * saved
 
     def initial(self, seed: int, initializer: str | None) -> list[np.ndarray[Any, Any]]:
-        """None."""
+        """No parameters."""
         return []
 
     def initial_stats(self) -> tuple[np.ndarray[Any, Any], ...]:
-        """None."""
+        """No statistics."""
         return ()

@@ -1,4 +1,4 @@
-"""Embedding: a row of a matrix for each category of an integer column."""
+"""Embedding: each category of an integer column becomes a row of a matrix."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ __all__ = ["Embedding", "EmbeddingLayer"]
 
 
 class Embedding:
-    """Integer columns of the input become vectors; numeric columns pass beside them.
+    """Replace integer columns of the input by vectors; numeric columns pass unchanged.
 
         B = [numeric columns | O_1 E_1 | O_2 E_2 | …]        dE_i = O_iᵀ dB_i
 
-    E_i (categories, dim) is a parameter and O_i (N, categories) has a 1 in each row, at the
-    example's category: a sum over examples by a product, which every array library has. Its cost
-    grows with the number of categories; a prediction takes rows of E_i instead.
+    E_i (categories, dim) is a parameter. O_i (N, categories) has a 1 in each row, at the example's
+    category. So the sum over examples in dE_i is a product, which every array library has. Its cost
+    grows with the number of categories. A prediction of one network reads rows of E_i instead.
 
     Parameters
     ----------
     categories : int or sequence of int
-        How many categories each integer column has; it holds 0 … categories − 1.
+        Number of categories of each integer column, whose values are 0 … categories − 1.
     dim : int or sequence of int
-        Width of the vectors, of all columns or of each.
+        Width of the vectors, one for all columns or one for each.
     columns : int or sequence of int, optional
-        Which columns of the input; the first ones where left out.
+        The integer columns of the input; the first ones if left out.
 
     Notes
     -----
-    Only as the first layer, since a column of integers has no derivative.
+    It can only be the first layer, since a column of integers has no derivative.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Embedding:
         )
 
     def bind(self, fan_in: int, allocator: Allocator, defaults: Defaults) -> EmbeddingLayer:
-        """The layer for inputs of that width."""
+        """Return the bound layer for inputs of width ``fan_in``."""
         if max(self.columns) >= fan_in:
             raise ValueError(
                 f"Embedding names column {quoted(max(self.columns))}, but the input has {fan_in} "
@@ -82,7 +82,7 @@ class Embedding:
         return EmbeddingLayer(fan_in, self.columns, tables, number)
 
     def config(self) -> dict[str, Any]:
-        """Plain data for a file."""
+        """Plain data for a saved model."""
         return {
             "layer": "embedding",
             "categories": list(self.categories),
@@ -92,7 +92,7 @@ class Embedding:
 
 
 def _listed(name: str, given: Any) -> list[Any]:
-    """Integers as a list, of which one needs none."""
+    """Return the given integers as a list; a single integer may be given by itself."""
     if isinstance(given, (int, np.integer)):
         return [given]
     listed = items(f"{name} must be an integer or a list of integers", given)
@@ -102,7 +102,7 @@ def _listed(name: str, given: Any) -> list[Any]:
 
 
 class EmbeddingLayer(NamedTuple):
-    """Embedding as the passes take it."""
+    """Bound embedding."""
 
     fan_in: int
     columns: tuple[int, ...]
@@ -120,16 +120,16 @@ class EmbeddingLayer(NamedTuple):
 
     @property
     def fan_out(self) -> int:
-        """Numeric columns and vectors."""
+        """Width of the output: the numeric columns and the vectors."""
         return self.fan_in - len(self.columns) + sum(slot.shape[1] for slot in self.slots)
 
     def forward(
         self, backend: Backend, p: Sequence[Any], stats: Stats, A: Any, ctx: Context
     ) -> tuple[Any, Any, Stats]:
-        """[numeric columns | O_1 E_1 | …], and the O_i for the way back.
+        """[numeric columns | O_1 E_1 | …], and the O_i for the backward pass.
 
-        Where there is none, and one network, O_i E_i is the rows of E_i that O_i picks: the same
-        numbers, and no array with a column for each category.
+        If no backward pass follows and there is one network, the rows of E_i are read directly:
+        they equal O_i E_i, and no array with a column for each category is formed.
         """
         xp = backend.xp
         if not ctx.returns and A.ndim == p[0].ndim == 2:
@@ -175,7 +175,7 @@ class EmbeddingLayer(NamedTuple):
         return dp, None
 
     def check(self, backend: Backend, X: Any) -> None:
-        """Every integer column holds categories that there are; X (N, n_0)."""
+        """Check that every integer column of X (N, n_0) holds only 0 … categories − 1."""
         xp = backend.xp
         for column, slot in zip(self.columns, self.slots, strict=True):
             codes, n = X[:, column], slot.shape[0]
@@ -187,7 +187,7 @@ class EmbeddingLayer(NamedTuple):
                 )
 
     def initial(self, seed: int, initializer: str | None) -> list[np.ndarray[Any, Any]]:
-        """Normal, with variance 1/dim: vectors of length about 1."""
+        """Normal numbers with variance 1/dim, so vectors of length about 1."""
         ends = np.cumsum([slot.size for slot in self.slots])
         normal = initial_weights("lecun_normal", 1, int(ends[-1]), seed, self.number).reshape(-1)
         return [
@@ -196,5 +196,5 @@ class EmbeddingLayer(NamedTuple):
         ]
 
     def initial_stats(self) -> tuple[np.ndarray[Any, Any], ...]:
-        """None."""
+        """No statistics."""
         return ()

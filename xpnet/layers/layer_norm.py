@@ -1,4 +1,4 @@
-"""Layer normalisation: every example is brought to mean 0 and variance 1 over its features."""
+"""Layer normalisation: every example is scaled to mean 0 and variance 1 over its features."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ class LayerNorm:
         return f"LayerNorm(epsilon={self.epsilon})"
 
     def bind(self, fan_in: int, allocator: Allocator, defaults: Defaults) -> LayerNormLayer:
-        """The layer for inputs of that width."""
+        """Return the bound layer for inputs of width ``fan_in``."""
         allocator.number()
         return LayerNormLayer(
             fan_in, self.epsilon, allocator.row("gain", fan_in), allocator.row("shift", fan_in)
         )
 
     def config(self) -> dict[str, Any]:
-        """Plain data for a file."""
+        """Plain data for a saved model."""
         return {"layer": "layer_norm", "epsilon": self.epsilon}
 
 
 class LayerNormLayer(NamedTuple):
-    """Layer normalisation as the passes take it."""
+    """Bound layer normalisation."""
 
     fan_in: int
     epsilon: float
@@ -61,7 +61,7 @@ class LayerNormLayer(NamedTuple):
 
     @property
     def fan_out(self) -> int:
-        """As wide as the input."""
+        """Width of the output, that of the input."""
         return self.fan_in
 
     @property
@@ -96,5 +96,5 @@ class LayerNormLayer(NamedTuple):
         return [np.ones((1, self.fan_in)), np.zeros((1, self.fan_in))]
 
     def initial_stats(self) -> tuple[np.ndarray[Any, Any], ...]:
-        """None."""
+        """No statistics."""
         return ()

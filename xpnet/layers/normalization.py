@@ -1,4 +1,4 @@
-"""What layer and batch normalisation share: B = γ ∘ X̂ + β with X̂ = (A − μ)/s.
+"""Equations shared by layer and batch normalisation: B = γ ∘ X̂ + β with X̂ = (A − μ)/s.
 
 μ and s = √(variance + ε) are taken over one axis of n entries: the features of an example, or the
 examples of a batch. With dX̂ = γ ∘ dB,
@@ -6,8 +6,8 @@ examples of a batch. With dX̂ = γ ∘ dB,
     dγ = Σ dB ∘ X̂        dβ = Σ dB        (sums over the examples)
     dA = (dX̂ − mean(dX̂) − X̂ ∘ mean(dX̂ ∘ X̂)) / s        (means over that axis)
 
-since μ and s depend on every entry of A along it. Means over the examples are as exact as
-`xpnet.equations.sums` makes them: a running sum in float32 loses the digits of a large mean.
+since μ and s depend on every entry of A along that axis. Means over the examples come from
+`xpnet.equations.sums`, because a running sum in float32 would lose digits if the mean is large.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["affine_gradients", "input_gradient", "normalize"]
 
 
 def normalize(xp: Any, A: Any, axis: int, epsilon: float) -> tuple[Any, Any, Any, Any]:
-    """X̂, and with length 1 along that axis 1/s, μ and the (biased) variance."""
+    """X̂, 1/s, μ and the (biased) variance; all but X̂ have length 1 along ``axis``."""
     mean = _mean(xp, A, axis)
     centred = A - mean
     variance = _mean(xp, centred * centred, axis)
@@ -31,7 +31,7 @@ def normalize(xp: Any, A: Any, axis: int, epsilon: float) -> tuple[Any, Any, Any
 
 
 def affine_gradients(backend: Backend, dB: Any, X_hat: Any, g: Sequence[Any]) -> list[Any]:
-    """dγ and dβ, rows (1, n), into the buffers g or new arrays."""
+    """dγ and dβ, rows (1, n), written into the buffers g or new arrays."""
     ones = backend.xp.ones((1, dB.shape[-2]), dtype=dB.dtype, device=backend.device)
     d_gain = backend.matmul(ones, dB * X_hat, out=g[0])
     d_shift = backend.matmul(ones, dB, out=g[1])
@@ -39,14 +39,14 @@ def affine_gradients(backend: Backend, dB: Any, X_hat: Any, g: Sequence[Any]) ->
 
 
 def input_gradient(xp: Any, dX_hat: Any, X_hat: Any, inverse: Any, axis: int) -> Any:
-    """dA."""
+    """dA from dX̂, with means over ``axis``."""
     mean = _mean(xp, dX_hat, axis)
     along = _mean(xp, dX_hat * X_hat, axis)
     return (dX_hat - mean - X_hat * along) * inverse
 
 
 def _mean(xp: Any, x: Any, axis: int) -> Any:
-    """The mean over the examples (axis −2), or over the features of each."""
+    """The mean over the examples (axis −2), or over each example's features (axis −1)."""
     if axis == -2:
         return sums.mean(xp, x, axis, keepdims=True)
     return xp.mean(x, axis=axis, keepdims=True)

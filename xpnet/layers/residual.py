@@ -21,13 +21,13 @@ __all__ = ["Residual", "ResidualLayer"]
 
 
 class Residual:
-    """Layers F with a way around them.
+    """A chain of layers F whose input is added to its output.
 
         B = F(A) + A             dA = F's dA + dB
         B = F(A) + A Pᵀ          dA = F's dA + dB P,    dP = dBᵀ A
 
-    The second, with a projection P (n_out, n_in) without bias, where F's output has another width
-    than its input. He et al., "Deep residual learning" (2015).
+    The second form is used if the widths of F's output and input differ; P (n_out, n_in) is a
+    projection without bias. He et al., "Deep residual learning" (2015).
 
     Parameters
     ----------
@@ -43,13 +43,13 @@ class Residual:
             raise ValueError("an Embedding can only be a network's first layer")
 
     def filled(self, activation: Activation) -> Residual:
-        """The same with that activation where a dense layer within has none."""
+        """Return a copy in which dense layers that name no activation have this one."""
         layers: list[Any] = []
         for layer in self.layers:
             if isinstance(layer, Residual):
                 layer = layer.filled(activation)
             elif isinstance(layer, Dense):
-                layer = copy.copy(layer)  # of the same class, a user's own included
+                layer = copy.copy(layer)  # keeps the class, even a user's own
                 layer.activation = layer.activation or activation
             layers.append(layer)
         filled = copy.copy(self)
@@ -60,7 +60,7 @@ class Residual:
         return f"Residual({list(self.layers)})"
 
     def bind(self, fan_in: int, allocator: Allocator, defaults: Defaults) -> ResidualLayer:
-        """The layers for inputs of that width."""
+        """Return the bound layer for inputs of width ``fan_in``."""
         inner, width = [], fan_in
         for layer in self.layers:
             inner.append(layer.bind(width, allocator, defaults))
@@ -70,12 +70,12 @@ class Residual:
         return ResidualLayer(fan_in, width, tuple(inner), projection, number)
 
     def config(self) -> dict[str, Any]:
-        """Plain data for a file."""
+        """Plain data for a saved model."""
         return {"layer": "residual", "layers": [layer.config() for layer in self.layers]}
 
 
 class ResidualLayer(NamedTuple):
-    """Residual connection as the passes take it."""
+    """Bound residual connection."""
 
     fan_in: int
     fan_out: int
@@ -87,13 +87,13 @@ class ResidualLayer(NamedTuple):
 
     @property
     def slots(self) -> tuple[Slot, ...]:
-        """Those of the layers within, then P."""
+        """The parameters of the layers within, then P."""
         within = tuple(slot for layer in self.children for slot in layer.slots)
         return within if self.projection is None else (*within, self.projection)
 
     @property
     def n_stats(self) -> int:
-        """Those of the layers within."""
+        """Number of statistics of the layers within."""
         return sum(layer.n_stats for layer in self.children)
 
     def forward(
@@ -125,7 +125,7 @@ class ResidualLayer(NamedTuple):
         return dp + d_projection, dA + around if needed else None
 
     def initial(self, seed: int, initializer: str | None) -> list[np.ndarray[Any, Any]]:
-        """Those of the layers within; P by Glorot's scheme."""
+        """Initial parameters of the layers within; P by Glorot's scheme."""
         parts = [W for layer in self.children for W in layer.initial(seed, initializer)]
         if self.projection is not None:
             size = self.fan_in, self.fan_out
@@ -133,5 +133,5 @@ class ResidualLayer(NamedTuple):
         return parts
 
     def initial_stats(self) -> tuple[np.ndarray[Any, Any], ...]:
-        """Those of the layers within."""
+        """Initial statistics of the layers within."""
         return tuple(stat for layer in self.children for stat in layer.initial_stats())
