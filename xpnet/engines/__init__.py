@@ -1,4 +1,4 @@
-"""How the steps of a fit are run: one by one, streamed, as compiled loops, as CUDA kernels."""
+"""The engines run the steps of a fit: one by one, streamed, as compiled loops or CUDA kernels."""
 
 from __future__ import annotations
 

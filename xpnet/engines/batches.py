@@ -1,4 +1,4 @@
-"""The order of examples, and its cut into batches."""
+"""Order the examples of each epoch and split them into batches."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Batches", "Order", "slices"]
 
 
 def slices(n: int, size: int) -> Iterator[slice]:
-    """Consecutive slices of at most ``size`` that cover 0 … n − 1, none beyond the end."""
+    """Yield consecutive slices of length at most ``size`` that cover 0 … n − 1 and end at n."""
     return (slice(i, min(i + size, n)) for i in range(0, n, size))
 
 
@@ -24,7 +24,7 @@ class Order(NamedTuple):
     Attributes
     ----------
     index : (n,) integers on the device, or None
-        Their numbers; None where every step takes all rows as they are.
+        Indices of the examples in order; None if every step takes all rows in place.
     starts : (S + 1,) int64
         Step s takes index[starts[s] : starts[s + 1]].
     weights : (S,) float64
@@ -36,28 +36,28 @@ class Order(NamedTuple):
     weights: np.ndarray[Any, Any]
 
     def batch(self, s: int) -> Any:
-        """The examples of step s; None for all."""
+        """Return the indices of the examples of step s; None for all examples."""
         return None if self.index is None else self.index[self.starts[s] : self.starts[s + 1]]
 
 
 class Batches:
-    """The order of one epoch after another.
+    """Makes the order of the examples, epoch by epoch.
 
     Parameters
     ----------
     weights : (N,) float64 or None
         Examples of weight 0 are left out.
     seed : int
-        The order of an epoch is a function of (seed, epoch) alone.
+        The order of an epoch depends only on (seed, epoch).
 
     Attributes
     ----------
     size : int
-        Examples of a step, but for the last of an epoch.
+        Examples per step; the last step of an epoch may have fewer.
     gathers : bool
-        Whether steps take some of the rows; else each takes all as they are.
+        Whether each step gathers some of the rows. If False, it takes all rows in place.
     n_examples : int
-        Examples of an epoch.
+        Examples per epoch.
     """
 
     def __init__(
@@ -79,11 +79,11 @@ class Batches:
 
     @property
     def per_epoch(self) -> int:
-        """Number of steps in an epoch."""
+        """The number of steps in an epoch."""
         return -(-len(self._kept) // self.size)
 
     def order(self, epoch: int) -> Order:
-        """The order of that epoch, a function of (seed, epoch)."""
+        """Return the order of an epoch, which depends only on (seed, epoch)."""
         starts = np.minimum(np.arange(self.per_epoch + 1) * self.size, len(self._kept))
         if not self.gathers:
             return Order(None, starts, np.asarray([self._weights.sum()]))

@@ -1,4 +1,4 @@
-"""Which runner a fit takes: the plain loop, compiled loops where they pay, or CUDA kernels."""
+"""Choose the runner of a fit: the plain loop, compiled loops if worthwhile, or CUDA kernels."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 
 __all__ = ["choose_runner", "cuda_runner", "plain_seconds"]
 
-_FUSED = ("numpy", "cupy")  # which say themselves why they compile nothing
+_FUSED = ("numpy", "cupy")  # backends that give their own reason if nothing is compiled
 _FEW = 5  # examples
 _PAYS_IMPORT = 2.0
-"""Seconds that a fit must take in the plain loop for numba to be imported."""
+"""Import numba if the plain loop would take at least this many seconds for the fit."""
 
 _PAYS = 6.0
-"""Times the seconds of compiling that it must take for that to be done."""
+"""Compile if the plain loop would take at least this many times as long as compiling."""
 
 Fixed = tuple[Any, ...]
-"""What a compiled runner is made of: the recipe, the state, data, size of a batch, whether it is
-gathered, and the lanes by which data come, if they do."""
+"""Arguments of a compiled runner: the recipe, the state, the data, the batch size, and whether
+batches are gathered. If data are streamed, the lanes that bring them follow."""
 
 
 def choose_runner(
@@ -42,10 +42,11 @@ def choose_runner(
     compile: bool | None,
     streamed: bool,
 ) -> Runner:
-    """The runner of a fit, by its ``compile``: True, False, or None for the rule here.
+    """Return the runner of a fit.
 
-    ``streamed`` says that the data stay on the host. A stack's steps have three axes, which neither
-    loops nor kernels have.
+    ``compile`` is True, False, or None, which leaves the choice to this function. ``streamed`` says
+    that the data stay on the host. Arrays of a stack have three axes; compiled loops and CUDA
+    kernels support two, so a stack runs in the plain loop.
     """
     if streamed:
         from xpnet.engines.streamed import StreamedRunner
@@ -72,30 +73,31 @@ def choose_runner(
 
 
 def plain_seconds(layers: Layers, batch: int, steps: int) -> float:
-    """Roughly what that many steps take in the plain loop on a common CPU.
+    """Estimate the seconds that ``steps`` steps take in the plain loop on a common CPU.
 
-    A function of the shapes alone: a measured time would make the choice, and with it the last
-    bits of a result, depend on what else the machine does.
+    The estimate depends only on the shapes. If it were measured, the load of the machine would
+    affect the choice of engine, and so the last bits of a result.
     """
     products = 6.0 * batch * layout(layers).n_weights
     return steps * (40e-6 * len(layers) + products / 5e10)
 
 
 def compile_seconds(layers: Layers) -> float:
-    """Roughly what compiling takes: 4 to 18 s were measured for 1 to 16 hidden layers.
+    """Estimate the seconds that compiling takes.
 
-    Beyond that it grows faster, to two minutes for 64.
+    Measured: 4 to 18 s for 1 to 16 hidden layers. Beyond that, the time grows faster: 64 hidden
+    layers take two minutes.
     """
     return 3.0 + len(layers)
 
 
 def numba_is_loaded() -> bool:
-    """Whether it is imported already: then what is in the cache costs nothing."""
+    """Whether numba is imported already, so that loading from its cache costs nothing."""
     return "numba" in sys.modules
 
 
 def _fused(fixed: Fixed, wanted: bool | None, seconds: float) -> Runner | None:
-    """Compiled loops; None without numba, and where they would not pay."""
+    """Return a runner of compiled loops; None without numba, or if they are not worthwhile."""
     from xpnet.engines.loops.cache import is_compiled, numba_version
 
     if numba_version() is None:
@@ -117,7 +119,7 @@ def _fused(fixed: Fixed, wanted: bool | None, seconds: float) -> Runner | None:
 
 
 def cuda_runner(fixed: Fixed, wanted: bool | None) -> CudaRunner | None:
-    """The step as CUDA kernels, which pay in every fit."""
+    """Return a runner of CUDA kernels, which are worthwhile in every fit; None if there is none."""
     from xpnet.engines.cuda.runner import CudaRunner
 
     runner: CudaRunner | None = _prepared(CudaRunner, fixed, wanted, lambda program: True)
@@ -125,9 +127,9 @@ def cuda_runner(fixed: Fixed, wanted: bool | None) -> CudaRunner | None:
 
 
 def _prepared(kind: Any, fixed: Fixed, wanted: bool | None, pays: Callable[[Any], bool]) -> Any:
-    """A runner of that kind, ready for the first step; None where there is none, or it won't pay.
+    """Return a runner of that kind, ready for the first step; None if impossible or not worthwhile.
 
-    What a user asked for, or should have had, and does not get is a warning.
+    Warn if compilation was requested, or expected, and is not possible.
     """
     from xpnet.engines.graph.shapes import KernelError, TraceError
 
@@ -148,10 +150,11 @@ def _prepared(kind: Any, fixed: Fixed, wanted: bool | None, pays: Callable[[Any]
 
 
 def _check_returned(recipe: Recipe, state: State, data: tuple[Any, Any, Any]) -> None:
-    """Raise what the plain loop would, where a user's function returns what it must not.
+    """Raise the plain loop's error if a user's function returns an invalid value.
 
-    That is why it could not be recorded then, and comes before any warning of that. It is tried on
-    zeros: a batch that is still on its way to the device must not be read.
+    Such a value may be the reason why the step could not be recorded. Its error is more useful than
+    a warning about recording, so it comes first. The functions run on zeros, because a batch that
+    is still being copied to the device must not be read.
     """
     zeros = recipe.backend.xp.zeros
     X, Y = (zeros((_FEW, *x.shape[1:]), dtype=x.dtype) for x in data[:2])
@@ -162,7 +165,7 @@ def _check_returned(recipe: Recipe, state: State, data: tuple[Any, Any, Any]) ->
 
 
 def _whose(recipe: Recipe, state: State, data: tuple[Any, Any, Any]) -> str:
-    """The part of the step that cannot be compiled, for a message; nothing where it is none."""
+    """Name the part of the step that cannot be compiled, for a message; "" if none is found."""
     from xpnet.engines.graph.why_not_compiled import why_not_compiled
 
     found = why_not_compiled(recipe, state, data[1])

@@ -1,4 +1,4 @@
-"""What runners of compiled steps share: a program for each kind of step, or the plain steps."""
+"""The base of runners of compiled steps: a program for each kind of step, or the plain loop."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ __all__ = ["CompiledRunner"]
 
 
 class CompiledRunner:
-    """Steps as programs, one for each number of coefficients.
+    """Runs compiled programs, one for each number of coefficients that a step can have.
 
-    An optimizer that accumulates gradients has two kinds of steps. The second is met in the middle
-    of a fit; where it has no program, the plain steps go on from there.
+    An optimizer that accumulates gradients has two kinds of steps. The second kind first occurs in
+    the middle of a fit. If no program can be made for it, the fit continues in the plain loop.
     """
 
     engine = "fused"
@@ -27,20 +27,20 @@ class CompiledRunner:
     def __init__(self, recipe: Recipe, data: tuple[Any, ...]) -> None:
         self._recipe, self._data = recipe, data
         self._steps: dict[int, Any] = {}
-        self._plain: PlainRunner | None = None  # when a later program could not be made
+        self._plain: PlainRunner | None = None  # used if a later program cannot be made
 
     def program(self, n_coefficients: int) -> Any:
-        """The program of steps with so many coefficients; TraceError where there is none."""
+        """Return the program of steps with n coefficients; raise TraceError if there is none."""
         raise NotImplementedError
 
     def prepare(self, program: Any, n_coefficients: int) -> None:
-        """Compile it, ready for the first step."""
+        """Compile the program, so that it is ready for the first step."""
         raise NotImplementedError
 
     def complete(self, widths: set[int]) -> bool:
-        """Make the programs that are missing; False, with a warning, where one cannot be made.
+        """Make the missing programs; warn and return False if one of them cannot be made.
 
-        No step is done: the state is as it was.
+        No step is run, so the state does not change.
         """
         try:
             for n in widths - self._steps.keys():
@@ -51,14 +51,14 @@ class CompiledRunner:
         return True
 
     def plain_state(self) -> State:
-        """The state as the plain step takes it."""
+        """Return the state in the form that the plain step takes."""
         xp = self._recipe.backend.xp
         return self.state._replace(gradient=xp.zeros_like(self.state.theta))
 
     def run_plainly(
         self, order: Order, first: int, last: int, c: Sequence[tuple[float, ...]], key: Any
     ) -> list[Any] | None:
-        """These steps in the plain loop, once a program could not be made; None where all are."""
+        """Run these steps in the plain loop if a program cannot be made; else return None."""
         if self._plain is None and not self.complete(set(map(len, c[first:last]))):
             self._plain = PlainRunner(self._recipe, self.plain_state(), self._data, compile=False)
             self.engine, self.threads = self._plain.engine, self._plain.threads

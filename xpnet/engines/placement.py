@@ -1,4 +1,4 @@
-"""Where data stay, and how many examples a pass may take, by the device's free memory."""
+"""Decide by the device's free memory where data stay and how many examples a pass may take."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from xpnet.equations.parameters import Layers, slots
 
 __all__ = ["home", "rows_that_fit"]
 
-_SHARE = 0.5  # of the free memory: what data, or the arrays of one pass, may take
+_SHARE = 0.5  # share of the free memory for the data, or for the arrays of one pass
 
 
 def home(backend: Backend, X: Any, dtype: str, stream: bool | None = None) -> Backend:
-    """Where data stay: the network's backend, or NumPy's where batches are to be brought from.
+    """Return the backend that holds the data: the network's, or NumPy's if batches are streamed.
 
-    ``stream`` None asks whether X would take too much of the device's free memory.
+    If ``stream`` is None, batches are streamed if X would take too much of the device's free
+    memory.
     """
     if stream is False or (stream is None and backend.free_memory() is None):
         return backend
@@ -35,7 +36,7 @@ def home(backend: Backend, X: Any, dtype: str, stream: bool | None = None) -> Ba
 
 
 def _is_on_host(x: Any) -> bool:
-    """Whether an array of another library than the network's lies in host memory."""
+    """Whether an array that is not of the network's library lies in host memory."""
     library = library_of(x)
     if library == "torch":
         return str(x.device) == "cpu"
@@ -45,9 +46,9 @@ def _is_on_host(x: Any) -> bool:
 
 
 def rows_that_fit(backend: Backend, layers: Layers, dtype: str, n_networks: int = 1) -> int | None:
-    """How many examples one pass may take by the free memory; None where that is not watched.
+    """Return how many examples fit into one pass; None if the backend does not report free memory.
 
-    A pass keeps each layer's input, Z and A, and makes about as much again on the way.
+    A pass keeps each layer's input, Z and A, and its temporary arrays take about as much again.
     """
     free = backend.free_memory()
     if free is None:

@@ -1,12 +1,14 @@
-"""What runs the steps of a fit: one by one, or many in one compiled function.
+"""Runners run the steps of a fit, one by one or many in one compiled function.
 
-A runner holds the state (θ, the optimizer's arrays, statistics), and
+A runner holds the state: the parameters θ, the optimizer's arrays and the layers' statistics. Its
+method
 
     run(order, first, last, c, key) -> totals
 
-does the steps first … last − 1 of an epoch's order, with the coefficients c[s] of step s and the
-key of the epoch's masks, and returns what `read` makes the steps' Σ w loss of. It is asked for
-pieces of ``piece(left)`` steps, so that a key press is answered between two.
+runs the steps first … last − 1 of an epoch's order. Step s uses the coefficients c[s], and ``key``
+is the key of the epoch's masks. `read` turns ``totals`` into the Σ w loss of each step, the sum of
+its weighted losses. The training loop asks for ``piece(left)`` steps at a time, so that it can
+answer a key press between two pieces.
 """
 
 from __future__ import annotations
@@ -27,31 +29,32 @@ __all__ = ["PlainRunner", "Runner", "compiled", "read_together", "warn_of_plain"
 
 
 class Runner(Protocol):
-    """What the loop asks of a runner."""
+    """The interface of a runner, as the training loop uses it."""
 
     state: State
     engine: str
     threads: int | None
-    """How many do the steps together, where it is not the products alone that have several."""
+    """Number of threads that share whole steps; None if at most the products use several."""
 
     def piece(self, left: int) -> int:
-        """How many of the steps that are left to do at once."""
+        """Return how many of the ``left`` remaining steps to run at once."""
 
     def run(
         self, order: Order, first: int, last: int, c: Sequence[tuple[float, ...]], key: Any
     ) -> list[Any]:
-        """Do these steps: each one's Σ w loss, on the device."""
+        """Run these steps and return the Σ w loss of each, on the device."""
 
     def read(self, totals: list[Any]) -> np.ndarray[Any, Any]:
-        """Totals on the host, in float64."""
+        """Return the totals on the host, in float64."""
 
 
 def compiled(recipe: Recipe, function: Callable[..., Any]) -> Callable[..., Any]:
-    """``function``, whose first argument is the recipe, as the backend compiles it, or itself.
+    """Return ``function`` compiled by the backend, or unchanged if the backend compiles nothing.
 
-    It is compiled anew in each fit if the loss or an activation is a user's own, whose functions
-    may look at something that has changed since the last one. An optimizer or a penalty is its
-    class and its settings.
+    The first argument of ``function`` is the recipe. If the loss or an activation is user-defined,
+    ``function`` is compiled anew in each fit, because user code may read something that has changed
+    since the last fit. An optimizer or a penalty is identified by its class and settings, so it
+    causes no recompilation.
     """
     given = function if is_known((recipe.layers, recipe.loss)) else partial(function)
     made = recipe.backend.compile(given, static=1)
@@ -59,7 +62,7 @@ def compiled(recipe: Recipe, function: Callable[..., Any]) -> Callable[..., Any]
 
 
 class PlainRunner:
-    """Step by step, each one compiled by a backend that does so."""
+    """Runs the steps one by one, each compiled if the backend can compile."""
 
     threads: int | None = None
 
@@ -71,13 +74,13 @@ class PlainRunner:
         self.engine = "plain" if self._step is step else "jit"
 
     def piece(self, left: int) -> int:
-        """One at a time."""
+        """Return 1: steps run one at a time."""
         return 1
 
     def run(
         self, order: Order, first: int, last: int, c: Sequence[tuple[float, ...]], key: Any
     ) -> list[Any]:
-        """Do these steps."""
+        """Run these steps and return the Σ w loss of each, on the device."""
         totals = []
         for s in range(first, last):
             batch = order.batch(s)
@@ -86,15 +89,15 @@ class PlainRunner:
         return totals
 
     def read(self, totals: list[Any]) -> np.ndarray[Any, Any]:
-        """All at once."""
+        """Copy all totals to the host at once."""
         return read_together(self.recipe.backend, totals)
 
 
 def read_together(backend: Backend, totals: list[Any]) -> np.ndarray[Any, Any]:
-    """Arrays of the device on the host, in float64, by one copy."""
+    """Copy device arrays of one shape to the host in a single copy, as float64."""
     return backend.to_numpy(backend.xp.stack(totals)).astype(np.float64)
 
 
 def warn_of_plain(why: object) -> None:
-    """Say that the steps are not compiled after all, and why."""
+    """Warn that the steps are not compiled after all, and why."""
     warn(f"the steps run in the plain loop: {why}")

@@ -1,7 +1,8 @@
-"""One training step, a function of arrays: (θ, optimizer state, g, statistics) → the same.
+"""One training step, as a function of arrays: (θ, optimizer state, g, statistics) → the same.
 
-With θ (R, P) it is a step of R networks at once, all of them on the same batch, and Σ w_n loss_n
-is (R,) instead of ().
+θ are the parameters and g is the gradient. If θ has shape (R, P), one step trains R networks at
+once, all of them on the same batch. The weighted sum of losses Σ w_n loss_n then has shape (R,)
+instead of ().
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ __all__ = ["Recipe", "State", "advance", "start", "step"]
 
 
 class Recipe(NamedTuple):
-    """What is fixed for a fit, and hashable, so that a backend can compile the rest."""
+    """The fixed parts of a fit, hashable so that a backend can compile the rest."""
 
     backend: Backend
     layers: Layers
@@ -35,16 +36,16 @@ class Recipe(NamedTuple):
 
 
 class State(NamedTuple):
-    """What a step takes and gives back; its arrays may be overwritten."""
+    """The arrays that a step takes and returns; the step may overwrite them."""
 
     theta: Any
     optimizer: tuple[Any, ...]
-    gradient: Any  # the buffer for g, or None where the backend cannot write in place
-    stats: tuple[Any, ...] = ()  # what layers keep from batch to batch
+    gradient: Any  # the buffer for g; None if the backend cannot write in place
+    stats: tuple[Any, ...] = ()  # statistics that layers keep from batch to batch
 
 
 def start(recipe: Recipe, theta: Any, stats: tuple[Any, ...] = ()) -> State:
-    """The state before the first step, on copies of θ and the statistics."""
+    """Return the state before the first step, with copies of θ and the statistics."""
     xp = recipe.backend.xp
     theta = xp.asarray(theta, copy=True)
     buffer = xp.zeros_like(theta) if recipe.backend.in_place else None
@@ -66,10 +67,10 @@ def step(
     coefficients: tuple[Any, ...],
     key: Any = None,
 ) -> tuple[State, Any]:
-    """Gather the batch, take its gradient, update θ. Also returns Σ w_n loss_n before it.
+    """Gather the batch, compute its gradient and update θ; also return Σ w_n loss_n.
 
-    ``data`` are X, Y and w; a fourth array are the examples' numbers in the data set, where those
-    are not their places in X. ``key`` is what an epoch's masks are drawn from; None where no layer
+    The returned sum is that of the old θ. ``data`` is (X, Y, w), or (X, Y, w, rows) if row i of X
+    is not example i of the data set. ``key`` is the key of the epoch's masks; None if no layer
     draws any.
     """
     backend = recipe.backend
@@ -87,7 +88,7 @@ def advance(
     coefficients: tuple[Any, ...],
     key: Any = None,
 ) -> tuple[State, Any]:
-    """The same on a gathered batch; ``rows`` are its examples' numbers, where masks are drawn."""
+    """Do a `step` on a gathered batch; ``rows`` are its examples' indices, for masks only."""
     backend, layers, loss, optimizer, penalty, max_norm = recipe
     X, Y, w = batch
     scale = 1.0 / X.shape[-2] if w is None else _inverse_of_sum(backend.xp, w)
@@ -104,12 +105,12 @@ def advance(
 
 
 def _inverse_of_sum(xp: Any, w: Any) -> Any:
-    """1/Σw (1,)."""
+    """Return 1/Σw, of shape (1,)."""
     return xp.astype(1.0 / total(xp, w, keepdims=True), w.dtype)
 
 
 def _rows(backend: Backend, batch: tuple[Any, ...], index: Any) -> Any:
-    """The number of each example in the data set."""
+    """Return the index of each example in the data set."""
     if batch[3:]:
         return batch[3]
     if index is not None:

@@ -1,8 +1,8 @@
-"""The runner of data that stay in host memory: it brings them batch by batch.
+"""The runner for data in host memory: it copies them to the device batch by batch.
 
-While the device computes step s, the host gathers batch s + 1 and sends it by the other of two
-lanes (`xpnet.backends.lanes`). The steps are those of the plain loop, on the same batches; on CuPy
-they are CUDA kernels, which find a batch where its lane puts it.
+While the device computes step s, the host gathers batch s + 1 and sends it through the other of two
+lanes (`xpnet.backends.lanes`). The steps are those of the plain loop, on the same batches. On CuPy
+they are CUDA kernels, which read a batch directly from its lane.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["StreamedRunner"]
 
 
 class StreamedRunner:
-    """Step by step, each on a batch that comes from host memory."""
+    """Runs the steps one by one, each on a batch copied from host memory."""
 
     engine = "streamed"
     threads: int | None = None
@@ -53,15 +53,15 @@ class StreamedRunner:
             ((batches.size, *x.shape[1:]), x.dtype) for x in self._columns if x is not None
         ]
         self._lanes = backend.lanes(templates)
-        self._sent: dict[int, list[Any]] = {}  # by step: what is on its way
+        self._sent: dict[int, list[Any]] = {}  # by step: arrays that are being sent
         kernels = backend.name == "cupy" and compile is not False
         self._kernels = self._made(batches.size, compile) if kernels else None
         if compile and self._advance is advance and not kernels:
             warn(f"compile=True does nothing for data in host memory on backend {backend.name!r}")
-        self._order: tuple[Order, Order] | None = None  # of the host's rows, of a lane's
+        self._order: tuple[Order, Order] | None = None  # of the host's rows, of a lane's rows
 
     def _made(self, batch: int, wanted: bool | None) -> CudaRunner | None:
-        """The step as CUDA kernels, which find a batch in the first rows of its lane."""
+        """Return the runner of CUDA kernels, which read a batch from the first rows of its lane."""
         data = []
         for lane in self._lanes:
             arrays = iter(lane.device)
@@ -70,13 +70,13 @@ class StreamedRunner:
         return choose.cuda_runner((self.recipe, self.state, data[0], batch, False, data), wanted)
 
     def piece(self, left: int) -> int:
-        """One at a time."""
+        """Return 1: steps run one at a time."""
         return 1
 
     def run(
         self, order: Order, first: int, last: int, c: Sequence[tuple[float, ...]], key: Any
     ) -> list[Any]:
-        """Do these steps; the batch after the last one is then on its way."""
+        """Run these steps, and begin to send the batch after the last of them."""
         totals = []
         for s in range(first, last):
             totals.append(self._step(order, s, c, key))
@@ -106,13 +106,13 @@ class StreamedRunner:
         return total
 
     def _of_lanes(self, order: Order) -> Order:
-        """The same steps, each of the first rows of its lane."""
+        """Return the same steps, each on the first rows of its lane."""
         if self._order is None or self._order[0] is not order:
             self._order = order, order._replace(index=None)
         return self._order[1]
 
     def _send(self, order: Order, s: int) -> None:
-        """Gather batch s into its lane, and send it."""
+        """Gather batch s into its lane and send it."""
         lane, (start, stop) = self._lanes[s % 2], order.starts[s : s + 2]
         index = np.arange(start, stop) if order.index is None else order.index[start:stop]
         columns = [x for x in self._columns if x is not None]
@@ -121,5 +121,5 @@ class StreamedRunner:
         self._sent[s] = lane.send(stop - start)
 
     def read(self, totals: list[Any]) -> np.ndarray[Any, Any]:
-        """All at once."""
+        """Copy all totals to the host at once."""
         return read_together(self.recipe.backend, totals)
