@@ -1,4 +1,4 @@
-"""A step, recorded as a graph of operations, and planned: groups of loops, and their memory."""
+"""Record a step as a graph of operations, and plan its loops and their memory."""
 
 from __future__ import annotations
 

@@ -1,13 +1,13 @@
-"""Indexing and reshaping of recorded arrays: parts of a buffer, seen as another array.
+"""Index and reshape recorded arrays, without copying where possible.
 
-A node of op "view" is its argument's storage under other names of rows and columns; its ``attr``
-says how it is made:
+A node of op "view" uses the storage of its argument with different rows and columns. Its ``attr``
+says how the view is made:
 
     ("columns", start, stop)     x[..., start:stop]
-    ("column", c)                x[..., c] of two axes
+    ("column", c)                x[..., c], where x has two axes
     ("reshape",)                 the same entries in the same order
 
-One that only drops or adds an axis of length 1 is of op "same": it has no storage of its own.
+A reshape that only drops or adds an axis of length 1 is of op "same": it has no storage of its own.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["index", "reshape"]
 
 
 def index(x: Node, key: Any) -> Node:
-    """x[key] for keys made of ``...``, full slices, None, and a slice or an integer at the end."""
+    """Return x[key]; a key has ``...``, full slices, None, and at the end a slice or an integer."""
     parts = list(key) if isinstance(key, tuple) else [key]
     n_axes = x.ndim + sum(part is None for part in parts)
     if Ellipsis in [p for p in parts if p is Ellipsis or p is None]:
@@ -54,13 +54,13 @@ def _with_new_axes(x: Node, parts: list[Any]) -> Node:
 
 
 def _column(x: Node, at: int) -> Node:
-    """x[..., at]."""
+    """Return x[..., at]."""
     length = x.shape[-1]
     if isinstance(length, Size):
         raise TraceError("the code takes a single example")
     if not -length <= at < length:
         raise TraceError(f"the column {at} of {length}")
-    if length == 1:  # x without its last axis: a part would be as long as one row
+    if length == 1:  # x without its last axis; a view would be as long as one row
         return same_or_view(x, x.shape[:-1])
     return _view(x, x.shape[:-1], ("column", at % length))
 
@@ -81,14 +81,14 @@ def _columns(x: Node, part: slice) -> Node:
 
 
 def _view(x: Node, shape: tuple[Any, ...], how: tuple[Any, ...]) -> Node:
-    """A part of x, or all of it, in its memory."""
+    """Return a view of x, or of a part of it, in the memory of x."""
     if x.op == "constant":
         return x.graph.add("constant", (), shape, x.dtype, x.attr)
     return x.graph.add("view", (x.graph.in_memory(x),), shape, x.dtype, how)
 
 
 def reshape(x: Node, shape: Any) -> Node:
-    """The same entries in another shape; −1 for one length that follows."""
+    """Return x in a different shape; a length of −1 follows from the others."""
     shape = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
     if any(same_length(n, -1) for n in shape):
         known = [n for n in shape if not same_length(n, -1)]
@@ -102,7 +102,7 @@ def reshape(x: Node, shape: Any) -> Node:
 
 
 def same_or_view(x: Node, shape: tuple[Any, ...]) -> Node:
-    """X in that shape, without storage of its own where its place in the plane is the same."""
+    """Return x in that shape; no view is needed if its rows and columns stay the same."""
     if x.op == "constant":
         return x.graph.add("constant", (), shape, x.dtype, x.attr)
     if x.op == "same":
@@ -115,5 +115,5 @@ def same_or_view(x: Node, shape: tuple[Any, ...]) -> Node:
     if any(isinstance(n, Size) for n in (*shape, *x.shape)):
         raise TraceError("a reshape of examples")
     if x.op == "view" and x.attr != ("reshape",) and x.args[0].ndim == 2:
-        x = x.graph.copy(x)  # whose rows lie side by side
+        x = x.graph.copy(x)  # a copy, whose rows are contiguous
     return _view(x, shape, ("reshape",))

@@ -1,4 +1,4 @@
-"""Sizes and constants in the source of a program."""
+"""Write sizes and constants in the source of a program."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from xpnet.engines.graph.nodes import Size
 __all__ = ["TYPES", "Numbers"]
 
 TYPES = {"float32": "f32", "float64": "f64", "int32": "i32", "int64": "i64"}
-"""What the source calls the dtypes; "weak" is a plain float."""
+"""Names of the dtypes in the source; "weak" is a plain float."""
 
 
 class Numbers:
-    """Names for sizes and constants, so that a source serves networks of any width and settings.
+    """Names sizes and constants, so that one source serves networks of any width and settings.
 
-    Where ``literal``, they stand in the source as they are: small loops are unrolled then.
+    If ``literal``, the source contains the numbers themselves, so that small loops are unrolled.
     """
 
     def __init__(self, literal: bool) -> None:
@@ -25,7 +25,7 @@ class Numbers:
         self.constants: dict[float, str] = {}
 
     def length(self, n: Any) -> str:
-        """A length, or a place in an array."""
+        """Return the source of a length, or of an index into an array."""
         if isinstance(n, Size):
             return n.name
         if self.literal or n in (0, 1):
@@ -33,7 +33,7 @@ class Numbers:
         return self.lengths.setdefault(n, f"n{len(self.lengths)}")
 
     def constant(self, value: Any, dtype: str) -> str:
-        """A number of that dtype."""
+        """Return the source of a number of that dtype."""
         if dtype == "bool":
             return str(bool(value))
         if dtype in ("int32", "int64"):

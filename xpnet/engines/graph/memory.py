@@ -1,8 +1,9 @@
-"""Where every array of a program lies.
+"""Assign memory to every array of a program.
 
-Inputs come as ``a0, a1, …``, buffers as ``b0, b1, …``, and parts of either are ``v0, v1, …``, made
-once before the steps. A result takes the place of the input that it is the new value of, if nobody
-reads the old value afterwards; else it is copied there at the end of the step.
+The inputs are ``a0, a1, …`` and the buffers ``b0, b1, …``. Views of either are ``v0, v1, …``, which
+are made once, before the steps. If a result is the new value of an input, it is written over that
+input, provided that nothing reads the old value afterwards. Otherwise it is copied there at the end
+of the step.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ __all__ = ["Buffer", "Memory", "arrange", "one_axis"]
 
 @dataclass
 class Buffer:
-    """An array to work in: its shape, with None for the number of examples, and dtype."""
+    """A work array: its dtype, and its shape with None for the number of examples."""
 
     shape: tuple[int | None, ...]
     dtype: str
@@ -37,11 +38,11 @@ class Memory:
         The variable of each node that is in memory.
     buffers : list of Buffer
     views : list of str
-        The lines that make the parts.
+        The lines of source that make the views.
     leading : dict of id to int
-        How far apart two rows lie, where they are part of a wider array.
+        Distance between two rows, in entries, for a node that lies in a wider array.
     copies : list of (str, str, Node)
-        What a step writes over at its end, by what.
+        Copies at the end of a step: the variable written, the variable read, the input's node.
     """
 
     places: dict[int, str] = field(default_factory=dict)
@@ -51,13 +52,13 @@ class Memory:
     copies: list[tuple[str, str, Node]] = field(default_factory=list)
 
     def find(self, node: Node) -> str:
-        """The variable of a node."""
+        """Return the variable of a node; raise TraceError if it has none."""
         if id(node) not in self.places:
             raise TraceError(f"{node} is used in a way that compiled steps lack")
         return self.places[id(node)]
 
     def buffer(self, node: Node) -> str:
-        """A new buffer for the node."""
+        """Make a buffer for the node and return its variable."""
         if isinstance(node.columns, Size):
             raise TraceError("an array has the examples along its last axis")
         rows = None if isinstance(node.rows, Size) else node.rows
@@ -68,7 +69,7 @@ class Memory:
         return f"b{len(self.buffers) - 1}"
 
     def view(self, expression: str) -> str:
-        """A variable for a part of an array."""
+        """Make a view from an expression and return its variable."""
         self.views.append(f"v{len(self.views)} = {expression}")
         return f"v{len(self.views) - 1}"
 
@@ -76,14 +77,14 @@ class Memory:
 def arrange(
     plan: Plan, inputs: dict[str, Node], changed: dict[str, Node], numbers: Numbers
 ) -> Memory:
-    """The memory of a planned step whose ``changed`` inputs get new values."""
+    """Return the memory of a planned step whose ``changed`` inputs get new values."""
     memory = Memory()
     for k, node in enumerate(inputs.values()):
         memory.places[id(node)] = f"a{k}"
     for name, node in changed.items():
         if _can_replace(plan, memory, inputs[name], node):
             memory.places[id(node)] = memory.places[id(inputs[name])]
-        elif is_scalar(node) and id(node) not in memory.places:  # others are not in memory
+        elif is_scalar(node) and id(node) not in memory.places:  # a result needs memory
             memory.places[id(node)] = memory.buffer(node)
     for node in reversed(plan.nodes):
         if node.op == "concat":
@@ -99,7 +100,7 @@ def arrange(
 
 
 def _place_parts(memory: Memory, whole: Node, numbers: Numbers) -> None:
-    """The parts of a concatenation are computed where they lie in it."""
+    """Place the parts of a concatenation inside it, so that they are computed in place."""
     if id(whole) not in memory.places:
         memory.places[id(whole)] = memory.buffer(whole)
     start = 0
@@ -133,7 +134,7 @@ def _place(plan: Plan, memory: Memory, node: Node, numbers: Numbers) -> None:
 
 
 def _is_variable(plan: Plan, node: Node) -> bool:
-    """Whether it is a single number that only loops read: a product reads memory."""
+    """Whether only loops read the node, a single number, so that it needs no memory."""
     users = (user for user in plan.nodes if any(arg is node for arg in user.args))
     return is_scalar(node) and all(map(is_fused, users))
 
@@ -155,15 +156,15 @@ def _reshaped(place: str, base: Node, node: Node, numbers: Numbers) -> str:
 
 
 def one_axis(node: Node) -> bool:
-    """Whether it lies in memory with one axis: a single row or column."""
+    """Whether the node has one axis in memory, because it is a single row or column."""
     return same_length(node.rows, 1) or same_length(node.columns, 1)
 
 
-# --- results that take the place of inputs
+# --- results written over inputs
 
 
 def _can_replace(plan: Plan, memory: Memory, old: Node, new: Node) -> bool:
-    """Whether nobody reads the old value after the new one is written over it."""
+    """Whether nothing reads the old value after the new one is written over it."""
     fused = is_fused(new) and new.op != "sum_rows" and id(new) in plan.stored
     if not fused or id(new) in memory.places or id(new) in new.graph.parts:
         return False
@@ -175,7 +176,7 @@ def _can_replace(plan: Plan, memory: Memory, old: Node, new: Node) -> bool:
 
 
 def _readings(plan: Plan, old: Node) -> Iterator[tuple[int, Group | None]]:
-    """When, and in which loop or by which product, an array or a part of it is read."""
+    """Yield each time an array or a part of it is read, with the loop; None for a product."""
     views = {id(old)}
     for node in plan.nodes:
         if node.op in ("view", "transpose") and id(node.args[0]) in views:
@@ -188,7 +189,7 @@ def _readings(plan: Plan, old: Node) -> Iterator[tuple[int, Group | None]]:
 
 
 def _reads_first(group: Group, old: Node, new: Node) -> bool:
-    """Whether the loop that writes an entry has read the old one, and reads it no more."""
+    """Whether the loop reads each old entry before it writes the new one, and never afterwards."""
     order = [id(node) for node in group.nodes]
     if id(new) not in order:
         return False

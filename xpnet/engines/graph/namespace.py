@@ -1,7 +1,7 @@
-"""An Array API namespace over recorded arrays, and a backend that has it.
+"""An Array API namespace for recorded arrays, and a backend that uses it.
 
-What the passes, losses, layers and optimizers of xpnet use is here; anything else is a
-`TraceError`, and then the code runs as plain Array API code.
+The namespace has the functions that the passes, losses, layers and optimizers of xpnet use. Any
+other function raises a `TraceError`; the code then runs as plain Array API code.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ _REDUCTIONS = ("sum", "max", "min")
 
 
 class Namespace:
-    """The functions of the standard, on nodes of one graph."""
+    """The functions of the Array API standard, on nodes of one graph."""
 
     bool, int32, int64, float32, float64 = "bool", "int32", "int64", "float32", "float64"
-    exact_sums = True  # programs add examples, and single rows, in float64 (`xpnet.equations.sums`)
+    exact_sums = True  # sums over examples or a single row are float64 (`xpnet.equations.sums`)
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
@@ -52,47 +52,47 @@ class Namespace:
     # --- making arrays
 
     def full(self, shape: Any, value: Any, *, dtype: Any = None, device: Any = None) -> Node:
-        """An array of one number."""
+        """Return an array filled with one number."""
         shape = shape if isinstance(shape, tuple) else (shape,)
         return self._graph.add("constant", (), shape, dtype or "float64", float(value))
 
     def ones(self, shape: Any, *, dtype: Any = None, device: Any = None) -> Node:
-        """Ones."""
+        """Return an array of ones."""
         return self.full(shape, 1.0, dtype=dtype)
 
     def zeros(self, shape: Any, *, dtype: Any = None, device: Any = None) -> Node:
-        """Zeros."""
+        """Return an array of zeros."""
         return self.full(shape, 0.0, dtype=dtype)
 
     def zeros_like(self, x: Node) -> Node:
-        """Zeros in the shape of x."""
+        """Return zeros in the shape and dtype of x."""
         return self.full(x.shape, 0.0, dtype=x.dtype)
 
     def full_like(self, x: Node, value: Any) -> Node:
-        """One number in the shape of x."""
+        """Return an array filled with one number, in the shape and dtype of x."""
         return self.full(x.shape, value, dtype=x.dtype)
 
     def ones_like(self, x: Node) -> Node:
-        """Ones in the shape of x."""
+        """Return ones in the shape and dtype of x."""
         return self.full(x.shape, 1.0, dtype=x.dtype)
 
     def asarray(self, x: Node, *, copy: Any = None, dtype: Any = None, device: Any = None) -> Node:
-        """X itself: nothing is overwritten here, so a copy is one too."""
+        """Return x, cast if needed; nodes are never overwritten, so x serves as its own copy."""
         x = self._graph.constant(x, x)
         return x if dtype is None else cast(x, dtype)
 
     def arange(self, n: Any, *, dtype: Any = None, device: Any = None) -> Node:
-        """0 … n − 1."""
+        """Return the numbers 0 … n − 1."""
         return self._graph.add("iota", (), (n,), dtype or "int64")
 
     # --- elementwise
 
     def astype(self, x: Node, dtype: str, copy: Any = None) -> Node:
-        """X in another dtype."""
+        """Return x in a different dtype."""
         return cast(x, dtype)
 
     def where(self, condition: Node, a: Any, b: Any) -> Node:
-        """A where the condition holds, else b."""
+        """Return the entries of a where the condition holds, else those of b."""
         like = next((x for x in (a, b) if isinstance(x, Node)), None)
         if like is None:
             raise TraceError("where with two numbers")
@@ -102,29 +102,33 @@ class Namespace:
         return self._graph.add("where", (condition, cast(a, dtype), cast(b, dtype)), shape, dtype)
 
     def clip(self, x: Node, min: Any = None, max: Any = None) -> Node:
-        """X between two bounds."""
+        """Limit x to the range between two bounds."""
         x = x if min is None else _binary("maximum", x, min)
         return x if max is None else _binary("minimum", x, max)
 
     def sinh(self, x: Node) -> Node:
-        """½ (eˣ − e⁻ˣ), by expm1, whose digits for small x do not cancel."""
+        """Return ½ (eˣ − e⁻ˣ), by expm1, which avoids cancellation for small x."""
         twice: Node = self.expm1(x) - self.expm1(-x)
         return twice * 0.5
 
     def logaddexp(self, a: Node, b: Node) -> Node:
-        """ln(eᵃ + eᵇ); of two equal infinities, whose difference is NaN, that infinity."""
+        """Return ln(eᵃ + eᵇ); for two equal infinities, whose difference is NaN, that infinity."""
         apart = self.where(a == b, 0.0, a - b)
         found: Node = self.maximum(a, b) + self.log1p(self.exp(-self.abs(apart)))
         return found
 
-    # --- over an axis
+    # --- reductions over an axis
 
     def vecdot(self, a: Node, b: Node, *, axis: int = -1) -> Node:
-        """Σ a b."""
+        """Return Σ a b, the sum of products along an axis."""
         return self._reduce("sum", a * b, axis, False)
 
     def _reduce(self, op: str, x: Node, axis: Any, keepdims: Any, over: str | None = None) -> Node:
-        """A reduction, of the dtype of x; ``over`` is that of one over the examples."""
+        """Reduce x along an axis.
+
+        The result has the dtype of x, or int64 for argmax. ``over``, if given, is the dtype of a
+        reduction over rows.
+        """
         if x.ndim == 2 and (axis is None or axis == (-2, -1)):
             whole = self._reduce(op, self._reduce(op, x, -1, True), -2, True)
             return whole if keepdims else reshape(whole, ())
@@ -148,7 +152,10 @@ class Namespace:
         return reshape(node, shape)
 
     def mean(self, x: Node, *, axis: Any = None, keepdims: Any = False) -> Node:
-        """Σ x / n; over examples in float64, so that the mean of equal numbers is that number."""
+        """Return Σ x / n along an axis.
+
+        Over examples it is computed in float64, so that the mean of equal numbers is that number.
+        """
         if axis is None and x.ndim != 1:
             raise TraceError("a mean over both axes")
         n = x.shape[-1 if axis is None else axis]
@@ -157,13 +164,13 @@ class Namespace:
         return found
 
     def argmax(self, x: Node, *, axis: Any = None, keepdims: Any = False) -> Node:
-        """The place of the (first) largest entry of each row."""
+        """Return the index of the first largest entry of each row."""
         return self._reduce("argmax", x, axis, keepdims)
 
     # --- products and shapes
 
     def matmul(self, a: Node, b: Node) -> Node:
-        """The product a b; that with a row of ones is a sum over rows."""
+        """Return the product a b; if a is a row of ones, that is the sum of b over its rows."""
         if a.ndim != 2 or b.ndim != 2 or a.dtype != b.dtype or a.dtype not in FLOATS:
             raise TraceError(f"a product of {a} and {b}")
         if not same_length(a.shape[1], b.shape[0]):
@@ -174,20 +181,20 @@ class Namespace:
         return self._graph.add("matmul", (a, b), (a.shape[0], b.shape[1]), a.dtype)
 
     def matrix_transpose(self, x: Node) -> Node:
-        """The transpose."""
+        """Return the transpose of x."""
         return x.mT
 
     def reshape(self, x: Node, shape: Any) -> Node:
-        """The same entries in another shape."""
+        """Return x in a different shape."""
         return reshape(x, shape)
 
     def broadcast_to(self, x: Node, shape: tuple[Any, ...]) -> Node:
-        """X repeated along its axes of length 1."""
+        """Repeat x along its axes of length 1 to get that shape."""
         broadcast(x.shape, shape)
         return x.graph.add("same", (x,), shape, x.dtype)
 
     def concat(self, parts: Any, *, axis: int = 0) -> Node:
-        """One behind the other, along the last axis."""
+        """Concatenate the parts along the last axis."""
         parts = list(parts)
         parts = [p for p in parts if not same_length(p.shape[-1], 0)]
         first: Node = parts[0]
@@ -200,7 +207,7 @@ class Namespace:
         return self._graph.add("concat", parts, shape, first.dtype)
 
     def stack(self, parts: Any, *, axis: int = 0) -> Node:
-        """Columns side by side."""
+        """Stack the parts as columns, side by side."""
         if axis != -1:
             raise TraceError(f"stack along axis {axis}")
         return self.concat([part[..., None] for part in parts], axis=-1)
@@ -214,7 +221,7 @@ def _binary(op: str, a: Any, b: Any) -> Node:
 
 
 class TraceBackend:
-    """What the passes ask of a backend (`xpnet.backends.Backend`), on recorded arrays."""
+    """A backend (`xpnet.backends.Backend`) for recorded arrays, as far as the passes need it."""
 
     name = "trace"
     device = None
@@ -224,9 +231,9 @@ class TraceBackend:
         self.xp = Namespace(graph)
 
     def matmul(self, a: Node, b: Node, out: Any = None) -> Node:
-        """The product a b."""
+        """Return the product a b."""
         return self.xp.matmul(a, b)
 
     def take(self, x: Node, index: Node) -> Node:
-        """Rows x[index]."""
+        """Return the rows x[index]."""
         return x.graph.add("take", (x, index), (*index.shape, *x.shape[1:]), x.dtype)

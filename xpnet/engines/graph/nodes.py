@@ -1,16 +1,16 @@
-"""The graph of a computation: what Array API code does to arrays, recorded instead of done.
+"""The graph of a computation: Array API code records its operations instead of running them.
 
-A `Node` stands for an array that nobody has computed. Code that is written against the Array API
-runs on nodes as it runs on arrays (`xpnet.engines.graph.namespace` is their namespace), and leaves
-behind the graph of its operations. Equal operations on equal nodes are one node, so what is asked
-for twice is computed once.
+A `Node` stands for an array that has not been computed. Code written against the Array API runs on
+nodes as it runs on arrays, with `xpnet.engines.graph.namespace` as their namespace. The result is
+the graph of its operations. Equal operations on equal nodes give the same node, so a repeated
+expression is computed once.
 
-Every node has a place in a plane of rows and columns, with examples as rows:
+Every node is laid out in a plane of rows and columns, with examples as rows:
 
     ()  → (1, 1)       (n,) → (1, n)       (N,) → (N, 1)       (a, b) → (a, b)
 
-where N, the number of examples of a batch, is a `Size`: a number that is not known yet. Arrays of
-three axes (stacks) have none.
+where N, the number of examples in a batch, is a `Size`: a number that is not known yet. Arrays of
+three axes (stacks) cannot be laid out in this way.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Size:
         return self.name
 
     def node(self) -> Node:
-        """The length as a number."""
+        """Return the length as a node of a single number."""
         return self.graph.add("size", (), (), "weak", self.name)
 
     def __add__(self, other: Any) -> Any:
@@ -73,16 +73,16 @@ class Size:
 
 
 class Graph:
-    """Holds the nodes, each once."""
+    """Holds the nodes of a computation, each once."""
 
     def __init__(self) -> None:
         self._nodes: dict[Any, Node] = {}
-        self.parts: set[int] = set()  # what is computed into its place in a concatenation
+        self.parts: set[int] = set()  # ids of nodes computed in place in a concatenation
 
     def add(
         self, op: str, args: Sequence[Node], shape: Shape, dtype: str, attr: Any = None
     ) -> Node:
-        """The node of this operation, a new one if there is none yet."""
+        """Return the node of this operation; create it if there is none yet."""
         if len(shape) > 2:
             raise TraceError(f"an array of {len(shape)} axes, where compiled steps have two")
         key = (op, tuple(map(id, args)), tuple(map(_hashable, shape)), dtype, _hashable(attr))
@@ -92,17 +92,18 @@ class Graph:
         return found
 
     def copy(self, x: Node) -> Node:
-        """The same values in memory of their own."""
+        """Return a node with the values of x in its own memory."""
         return self.add("same", (x,), x.shape, x.dtype, ("copy", len(self._nodes)))
 
     def in_memory(self, x: Node) -> Node:
-        """X, or a copy, with entries that lie in memory in their order: a part of it can be."""
+        """Return x, or a copy if its entries are not in order in memory, as a view needs them."""
         return self.copy(x) if x.op in ("transpose", "iota", "constant") else x
 
     def part(self, x: Node) -> Node:
-        """X as a part of a concatenation, in which it is computed; a copy where it cannot be.
+        """Return x as a part of a concatenation, to be computed in place there.
 
-        Of a flat vector also what is a matrix elsewhere.
+        If x is a vector that flattens a matrix, the matrix is computed in place. If neither can be
+        computed in place, the part is a copy.
         """
         base = home = without_axes(x)
         if base.op == "view" and base.attr == ("reshape",) and x.ndim == 1:
@@ -113,7 +114,7 @@ class Graph:
         return home
 
     def constant(self, value: Any, like: Node) -> Node:
-        """A Python number as a node that meets ``like``."""
+        """Return a Python number as a node, for an operation with ``like``."""
         if isinstance(value, Node):
             return value
         if isinstance(value, Size):
@@ -130,7 +131,7 @@ class Graph:
 
 
 def _hashable(x: Any) -> Any:
-    """A key that tells 0.0 from −0.0 and 1 from True."""
+    """Return a key that distinguishes 0.0 from −0.0, and 1 from True."""
     return (type(x), repr(x)) if isinstance(x, (int, float)) else id(x) if _by_id(x) else x
 
 
@@ -139,7 +140,7 @@ def _by_id(x: Any) -> bool:
 
 
 class Node:
-    """An array that stands for a result."""
+    """A recorded array: the result of an operation that has not been computed."""
 
     __slots__ = ("args", "attr", "dtype", "graph", "op", "shape")
     device = None
@@ -155,24 +156,24 @@ class Node:
 
     @property
     def ndim(self) -> int:
-        """Number of axes."""
+        """The number of axes."""
         return len(self.shape)
 
     @property
     def rows(self) -> Any:
-        """Its rows in the plane."""
+        """The number of rows in the plane."""
         if self.ndim == 2:
             return self.shape[0]
         return self.shape[0] if self.ndim == 1 and isinstance(self.shape[0], Size) else 1
 
     @property
     def columns(self) -> Any:
-        """Its columns in the plane."""
+        """The number of columns in the plane."""
         if self.ndim == 2:
             return self.shape[1]
         return 1 if self.ndim == 0 or isinstance(self.shape[0], Size) else self.shape[0]
 
-    # --- operators: an operation in place is a new node under the old name
+    # --- operators; an operation in place, such as +=, gives a new node under the old name
 
     def _binary(self, op: str, other: Any, swapped: bool = False) -> Node:
         other = self.graph.constant(other, self)
@@ -263,7 +264,7 @@ class Node:
 
         return index(self, key)
 
-    # --- what a recorded array cannot tell
+    # --- operations that need values, which a recorded array lacks
 
     def __bool__(self) -> bool:
         raise TraceError("the code looks at the value of an array")
@@ -278,24 +279,24 @@ class Node:
 
 
 def without_axes(node: Node) -> Node:
-    """The node of which this one is the same with an axis of length 1 more or less."""
+    """Return the node behind reshapes that only add or drop an axis of length 1."""
     while node.op == "same" and node.attr is None and same_plane(node, node.args[0]):
         node = node.args[0]
     return node
 
 
 def same_plane(a: Node, b: Node) -> bool:
-    """Whether both have the same rows and columns."""
+    """Whether two nodes have the same numbers of rows and columns."""
     return same_length(a.rows, b.rows) and same_length(a.columns, b.columns)
 
 
 def is_scalar(node: Node) -> bool:
-    """Whether it is a single number."""
+    """Whether the node is a single number."""
     return same_length(node.rows, 1) and same_length(node.columns, 1)
 
 
 def topological(roots: Iterable[Node]) -> list[Node]:
-    """Every node that the roots need, each behind its arguments."""
+    """Return the roots and all nodes they need, each after its arguments."""
     order: list[Node] = []
     seen: set[int] = set()
     for root in roots:

@@ -32,14 +32,14 @@ OPERATORS = {
     "isfinite": "{0} - {0} == {0} - {0}",
     "same": "{0}",
 }
-"""The operations that Python and C++ write alike, as expressions of their arguments."""
+"""Operations that are written alike in Python and C++, as expressions of their arguments."""
 
 _NOT_OF_BOOL = ("add", "subtract", "pow", "maximum", "minimum")
 COMPARISONS = ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")
 
 
 def binary(op: str, a: Node, b: Node) -> Node:
-    """An elementwise operation on two nodes, with the standard's broadcasting and promotion."""
+    """Record an elementwise operation on two nodes, broadcast and promoted as in the standard."""
     shape, dtype = broadcast(a.shape, b.shape), promote(a.dtype, b.dtype)
     if op == "divide" and dtype not in FLOATS:
         raise TraceError("a division of integers")
@@ -50,12 +50,12 @@ def binary(op: str, a: Node, b: Node) -> Node:
 
 
 def unary(op: str, x: Node, dtype: str | None = None) -> Node:
-    """An elementwise operation on one node."""
+    """Record an elementwise operation on one node."""
     return x.graph.add(op, (x,), x.shape, dtype or x.dtype)
 
 
 def cast(x: Node, dtype: str) -> Node:
-    """X in another dtype; itself where it has it."""
+    """Return x in that dtype; x itself if it has that dtype already."""
     if x.dtype == dtype:
         return x
     if x.op == "constant":
@@ -69,7 +69,7 @@ def cast(x: Node, dtype: str) -> Node:
 
 
 def is_number(node: Node) -> bool:
-    """Whether it is a Python number, known before any array is looked at."""
+    """Whether the node is a number that the host can compute without reading any array."""
     if node.dtype == "bool":
         return bool(node.args) and all(is_number(arg) for arg in node.args)
     return node.dtype == "weak"

@@ -1,14 +1,14 @@
-"""From a graph to loops: what is computed when, and what is kept in memory.
+"""Turn a graph into loops: plan when each node is computed, and which nodes are stored.
 
 Products need their operands in memory, and a sum over rows is known only when all rows are done. So
-nodes fall into *times*, and between two times everything elementwise, and every sum along a row,
-goes into one loop over rows:
+each node gets a *time*. All elementwise operations and all sums along a row that have the same time
+go into one loop over rows:
 
     time 0   one loop       time 1   products       time 2   one loop       …
 
-The nodes of one time with as many rows form a `Group`. A node is stored (has a buffer) where
-another loop, a product or the caller needs it; one that is cheap to compute from what is in memory
-anyway is computed again instead.
+The nodes of one time that have the same number of rows form a `Group`. A node is stored (gets a
+buffer) if a different loop, a product or the caller needs it. A loop does not need a stored node if
+it can cheaply recompute it from values in memory.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from xpnet.engines.graph.shapes import TraceError, same_length
 __all__ = ["REDUCTIONS", "Group", "Plan", "domain", "is_fused", "plan"]
 
 REDUCTIONS = ("sum", "max", "min", "argmax")
-"""Operations along a row, of which a scalar comes; "sum_rows" goes over all rows."""
+"""Operations that reduce a row to a single number; "sum_rows" sums over all rows instead."""
 
 _VIEWS = ("view", "transpose", "concat")
 _FREE = ("constant", "iota", "size")
 _DEAR = ("exp", "expm1", "log", "log1p", "tanh", "sin", "cos", "pow", "divide", "sqrt")
-_FEW = 4  # so many operations are rather repeated than their result stored
+_FEW = 4  # operations that are repeated rather than their result stored, at most
 _MANY = 1000
 
 
 @dataclass
 class Group:
-    """What one loop over rows computes: nodes that others need, and all on the way, in order."""
+    """The nodes of one loop over rows: the stored ``targets``, and all computed nodes in order."""
 
     time: int
     rows: Any
@@ -50,13 +50,13 @@ class Plan:
     Attributes
     ----------
     nodes : list of Node
-        All, each behind its arguments.
+        All nodes, each after its arguments.
     order : list of Group or Node
-        By time; a node stands for a product.
+        Groups and products, by time; a node is a product.
     times : dict
-        By a node's id; that of a view is when it can be looked at.
+        The time of each node, by id; a view can be read from its time on.
     stored : set of ids
-        The fused nodes with a buffer.
+        The nodes that a loop computes and stores in a buffer.
     """
 
     nodes: list[Node]
@@ -66,7 +66,7 @@ class Plan:
 
 
 def plan(roots: Sequence[Node]) -> Plan:
-    """The plan by which the roots are computed."""
+    """Return the plan that computes the roots."""
     nodes = topological(roots)
     times = _times(nodes)
     stored = _stored(nodes, roots, times)
@@ -78,12 +78,12 @@ def plan(roots: Sequence[Node]) -> Plan:
 
 
 def is_fused(node: Node) -> bool:
-    """Whether it is computed in a loop over rows."""
+    """Whether the node is computed in a loop over rows."""
     return node.op not in (*_VIEWS, *_FREE, "matmul", "input") and not is_number(node)
 
 
 def domain(node: Node) -> Any:
-    """How many rows the loop has that computes it."""
+    """Return the number of rows of the loop that computes the node."""
     return node.args[0].rows if node.op == "sum_rows" else node.rows
 
 
@@ -93,7 +93,7 @@ def _same_loop(a: Node, b: Node) -> bool:
 
 def _times(nodes: list[Node]) -> dict[int, int]:
     times: dict[int, int] = {}
-    costs: dict[int, int] = {}  # of computing a node from inputs alone
+    costs: dict[int, int] = {}  # operations that compute each node from inputs only
     for node in nodes:
         costs[id(node)] = _cost(node, costs, in_memory=node.op == "input")
         waits = [times[id(arg)] + _wait(arg, node, costs) for arg in node.args]
@@ -102,7 +102,7 @@ def _times(nodes: list[Node]) -> dict[int, int]:
 
 
 def _wait(arg: Node, node: Node, costs: dict[int, int]) -> int:
-    """1 where the argument must be complete before the node can begin."""
+    """Return 1 if the argument must be complete before the node can begin, else 0."""
     if arg.op == "matmul":
         return 1
     if not is_fused(arg):
@@ -113,7 +113,7 @@ def _wait(arg: Node, node: Node, costs: dict[int, int]) -> int:
 
 
 def _cost(node: Node, costs: dict[int, int], in_memory: bool) -> int:
-    """Operations to compute it from what is in memory; many where one of them is dear."""
+    """Count the operations that compute a node from memory; `_MANY` if one of them is expensive."""
     if in_memory or node.op in _FREE or is_number(node):
         return 0
     if node.op in (*_DEAR, *REDUCTIONS, "sum_rows") or not is_fused(node):
@@ -162,7 +162,7 @@ def _groups(nodes: list[Node], times: dict[int, int], stored: set[int]) -> list[
 
 
 def _fill(group: Group, stored: set[int]) -> None:
-    """Every node that the targets need and nobody stores."""
+    """Fill the group with its targets and all nodes they need that are not stored elsewhere."""
     own = {id(node) for node in group.targets}
     done: set[int] = set()
 

@@ -1,8 +1,8 @@
-"""Programs that this process has written already: recording and writing a step takes milliseconds.
+"""Remember the programs that this process has written: writing one takes milliseconds.
 
-A program is remembered by what it was recorded from, where all of that is this package's own: plain
-values, and losses and activations that never change. Another's function may look at a global that
-is not the same in the next fit, so its step is recorded anew.
+A program is remembered by what it was recorded from, if all of that belongs to xpnet: plain values,
+and losses and activations that never change. A user-defined function may read a global that differs
+in the next fit, so its step is recorded anew.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _programs: dict[Any, Any] = {}
 
 
 def remembered(recorded_from: tuple[Any, ...], make: Callable[[], T]) -> T:
-    """What ``make`` returns, or has returned for the same values."""
+    """Return the result of ``make()``; for values seen before, the earlier result."""
     try:
         key = value_key(recorded_from)
     except NotBuiltInError:
         return make()
-    made: T | None = _programs.get(key)  # once: a fit in another thread may clear them any time
+    made: T | None = _programs.get(key)  # read once: another thread's fit may clear them
     if made is None:
         made = make()
         if len(_programs) >= _MANY:

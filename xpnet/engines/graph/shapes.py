@@ -1,4 +1,4 @@
-"""What the shapes and dtypes of two recorded arrays make, by the standard's rules."""
+"""Combine the shapes and dtypes of two recorded arrays by the rules of the Array API standard."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ __all__ = [
 Shape = tuple[Any, ...]
 
 FLOATS = ("float32", "float64", "weak")
-"""Floating dtypes; "weak" is a Python number's, which takes that of the array it meets."""
+"""Floating dtypes; "weak" is that of a Python number, which adopts the other array's dtype."""
 
-_ORDER = ("bool", "int32", "int64", "weak", "float32", "float64")  # what meets what: the later
+_ORDER = ("bool", "int32", "int64", "weak", "float32", "float64")  # the later of two is the result
 
 
 class TraceError(Exception):
-    """The code asks for what a recorded array cannot tell, or for an operation unknown here."""
+    """The code needs the values of a recorded array, or an operation that is not supported."""
 
 
 class KernelError(Exception):
-    """The CUDA kernels of a step cannot be made: a compiler or a header is missing, or memory."""
+    """The CUDA kernels of a step cannot be made: a compiler, a header or memory is lacking."""
 
 
 def promote(a: str, b: str) -> str:
-    """The dtype of what two dtypes make."""
+    """Return the dtype that results from two dtypes."""
     kinds = {a, b}
     if kinds == {"float32", "float64"} or ("bool" in kinds and not kinds <= {"bool", "weak"}):
         raise TraceError(f"{a} meets {b}")
@@ -39,14 +39,14 @@ def promote(a: str, b: str) -> str:
 
 
 def broadcast(a: Shape, b: Shape) -> Shape:
-    """The shape of what two shapes make."""
+    """Return the shape that results from broadcasting two shapes."""
     short, long = sorted((a, b), key=len)
     padded = (1,) * (len(long) - len(short)) + tuple(short)
     return tuple(_one_length(m, n) for m, n in zip(padded, long, strict=True))
 
 
 def same_length(m: Any, n: Any) -> bool:
-    """Whether two lengths are the same; the number of examples is the same as itself alone."""
+    """Whether two lengths are the same; a `Size` is the same only as itself."""
     return m is n or (isinstance(m, int) and isinstance(n, int) and m == n)
 
 

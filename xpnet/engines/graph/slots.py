@@ -1,4 +1,8 @@
-"""Where the values of a loop lie: a slot for each node, and what a node reads and walks along."""
+"""Assign the nodes of a loop over rows to slots, and describe how each node reads its arguments.
+
+Even slots are loops over columns. Odd slots, from −1 on, compute single numbers of the row
+(`xpnet.engines.loops.loop`).
+"""
 
 from __future__ import annotations
 
@@ -21,12 +25,12 @@ __all__ = [
 
 
 def is_row(node: Node) -> bool:
-    """Whether it has one entry a row."""
+    """Whether the node has one entry per row."""
     return same_length(node.columns, 1)
 
 
 def slots_of(group: Group) -> dict[int, int]:
-    """The first slot in which each node can be computed, by id."""
+    """Return the first slot in which each node can be computed, by id."""
     slots: dict[int, int] = {}
     for node in group.nodes:
         slots[id(node)] = _slot(node, slots)
@@ -38,7 +42,7 @@ def _slot(node: Node, slots: dict[int, int]) -> int:
         (arg,) = node.args
         return slots.get(id(arg), -1 if is_row(arg) else 0)
     if node.op in REDUCTIONS:
-        return max(slots.get(id(node.args[0]), 0), 0) + 1  # also along a row of one number
+        return max(slots.get(id(node.args[0]), 0), 0) + 1  # also if the row has one entry
     slot = -1 if is_row(node) else 0
     for arg in node.args:
         if id(arg) in slots:
@@ -48,12 +52,12 @@ def _slot(node: Node, slots: dict[int, int]) -> int:
 
 
 def columns_slot(node: Node, slots: dict[int, int]) -> int:
-    """The loop over columns in which a node reads its arguments."""
+    """Return the slot in which a node reads its arguments; a reduction ends one slot later."""
     return slots[id(node)] - (node.op in REDUCTIONS)
 
 
 def kept_of(group: Group, slots: dict[int, int]) -> set[int]:
-    """Nodes of several columns that a later loop over columns reads again."""
+    """Return the ids of nodes of several columns that a later loop over columns reads again."""
     kept = set()
     for node in group.nodes:
         for arg in node.args:
@@ -67,20 +71,20 @@ def kept_of(group: Group, slots: dict[int, int]) -> set[int]:
 
 
 def read_of(node: Node) -> tuple[Node, ...]:
-    """The arguments of which an entry is read at this place."""
+    """Return the arguments that a node reads at its own row and column."""
     return node.args[1:] if node.op == "take" else node.args
 
 
 def walks(node: Node) -> bool:
-    """Whether it is done in a loop over columns."""
+    """Whether the node is computed in a loop over columns."""
     return not is_row(node) or node.op in REDUCTIONS
 
 
 def length_of(node: Node) -> Any:
-    """How many columns it is done for."""
+    """Return the number of columns over which the node is computed."""
     return node.args[0].columns if node.op in REDUCTIONS else node.columns
 
 
 def key_of(length: Any) -> Any:
-    """What equal lengths have in common."""
+    """Return a key that is the same for equal lengths."""
     return id(length) if isinstance(length, Size) else length

@@ -1,8 +1,8 @@
-"""A training step recorded as a graph, and the arrays that a program of it is given.
+"""Record a training step as a graph, and collect the arrays for its program.
 
-`xpnet.engines.step.step` is run once on recorded arrays; so what is compiled is what the plain
-loop runs, and every layer, loss, optimizer and penalty that keeps to the namespace of
-`xpnet.engines.graph.namespace` is compiled without a line of its own."""
+`xpnet.engines.step.step` runs once on recorded arrays, so the compiled step is that of the plain
+loop. A layer, loss, optimizer or penalty needs no code of its own to be compiled, if it uses only
+functions of `xpnet.engines.graph.namespace`."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from xpnet.engines.step import Recipe, State, step
 
 __all__ = ["Recorded", "given_arrays", "made_from", "own_state", "record_step"]
 
-_LONGEST = 200  # of an error's message that is repeated
+_LONGEST = 200  # characters of an error's message that are repeated
 
-_DATA = ("X", "Y", "w", "rows")  # the last where the step is given it
+_DATA = ("X", "Y", "w", "rows")  # "rows" only if the step is given them
 
 
 @dataclass
@@ -33,11 +33,11 @@ class Recorded:
     total: Node
 
     def arrays(self) -> dict[str, Node]:
-        """The inputs that a program is given in memory, but for the examples' order."""
+        """Return the inputs that a program is given in memory, except the order of the examples."""
         return {n: x for n, x in self.inputs.items() if x.dtype != "weak" and n != "index"}
 
     def changed(self) -> dict[str, Node]:
-        """The new values of the inputs that get one."""
+        """Return the new values of all inputs that change."""
         return {
             name: node.graph.copy(node) if node.op in ("constant", "input", "view") else node
             for name, node in self.results.items()
@@ -46,7 +46,7 @@ class Recorded:
 
 
 def own_state(xp: Any, state: State) -> State:
-    """The state as programs overwrite it: in C order, no two arrays in the same memory."""
+    """Return the state for programs to overwrite: in C order, no two arrays sharing memory."""
     moments = tuple(xp.asarray(x, order="C", copy=True) for x in state.optimizer)
     return state._replace(gradient=None, optimizer=moments)
 
@@ -54,7 +54,7 @@ def own_state(xp: Any, state: State) -> State:
 def given_arrays(
     inputs: Sequence[str], state: State, data: tuple[Any, ...], key: Any
 ) -> tuple[Any, ...]:
-    """A program's arrays, in the order of its inputs."""
+    """Return a program's arrays, in the order of its inputs."""
     arrays = {"theta": state.theta, "key": key, **dict(zip(_DATA, data, strict=False))}
     arrays |= {f"moment{k}": x for k, x in enumerate(state.optimizer)}
     arrays |= {f"stat{k}": x for k, x in enumerate(state.stats)}
@@ -62,16 +62,17 @@ def given_arrays(
 
 
 def as_taken(name: str, x: Any) -> Any:
-    """An input as programs take it: with one axis where it is a single number, row or column.
+    """Return an input in the shape that programs take.
 
-    The examples' arrays have a row for each, and keep both axes where there is but one example.
+    A single number, row or column gets one axis. Arrays of examples have a row for each example, so
+    they keep both axes even if there is only one example.
     """
     lengths = x.shape[1:] if name in _DATA else x.shape
     return x.reshape(-1) if 1 in lengths or not lengths else x
 
 
 def made_from(recipe: Recipe, state: State, data: tuple[Any, ...]) -> tuple[Any, ...]:
-    """What a program is a function of: the parts of a step, shapes and dtypes."""
+    """Return everything that determines a program: the parts of a step, shapes and dtypes."""
     arrays = (state.theta, *state.optimizer, *state.stats)
     shapes = tuple((tuple(x.shape), str(x.dtype)) for x in arrays)
     examples = tuple(x if x is None else (tuple(x.shape[1:]), str(x.dtype)) for x in data)
@@ -86,7 +87,7 @@ def record_step(
     masks: bool,
     gathers: bool,
 ) -> Recorded:
-    """`step`, run once on recorded arrays like these."""
+    """Record `step` by one run on recorded arrays with these shapes and dtypes."""
     graph = Graph()
     N, M = Size(graph, "N"), Size(graph, "M")
     inputs: dict[str, Node] = {}
@@ -119,10 +120,10 @@ def record_step(
 
 
 def _recorded(run: Callable[[], tuple[State, Any]]) -> tuple[State, Any]:
-    """What the step returns; TraceError for whatever its code cannot do with recorded arrays.
+    """Return the result of the step; raise TraceError if its code fails on recorded arrays.
 
-    A user's own function may use anything that the plain loop's arrays have, and fails here by any
-    error: a missing attribute or operator, another signature.
+    A user-defined function may use any feature of the plain loop's arrays. So it may fail here with
+    any error, such as a missing attribute or operator, or a different signature.
     """
     try:
         return run()
@@ -133,13 +134,13 @@ def _recorded(run: Callable[[], tuple[State, Any]]) -> tuple[State, Any]:
 
 
 def _in_users_words(error: Exception) -> str:
-    """Its message, in which a recorded array is an array."""
+    """Return the error's message, with names of internal classes replaced by plain words."""
     text = re.sub(r"\bNode\b", "array", str(error))
     return re.sub(r"\bSize\b", "number of examples", text)[:_LONGEST]
 
 
 def _check_kept(name: str, old: Node | None, new: Any) -> None:
-    """A new value is written over the old one, so it must fit there."""
+    """Check that a new value has the shape and dtype of the old one, which it overwrites."""
     if old is None or not isinstance(new, Node):
         raise TraceError(
             f"{_said(name)}, {'nothing' if old is None else old} before, becomes {new}"
@@ -149,7 +150,7 @@ def _check_kept(name: str, old: Node | None, new: Any) -> None:
 
 
 def _said(name: str) -> str:
-    """An array of the state in words."""
+    """Return the name of an array of the state in words."""
     for kind, words in (("moment", "the optimizer's state"), ("stat", "the layers' statistics")):
         if name.startswith(kind):
             return f"{words}[{name.removeprefix(kind)}]"

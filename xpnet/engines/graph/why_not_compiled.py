@@ -1,4 +1,4 @@
-"""Which part of a step cannot be recorded: each one is tried alone."""
+"""Find the part of a step that cannot be recorded, by recording each part separately."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ __all__ = ["why_not_compiled"]
 
 
 def why_not_compiled(recipe: Recipe, state: State, Y: Any) -> str | None:
-    """The activation, the loss or the optimizer that cannot; None where each of them can."""
+    """Name the activation, loss or optimizer that cannot be recorded; None if each of them can."""
     for name, record in _parts(recipe, state, Y):
         try:
             record()
-        except Exception:  # as in `xpnet.engines.loops.program`: a user's function may fail by any
+        except Exception:  # a user's function may raise any error
             return name
     return None
 
 
 def _parts(recipe: Recipe, state: State, Y: Any) -> Iterator[tuple[str, Callable[[], Any]]]:
-    """Each part's name, and a function that runs it on recorded arrays."""
+    """Yield each part's name, and a function that runs it on recorded arrays."""
     graph = Graph()
     xp, N, dtype = Namespace(graph), Size(graph, "N"), str(state.theta.dtype)
 
