@@ -1,4 +1,4 @@
-"""A planned step as CUDA kernels and products of cuBLAS."""
+"""Run a planned step as CUDA kernels and cuBLAS products."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Each elementwise operation as an expression of CUDA C++.
+"""Write each elementwise operation as a CUDA C++ expression.
 
-NaN shows: max and min return it wherever it comes in. Integers wrap around: they are added and
-multiplied as unsigned ones. A number of the host ("weak") is a double.
+NaN is never hidden: max and min return NaN if either argument is NaN. Integers wrap around, because
+they are added and multiplied as unsigned integers. A number of the host ("weak") is a double.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from xpnet.engines.graph.shapes import FLOATS, TraceError
 __all__ = ["COMBINE", "TYPES", "constant", "expression", "start_value", "type_of"]
 
 TYPES = {"float32": "float", "int32": "int", "int64": "long long", "bool": "bool"}
-"""What C++ calls the dtypes; the others are double."""
+"""Names of the dtypes in C++; all other dtypes are double."""
 
 COMBINE = {"sum": "plus", "sum_rows": "plus", "max": "most", "min": "least"}
-"""The function of two numbers by which a reduction goes on (`xpnet.engines.cuda.source.HEAD`)."""
+"""The function of two numbers that each reduction repeats (`xpnet.engines.cuda.source.HEAD`)."""
 
 _FORMS = {
     **OPERATORS,
@@ -35,12 +35,12 @@ _FUNCTIONS = {"abs": "fabs"} | {
 
 
 def type_of(dtype: str) -> str:
-    """A dtype's name in C++."""
+    """Return a dtype's name in C++."""
     return TYPES.get(dtype, "double")
 
 
 def constant(value: Any, dtype: str) -> str:
-    """A number of that dtype."""
+    """Return the C++ source of a number of that dtype."""
     kind = type_of(dtype)
     if dtype == "bool":
         return "true" if value else "false"
@@ -56,7 +56,7 @@ def _infinity(value: float) -> str:
 
 
 def expression(node: Node, args: list[str]) -> str:
-    """The value of a node from those of its arguments; names and numbers, no operations."""
+    """Return the expression of a node; ``args`` are names or numbers, without operations."""
     kind = type_of(node.dtype)
     if node.op == "cast":
         return f"{args[0]} != 0" if node.dtype == "bool" else f"({kind}){args[0]}"
@@ -90,7 +90,7 @@ def _power(node: Node, args: list[str], kind: str) -> str:
 
 
 def start_value(op: str, dtype: str) -> str:
-    """What a reduction starts from."""
+    """Return the value that a reduction starts from."""
     if op in ("sum", "sum_rows"):
         return constant(0, dtype)
     if dtype not in FLOATS:

@@ -1,6 +1,6 @@
-"""The three kinds of kernels (`xpnet.engines.cuda.loop`), and which one a group takes.
+"""The three kinds of kernels (`xpnet.engines.cuda.loop`), and the choice of one for a group.
 
-Sums over examples, and over a single row such as θ, are added in double.
+Sums over examples, and over a single row such as θ (the parameters), are added in double.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from xpnet.engines.graph.slots import columns_slot, is_row, slots_of, walks
 
 __all__ = ["kernels_of"]
 
-_ROW_BLOCKS = 128  # blocks whose sums over rows the last one adds up
+_ROW_BLOCKS = 128  # most blocks of a kernel of rows that has sums over rows
 _FLAT_BLOCKS = 256
-_TILE_ROWS = 64  # rows of a tile with sums: 8 for each of its warps
+_TILE_ROWS = 64  # rows of a tile with sums: 8 per warp
 _TILE_STRIPS = 64
 _GRID = 65535
-_LONGEST_ROW = 8192  # entries that a warp keeps of a row, 256 a lane
+_LONGEST_ROW = 8192  # entries of a row that a warp keeps: 256 per lane
 
 
 def kernels_of(group: Group, layout: Layout, name: str) -> Iterator[Kernel]:
-    """The kernels of a group, in order: one, but for whole sums within a single row."""
+    """Yield the kernels of a group, in order: one, or several for reductions of a single row."""
     if isinstance(group.rows, int) and group.rows == 1:
         yield from _flat(group, layout, name)
     elif any(node.op in REDUCTIONS for node in group.nodes):
@@ -44,7 +44,7 @@ def _blocks(n: int, of: int, most: int) -> int:
     return max(1, min(-(-n // of), most))
 
 
-# --- a warp a row
+# --- one warp per row
 
 
 class _RowBody(Body):
@@ -73,7 +73,7 @@ class _RowBody(Body):
         self.store_number(node)
 
     def _lanes(self, name: str, node: Node, is_sum: bool) -> str:
-        """An array with this lane's columns of a row, or its sums over rows."""
+        """Declare an array of this lane's columns of a row, or of its sums over rows."""
         columns = self.layout.count(node.columns)
         if columns > _LONGEST_ROW:
             raise TraceError(f"rows of {columns} columns, of which a kernel keeps {_LONGEST_ROW}")
@@ -100,7 +100,7 @@ def _rows(group: Group, layout: Layout, name: str) -> Kernel:
 
 
 def _finish_row_sums(kernel: Kernel, sums: list[Node], blocks: int) -> None:
-    """Each warp's sums to memory; the last block adds them up, a warp a column."""
+    """Store each warp's sums; the last block adds them up, one warp per column."""
     partial = {}
     for node in sums:
         n, name = node.columns, kernel.name_of(node)
@@ -124,22 +124,22 @@ _THREAD = f"(int)(threadIdx.y * {LANES} + threadIdx.x)"
 
 
 def _partial(kernel: Kernel, kind: str, length: int) -> str:
-    """Memory for partial results of that type."""
+    """Reserve memory for partial results of that type, and return its name."""
     place = kernel.layout.buffer(length, {"float": "float32", "double": "float64"}[kind])
     return kernel.use(place, f"{kind}*")
 
 
 def _open_last(kernel: Kernel, blocks: int, which: str, n: int = 1) -> None:
-    """What follows, up to a brace, is done by the last of so many blocks."""
+    """Begin code, up to a closing brace, that only the last of ``blocks`` blocks runs."""
     first = kernel.layout.tickets(n)
     kernel.write(f"if (last_of({blocks}, {kernel.use('tickets')} + {first} + {which})) {{")
 
 
-# --- a lane a column
+# --- one lane per column
 
 
 class _TileBody(Body):
-    """A lane has one column, and the warps of a block stride over the rows."""
+    """Each lane has one column, and the warps of a block stride over the rows."""
 
     stores_number = "j == 0"
 
@@ -172,7 +172,7 @@ def _tiles(group: Group, layout: Layout, name: str) -> Kernel:
 
 
 def _finish_tile_sums(kernel: Kernel, sums: list[Node]) -> None:
-    """Each strip's sums to memory; the last strip of a tile adds them up."""
+    """Store each strip's sums; the last strip of a tile adds them up."""
     tiles, strips = kernel.grid
     partial = {}
     for node in sums:
@@ -191,13 +191,13 @@ def _finish_tile_sums(kernel: Kernel, sums: list[Node]) -> None:
     kernel.write("}")
 
 
-# --- one row
+# --- a single row
 
 
 class _FlatBody(Body):
-    """All threads of a grid stride over one row; one kernel for each slot of columns."""
+    """All threads of a grid stride over one row, with one kernel per slot of columns."""
 
-    stores_number = None  # the last block stores what `_numbers_to_store` names
+    stores_number = None  # the last block stores the `_numbers_to_store`
 
     def __init__(self, kernel: Kernel, group: Group, slot: int, kept_at: dict[int, str]) -> None:
         super().__init__(kernel, group)
@@ -253,7 +253,7 @@ def _columns(layout: Layout, node: Node) -> int:
 
 
 def _finish_flat(kernel: Kernel, body: _FlatBody, slot: int, blocks: int) -> None:
-    """The last block: whole sums, the numbers that follow from them, and what others need."""
+    """Let the last block complete the sums, compute numbers from them, and store those needed."""
     partial = {}
     for node in body.reduced:
         place = partial[id(node)] = _partial(kernel, body.type_of_sum(node), blocks)
@@ -283,7 +283,7 @@ def _along_block(body: _FlatBody, node: Node) -> str:
 
 
 def _numbers_to_store(body: _FlatBody, slot: int) -> list[Node]:
-    """This kernel's numbers that another one needs, or a later one of this group."""
+    """Return this kernel's numbers that a different group, or a later kernel of this one, needs."""
     slots, nodes = body.slots, body.group.nodes
     behind = [n for n in nodes if (columns_slot(n, slots) if walks(n) else slots[id(n)] - 1) > slot]
     later = {id(arg) for n in behind for arg in n.args}

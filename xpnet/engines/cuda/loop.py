@@ -1,12 +1,12 @@
-"""What a thread of a kernel does: the slots of `xpnet.engines.loops.loop`, spread over threads.
+"""Write the code of a kernel's threads, which share the slots of `xpnet.engines.loops.loop`.
 
-There are three kinds of kernels, by where a column j of row i is done:
+There are three kinds of kernels. They differ in the thread that computes column j of row i:
 
-    rows     a warp a row, its lanes striding over the columns        sums along rows
-    tiles    a lane a column, warps striding over the rows            none; sums over rows at most
-    flat     one row: all threads of the grid striding over it        one kernel a slot of columns
+    rows     one warp per row; its lanes stride over the columns      has sums along rows
+    tiles    one lane per column; warps stride over the rows          at most sums over rows
+    flat     a single row; all threads of the grid stride over it     one kernel per slot of columns
 
-In each, a thread that reads an entry (i, j) again, in a later slot, is the one that made it.
+In each kind, an entry (i, j) that a later slot reads again is read by the thread that computed it.
 """
 
 from __future__ import annotations
@@ -34,11 +34,12 @@ __all__ = ["Body"]
 
 
 class Body:
-    """Writes the slots of one group; each kind of kernel says how columns are walked.
+    """Writes the slots of one group; a subclass for each kind of kernel defines the loops.
 
-    What a kind must say: `walk` and `leave` begin and end the columns of one slot, `stores_number`
-    is the condition under which a thread writes a number of its row, `keep` where an entry is kept
-    for a later slot, `finish_reduction` and `add` how entries become sums.
+    A subclass defines the following. `walk` and `leave` begin and end a loop over columns.
+    `stores_number` is the condition under which a thread stores a number of its row. `keep` returns
+    the variable that keeps an entry for a later slot. `add` and `finish_reduction` turn entries
+    into sums.
     """
 
     stores_number: str | None = "threadIdx.x == 0"
@@ -48,24 +49,24 @@ class Body:
         self.layout = kernel.layout
         self.slots = slots_of(group)
         self.kept = kept_of(group, self.slots)
-        self.read: set[str] = set()  # numbers of the row that are read already
+        self.read: set[str] = set()  # numbers of the row that are already read from memory
 
-    # --- what kinds differ in
+    # --- differences between kinds of kernels
 
     def walk(self, length: Any) -> None:
         """Begin a loop over columns."""
         raise NotImplementedError
 
     def leave(self) -> None:
-        """End it."""
+        """End a loop over columns."""
         self.kernel.write("}")
 
     def keep(self, node: Node) -> str:
-        """The variable in which an entry is kept for a later slot."""
+        """Return the variable that keeps an entry for a later slot."""
         raise NotImplementedError
 
     def type_of_sum(self, node: Node) -> str:
-        """In what a reduction along the row goes on."""
+        """Return the type in which a reduction along the row accumulates."""
         return type_of(node.args[0].dtype)
 
     def add(self, node: Node, value: str) -> None:
@@ -73,19 +74,19 @@ class Body:
         raise NotImplementedError
 
     def finish_reduction(self, node: Node) -> None:
-        """Make a row's number of what its threads have."""
+        """Combine the partial results of a row's threads into one number."""
         raise NotImplementedError
 
     # --- slots
 
     def columns(self, slot: int) -> None:
-        """All loops over columns of a slot, one a length."""
+        """Write the loops over columns of a slot, one for each length."""
         here = [n for n in self.group.nodes if columns_slot(n, self.slots) == slot and walks(n)]
         for key, length in {key_of(length_of(n)): length_of(n) for n in here}.items():
             self._loop(length, [n for n in here if key_of(length_of(n)) == key])
 
     def numbers(self, slot: int) -> None:
-        """Its numbers of the row."""
+        """Write the numbers of the row that a slot computes."""
         for node in self.group.nodes:
             if self.slots[id(node)] != slot or walks(node):
                 continue
@@ -97,7 +98,7 @@ class Body:
                 self.store_number(node)
 
     def store_number(self, node: Node) -> None:
-        """Write it to memory where somebody else needs it; one thread does."""
+        """Write code by which one thread stores a number, if a different loop needs it."""
         if id(node) in self.layout.plan.stored and self.stores_number is not None:
             name = self.kernel.name_of(node)
             self.kernel.write(f"if ({self.stores_number}) {self.kernel.entry(node)} = {name};")
@@ -157,7 +158,7 @@ class Body:
     # --- values
 
     def row_value(self, node: Node) -> str:
-        """The name of a number of the row, read from memory where it must be."""
+        """Return the name of a number of the row; read it from memory first if necessary."""
         if node.op == "constant" or is_number(node):
             return self.kernel.number(node)
         if node.op == "iota":
@@ -176,7 +177,7 @@ class Body:
         return True
 
     def _value(self, node: Node, known: dict[int, str]) -> str:
-        """The name of an entry in this column."""
+        """Return the name of a node's entry in this column; read it first if necessary."""
         if is_row(node) or node.op == "constant" or is_number(node):
             return self.row_value(node)
         if node.op == "iota":

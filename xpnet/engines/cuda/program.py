@@ -1,8 +1,7 @@
 """A training step for a GPU: its kernels, and the order of launches and products.
 
-The step is recorded and planned as it is for the CPU (`xpnet.engines.loops.program`); what is
-written from the plan is CUDA C++ (`xpnet.engines.cuda.source`), and products are left to the
-backend.
+The step is recorded and planned as for the CPU (`xpnet.engines.loops.program`). The kernels are
+written in CUDA C++ from the plan (`xpnet.engines.cuda.source`); the backend computes the products.
 """
 
 from __future__ import annotations
@@ -21,14 +20,14 @@ from xpnet.engines.graph.remembered import remembered
 from xpnet.engines.graph.step import Recorded, made_from, record_step
 from xpnet.engines.step import Recipe, State
 
-_NARROW = 64  # columns of a sum over rows that a kernel of rows adds up
+_NARROW = 64  # most columns of a sum over rows in a kernel of rows
 
 __all__ = ["CudaProgram", "Launch", "Operand", "Product", "cuda_program"]
 
 
 @dataclass(frozen=True)
 class Launch:
-    """A kernel, its blocks (columns, rows), and the arrays that it takes, by name."""
+    """A kernel by name, its grid of blocks (columns, rows), and the names of its arrays."""
 
     name: str
     grid: tuple[int, int]
@@ -37,7 +36,7 @@ class Launch:
 
 @dataclass(frozen=True)
 class Operand:
-    """A matrix in memory: the number of rows is None where it is that of the examples."""
+    """A matrix in memory; its number of rows is None if it has one row per example."""
 
     place: str
     rows: int | None
@@ -47,7 +46,7 @@ class Operand:
 
 @dataclass(frozen=True)
 class Product:
-    """out = a b."""
+    """The matrix product out = a b."""
 
     a: Operand
     b: Operand
@@ -56,21 +55,22 @@ class Product:
 
 @dataclass
 class CudaProgram:
-    """The source of a step's kernels, and what a step does with them.
+    """The source of a step's kernels, and the calls and arrays of a step.
 
     Attributes
     ----------
     source : str
     calls : list of Launch or Product
-        A step, in order.
+        The calls of a step, in order.
     inputs : list of str
         The names of the arrays a0, a1, … (`xpnet.engines.loops.program`).
     buffers : list of Buffer
-        b0, b1, …
+        The buffers b0, b1, …
     views : list of str
-        Python lines that make the parts v0, v1, … of those.
+        Python lines that make the views v0, v1, … of inputs and buffers.
     n_scalars, n_tickets : int
-        Single numbers, of 8 bytes; counts of finished blocks, int32, which begin at 0.
+        How many single numbers of 8 bytes, and how many int32 counts of finished blocks, a step
+        needs. The counts begin at 0.
     n_coefficients : int
         Columns of the table of coefficients.
     """
@@ -94,7 +94,7 @@ def cuda_program(
     batch: int,
     gathers: bool,
 ) -> CudaProgram:
-    """The program of `step` for arrays like these, in batches of at most so many examples."""
+    """Return the program of `step` for arrays like these and at most ``batch`` examples."""
 
     def write() -> CudaProgram:
         recorded = record_step(recipe, state, data, n_coefficients, masks, gathers)
@@ -131,9 +131,10 @@ def _written(recorded: Recorded, batch: int, n_coefficients: int) -> CudaProgram
 
 
 def _split_wide_sums(plan: Plan) -> None:
-    """Sums over rows of many columns, beside sums along rows, become tiles of their own.
+    """Move sums over rows of many columns out of groups with reductions along rows.
 
-    In a kernel of rows the last block adds them up alone.
+    They become groups of their own, which run as kernels of tiles. In a kernel of rows, the last
+    block alone would add up all their columns.
     """
     order: list[Any] = []
     for item in plan.order:
@@ -179,7 +180,7 @@ def _operand(node: Node, layout: Layout) -> Operand:
 
 
 def _copies(layout: Layout) -> Kernel:
-    """What a step writes over at its end."""
+    """Return the kernel that copies new values over inputs at the end of a step."""
     copies = layout.memory.copies
     longest = max(layout.count(node.rows) * layout.count(node.columns) for _, _, node in copies)
     threads = LANES * WARPS

@@ -1,6 +1,6 @@
-"""Runs the steps of a fit on a GPU: launches of a step's kernels and products, no waiting.
+"""Run the steps of a fit on a GPU: launch a step's kernels and products without waiting.
 
-All arrays that a step touches are made once; the host gives the order of launches and nothing else.
+All arrays of a step are made once. During the steps, the host only launches kernels and products.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from xpnet.undisturbed import undisturbed
 
 __all__ = ["CudaRunner"]
 
-_PIECE = 32  # steps that are launched before a key press is looked at
+_PIECE = 32  # steps that are launched between two checks for a key press
 
 
 class CudaRunner(CompiledRunner):
-    """Steps as CUDA kernels (`xpnet.engines.cuda.program`), on CuPy's arrays and present stream.
+    """Runs steps as CUDA kernels (`xpnet.engines.cuda.program`), on CuPy's current stream.
 
-    Batches that come from the host in turn (``lanes``: the same arrays of data, elsewhere) are
-    taken as they are, step s from lane s modulo their number.
+    If batches are streamed from the host, ``lanes`` are the sets of device arrays that receive
+    them. Step s takes its batch, without gathering, from lane s modulo the number of lanes.
     """
 
     def __init__(
@@ -53,10 +53,10 @@ class CudaRunner(CompiledRunner):
         self._key = xp.zeros((1,), dtype=xp.int32)
         self._counter = xp.zeros((1,), dtype=xp.int32)
         self._epoch: _Epoch | None = None
-        self._at = -1  # the step that the counter stands at
+        self._at = -1  # the step number in the counter
 
     def program(self, n_coefficients: int) -> CudaProgram:
-        """The program of steps with so many coefficients; TraceError where there is none."""
+        """Return the program of steps with n coefficients; raise TraceError if there is none."""
         return cuda_program(
             self._recipe,
             self.state,
@@ -68,29 +68,29 @@ class CudaRunner(CompiledRunner):
         )
 
     def prepare(self, program: CudaProgram, n_coefficients: int) -> None:
-        """Compile its kernels and make its arrays; KernelError where they cannot be made."""
+        """Compile the kernels and make the arrays; raise KernelError if that fails."""
         given = [self._named(program, data) for data in self._lanes]
         try:
             with undisturbed():
                 steps = _Steps(self._backend, program, given, self._counter, self._batch)
-        except Exception as error:  # NVRTC's own, a missing library or header, the driver, memory
+        except Exception as error:  # from NVRTC, a missing library or header, driver, memory
             what = f"{type(error).__name__}: {error}".splitlines()[0]
             raise KernelError(f"its CUDA kernels cannot be made: {what}") from error
         self._steps[n_coefficients] = steps
 
     def _named(self, program: CudaProgram, data: Any) -> dict[str, Any]:
-        """A program's arrays a0, a1, …, with these data."""
+        """Return a program's arrays a0, a1, … by name, with these data."""
         arrays = given_arrays(program.inputs, self.state, data, self._key)
         return {f"a{k}": x for k, x in enumerate(arrays)}
 
     def piece(self, left: int) -> int:
-        """As many as are launched at once."""
+        """Return how many of the ``left`` remaining steps to launch at once."""
         return min(_PIECE, left)
 
     def run(
         self, order: Order, first: int, last: int, c: Sequence[tuple[float, ...]], key: Any
     ) -> list[Any]:
-        """Launch these steps: each one's Σ w loss, on the device."""
+        """Launch these steps and return the Σ w loss of each, on the device."""
         totals = self.run_plainly(order, first, last, c, key)
         if totals is not None:
             return totals
@@ -108,7 +108,7 @@ class CudaRunner(CompiledRunner):
         return [self._epoch.arrays["totals"][s] for s in range(first, last)]
 
     def read(self, totals: list[Any]) -> np.ndarray[Any, Any]:
-        """All that the epoch's steps have left so far, at once."""
+        """Copy the totals of the epoch's steps so far to the host, in one copy."""
         if self._plain is not None and totals:
             return self._plain.read(totals)
         if not totals or self._epoch is None:
@@ -118,7 +118,7 @@ class CudaRunner(CompiledRunner):
 
 
 class _Epoch:
-    """What the kernels read of an epoch's steps."""
+    """The device arrays of an epoch: its order, its coefficients, and the totals of its steps."""
 
     def __init__(self, backend: CupyBackend, order: Order, c: Sequence[tuple[float, ...]]) -> None:
         self.order, self.c = order, c
@@ -136,7 +136,7 @@ class _Epoch:
 
 
 class _Steps:
-    """A program, compiled, with its arrays; of those that are given, a set for each lane."""
+    """A compiled program with its arrays; there is one set of input arrays per lane."""
 
     def __init__(
         self,
@@ -165,7 +165,7 @@ class _Steps:
         self._epoch: _Epoch | None = None
 
     def launch(self, epoch: _Epoch, n_examples: int, lane: int) -> None:
-        """A step on so many examples; which they are, the kernels know."""
+        """Launch a step on ``n_examples`` examples; the kernels find out which ones."""
         if self._epoch is not epoch:
             given = dict(epoch.arrays)
             n = self._program.n_coefficients

@@ -1,15 +1,15 @@
-"""CUDA C++ of a planned step: a kernel for each group of loops, products between them.
+"""Write a planned step in CUDA C++: kernels for each group of loops, with products between them.
 
-A kernel is launched with 8 warps a block, and the same blocks on every device, so the same bits
-come out. What steps differ by lies in device memory:
+A kernel has 8 warps per block and the same number of blocks on every device, so that results are
+bitwise equal. The values that differ between steps are in device memory:
 
     order, starts      step s takes the examples order[starts[s]] … order[starts[s + 1] − 1]
-    coefficients       the host's numbers of step s, a row a step
-    totals             its Σ w loss, written at the step's end
-    counter            s, which the last block of a step counts up
+    coefficients       the host's numbers, one row per step
+    totals             Σ w loss (weighted sum of losses) of each step, written at its end
+    counter            s, which the last block of a step increments
 
-so a step's launches are the same for every s, and none waits for the host. Sums over more than a
-block go by partial sums, which the last block to finish adds up in a fixed order.
+So the launches are the same for every s, and none waits for the host. If a sum extends over several
+blocks, each block stores partial sums, and the last block to finish adds them in a fixed order.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from xpnet.engines.graph.shapes import TraceError
 __all__ = ["HEAD", "LANES", "WARPS", "Kernel", "Layout"]
 
 LANES, WARPS = 32, 8
-"""Threads of a warp, threadIdx.x; warps of a block, threadIdx.y."""
+"""Threads per warp (threadIdx.x) and warps per block (threadIdx.y)."""
 
 HEAD = """\
 __device__ inline double infinity() { return __longlong_as_double(0x7ff0000000000000LL); }
@@ -110,7 +110,7 @@ _CONTROL = {
 
 @dataclass
 class Layout:
-    """What the kernels of a step share: plan and memory, and where single numbers lie."""
+    """The parts that all kernels of a step share: plan, memory, and places of single numbers."""
 
     plan: Plan
     memory: Memory
@@ -121,38 +121,38 @@ class Layout:
     n_tickets: int = 0
 
     def tickets(self, n: int) -> int:
-        """The first of so many tickets."""
+        """Reserve n tickets (counts of finished blocks) and return the index of the first."""
         self.n_tickets += n
         return self.n_tickets - n
 
     def buffer(self, length: int, dtype: str) -> str:
-        """A buffer of one axis to work in."""
+        """Make a work buffer of one axis and return its name."""
         self.memory.buffers.append(Buffer((length,), dtype))
         return f"b{len(self.memory.buffers) - 1}"
 
     def count(self, length: Any) -> int:
-        """A length, at most."""
+        """Return a length; for the number of examples, its maximum."""
         return self.batch if isinstance(length, Size) else int(length)
 
 
 class Kernel:
-    """One kernel as it is written: its lines, and the arrays that it takes."""
+    """A kernel that is being written: its lines, and the arrays that it takes."""
 
     def __init__(self, name: str, layout: Layout, grid: tuple[int, int]) -> None:
         self.name, self.layout, self.grid = name, layout, grid
         self.arguments: dict[str, str] = {}  # names and types
-        self._head: dict[str, str] = {}  # what every thread knows: names and declarations
+        self._head: dict[str, str] = {}  # declarations at the start of the kernel, by name
         self._lines: list[str] = []
         self._depth = 1
 
     def write(self, line: str) -> None:
-        """A line at the present depth; braces change it."""
+        """Add a line at the current depth, which braces change."""
         self._depth -= line.startswith("}")
         self._lines.append("    " * self._depth + line)
         self._depth += line.endswith("{")
 
     def text(self) -> str:
-        """The whole kernel."""
+        """Return the source of the whole kernel."""
         parameters = ", ".join(f"{kind} {name}" for name, kind in self.arguments.items())
         head = [f"    {line}" for line in self._head.values()]
         body = "\n".join([*head, *self._lines])
@@ -161,16 +161,16 @@ class Kernel:
     # --- arrays
 
     def use(self, name: str, kind: str | None = None) -> str:
-        """An array, as one of the arguments."""
+        """Make an array one of the arguments and return its name."""
         self.arguments[name] = kind or _CONTROL[name]
         return name
 
     def place(self, node: Node) -> str:
-        """The array in which a node lies."""
+        """Return the name of the array that holds a node."""
         return self.use(self.layout.memory.find(node), f"{type_of(node.dtype)}*")
 
     def entry(self, node: Node) -> str:
-        """The entry (i, j) of a node in memory."""
+        """Return the expression of the entry (i, j) of a node in memory."""
         if self.layout.memory.places.get(id(node)) == "index":
             self.step()
             begin = self.head("begin", f"long long begin = {self.use('starts')}[s]")
@@ -193,27 +193,27 @@ class Kernel:
         return f"{i} * {leading or node.columns}LL + {j}"
 
     def scalar(self, node: Node) -> str:
-        """A single number in device memory."""
+        """Return the expression of a single number in device memory."""
         at = self.layout.scalars.setdefault(id(node), len(self.layout.scalars))
         return f"*({type_of(node.dtype)}*)({self.use('scalars')} + {at})"
 
     # --- numbers that every thread knows
 
     def head(self, name: str, declaration: str) -> str:
-        """Declare it once, before everything else."""
+        """Declare a constant once, at the start of the kernel, and return its name."""
         self._head.setdefault(name, f"const {declaration};")
         return name
 
     def declare(self, name: str, declaration: str) -> None:
-        """A thread's own variable, declared before everything else."""
+        """Declare a thread's own variable once, at the start of the kernel."""
         self._head.setdefault(name, declaration)
 
     def step(self) -> str:
-        """The step's number."""
+        """Return the variable of the step's number."""
         return self.head("s", f"int s = *{self.use('counter')}")
 
     def length(self, n: Any) -> str:
-        """A length; the number of examples is the step's."""
+        """Return the expression of a length; the number of examples is that of the step."""
         return self._examples(n.name) if isinstance(n, Size) else str(n)
 
     def _examples(self, name: str) -> str:
@@ -224,7 +224,7 @@ class Kernel:
         return self.head(name, f"long long {name} = {starts}[s + 1] - {starts}[s]")
 
     def number(self, node: Node) -> str:
-        """A number of the host's arithmetic, in double."""
+        """Return the expression of a number of the host, which is computed in double."""
         if node.op == "constant":
             return constant(node.attr, node.dtype)
         if node.op == "size":
@@ -239,7 +239,7 @@ class Kernel:
         )
 
     def end_step(self, total: Node) -> None:
-        """The step's loss, and the next step's number: when all blocks have read this one's."""
+        """Write the step's loss and the next step's number, when no block needs the old number."""
         blocks, ticket = self.grid[0] * self.grid[1], self.layout.tickets(1)
         known = total.op == "constant" or is_number(total)
         value = self.number(total) if known else self.entry(total)
@@ -252,7 +252,7 @@ class Kernel:
         self.write("}")
 
     def name_of(self, node: Node) -> str:
-        """The variable of a node."""
+        """Return the variable of a node."""
         return self.layout.names[id(node)]
 
 
