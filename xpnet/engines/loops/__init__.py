@@ -1,4 +1,4 @@
-"""A planned step as loops that numba compiles, and the threads that share them."""
+"""Writes a planned step as loops that numba compiles, and runs them on one or more threads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the threads of a team divide work and wait for each other, as numba compiles it.
+"""Compiled functions by which the threads of a team divide work and wait for each other.
 
 tests/plain_runtime.py has the same functions without numba.
 """
@@ -17,12 +17,12 @@ from numba.extending import intrinsic
 
 __all__ = ["meet", "share"]
 
-_LINE = 16  # float32 numbers of a cache line, which two threads should not both write to
-_SPINS = 20_000  # looks at the barrier before the core is offered to others
+_LINE = 16  # float32 numbers in a cache line; two threads should not write to the same one
+_SPINS = 20_000  # checks of the barrier before the thread yields its core
 
 
 def _system_yield() -> Any:
-    """The function that offers the core to others, by the name that this system has for it."""
+    """Return the operating system's function that yields the core to other threads."""
     if sys.platform != "win32":
         return types.ExternalFunction("sched_yield", types.int32())
     llvmlite.binding.load_library_permanently("kernel32.dll")
@@ -34,7 +34,7 @@ _yield_core = _system_yield()
 
 @intrinsic  # type: ignore[untyped-decorator]
 def _arrive(typing: Any, address: Any) -> Any:
-    """Add 1 to the 64-bit integer there, in one piece."""
+    """Atomically add 1 to the 64-bit integer at an address."""
 
     def generate(_: Any, builder: Any, signature: Any, args: Any) -> Any:
         counter = builder.inttoptr(args[0], ir.IntType(64).as_pointer())
@@ -45,7 +45,7 @@ def _arrive(typing: Any, address: Any) -> Any:
 
 @intrinsic  # type: ignore[untyped-decorator]
 def _look(typing: Any, address: Any) -> Any:
-    """The 64-bit integer there, as the other threads have left it."""
+    """Return the 64-bit integer at an address, by an atomic load."""
 
     def generate(_: Any, builder: Any, signature: Any, args: Any) -> Any:
         counter = builder.inttoptr(args[0], ir.IntType(64).as_pointer())
@@ -56,10 +56,11 @@ def _look(typing: Any, address: Any) -> Any:
 
 @numba.njit(nogil=True)
 def meet(barrier, met, threads):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
-    """Wait until all threads have come here; ``met`` counts, and the new count is returned.
+    """Wait until all threads have arrived here, and return the new value of ``met``.
 
-    barrier[0] is how often anybody has come. barrier[8], in a cache line of its own, is not 0 where
-    a thread has failed and will not come.
+    ``met`` is the number of arrivals, of all threads together, that earlier calls waited for.
+    barrier[0] counts the arrivals of all threads. barrier[8], in a cache line of its own, is not 0
+    if a thread has failed and will not arrive; then nobody waits any longer.
     """
     met += threads
     _arrive(barrier.ctypes.data)
@@ -75,9 +76,10 @@ def meet(barrier, met, threads):  # type: ignore[no-untyped-def] # noqa: ANN001,
 
 @numba.njit(nogil=True)
 def share(n, rank, threads):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
-    """The first of the n columns or rows that a thread has, and where it stops.
+    """Return the bounds first and stop of a thread's share of n columns or rows.
 
-    Unsigned: a signed index could be counted from the end, and loops over it are not vectorised.
+    Both are unsigned. A signed index could be negative and count from the end, so numba would not
+    vectorise loops over it.
     """
     lines = (n + _LINE - 1) // _LINE
     first, stop = lines * rank // threads * _LINE, lines * (rank + 1) // threads * _LINE

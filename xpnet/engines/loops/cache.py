@@ -1,10 +1,11 @@
-"""Sources of programs on disk, where numba keeps what it compiled of them between runs.
+"""Keeps the sources of programs on disk, and beside them what numba compiled from them.
 
-The folder is $XPNET_CACHE, or xpnet in the user's cache folder; a temporary one where that cannot
-be written to, or where others could put files into it. Everything in it can be deleted at any time.
+The folder is $XPNET_CACHE, or xpnet in the user's cache folder. It is a temporary folder if that
+one cannot be written to, or if others could put files into it. Everything in it can be deleted at
+any time.
 
     run_….py              a program's source
-    run_….….compiled      the digests of the files that numba wrote of it
+    run_….….compiled      the digests of the files that numba wrote for it
     __pycache__/run_….nb? those files: an index, which is a pickle, and machine code
 """
 
@@ -43,14 +44,14 @@ _COMPILED_IN = "barrier", "functions", "options", "products", "runtime", "tiled"
 
 
 def folder() -> Path:
-    """Where sources and compiled code are kept."""
+    """Return the folder of sources and compiled code."""
     try:
         path = _wanted().resolve()
         for each in (path, _of_numba(path)):
             made(each)
         fault = at_fault(_of_numba(path)) or at_fault(path)
         writable = os.access(path, os.W_OK)
-    except (OSError, RuntimeError):  # a user without a home is a RuntimeError
+    except (OSError, RuntimeError):  # a user without a home folder raises RuntimeError
         return _temporary()
     return _in_place_of(path, fault) if fault else path if writable else _temporary()
 
@@ -67,7 +68,7 @@ def _of_numba(path: Path) -> Path:
 
 @cache
 def _in_place_of(path: Path, fault: str) -> Path:
-    """A folder of this process, with one warning."""
+    """Warn once, and return a temporary folder of this process instead."""
     warn(
         f"compiled code is not kept in {path}: {fault}, and what lies there would be run. Delete "
         "it and let only yourself write there, or name another folder in XPNET_CACHE"
@@ -82,7 +83,7 @@ def _temporary() -> Path:
 
 @cache
 def numba_version() -> str | None:
-    """Numba's version, without importing it; None where it is not installed."""
+    """Return numba's version without importing it; None if it is not installed."""
     try:
         return importlib.metadata.version("numba")
     except importlib.metadata.PackageNotFoundError:
@@ -91,9 +92,9 @@ def numba_version() -> str | None:
 
 @cache
 def _compiled_in() -> str:
-    """A digest of the functions that are compiled into every program.
+    """Return a digest of the functions that are compiled into every program.
 
-    numba compiles a program anew when its own file changes, and looks at no other.
+    numba recompiles a program only when the program's own file changes; it checks no other file.
     """
     digest = hashlib.sha256()
     for name in _COMPILED_IN:
@@ -102,31 +103,40 @@ def _compiled_in() -> str:
 
 
 def _name(source: str) -> str:
-    """Of its module; machine code calls the BLAS by the name that it has here."""
+    """Return the name of a source's module, which contains a digest.
+
+    The digest includes the BLAS's name of a function, because the machine code calls it by that.
+    """
     blas = bundled()
     made_of = __version__, _compiled_in(), blas and blas.symbol("cblas_sgemm"), source
     return "run_" + hashlib.sha256("\n".join(map(str, made_of)).encode()).hexdigest()[:20]
 
 
 def _mark(source: str) -> Path:
-    """A file that is there once the source was compiled by this numba on such a machine."""
+    """Return the path of a file that exists if the source is compiled.
+
+    The file's name includes numba's version, Python's version and the type of the machine.
+    """
     made_by = f"{numba_version()}-{platform.python_version()}-{platform.machine()}"
     return folder() / f"{_name(source)}.{made_by}.compiled"
 
 
 def is_compiled(source: str) -> bool:
-    """Whether an earlier run compiled it."""
+    """Whether the source is compiled already, by this process or an earlier one."""
     return _mark(source).is_file()
 
 
 def mark_compiled(source: str) -> None:
-    """Note that it is compiled, with the digests of what numba wrote."""
-    with suppress(OSError):  # a full disk, for one: it is compiled anew in the next process
+    """Record that the source is compiled, with the digests of the files that numba wrote."""
+    with suppress(OSError):  # such as a full disk: the next process compiles it again
         _put(_mark(source), _digests(source))
 
 
 def check(source: str) -> None:
-    """Delete what numba kept of it where that is not what was marked: no damaged code is run."""
+    """Delete a source's compiled files if their digests are not those recorded.
+
+    So no damaged code is run.
+    """
     mark = _mark(source)
     try:
         whole = is_own_file(mark) and mark.read_bytes() == _digests(source)
@@ -137,7 +147,7 @@ def check(source: str) -> None:
 
 
 def load(source: str) -> Callable[..., None]:
-    """Its function ``run``; numba compiles it at the first call, or takes it from the cache."""
+    """Return a source's ``run``; its first call compiles it, or reads it from the cache."""
     name = _name(source)
     if name not in sys.modules:
         sys.modules[name] = _module(name, source, _written(name, source))
@@ -146,14 +156,14 @@ def load(source: str) -> Callable[..., None]:
 
 
 def prepare(source: str, call: Callable[[], None]) -> None:
-    """Have it compiled, or taken from the cache, by a first ``call`` that does nothing else."""
+    """Compile a source, or read it from the cache, by a first ``call`` that does no steps."""
     run: Any = load(source)
     known = len(run.signatures)
     if not known:
         check(source)
     try:
         call()
-    except Exception:  # damage may raise anything, and so may a full disk
+    except Exception:  # damaged files may raise anything, and so may a full disk
         forget(source)
         call()
     if len(run.signatures) > known or not is_compiled(source):
@@ -161,14 +171,14 @@ def prepare(source: str, call: Callable[[], None]) -> None:
 
 
 def forget(source: str) -> None:
-    """Delete what numba kept of it, such as a file that a power cut left half written."""
+    """Delete a source's compiled files, one of which a power cut may have left half written."""
     for file in _kept(source):
         with suppress(OSError):
             file.unlink()
 
 
 def _module(name: str, source: str, path: Path) -> Any:
-    """Of the source that is given, whatever the file says, or a .pyc beside it."""
+    """Make a module from the given source, and not from the file or a .pyc beside it."""
     module: Any = ModuleType(name)
     module.__file__ = str(path)
     exec(compile(source, path, "exec", dont_inherit=True), module.__dict__)
@@ -178,7 +188,10 @@ def _module(name: str, source: str, path: Path) -> Any:
 
 
 def _keeping(run: Any) -> Any:
-    """The compiled function, kept on disk, unless $NUMBA_CACHE_DIR says where and others write."""
+    """Return the compiled function ``run``, kept on disk.
+
+    It is not kept if $NUMBA_CACHE_DIR names a folder that others may write to.
+    """
     from xpnet.engines.loops.runtime import compiled
 
     run.enable_caching()
@@ -191,10 +204,13 @@ def _keeping(run: Any) -> Any:
 
 
 def _written(name: str, source: str) -> Path:
-    """The file of a source, by which numba tells whether its own files are of that one."""
+    """Write a source to its file, and return the path.
+
+    numba looks at this file to tell whether its compiled files belong to that source.
+    """
     try:
         return _written_in(folder(), name, source.encode())
-    except OSError:  # the disk is full, or something else has the name
+    except OSError:  # the disk is full, or something other than a file has that name
         return _written_in(_temporary(), name, source.encode())
 
 
@@ -206,7 +222,7 @@ def _written_in(place: Path, name: str, source: bytes) -> Path:
 
 
 def _kept(source: str) -> list[Path]:
-    """The files that numba keeps of a program that is loaded."""
+    """Return the files that numba keeps for a loaded program."""
     name = _name(source)
     stats = getattr(getattr(sys.modules.get(name), "run", None), "stats", None)
     if stats is None or stats.cache_path is None:
@@ -215,7 +231,13 @@ def _kept(source: str) -> list[Path]:
 
 
 def _digests(source: str) -> bytes:
-    """A line for each of these files; OSError where one cannot be read, or is another user's."""
+    """Return a line with digest and name for each compiled file of a source.
+
+    Raises
+    ------
+    OSError
+        A file cannot be read, or belongs to another user.
+    """
     lines = []
     for file in _kept(source):
         if not is_own_file(file):
@@ -225,9 +247,9 @@ def _digests(source: str) -> bytes:
 
 
 def _put(path: Path, data: bytes) -> None:
-    """Write a file for the user alone, whole or not at all, in the place of whatever is there.
+    """Write a file that only the user can read, whole or not at all, replacing what was there.
 
-    `xpnet.whole_file` would write through a link, and with a mode that lets others read.
+    `xpnet.whole_file` would write through a link, and with a mode that lets others read the file.
     """
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

@@ -1,6 +1,6 @@
-"""Each elementwise operation as an expression of Python scalars, for numba.
+"""Writes each elementwise operation as an expression of Python scalars, for numba.
 
-NaN shows: max and min return it wherever it comes in.
+NaN is passed on: max and min return it if either argument is NaN.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _FORMS = {
 
 
 def expression(node: Node, args: list[str]) -> str:
-    """The value of a node from those of its arguments; names and numbers, no operations."""
+    """Return a node's value as an expression of ``args``, each of which is a name or a number."""
     kind = TYPES.get(node.dtype, "f64")
     if node.op == "cast":
         return _cast(node, args[0])
@@ -69,14 +69,17 @@ def _power(node: Node, args: list[str], kind: str) -> str:
 
 
 def start_value(node: Node) -> str:
-    """What a reduction along a row starts from; a sum over a single row, such as θ, is float64."""
+    """Return the number that a reduction along a row starts from.
+
+    A sum over an array of a single row, such as θ, is in float64.
+    """
     whole = node.op == "sum" and same_length(node.rows, 1)
     kind = "f64" if whole else TYPES[node.args[0].dtype]
     return {"sum": f"{kind}(0.0)", "min": f"{kind}(inf)"}.get(node.op, f"{kind}(-inf)")
 
 
 def accumulate(node: Node, total: str, value: str) -> str:
-    """The reduction with one more entry."""
+    """Return the expression of a reduction's ``total`` with one more ``value``."""
     if node.op == "sum":
         return f"{total} + {value}"
     sign = "<" if node.op == "min" else ">"

@@ -1,6 +1,6 @@
 """exp, expm1, log1p and tanh of one number, in arithmetic that a compiler vectorises.
 
-A loop that calls the C library's functions stays scalar. These have no call and no branch:
+A loop that calls the C library's functions is not vectorised. These contain no call and no branch:
 
     exp x = 2ᵏ eʳ          k = round(x / ln 2),  r = x − k ln 2,  |r| ≤ ½ ln 2
     eʳ − 1 = r + r²/2! + r³/3! + …        until the next term is below rounding
@@ -8,8 +8,8 @@ A loop that calls the C library's functions stays scalar. These have no call and
     tanh |x| = e/(e + 2)   e = expm1(2|x|)
     log1p x = k ln 2 + 2 (s + s³/3 + s⁵/5 + …) + c      1 + x = 2ᵏ m,  s = (m − 1)/(m + 1)
 
-with ln 2 in two parts, so that r is exact, and c what rounding 1 + x lost, over 1 + x. The errors
-are a few units in the last place (tests/test_fused_compiled.py); NaN stays NaN.
+Here ln 2 is split into two parts, so that r is exact. c is the rounding error of 1 + x, divided by
+1 + x. The errors are a few units in the last place (tests/test_fused_compiled.py); NaN stays NaN.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ import numpy as np
 
 __all__ = ["functions"]
 
-# "contract" alone: to reassociate would undo the two-part reduction
+# only "contract": reassociation would undo the two-part reduction
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
 
 
 class _Format(NamedTuple):
-    """What differs between float32 and float64."""
+    """The constants that differ between float32 and float64."""
 
     real: Any
     integer: Any
-    mantissa: int  # its bits
-    bias: int  # of the exponent
-    high: float  # ln 2, its leading bits
-    low: float  # and the rest
-    least: float  # exp of less is 0
-    most: float  # exp of more is ∞
-    terms: int  # of eʳ
-    atanh_terms: int
-    flat: float  # tanh of more is 1
+    mantissa: int  # bits of the mantissa
+    bias: int  # bias of the exponent
+    high: float  # leading bits of ln 2
+    low: float  # remainder of ln 2
+    least: float  # exp of anything smaller is 0
+    most: float  # exp of anything larger is ∞
+    terms: int  # last power in the series of eʳ
+    atanh_terms: int  # terms in the series of log1p, after the first
+    flat: float  # tanh of anything larger is 1
 
 
 _FORMATS = {
@@ -55,7 +55,7 @@ _FORMATS = {
 
 
 def functions(kind: str) -> dict[str, Callable[..., Any]]:
-    """The functions for "f32" or "f64", by name."""
+    """Return the functions for "f32" or "f64", by name."""
     form = _FORMATS[kind]
     exp, expm1 = _exponentials(form)
     return {
@@ -78,7 +78,7 @@ def _exponentials(form: _Format) -> tuple[Any, Any]:
 
     @_compile
     def reduced(x):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
-        """K and eʳ − 1."""
+        """Return k and eʳ − 1; see the equations above."""
         x = most if x > most else x
         x = least if x < least else x
         k = np.floor(x * log2_e + half)
@@ -90,13 +90,13 @@ def _exponentials(form: _Format) -> tuple[Any, Any]:
 
     @_compile
     def power(k):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
-        """2ᵏ, for the exponents of normal numbers."""
+        """Return 2ᵏ, if that is a normal number."""
         return integer((integer(k) + integer(bias)) << integer(mantissa)).view(real)
 
     @_compile
     def exp(x):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
         k, p = reduced(x)
-        first = integer(k >> integer(1))  # 2ᵏ in two factors, each of which is a normal number
+        first = integer(k >> integer(1))  # 2ᵏ as two factors, each a normal number
         return (p + one) * power(first) * power(k - first)
 
     @_compile

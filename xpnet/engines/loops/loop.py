@@ -1,7 +1,7 @@
-"""The loop over rows of one group.
+"""Writes the loop over the rows of one group.
 
-Within a row, a sum along it is known only when all its columns are done. So a row is a sequence of
-slots, loops over columns in the even ones and single numbers in the odd ones:
+A sum along a row is known only when all columns of the row are done. So a row is a sequence of
+slots: even slots are loops over columns, odd slots are single numbers.
 
     slot −1  numbers of the row        slot 0  for j: …        slot 1  sums of slot 0, and numbers
     slot 2   for j: …, with those      …
@@ -35,17 +35,17 @@ __all__ = ["Loop"]  # fmt: skip
 
 
 class Loop:
-    """Writes what is done in one row (or, for groups of one row, altogether)."""
+    """Writes the computations of one row, which may be the only row of a group."""
 
     def __init__(self, writer: Writer, group: Group) -> None:
         self.writer, self.group = writer, group
         self.own = {id(node) for node in group.nodes}
         self.slots = slots_of(group)
         self.kept = kept_of(group, self.slots)
-        self.read: set[str] = set()  # names that are known at this place
+        self.read: set[str] = set()  # names defined so far
 
     def write(self) -> None:
-        """All slots in order."""
+        """Write all slots in order."""
         nodes = self.group.nodes
         for slot in range(-1, max(self.slots.values()) + 1):
             if slot % 2:
@@ -82,21 +82,21 @@ class Loop:
             self.writer.write(f"{place}[{self._index(node)}] = {name}")
 
     def _index(self, node: Node) -> str:
-        """Where a node's entry of this row and column lies."""
+        """Return the index of a node's entry in the current row and column."""
         one_row = same_length(node.rows, 1)
         if is_row(node):
             return "0" if one_row else "i"
         return "j" if one_row else "i, j"
 
     def _stored(self, node: Node) -> str:
-        """The entry in memory."""
+        """Return the expression of a node's entry in memory."""
         if node.op == "transpose" and not is_row(node) and not is_row(node.args[0]):
             return f"{self.writer.memory.find(node.args[0])}[j, i]"
         base = node.args[0] if node.op == "transpose" else node
         return f"{self.writer.memory.find(base)}[{self._index(node)}]"
 
     def _row_value(self, node: Node) -> str:
-        """The name of a number, read from memory where it must be."""
+        """Return a single number's name or literal, after reading it from memory if necessary."""
         if node.op == "constant":
             return self.writer.numbers.constant(node.attr, node.dtype)
         if is_number(node):
@@ -152,7 +152,7 @@ class Loop:
                 writer.write(f"{name}v[j] = {name}")
 
     def _entry(self, node: Node, known: dict[int, str]) -> str:
-        """The name of a node's entry in this column."""
+        """Return the name of a node's entry in this column, after reading it if necessary."""
         if is_row(node) or node.op == "constant" or is_number(node):
             return self._row_value(node)
         if node.op == "iota":

@@ -1,4 +1,4 @@
-"""How numba compiles everything of a step."""
+"""Options with which numba compiles all parts of a step."""
 
 from typing import Any
 
@@ -6,6 +6,6 @@ __all__ = ["OPTIONS"]
 
 OPTIONS: dict[str, Any] = {
     "nogil": True,
-    "error_model": "numpy",  # a check for division by zero keeps loops from being vectorised
-    "fastmath": {"contract", "reassoc", "arcp", "nsz"},  # not nnan, ninf: NaN and infinity show
+    "error_model": "numpy",  # checks for division by zero would prevent vectorisation
+    "fastmath": {"contract", "reassoc", "arcp", "nsz"},  # not nnan, ninf: NaN and infinity are kept
 }

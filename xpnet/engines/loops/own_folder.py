@@ -1,6 +1,6 @@
-"""Folders that nobody but the user, and root, can put files into.
+"""Folders into which only the user and root can put files.
 
-What lies in the cache is run: machine code, and numba's index, which is a pickle.
+Files of the cache are executed: they hold machine code, and numba's index, which is a pickle.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ _OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
 def made(path: Path) -> None:
-    """Make a folder where there is none, with those above it, for the user alone.
+    """Make a folder, and missing folders above it, that only the user can access.
+
+    A folder that exists stays as it is.
 
     Raises
     ------
     OSError
-        It cannot be made.
+        The folder cannot be made.
     """
     if not path.parent.is_dir():
         made(path.parent)
@@ -28,12 +30,12 @@ def made(path: Path) -> None:
 
 
 def at_fault(folder: Path) -> str | None:
-    """Why others may put something there, or something else in its place; None where none can.
+    """Return why others can put files into a folder, or replace it; None if they cannot.
 
-    ``folder`` is without links. Above it a folder that all can write to is as good where only its
-    owner can move what lies in it, such as /tmp.
+    The path ``folder`` must contain no symbolic links. Folders above it may be writable for all if
+    they are sticky, as /tmp is: there, only its owner can move a file or a folder.
     """
-    if not hasattr(os, "getuid"):  # elsewhere a user's folders are the user's by other rules
+    if not hasattr(os, "getuid"):  # Windows protects a user's folders by other rules
         return None
     for path in (folder, *folder.parents):
         found = path.lstat()
@@ -48,7 +50,7 @@ def at_fault(folder: Path) -> str | None:
 
 
 def is_own_file(path: Path) -> bool:
-    """Whether it is a file, and no link, that nobody else has put there."""
+    """Whether a path is a regular file, not a link, that belongs to the user."""
     found = path.lstat()
     own = not hasattr(os, "getuid") or found.st_uid == os.getuid()
     return own and stat.S_ISREG(found.st_mode)

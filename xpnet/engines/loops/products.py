@@ -1,11 +1,11 @@
-"""Matrix products that a program calls: small ones our own, others of NumPy's OpenBLAS.
+"""Matrix products that a program calls: our own code for small ones, NumPy's OpenBLAS for others.
 
     sgemm(m, n, k, flip_a, A, lda, flip_b, B, ldb, C, ldc, room)
 
-is C (m, n) = op(A) (m, k) op(B) (k, n), where rows lie lda, ldb and ldc apart and op transposes
-what is to be flipped; sgemm_columns and sgemm_rows do a thread's share of it. Which are small is
-said in `xpnet.engines.loops.tiled`: none where ``room``, for a part of B, is empty.
-tests/plain_runtime.py has the same functions without numba.
+computes C (m, n) = op(A) (m, k) op(B) (k, n). Neighbouring rows lie lda, ldb and ldc numbers apart;
+op transposes a matrix whose flip is true. sgemm_columns and sgemm_rows compute a thread's share of
+C. ``room`` holds a part of B. `xpnet.engines.loops.tiled` decides which products are small: none if
+``room`` is empty. tests/plain_runtime.py has the same functions without numba.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from xpnet.engines.loops.tiled import tiled_product
 
 __all__ = ["dgemm", "dgemm_columns", "dgemm_rows", "sgemm", "sgemm_columns", "sgemm_rows"]
 
-_ROWS, _PLAIN, _TRANSPOSED = 101, 111, 112  # CBLAS's names of them
-_FEW = 16  # columns or rows a thread, under which the other axis is divided
+_ROWS, _PLAIN, _TRANSPOSED = 101, 111, 112  # codes of CBLAS
+_FEW = 16  # columns or rows per thread; with fewer, the longer axis is divided
 
 
 def _function(name: str, kind: Any) -> Any:
     import llvmlite.binding
 
     found = bundled()
-    if found is None or not found.has(f"cblas_{name}"):  # unresolved, it ends the process
+    if found is None or not found.has(f"cblas_{name}"):  # unresolved, it would crash the process
         raise ImportError("NumPy has no OpenBLAS of its own here, which compiled steps call")
     llvmlite.binding.load_library_permanently(found.path)
     integer = types.int64 if found.wide else types.int32
@@ -56,8 +56,8 @@ def _product(letter: str, kind: Any) -> Any:
 
     @numba.njit(**OPTIONS)
     def gemm(m, n, k, flip_a, A, a, lda, flip_b, B, b, ldb, C, c, ldc, room):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
-        """The matrices begin a, b and c numbers behind the start of the arrays."""
-        left = np.int64(A.ctypes.data) + bytes * a  # of uintp and a signed one numba makes float64
+        """Multiply matrices that begin at the numbers a, b and c of the arrays A, B and C."""
+        left = np.int64(A.ctypes.data) + bytes * a  # numba adds uintp and int64 in float64
         right = np.int64(B.ctypes.data) + bytes * b
         place = np.int64(C.ctypes.data) + bytes * c
         if fits(m, n, k, room):
@@ -72,7 +72,7 @@ def _product(letter: str, kind: Any) -> Any:
 
 
 def _products(gemm: Any) -> tuple[Any, Any, Any]:
-    """The product of one thread, and those of which every thread does its columns or rows."""
+    """Return the product on one thread, and the products of a thread's columns or rows."""
 
     @numba.njit(**OPTIONS)
     def whole(m, n, k, flip_a, A, lda, flip_b, B, ldb, C, ldc, room):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202

@@ -1,4 +1,4 @@
-"""The program of a training step: a recorded step, planned, and written down as Python."""
+"""Makes the program of a training step: records the step, plans it and writes it as Python."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from xpnet.engines.threads import on_one_thread
 
 __all__ = ["Program", "step_program"]
 
-_LITERAL = 4096  # parameters up to which sizes and constants are written into the source
+_LITERAL = 4096  # most parameters for which sizes and constants are literals in the source
 
 
 _HEAD = """\
@@ -35,19 +35,19 @@ def run(lengths, constants, arrays, buffers, order, starts, coefficients, totals
 
 @dataclass
 class Program:
-    """The source of ``run`` (see `source` and `team` beside this module), and what it takes.
+    """The source of ``run`` (see the modules `source` and `team`), and its arguments.
 
     Attributes
     ----------
     source : str
     lengths : list of int
     constants : list of float
-        Numbers that the source does not hold.
+        Sizes and constants that are not literals in the source.
     inputs : list of str
-        The names of its arrays, in order.
+        The names of the arrays that ``run`` takes, in order.
     buffers : list of Buffer
     n_shared : int or None
-        How many numbers the threads of a team share; None where one thread does all.
+        How many numbers the threads of a team share; None if one thread does everything.
     """
 
     source: str
@@ -68,9 +68,9 @@ def step_program(
     gathers: bool,
     team: bool = False,
 ) -> Program:
-    """The program of `step` for arrays like these, in batches of at most so many examples.
+    """Return the program of a step for arrays like these, with batches of up to ``batch`` examples.
 
-    That of a ``team`` is run by several threads together.
+    The program of a ``team`` is run by several threads together.
     """
 
     one_thread = team or on_one_thread(recipe.layers, batch)
@@ -113,7 +113,7 @@ def _written(
 
 
 def _source(writer: Writer, memory: Memory, arrays: Sequence[str], used: list[int]) -> str:
-    """The whole function."""
+    """Return the source of the whole function."""
     numbers = writer.numbers
     rows = {
         name: f"empty({numbers.length(length)}, {dtype.replace('bool', 'bool_')})"

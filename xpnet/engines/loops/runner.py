@@ -1,4 +1,4 @@
-"""Runs the steps of a fit in one compiled function, many at a time."""
+"""Runs the steps of a fit in a compiled function, many steps a call."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from xpnet.undisturbed import undisturbed
 
 __all__ = ["FusedRunner"]
 
-_new = np.empty  # the tests put something in its place that shows what nobody wrote
-_SECONDS = 0.1  # what a piece may last, so that Ctrl-C answers
+_new = np.empty  # tests replace it, to find numbers that are never written
+_SECONDS = 0.1  # longest time of a piece, so that Ctrl-C is answered
 
 
 class FusedRunner(CompiledRunner):
-    """Steps as a compiled program (`xpnet.engines.loops.program`), on NumPy arrays."""
+    """Runs steps as a compiled program (`xpnet.engines.loops.program`) on NumPy arrays."""
 
     def __init__(
         self,
@@ -44,10 +44,10 @@ class FusedRunner(CompiledRunner):
         X, Y, w = (None if x is None else _as_compiled(x) for x in data)
         super().__init__(recipe, (X, Y, w))
         self._key = np.zeros(1, np.int32)
-        self._piece = 1  # until it is known how long one lasts
+        self._piece = 1  # until the time of a step is known
 
     def program(self, n_coefficients: int) -> Program:
-        """The program of steps with so many coefficients; TraceError where there is none."""
+        """Return the program of steps with n coefficients; raise TraceError if there is none."""
         masks = needs_masks(self._recipe.layers)
         return step_program(
             self._recipe,
@@ -61,7 +61,7 @@ class FusedRunner(CompiledRunner):
         )
 
     def prepare(self, program: Program, n_coefficients: int) -> None:
-        """Compile it, or take it from the cache."""
+        """Compile a program, or read it from the cache."""
         given = given_arrays(program.inputs, self.state, self._data, self._key)
         with undisturbed():
             self._steps[n_coefficients] = _Steps(
@@ -69,17 +69,17 @@ class FusedRunner(CompiledRunner):
             )
 
     def piece(self, left: int) -> int:
-        """As many as take a tenth of a second."""
+        """Return how many steps to run next: as many as take a tenth of a second."""
         return min(self._piece, left)
 
     def run(
         self, order: Order, first: int, last: int, c: Sequence[tuple[float, ...]], key: Any
     ) -> list[Any]:
-        """Do these steps."""
+        """Run the steps from ``first`` up to ``last``, and return their totals."""
         began = time.perf_counter()
         totals = self.run_plainly(order, first, last, c, key)
         if totals is None:
-            began = time.perf_counter()  # what took time to compile will not again
+            began = time.perf_counter()  # leaves out the time of compiling
             totals = self._run_compiled(order, first, last, c, key)
         rate = (last - first) / max(time.perf_counter() - began, 1e-9)
         self._piece = max(1, min(int(rate * _SECONDS), 4 * self._piece))
@@ -94,12 +94,12 @@ class FusedRunner(CompiledRunner):
         return totals if last - first > 1 else [totals[0][0]]
 
     def read(self, totals: list[Any]) -> np.ndarray[Any, Any]:
-        """In float64."""
+        """Return the totals as one float64 array."""
         return np.concatenate([np.atleast_1d(total) for total in totals], dtype=np.float64)
 
 
 class _Alias:
-    """An array's memory, which may be written to for all that this says."""
+    """An array's memory, declared writable."""
 
     def __init__(self, x: np.ndarray[Any, Any]) -> None:
         self.owner = x
@@ -107,7 +107,10 @@ class _Alias:
 
 
 def _as_compiled(x: Any) -> np.ndarray[Any, Any]:
-    """The array in C order. Programs read it only, but numba compiles anew for a read-only one."""
+    """Return the array in C order and writable.
+
+    Programs only read it, but numba would compile once more for a read-only array.
+    """
     x = np.ascontiguousarray(x)
     return x if x.flags.writeable else np.asarray(_Alias(x))
 
@@ -138,14 +141,14 @@ class _Steps:
         cache.prepare(program.source, self._do_nothing)
 
     def _do_nothing(self) -> None:
-        """No step: numba compiles it for arrays like these, or takes it from the cache."""
+        """Run zero steps, so that numba compiles the program or reads it from the cache."""
         nothing = np.zeros(1, np.int64), np.zeros((0, self._n)), np.zeros(0)
         self._run(*self._fixed, self._no_order, *nothing)
 
     def __call__(
         self, order: Order, first: int, last: int, c: Sequence[tuple[float, ...]]
     ) -> np.ndarray[Any, Any]:
-        """The totals of these steps."""
+        """Run the steps from ``first`` up to ``last``, and return their totals."""
         index = self._no_order if order.index is None else order.index
         table = np.asarray(c[first:last], dtype=np.float64).reshape(last - first, self._n)
         totals = np.empty(last - first)
@@ -154,8 +157,11 @@ class _Steps:
 
 
 def _stretches(c: Sequence[tuple[float, ...]], first: int, last: int) -> Iterator[tuple[int, int]]:
-    """Runs of steps with as many coefficients: one run, but for an optimizer that accumulates."""
-    if len(set(map(len, c[first:last]))) == 1:  # a look at each step in Python costs as much as it
+    """Yield the bounds of successive steps that have equally many coefficients.
+
+    There is only one such stretch unless the optimizer accumulates gradients.
+    """
+    if len(set(map(len, c[first:last]))) == 1:  # looping in Python would cost as much as the steps
         yield first, last
         return
     start = first

@@ -1,4 +1,4 @@
-"""What the source of a program calls: numba's compiler, BLAS, and functions of one number.
+"""Names that the source of a program uses: numba's compiler, BLAS and functions of one number.
 
 tests/plain_runtime.py has the same names without numba, for running a source as plain Python.
 """
@@ -45,6 +45,6 @@ exp_f64, expm1_f64, tanh_f64, log1p_f64 = (_F64[n] for n in ("exp", "expm1", "ta
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """``function`` compiled by numba; `xpnet.engines.loops.cache` has it kept on disk."""
+    """Return ``function`` compiled by numba; `xpnet.engines.loops.cache` keeps it on disk."""
     made: Callable[..., Any] = numba.njit(**OPTIONS)(function)
     return made

@@ -1,10 +1,10 @@
-"""Python source of a planned step: loops that numba compiles, and calls of BLAS.
+"""Writes a planned step as Python source: loops that numba compiles, and calls of BLAS.
 
     run(lengths, constants, arrays, buffers, order, starts, coefficients, totals)
 
-does step s = 0, 1, … on the examples order[starts[s] : starts[s + 1]], with the Python numbers
-coefficients[s], and writes its total to totals[s]. Arrays have one axis (one row, or one column) or
-two, in C order; those that a step gives a new value are overwritten.
+does the steps s = 0, 1, … in turn. Step s uses the examples order[starts[s] : starts[s + 1]] and
+the Python numbers coefficients[s], and writes its total to totals[s]. Arrays have two axes, or one
+(for one row or one column), in C order. An array to which a step gives a new value is overwritten.
 """
 
 from __future__ import annotations
@@ -22,43 +22,43 @@ from xpnet.engines.loops.loop import Loop
 
 __all__ = ["Writer"]
 
-_ROOM = 2**15  # numbers of a part of B, see `xpnet.engines.loops.tiled`
-_SMALL = 8192  # multiplications up to which a loop beats the call of BLAS
+_ROOM = 2**15  # numbers in the part of B that `xpnet.engines.loops.tiled` copies
+_SMALL = 8192  # most multiplications for which a loop is faster than BLAS
 
 
 class Writer:
     """Writes the body of a step."""
 
-    parameters = ""  # that ``run`` has beside those above
-    n_shared: int | None = None  # single numbers that threads share; None where there is one thread
+    parameters = ""  # further parameters of ``run``
+    n_shared: int | None = None  # how many numbers the threads share; None for one thread
 
     def __init__(
         self, plan: Plan, memory: Memory, numbers: Numbers, batch: int, one_thread: bool
     ) -> None:
-        """With products on one thread, or on those of the BLAS."""
+        """``one_thread``: whether products run on one thread, not on those of the BLAS."""
         self.plan, self.memory, self.numbers, self.batch = plan, memory, numbers, batch
         self.room = _ROOM if one_thread else 0
         self.places = memory.places
         self.names = {id(node): f"t{k}" for k, node in enumerate(plan.nodes)}
-        self.rows: dict[str, tuple[int, str]] = {}  # rows that a loop keeps: length and dtype
-        self.rooms: set[str] = set()  # dtypes of products
+        self.rows: dict[str, tuple[int, str]] = {}  # length and dtype of each row that a loop keeps
+        self.rooms: set[str] = set()  # dtypes of the products
         self.lines: list[str] = []
         self.depth = 2
 
     def first_lines(self) -> list[str]:
-        """What stands before the steps."""
+        """Return the lines before the loop over steps."""
         return [f"room_{dtype} = empty({self.room}, {dtype})" for dtype in sorted(self.rooms)]
 
     def step_lines(self) -> list[str]:
-        """What every step begins with."""
+        """Return the lines that begin every step."""
         return []
 
     def write(self, line: str) -> None:
-        """A line at the present depth."""
+        """Add a line at the current indentation."""
         self.lines.append("    " * self.depth + line)
 
     def write_step(self, total: Node) -> None:
-        """Everything in order."""
+        """Write the whole step in order."""
         for node in self.plan.nodes:
             if is_number(node) and node.op not in ("input", "constant"):
                 self.write(f"{self.names[id(node)]} = {self._number(node)}")
@@ -75,15 +75,15 @@ class Writer:
         self.write(f"totals[s] = {self.value(total)}")
 
     def columns(self, length: Any) -> str:
-        """What ``range`` takes to go over columns."""
+        """Return the arguments of ``range`` for a loop over columns."""
         return self.numbers.length(length)
 
     def rows_of(self, length: Any) -> str:
-        """What ``range`` takes to go over rows."""
+        """Return the arguments of ``range`` for a loop over rows."""
         return self.numbers.length(length)
 
     def value(self, node: Node) -> str:
-        """A Python number, or a single number that a loop has left."""
+        """Return the name or literal of a Python number, or of a number that a loop computed."""
         if node.op == "constant":
             return self.numbers.constant(node.attr, node.dtype)
         return self.places[id(node)] if node.op == "input" else self.names[id(node)]
@@ -126,7 +126,7 @@ class Writer:
         name, kind = self.names[id(node)], TYPES[node.dtype]
         if is_scalar(node):
             self.write(f"{name} = {kind}({name}s)")
-            if id(node) in self.places:  # the state's
+            if id(node) in self.places:  # part of the state
                 self.write(f"{self.places[id(node)]}[0] = {name}")
             return
         self.write(f"for j in range({self.columns(node.columns)}):")
@@ -154,7 +154,7 @@ class Writer:
             self._write_gemm(node)
 
     def _write_gemm(self, node: Node) -> None:
-        """C = op(A) op(B), by BLAS."""
+        """Write C = op(A) op(B) as a call of `xpnet.engines.loops.products`."""
         sizes = ", ".join(map(self.numbers.length, (node.rows, node.columns, node.args[0].columns)))
         operands = []
         for arg in node.args:
@@ -173,7 +173,7 @@ class Writer:
         return ""
 
     def _write_small_product(self, node: Node) -> None:
-        """The same as loops."""
+        """Write the product as loops."""
         name, kind = self.names[id(node)], TYPES[node.dtype]
         a, b = (self._entry(arg, index) for arg, index in zip(node.args, ("ik", "kj"), strict=True))
         self.write(f"for i in range({self.numbers.length(node.rows)}):")
@@ -192,7 +192,7 @@ class Writer:
         return f"{place}[{i}, {j}]"
 
     def _leading(self, node: Node) -> str:
-        """How far apart two rows are in memory."""
+        """Return how many numbers apart two neighbouring rows lie in memory."""
         return self.numbers.length(self.memory.leading.get(id(node), node.columns))
 
 

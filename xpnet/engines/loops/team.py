@@ -1,15 +1,17 @@
-"""Source of a step that several threads do together.
+"""Writes the source of a step that several threads run together.
 
     run(lengths, constants, arrays, buffers, order, starts, coefficients, totals,
         rank, threads, barrier, shared)
 
-Every thread runs this function, and does its share of each loop and of each product. They divide
-the units: whoever computes columns of Z_l computes the same ones of A_l and dZ_l, and these rows of
-dW_l, so that most of what a thread reads is what it wrote itself, and sums over examples are whole.
-Where a loop has sums along its rows (a softmax), or gathers them, they divide the rows; a sum over
-those is added up from the threads' parts, which lie in ``shared``. What does not divide at all
-(single numbers, sums over θ) is done by the first thread, which leaves its numbers there too. After
-each loop and product the threads meet.
+Every thread runs this function, and does its share of each loop and each product. The threads split
+the units: the thread that computes some columns of Z_l also computes these columns of A_l and dZ_l,
+and these rows of dW_l. So a thread mostly reads what it wrote itself, and has whole sums over
+examples.
+
+If a loop sums along its rows, as a softmax does, or gathers rows, the threads split the rows. They
+then add up their partial sums over rows, which lie in ``shared``. The first thread does whatever
+cannot be split (single numbers, sums over θ), and puts its numbers into ``shared`` too. After each
+loop and each product the threads wait for each other.
 """
 
 from __future__ import annotations
@@ -29,33 +31,33 @@ _KINDS = {**TYPES, "bool": "bool_", "weak": "f64"}
 
 
 class TeamWriter(Writer):
-    """Writes the body of a step for a thread of several."""
+    """Writes the body of a step for each of several threads."""
 
     parameters = ", rank, threads, barrier, shared"
     n_shared: int
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
-        self.divided: str | None = None  # "rows" or "columns", of the loop that is being written
-        self.shares: dict[str, str] = {}  # the lines that divide a length, by its name
-        self.offsets = ["o0 = 0"]  # where the numbers of each node begin in ``shared``
+        self.divided: str | None = None  # "rows" or "columns": the split of the current loop
+        self.shares: dict[str, str] = {}  # lines that split a length, by the name of the length
+        self.offsets = ["o0 = 0"]  # where each node's numbers begin in ``shared``
         self.n_shared = 0
 
     def first_lines(self) -> list[str]:
-        """Also the thread's shares of all lengths but the number of examples."""
+        """Return the lines before the steps, with the thread's shares of all lengths but N."""
         shares = [line for name, line in self.shares.items() if name != "N"]
         return [*super().first_lines(), "met = 0", *shares, *self.offsets[:-1]]
 
     def step_lines(self) -> list[str]:
-        """Its share of the examples."""
+        """Return the line with the thread's share of the N examples."""
         return [line for name, line in self.shares.items() if name == "N"]
 
     def columns(self, length: Any) -> str:
-        """The thread's own columns where the loop is divided by columns."""
+        """Return the bounds of the thread's columns if the loop is split by columns, else all."""
         return self._share(length) if self.divided == "columns" else super().columns(length)
 
     def rows_of(self, length: Any) -> str:
-        """The thread's own rows where the loop is divided by rows."""
+        """Return the bounds of the thread's own rows if the loop is split by rows, else all."""
         return self._share(length) if self.divided == "rows" else super().rows_of(length)
 
     def _share(self, length: Any) -> str:
@@ -74,7 +76,7 @@ class TeamWriter(Writer):
         self.divided = None
 
     def _write_alone(self, group: Group) -> None:
-        """What the first thread does for all."""
+        """Write a group that the first thread computes for all."""
         self.write("if rank == 0:")
         self.depth += 1
         super()._write_group(group)
@@ -87,18 +89,18 @@ class TeamWriter(Writer):
             self.write(f"{self.names[id(node)]} = {_KINDS[node.dtype]}(shared[0, {place}])")
 
     def _is_left(self, node: Node) -> bool:
-        """Whether it is a number that the loop leaves in a variable alone."""
+        """Whether the node is a single number that the loop keeps only in a variable."""
         return is_scalar(node) and id(node) not in self.places
 
     def _place(self, length: int) -> str:
-        """Where so many numbers of each thread lie."""
+        """Reserve ``length`` numbers per thread in ``shared``; return the name of their offset."""
         name = f"o{len(self.offsets) - 1}"
         self.offsets.append(f"o{len(self.offsets)} = {name} + {self.numbers.length(length)}")
         self.n_shared += length
         return name
 
     def _finish_sums(self, nodes: list[Node]) -> None:
-        """Over the thread's own examples, these are parts of the sums over all."""
+        """Write the ends of sums; if the rows are split, first add up the threads' partial sums."""
         if self.divided != "rows" or not nodes:
             super()._finish_sums(nodes)
             return
@@ -106,7 +108,7 @@ class TeamWriter(Writer):
         for node, place in zip(nodes, places, strict=True):
             self._write_sum(node, f"shared[rank, {place}{{j}}] = {{sum}}")
         self._meet()
-        self.divided = "columns"  # the sums' own
+        self.divided = "columns"  # of the sums
         for node, place in zip(nodes, places, strict=True):
             self._write_sum(node, f"{{sum}} = shared[0, {place}{{j}}]")
             self.write("for other in range(1, threads):")
@@ -116,7 +118,7 @@ class TeamWriter(Writer):
         super()._finish_sums(nodes)
 
     def _write_sum(self, node: Node, line: str) -> None:
-        """A line for the one number of a sum over examples, or for each of its columns."""
+        """Write a line for a sum over examples: once for a single number, else for each column."""
         name = f"{self.names[id(node)]}s"
         if is_scalar(node):
             self.write(line.format(sum=name, j=""))
@@ -132,7 +134,7 @@ class TeamWriter(Writer):
         self._meet()
 
     def _gemm(self, node: Node) -> str:
-        """One in which the thread computes its own columns, or rows: those of its units."""
+        """Return the name of the product that computes the columns or rows of a thread's units."""
         units = "rows" if not isinstance(node.rows, Size) else "columns"
         return f"{super()._gemm(node)}_{units}"
 
@@ -153,7 +155,7 @@ class TeamWriter(Writer):
 
 
 def _division(writer: Writer, group: Group) -> str | None:
-    """Whether the threads divide the columns of a loop, its rows, or nothing."""
+    """Return "columns" or "rows", whichever the threads split in a loop, or None for neither."""
     written = [n for n in group.nodes if id(n) in writer.plan.stored and id(n) in writer.places]
     reduced = any(node.op in REDUCTIONS or _gathers(node) for node in group.nodes)
     if written and not reduced and all(map(walks, written)):
@@ -162,5 +164,5 @@ def _division(writer: Writer, group: Group) -> str | None:
 
 
 def _gathers(node: Node) -> bool:
-    """Whether it takes rows of the examples, each from another place in memory."""
+    """Whether the node takes rows of the examples, each from a different place in memory."""
     return node.op == "take" and walks(node)

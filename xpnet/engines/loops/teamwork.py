@@ -1,4 +1,4 @@
-"""The threads that run a team's program (`xpnet.engines.loops.team`) together."""
+"""Threads that together run a team's program (`xpnet.engines.loops.team`)."""
 
 from __future__ import annotations
 
@@ -16,48 +16,48 @@ from xpnet.backends.openblas import blas_threads
 __all__ = ["Team"]
 
 _new = np.empty  # as in `xpnet.engines.loops.runner`
-_LINE = 8  # numbers of a cache line, which keep the threads' own apart
+_LINE = 8  # float64 numbers in a cache line, the gap between two threads' numbers
 
 Work = Callable[[int], None]
 
 
 class Team:
-    """So many threads: the caller's, and others that sleep between two calls."""
+    """A number of threads: the caller's own, and others that sleep between two calls."""
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
         self._others = [_Other() for _ in range(1, threads)]
 
     def together(self, run: Callable[..., None], n_shared: int | None) -> Callable[..., None]:
-        """A program as a function that all threads run; itself where it is for one thread."""
+        """Return a function that runs a program on all threads, or ``run`` if it is for one."""
         if n_shared is None:
             return run
         shared = _new((self.threads, n_shared + _LINE))
 
         def all_run(*arguments: Any) -> None:
-            barrier = np.zeros(16, np.int64)  # a new one: Ctrl-C may have left some at the last
+            barrier = np.zeros(16, np.int64)  # a new one: Ctrl-C may have cut off the last
 
             def work(rank: int) -> None:
                 try:
                     run(*arguments, rank, self.threads, barrier, shared)
                 except BaseException:
-                    barrier[8] = 1  # so that nobody waits for this one
+                    barrier[8] = 1  # so that no thread waits for this one
                     raise
 
-            with blas_threads(1):  # each product is a thread's own
+            with blas_threads(1):  # each thread computes products of its own
                 self._do(work, barrier)
 
         return all_run
 
     def _do(self, work: Work, barrier: Any) -> None:
-        """All threads' work; it returns when all have ended, and raises what one of them did."""
+        """Do the work on all threads, wait until all have ended, and raise the error of one."""
         begun: list[Future[None]] = []
         try:
             for rank, other in enumerate(self._others, start=1):
                 begun.append(other.begin(work, rank))
             work(0)
         except BaseException:
-            barrier[8] = 1  # a thread could not be started, or Ctrl-C came: who waits, goes
+            barrier[8] = 1  # after Ctrl-C, or a thread that did not start, nobody waits
             raise
         finally:
             for each in begun:
@@ -69,8 +69,8 @@ class Team:
 class _Other:
     """A thread that does one piece of work after another, and sleeps in between.
 
-    It ends with this object. A ThreadPoolExecutor would do, were it not that it takes no work once
-    the main thread has ended, while a fit in another thread goes on.
+    The thread ends when this object is deleted. A ThreadPoolExecutor would not do: it takes no work
+    once the main thread has ended, even while a fit goes on in a different thread.
     """
 
     def __init__(self) -> None:
@@ -78,8 +78,8 @@ class _Other:
         self._tasks: SimpleQueue[Any] = SimpleQueue()
 
     def begin(self, work: Work, rank: int) -> Future[None]:
-        """Let it do that, and return at once."""
-        if self._thread is None or not self._thread.is_alive():  # a fork has left it behind
+        """Hand ``work`` to the thread, and return at once."""
+        if self._thread is None or not self._thread.is_alive():  # a fork copies no threads
             self._start()
         done: Future[None] = Future()
         self._tasks.put((work, rank, done))
@@ -93,7 +93,7 @@ class _Other:
 
 
 def _serve(tasks: SimpleQueue[Any]) -> None:
-    """What the thread runs, until it is told None."""
+    """Do the tasks of a queue, until one is None."""
     while (task := tasks.get()) is not None:
         work, rank, done = task
         try:
@@ -101,4 +101,4 @@ def _serve(tasks: SimpleQueue[Any]) -> None:
             done.set_result(None)
         except BaseException as error:
             done.set_exception(error)
-        del task, work, done  # asleep, it keeps nobody's arrays, and not its own team
+        del task, work, done  # a sleeping thread keeps neither arrays nor its team alive

@@ -1,8 +1,8 @@
 """Products of small matrices on one thread, tile by tile.
 
-A BLAS copies both factors into the order in which its innermost loop reads them. That pays for
-large ones; what is in a core's cache can be read where it lies. Only where B is to be transposed,
-as much of it as a tile needs is copied.
+A BLAS copies both factors into the order in which its innermost loop reads them. That is worthwhile
+for large matrices; matrices in a core's cache can be read in place. Only if B is to be transposed,
+the part of it that a tile needs is copied.
 """
 
 from __future__ import annotations
@@ -17,14 +17,15 @@ from xpnet.engines.loops.tiles import ROWS, VECTOR, stay_in_registers, tile
 
 __all__ = ["tiled_product"]
 
-_NEAR = 2_500_000  # bytes of A, B and C together up to which they are in a cache
-_WASTE = 1.3  # of what is computed to what is wanted, where tiles overlap
+_NEAR = 2_500_000  # most bytes of A, B and C together that stay in a cache
+_WASTE = 1.3  # largest ratio of computed to wanted numbers, as tiles overlap
 
 
 def tiled_product(kind: Any, turn: Any) -> tuple[Any, Any]:
-    """The function fits(m, n, k, room), and one with the arguments of `products` beside it.
+    """Return the functions fits(m, n, k, room) and product, for numbers of a dtype ``kind``.
 
-    In the place of arrays it takes addresses. turn(rows, k, b, ldb, room) transposes so many rows.
+    product has the arguments of those in `xpnet.engines.loops.products`, but takes addresses in
+    place of arrays. turn(rows, k, b, ldb, room) transposes that many rows of B into ``room``.
     """
     bytes, has = np.dtype(kind).itemsize, stay_in_registers()
     one, two = VECTOR // bytes, 2 * VECTOR // bytes
@@ -34,8 +35,8 @@ def tiled_product(kind: Any, turn: Any) -> tuple[Any, Any]:
     def fits(m, n, k, room):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
         """Whether tiles cover C without much waste, and the matrices stay in a cache.
 
-        k has a limit for the room's sake, and also where nothing is to be transposed: a longer sum
-        leaves the cache too.
+        k is limited by the size of ``room``. The limit also holds if nothing is to be transposed,
+        because the factors of a longer sum leave the cache too.
         """
         if not has or m < ROWS or n < one or k < 1 or k * two > room.size:
             return False
@@ -44,7 +45,7 @@ def tiled_product(kind: Any, turn: Any) -> tuple[Any, Any]:
 
     @numba.njit(**OPTIONS)
     def product(m, n, k, flip_a, a, lda, flip_b, b, ldb, c, ldc, room):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
-        """The last tiles begin earlier, where they would stick out, and compute some twice."""
+        """Compute C tile by tile; tiles that would stick out begin earlier, and overlap others."""
         a_row, a_next = bytes * lda, np.int64(bytes)
         if flip_a:
             a_row, a_next = a_next, a_row

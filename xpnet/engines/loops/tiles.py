@@ -1,11 +1,12 @@
-"""The innermost loop of a product: a tile of C that stays in registers over all of k.
+"""The innermost loop of a product: a tile of C that stays in registers for all k.
 
     C[i : i + 8, j : j + w] = Σ_k A[i : i + 8, k] B[k, j : j + w]
 
-For every k it loads one or two vectors of B, of 64 bytes each, and each of eight numbers of A into
-all places of a vector, and multiplies and adds: up to sixteen vectors of sums, of the 32 registers
-that AVX-512 has (Goto and van de Geijn, Anatomy of high-performance matrix multiplication, 2008,
-section 6). numba has no vectors; LLVM has, and its instructions are written here.
+For every k it loads one or two vectors of B, of 64 bytes each. It also loads eight numbers of A,
+copies each to all places of a vector, and multiplies and adds. The sums are up to sixteen vectors,
+in the 32 registers of AVX-512 (Goto and van de Geijn, Anatomy of high-performance matrix
+multiplication, 2008, section 6). numba has no vectors but LLVM does, so this module writes LLVM's
+instructions.
 """
 
 from __future__ import annotations
@@ -21,22 +22,26 @@ from numba.extending import intrinsic
 
 __all__ = ["ROWS", "VECTOR", "stay_in_registers", "tile"]
 
-ROWS, VECTOR = 8, 64  # a tile's rows, and the bytes of a vector
+ROWS, VECTOR = 8, 64  # rows of a tile, bytes of a vector
 
 _INT = ir.IntType(64)
 
 
 def stay_in_registers() -> bool:
-    """Whether a tile's sums do so on the CPU that numba compiles for, which may be told to it."""
+    """Whether a tile's sums stay in registers on the CPU that numba compiles for.
+
+    That CPU may be set in numba's configuration, and need not be this machine's.
+    """
     _, _, features = cpu_target.target_context.codegen().magic_tuple()
     return "+avx512f" in features.split(",")
 
 
 def tile(bytes: int, vectors: int) -> Any:
-    """The function tile(k, a, a_row, a_next, b, b_next, c, c_row), of numbers of so many bytes.
+    """Return the function tile(k, a, a_row, a_next, b, b_next, c, c_row).
 
-    a, b and c are the addresses of the tile's first numbers; two rows of A lie a_row bytes apart,
-    and two of its columns a_next, two rows of B b_next, two rows of C c_row. k is at least 1.
+    A number has ``bytes`` bytes, and a row of the tile ``vectors`` vectors. a, b and c are the
+    addresses of the tile's first numbers. In bytes, a_row is the distance of two rows of A, a_next
+    of two columns of A, b_next of two rows of B, and c_row of two rows of C. k is at least 1.
     """
 
     @intrinsic
@@ -48,7 +53,7 @@ def tile(bytes: int, vectors: int) -> Any:
         to = _Instructions(builder, bytes)
 
         def step(left: Any, a: Any, b: Any, *sums: Any) -> list[Any]:
-            """The variables after one k."""
+            """Return the variables after one more k."""
             right = [to.load(x, to.vector) for x in to.addresses(b, _INT(VECTOR), vectors)]
             numbers = [to.load(x, to.number) for x in to.addresses(a, a_row, ROWS)]
             factors = [(x, y) for x in map(to.everywhere, numbers) for y in right]
@@ -66,7 +71,7 @@ def tile(bytes: int, vectors: int) -> Any:
 
 
 def _until_zero(builder: Any, first: list[Any], step: Callable[..., list[Any]]) -> list[Any]:
-    """The variables after the steps that make the first of them zero."""
+    """Write a loop that repeats ``step`` until the first variable is 0; return the variables."""
     before, loop = builder.block, builder.append_basic_block("loop")
     builder.branch(loop)
     builder.position_at_end(loop)
@@ -82,7 +87,7 @@ def _until_zero(builder: Any, first: list[Any], step: Callable[..., list[Any]]) 
 
 
 class _Instructions:
-    """Those for vectors of numbers of so many bytes."""
+    """Instructions for vectors of numbers of 4 or 8 bytes."""
 
     def __init__(self, builder: Any, bytes: int) -> None:
         self.builder, self.bytes = builder, bytes
@@ -91,32 +96,32 @@ class _Instructions:
         self.vector = ir.VectorType(self.number, self.places)
 
     def addresses(self, first: Any, apart: Any, count: int) -> list[Any]:
-        """So many, from the first on."""
+        """Return ``count`` addresses from ``first`` on, ``apart`` bytes from each other."""
         made = [first]
         while len(made) < count:
             made.append(self.builder.add(made[-1], apart))
         return made
 
     def load(self, address: Any, kind: Any) -> Any:
-        """A number or a vector, which begins at any number."""
+        """Load a number or a vector; a vector may begin at any number."""
         return self.builder.load(self._pointer(address, kind), align=self.bytes)
 
     def store(self, vector: Any, address: Any) -> None:
-        """The other way."""
+        """Store a vector, which may begin at any number."""
         self.builder.store(vector, self._pointer(address, self.vector), align=self.bytes)
 
     def _pointer(self, address: Any, kind: Any) -> Any:
         return self.builder.inttoptr(address, kind.as_pointer())
 
     def everywhere(self, number: Any) -> Any:
-        """A vector that has it in all places."""
+        """Return a vector with the number in all places."""
         none = ir.Constant(self.vector, ir.Undefined)
         first = self.builder.insert_element(none, number, _INT(0))
         zeros = ir.VectorType(ir.IntType(32), self.places)(None)
         return self.builder.shuffle_vector(first, none, zeros)
 
     def fma(self, x: Any, y: Any, z: Any) -> Any:
-        """``x · y + z``, rounded once."""
+        """Return ``x · y + z``, rounded once."""
         kind = ir.FunctionType(self.vector, [self.vector] * 3)
         name = f"llvm.fma.v{self.places}f{8 * self.bytes}"
         function = cgutils.get_or_insert_function(self.builder.module, kind, name)
