@@ -1,4 +1,4 @@
-"""Array libraries: choose one and a device, and move arrays between them."""
+"""Array libraries: chooses one and a device, and moves arrays between them."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ __all__ = [
 
 
 class _Library(NamedTuple):
-    module: str  # of this package
-    package: str  # to import
-    install: str  # how to get it
+    module: str  # module of this package
+    package: str  # package to import
+    install: str  # command that installs it
 
 
 _LIBRARIES = {
@@ -47,9 +47,10 @@ _BY_PACKAGE = {row.package: name for name, row in _LIBRARIES.items()} | {"jaxlib
 
 
 class BackendInfo(NamedTuple):
-    """One backend as this machine has it.
+    """A backend's state on this machine.
 
-    ``usable`` tells whether `get_backend` gives it; ``reason`` why not, and what to do about it.
+    ``usable`` tells whether `get_backend` can return it. If not, ``reason`` says why, and how to
+    change that.
     """
 
     name: str
@@ -65,30 +66,32 @@ def get_backend(
     precision: str | None = None,
     deterministic: bool | None = None,
 ) -> Backend:
-    """The backend of that name, on a device.
+    """Return the backend of that name, on a device.
 
     Parameters
     ----------
     name : {"auto", "numpy", "cupy", "torch", "jax", "array-api-strict"} or Backend
-        "auto" is CuPy when a CUDA device answers, else NumPy. A Backend is returned as it is.
+        "auto" is CuPy if a CUDA device answers, else NumPy. A Backend is returned unchanged.
     device : optional
-        The library's own name for it ("cpu", "cuda:1", …), an index, or its device object; None is
-        the library's default.
+        The library's name of the device ("cpu", "cuda:1", …), an index, or the library's device
+        object. None is the library's default.
     precision : {"float32", "tf32", "bfloat16", "float16"}, optional
-        CuPy only: to what the factors of float32 products are rounded; sums and all else stay in
-        float32. None is "float32".
+        CuPy only: the format to which the factors of float32 products are rounded. Sums and
+        everything else stay in float32. None is "float32".
     deterministic : bool, optional
-        CuPy only: ask cuBLAS for the same bits in every run on the same card where several streams
-        compute at the same time, too; for one stream they are the same anyway. Before the process's
-        first product: it sets the environment variable CUBLAS_WORKSPACE_CONFIG.
+        CuPy only: ask cuBLAS for the same bits in every run on the same card, even if several
+        streams compute at the same time. With one stream the bits are the same anyway. It must be
+        set before the process's first product, because it sets the environment variable
+        CUBLAS_WORKSPACE_CONFIG.
 
     Raises
     ------
     ValueError
-        An unknown name, or a device or a precision that the library does not have;
-        CUBLAS_WORKSPACE_CONFIG has another value than deterministic products need.
+        The name is unknown, or the library does not have the device or the precision; or
+        CUBLAS_WORKSPACE_CONFIG has a value with which products are not deterministic.
     ImportError
-        The package is missing, or cannot be imported; the message has the command that installs it.
+        The package is missing or cannot be imported. The message gives the command that installs
+        it.
     RuntimeError
         No GPU answers, or it is too old for the precision.
     """
@@ -114,7 +117,7 @@ def get_backend(
 
 
 def _load(name: str, library: _Library) -> Any:
-    """This package's module for a library, which must be installed."""
+    """Return this package's module for a library, which must be installed."""
     try:
         imported(library.package)
     except ImportError as error:
@@ -126,7 +129,7 @@ def _load(name: str, library: _Library) -> Any:
 
 
 def _devices(name: str) -> list[str]:
-    """The library's devices; none where it cannot be imported."""
+    """Return the library's devices, or an empty list if it cannot be imported."""
     try:
         found: list[str] = _load(name, _LIBRARIES[name]).devices()
     except ImportError:
@@ -135,7 +138,10 @@ def _devices(name: str) -> list[str]:
 
 
 def available_backends() -> list[BackendInfo]:
-    """Every backend, usable or not. Imports each library that is installed, which takes seconds."""
+    """Return every backend, usable or not.
+
+    This imports each library that is installed, which takes seconds.
+    """
     return [_describe(name, library) for name, library in _LIBRARIES.items()]
 
 
@@ -153,9 +159,9 @@ def _describe(name: str, library: _Library) -> BackendInfo:
 
 
 def to_numpy(x: Any) -> np.ndarray[Any, Any]:
-    """A host array of x: an array of any library, a data frame, a list of numbers.
+    """Return x (an array of any library, a data frame, a list of numbers) as a host array.
 
-    Shares memory with x where x lies in host memory already.
+    The result shares memory with x if x is an array in host memory already.
     """
     name = _BY_PACKAGE.get(library_of(x))
     if name is None or not hasattr(x, "shape"):
@@ -166,7 +172,7 @@ def to_numpy(x: Any) -> np.ndarray[Any, Any]:
 
 
 def _foreign_to_numpy(x: Any) -> np.ndarray[Any, Any]:
-    if hasattr(x, "nnz"):  # NumPy would make one object of it
+    if hasattr(x, "nnz"):  # NumPy would make a single object of it
         raise TypeError(
             f"sparse arrays are not taken, got {type(x).__name__}: make it dense (x.toarray())"
         )
@@ -186,11 +192,11 @@ def _foreign_to_numpy(x: Any) -> np.ndarray[Any, Any]:
 def asarray(
     x: Any, backend: str | Backend = "auto", device: Any = None, dtype: str | None = None
 ) -> Any:
-    """X as an array of a backend, on its device.
+    """Return x as an array of a backend, on its device.
 
-    An array that is there already, with that dtype, is returned as it is; everything else is
-    copied: device arrays without a way over the host where both libraries can, host arrays in C
-    order.
+    An array that is there already, with that dtype, is returned unchanged. Everything else is
+    copied. Device arrays do not pass through the host if both libraries can avoid that. Host arrays
+    are copied in C order.
 
     Parameters
     ----------
@@ -198,17 +204,18 @@ def asarray(
     backend, device
         As for `get_backend`.
     dtype : str, optional
-        Such as "float32"; None keeps it (on JAX without its 64-bit mode, in 32 bits).
+        A name such as "float32". None keeps the dtype of x (but JAX without its 64-bit mode turns
+        64 bits into 32).
     """
     try:
         return move(get_backend(backend, device), x, dtype)
     except (TypeError, ValueError) as error:
-        text = printable(str(error))  # NumPy repeats a cell that is no number
+        text = printable(str(error))  # NumPy quotes a cell that is not a number
         raise (TypeError if isinstance(error, TypeError) else ValueError)(text) from error
 
 
 def move(backend: Backend, x: Any, dtype: str | None = None) -> Any:
-    """X on the backend's device, as `asarray` gives it."""
+    """Return x on the backend's device, as `asarray` does."""
     refuse_tracked(x)
     with backend.context(), np.errstate(over="ignore"):
         wanted = None if dtype is None else backend.dtype(dtype)

@@ -1,7 +1,7 @@
-"""What the rest of the package asks of an array library: one small class, in Array API terms.
+"""The interface to an array library: one small class, written with the Array API.
 
-A library's own file overrides what it does better or otherwise: moving arrays in and out, the seam
-for products, and whether arrays can be written in place.
+A library's own file overrides what the library does better or differently: moving arrays in and
+out, products, and whether arrays can be written in place.
 """
 
 from __future__ import annotations
@@ -21,33 +21,33 @@ DTYPES = ("float32", "float64")
 
 
 def library_of(x: Any) -> str:
-    """The top-level package that an array's type comes from, without importing anything."""
+    """Return the top-level package of an array's type, without importing anything."""
     return type(x).__module__.partition(".")[0]
 
 
 def native_copy(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """A writable copy in C order and in this machine's byte order, which any library takes."""
+    """Return a writable copy in C order and native byte order, which any library accepts."""
     return np.array(x, dtype=x.dtype.newbyteorder("="), order="C", copy=True)
 
 
 class Backend:
-    """A namespace ``xp`` on one device.
+    """An array library's namespace ``xp``, on one device.
 
     Attributes
     ----------
     name : str
-        What ``get_backend`` calls it.
+        The backend's name in ``get_backend``.
     xp : module
         An Array API namespace.
     device : object
         The library's own device object.
     in_place : bool
-        Whether slices are views that can be written to, so that a gradient is computed into its
-        place in the flat vector. Where not, every function returns new arrays.
+        Whether slices are views that can be written to. If so, a gradient is computed into its
+        place in the flat vector; if not, every function returns new arrays.
     """
 
     name: str = ""
-    packages: tuple[str, ...] = ()  # the top-level packages whose arrays are this backend's own
+    packages: tuple[str, ...] = ()  # top-level packages of this backend's arrays
     in_place: bool = False
     index_dtype: str = "int64"
 
@@ -65,7 +65,7 @@ class Backend:
         return hash((self.name, str(self.device)))
 
     def __reduce__(self) -> Any:
-        from xpnet.backends import get_backend  # a namespace is a module, which cannot be pickled
+        from xpnet.backends import get_backend  # xp is a module, which cannot be pickled
 
         return get_backend, (self.name, self.device_name(), *self.settings())
 
@@ -73,15 +73,15 @@ class Backend:
         return self
 
     def device_name(self) -> Any:
-        """What `get_backend` takes for this device."""
+        """Return the value of ``device`` for which `get_backend` finds this device."""
         return str(self.device)
 
     def settings(self) -> tuple[Any, ...]:
-        """What `get_backend` takes after the device."""
+        """Return the arguments of `get_backend` after the device."""
         return ()
 
     def on(self, device: Any) -> Backend:
-        """This library, with these settings, on another device; None is its default."""
+        """Return this library, with these settings, on ``device``; None is its default."""
         from xpnet.backends import get_backend
 
         return get_backend(self.name, device, *self.settings())
@@ -89,7 +89,7 @@ class Backend:
     # --- arrays in and out
 
     def dtype(self, name: str) -> Any:
-        """The namespace's dtype of that name ("float32", "int64", …)."""
+        """Return the namespace's dtype of that name ("float32", "int64", …)."""
         if not isinstance(name, str) or not hasattr(self.xp, name):
             raise ValueError(f"dtype must be a name such as float32 or int64, got {quoted(name)}")
         return getattr(self.xp, name)
@@ -107,52 +107,57 @@ class Backend:
         return self.owns(x) and self.is_here(x) and bool(x.dtype == self.dtype(dtype))
 
     def from_numpy(self, x: np.ndarray[Any, Any]) -> Any:
-        """A C-ordered copy of a host array on the device."""
+        """Return a C-ordered copy of a host array on the device."""
         return self.xp.asarray(native_copy(x), device=self.device)
 
     def from_device(self, x: Any) -> Any | None:
-        """The array moved from another device without a way over the host, or None."""
+        """Move an array here from a different device, without passing through the host.
+
+        It returns None if that is impossible.
+        """
         return x.to_device(self.device) if self.owns(x) else None
 
     @staticmethod
     def to_numpy(x: Any) -> np.ndarray[Any, Any]:
-        """An array of this library on the host; it may share memory with x."""
+        """Return an array of this library on the host; it may share memory with x."""
         raise NotImplementedError
 
     # --- computing
 
     def matmul(self, a: Any, b: Any, out: Any = None) -> Any:
-        """The product a b, over the last two axes.
+        """Return the product a b, over the last two axes.
 
-        Written into ``out`` and returned where ``in_place``; else a new array.
+        If the backend is ``in_place``, the product is written into ``out``; else it is a new array.
         """
         return self.xp.matmul(a, b)
 
     def take(self, x: Any, index: Any) -> Any:
-        """Rows x[index], for an index array that is known to be in range."""
+        """Return the rows x[index], for an index array that is known to be in range."""
         return self.xp.take(x, index, axis=0)
 
     def compile(self, function: Callable[..., Any], static: int) -> Callable[..., Any]:
-        """``function`` as this library runs it fastest; its first ``static`` arguments are fixed.
+        """Return ``function`` in the form that this library runs fastest.
 
-        The arrays of the first argument after those may be overwritten.
+        The first ``static`` arguments are fixed. The arrays of the first argument after them may be
+        overwritten.
         """
         return function
 
     def wait(self, x: Any) -> None:
-        """Return when the arrays x (one, or tuples and lists of them) have been computed."""
+        """Wait until the arrays x (one, or tuples and lists of them) have been computed."""
 
     def free_memory(self) -> int | None:
-        """Bytes that the device has left; None for the host, whose memory is not watched."""
+        """Return the device's free bytes; None for the host, whose memory is not monitored."""
         return None
 
     def lanes(self, templates: Sequence[tuple[tuple[int, ...], Any]]) -> list[Any]:
-        """Two ways for batches to the device, to be used in turn; see `xpnet.backends.lanes`.
+        """Return two lanes that bring batches to the device, to be used in turn.
 
-        ``templates`` are the shape and the dtype of each array of a whole batch.
+        ``templates`` has the shape and the dtype of each array of a full batch. See
+        `xpnet.backends.lanes`.
         """
         return [Lane(self, templates) for _ in range(2)]
 
     def context(self) -> AbstractContextManager[Any]:
-        """Within it, new arrays are made on this backend's device."""
+        """Return a context in which new arrays are made on this backend's device."""
         return nullcontext()

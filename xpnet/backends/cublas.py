@@ -1,10 +1,11 @@
-"""Products of stacks, and products in fewer bits, by one call of cuBLAS that copies no operand.
+"""Products of stacks, and products in lower precision, by one call of cuBLAS without copies.
 
     C_r = A_r B_r        r = 0 … R − 1
 
-cuBLAS counts by columns, so an array in rows is its own transpose there: it is asked for
-C_rᵀ = B_rᵀ A_rᵀ, and an operand that is a transposed view is named as transposed instead of copied,
-which `cupy.matmul` does for stacks. Sums are in float32 (or float64) at every precision.
+cuBLAS stores matrices by columns, so it sees an array stored by rows as its transpose. Therefore
+cuBLAS is called for C_rᵀ = B_rᵀ A_rᵀ. An operand that is a transposed view is passed with the flag
+for transposition; `cupy.matmul` would copy it if it is a stack. Sums are in float32 (or float64) at
+every precision.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ __all__ = ["PRECISIONS", "fix_workspaces", "product"]
 
 
 class Precision(NamedTuple):
-    """To what the factors of float32 products are rounded, and from which card on."""
+    """How the factors of float32 products are rounded, and the compute capability it needs."""
 
     compute: int  # cublasComputeType_t
     capability: int
@@ -41,7 +42,9 @@ _WORKSPACES = ("CUBLAS_WORKSPACE_CONFIG", (":4096:8", ":16:8"))
 
 
 def fix_workspaces() -> None:
-    """Workspaces of fixed sizes, so that no product's algorithm depends on what else is running.
+    """Give cuBLAS's workspaces fixed sizes.
+
+    So no product's algorithm depends on what else is running.
 
     cuBLAS reads the variable when CuPy makes its handle, at the first product of a process.
     """
@@ -61,9 +64,9 @@ class _Operand(NamedTuple):
 
 
 def product(xp: Any, a: Any, b: Any, out: Any, precision: str) -> Any | None:
-    """The product a b, (m, n) or (R, m, n); None where cuBLAS takes no such operands.
+    """Return the product a b, (m, n) or (R, m, n); None if cuBLAS does not accept the operands.
 
-    One of a and b may be two-dimensional beside a stack: it is then the same for all.
+    If one of a and b is a stack, the other may be two-dimensional, and is then the same for all R.
     """
     name, depth = str(a.dtype), max(a.ndim, b.ndim)
     (m, k), n, R = a.shape[-2:], b.shape[-1], (a if a.ndim == depth else b).shape[0]
@@ -79,7 +82,7 @@ def product(xp: Any, a: Any, b: Any, out: Any, precision: str) -> Any | None:
 
 
 def _operand(x: Any) -> _Operand | None:
-    """How cuBLAS is told of x; None where neither its rows nor its columns are in one piece."""
+    """Describe x to cuBLAS; None if neither its rows nor its columns are contiguous."""
     rows, columns = x.shape[-2:]
     down, right = (s // x.itemsize for s in x.strides[-2:])
     stride = x.strides[0] // x.itemsize if x.ndim == 3 else 0
@@ -93,7 +96,7 @@ def _operand(x: Any) -> _Operand | None:
 
 
 def _gemm(name: str, precision: str, sizes: tuple[int, ...], *operands: Any) -> None:
-    """One call on the current stream, with the scalars in host memory."""
+    """Call cuBLAS once on the current stream, with the scalars in host memory."""
     import cupy
     from cupy_backends.cuda.libs import cublas
 

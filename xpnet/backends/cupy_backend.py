@@ -1,4 +1,4 @@
-"""CuPy: NVIDIA GPUs, by its array-api-compat namespace, on a stream of the network's own."""
+"""CuPy on NVIDIA GPUs, by its array-api-compat namespace, on a stream of the network's own."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from xpnet.errors import look_up
 __all__ = ["CupyBackend", "create", "devices", "to_numpy"]
 
 _PIECE = 2**26
-"""Bytes that go to a device at once: CuPy pins a host buffer of up to twice that, and keeps it."""
+"""Most bytes copied to a device at once; CuPy pins and keeps a host buffer of up to twice that."""
 
 _NO_MEMORY = {"CUDARuntimeError": 2, "CUDADriverError": 2, "CUBLASError": 3}
-"""The status by which each of CUDA's libraries says that there is no memory left."""
+"""The status with which each of CUDA's libraries reports that no memory is left."""
 
 _OPTIONS = ("--std=c++17",)
 _PROBE = 'extern "C" __global__ void probe() {}'
 
 
 def to_numpy(x: Any) -> np.ndarray[Any, Any]:
-    """The array on the host; waits for the device."""
-    with x.device:  # `get` takes the current device's stream, also for another device's array
+    """Return the array on the host, after waiting for the device."""
+    with x.device:  # `get` uses the current device's stream, even if x lies elsewhere
         host: np.ndarray[Any, Any] = x.get()
     return host
 
@@ -34,17 +34,17 @@ def to_numpy(x: Any) -> np.ndarray[Any, Any]:
 class CupyBackend(Backend):
     """Arrays in the memory of one CUDA device, computed on one stream.
 
-    The namespace ignores ``device=`` where it creates arrays, and launches on the current stream,
-    so everything that does either runs within ``context()``.
+    The namespace ignores ``device=`` when it creates arrays, and launches on the current stream. So
+    everything that creates arrays or launches work runs within ``context()``.
 
     Attributes
     ----------
     stream : cupy.cuda.Stream
-        Non-blocking; its work goes in order.
+        A non-blocking stream; its work runs in order.
     precision : str
-        To what the factors of float32 products are rounded.
+        The format to which the factors of float32 products are rounded.
     deterministic : bool
-        Whether cuBLAS was asked for the same bits on several streams too.
+        Whether cuBLAS was asked for the same bits even on several streams.
     """
 
     name = "cupy"
@@ -74,11 +74,11 @@ class CupyBackend(Backend):
         return hash((super().__hash__(), self.settings()))
 
     def settings(self) -> tuple[Any, ...]:
-        """What `get_backend` takes after the device."""
+        """Return the arguments of `get_backend` after the device."""
         return self.precision, self.deterministic
 
     def from_numpy(self, x: np.ndarray[Any, Any]) -> Any:
-        """A copy on the device, piece by piece where it is large."""
+        """Return a copy on the device; a large array is copied piece by piece."""
         with self.context():
             if x.nbytes <= _PIECE:
                 return self.xp.asarray(native_copy(x))
@@ -89,15 +89,15 @@ class CupyBackend(Backend):
             return there
 
     def from_device(self, x: Any) -> Any | None:
-        """An array of another GPU, or a torch or JAX array on a GPU, by DLPack."""
+        """Return a copy of another GPU's array, or by DLPack of a torch or JAX array on a GPU."""
         x = x if self.owns(x) else self._borrowed(x)
         return None if x is None else self._brought(x)
 
     def _borrowed(self, x: Any) -> Any | None:
-        """A torch or JAX array as CuPy's, in the same memory; None where it lies on no GPU.
+        """Return a torch or JAX array as a CuPy array in the same memory; None if not on a GPU.
 
-        CuPy's current stream of its device waits for what torch or JAX does to it. It is taken with
-        whatever strides it has: a copy by torch would be torch's to use again before it was read.
+        CuPy's current stream on that device waits for the work of torch or JAX on the array. The
+        array keeps its strides: torch could reuse the memory of a copy before CuPy has read it.
         """
         if library_of(x) == "torch" and x.device.type == "cuda":
             return self.xp.from_dlpack(x.detach())
@@ -106,11 +106,14 @@ class CupyBackend(Backend):
         return self.xp.from_dlpack(x)
 
     def _brought(self, x: Any) -> Any:
-        """A copy in C order, after what x's device does to it and before what it does next."""
+        """Return a copy in C order on this device.
+
+        The copy waits for the earlier work of x's device, and later work there waits for the copy.
+        """
         with x.device:
             theirs = self._cuda.get_current_stream()
             if x.device != self.device:
-                x = self.xp.asarray(x, order="C")  # CuPy copies no gaps between devices
+                x = self.xp.asarray(x, order="C")  # between devices CuPy copies only gapless arrays
             ready = self._recorded(theirs)
         with self.context():
             self.stream.wait_event(ready)
@@ -123,13 +126,14 @@ class CupyBackend(Backend):
     to_numpy = staticmethod(to_numpy)
 
     def device_name(self) -> Any:
-        """What `get_backend` takes for this device."""
+        """Return the name by which `get_backend` finds this device."""
         return f"cuda:{self.device.id}"
 
     def matmul(self, a: Any, b: Any, out: Any = None) -> Any:
-        """The product a b, into ``out`` where it is given; no operand is copied.
+        """Return the product a b, written into ``out`` if that is given; no operand is copied.
 
-        CuPy hands two-dimensional transposes to cuBLAS as they are, but copies those of a stack.
+        CuPy passes two-dimensional transposes to cuBLAS without a copy, but copies transposed
+        stacks.
         """
         if a.ndim == b.ndim == 2 and self.precision == "float32":
             return self.xp.matmul(a, b, out=out)
@@ -139,7 +143,7 @@ class CupyBackend(Backend):
         return self.xp.matmul(a, b, out=out) if a.ndim == b.ndim == 2 else self._stacked(a, b, out)
 
     def _stacked(self, a: Any, b: Any, out: Any) -> Any:
-        """One network after the other, where cuBLAS takes no such stack."""
+        """Multiply one network after the other, for stacks that cuBLAS does not accept."""
         lead = a.shape[:-2] if a.ndim > 2 else b.shape[:-2]
         if out is None:
             out = self.xp.empty((*lead, a.shape[-2], b.shape[-1]), dtype=a.dtype)
@@ -148,34 +152,34 @@ class CupyBackend(Backend):
         return out
 
     def kernels(self, source: str) -> Any:
-        """The compiled kernels of a CUDA C++ source; CuPy keeps them on disk between runs."""
+        """Return the compiled kernels of a CUDA C++ source; CuPy caches them on disk."""
         import cupy
 
         return cupy.RawModule(code=source, options=_OPTIONS)
 
     def free_memory(self) -> int:
-        """Bytes of the device that are free, or that CuPy holds and does not use."""
+        """Return the device's free bytes, including those that CuPy holds but does not use."""
         import cupy
 
         with self.device:
             return int(self.device.mem_info[0] + cupy.get_default_memory_pool().free_bytes())
 
     def lanes(self, templates: Sequence[tuple[tuple[int, ...], Any]]) -> list[Any]:
-        """Two ways to the device, through pinned memory and by a stream of their own."""
+        """Return two lanes to the device, with pinned memory and a stream of their own."""
         from xpnet.backends.cupy_lanes import lanes
 
         with self.context():
             return list(lanes(self, templates))
 
     def wait(self, x: Any) -> None:
-        """CUDA returns before it has computed."""
+        """Wait for the stream; CUDA returns before it has computed."""
         self.stream.synchronize()
 
     def context(self) -> AbstractContextManager[Any]:
-        """New arrays on this device, work on this stream.
+        """Return a context in which arrays are made on this device and work runs on this stream.
 
-        It begins when the caller's streams have done what they were given, and what the caller
-        launches afterwards begins when it is done. The host waits for neither.
+        The context's work begins when the earlier work of the caller's streams is done. What the
+        caller launches afterwards begins when the context's work is done. The host does not wait.
         """
         with self.device:
             if self._cuda.get_current_stream() == self.stream:
@@ -201,14 +205,14 @@ class CupyBackend(Backend):
                 outside.wait_event(done)
 
     def _recorded(self, stream: Any) -> Any:
-        """An event after what the stream, one of the current device, was given."""
+        """Return an event after the work so far of a stream of the current device."""
         event = self._cuda.Event(disable_timing=True)
         event.record(stream)
         return event
 
     @contextmanager
     def _out_of_memory(self) -> Iterator[None]:
-        """CUDA's errors as one that says how much was asked for, what is free and what to do."""
+        """Turn CUDA's errors into one that names the bytes requested, those free and a remedy."""
         try:
             yield
         except (MemoryError, RuntimeError) as error:
@@ -225,19 +229,19 @@ class CupyBackend(Backend):
 
 
 def _lacks_memory(error: Exception) -> bool:
-    """Whether it is CuPy's pool that found no memory, or CUDA, its driver or cuBLAS."""
+    """Whether the error says that CuPy's pool, CUDA, its driver or cuBLAS ran out of memory."""
     name = type(error).__name__
     status = getattr(error, "status", None)
     return name == "OutOfMemoryError" or bool(status and status == _NO_MEMORY.get(name))
 
 
 def devices() -> list[str]:
-    """The devices of this library: the numbers of the CUDA devices that answer."""
+    """Return the names of the CUDA devices that answer, "cuda:0" first."""
     return _found()[0]
 
 
 def _found() -> tuple[list[str], str]:
-    """The devices, and CUDA's own words where it has none."""
+    """Return the devices, and CUDA's message if there are none."""
     import cupy
 
     try:
@@ -248,7 +252,7 @@ def _found() -> tuple[list[str], str]:
 
 
 def create(device: Any, precision: str | None = None, deterministic: bool | None = None) -> Backend:
-    """The backend on a CUDA device: None (the current one), its index, or "cuda:1"."""
+    """Return the backend on a CUDA device: None (the current), an index, "cuda:1" or the object."""
     import cupy
     from array_api_compat import cupy as xp
 
@@ -268,13 +272,21 @@ def create(device: Any, precision: str | None = None, deterministic: bool | None
 
 
 def _check_toolkit(cupy: Any, device: Any) -> None:
-    """CUDA's compiler, its headers and cuBLAS are here, which are no part of CuPy."""
+    """Check that CUDA's compiler, its headers and cuBLAS are installed; CuPy does not bring them.
+
+    Raises
+    ------
+    MemoryError
+        The device has no memory left.
+    RuntimeError
+        One of them is missing or fails.
+    """
     try:
         from cupy_backends.cuda.libs import cublas  # noqa: F401
 
         with device:
             cupy.RawModule(code=_PROBE, options=_OPTIONS).get_function("probe")
-    except Exception as error:  # NVRTC's own, a missing library or header, the driver
+    except Exception as error:  # an error of NVRTC or the driver, a missing library or header
         if _lacks_memory(error):
             raise MemoryError(
                 f"cuda:{device.id} has no memory left to begin with: see in nvidia-smi what else "
@@ -289,7 +301,7 @@ def _check_toolkit(cupy: Any, device: Any) -> None:
 
 
 def _device(cupy: Any, device: Any, found: list[str]) -> Any:
-    """The device object."""
+    """Return the device object."""
     if device is None:
         return cupy.cuda.Device()
     if isinstance(device, cupy.cuda.Device):
@@ -301,7 +313,7 @@ def _device(cupy: Any, device: Any, found: list[str]) -> Any:
 
 
 def _precision(device: Any, name: str | None) -> str:
-    """A precision that the device computes in."""
+    """Return the precision of that name; raise RuntimeError if the device is too old for it."""
     name = name or "float32"
     wanted = look_up("precision", name, PRECISIONS).capability
     has = int(device.compute_capability)

@@ -1,12 +1,12 @@
-"""Two lanes to a GPU: pinned host memory, device memory that stays, a stream that copies.
+"""Two lanes to a GPU, with pinned host memory, fixed device memory and a stream for copies.
 
-The host fills the buffers of one lane while the GPU computes on those of the other. Four orders
-hold, each by an event; the host itself waits for the first alone:
+The host fills the buffers of one lane while the GPU computes on those of the other. Events ensure
+the order of four things; the host itself waits only for the first:
 
     the host fills a buffer       after the last copy out of it
     a copy begins                 after the last step that reads its destination
     a step begins                 after the copy of its batch
-    memory is taken and given     within the network's own stream
+    memory is taken and freed     within the network's own stream
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["CupyLane", "lanes"]
 
 
 def lanes(backend: Any, templates: Sequence[tuple[tuple[int, ...], Any]]) -> tuple[CupyLane, ...]:
-    """Two lanes that share a stream; made within the backend's context."""
+    """Return two lanes that share a stream for copies; call it in the backend's context."""
     import cupy
 
     copies = cupy.cuda.Stream(non_blocking=True)
@@ -30,12 +30,12 @@ def lanes(backend: Any, templates: Sequence[tuple[tuple[int, ...], Any]]) -> tup
 
 
 def _pinned(shape: tuple[int, ...], dtype: Any) -> np.ndarray[Any, Any]:
-    """A buffer of the host that the GPU reads by itself."""
+    """Return a buffer in host memory that the GPU can read by itself."""
     import cupyx
 
     try:
         buffer: np.ndarray[Any, Any] = cupyx.empty_pinned(shape, dtype)
-    except RuntimeError as error:  # CUDA's own: CuPy's pool of such memory knows no other
+    except RuntimeError as error:  # CUDA's error, which CuPy's pool of pinned memory passes on
         size = math.prod(shape) * np.dtype(dtype).itemsize
         raise MemoryError(
             f"{size:,} bytes of pinned host memory for a batch cannot be had ({error}): take a "
@@ -45,7 +45,7 @@ def _pinned(shape: tuple[int, ...], dtype: Any) -> np.ndarray[Any, Any]:
 
 
 class CupyLane:
-    """One of the two; see `xpnet.backends.lanes.Lane`. Its batches all lie in ``device``."""
+    """One of the two lanes, see `xpnet.backends.lanes.Lane`; its batches all lie in ``device``."""
 
     def __init__(self, backend: Any, templates: Sequence[Any], copies: Any) -> None:
         import cupy
@@ -55,17 +55,17 @@ class CupyLane:
         self.device = [backend.xp.empty(shape, dtype=dtype) for shape, dtype in templates]
         self._copied, self._read = (cupy.cuda.Event(disable_timing=True) for _ in range(2))
         self._copied.record(copies)
-        self._read.record(self._stream)  # the memory may have been another's before
-        # a fit may end with a batch under way, and the memory be another's afterwards
+        self._read.record(self._stream)  # the memory may have had an earlier use
+        # if a fit ends during a copy, the memory is reused only after the copy
         weakref.finalize(self, self._stream.wait_event, self._copied)
 
     def host(self) -> list[np.ndarray[Any, Any]]:
-        """The buffers to fill, when the last copy out of them is done."""
+        """Wait until the last copy out of the host buffers is done, and return the buffers."""
         self._copied.synchronize()
         return self._host
 
     def send(self, n: int) -> list[Any]:
-        """The first n rows of each buffer, on their way to the device."""
+        """Start to copy the first n rows of each buffer, and return their arrays on the device."""
         self._copies.wait_event(self._read)
         parts = [device[:n] for device in self.device]
         for part, buffer in zip(parts, self._host, strict=True):
@@ -74,9 +74,9 @@ class CupyLane:
         return parts
 
     def arrive(self) -> None:
-        """What is launched from here on finds them there."""
+        """Make work launched from now on wait until the rows have arrived."""
         self._stream.wait_event(self._copied)
 
     def free(self) -> None:
-        """What was launched so far is the last that reads them."""
+        """Declare that only work launched so far reads the rows."""
         self._read.record(self._stream)

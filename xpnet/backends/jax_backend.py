@@ -17,7 +17,7 @@ __all__ = ["JaxBackend", "create", "devices", "to_numpy"]
 
 
 def to_numpy(x: Any) -> np.ndarray[Any, Any]:
-    """The array itself (NumPy), or a view or copy of it on the host; TypeError for a tracer."""
+    """Return the array on the host, as a view or a copy; raise TypeError for a tracer."""
     refuse_tracked(x)
     return np.asarray(x)
 
@@ -30,13 +30,13 @@ class JaxBackend(Backend):
 
     @property
     def index_dtype(self) -> str:  # type: ignore[override]
-        """int64 where JAX's 64-bit mode is on."""
+        """int64 if JAX's 64-bit mode is on, else int32."""
         import jax
 
         return "int64" if jax.config.jax_enable_x64 else "int32"
 
     def dtype(self, name: str) -> Any:
-        """The dtype of that name. float64 turns JAX's 64-bit mode on, for the whole process."""
+        """Return the dtype of that name; float64 turns on JAX's 64-bit mode, process-wide."""
         if name == "float64":
             import jax
 
@@ -44,11 +44,11 @@ class JaxBackend(Backend):
         return super().dtype(name)
 
     def is_here(self, x: Any) -> bool:
-        """Whether x lies on this device alone."""
+        """Whether x lies on this device only."""
         return bool(x.devices() == {self.device})
 
     def from_numpy(self, x: np.ndarray[Any, Any]) -> Any:
-        """A copy on the device."""
+        """Return a copy on the device."""
         import jax
 
         if x.dtype.kind in "iu" and x.dtype.itemsize == 8 and not jax.config.jax_enable_x64:
@@ -56,9 +56,9 @@ class JaxBackend(Backend):
         return jax.device_put(native_copy(x), self.device)
 
     def from_device(self, x: Any) -> Any | None:
-        """An array of another device, or a CuPy or torch array on a GPU, by DLPack.
+        """Move an array from another device, or copy a CuPy or torch array on a GPU by DLPack.
 
-        JAX takes only C-ordered ones.
+        JAX accepts only C-ordered arrays by DLPack.
         """
         import jax
 
@@ -74,25 +74,25 @@ class JaxBackend(Backend):
     to_numpy = staticmethod(to_numpy)
 
     def device_name(self) -> Any:
-        """What `get_backend` takes for this device."""
+        """Return the name by which `get_backend` finds this device."""
         return f"{self.device.platform}:{self.device.id}"
 
     def matmul(self, a: Any, b: Any, out: Any = None) -> Any:
-        """The product a b in full precision: JAX's own choice on a GPU is TF32, with 10 bits."""
+        """Return the product a b in full precision; on a GPU, JAX's default is TF32 (10 bits)."""
         return self.xp.matmul(a, b, precision="highest")
 
     def compile(self, function: Callable[..., Any], static: int) -> Callable[..., Any]:
-        """``jax.jit``, with the state's buffers given back for reuse."""
+        """Return ``function`` compiled by ``jax.jit``, which reuses the buffers of the state."""
         return _jit(function, static)
 
     def wait(self, x: Any) -> None:
-        """JAX returns before it has computed."""
+        """Wait for the arrays; JAX returns before it has computed."""
         import jax
 
         jax.block_until_ready(x)
 
     def context(self) -> AbstractContextManager[Any]:
-        """New arrays on this device."""
+        """Return a context in which new arrays are made on this device."""
         import jax
 
         device: AbstractContextManager[Any] = jax.default_device(self.device)
@@ -100,7 +100,7 @@ class JaxBackend(Backend):
 
 
 def _check_fits_32_bits(x: np.ndarray[Any, Any]) -> None:
-    """Without its 64-bit mode JAX would take integers modulo 2³²."""
+    """Refuse integers that JAX, without its 64-bit mode, would reduce modulo 2³²."""
     limits = np.iinfo(np.int32 if x.dtype.kind == "i" else np.uint32)
     if x.size and not limits.min <= int(x.min()) <= int(x.max()) <= limits.max:
         raise ValueError(
@@ -109,7 +109,7 @@ def _check_fits_32_bits(x: np.ndarray[Any, Any]) -> None:
         )
 
 
-@lru_cache(maxsize=8)  # a fit with a user's functions brings a function object of its own
+@lru_cache(maxsize=8)  # each fit with a user's functions has its own function object
 def _jit(function: Callable[..., Any], static: int) -> Callable[..., Any]:
     import jax
 
@@ -120,14 +120,14 @@ def _jit(function: Callable[..., Any], static: int) -> Callable[..., Any]:
 
 
 def devices() -> list[str]:
-    """The devices of this library."""
+    """Return the names of this library's devices."""
     import jax
 
     return [f"{device.platform}:{device.id}" for device in jax.devices()]
 
 
 def create(device: Any) -> Backend:
-    """The backend on a JAX device: None (the first), "cpu", "gpu:0", its index or the object."""
+    """Return the backend on a JAX device: None (the first), "cpu", "gpu:0", an index or object."""
     import jax
     import jax.numpy as xp
 

@@ -1,12 +1,13 @@
-"""A way for batches from host memory to a device: fill its host buffers, then send them.
+"""A lane brings batches from host memory to a device: fill its host buffers, then send them.
 
-    lane.host()        the host buffers, as soon as they may be filled
-    lane.send(n)       the first n rows of each, on their way to the device
-    lane.arrive()      what is launched from here on finds them there
-    lane.free()        what was launched so far is the last that reads them
+    lane.host()        returns the host buffers, as soon as they may be filled
+    lane.send(n)       starts to copy the first n rows of each, and returns them on the device
+    lane.arrive()      makes work launched from now on wait until the rows have arrived
+    lane.free()        declares that only work launched so far reads the rows
 
-Two lanes used in turn let the host fill one while the device computes on the other. This one works
-on any backend, by plain copies; a backend may have better (`xpnet.backends.cupy_lanes`).
+If two lanes are used in turn, the host fills one while the device computes on the other. This lane
+works on any backend, by plain copies; a backend may have a better one
+(`xpnet.backends.cupy_lanes`).
 """
 
 from __future__ import annotations
@@ -25,22 +26,22 @@ Template = tuple[tuple[int, ...], Any]  # shape and dtype
 
 
 class Lane:
-    """Plain host buffers; every batch is a new array on the device."""
+    """A lane with plain host buffers; every batch is a new array on the device."""
 
     def __init__(self, backend: Backend, templates: Sequence[Template]) -> None:
         self._backend = backend
         self._host = [np.empty(shape, dtype) for shape, dtype in templates]
 
     def host(self) -> list[np.ndarray[Any, Any]]:
-        """The buffers to fill."""
+        """Return the buffers to fill."""
         return self._host
 
     def send(self, n: int) -> list[Any]:
-        """The first n rows of each buffer, on the device."""
+        """Return a copy of the first n rows of each buffer, on the device."""
         return [self._backend.from_numpy(buffer[:n]) for buffer in self._host]
 
     def arrive(self) -> None:
-        """What is launched from here on finds them there."""
+        """Make later work wait for the rows: nothing to do for plain copies."""
 
     def free(self) -> None:
-        """What was launched so far is the last that reads them."""
+        """Declare that no later work reads the rows: nothing to do for new arrays."""

@@ -1,4 +1,4 @@
-"""NumPy: its own namespace, since 2.2 follows the standard, and products with ``out=``."""
+"""NumPy: its own namespace, which follows the standard since 2.2, and products with ``out=``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["NumpyBackend", "create", "devices", "to_numpy"]
 
 
 def to_numpy(x: Any) -> np.ndarray[Any, Any]:
-    """The array itself (NumPy), or a view or copy of it on the host."""
+    """Return x as a NumPy array; a NumPy array is returned itself."""
     return np.asarray(x)
 
 
@@ -25,7 +25,7 @@ class NumpyBackend(Backend):
     in_place = True
 
     def owns(self, x: Any) -> bool:
-        """Whether x is a plain array: matrices and scalars are copied into one."""
+        """Whether x is a plain array or a memory map; matrices and scalars are copied instead."""
         return type(x) in (np.ndarray, np.memmap)
 
     def has(self, x: Any, dtype: str) -> bool:
@@ -35,21 +35,21 @@ class NumpyBackend(Backend):
     to_numpy = staticmethod(to_numpy)
 
     def matmul(self, a: Any, b: Any, out: Any = None) -> Any:
-        """The product a b, into ``out`` where it is given."""
+        """Return the product a b, written into ``out`` if that is given."""
         return np.matmul(a, b, out=out)
 
     def take(self, x: Any, index: Any) -> Any:
-        """Rows x[index]; "clip" skips the range check, two to three times as fast."""
+        """Return the rows x[index]; "clip" skips the range check, two to three times as fast."""
         return x.take(index, axis=0, mode="clip")
 
 
 def devices() -> list[str]:
-    """The devices of this library."""
+    """Return the names of this library's devices."""
     return ["cpu"]
 
 
 def create(device: Any) -> Backend:
-    """The backend on the named device: None or "cpu"."""
+    """Return the backend on the named device: None or "cpu"."""
     if device is not None and (not isinstance(device, str) or device != "cpu"):
         raise ValueError(
             f'backend "numpy" has the device "cpu" only, not {quoted(device)}; '

@@ -1,7 +1,7 @@
-"""The OpenBLAS that NumPy's wheels bring: its products without NumPy's overhead, and its threads.
+"""The OpenBLAS in NumPy's wheels: its products without NumPy's overhead, and its threads.
 
-It lies in a folder beside the package, and can be opened before NumPy is imported (which opens the
-same copy afterwards).
+The library lies in a folder beside the package. It can be opened before NumPy is imported; NumPy
+then opens the same copy.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 __all__ = ["OpenBLAS", "blas_threads", "bundled", "usual_threads"]
 
-_NAMES = (  # the prefix keeps it apart from another OpenBLAS; with "64_" its integers have 64 bits
+_NAMES = (  # the prefix tells it from other copies of OpenBLAS; "64_" means 64-bit integers
     ("scipy_", "64_"),
     ("scipy_", ""),
     ("", "64_"),
@@ -29,13 +29,13 @@ _NAMES = (  # the prefix keeps it apart from another OpenBLAS; with "64_" its in
 
 @dataclass(frozen=True)
 class OpenBLAS:
-    """A shared library.
+    """OpenBLAS as a shared library.
 
     Attributes
     ----------
     path : str
     prefix, suffix : str
-        What its names have around them.
+        What precedes and follows the usual names of its functions.
     """
 
     path: str
@@ -44,15 +44,15 @@ class OpenBLAS:
 
     @property
     def wide(self) -> bool:
-        """Whether its integers have 64 bits."""
+        """Whether the library's integers have 64 bits."""
         return self.suffix == "64_"
 
     def symbol(self, name: str) -> str:
-        """The library's name of a function such as ``cblas_sgemm``."""
+        """Return the library's name of a function such as ``cblas_sgemm``."""
         return f"{self.prefix}{name}{self.suffix}"
 
     def text(self, what: str) -> str:
-        """What ``openblas_get_config`` or ``…corename`` returns; empty where there is none."""
+        """Return the text of ``openblas_get_config`` or ``…corename``; empty if there is none."""
         function = self._function(f"openblas_get_{what}")
         if function is None:
             return ""
@@ -62,18 +62,18 @@ class OpenBLAS:
 
     @property
     def threads(self) -> int | None:
-        """On how many threads it computes a large product."""
+        """The number of threads that compute a large product; None if unknown."""
         function = self._function("openblas_get_num_threads")
         return None if function is None else int(function())
 
     def set_threads(self, n: int) -> None:
-        """The same for all products from now on, in the whole process."""
+        """Set the number of threads of all products from now on, in the whole process."""
         function = self._function("openblas_set_num_threads")
         if function is not None:
             function(ctypes.c_int(n))
 
     def has(self, name: str) -> bool:
-        """Whether it has such a function."""
+        """Whether the library has the function."""
         return self._function(name) is not None
 
     def _function(self, name: str) -> Any:
@@ -81,9 +81,10 @@ class OpenBLAS:
 
     @property
     def _library(self) -> ctypes.CDLL:
-        """Opened once: a fit asks for its threads before and after every piece of steps.
+        """The library, opened only once: a fit asks for its threads around every piece of steps.
 
-        Without cached_property, which has a lock in Python 3.11, that a fork may find closed.
+        Python 3.11's cached_property has a lock, which could be locked in the child of a fork. So
+        it is not used here.
         """
         if "library" not in self.__dict__:
             self.__dict__["library"] = ctypes.CDLL(self.path)
@@ -93,7 +94,7 @@ class OpenBLAS:
 
 @cache
 def bundled() -> OpenBLAS | None:
-    """NumPy's own; None where NumPy has another BLAS, or one that lies elsewhere."""
+    """Return NumPy's OpenBLAS; None if NumPy uses a different BLAS, or one that lies elsewhere."""
     spec = find_spec("numpy")
     if spec is None or spec.origin is None:
         return None
@@ -117,17 +118,18 @@ def _opened(path: str) -> OpenBLAS | None:
 
 @contextmanager
 def blas_threads(n: int | None) -> Iterator[int | None]:
-    """Within it, products run on at most n threads; None leaves them alone.
+    """Run products within a block on at most n threads; None changes nothing.
 
-    Gives the number that holds, None where nothing tells. Two may overlap, of fits in two threads:
-    the least number holds until its own block ends, and what was there before returns at the last.
+    It yields the number of threads that applies, or None if unknown. Blocks of fits in two threads
+    may overlap: then the smallest n applies until its own block ends. At the end of the last block,
+    the original number is restored.
     """
     library = bundled()
     if library is None or n is None:
         yield None if library is None else library.threads
         return
     limit = _Limit(get_ident(), n)
-    try:  # also around the beginning, in which Ctrl-C may come
+    try:  # includes _set, which Ctrl-C may interrupt
         yield _set(library, limit)
     finally:
         _lift(library, limit)
@@ -135,7 +137,7 @@ def blas_threads(n: int | None) -> Iterator[int | None]:
 
 @dataclass(frozen=True, eq=False)
 class _Limit:
-    """A block under way."""
+    """A block of `blas_threads` that has not ended yet."""
 
     thread: int
     n: int
@@ -143,11 +145,11 @@ class _Limit:
 
 _lock = Lock()
 _limits: list[_Limit] = []
-_usual: int | None = None  # what was there before them
+_usual: int | None = None  # the number of threads before all limits
 
 
 def usual_threads() -> int | None:
-    """On how many threads products run outside all blocks of `blas_threads`; None if unknown."""
+    """Return the number of threads outside all blocks of `blas_threads`; None if unknown."""
     library = bundled()
     with _lock:
         if _usual is not None:
@@ -156,7 +158,7 @@ def usual_threads() -> int | None:
 
 
 def _set(library: OpenBLAS, limit: _Limit) -> int | None:
-    """Set the least number of all blocks; None where nothing tells what there was before."""
+    """Apply the smallest limit of all blocks and return it; None if the old one is unknown."""
     global _usual
     with _lock:
         if _usual is None:
@@ -179,7 +181,7 @@ def _lift(library: OpenBLAS, limit: _Limit) -> None:
 
 
 def _apply(library: OpenBLAS) -> int:
-    """Have the library keep to the least of all limits, and of what was there before them."""
+    """Set the library's threads to the smallest limit, or to the original number if smaller."""
     assert _usual is not None
     least = min([limit.n for limit in _limits] + [_usual])
     if library.threads != least:
@@ -188,7 +190,7 @@ def _apply(library: OpenBLAS) -> int:
 
 
 def _after_fork_in_child() -> None:
-    """Other threads are not here: their limits end, and the lock that one of them may hold."""
+    """Drop the limits and the lock of other threads, which a fork does not copy."""
     global _lock, _usual
     _lock = Lock()
     _limits[:] = [limit for limit in _limits if limit.thread == get_ident()]

@@ -1,4 +1,4 @@
-"""array-api-strict: what the standard promises and no more, with pretend devices. For tests."""
+"""array-api-strict, for tests: only what the standard promises, on simulated devices."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ __all__ = ["StrictBackend", "create", "devices", "to_numpy"]
 
 
 def to_numpy(x: Any) -> np.ndarray[Any, Any]:
-    """The array on the host."""
+    """Return the array on the host."""
     import array_api_strict as xp
 
     return np.asarray(x.to_device(xp.Device("CPU_DEVICE")))
 
 
 class StrictBackend(Backend):
-    """Arrays that refuse what the standard does not have, and to mix devices."""
+    """Arrays that refuse functions outside the standard, and operations across devices."""
 
     name = "array-api-strict"
     packages = ("array_api_strict",)
@@ -28,12 +28,12 @@ class StrictBackend(Backend):
     to_numpy = staticmethod(to_numpy)
 
     def device_name(self) -> Any:
-        """What `get_backend` takes for this device."""
+        """Return the name by which `get_backend` finds this device."""
         return _name(self.device)
 
 
 def devices() -> list[str]:
-    """The devices of this library."""
+    """Return the names of this library's devices."""
     import array_api_strict as xp
 
     return [_name(device) for device in xp.__array_namespace_info__().devices()]
@@ -44,7 +44,7 @@ def _name(device: Any) -> str:
 
 
 def create(device: Any) -> Backend:
-    """The backend on a pretend device: None ("CPU_DEVICE"), its name or the object."""
+    """Return the backend on a simulated device: None ("CPU_DEVICE"), its name or the object."""
     import array_api_strict as xp
 
     if device is None or device == "cpu":

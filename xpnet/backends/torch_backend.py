@@ -15,19 +15,19 @@ __all__ = ["TorchBackend", "create", "devices", "to_numpy"]
 
 
 def to_numpy(x: Any) -> np.ndarray[Any, Any]:
-    """The tensor on the host; TypeError for one whose derivative torch follows."""
+    """Return the tensor on the host; raise TypeError if torch tracks its derivative."""
     refuse_tracked(x)
-    if str(x.dtype) == "torch.bfloat16":  # NumPy has none
+    if str(x.dtype) == "torch.bfloat16":  # NumPy has no bfloat16
         x = x.float()
     host: np.ndarray[Any, Any] = x.detach().cpu().resolve_conj().resolve_neg().numpy()
     return host
 
 
 class _Namespace:
-    """array-api-compat's, but for numbers in ``maximum`` and ``minimum``.
+    """The namespace of array-api-compat, except for numbers in ``maximum`` and ``minimum``.
 
-    It makes a tensor of them on the device, a copy from the host that waits for a GPU; torch.clamp
-    takes them as they are, and passes NaN on too.
+    array-api-compat makes a tensor of a number on the device, by a copy from the host that waits
+    for a GPU. torch.clamp takes the number itself, and passes on NaN too.
     """
 
     def __init__(self, xp: Any) -> None:
@@ -39,29 +39,29 @@ class _Namespace:
         return value
 
     def maximum(self, a: Any, b: Any) -> Any:
-        """The larger of each two."""
+        """Return the larger of each pair."""
         return self.clamp(a, min=b) if isinstance(b, (int, float)) else self._xp.maximum(a, b)
 
     def minimum(self, a: Any, b: Any) -> Any:
-        """The smaller of each two."""
+        """Return the smaller of each pair."""
         return self.clamp(a, max=b) if isinstance(b, (int, float)) else self._xp.minimum(a, b)
 
 
 class TorchBackend(Backend):
-    """Tensors without gradients of their own, on a CPU or a GPU."""
+    """Tensors without gradients by torch, on a CPU or a GPU."""
 
     name = "torch"
     packages = ("torch",)
     in_place = True
 
     def from_device(self, x: Any) -> Any | None:
-        """A tensor of another device, or a CuPy or JAX array on a GPU, by DLPack."""
+        """Move a tensor from another device, or copy a CuPy or JAX array on a GPU by DLPack."""
         if self.owns(x):
             return x.detach().to(self.device)
         if self.device.type != "cuda" or library_of(x) not in ("cupy", "jax", "jaxlib"):
             return None
         if library_of(x) == "cupy":
-            x = x.copy(order="C")  # torch ends the process at a negative stride
+            x = x.copy(order="C")  # a negative stride crashes the process in torch
             return self.xp.from_dlpack(x).to(self.device)
         if any(d.platform != "gpu" for d in x.devices()):
             return None
@@ -70,30 +70,30 @@ class TorchBackend(Backend):
     to_numpy = staticmethod(to_numpy)
 
     def matmul(self, a: Any, b: Any, out: Any = None) -> Any:
-        """The product a b, into ``out`` where it is given."""
+        """Return the product a b, written into ``out`` if that is given."""
         return self.xp.matmul(a, b, out=out)
 
     def wait(self, x: Any) -> None:
-        """CUDA returns before it has computed."""
+        """Wait for the device; CUDA returns before it has computed."""
         import torch
 
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
 
     def context(self) -> AbstractContextManager[Any]:
-        """No tape: the derivatives are the equations."""
+        """Return a context without torch's tape: xpnet has equations for derivatives."""
         return NoTape()
 
 
 def devices() -> list[str]:
-    """The devices of this library."""
+    """Return the names of this library's devices."""
     import torch
 
     return ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
 
 
 def create(device: Any) -> Backend:
-    """The backend on a torch device: None (torch's default), its name or its CUDA index."""
+    """Return the backend on a torch device: None (torch's default), its name or a CUDA index."""
     import torch
     from array_api_compat import torch as xp
 

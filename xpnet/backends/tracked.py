@@ -1,7 +1,8 @@
-"""Arrays that another library differentiates or transforms: their derivative would be lost here.
+"""Refuses arrays that their library differentiates or transforms: the derivative would be lost.
 
-xpnet keeps no tape. A tensor that requires grad would give outputs that are constants to torch, and
-so gradients of zero without a word. `refuse_tracked` makes that an error, wherever arrays come in.
+xpnet keeps no tape. From a tensor that requires grad, it would compute outputs that torch treats as
+constants, so gradients would silently be zero. `refuse_tracked` raises an error wherever such
+arrays come in.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _REMEDY = "xpnet keeps no tape, so its derivative would be lost: give {name}.det
 
 
 class _Edge(threading.local):
-    """How deep this thread is within `NoTape`, and whether torch's tape ran outside of it."""
+    """This thread's number of nested `NoTape`, and whether torch's tape runs outside them."""
 
     depth = 0
     tape = True
@@ -29,7 +30,7 @@ _edge = _Edge()
 
 
 class NoTape:
-    """torch.no_grad(), which remembers whether the caller's tape was running."""
+    """A context like torch.no_grad() that remembers whether the caller's tape was running."""
 
     def __enter__(self) -> None:
         import torch
@@ -51,14 +52,15 @@ class NoTape:
 
 
 def refuse_tracked(x: Any, name: str = "x") -> None:
-    """Refuse a tensor whose derivative torch follows, or a JAX tracer; see the module.
+    """Raise TypeError for a JAX tracer, or a tensor whose derivative torch tracks.
 
-    A tensor that requires grad is data like any other within torch.no_grad() and inference_mode().
+    Within torch.no_grad() and inference_mode(), a tensor that requires grad is accepted as data.
+    Meta tensors and sparse tensors are always refused.
 
     Raises
     ------
     TypeError
-        With what to call instead.
+        The message says what is wrong, and what to call instead if there is something.
     """
     library = library_of(x)
     if library == "torch":
@@ -99,9 +101,9 @@ def _check_tensor(x: Any, name: str) -> None:
 
 
 def stored(x: Any) -> Any:
-    """A torch.nn.Parameter as the tensor it stores; everything else as it is.
+    """Return the tensor that a torch.nn.Parameter stores; anything else unchanged.
 
-    A model's parameters always require grad, and copying them loses no derivative of anything.
+    A model's parameters always require grad, but copying their values loses no derivative.
     """
     torch = sys.modules.get("torch")
     if torch is not None and type(x) is torch.nn.Parameter:
