@@ -1,4 +1,4 @@
-"""Training: the loop around the passes, what it records, and what may end it."""
+"""Training: the loop around the passes, its history, callbacks and early stopping."""
 
 from __future__ import annotations
 

@@ -4,14 +4,14 @@ A callback takes (net, history) and is called at one of
 
     "fit_begin"   before the first step
     "step_end"    after every step; its loss is history.step_loss[-1]
-    "epoch_end"   after every epoch, with its entries in the history; where none is named
-    "fit_end"     after the last, also where Ctrl-C or a callback ended the fit
+    "epoch_end"   after every epoch, when its entries are in the history; the default moment
+    "fit_end"     at the end of the fit, even if Ctrl-C or a callback ended it
 
-One that returns True after a step or an epoch ends the fit there; a number, a text or an array is
-an error, and anything else means nothing. What one raises ends it too, and the network keeps the
-epochs that were whole. A callback cannot fit its own network, only a copy of it; what it sets by
-`set_parameters` stays where no step follows. A callback at every step makes the loop read every
-step's loss, and so wait for the device.
+A callback that returns True after a step or an epoch ends the fit there. A number, a text or an
+array is an error; any other value is ignored. An exception ends the fit too, and the network keeps
+the epochs that were complete. A callback cannot fit its own network, only a copy of it. Parameters
+that it sets by `set_parameters` stay only if no step follows: set them at "fit_end". A callback at
+"step_end" makes the loop read every step's loss, and so wait for the device.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ MOMENTS = {moment: moment for moment in ("fit_begin", "step_end", "epoch_end", "
 
 
 class Callbacks:
-    """Every callback by its moment.
+    """The callbacks of a fit, by moment.
 
     Parameters
     ----------
     given : function, sequence of functions, or mapping of a moment to one of these
-        Without a moment they stand for "epoch_end".
+        Functions without a moment are called at "epoch_end".
     """
 
     def __init__(self, given: Any) -> None:
@@ -61,11 +61,11 @@ class Callbacks:
         return any(self._at.values())
 
     def has(self, moment: str) -> bool:
-        """Whether any waits for that moment."""
+        """Whether any callback is called at that moment."""
         return bool(self._at.get(moment))
 
     def seeing(self, stack: Any) -> Callbacks:
-        """The same, each called with the stack in place of the network that holds its θ."""
+        """The same callbacks, called with the stack in place of the network that holds its θ."""
 
         def told(function: Callback) -> Callback:
             return lambda net, history: function(stack, history)
@@ -73,8 +73,8 @@ class Callbacks:
         return Callbacks({moment: tuple(map(told, all_)) for moment, all_ in self._at.items()})
 
     def call(self, moment: str, net: NetworkState, history: History) -> bool:
-        """Call all of that moment; whether one asked to end the fit."""
-        answers = [_answer(f, f(net, history)) for f in self._at.get(moment, ())]  # of every one
+        """Call all callbacks of that moment; return whether one asked to end the fit."""
+        answers = [_answer(f, f(net, history)) for f in self._at.get(moment, ())]  # calls every one
         return any(answers)
 
 
@@ -87,11 +87,11 @@ def _answer(function: Callback, answer: Any) -> bool:
             f"a callback returns True to end the fit, else nothing: {quoted(function, 100)} "
             f"returned {quoted(answer, 100)}"
         )
-    return False  # as what a logger's function returns, which a lambda passes on
+    return False  # for instance what a logger returns, if a lambda passes it on
 
 
 def _functions(moment: str, given: Any) -> tuple[Callback, ...]:
-    """The functions of a moment, of which one needs no list."""
+    """The functions of a moment; a single one needs no list."""
     several = isinstance(given, Iterable) and not callable(given)
     functions = tuple(given) if several and not isinstance(given, (str, Mapping)) else (given,)
     for function in functions:
@@ -108,9 +108,9 @@ def _functions(moment: str, given: Any) -> tuple[Callback, ...]:
 
 
 def json_lines(path: str | os.PathLike[str]) -> Callback:
-    """A callback for the end of an epoch that appends its values to a file, a JSON object a line.
+    """Return a callback that appends each epoch's values to a file, one JSON object a line.
 
-    What is not finite, such as the AUC of one class, is null, since JSON has no NaN.
+    Values that are not finite, such as the AUC of one class, are null, since JSON has no NaN.
 
     >>> import numpy as np, tempfile, pathlib, xpnet
     >>> path = pathlib.Path(tempfile.mkdtemp()) / "log.jsonl"
@@ -136,7 +136,7 @@ class _JsonLines:
 
 
 def _plain(value: Any) -> Any:
-    """A number as JSON has it; of a stack, a list of them."""
+    """A number for JSON, None if it is not finite; for a stack, a list of them."""
     if isinstance(value, list):
         return [_plain(each) for each in value]
     return value if math.isfinite(value) else None

@@ -16,24 +16,24 @@ __all__ = ["class_weights"]
 
 
 def class_weights(labels: Any, class_weight: Any, n_classes: int) -> np.ndarray[Any, Any]:
-    """Each example's weight, (N,) float64 on the host: that of its class.
+    """Each example's weight, which is that of its class: (N,) float64 on the host.
 
-    They multiply dZ_L once, as sample weights do; where both are given, by their product.
+    The weights multiply dZ_L once, as sample weights do. If both are given, their product does.
 
     Parameters
     ----------
     labels : (N,) or (N, 1) integers in 0 … n_classes − 1
     class_weight : dict, "balanced" or None
-        {class: weight ≥ 0}, 1 for a class that is not in it. "balanced": N / (K N_c) with N_c the
-        examples of class c and K the classes that occur, as in scikit-learn: every class then has
-        the same weight in all, and the mean weight is 1. None: ones.
+        {class: weight ≥ 0}; a class that is not in the dict has weight 1. "balanced": N / (K N_c),
+        as in scikit-learn, with N_c examples of class c and K classes that occur. Every class then
+        has the same total weight, and the mean weight is 1. None: ones.
     n_classes : int
-        2 for one output.
+        2 if the network has one output.
 
     Raises
     ------
     ValueError, TypeError
-        A class that there is not, a weight that is negative or not finite, another setting.
+        An unknown class, a weight that is negative or not finite, or any other setting.
 
     Examples
     --------
@@ -58,7 +58,7 @@ def class_weights(labels: Any, class_weight: Any, n_classes: int) -> np.ndarray[
 
 
 def _labels(labels: Any, n_classes: int) -> np.ndarray[Any, Any]:
-    """(N,) integers in range, on the host."""
+    """The labels as (N,) integers in range, on the host."""
     labels = as_array("labels", labels)
     shape = tuple(labels.shape)
     if not is_integer(labels) or len(shape) not in (1, 2) or shape[1:] not in ((), (1,)):

@@ -1,4 +1,4 @@
-"""Early stopping: end a fit that no longer improves, and bring its best parameters back."""
+"""Early stopping: end a fit that no longer improves, and restore its best parameters."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ LARGER_IS_BETTER = ("accuracy", "f1", "r2", "auc")
 
 
 class EarlyStopping:
-    """End the fit when a value has not improved for so many epochs.
+    """End the fit if a value has not improved for ``patience`` epochs.
 
     Parameters
     ----------
     monitor : str, optional
         A value of the history: "loss", "validation_loss", or a metric's name such as
-        "validation_accuracy". None: the validation loss where there is validation data, else the
-        loss. Which way is better a metric says itself (`Metric.larger_is_better`); of a value that
-        a callback writes, its name: larger for accuracies, f1, r2 and auc, smaller otherwise. NaN
-        is no improvement.
+        "validation_accuracy". None: the validation loss if there is validation data, else the loss.
+        `Metric.larger_is_better` says which direction is an improvement. For a value that a
+        callback writes, its name decides: larger is better if it ends in accuracy, f1, r2 or auc,
+        else smaller. NaN is no improvement.
     patience : int
         Epochs without an improvement after which the fit ends.
     min_delta : float
         An improvement must be larger than this.
     restore_best : bool
-        Whether the network gets the parameters and statistics of the best epoch back, at the end of
-        the fit, also where it ends for another reason.
+        Whether the end of the fit restores the parameters and statistics of the best epoch, even if
+        the fit ends for a different reason.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class EarlyStopping:
 
 
 class Watch:
-    """Early stopping under way."""
+    """The state of early stopping during one fit."""
 
     def __init__(self, settings: EarlyStopping, metrics: Sequence[Metric] = ()) -> None:
         self.settings = settings
@@ -72,7 +72,7 @@ class Watch:
         self._kept: tuple[int, Any, tuple[Any, ...]] | None = None
 
     def observe(self, net: NetworkState, history: History) -> bool:
-        """Take an epoch's value; whether the fit should end."""
+        """Take an epoch's value; return whether the fit should end."""
         values = history.values()
         default = "validation_loss" if "validation_loss" in values else "loss"
         name = self.settings.monitor or default
@@ -87,7 +87,7 @@ class Watch:
         return self._since >= self.settings.patience
 
     def restore(self, net: NetworkState, history: History) -> None:
-        """Give the network its best parameters and statistics back."""
+        """Restore the network's best parameters and statistics."""
         if self._kept is not None:
             history.best_epoch, theta, statistics = self._kept
             net.take(theta, statistics)

@@ -1,4 +1,4 @@
-"""Mean loss and metrics over a data set, in batches."""
+"""The mean loss and metrics over a data set, in batches."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 __all__ = ["evaluate", "metrics_for", "validate"]
 
-_NUMBERS_AT_ONCE = 2**22  # of the widest layer: 16 MB in float32
+_NUMBERS_AT_ONCE = 2**22  # numbers of the widest layer in a batch: 16 MB in float32
 
 
 def metrics_for(asked: Sequence[str | Metric], loss: Loss, n_outputs: int, classes: bool) -> Any:
-    """The metrics that were asked for; accuracy for classes where none was."""
+    """The requested metrics; accuracy if none is requested and the targets are classes."""
     names = asked or (("accuracy",) if classes else ())
     return [find_metric(name, loss, n_outputs) for name in names]
 
@@ -41,10 +41,10 @@ def evaluate(
     stats: tuple[Any, ...] = (),
     metrics: Sequence[Metric] = (),
 ) -> dict[str, Any]:
-    """{"loss": Σ w loss / Σ w}, and each metric by its name: floats, or (R,) for a stack's θ.
+    """Return {"loss": Σ w loss / Σ w} and each metric by name: floats, or (R,) for a stack's θ.
 
-    Each example's loss, and what each metric needs of a batch, are read to the host at the end, and
-    added up there in float64: the host waits for the device once, and once a metric.
+    Each example's loss, and each metric's statistics of a batch, are read to the host at the end
+    and added up there in float64. The host waits for the device once, and once more a metric.
     """
     X, Y, w, _ = data  # on the device, or on the host
     size = batch_size or max(1, _NUMBERS_AT_ONCE // (n_networks(theta) * _width(layers)))
@@ -78,14 +78,14 @@ def evaluate(
         every = backend.to_numpy(xp.concat(losses, axis=-1)).astype(np.float64)
         read = {name: list(backend.to_numpy(xp.stack(found))) for name, found in parts.items()}
     if w is not None:
-        every = np.where(w > 0, every, 0.0)  # NaN and infinity have no weight either
+        every = np.where(w > 0, every, 0.0)  # NaN and infinity at weight 0 count for nothing
     mean = np.average(every, axis=-1, weights=w)
     results: dict[str, Any] = {"loss": float(mean) if mean.ndim == 0 else mean}
     return results | {metric.name: metric.of_parts(read[metric.name]) for metric in metrics}
 
 
 def _width(layers: Layers) -> int:
-    """Of the widest array that a pass makes; an embedding's has a column for each category."""
+    """The largest width of a pass's arrays; an embedding's has a column for each category."""
     shapes = (slot.shape for layer in layers for slot in layer.slots)
     widest: int = max(layers[0].fan_in, *(max(shape) for shape in shapes))
     return widest

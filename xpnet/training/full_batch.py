@@ -1,4 +1,4 @@
-"""A fit by a solver that takes all examples at once (L-BFGS): an epoch is an iteration."""
+"""A fit by a solver that takes all examples at once (L-BFGS): each iteration is an epoch."""
 
 from __future__ import annotations
 
@@ -34,7 +34,10 @@ def search(
 
 
 def _check(net: NetworkState, settings: Settings) -> None:
-    """The loss is one function of θ."""
+    """Raise ValueError for dropout, batch normalisation and max_norm; warn about ``compile``.
+
+    The solver needs a loss that is one fixed function of θ.
+    """
     name = type(settings.optimizer).__name__
     drawn = {layer.kind for layer in flatten(net.layers)} & set(_NOT_FIXED)
     if drawn:
@@ -49,7 +52,7 @@ def _check(net: NetworkState, settings: Settings) -> None:
 
 
 class _Search:
-    """One search under way."""
+    """The state of one search."""
 
     def __init__(
         self,
@@ -68,7 +71,7 @@ class _Search:
         self.began = time.perf_counter()
 
     def run(self) -> History:
-        """Iterations until a tolerance, the last epoch, or somebody ends the fit."""
+        """Iterate until a tolerance is reached, the epochs are done, or something ends the fit."""
         with stop_on_interrupt() as self.interrupt:
             self._call("fit_begin")
             result = self._minimized()
@@ -77,12 +80,12 @@ class _Search:
                 self.watch.restore(self.net, self.history)
                 self.kept.keep()
             self._call("fit_end")
-            if self.interrupt.requested:  # also after the last iteration: the caller should know
+            if self.interrupt.requested:  # reported even if it came after the last iteration
                 self.history.stopped = "interrupted"
         return self.history
 
     def _minimized(self) -> Any:
-        """What the solver returns."""
+        """Run the solver and return its result."""
         net, settings, n = self.net, self.settings, self.data.X.shape[0]
         assert net.loss is not None
         with show_progress(settings.progress, settings.epochs, n) as self.bar:
@@ -99,23 +102,23 @@ class _Search:
             )
             if result.reason == "not finite":
                 raise DivergenceError(net.epoch + 1, 1, float(result.value))
-            if not self.history.epoch:  # it ends where it began: there is a loss all the same
+            if not self.history.epoch:  # no iteration was made: record the initial loss
                 self._iteration(0, result.theta, result.value)
         return result
 
     def _note(self, result: Any) -> None:
-        """How it ended."""
+        """Record in the history how the solver ended."""
         xp, history = self.net.backend.xp, self.history
         history.gradient_norm = float(xp.max(xp.abs(result.gradient)))
         history.stopped = history.stopped or ("converged" if result.converged else None)
-        if result.reason == "line search":  # no lower value along it: rounding, or a kink
+        if result.reason == "line search":  # no lower value along the line: rounding, or a kink
             history.stopped = history.stopped or "no lower loss found"
 
     def _call(self, moment: str) -> bool:
         return self.settings.callbacks.call(moment, self.net, self.history)
 
     def _iteration(self, number: int, theta: Any, value: float) -> bool:
-        """Take an iteration's result; whether to end."""
+        """Take an iteration's result; return whether to end."""
         net, history = self.net, self.history
         net.finish_epoch(net.backend.xp.asarray(theta, copy=True), net.statistics)
         self.kept.keep()

@@ -1,4 +1,4 @@
-"""What a fit did, epoch by epoch and step by step."""
+"""The history of a fit, epoch by epoch and step by step."""
 
 from __future__ import annotations
 
@@ -17,41 +17,41 @@ __all__ = ["History", "typical"]
 
 @dataclass(repr=False)
 class History:
-    """The record that `fit` returns; of a `Stack`, a list of R numbers stands for every number.
+    """The record that `fit` returns; for a `Stack`, each number is a list of R numbers.
 
     Attributes
     ----------
     epoch : list of int
-        The network's own count of epochs, from 1, over all its fits.
+        The network's count of epochs, from 1, over all its fits.
     loss : list of float
-        Σ w_n loss_n / Σ w_n over the epoch, each example's loss taken before its step; penalties
-        are not in it (but for L-BFGS, which minimises the sum).
+        Σ w_n loss_n / Σ w_n over the epoch, each example's loss taken before its step. Penalties
+        are not included, except for L-BFGS, which minimises the sum.
     validation_loss : list of float
         After each epoch; empty without validation data.
     metrics : dict of str to list of float
-        By name, such as "validation_accuracy": what was asked for, after each epoch.
+        The requested metrics after each epoch, by name, such as "validation_accuracy".
     step_loss : list of float
         The mean loss of every step's batch, before the step.
     seconds : list of float
         Wall time of each epoch, validation included.
     stopped : str or None
-        Why the fit ended before its last epoch: "interrupted" (Ctrl-C; the last entries may then
-        stand for part of an epoch), "early" (early stopping), "callback"; "converged", where
-        without ``epochs`` the loss stands still, or L-BFGS is done; of L-BFGS also
-        "no lower loss found", where rounding or a kink ends its search.
+        Why the fit ended before its last epoch. "interrupted": Ctrl-C; the last entries may then
+        cover part of an epoch. "early": early stopping. "callback": one returned True. "converged":
+        the loss stands still in a fit without ``epochs``, or L-BFGS reached a tolerance.
+        "no lower loss found": rounding or a kink ended the search of L-BFGS.
     best_epoch : int or None
-        The epoch whose parameters early stopping brought back.
+        The epoch whose parameters early stopping restored.
     gradient_norm : float or None
-        Of L-BFGS: the largest entry of the gradient where it ended, which its
-        ``tolerance_gradient`` is held against.
+        For L-BFGS, the largest absolute entry of the gradient at its end; the optimizer compares it
+        with its ``tolerance_gradient``.
     engine : str
-        What ran the steps: "plain", "jit" (a backend that compiles the step), "fused" (compiled
-        loops, or CUDA kernels), or "streamed" (batches from host memory). They agree to rounding,
-        not to the bit.
+        The engine that ran the steps: "plain", "jit" (a backend that compiles the step), "fused"
+        (compiled loops, or CUDA kernels), or "streamed" (batches from host memory). Engines agree
+        to rounding, not to the bit.
     threads : int or None
-        On how many threads NumPy's products ran, and the whole steps of a team, by a rule of the
-        shapes (`xpnet.engines.threads`); None where that is not known. Another number gives other
-        last bits.
+        The number of threads of NumPy's products, or of the team that ran whole compiled steps. A
+        rule of the shapes chooses it (`xpnet.engines.threads`); None if it is not known. A
+        different number of threads changes the last bits.
     """
 
     epoch: list[int] = field(default_factory=list)
@@ -77,9 +77,9 @@ class History:
 
     @property
     def validation_accuracy(self) -> list[Any]:
-        """After each epoch, for class labels; empty without metrics.
+        """The validation accuracy after each epoch, for class labels; empty without metrics.
 
-        AttributeError where others were asked for: it says which there are.
+        If only other metrics were requested, an AttributeError lists them.
         """
         if self.metrics and "validation_accuracy" not in self.metrics:
             raise AttributeError(
@@ -89,7 +89,7 @@ class History:
         return self.metrics.get("validation_accuracy", [])
 
     def values(self) -> dict[str, list[Any]]:
-        """Every value that has one entry an epoch, by name: what early stopping can watch."""
+        """The values with one entry an epoch, by name; early stopping can watch any of them."""
         named = {"loss": self.loss, "validation_loss": self.validation_loss, **self.metrics}
         return {name: values for name, values in named.items() if values}
 
@@ -101,14 +101,14 @@ class History:
         ImportError
             matplotlib is not installed: ``pip install "xpnet[plot]"``.
         ValueError
-            No epoch is done yet.
+            No epoch has been completed.
         """
         from xpnet.plots.loss_curve import LossCurveDisplay
 
         return LossCurveDisplay.from_history(self).plot(ax)
 
     def last(self) -> dict[str, Any]:
-        """The last epoch's values, by name, with its number and the steps done."""
+        """The last epoch's values by name, with its number and the number of steps done."""
         return dict(self._last())
 
     def _last(self) -> Iterator[tuple[str, Any]]:
@@ -121,7 +121,7 @@ class History:
 
 
 def typical(value: Any) -> float:
-    """The number itself; of a stack's numbers the median of those that are finite."""
+    """The number itself; for a stack's list, the median of the finite numbers, else NaN."""
     if not isinstance(value, list):
         return float(value)
     finite = [each for each in value if math.isfinite(each)]

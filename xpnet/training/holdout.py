@@ -24,14 +24,15 @@ def hold_out(
     seed: int,
     names: Sequence[str] | None = None,
 ) -> tuple[Examples, Examples]:
-    """Training and validation examples, a function of the seed alone; classes keep their shares.
+    """Split the data into training and validation examples, of which classes keep their shares.
 
-    Examples of weight 0 are in neither. ``names`` are those of the classes, for the message.
+    The split depends only on the seed. Examples of weight 0 are in neither part. ``names`` are the
+    names of the classes, for the message.
 
     Raises
     ------
     ValueError
-        A fraction outside (0, 1), or one that leaves a class, or a side, without examples.
+        A fraction outside (0, 1), or one that leaves a part without examples, or without a class.
     """
     if not is_number(fraction) or not 0 < fraction < 1:
         raise ValueError(f"validation_fraction must lie between 0 and 1, got {quoted(fraction)}")

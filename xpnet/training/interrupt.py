@@ -1,4 +1,4 @@
-"""Ctrl-C as a request to stop after the step that runs."""
+"""Ctrl-C as a request to stop after the current step."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class Interrupt:
 
 @contextmanager
 def stop_on_interrupt() -> Iterator[Interrupt]:
-    """Within it a first Ctrl-C is only noted; a second raises KeyboardInterrupt.
+    """Within this context a first Ctrl-C is only noted; a second raises KeyboardInterrupt.
 
-    Leaves signals alone outside the main thread, and where the program has its own handler. A fit
-    within another one's callback hears what that one hears, and both end.
+    Signals are left alone outside the main thread, and if the program has its own handler. A fit
+    within another fit's callback shares that fit's `Interrupt`: Ctrl-C ends both.
     """
     outer = _in_force()
     if outer is not None and outer.thread == threading.get_ident():
@@ -52,13 +52,16 @@ def stop_on_interrupt() -> Iterator[Interrupt]:
 
 
 def _in_force() -> Interrupt | None:
-    """Whom the present handler of Ctrl-C tells."""
+    """The `Interrupt` that the current handler of Ctrl-C sets, if any."""
     told = getattr(signal.getsignal(signal.SIGINT), "__self__", None)
     return told if isinstance(told, Interrupt) else None
 
 
 def _forget_others() -> None:
-    """In a forked child: the fit of a thread that is not here would swallow its first Ctrl-C."""
+    """Restore the default handler in a forked child if the fit's thread was not forked.
+
+    The handler of that fit would swallow the child's first Ctrl-C.
+    """
     interrupt = _in_force()
     if interrupt is not None and interrupt.thread != threading.get_ident():
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,11 +1,11 @@
-"""The length of a fit whose ``epochs`` are not given, its stop, and the warning at its end.
+"""The length of a fit without given ``epochs``, when it stops, and the warning at its end.
 
     epochs = min(max(5000 / steps an epoch, 10), 500)                    rounded up
     m_k    = mean loss of the k-th tenth of the epochs                   k = 1 … 10
     "the loss falls fast in tenth k":   m_{k−1} − m_k ≥ ½ (m_1 − m_k)/(k − 1), beyond rounding
 
-These are functions of shapes and losses, never of a clock: the same on every backend and engine.
-`benchmarks.default_epochs` measured them.
+These depend on shapes and losses, never on a clock: they are the same on every backend and engine.
+The constants were measured by `benchmarks.default_epochs`.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 __all__ = ["default_epochs", "has_converged", "settled", "stands_still", "warn_if_falling"]
 
 FEWEST, MOST = 10, 500
-"""Epochs: large data get 10; small data, of a step or two an epoch, 500."""
+"""Bounds on the epochs: large data get 10, small data, of a step or two an epoch, get 500."""
 
 STEPS = 5000
 ITERATIONS = 100
-"""Of a solver that takes all examples at once, such as L-BFGS: it has tolerances of its own."""
+"""Epochs for a solver with all examples at once, such as L-BFGS, which has its own tolerances."""
 
 EXTENDED = 10
-"""Times as many epochs where the user's early stopping decides."""
+"""Factor on the epochs if the user's early stopping decides."""
 
 _NOTHING = 0.01
 """The fraction of the loss that a tenth of the epochs must gain to count as a gain."""
@@ -41,19 +41,19 @@ _ROUNDING = 1e-5
 """The fraction of the first tenth's loss that a fall must exceed to be more than rounding."""
 
 _SHORT = 50
-"""Epochs below which a tenth is too few of them to judge by: such a fit does not stop."""
+"""A fit of fewer epochs does not stop: a tenth of them is too few to judge by."""
 
 
 def default_epochs(steps_per_epoch: int) -> int:
-    """Epochs of a fit by batches: 5,000 steps, within 10 and 500 epochs."""
+    """The epochs of a fit by batches: 5,000 steps, but between 10 and 500 epochs."""
     return max(FEWEST, min(MOST, -(-STEPS // steps_per_epoch)))
 
 
 def settled(settings: Settings, steps_per_epoch: int) -> Settings:
-    """The settings with a definite number of epochs, which schedules, progress and compiling ask.
+    """The settings with a definite number of epochs, as schedules, progress and compiling need.
 
-    A user's early stopping looks ten times as far, but not with a schedule: that is as long as the
-    fit, and would hardly move before early stopping ends it.
+    With a user's early stopping there are ten times as many, unless there is a schedule. A schedule
+    is as long as the fit, and would hardly move before early stopping ends it.
     """
     if not settings.is_open:
         return settings
@@ -64,9 +64,10 @@ def settled(settings: Settings, steps_per_epoch: int) -> Settings:
 
 
 def has_converged(settings: Settings, losses: Sequence[Any]) -> bool:
-    """Whether an open fit should stop here.
+    """Whether a fit without given epochs should stop here.
 
-    A schedule needs all its steps, and a user's early stopping decides itself.
+    It does not stop with a schedule, which needs all its steps, nor with a user's early stopping,
+    which decides itself.
     """
     if not settings.is_open or settings.early_stopping or _has_schedule(settings):
         return False
@@ -74,9 +75,10 @@ def has_converged(settings: Settings, losses: Sequence[Any]) -> bool:
 
 
 def stands_still(losses: Sequence[Any], n: int) -> bool:
-    """Whether the two last tenths of n epochs are done, and lowered the loss by nothing.
+    """Whether a tenth of the n epochs ends here, and it and the one before gained nothing.
 
-    Nothing is neither 1 % nor half of what a tenth has gained on average. Losses are those so far.
+    A tenth gains nothing if it lowers the loss by less than 1 % and by less than half of the
+    average gain of a tenth. ``losses`` are those of the epochs so far.
     """
     k = round(10 * len(losses) / n)
     if n < _SHORT or k < 3 or len(losses) != _end(n, k):
@@ -85,11 +87,10 @@ def stands_still(losses: Sequence[Any], n: int) -> bool:
 
 
 def warn_if_falling(settings: Settings, history: History) -> None:
-    """Warn after an open fit that did all its epochs and whose loss still falls fast.
+    """Warn if the loss still falls fast after all epochs of a fit without given epochs.
 
-    A given number of epochs is never warned about, nor a schedule, under which losses fall last.
-    Of a stack every loss must, but those that are not finite: slow learners beside others are what
-    a sweep of learning rates is for.
+    There is no warning if the user gave the epochs, or a schedule, under which losses fall late.
+    For a stack, every finite loss must still fall: a sweep of learning rates has slow learners.
     """
     n = len(history)
     if not settings.is_open or history.stopped or n < FEWEST or _has_schedule(settings):
@@ -107,24 +108,24 @@ def _has_schedule(settings: Settings) -> bool:
 
 
 def _end(n: int, k: int) -> int:
-    """Epochs done at the end of the k-th tenth of n."""
+    """The number of epochs done at the end of the k-th tenth of n."""
     return n * k // 10
 
 
 def _mean(losses: Sequence[Any], n: int, k: int) -> Any:
-    """m_k, or (R,) of a stack."""
+    """The mean loss m_k of tenth k; (R,) for a stack."""
     return np.mean(losses[_end(n, k - 1) : _end(n, k)], axis=0)
 
 
 def _gains(losses: Sequence[Any], n: int, k: int) -> bool:
-    """Whether tenth k ≥ 2 lowered the loss, of a stack that of any network."""
+    """Whether tenth k ≥ 2 lowered the loss; for a stack, that of any network."""
     before, now = _mean(losses, n, k - 1), _mean(losses, n, k)
     enough = before - now >= _NOTHING * np.abs(before)
     return bool(np.any(((before > now) & enough) | _falls_fast(losses, n, k)))
 
 
 def _falls_fast(losses: Sequence[Any], n: int, k: int) -> Any:
-    """Whether the loss fell in tenth k by half as much as in a tenth on average, or more."""
+    """Whether the loss fell in tenth k by at least half as much as in an average tenth."""
     first, before, now = (_mean(losses, n, j) for j in (1, k - 1, k))
     fell = first - now > _ROUNDING * np.abs(first)
     return fell & (before - now >= 0.5 * (first - now) / (k - 1))

@@ -1,4 +1,4 @@
-"""The training loop: epochs of steps, and what happens between them."""
+"""The training loop: epochs of steps, with validation, callbacks and stopping between them."""
 
 from __future__ import annotations
 
@@ -72,12 +72,12 @@ def fit(
             history = search(net, data, validation, settled(settings, 1), kept)
         else:
             history = _Loop(net, place, data, validation, settings, kept).run()
-    warn_if_falling(settings, history)  # here an error of a warning takes no training back
+    warn_if_falling(settings, history)  # after the fit: if raised as an error, it undoes nothing
     return history
 
 
 def _check_limit(settings: Settings, dtype: str) -> None:
-    """The limit of `MaxNorm` is a number of the network's dtype."""
+    """Raise ValueError if the limit of `MaxNorm` exceeds the largest number of the dtype."""
     largest = float(np.finfo(dtype).max)
     if settings.max_norm is not None and settings.max_norm.limit > largest:
         raise ValueError(
@@ -89,7 +89,7 @@ def _check_limit(settings: Settings, dtype: str) -> None:
 def _checked(
     net: NetworkState, place: Backend, X: Any, Y: Any, sample_weight: Any = None
 ) -> Examples:
-    """Examples where they stay, on the device or the host, without NaN and infinity."""
+    """Examples at their place, the device or the host, checked for NaN and infinity."""
     assert net.loss is not None
     Y = net.encode(Y)
     data = examples(place, net.layers, net.loss, net.dtype, X, Y, sample_weight)
@@ -99,7 +99,7 @@ def _checked(
 
 
 def _class_weighted(net: NetworkState, data: Examples, class_weight: Any) -> Examples:
-    """Weights of classes multiplied into those of examples."""
+    """Multiply the weights of classes into those of examples."""
     if class_weight is None:
         return data
     if not data.classes:
@@ -123,7 +123,7 @@ def _validation(net: NetworkState, data: Any, stream: bool | None) -> Examples |
 
 
 class _Loop:
-    """One fit under way."""
+    """The state of one fit."""
 
     def __init__(
         self,
@@ -143,7 +143,7 @@ class _Loop:
         self.settings = settings = settled(settings, self.batches.per_epoch)
         w = None if data.w is None else move(place, data.w, net.dtype)
         optimizer = bind(settings.optimizer, layout(net.layers))
-        without_rate = with_learning_rate(optimizer, 0.0)  # another rate compiles nothing anew
+        without_rate = with_learning_rate(optimizer, 0.0)  # a new rate recompiles nothing
         self.recipe = Recipe(
             backend, net.layers, loss, without_rate, settings.penalty, settings.max_norm
         )
@@ -161,7 +161,7 @@ class _Loop:
         self.history = History(engine=self.runner.engine)
 
     def run(self) -> History:
-        """All epochs, or those until something ends the fit."""
+        """Run all epochs, or those until something ends the fit."""
         epochs, per_epoch = self.settings.epochs, self.batches.per_epoch
         examples_per_step = self.batches.n_examples / per_epoch
         with stop_on_interrupt() as interrupt:
@@ -183,7 +183,7 @@ class _Loop:
                 self.watch.restore(self.net, self.history)
                 self.kept.keep()
             self._call("fit_end")
-            if interrupt.requested:  # also after the last step: the caller should know
+            if interrupt.requested:  # reported even if it came after the last step
                 self.history.stopped = "interrupted"
         return self.history
 
@@ -191,7 +191,7 @@ class _Loop:
         return self.settings.callbacks.call(moment, self.net, self.history)
 
     def _between_epochs(self, interrupt: Interrupt) -> None:
-        """What may end the fit, and what watches its values."""
+        """Show the epoch's values to all that watch them, and end the fit if one asks."""
         values = self.history.values()
         schedules.observe(self.rate, values.get("validation_loss", values["loss"])[-1])
         if self._call("epoch_end"):
@@ -216,24 +216,24 @@ class _Loop:
         self.history.epoch.append(self.net.epoch)
         mean = total(np, np.ascontiguousarray(losses.T)) / total(np, weights)
         self.history.loss.append(np.where(lost, np.nan, mean).tolist())
-        if not self.settings.callbacks.has("step_end"):  # else they are there already
+        if not self.settings.callbacks.has("step_end"):  # else already recorded
             self.history.step_loss.extend((losses.T / weights).T.tolist())
         if self.validation is not None:
             validate(self.net, self.validation, self.metrics, self.history)
         self.history.seconds.append(time.perf_counter() - began)
 
     def _note_runner(self) -> None:
-        """What runs the steps: the plain loop from where compiled ones could not go on."""
+        """Record engine and threads: the engine becomes "plain" if compiled steps cannot go on."""
         self.history.engine = self.runner.engine
         self.history.threads = self.runner.threads or self.threads
 
     def _steps(self, order: Order, interrupt: Interrupt, bar: Progress) -> list[Any]:
-        """The steps of an epoch: each one's Σ w loss, still on the device."""
+        """Do the steps of an epoch; return each step's Σ w loss, still on the device."""
         n, done = len(order.weights), 0
         totals: list[Any] = []
         c = self._coefficients(n)
         key, watched = self._key(), self.settings.callbacks.has("step_end")
-        # one step at least, also where Ctrl-C comes while the order is made: an epoch has a loss
+        # at least one step, even if Ctrl-C comes while the order is made: an epoch has a loss
         while done < n and not (done and (interrupt.requested or self.history.stopped)):
             piece = 1 if watched else self.runner.piece(n - done)
             totals += self.runner.run(order, done, done + piece, c, key)
@@ -244,19 +244,19 @@ class _Loop:
         return totals
 
     def _coefficients(self, n: int) -> list[tuple[Any, ...]]:
-        """What the optimizer needs at each of an epoch's n steps; columns (R, 1) on the device."""
+        """The optimizer's coefficients for an epoch's n steps; columns (R, 1) on the device."""
         each, first = self.settings.rates, self.t + 1
-        with self.kept.refusing():  # a schedule may turn out to be wrong late
+        with self.kept.refusing():  # a schedule may fail late
             rates = schedules.rates(self.rate, first, n) if each is None else [each] * n
         c = coefficients(self.recipe.optimizer, first, rates)
         return c if each is None else [tuple(map(self._on_device, row)) for row in c]
 
     def _on_device(self, x: Any) -> Any:
-        """A column; a number as it is."""
+        """Move a column to the device; return a number unchanged."""
         return self.net.backend.from_numpy(x.astype(self.net.dtype)) if np.ndim(x) else x
 
     def _step_end(self, total: Any, weight: float) -> None:
-        """Callbacks at every step, which make it wait for the step."""
+        """Record the step's loss and call the callbacks; this waits for the step."""
         loss = np.asarray(self.net.backend.to_numpy(total), dtype=np.float64) / weight
         self.history.step_loss.append(loss.tolist())
         self.net.take(*self._copies(self.runner.state.stats))
@@ -264,19 +264,22 @@ class _Loop:
             self.history.stopped = "callback"
 
     def _key(self) -> Any:
-        """What this epoch's masks are drawn from, on the device; None where there are none."""
+        """The key from which this epoch's masks are drawn, on the device; None without masks."""
         key = key_of(self.net.seed, self.net.epoch) if self.masks else None
         return None if key is None else self.net.backend.from_numpy(key)
 
     def _copies(self, stats: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
-        """θ and the statistics for the network, which keeps them: steps overwrite their own."""
+        """Copies of θ and the statistics for the network: steps overwrite their own in place."""
         xp, state = self.net.backend.xp, self.runner.state
         theta = averaged(self.recipe.optimizer, state.optimizer, state.theta)
         return xp.asarray(theta, copy=True), tuple(xp.asarray(s, copy=True) for s in stats)
 
     def _read(self, totals: list[Any]) -> np.ndarray[Any, Any]:
-        """The losses of an epoch's steps, read to the host at once and in float64."""
-        losses = self.runner.read(totals)  # (S,), or (S, R) of a stack: then one may diverge alone
+        """Read the losses of an epoch's steps to the host, all at once, in float64.
+
+        Raise DivergenceError if a step's loss is not finite, for a stack that of all networks.
+        """
+        losses = self.runner.read(totals)  # (S,), or (S, R) for a stack; one of R may diverge
         finite = np.isfinite(losses).reshape(len(losses), -1).any(axis=1)
         if not np.all(finite):
             first = int(np.argmin(finite))
@@ -284,10 +287,11 @@ class _Loop:
         return losses
 
     def _statistics(self, steps: int) -> tuple[tuple[Any, ...], Any]:
-        """The layers' statistics, finite, and whether a stack's network has lost its own.
+        """The layers' statistics, and whether each network of a stack has lost its own.
 
-        Once infinite they stay so: one look an epoch suffices. What a network beside others has
-        lost becomes NaN, which its outputs then show.
+        Statistics that are infinite stay so: one check an epoch suffices. The statistics that a
+        network of a stack has lost become NaN, so that its outputs are NaN. If every network has
+        lost its own, raise DivergenceError.
         """
         stats = self.runner.state.stats
         if not stats:
@@ -305,7 +309,10 @@ class _Loop:
         return tuple(stat + mark[:, None, None] for stat in stats), lost
 
     def _check_last_step(self) -> None:
-        """A step's loss is taken before it, so what the last one did shows in θ alone."""
+        """Raise DivergenceError if the last step left θ not finite, in a stack every network's.
+
+        A step's loss is taken before the step, so only θ shows the effect of the last one.
+        """
         xp, theta = self.net.backend.xp, self.runner.state.theta
         largest = self.net.backend.to_numpy(xp.max(xp.abs(theta), axis=-1))
         if not np.any(np.isfinite(largest)):

@@ -1,4 +1,4 @@
-"""A network's fit: one at a time, and what it leaves where something ends it by an error."""
+"""One fit of a network at a time, and the network's state after a fit that ends in an error."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ __all__ = ["Kept", "one_fit"]
 
 
 class Kept:
-    """What the network is put back to when something is raised.
+    """The state to which the network returns if the fit raises.
 
-    That is what it was after the last whole epoch, before the first one as the fit found it: so
+    It is the state after the last complete epoch, or before the first one the state before the fit:
     neither Ctrl-C nor a callback's error costs the epochs that are done. After a `DivergenceError`,
-    and where a setting turns out to be wrong (`refusing`), it is always the latter.
+    and if a setting turns out to be wrong (`refusing`), it is always the state before the fit.
     """
 
     def __init__(self, net: NetworkState) -> None:
@@ -30,12 +30,12 @@ class Kept:
         self._before = self._last = net.__dict__.copy()
 
     def keep(self) -> None:
-        """Come back to the present state from now on."""
+        """Make the present state the one to return to."""
         self._last = self._net.__dict__.copy()
 
     @contextmanager
     def refusing(self) -> Iterator[None]:
-        """Within it, an error is one of a setting, of which no epoch should have been made."""
+        """Within this context, an error is that of a setting: the fit's epochs are undone."""
         try:
             yield
         except Exception:
@@ -43,7 +43,7 @@ class Kept:
             raise
 
     def put_back(self, error: BaseException) -> None:
-        """After an error; a note on it says what is kept."""
+        """Restore the network after an error; a note on the error says how many epochs are kept."""
         diverged = isinstance(error, DivergenceError)
         self._net.__dict__.update(self._before if diverged else self._last)
         if n := self._net.epoch - self._first_epoch:
@@ -52,9 +52,9 @@ class Kept:
 
 @contextmanager
 def one_fit(net: NetworkState) -> Iterator[Kept]:
-    """Within it the network belongs to this fit alone; RuntimeError where it is in one already."""
+    """Reserve the network for this fit; RuntimeError if it is in a fit already."""
     own = FitOwner(os.getpid(), get_ident())
-    owner = net.__dict__.setdefault("_fit", own)  # at once: two threads may come together
+    owner = net.__dict__.setdefault("_fit", own)  # atomic: two threads may arrive together
     if owner is not own and owner.is_here():
         raise RuntimeError(
             f"the network is in a fit already, {owner.where()}: two at once would lose one's work. "

@@ -1,4 +1,4 @@
-"""How far a fit is: a live view on a terminal (rich), else plain lines; silent where nobody asks.
+"""The progress of a fit: a live view on a terminal (rich), else plain lines if asked for.
 
 ▇▅▄▃▂▂▁▁  epoch 12: loss 0.1234; validation loss 0.2345, accuracy 0.93
 ━━━━━━━━━━━━━━━━ 120/300 steps, 12,345 examples/s, 0:00:12 left
@@ -19,26 +19,26 @@ from xpnet.undisturbed import undisturbed
 
 __all__ = ["Progress", "show_progress"]
 
-_DELAY = 1.0  # seconds before a live view appears: shorter fits need none
-_PAUSE = 3.0  # seconds between two lines, at least
+_DELAY = 1.0  # seconds before a live view appears by itself: shorter fits need none
+_PAUSE = 3.0  # least number of seconds between two lines
 
-_WIDTH = 14  # of the sparkline, so that a line of values stays within 80 columns
+_WIDTH = 14  # characters of the sparkline: a line of values stays within 80 columns
 
 
 class _Now(NamedTuple):
-    """Where a fit stands.
+    """The present progress of a fit.
 
     Attributes
     ----------
     done, steps : int
     rate : float
-        Examples a second, from the beginning.
+        Examples a second, since the beginning.
     left : float
-        Seconds, at that rate.
+        Seconds left at that rate.
     values : str
-        The last epoch's; empty before its end.
+        The last epoch's values as text; empty before the end of the first.
     losses : list of float
-        Of every epoch.
+        The loss of every epoch.
     """
 
     done: int
@@ -58,12 +58,14 @@ class _View(Protocol):
 
 
 class Progress:
-    """Steps done of so many, for a view that shows them; a live one only after `_DELAY` seconds.
+    """The steps done and the last values, for a view that shows them.
+
+    With ``wanted`` None, the view opens only after `_DELAY` seconds.
 
     Parameters
     ----------
     wanted : bool or None
-        None: where stderr is a terminal.
+        None: if stderr is a terminal.
     steps : int
     examples_per_step : float
     """
@@ -80,19 +82,19 @@ class Progress:
         self._losses: list[float] = []
 
     def advance(self, steps: int = 1) -> None:
-        """So many more steps are done."""
+        """Count ``steps`` more steps as done."""
         self._done += steps
         self._show(ends_epoch=False)
 
     def describe(self, values: Mapping[str, Any]) -> None:
-        """An epoch's values; of a stack, the typical network's."""
+        """Show an epoch's values; for a stack, their medians (`typical`)."""
         values = {name: typical(value) for name, value in values.items()}
         self._values = _in_print(values)
         self._losses.append(values["loss"])
         self._show(ends_epoch=True)
 
     def close(self) -> None:
-        """Leave the terminal as it was; a log has the last epoch."""
+        """Restore the terminal; write the last epoch to a log."""
         if self._view is not None:
             self._view.close(self._now())
 
@@ -112,7 +114,7 @@ class Progress:
 
 
 def _in_print(values: Mapping[str, float]) -> str:
-    """epoch 3: loss 0.5; validation loss 0.6, accuracy 0.9."""
+    """Values as text: epoch 3: loss 0.5; validation loss 0.6, accuracy 0.9."""
     text, before = f"epoch {values['epoch']:g}: loss {values['loss']:.4g}", "; validation"
     for name, value in values.items():
         if name.startswith("validation_"):
@@ -127,7 +129,7 @@ def _of_steps(now: _Now) -> str:
 
 
 class _Lines:
-    """For a file or a pipe: a line an epoch, the first, the last, and between them few."""
+    """A view for a file or a pipe: lines for the first epoch, the last, and a few between them."""
 
     def __init__(self) -> None:
         self._said, self._next = "", time.monotonic()
@@ -145,7 +147,7 @@ class _Lines:
 
 
 class _Live:
-    """For a terminal: the values with the losses' sparkline, and below them the bar."""
+    """A view for a terminal: the losses' sparkline with the values, and below them the bar."""
 
     def __init__(self) -> None:
         with undisturbed():
@@ -164,13 +166,13 @@ class _Live:
             console=console,
             transient=True,
             auto_refresh=False,
-            redirect_stdout=sys.stdout.isatty(),  # what is printed into a file stays there
+            redirect_stdout=sys.stdout.isatty(),  # a redirected stdout keeps its output
         )
         self._live.start()
         self._next = 0.0
 
     def is_due(self, ends_epoch: bool) -> bool:
-        """At most ten times a second: a step may take microseconds."""
+        """Whether to draw: at most ten times a second, since a step may take microseconds."""
         return time.monotonic() >= self._next
 
     def show(self, now: _Now) -> None:
@@ -194,7 +196,7 @@ class _Live:
 
 @contextmanager
 def show_progress(wanted: bool | None, steps: int, examples_per_step: float) -> Iterator[Progress]:
-    """A `Progress` that is closed at the end, whatever happens."""
+    """Yield a `Progress` and close it at the end, even after an error."""
     progress = Progress(wanted, steps, examples_per_step)
     try:
         yield progress

@@ -1,12 +1,12 @@
-"""A hint where X is far from unit scale, which slows training or spoils it.
+"""A hint if X is far from unit scale, which slows training or spoils it.
 
-The columns of a sample of rows are looked at on the host, in float64:
+The columns of a sample of rows are checked on the host, in float64:
 
     rms_j = √(mean of x_j²)      large: one above 100, or √(mean of rms_j²) above 30
     |x_j − mean of x_j|          small: at most 0.05, in every row and column
 
-So 0/1 columns, however rare, and images / 255 are neither. Columns without spread do not count.
-`benchmarks.default_epochs` measured where accuracy suffers.
+So 0/1 columns, however rare their ones, and images / 255 are neither. Constant columns do not
+count. The limits are from `benchmarks.default_epochs`, which measured when accuracy suffers.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ __all__ = ["far_from_unit", "hint_at_scale"]
 
 LARGE_COLUMN, LARGE_ROWS, SMALL = 100.0, 30.0, 0.05
 
-_ROWS = 1024  # of the sample, at most
+_ROWS = 1024  # largest number of rows in the sample
 
 Array = np.ndarray[Any, Any]
 
 
 def hint_at_scale(net: NetworkState, place: Backend, data: Examples, settings: Settings) -> None:
-    """Warn before the first fit of a network, unless the user has given its epochs."""
+    """Warn if X is badly scaled in a network's first fit, unless the user has given the epochs."""
     if not settings.is_open or net.epoch:
         return
     columns = _scaled_by_user(net.layers)
@@ -49,14 +49,14 @@ def hint_at_scale(net: NetworkState, place: Backend, data: Examples, settings: S
 
 
 def far_from_unit(X: Array, columns: list[int] | None = None) -> str | None:
-    """The worst column of X (N, n_0) in words; None where the scale is not far from 1."""
+    """Describe the worst column of X (N, n_0); None if the scale is not far from 1."""
     numbers = np.arange(X.shape[1]) if columns is None else np.asarray(columns)
     spread = X[:, numbers].max(axis=0) > X[:, numbers].min(axis=0)
     numbers = numbers[spread]
     if not len(numbers):
         return None
     X = X[:, numbers]
-    unit = max(float(np.abs(X).max()), 1.0)  # squares of its share are finite
+    unit = max(float(np.abs(X).max()), 1.0)  # divisor that keeps squares finite
     mean, rms = (X / unit).mean(axis=0) * unit, np.sqrt(((X / unit) ** 2).mean(axis=0)) * unit
     if rms.max() > LARGE_COLUMN or np.sqrt((rms**2).mean()) > LARGE_ROWS:
         worst = int(rms.argmax())
@@ -73,14 +73,14 @@ def far_from_unit(X: Array, columns: list[int] | None = None) -> str | None:
 
 
 def _sample(place: Backend, data: Examples) -> Array:
-    """Rows of X at equal distances, of those with a weight."""
+    """Evenly spaced rows of X, of those with a weight above 0, on the host in float64."""
     kept = np.arange(data.X.shape[0]) if data.w is None else np.flatnonzero(data.w)
     rows = kept[:: -(-len(kept) // _ROWS)].astype(place.index_dtype)
     return to_numpy(place.take(data.X, place.from_numpy(rows))).astype(np.float64)
 
 
 def _scaled_by_user(layers: Layers) -> list[int]:
-    """Columns that no layer scales: all but an embedding's, and none before a normalisation."""
+    """Columns that no layer scales: none before a normalisation, else all but an embedding's."""
     first = list(takewhile(lambda layer: layer.kind not in ("dense", "residual"), layers))
     if any(layer.kind in ("batch norm", "layer norm") for layer in first):
         return []

@@ -1,4 +1,4 @@
-"""What a fit is asked to do, checked before anything changes."""
+"""The settings of a fit, checked before anything changes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Settings", "as_metrics", "settings"]
 
 
 class Settings(NamedTuple):
-    """How to go through the data; see `Network.fit`.
+    """The checked settings of a fit; see `Network.fit`.
 
     ``is_open``: the user gave no epochs, so `xpnet.training.length.settled` finds their number.
     """
@@ -35,7 +35,7 @@ class Settings(NamedTuple):
     progress: bool | None
     compile: bool | None
     stream: bool | None = None
-    rates: Any = None  # (R, 1): a learning rate for each network of a stack
+    rates: Any = None  # (R, 1) learning rates, one for each network of a stack
     is_open: bool = False
 
 
@@ -57,7 +57,7 @@ def settings(
     compile: bool | None,
     stream: bool | None = None,
 ) -> Settings:
-    """The settings, or an error that says which of them is wrong."""
+    """Check the settings and return them; an error says which one is wrong."""
     if epochs is not None:
         checks.positive_integer("epochs", epochs)
     if batch_size is not None:
@@ -85,14 +85,14 @@ def settings(
 
 
 def _max_norm(value: Any) -> MaxNorm | None:
-    """A number stands for the limit."""
+    """Return a `MaxNorm` or None; a number is its limit."""
     if value is None or isinstance(value, MaxNorm):
         return value
     return MaxNorm(value)
 
 
 def _early_stopping(value: Any) -> EarlyStopping | None:
-    """True stands for the defaults, an integer for a patience."""
+    """Return an `EarlyStopping` or None; True means its defaults, an integer its patience."""
     if value is None or value is False:
         return None
     if value is True:
@@ -106,7 +106,7 @@ def _early_stopping(value: Any) -> EarlyStopping | None:
 
 
 def as_metrics(value: Any) -> tuple[Metric, ...]:
-    """The metrics of these names, or those given; one needs no list."""
+    """The metrics given, by name or as `Metric`; a single one needs no list."""
     if value is None:
         return ()
     if isinstance(value, (str, Metric)):
@@ -116,7 +116,7 @@ def as_metrics(value: Any) -> tuple[Metric, ...]:
 
 
 def _metrics_of_validation(value: Any, data: Any, fraction: Any) -> tuple[Metric, ...]:
-    """The metrics; there is something to take them of."""
+    """Return the metrics; raise ValueError if there is no validation data for them."""
     found = as_metrics(value)
     if found and data is None and fraction is None:
         raise ValueError(

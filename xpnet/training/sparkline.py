@@ -12,10 +12,10 @@ _BARS = "▁▂▃▄▅▆▇█"
 
 
 def sparkline(values: Sequence[float], width: int = 20) -> str:
-    """The values from the lowest bar to the highest; more than ``width`` are means of neighbours.
+    """Draw the values as bars, the smallest lowest; beyond ``width``, means of neighbours.
 
-    On a logarithmic scale where all are positive, since a loss falls by factors; what is not finite
-    is a space.
+    The scale is logarithmic if all are positive, since a loss falls by factors. A value that is not
+    finite is a space.
 
     >>> sparkline([8.0, 4.0, 2.0, 1.0])
     '█▆▃▁'
@@ -34,7 +34,7 @@ def sparkline(values: Sequence[float], width: int = 20) -> str:
 
 
 def _pooled(values: Sequence[float], width: int) -> list[float]:
-    """Means of at most ``width`` runs of neighbours, as long as one another to within one."""
+    """Means of at most ``width`` runs of neighbours, whose lengths differ by at most one."""
     n = min(len(values), width)
     ends = [i * len(values) // n for i in range(n + 1)] if n else []
     return [sum(values[a:b]) / (b - a) for a, b in pairwise(ends)]
