@@ -1,4 +1,4 @@
-"""What a user holds: a network, or a stack of them."""
+"""The classes that a user holds: `Network`, and `Stack` for several of them."""
 
 from __future__ import annotations
 

@@ -44,13 +44,14 @@ def gradient_check(
     epsilon: float = 1e-5,
     rng: Rng = 0,
 ) -> GradientCheck:
-    """The largest relative error of each layer's gradient, for layers that have parameters.
+    """Return the largest relative error of each layer's gradient, for layers with parameters.
 
-    In float64, along random directions v of ±1 within one layer's parameters, the slope ⟨g, v⟩ is
-    held against (8 d(ε) − d(2ε)) / 12ε with d(ε) = loss(θ + εv) − loss(θ − εv), whose own error is
-    of order ε⁴. It is relative to ‖g_l‖, the root mean square of ⟨g, v⟩ over all such v.
+    All is in float64. Each random direction v has entries ±1 in one layer's parameters, else 0. The
+    slope ⟨g, v⟩ is compared with (8 d(ε) − d(2ε)) / 12ε, where d(ε) = loss(θ + εv) − loss(θ − εv);
+    this difference quotient has an error of order ε⁴. The error is relative to ‖g_l‖, the root mean
+    square of ⟨g, v⟩ over all such v.
 
-    A right gradient of a smooth network gives 1e-8 or less; 1e-4 and more is a mistake, or a kink
+    A correct gradient of a smooth network gives 1e-8 or less. 1e-4 or more is a mistake, or a kink
     (relu, absolute_error) within ε of an example.
 
     Parameters
@@ -59,21 +60,22 @@ def gradient_check(
     X, Y, sample_weight
         As for `Network.gradient`.
     gradient : Gradients, (P,) or (weights, biases), optional
-        What to check; None takes ``net.gradient``. A pair of lists, dW_1 … dW_L and db_1 … db_L in
-        the shapes of ``net.weights`` and ``net.biases``, is for a network of dense layers alone.
+        The gradient to check; None takes ``net.gradient``. A pair of lists, dW_1 … dW_L and
+        db_1 … db_L in the shapes of ``net.weights`` and ``net.biases``, is possible if only dense
+        layers have parameters.
     training : bool
-        Whether dropout and batch normalisation do as in training.
+        Whether dropout and batch normalisation act as in training.
     directions : int
-        Random directions for each layer.
+        The number of random directions for each layer.
     epsilon : float
         ε, the step.
     rng
-        Where the directions come from.
+        The source of the directions, as for `Network`.
 
     Raises
     ------
     ValueError, TypeError
-        Bad input, a gradient of another shape among it.
+        Bad input, such as a gradient of a different shape.
     """
     if not isinstance(net, NetworkPasses):
         raise TypeError(f"net must be an xpnet.Network, got {quoted(net)}")
@@ -132,7 +134,7 @@ def _flat(net: NetworkPasses, gradient: Any) -> np.ndarray[Any, Any]:
 
 
 def _part(layer: BoundLayer, P: int) -> np.ndarray[Any, Any]:
-    """Which of the P numbers of θ are the layer's."""
+    """A mask of the P numbers of θ: True for the layer's."""
     part = np.zeros(P, dtype=bool)
     for slot in layer.slots:
         part[slot.offset : slot.offset + slot.size] = True

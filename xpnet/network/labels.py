@@ -1,4 +1,4 @@
-"""Class labels as text: numbered for the passes, and given back as they came."""
+"""Class labels as text: they are numbered for the passes, and predicted as text."""
 
 from __future__ import annotations
 
@@ -28,27 +28,27 @@ __all__ = [
 
 
 def has_names(loss: Loss | None) -> bool:
-    """Whether its targets may be text: one label an example, or a loss that is open."""
+    """Whether targets of the loss may be text; they may if the loss is not decided yet."""
     return loss is None or loss.targets in ("labels", "probabilities")
 
 
 def _text(Y: Any) -> np.ndarray[Any, Any] | None:
-    """Y as a host array of text, or None where it holds anything else.
+    """Y as a host array of text, or None if it holds anything else.
 
     Raises
     ------
     ValueError, TypeError
-        A label is missing or masked, or text and numbers mix.
+        A label is missing or masked, or text and numbers are mixed.
     """
     checks.check_unmasked("Y", Y)
     if checks.is_array(Y) and getattr(Y.dtype, "kind", "") not in "USTO":
         return None
     try:
         host = to_numpy(Y)
-    except Exception:  # `checks.as_array` says what is wrong with it
+    except Exception:  # `checks.as_array` raises the right error later
         return None
     if host.dtype.kind in "US" and isinstance(Y, (list, tuple)):
-        host = np.asarray(Y, dtype=object)  # NumPy would make text of None, NaN and numbers
+        host = np.asarray(Y, dtype=object)  # NumPy would turn None, NaN and numbers into text
     if host.dtype.kind == "S":
         return _decoded(host)
     if host.dtype.kind == "U":
@@ -57,7 +57,7 @@ def _text(Y: Any) -> np.ndarray[Any, Any] | None:
 
 
 def _text_of_objects(host: np.ndarray[Any, Any]) -> np.ndarray[Any, Any] | None:
-    """Text from cells of any kind; None where the first that is there is no text."""
+    """Text from cells of any kind; None if the first cell that is not missing is no text."""
     cells = host.astype(object).reshape(-1).tolist()
     first = next((cell for cell in cells if not checks.is_missing(cell)), None)
     if isinstance(first, bytes):
@@ -85,18 +85,18 @@ def _decoded(host: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def find_classes(Y: Any) -> tuple[str, ...] | None:
-    """The different labels, sorted, where they are text; else None."""
+    """The different labels, sorted, if they are text; else None."""
     text = _text(Y)
     return None if text is None else tuple(np.unique(text).tolist())
 
 
 def encode(Y: Any, classes: tuple[str, ...] | None) -> Any:
-    """The number of each label; what is no text is returned as it is.
+    """Return the number of each label; labels that are not text are returned unchanged.
 
     Raises
     ------
     ValueError, TypeError
-        Labels as text that no fit has met, or before one has met any.
+        A label as text that is none of the classes, or text while the network has no classes.
     """
     text = _text(Y)
     if text is None:
@@ -107,7 +107,7 @@ def encode(Y: Any, classes: tuple[str, ...] | None) -> Any:
             "network's first fit, with a loss for classes"
         )
     known = np.asarray(classes)
-    order = np.argsort(known, kind="stable")  # classes that were given stand in any order
+    order = np.argsort(known, kind="stable")  # given classes may be in any order
     codes = order[np.minimum(np.searchsorted(known, text, sorter=order), len(known) - 1)]
     if np.any(known[codes] != text):
         new = np.unique(text[known[codes] != text]).tolist()
@@ -119,14 +119,14 @@ def encode(Y: Any, classes: tuple[str, ...] | None) -> Any:
 
 
 def given_classes(classes: Any, loss: Loss | None) -> tuple[str, ...] | None:
-    """The names of all classes, in the order of the outputs, as a user gives them.
+    """Check and return the class names that a user gives, in the order of the outputs.
 
     Raises
     ------
     TypeError
-        No sequence of text. Labels that are integers are numbered already, and have no names.
+        Not a sequence of text. Labels that are integers are numbered already, and have no names.
     ValueError
-        Fewer than two, or one twice; a loss that is not for classes.
+        Fewer than two names, or a name twice; a loss that is not for classes.
     """
     if classes is None:
         return None
@@ -148,7 +148,7 @@ def given_classes(classes: Any, loss: Loss | None) -> tuple[str, ...] | None:
 
 
 def check_loss(classes: tuple[str, ...] | None, loss: Loss | None) -> None:
-    """Classes go with a loss for one label an example."""
+    """Raise ValueError if there are classes but the loss is not for one label an example."""
     if classes is not None and loss is not None and not has_names(loss):
         raise ValueError(
             f"loss {loss.name!r} is not for one label an example, so classes have no meaning: "
@@ -157,7 +157,10 @@ def check_loss(classes: tuple[str, ...] | None, loss: Loss | None) -> None:
 
 
 def check_outputs(classes: tuple[str, ...], loss: Loss, n_outputs: int) -> None:
-    """As many classes as outputs, where each class has one: none is predicted that has no name."""
+    """Raise ValueError unless the number of classes fits the loss and its outputs.
+
+    Otherwise a class without a name could be predicted.
+    """
     check_loss(classes, loss)
     n, told = len(classes), f"there are {len(classes)} classes ({shown(classes)})"
     if loss.targets == "labels" and n != n_outputs:
@@ -174,12 +177,12 @@ def check_outputs(classes: tuple[str, ...], loss: Loss, n_outputs: int) -> None:
 
 
 def encode_weights(class_weight: Mapping[Any, Any], classes: tuple[str, ...]) -> dict[int, Any]:
-    """The weights by the classes' numbers, from those by their names.
+    """Turn weights by class name into weights by class number.
 
     Raises
     ------
     ValueError
-        A key that is no class's name; a number is none, also where it is a class's place.
+        A key that is not the name of a class, such as the number of one.
     """
     for key in class_weight:
         if not isinstance(key, str) or key not in classes:
@@ -191,18 +194,18 @@ def encode_weights(class_weight: Mapping[Any, Any], classes: tuple[str, ...]) ->
 
 
 def shown(classes: tuple[str, ...], most: int = 10) -> str:
-    """The names for a message, the first few of many."""
+    """The names for a message, at most the first ``most``."""
     names = ", ".join(printable(name, 40) for name in classes[:most])
     return names if len(classes) <= most else f"{names}, … ({len(classes)} in all)"
 
 
 def decide(A: np.ndarray[Any, Any], loss: Loss | None, threshold: float) -> np.ndarray[Any, Any]:
-    """The class (N,) that outputs A (N, n_L) stand for; for heads or several labels, (N, labels).
+    """The classes (N,) that outputs A (N, n_L) predict; for heads or several labels, (N, labels).
 
     Raises
     ------
     ValueError
-        One output of a loss for numbers.
+        The loss is for numbers, and there is one output.
     """
     if loss is not None and loss.heads:
         found = [A[..., head].argmax(axis=-1) for head in head_slices(loss.heads)]

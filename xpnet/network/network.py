@@ -1,4 +1,4 @@
-"""The network that a user holds: training and files, beside the passes and what it consists of."""
+"""`Network`: training, evaluation and files, on top of the passes and the state."""
 
 from __future__ import annotations
 
@@ -28,38 +28,39 @@ class Network(NetworkPasses):
     Parameters
     ----------
     sizes : sequence of int and layers, optional
-        The widths n_0 … n_L, input and output included; in place of a width, and between them, a
-        layer of `xpnet.layers`. The last is dense. None: the first `fit` infers n_0 and n_L from
+        The widths n_0 … n_L, input and output included. A layer of `xpnet.layers` may replace a
+        width or stand between two. The last is dense. None: the first `fit` infers n_0 and n_L from
         its data, around ``hidden``.
     hidden : sequence of int and layers
-        What stands between them where ``sizes`` is None; beside sizes, an error.
+        The layers between n_0 and n_L if ``sizes`` is None; together with sizes, an error.
     activation : str, Activation, or a list of L of them
-        One for the hidden dense layers, or one for each of the L dense layers with the output's
-        last; a layer that names its own keeps it. Names:
+        One for the hidden dense layers, or a list with one for each of the L dense layers, the
+        output's last. A layer that names its own keeps it. Names:
         identity relu leaky_relu elu selu gelu silu tanh sigmoid softplus exp softmax.
     output : str or Activation, optional
-        The output's. None follows the loss: softmax, sigmoid, exp or identity.
+        The output's activation. None follows the loss: softmax, sigmoid, exp or identity.
     loss : str or Loss, optional
         squared_error mean_squared_error absolute_error huber log_cosh quantile gaussian_nll poisson
         binary_cross_entropy cross_entropy. None: cross_entropy for integer targets,
-        mean_squared_error for others; until the first `fit` sees targets, the output is Z_L.
+        mean_squared_error for others. Until the first `fit` sees targets, the output is Z_L.
     classes : sequence of str, optional
-        The names of all classes, in the order of the outputs, for labels as text: needed where the
-        first `fit` lacks some. None: those that it meets, sorted. Integer labels have no names.
+        The names of all classes, in the order of the outputs, for labels as text. They are needed
+        if data of the first `fit` lack some. None: the labels in these data, sorted. Integer labels
+        have no names.
     initializer : str, optional
         he_uniform he_normal glorot_uniform glorot_normal lecun_uniform lecun_normal zeros. None
         follows each layer's activation. Biases start at zero.
     backend, device
         As for `xpnet.get_backend`.
     dtype : {"float32", "float64"}
-        Of the parameters and all computation.
+        The dtype of the parameters and of all computation.
     rng : int, numpy.random.SeedSequence, numpy.random.Generator or None
-        Where initial weights and the order of examples come from: the same bits on every backend.
+        The source of initial weights and of the order of examples: the same bits on every backend.
 
     Raises
     ------
     ValueError, TypeError
-        A width that is no positive integer, an unknown name, an output that the loss excludes.
+        A width that is not a positive integer, an unknown name, an output that the loss excludes.
     ImportError, RuntimeError
         The backend's package is missing, or no GPU answers.
 
@@ -104,74 +105,78 @@ class Network(NetworkPasses):
         Parameters
         ----------
         X : (N, n_0)
-            Of any array library; moved once to the network's device.
+            From any array library; moved once to the network's device.
         Y : (N,) labels (integers or text) or (N, n_L)
         epochs : int, optional
             Passes over the data. The network counts them across fits, so that no two have the same
-            order of examples; the optimizer starts afresh. None: 5,000 steps, within 10 and 500
-            epochs, for L-BFGS 100 iterations; with ``early_stopping`` up to ten times as many. Such
-            a fit stops where the loss stands still, unless a schedule or ``early_stopping`` is
-            given. It warns if the loss still falls fast at its end, or if X is far from unit scale.
+            order of examples. The optimizer starts afresh in each fit. None: 5,000 steps, but
+            between 10 and 500 epochs, and 100 iterations for L-BFGS; with ``early_stopping`` up to
+            ten times as many. Such a fit stops if the loss stands still, unless a schedule or
+            ``early_stopping`` is given. It warns if the loss still falls fast at its end, or if X
+            is far from unit scale.
         batch_size : int, optional
             Examples a step; None for all. The last batch of an epoch may be smaller.
         optimizer : str or optimizer
             A name, such as "adam", "sgd" or "lbfgs", or one of `xpnet.optimizers` with settings.
         learning_rate : float or schedule, optional
-            In place of the optimizer's own; `xpnet.schedules`, or any function of the step.
+            Replaces the optimizer's own. A schedule is of `xpnet.schedules`, or any function of the
+            step.
         shuffle : bool
-            A new order each epoch, a function of (rng, epoch) alone.
+            Whether each epoch has a new order, which depends only on (rng, epoch).
         sample_weight : (N,), optional
             w ≥ 0. Examples of weight 0 are left out before batches are made.
         class_weight : dict or "balanced", optional
-            Weights of classes, which multiply those of their examples in training; validation is
-            without them.
+            Weights of classes, which multiply the weights of their examples in training, not in
+            validation.
         penalty : Penalty, optional
             `xpnet.Penalty(l1=, l2=)`, added to the mean loss.
         max_norm : float or MaxNorm, optional
-            The largest norm of the weights into a neuron, kept after every step.
+            The largest norm of the weights into a neuron, enforced after every step.
         validation_data : (X, Y), optional
             Evaluated after every epoch.
         validation_fraction : float, optional
-            In place of ``validation_data``: a share of the examples set aside, the same of every
-            class, by ``rng``.
+            Instead of ``validation_data``: the share of the examples to set aside, the same share
+            of every class, drawn by ``rng``.
         early_stopping : EarlyStopping, int or True, optional
-            `xpnet.EarlyStopping`, or its patience. The best parameters are brought back.
+            `xpnet.EarlyStopping`, its patience, or True for its defaults. The best parameters are
+            restored, unless it has ``restore_best=False``.
         metrics : sequence of str or Metric
-            On the validation data, after every epoch; accuracy for classes where none is named.
+            Computed on the validation data after every epoch. Default: accuracy for classes.
         callbacks : sequence of functions, or a mapping of moments to functions
             Each takes (net, history): after every epoch, or at "fit_begin", "step_end",
             "epoch_end", "fit_end" (`xpnet.training.callbacks`). One that returns True ends the fit.
         progress : bool, optional
-            Loss, validation, examples per second, time left and the losses' sparkline: live on a
-            terminal, else a line an epoch, 3 s apart at least. None: on a terminal, when the fit
-            takes longer than a second.
+            Whether to show loss, validation, examples per second, time left and the losses'
+            sparkline: live on a terminal, else as lines at the ends of epochs, at least 3 s apart.
+            None: only on a terminal, and only if the fit takes longer than a second.
         compile : bool, optional
-            Whether the steps are compiled. None: on NumPy, by numba, where that is cached or pays,
-            on CuPy and JAX always. True on NumPy takes seconds once, and needs numba.
+            Whether the steps are compiled. None: on NumPy, by numba, if that is cached or pays; on
+            CuPy and JAX, always. True on NumPy takes seconds once, and needs numba.
         stream : bool, optional
-            Whether X and Y stay in host memory, from where every batch goes to the device while the
-            one before it is computed on. None: where they would take more than half of the free
-            memory of a GPU. Data that lie on a device stay there.
+            Whether X and Y stay in host memory and are copied to the device batch by batch, each
+            while the previous one is computed. None: if X would take more than half of the free
+            memory of a GPU. Data that are on a device stay there.
 
         Returns
         -------
         History
-            Losses by epoch and step, and metrics. Ctrl-C ends the fit after the step that runs (of
-            compiled loops: a tenth of a second of them), and the history of what was done is
-            returned; a second one raises KeyboardInterrupt. It waits while steps are compiled.
+            Losses by epoch and step, and metrics. Ctrl-C ends the fit after the current step (in
+            compiled loops, after about a tenth of a second of steps) and the history so far is
+            returned. A second Ctrl-C raises KeyboardInterrupt. Ctrl-C waits while steps are
+            compiled.
 
         Raises
         ------
         ValueError, TypeError
             Bad input, before anything changes.
         RuntimeError
-            The network is in a fit already, in another thread or in the one that calls back.
+            The network is in a fit already, in another thread or in the fit whose callback this is.
         DivergenceError
-            The loss is no longer finite, or a statistic of batch normalisation is not. The network
-            is as it was before.
+            The loss, or a statistic of batch normalisation, is no longer finite. The network is as
+            it was before.
         others
-            What a callback raises, and KeyboardInterrupt: the network keeps the epochs that were
-            whole, and a note on the error says how many.
+            Any exception of a callback, and KeyboardInterrupt: the network keeps the complete
+            epochs, and a note on the error says how many.
         """
         from xpnet.training.loop import fit
         from xpnet.training.settings import settings
@@ -203,9 +208,9 @@ class Network(NetworkPasses):
         batch_size: int | None = None,
         metrics: str | Metric | Sequence[str | Metric] = (),
     ) -> dict[str, float]:
-        """The mean "loss" and each metric, weighted by ``sample_weight``.
+        """Return the mean "loss" and each metric, weighted by ``sample_weight``.
 
-        Without ``metrics``, the "accuracy" for class labels. Names: `xpnet.metrics.METRICS`.
+        Without ``metrics``, class labels get "accuracy". Names: `xpnet.metrics.METRICS`.
         """
         from xpnet.training.evaluation import evaluate, metrics_for
         from xpnet.training.settings import as_metrics
@@ -229,28 +234,29 @@ class Network(NetworkPasses):
         *,
         check: bool | None = None,
     ) -> Explanation:
-        """Every equation of one pass, forward and backward: shapes, costs and values.
+        """Explain every equation of one pass, forward and backward: shapes, costs and values.
 
-        ``print`` it, look at it in a notebook, or ``save("pass.html")``; its values are those of
-        `gradient`, to the bit. Every array is copied to the host: give a batch, not a data set.
+        ``print`` the result, look at it in a notebook, or ``save("pass.html")``. Its values are
+        those of `gradient`, to the bit. Every array is copied to the host, so give a batch, not a
+        data set.
 
         Parameters
         ----------
         X, Y
             As for `gradient`.
         example : int, optional
-            The one row of X and Y to take, counted from 0.
+            The single row of X and Y to take, counted from 0.
         entry : (l, i, j), optional
-            Show entry (i, j) of dW_l as a dot product; l is the layer's number in `summary`, such
+            Show entry (i, j) of dW_l as a dot product. l is the layer's number in `summary`, such
             as 2, or "3.1" within a residual connection.
         check : bool, optional
-            Whether each layer's gradient is held against differences of the loss, on 4 of the
-            examples; None does so up to 30,000 parameters.
+            Whether each layer's gradient is compared with differences of the loss, on 4 of the
+            examples. None does so up to 30,000 parameters.
 
         Raises
         ------
         ValueError, TypeError
-            Bad input, an example or an entry that is not there.
+            Bad input, or an example or an entry that does not exist.
         """
         from xpnet.explain import explain
 
@@ -259,13 +265,13 @@ class Network(NetworkPasses):
     # --- elsewhere
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write a model file (safetensors), whole or not at all."""
+        """Write a model file (safetensors), completely or not at all."""
         from xpnet.files.save import save
 
         save(self, path)
 
     def summary(self) -> str:
-        """A table of layers: shape, activation, parameters, bytes."""
+        """Return a table of the layers: shape, activation, parameters, bytes."""
         from xpnet.network.summary import summary
 
         return summary(self)

@@ -1,4 +1,4 @@
-"""The passes of a network: predictions and gradients, behind checks."""
+"""Predictions and gradients of a network, with checks of their input."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from xpnet.network.state import NetworkState
 
 __all__ = ["NetworkPasses"]
 
-_ROWS = 1024  # examples of a piece, whose activations stay in a core's cache
+_ROWS = 1024  # examples in a piece, so that its activations stay in a core's cache
 
 
 class NetworkPasses(NetworkState):
     """The part of `xpnet.Network` that computes; see there for the parameters."""
 
     def __call__(self, X: Any) -> Any:
-        """The outputs A_L (N, n_L); for one example (n_0,) they are (n_L,)."""
+        """Return the outputs A_L (N, n_L); for one example (n_0,) they are (n_L,)."""
         X = self.in_order(X)
         X, single = features(self.backend, self.layers, self.dtype, X)
         with self.backend.context():
@@ -39,9 +39,9 @@ class NetworkPasses(NetworkState):
         return A[..., 0, :] if single else A
 
     def predict(self, X: Any, batch_size: int | None = None) -> Any:
-        """The outputs (N, n_L), in batches of so many examples.
+        """Return the outputs (N, n_L), computed in batches of ``batch_size`` examples.
 
-        None: all at once, or, where a GPU has too little memory for that, as many as fit.
+        None: all at once, or as many as fit if a GPU has too little memory for all.
         """
         X = self.in_order(X)
         if batch_size is not None:
@@ -60,7 +60,7 @@ class NetworkPasses(NetworkState):
         return A[..., 0, :] if single else A
 
     def _outputs(self, X: Any) -> Any:
-        """On a CPU piece by piece, so that a layer finds in the cache what the last one left."""
+        """Compute outputs, on NumPy piece by piece: a layer's input is then still in the cache."""
         if self.backend.name != "numpy" or X.shape[0] <= _ROWS:
             return self._outputs_at_once(X)
         pieces = [self._outputs_at_once(X[part, :]) for part in slices(X.shape[0], _ROWS)]
@@ -76,17 +76,17 @@ class NetworkPasses(NetworkState):
     def gradient(
         self, X: Any, Y: Any, sample_weight: Any = None, *, training: bool = False
     ) -> Gradients:
-        """∂loss/∂θ of the mean loss Σ w_n loss_n / Σ w_n.
+        """Return ∂loss/∂θ of the mean loss Σ w_n loss_n / Σ w_n.
 
-        For one example x (n_0,) with squared error, ``weight_gradients, bias_gradients =
-        net.gradient(x, y)`` is what a loop over every weight returns.
+        It unpacks: ``weight_gradients, bias_gradients = net.gradient(x, y)``. For one example x
+        (n_0,) with squared error, these are what a loop over every weight returns.
         """
         return self.value_and_gradient(X, Y, sample_weight, training=training)[1]
 
     def value_and_gradient(
         self, X: Any, Y: Any, sample_weight: Any = None, *, training: bool = False
     ) -> tuple[float, Gradients]:
-        """The mean loss, a float, and its gradient.
+        """Return the mean loss, a float, and its gradient.
 
         Parameters
         ----------
@@ -95,8 +95,8 @@ class NetworkPasses(NetworkState):
         sample_weight : (N,), optional
             w ≥ 0; the loss is the weighted mean.
         training : bool
-            Whether dropout and batch normalisation do as in training; the masks are then those of
-            the next epoch. Statistics are left as they are.
+            Whether dropout and batch normalisation act as in training. The masks are then those of
+            the next epoch. Statistics do not change.
         """
         checks.check_flag("training", training)
         X, Y = self.in_order(X), self.encode(Y)
@@ -113,11 +113,12 @@ class NetworkPasses(NetworkState):
             return float(total) * scale, Gradients(self.backend.xp, layers, flat)
 
     def predict_classes(self, X: Any, batch_size: int | None = None) -> np.ndarray[Any, Any]:
-        """The most probable class of each example, on the host: text where labels were text.
+        """Return the most probable class of each example, on the host; text if labels were text.
 
-        (N,); with several heads one of each, (N, heads). Of `binary_cross_entropy`, 0 or 1 by the
-        probability or the sign of the logit: (N,) for one output, (N, n_L) for several labels.
-        ValueError where an output is NaN, which would be some class all the same.
+        The shape is (N,), or (N, heads) with several heads, one class each. For
+        `binary_cross_entropy`, the classes are 0 or 1 by the probability or the sign of the logit:
+        (N,) for one output, (N, n_L) for several labels. A NaN output is a ValueError, since it
+        would otherwise become some class.
         """
         threshold = 0.5 if self.layers[-1].activation.name == "sigmoid" else 0.0
         outputs = checks.without_nan(to_numpy(self.predict(X, batch_size)))
@@ -127,10 +128,11 @@ class NetworkPasses(NetworkState):
     def objective(
         self, X: Any, Y: Any, sample_weight: Any = None, *, penalty: Any = None
     ) -> Callable[[Any], tuple[float, np.ndarray[Any, Any]]]:
-        """A function θ ↦ (mean loss, gradient), on NumPy float64 vectors, for other optimizers.
+        """Return a function θ ↦ (mean loss, gradient), for optimizers of other libraries.
 
-        Such as ``scipy.optimize.minimize(f, xpnet.to_numpy(net.parameters), jac=True)``. The
-        network is left as it is; `set_parameters` takes what was found.
+        θ and the gradient are NumPy float64 vectors. An example is
+        ``scipy.optimize.minimize(f, xpnet.to_numpy(net.parameters), jac=True)``. The network does
+        not change; `set_parameters` takes the θ that was found.
 
         >>> import numpy as np, xpnet
         >>> net = xpnet.Network([2, 3, 1], activation="tanh", dtype="float64")

@@ -19,15 +19,15 @@ __all__ = ["RateRange", "learning_rate_range"]
 
 
 class RateRange(NamedTuple):
-    """What a range test found.
+    """The result of a learning-rate range test.
 
     Attributes
     ----------
     rates, losses : (K,) arrays
-        The learning rate of each step, and the mean loss of its batch before it, up to where the
-        loss was four times the lowest, or no longer finite.
+        The learning rate of each step, and the mean loss of its batch before the step. They end
+        early if the loss is more than four times the lowest, or no longer finite.
     suggestion : float
-        The rate at which the smoothed loss falls most steeply: one to start from.
+        The rate at which the smoothed loss falls most steeply: a good start.
     """
 
     rates: np.ndarray[Any, Any]
@@ -53,22 +53,22 @@ def learning_rate_range(
 ) -> RateRange:
     """Train a copy of the network while the learning rate rises geometrically from low to high.
 
-    Smith, "Cyclical learning rates for training neural networks" (2017). The network itself is left
-    as it is.
+    Smith, "Cyclical learning rates for training neural networks" (2017). The network itself does
+    not change.
 
     Parameters
     ----------
     net, X, Y, batch_size, optimizer, settings
         As for `Network.fit`.
     low, high : float
-        0 < low < high.
+        The first and the last rate, 0 < low < high.
     steps : int
-        At most so many, 3 or more.
+        The largest number of steps, 3 or more.
 
     Raises
     ------
     ValueError
-        Bounds out of range; or the very first steps diverge, so that there is nothing to see.
+        Bounds out of range, or the loss diverges within the first three steps.
     """
     if not isinstance(net, Network):
         raise TypeError(f"net must be an xpnet.Network, got {quoted(net)}")
@@ -101,7 +101,7 @@ def learning_rate_range(
             **settings,
         )
         if history.stopped == "interrupted":
-            raise KeyboardInterrupt  # a part of the rates would suggest a wrong one
+            raise KeyboardInterrupt  # some of the rates would give a wrong suggestion
     except DivergenceError:
         losses = [loss for loss in losses if math.isfinite(loss)]
     if len(losses) < 3:
@@ -111,7 +111,10 @@ def learning_rate_range(
 
 
 def _steepest(rates: np.ndarray[Any, Any], losses: np.ndarray[Any, Any]) -> float:
-    """Where the loss, averaged over a tenth of the steps, falls most steeply by the rate's log."""
+    """The rate at which the loss falls most steeply, by the log of the rate.
+
+    The loss is smoothed by a mean over a tenth of the steps.
+    """
     width = max(len(losses) // 10, 1)
     smooth = np.convolve(losses, np.ones(width) / width, mode="valid")
     at = int(np.argmin(np.diff(smooth))) + width // 2 if len(smooth) > 1 else 0

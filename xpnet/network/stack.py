@@ -1,8 +1,8 @@
-"""Networks of the same layers, trained at once: the passes with a leading axis.
+"""Networks of the same layers, trained together: all passes have a leading axis R.
 
     θ (R, P), X (N, n_0)     →     A_L (R, N, n_L), losses (R,), dθ (R, P)
 
-Every product is one batched product of R. Nothing crosses from one network to another.
+Every product is one batch of R products. No network depends on another.
 """
 
 from __future__ import annotations
@@ -44,25 +44,25 @@ _ALIKE = (
 
 
 class Stack:
-    """Networks that differ in their parameters and seeds alone, side by side.
+    """Networks that differ only in their parameters and seeds, trained together.
 
     Parameters
     ----------
     networks : sequence of Network
-        R ≥ 1, with sizes; they are copied, and stay as they are. ``stack[r]`` is network r as it
-        has become: a `Network`, to be saved or trained on alone.
+        R ≥ 1, with sizes. They are copied, and do not change. ``stack[r]`` is network r as it is
+        now: a `Network`, which can be saved or trained on its own.
 
     Raises
     ------
     ValueError, TypeError
-        No networks, or some whose layers, loss, output, backend, dtype, classes or count of epochs
-        differ.
+        No networks, or networks with different layers, loss, output, backend, dtype, classes,
+        feature names or count of epochs.
 
     Notes
     -----
-    A fit gives every network the same batches: the order of examples, the masks of dropout and the
-    examples held out are those of the first network's seed. So network r becomes what it would
-    become alone, to rounding, if it had that seed.
+    A fit gives every network the same batches. The order of examples, the masks of dropout and the
+    examples held out follow from the first network's seed. To rounding, network r is trained as it
+    would be on its own with that seed.
 
     Examples
     --------
@@ -79,7 +79,7 @@ class Stack:
     def __init__(self, networks: Iterable[Network]) -> None:
         given = _networks(networks)
         self._own = tuple((net.seed, net.initializer) for net in given)
-        self._net = given[0].as_written()  # what they share, with θ (R, P) and statistics (R, …)
+        self._net = given[0].as_written()  # shared settings, θ (R, P) and statistics (R, …)
         with self.backend.context():
             stack = self.backend.xp.stack
             theta = stack([net.parameters for net in given])
@@ -90,10 +90,10 @@ class Stack:
         return len(self._own)
 
     def __getitem__(self, r: int) -> Network:
-        """Network r, counted from 0: a copy.
+        """Return a copy of network r, counted from 0.
 
-        TypeError for what is no integer, IndexError where there is none, ValueError where its
-        parameters are no longer finite.
+        Raises TypeError if r is not an integer, IndexError if there is no such network, and
+        ValueError if its parameters are no longer finite.
         """
         r, R = index(r), len(self)
         if not -R <= r < R:
@@ -101,26 +101,26 @@ class Stack:
         net = copy.copy(self._net)
         net.seed, net._initializer = self._own[r]
         net.take(self.parameters[r, ...], tuple(stat[r, ...] for stat in self._net.statistics))
-        net.set_parameters(net.parameters)  # copies
+        net.set_parameters(net.parameters)  # makes a copy
         net.set_statistics(net.statistics)
         return net
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_net": copy.copy(self._net)}  # a copy is trained on its own
+        return {**self.__dict__, "_net": copy.copy(self._net)}  # so that a copy trains on its own
 
     def __repr__(self) -> str:
         return f"Stack({len(self)} × {self._net!r})"
 
     def fresh(self, rng: Rng = None) -> Stack:
-        """A new stack of the same plan, newly drawn: nothing of a fit is left in it.
+        """Return an untrained stack of the same plan, with newly drawn weights.
 
-        Loss and classes are those with which the networks were put together.
+        Loss and classes are those that the networks had when the stack was made.
 
         Parameters
         ----------
         rng
-            Where the networks' seeds come from, as for `Network`; but None takes their own, so that
-            each starts from the weights that it started from.
+            The source of the networks' seeds, as for `Network`. None keeps their own seeds, so that
+            each network starts again from its first weights.
         """
         seeds = [seed for seed, _ in self._own]
         if rng is not None:
@@ -135,12 +135,12 @@ class Stack:
 
     @property
     def backend(self) -> Backend:
-        """The backend of all."""
+        """The backend of all networks."""
         return self._net.backend
 
     @property
     def parameters(self) -> Any:
-        """θ (R, P), a network a row, on the networks' device."""
+        """θ (R, P), one network a row, on the networks' device."""
         return self._net.parameters
 
     @property
@@ -149,12 +149,12 @@ class Stack:
         return self._net.epoch
 
     def __call__(self, X: Any) -> Any:
-        """The outputs A_L (R, N, n_L); for one example (n_0,) they are (R, n_L)."""
+        """Return the outputs A_L (R, N, n_L); for one example (n_0,) they are (R, n_L)."""
         with _quiet():
             return self._net(X)
 
     def predict(self, X: Any, batch_size: int | None = None) -> Any:
-        """The outputs (R, N, n_L), in batches of so many examples, as `Network.predict`."""
+        """Return the outputs (R, N, n_L) in batches of ``batch_size``, as `Network.predict`."""
         with _quiet():
             return self._net.predict(X, batch_size)
 
@@ -166,7 +166,7 @@ class Stack:
         batch_size: int | None = None,
         metrics: str | Metric | Sequence[str | Metric] = (),
     ) -> dict[str, np.ndarray[Any, Any]]:
-        """The mean "loss" (R,) and each metric (R,), as `Network.evaluate`."""
+        """Return the mean "loss" (R,) and each metric (R,), as `Network.evaluate`."""
         with _quiet():
             found: dict[str, Any] = self._net.evaluate(X, Y, sample_weight, batch_size, metrics)
         return found
@@ -192,14 +192,14 @@ class Stack:
         callbacks: Any = (),
         progress: bool | None = None,
     ) -> History:
-        """Train all of them on the same batches, from their present parameters.
+        """Train all networks on the same batches, from their present parameters.
 
         Parameters
         ----------
         learning_rate : float, schedule or (R,), optional
-            One for all, or a number for each.
+            One for all networks, or a number for each.
         epochs : int, optional
-            None as for `Network.fit`; the fit stops where no network's loss improves.
+            None as for `Network.fit`; the fit stops if no network's loss improves.
         callbacks
             Each takes (stack, history).
         others
@@ -208,19 +208,19 @@ class Stack:
         Returns
         -------
         History
-            Every value is a list of R numbers: ``np.asarray(history.loss)`` is (epochs, R). Beside
-            `progress`, and in its repr, stands the median.
+            Every value is a list of R numbers: ``np.asarray(history.loss)`` is (epochs, R).
+            ``progress`` and the history's repr show the median.
 
         Raises
         ------
         ValueError, TypeError
-            Bad input, before anything changes; L-BFGS, or a schedule that watches one loss.
+            Bad input, before anything changes; also L-BFGS, or a schedule that watches one loss.
         DivergenceError
-            No network's loss is finite any more. A network that diverges beside others goes on as
-            NaN, which its losses and metrics show: `numpy.nanargmax` of these leaves it out. All
-            are as they were before.
+            No network's loss is finite any more. All networks are as they were before. If only some
+            diverge, the fit goes on, and their losses and metrics are NaN: `numpy.nanargmax` leaves
+            them out.
         others
-            As for `Network.fit`: the epochs that were whole are kept.
+            As for `Network.fit`: the complete epochs are kept.
         """
         from xpnet.training.loop import fit
         from xpnet.training.settings import settings
@@ -230,7 +230,7 @@ class Stack:
             epochs=epochs,
             batch_size=batch_size,
             optimizer=optimizer,
-            learning_rate=learning_rate if rates is None else 0.0,  # in place of a schedule, too
+            learning_rate=learning_rate if rates is None else 0.0,  # replaces a schedule too
             shuffle=shuffle,
             penalty=penalty,
             max_norm=max_norm,
@@ -249,12 +249,12 @@ class Stack:
 
 
 def _quiet() -> np.errstate:
-    """Within it, NumPy does not warn of a network that diverges: its losses show it."""
+    """Within this context, NumPy does not warn if a network diverges: its losses show it."""
     return np.errstate(over="ignore", invalid="ignore")
 
 
 def _networks(networks: Any) -> tuple[Network, ...]:
-    """The networks, which are alike."""
+    """Return the networks; raise if their settings differ."""
     if isinstance(networks, Network) or not isinstance(networks, Iterable):
         raise TypeError(f"a Stack takes a sequence of networks, got {quoted(networks)}")
     given = tuple(items("a Stack takes a sequence of networks", networks))
@@ -275,7 +275,7 @@ def _networks(networks: Any) -> tuple[Network, ...]:
 
 
 def _rates(learning_rate: Any, n: int) -> np.ndarray[Any, Any] | None:
-    """A learning rate for each of n networks, a column (n, 1); None where one is for all."""
+    """A learning rate for each of n networks, a column (n, 1); None if there is one for all."""
     if callable(learning_rate) or np.ndim(learning_rate) == 0:
         return None
     rates = to_numpy(checks.real("learning_rate", learning_rate)).astype(np.float64)
@@ -290,7 +290,7 @@ def _rates(learning_rate: Any, n: int) -> np.ndarray[Any, Any] | None:
 
 
 def _check(settings: Settings) -> None:
-    """Nothing in them looks at the loss of one network."""
+    """Raise ValueError for settings that depend on the loss of a single network."""
     from xpnet import schedules
 
     optimizer = settings.optimizer

@@ -1,4 +1,4 @@
-"""What a network consists of: its settings and its layers, beside θ and the statistics."""
+"""The state of a network: its settings and layers, in addition to θ and the statistics."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ __all__ = ["NetworkState"]
 
 
 class Written(NamedTuple):
-    """What a user left to a network, before a first fit settled what was open."""
+    """Plan, loss and classes as the user gave them, before a first fit settles the open ones."""
 
     plan: Specification
     loss: Loss | None
@@ -44,7 +44,7 @@ class Written(NamedTuple):
 
 
 class NetworkState(NetworkParameters):
-    """The part of `xpnet.Network` that holds things; see there for the parameters."""
+    """The part of `xpnet.Network` that holds its state; see there for the parameters."""
 
     @explains_keywords("Network")
     def __init__(
@@ -70,14 +70,14 @@ class NetworkState(NetworkParameters):
         self._initializer = checks.find_initializer(initializer)
         self.dtype = checks.dtype_name(dtype)
         self.backend = get_backend(backend, device)
-        self.backend.dtype(self.dtype)  # JAX turns on what float64 needs
+        self.backend.dtype(self.dtype)  # on JAX, enables float64
         self.seed = seed_from(rng)
         self._written = Written(self._plan, self.loss, self._classes)
-        self._views: tuple[Any, Sequence[Any]] | None = None  # of θ, and whose they are
+        self._views: tuple[Any, Sequence[Any]] | None = None  # θ and its views
         self._begin()
 
     def _begin(self) -> None:
-        """Stand at the beginning: as the user wrote it, with nothing learned and nothing met."""
+        """Reset to the state that the user wrote, before any fit."""
         self._plan, self.loss, self._classes = self._written
         self._feature_names: tuple[str, ...] | None = None
         self.epoch = 0
@@ -89,7 +89,7 @@ class NetworkState(NetworkParameters):
             self._check_classes()
 
     def _check_classes(self) -> None:
-        """As many classes as outputs, where both are known."""
+        """Check the number of classes against the outputs, if both are known."""
         if self._classes is not None and self.loss is not None:
             check_outputs(self._classes, self.loss, self.layers[-1].fan_out)
 
@@ -106,49 +106,49 @@ class NetworkState(NetworkParameters):
         self._stats = tuple(self.backend.from_numpy(stat.astype(self.dtype)) for stat in stats)
 
     def __getstate__(self) -> dict[str, Any]:
-        """What a copy has: copies of views are views of nothing, and a copy is in no fit."""
+        """The attributes of a copy: without the views of θ, and without the mark of a fit."""
         return {**{k: v for k, v in self.__dict__.items() if k != "_fit"}, "_views": None}
 
     @property
     def plan(self) -> Specification:
-        """What it was built of, as the user wrote it."""
+        """The specification of the layers, as the user wrote it."""
         return self._plan
 
     @property
     def initializer(self) -> str | None:
-        """The initializer's name, or None where each layer's activation chose its own."""
+        """The initializer's name, or None if each layer's activation chose its own."""
         return self._initializer
 
     # --- classes
 
     @property
     def classes(self) -> tuple[str, ...] | None:
-        """The labels as text, in the order of the outputs; None where labels are none.
+        """The class names in the order of the outputs; None if labels are not text.
 
-        Those given, or those that the first fit met, sorted.
+        They are those that the user gave, or the labels in the first fit, sorted.
         """
         return self._classes
 
     @property
     def feature_names(self) -> tuple[str, ...] | None:
-        """The names of X's columns in the first fit on a data frame; None where there was none.
+        """The names of X's columns in the first fit on a data frame; None before such a fit.
 
-        A data frame with its columns in another order is put right by name, with a warning, by
-        every call that takes X; one that lacks a column, or has a new one, is an error. Arrays
-        without names are taken as they are.
+        Every call that takes X reorders a data frame's columns by name if needed, with a warning. A
+        data frame with a missing or a new column is an error. Arrays without names are taken as
+        they are.
         """
         return self._feature_names
 
     def in_order(self, X: Any) -> Any:
-        """X itself, or an array of its columns in the order of `feature_names`, with a warning."""
+        """X itself, or with a warning an array of its columns in the order of `feature_names`."""
         return in_order(X, self._feature_names)
 
     def encode(self, Y: Any) -> Any:
-        """Labels as text turned into 0 … n_L − 1; everything else as it is."""
+        """Turn labels as text into 0 … n_L − 1; return everything else unchanged."""
         return encode(Y, self._classes)
 
     def encode_keys(self, class_weight: Any) -> Any:
-        """The same for the keys of a dict."""
+        """Turn a dict's keys from class names into class numbers, if classes have names."""
         if self._classes is None or not isinstance(class_weight, Mapping):
             return class_weight
         return encode_weights(class_weight, self._classes)
@@ -156,7 +156,7 @@ class NetworkState(NetworkParameters):
     # --- what training does to it
 
     def complete(self, X: Any, Y: Any) -> None:
-        """Settle what was left open, classes, sizes and loss, by the data of a first fit."""
+        """Infer classes, sizes and loss from the data of a first fit, if they are open."""
         self._feature_names = self._feature_names or names_of(X)
         if has_names(self.loss):
             self._classes = self._classes or find_classes(Y)
@@ -168,7 +168,7 @@ class NetworkState(NetworkParameters):
         self._check_classes()
 
     def decided_by(self, Y: Any) -> tuple[Layers, Loss]:
-        """Layers and loss; where the loss is open, those that targets like Y ask for."""
+        """The layers and the loss; if the loss is open, those that suit targets like Y."""
         layers = self.layers
         if self.loss is not None:
             return layers, self.loss
@@ -182,7 +182,7 @@ class NetworkState(NetworkParameters):
         classes: Sequence[str] | None = None,
         feature_names: Sequence[str] | None = None,
     ) -> None:
-        """Take what a model file tells, beside settings of a new network and θ (see `take`)."""
+        """Set what a model file holds besides the constructor's settings and θ (see `take`)."""
         self._plan, self._layers = plan, plan.build(self.loss)
         self.epoch = epoch
         self._classes = None if classes is None else tuple(classes)
@@ -192,9 +192,9 @@ class NetworkState(NetworkParameters):
     def to(
         self, backend: str | Backend | None = None, device: Any = None, dtype: Any = None
     ) -> Self:
-        """A new network with the same parameters on another backend, device or dtype.
+        """Return a new network with the same parameters on a given backend, device or dtype.
 
-        Without a backend it stays on this one's library, in its precision.
+        Without ``backend``, the copy keeps this network's library and its precision.
         """
         new = object.__new__(type(self))
         new.__dict__.update(self.__getstate__())
@@ -210,16 +210,16 @@ class NetworkState(NetworkParameters):
         return new
 
     def fresh(self, rng: Rng = None) -> Self:
-        """A new network of the same plan, newly drawn: nothing of a fit is left in it.
+        """Return an untrained network of the same plan, with newly drawn weights.
 
-        Sizes, loss and classes are those that were written; what was left open is open again. For
-        each fold of a cross-validation, for instance, since a second `fit` goes on from the first.
+        Sizes, loss and classes are those that the user gave; those left open are open again. Use
+        it for each fold of a cross-validation, since a second `fit` goes on from the first.
 
         Parameters
         ----------
         rng
-            As for `Network`; but None takes this network's own seed, so that it starts from the
-            weights that this one started from.
+            As for `Network`. None keeps this network's seed, so that the new network starts from
+            the same first weights.
 
         Examples
         --------
@@ -230,22 +230,22 @@ class NetworkState(NetworkParameters):
         True
         """
         new = object.__new__(type(self))
-        new.__dict__.update(self.__getstate__())  # which is in no fit
+        new.__dict__.update(self.__getstate__())  # without the mark of a fit
         new.seed = self.seed if rng is None else seed_from(rng)
         new._begin()
         return new
 
     def as_written(self) -> Self:
-        """A copy whose `fresh` keeps the sizes, loss and classes that this network has by now."""
+        """Return a copy whose `fresh` keeps this network's present sizes, loss and classes."""
         new = copy.copy(self)
         new._written = Written(self._plan, self.loss, self._classes)
         return new
 
     @contextmanager
     def unchanged_on_error(self) -> Iterator[None]:
-        """Within it, an exception leaves the network as it was before.
+        """Within this context, an exception restores the network as it was before.
 
-        For whoever changes a network in several steps; a fit keeps its whole epochs instead.
+        Use it to change a network in several steps. A fit keeps its complete epochs instead.
         """
         before = self.__dict__.copy()
         try:

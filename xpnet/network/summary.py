@@ -16,7 +16,7 @@ BYTES = {"float32": 4, "float64": 8}
 
 
 def summary(net: NetworkState) -> str:
-    """One line a layer, with the shapes of its parameters, then totals."""
+    """Return one line a layer, with the shapes of its parameters, then the totals."""
     rows: list[tuple[str, ...]] = [
         ("layer", "output", "parameters", "activation", "count", "bytes")
     ]
@@ -31,7 +31,7 @@ def summary(net: NetworkState) -> str:
 
 
 def _rows(number: str, layer: Any, bytes_each: int) -> list[tuple[str, ...]]:
-    """A layer's row, and those of the layers within it."""
+    """A layer's row, and the rows of the layers within it."""
     within = sum(len(child.slots) for child in layer.children)
     own = layer.slots[within:]
     shapes = ", ".join(f"{slot.name} {slot.shape[0]} × {slot.shape[1]}" for slot in own)

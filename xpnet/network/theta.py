@@ -29,7 +29,7 @@ class NetworkParameters:
 
     @property
     def layers(self) -> Layers:
-        """The layers, as the passes take them: widths, activation, and where W and b lie in θ."""
+        """The layers, as the passes use them: widths, activation, and places of W and b in θ."""
         if self._layers is None:
             raise ValueError(
                 "the network has no sizes yet: give them (xpnet.Network([4, 100, 3])) or call fit"
@@ -44,18 +44,18 @@ class NetworkParameters:
 
     @property
     def device(self) -> Any:
-        """The device that the parameters lie on."""
+        """The device that holds the parameters."""
         return self.backend.device
 
     @property
     def parameters(self) -> Any:
         """θ (P,), weights first, on the network's device; `set_parameters` changes it."""
-        _ = self.layers  # raises where there are none yet
+        _ = self.layers  # raises if there are none yet
         return self._theta
 
     @property
     def statistics(self) -> tuple[Any, ...]:
-        """What layers keep from batch to batch (batch normalisation's means and variances)."""
+        """The layers' statistics across batches (batch normalisation's means and variances)."""
         return self._stats
 
     @property
@@ -69,7 +69,7 @@ class NetworkParameters:
         return dense_parameters(self.backend.xp, self.layers, self._theta)[1]
 
     def set_parameters(self, theta: Any) -> None:
-        """Take θ (P,) from any array library, by a copy."""
+        """Set θ (P,) to a copy of an array of any library."""
         self._refuse_in_a_fit()
         P = layout(self.layers).size
         theta = checks.real("θ", stored(theta))
@@ -80,14 +80,14 @@ class NetworkParameters:
         self._theta = self._finite_copy("θ", theta)
 
     def set_weights(self, weights: Sequence[Any], biases: Sequence[Any]) -> None:
-        """Take every dense layer's W_l and b_l from any library, by a copy."""
+        """Set every dense layer's W_l and b_l to copies of arrays of any library."""
         self._refuse_in_a_fit()
         theta = to_numpy(self.parameters).copy()
         fill_dense(self.layers, theta, weights, biases)
         self._theta = self._finite_copy("weights and biases", theta)
 
     def set_statistics(self, statistics: Sequence[Any]) -> None:
-        """Take the layers' statistics, in the shapes of `statistics`, by a copy."""
+        """Set the layers' statistics to copies, in the shapes of `statistics`."""
         self._refuse_in_a_fit()
         wanted = [tuple(s.shape) for s in self._stats]
         parts = items("statistics must be a list of arrays, as net.statistics has", statistics)
@@ -120,11 +120,11 @@ class NetworkParameters:
     # --- what training does to them
 
     def finish_epoch(self, theta: Any, statistics: tuple[Any, ...]) -> None:
-        """Take θ and the statistics as an epoch of training left them, and count the epoch."""
-        self.__dict__.update(_theta=theta, _stats=statistics, epoch=self.epoch + 1)  # at once
+        """Set θ and the statistics after an epoch of training, and count the epoch."""
+        self.__dict__.update(_theta=theta, _stats=statistics, epoch=self.epoch + 1)  # atomic
 
     def take(self, theta: Any, statistics: tuple[Any, ...]) -> None:
-        """Take θ and the statistics, on the device, without a copy."""
+        """Set θ and the statistics, on the device, without a copy."""
         self._theta, self._stats = theta, statistics
 
     def copies(self) -> tuple[Any, tuple[Any, ...]]:
