@@ -1,4 +1,4 @@
-"""What follows from the passes: gradients with respect to θ, and later other derivatives."""
+"""Derivatives by means of the passes: so far, gradients with respect to θ."""
 
 from __future__ import annotations
 

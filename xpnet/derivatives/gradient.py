@@ -1,4 +1,4 @@
-"""The loss of a batch and its gradient: forward, dZ_L from the loss, backward."""
+"""The loss of a batch and its gradient: forward pass, dZ_L from the loss, backward pass."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def gradient(
     stats: tuple[Any, ...] = (),
     ctx: Context = INFERENCE,
 ) -> tuple[Any, Any, tuple[Any, ...]]:
-    """Σ w_n loss_n, the gradient of scale · Σ w_n loss_n with respect to θ, and the statistics.
+    """Return Σ w_n loss_n, the gradient of scale · Σ w_n loss_n by θ, and the statistics.
 
-    scale is 1/Σw for the mean loss, 1 for sums that are added up elsewhere.
+    ``scale`` is 1/Σw for the mean loss, and 1 for sums that the caller adds up.
     """
     trace = passes.forward(backend, layers, theta, X, stats, ctx)
     output = layers[-1].activation

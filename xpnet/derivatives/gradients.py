@@ -22,7 +22,7 @@ def fill_dense(layers: Layers, flat: np.ndarray[Any, Any], weights: Any, biases:
     Raises
     ------
     ValueError, TypeError
-        Not as many as there are dense layers, another shape, or no real numbers.
+        A number of arrays that is not that of the dense layers, a wrong shape, or no real numbers.
     """
     for name, given, views in zip(
         ("weights", "biases"), (weights, biases), dense_parameters(np, layers, flat), strict=True
@@ -49,12 +49,12 @@ class Gradients:
     Attributes
     ----------
     weights : tuple of (n_l, n_{l-1}) arrays
-        dW_1 … dW_L, of the dense layers.
+        dW_1 … dW_L of the dense layers.
     biases : tuple of (n_l,) arrays
-        db_1 … db_L.
+        db_1 … db_L of the dense layers.
     flat : (P,) array
-        The gradient of every parameter, in the layout of ``net.parameters``; on every backend but
-        JAX the others are views of it.
+        The gradient of every parameter, in the layout of ``net.parameters``. ``weights`` and
+        ``biases`` are views of it, except on JAX.
     """
 
     def __init__(self, xp: Any, layers: Layers, flat: Any) -> None:

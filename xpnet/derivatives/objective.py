@@ -23,7 +23,7 @@ def objective(
     data: Examples,
     penalty: Any = None,
 ) -> Callable[[Any], tuple[Any, Any]]:
-    """θ ↦ (mean loss with its penalty, a new gradient), on the device."""
+    """Return θ ↦ (mean loss plus penalty, its gradient as a new array), on the device."""
     X, Y, w, _ = data
     scale = 1.0 / (X.shape[0] if w is None else float(w.sum()))
     w = None if w is None else move(backend, w, dtype)
