@@ -24,7 +24,7 @@ def hold_out(
     seed: int,
     names: Sequence[str] | None = None,
 ) -> tuple[Examples, Examples]:
-    """Split the data into training and validation examples, of which classes keep their shares.
+    """Split the data into training and validation examples; classes keep their shares.
 
     The split depends only on the seed. Examples of weight 0 are in neither part. ``names`` are the
     names of the classes, for the message.
