@@ -87,7 +87,7 @@ _WHEN_USED = (
     "report",
     "schedules",
     "tables",
-)  # 40 modules: half the import's time
+)  # 40 modules, half of the import time
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""``python -m xpnet`` is the command ``xpnet``."""
+"""``python -m xpnet`` runs the command ``xpnet``."""
 
 import sys
 

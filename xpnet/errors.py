@@ -1,4 +1,4 @@
-"""Errors with a name of their own, and the wording that several places share."""
+"""Exception classes, and the wording of messages that several modules share."""
 
 from __future__ import annotations
 
@@ -47,20 +47,21 @@ _ELSEWHERE = {
     "initializer": {"kaiming": "he_uniform", "xavier": "glorot_uniform"},
     "metric": {"acc": "accuracy", "roc_auc": "auc", "mean_absolute_error": "mae"},
 }
-"""What other libraries call some of our names, by the kind of thing."""
+"""Names in other libraries and the names here, by kind of thing."""
 
 
 class DivergenceError(ArithmeticError):
-    """A loss that is no longer finite; the network keeps the parameters it had before the fit.
+    """Raised when the loss, or a statistic that a layer keeps, is no longer finite.
 
-    Or a statistic that a layer keeps, such as the running variance of batch normalisation.
+    One such statistic is the running variance of batch normalisation. The network keeps the
+    parameters that it had before the fit.
 
     Attributes
     ----------
     epoch, step : int
-        Where it happened, both counted from 1; ``step`` within the epoch.
+        Where it happened. Both count from 1; ``step`` counts within the epoch.
     loss : float
-        The loss, or the statistic.
+        The value of the loss or of the statistic.
     """
 
     def __init__(self, epoch: int, step: int, loss: float, what: str = "the loss") -> None:
@@ -75,13 +76,13 @@ class DivergenceError(ArithmeticError):
 
 
 class FileError(ValueError):
-    """A file that is damaged, or of another kind than it should be: nothing was made of it."""
+    """Raised when a file is damaged or of the wrong kind; nothing is built from it."""
 
 
 def printable(text: str, most: int = 200) -> str:
-    """Text that comes from outside, such as from a file, in one line for a message or a terminal.
+    """Untrusted text, such as from a file, as one line for a message or a terminal.
 
-    Control characters are escaped, and what is longer than ``most`` characters is cut.
+    Control characters are escaped, and the line is cut to ``most`` characters.
 
     >>> printable("red\\x1b[31m")
     'red\\\\x1b[31m'
@@ -91,20 +92,20 @@ def printable(text: str, most: int = 200) -> str:
 
 
 def quoted(value: object, most: int = 200) -> str:
-    """A value for a message, as `repr` writes it, in one line and cut."""
+    """A value's `repr` for a message, as one line of at most ``most`` characters."""
     try:
         return printable(repr(value), most)
-    except (RecursionError, ValueError):  # nested too deeply, or more digits than Python writes
+    except (RecursionError, ValueError):  # nested too deeply, or too many digits for Python
         return f"<{type(value).__name__}>"
 
 
 @contextmanager
 def of_validation() -> Iterator[None]:
-    """Within it, a check's error says that it is of the validation data."""
+    """Make the errors of checks in the block say that they concern the validation data."""
     try:
         yield
     except (TypeError, ValueError) as error:
-        if type(error) in (TypeError, ValueError):  # others are made of more than a message
+        if type(error) in (TypeError, ValueError):  # other classes take more than a message
             text = str(error)
             begin = "validation " if text.startswith(("X ", "Y ")) else "validation_data: "
             error.args = (begin + text,)
@@ -112,14 +113,14 @@ def of_validation() -> Iterator[None]:
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that looks most like this one, if any does."""
+    """The known name most similar to this one, or None."""
     from difflib import get_close_matches
 
     return next(iter(get_close_matches(name, list(known), n=1)), None)
 
 
 def unknown_name(kind: str, name: object, known: Mapping[str, object]) -> ValueError:
-    """The error for a name that is not in a table, with the nearest one that is."""
+    """The error for an unknown name; it suggests the most similar known one."""
     plain = (
         printable(name if isinstance(name, str) else quoted(name), 60)
         .lower()
@@ -133,14 +134,14 @@ def unknown_name(kind: str, name: object, known: Mapping[str, object]) -> ValueE
 
 
 def look_up(kind: str, name: object, known: Mapping[str, T]) -> T:
-    """known[name], or an error that names the nearest."""
+    """``known[name]``; raise an error with the most similar name if there is none."""
     if isinstance(name, str) and name in known:
         return known[name]
     raise unknown_name(kind, name, known)
 
 
 def warn(message: str) -> None:
-    """A UserWarning at the line that called xpnet, however deep within xpnet it comes from."""
+    """Issue a UserWarning that points at the user's line, however deep in xpnet it arises."""
     frame: FrameType | None = sys._getframe(1)
     level = 2
     while frame is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == "xpnet":

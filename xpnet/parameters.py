@@ -1,4 +1,4 @@
-"""The former place of `Layout`, for code that imports it from here: it is in `xpnet.optimizers`."""
+"""The former module of `Layout`, kept for code that imports it here; see `xpnet.optimizers`."""
 
 from __future__ import annotations
 

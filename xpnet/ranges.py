@@ -1,6 +1,6 @@
-"""Checks of settings that are numbers, with the name of the setting in the message.
+"""Checks of numeric settings; the messages name the setting.
 
-NumPy's scalars are numbers too, of whatever width; a truth value is none.
+NumPy scalars of any width count as numbers; truth values do not.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ __all__ = [
     "takes",
 ]
 
-MOST = 2**63 - 1  # of what counts anything
+MOST = 2**63 - 1  # largest value of any count
 
 
 class Kind:
-    """Settings that are tuples: plain numbers, and equality that knows the class.
+    """A base for settings that are tuples: plain numbers, and equality only within a class.
 
-    As tuples, Nadam(0.1) and RAdam(0.1) are equal, and a library that keeps compiled steps by their
-    settings would run the one as the other (`jax.jit` does, for a tuple within a tuple).
+    As plain tuples, Nadam(0.1) and RAdam(0.1) would be equal. A library that caches compiled steps
+    by their settings would then run one for the other; `jax.jit` does so for nested tuples.
     """
 
     __slots__ = ()
 
     def __new__(cls, *settings: Any) -> Self:
-        """Settings of plain Python: a NumPy number is none that every array library multiplies."""
+        """Make settings plain Python: not every library multiplies by NumPy numbers."""
         return super().__new__(cls, *map(_plain, settings))
 
     def __eq__(self, other: object) -> bool:
@@ -59,18 +59,18 @@ class Kind:
         return hash((type(self), tuple.__hash__(self)))  # type: ignore[arg-type]
 
     def __getnewargs_ex__(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """What copies and pickles call the class with: some settings are keywords only."""
+        """Arguments with which copies and pickles call the class; some are keyword-only."""
         return (), self._asdict()  # type: ignore[attr-defined]
 
     def _replace(self, **changes: Any) -> Self:
-        """The same with other settings, which are checked as those of a new object are."""
+        """A copy with some settings changed; they are checked like those of a new object."""
         return type(self)(**{**self._asdict(), **changes})  # type: ignore[attr-defined]
 
     __replace__ = _replace
 
 
 def _plain(value: Any) -> Any:
-    """A number of another kind as Python's own; everything else as it is."""
+    """The value as a Python number if it is any other kind of number, else unchanged."""
     if isinstance(value, np.generic):
         return value.item()
     return (
@@ -79,7 +79,7 @@ def _plain(value: Any) -> Any:
 
 
 def check_learning_rate(value: Any) -> None:
-    """A finite number ≥ 0, or a schedule: a function of the step."""
+    """Check that it is a finite number ≥ 0, or a schedule: a function of the step."""
     if isinstance(value, type):
         raise TypeError(
             f"learning_rate must be a number or a schedule, got the class {quoted(value)}"
@@ -94,30 +94,30 @@ def check_learning_rate(value: Any) -> None:
 
 
 def takes(function: Any, n: int) -> bool:
-    """Whether a function can be called with n values by place, as far as Python knows."""
+    """Whether a function takes n positional arguments; True if Python cannot tell."""
     try:
         inspect.signature(function).bind(*[None] * n)
     except TypeError:
         return False
-    except ValueError:  # of a function written in C
+    except ValueError:  # a function written in C
         return True
     return True
 
 
 def check_not_negative(name: str, value: Any) -> None:
-    """A finite number ≥ 0."""
+    """Check that it is a finite number ≥ 0."""
     if not is_finite(value) or value < 0:
         raise ValueError(f"{name} must be a finite number ≥ 0, got {quoted(value)}")
 
 
 def check_positive(name: str, value: Any) -> None:
-    """A finite number > 0."""
+    """Check that it is a finite number > 0."""
     if not is_finite(value) or value <= 0:
         raise ValueError(f"{name} must be a finite number > 0, got {quoted(value)}")
 
 
 def check_fraction(name: str, value: Any) -> None:
-    """A number in [0, 1)."""
+    """Check that it is a number in [0, 1)."""
     if not is_number(value) or not 0 <= value < 1:
         raise ValueError(f"{name} must lie in [0, 1), got {quoted(value)}")
 
@@ -131,35 +131,35 @@ def is_finite(value: Any) -> bool:
     """Whether it is a real number that a float can hold."""
     try:
         return is_number(value) and math.isfinite(value)
-    except (OverflowError, ValueError, TypeError):  # such as an integer of more than 308 digits
+    except (OverflowError, ValueError, TypeError):  # such as an integer of over 308 digits
         return False
 
 
 def is_count(value: Any, least: int = 0) -> bool:
-    """Whether it is an integer of ``least`` or more, and of 64 bits."""
+    """Whether it is an integer from ``least`` to `MOST`."""
     integer = isinstance(value, Integral) and not isinstance(value, bool)
     return integer and least <= int(value) <= MOST
 
 
 def check_count(name: str, value: Any) -> None:
-    """An integer ≥ 0."""
+    """Check that it is an integer ≥ 0."""
     if not is_count(value):
         raise ValueError(f"{name} must be an integer ≥ 0, got {quoted(value)}")
 
 
 def check_positive_integer(name: str, value: Any) -> None:
-    """An integer ≥ 1."""
+    """Check that it is an integer ≥ 1."""
     if not is_count(value, 1):
         raise ValueError(f"{name} must be an integer ≥ 1, got {quoted(value)}")
 
 
 def check_flag(name: str, value: Any, *, may_be_open: bool = False) -> bool | None:
-    """``value`` as True or False, or None where that may be left open.
+    """``value`` as True or False; None is allowed if ``may_be_open``.
 
     Raises
     ------
     ValueError
-        Anything else: a text such as "no" would count as true.
+        ``value`` is anything else. Text such as "no" would count as true.
     """
     if may_be_open and value is None:
         return None
@@ -170,24 +170,24 @@ def check_flag(name: str, value: Any, *, may_be_open: bool = False) -> bool | No
 
 
 def instance(name: str, value: Any, kind: type, example: str) -> Any:
-    """``value``, which must be None or of that class."""
+    """``value``, which must be None or an instance of ``kind``."""
     if value is not None and not isinstance(value, kind):
         raise TypeError(f"{name} must be one such as {example}, got {quoted(value)}")
     return value
 
 
 def items(what: str, given: Any) -> list[Any]:
-    """The entries of a sequence that a user gives; ``what`` says what they must be.
+    """The entries of a user's sequence, as a list; ``what`` says what it must be.
 
     Raises
     ------
     TypeError
-        Text, a mapping, or anything that has no entries one after another.
+        It is text, a mapping, a scalar, or not iterable.
     """
     try:
         is_scalar = getattr(given, "ndim", None) == 0
         if not isinstance(given, (str, bytes, Mapping)) and not is_scalar:
             return list(given)
-    except Exception as error:  # of whatever library it comes from
+    except Exception as error:  # any class: the library is unknown
         raise TypeError(f"{what}, got {quoted(given)}") from error
     raise TypeError(f"{what}, got {quoted(given)}")

@@ -1,8 +1,8 @@
-"""Work that neither Ctrl-C nor a fork may cut in two: imports of large packages, and compilation.
+"""Protect imports of large packages, and compilation, from Ctrl-C and from forks.
 
-A package whose import an exception ends leaves half of itself behind, which every later import of
-the process finds; and a child that is forked while another thread imports or compiles inherits
-locks that nobody will open.
+If an exception interrupts an import, half of the package stays loaded, and every later import in
+the process finds that half. If a process forks while another thread imports or compiles, the child
+inherits locks that nobody will release.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from typing import Any
 
 __all__ = ["imported", "undisturbed"]
 
-_WAIT = 60.0  # seconds that a fork waits for such work in another thread
+_WAIT = 60.0  # longest wait of a fork for another thread, in seconds
 
 _lock = threading.RLock()
 
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Within it, Ctrl-C waits for the end of the block, and so do forks by other threads.
+    """Delay Ctrl-C, and forks by other threads, until the end of the block.
 
-    One thread at a time. The program's own handler of Ctrl-C, if it is Python's to call, is called
-    right afterwards, as often as Ctrl-C was pressed.
+    Only one thread at a time runs such a block. If the program's handler of Ctrl-C is a Python
+    function, it is called right after the block, once for each time Ctrl-C was pressed.
     """
     _heed_forks()
     with _lock, _control_c_held_back():
@@ -38,8 +38,8 @@ def undisturbed() -> Iterator[None]:
 
 
 def imported(name: str) -> Any:
-    """A module of another package, by `undisturbed`; ImportError as the import itself raises it."""
-    if name in sys.modules:  # and whole, or another thread's import is waited for here
+    """Import another package's module within `undisturbed`; ImportError as usual."""
+    if name in sys.modules:  # complete, or import_module waits for another thread
         return import_module(name)
     with undisturbed():
         return import_module(name)
@@ -49,7 +49,7 @@ def imported(name: str) -> Any:
 def _control_c_held_back() -> Iterator[None]:
     before = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(before):
-        yield  # handlers run in the main thread; ignored, or the system's own, it is left so
+        yield  # handlers run only in the main thread; SIG_IGN and SIG_DFL stay
         return
     presses: list[int] = []
 
@@ -60,7 +60,7 @@ def _control_c_held_back() -> Iterator[None]:
     try:
         yield
     finally:
-        if signal.getsignal(signal.SIGINT) is note:  # else the block has set another
+        if signal.getsignal(signal.SIGINT) is note:  # else the block set a new handler
             signal.signal(signal.SIGINT, before)
         for number in presses:
             before(number, sys._getframe())
@@ -71,22 +71,23 @@ def _before_fork() -> None:
 
 
 def _after_fork_in_parent() -> None:
-    with suppress(RuntimeError):  # it was not had in time
+    with suppress(RuntimeError):  # the lock was not acquired in time
         _lock.release()
 
 
 def _after_fork_in_child() -> None:
-    """A new lock: whoever else had the old one is not here."""
+    """Make a new lock: a thread that held the old one does not exist in the child."""
     global _lock
     _lock = threading.RLock()
 
 
 @cache
 def _heed_forks() -> None:
-    """Have forks wait. Who registers last is called first, before others take locks of theirs.
+    """Make forks wait for `undisturbed` blocks.
 
-    Imports and compilation log, for one: a fork that held logging's lock, and waited for them,
-    would wait in vain.
+    Fork handlers are called in reverse order of registration. This one registers after those of
+    logging and of thread pools, so that it is called before they take their locks. Imports and
+    compilation write to logs: a fork that held logging's lock while it waited would deadlock.
     """
     for name in ("concurrent.futures.thread", "logging"):
         import_module(name)

@@ -1,11 +1,11 @@
-"""Files that are written whole or not at all: the one place where xpnet creates files.
+"""Write files whole or not at all; xpnet creates files only here.
 
-A file is written under a temporary name in the same folder, flushed to the disk, and renamed. It
-has the mode that the umask gives a new file, or that of the file which it replaces.
+A file is written under a temporary name in the same folder, flushed to the disk, and renamed. Its
+mode is that of the file it replaces, or the one that the umask gives a new file.
 
-A process that is killed leaves its temporary file behind. The next file that is written into the
-folder removes it, but never one that is still being written: its writer holds a lock on it, which
-the system gives up when the process ends.
+A process that is killed leaves its temporary file behind. The next write into the folder removes
+it. A file that is still being written is not removed: its writer holds a lock on it, which the
+system releases when the process ends.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from xpnet.errors import quoted
 
 try:
     import fcntl
-except ImportError:  # Windows, which deletes no file that is open
+except ImportError:  # Windows, where an open file cannot be deleted
     fcntl = None  # type: ignore[assignment]
 
 __all__ = ["check_writable", "open_regular", "path_of", "path_text", "whole_file"]
 
 _TEMPORARY = re.compile(r"\.xpnet-[0-9a-f]{16}\.tmp")
-_OLD = 86_400.0  # seconds after which a file is left over, where the folder has no locks
+_OLD = 86_400.0  # age in seconds of a leftover file, if the folder has no locks
 _BINARY = getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
-_NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # a pipe without a writer is opened at once, and refused
+_NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # do not wait for a pipe's writer; it is refused anyway
 
 
 def path_text(path: Any) -> str:
-    """A file's name as text; TypeError for what is none, such as an open file."""
+    """A file's name as text; TypeError if it is not a path, such as an open file."""
     try:
         return os.fsdecode(path)
     except TypeError as error:
@@ -42,7 +42,7 @@ def path_text(path: Any) -> str:
 
 
 def path_of(path: Any) -> str:
-    """The same, where a file can have the name: ValueError for none at all, and for NUL in it."""
+    """Like `path_text`, but a ValueError if the name is empty or contains NUL."""
     text = path_text(path)
     if not text or "\0" in text:
         raise ValueError(f"a file's name has characters, none of them NUL, got {quoted(text)}")
@@ -51,10 +51,10 @@ def path_of(path: Any) -> str:
 
 @contextmanager
 def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """A file to write to, which takes the name ``path`` when the block ends without an error.
+    """Open a file to write to; it gets the name ``path`` when the block ends without an error.
 
-    A link is written through. Raises OSError as `check_writable` does, and where writing fails:
-    the folder is then as it was. TypeError and ValueError for what is no name.
+    If ``path`` is a link, its target is written. Raises OSError as `check_writable` does, and if
+    writing fails; the folder is then as before. Raises TypeError or ValueError as `path_of` does.
     """
     path = os.path.realpath(path_of(path))
     check_writable(path)
@@ -66,9 +66,9 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(handle)
-            if fcntl is not None:  # renamed under the lock, so that nobody sweeps it before
+            if fcntl is not None:  # renamed under the lock, or another process might remove it
                 os.replace(temporary, path)
-        if fcntl is None:  # Windows renames no file that is open
+        if fcntl is None:  # Windows cannot rename an open file
             os.replace(temporary, path)
     except BaseException:
         with suppress(FileNotFoundError):
@@ -78,12 +78,12 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:
-    """A file can be put there: in a folder that exists, over a regular file or none.
+    """Check that ``path`` can be written: its folder exists, and only a regular file is replaced.
 
     Raises
     ------
     OSError
-        It cannot: a device, a pipe or a folder is not replaced, nor a file that is write-protected.
+        It cannot. A device, a pipe, a folder or a write-protected file is not replaced.
     """
     path = os.path.realpath(path)
     folder = os.path.dirname(path)
@@ -98,7 +98,7 @@ def check_writable(path: str | os.PathLike[str]) -> None:
 
 
 def open_regular(path: str | os.PathLike[str], what: str = "file") -> int:
-    """A descriptor to read a regular file from; of anything else, such as a pipe, nothing is read.
+    """Open a regular file to read and return its descriptor; a pipe, for one, is refused.
 
     Raises
     ------
@@ -112,7 +112,7 @@ def open_regular(path: str | os.PathLike[str], what: str = "file") -> int:
         raise FileNotFoundError(f"{missing}: it is a folder")
     try:
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | _NO_WAIT)
-    except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # ValueError: a NUL in it
+    except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # ValueError: it has a NUL
         raise FileNotFoundError(missing) from error
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
@@ -121,20 +121,20 @@ def open_regular(path: str | os.PathLike[str], what: str = "file") -> int:
 
 
 def _create(folder: str, path: str) -> tuple[int, str]:
-    """A new temporary file, locked, with the mode and the owner that ``path`` has or is to have."""
+    """Create a temporary file and lock it; its mode and owner are those of ``path``."""
     old = os.stat(path) if os.path.exists(path) else None
     mode = 0o666 if old is None else stat.S_IMODE(old.st_mode) & 0o777
     while True:
         temporary = os.path.join(folder, f".xpnet-{os.urandom(8).hex()}.tmp")
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | _BINARY
-        handle = os.open(temporary, flags, mode)  # less the umask; narrower than the old one
+        handle = os.open(temporary, flags, mode)  # the umask may remove bits of it
         try:
             _lock(handle)
             if _is_named(handle, temporary):
                 if old is not None:
                     _as_before(handle, temporary, old, mode)
                 return handle, temporary
-            os.close(handle)  # swept between its creation and its lock: once more
+            os.close(handle)  # removed by another process before it was locked: try again
         except BaseException:
             os.close(handle)
             os.unlink(temporary)
@@ -142,7 +142,7 @@ def _create(folder: str, path: str) -> tuple[int, str]:
 
 
 def _as_before(handle: int, temporary: str, old: os.stat_result, mode: int) -> None:
-    """Give the file the old one's owner, as far as this user may, and its mode."""
+    """Give the file the old one's mode, and its owner if this user may."""
     new = os.fstat(handle)
     if hasattr(os, "chown") and (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid):
         with suppress(OSError):
@@ -152,7 +152,7 @@ def _as_before(handle: int, temporary: str, old: os.stat_result, mode: int) -> N
 
 
 def _lock(handle: int, wait: bool = True) -> bool | None:
-    """Whether the file's lock is ours now; None where there are no locks."""
+    """Lock the file: True if it is ours now, False if another has it, None without locks."""
     if fcntl is None:
         return None
     try:
@@ -165,7 +165,7 @@ def _lock(handle: int, wait: bool = True) -> bool | None:
 
 
 def _is_named(handle: int, path: str) -> bool:
-    """Whether the open file still has that name."""
+    """Whether ``path`` still names the open file."""
     try:
         return os.path.samestat(os.fstat(handle), os.stat(path))
     except FileNotFoundError:
@@ -177,7 +177,7 @@ def _sweep(folder: str) -> None:
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             if _TEMPORARY.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
-                with suppress(OSError):  # another user's, or swept by another process
+                with suppress(OSError):  # another user's file, or already removed
                     _remove_if_left(entry.path)
 
 
@@ -194,9 +194,10 @@ def _remove_if_left(path: str) -> None:
 
 
 def _flush_folder(folder: str) -> None:
-    """So that the new name, too, survives a power cut.
+    """Flush the folder to the disk, so that the new name survives a power cut too.
 
-    The file is in place by now. Some file systems (CIFS, FUSE) flush no folder: that is no error.
+    The file already has its name. Some file systems (CIFS, FUSE) cannot flush a folder; that is
+    not an error.
     """
     if os.name == "posix":
         with suppress(OSError):
