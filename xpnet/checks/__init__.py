@@ -1,6 +1,6 @@
-"""Checks at the public edge: what comes in is right, or an error says what to do about it.
+"""Checks of what users pass in: it is right, or an error says how to fix it.
 
-Nothing here changes a network. Each function returns its argument in the form that the passes take.
+Nothing here changes a network. Functions that convert return the form that the passes take.
 """
 
 from xpnet.checks.arrays import (

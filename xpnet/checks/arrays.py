@@ -1,4 +1,4 @@
-"""Arrays of examples: of real numbers, in the right shape, finite; and their weights."""
+"""Check arrays of examples, real, finite and of the right shape, and their weights."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = [
 
 
 _LIBRARIES = ("torch", "cupy", "jax", "jaxlib", "array_api_strict")
-_REAL = ("int", "uint", "bool", "float", "double", "bfloat")  # "double": pandas, by Arrow
+_REAL = ("int", "uint", "bool", "float", "double", "bfloat")  # "double": pandas with Arrow
 _PLAIN = ": of a structured array, give numpy.lib.recfunctions.structured_to_unstructured(x)"
 _REMEDIES = {
     "complex": ": give its real and imaginary parts as columns",
@@ -41,7 +41,7 @@ _REMEDIES = {
     "void": _PLAIN,
     "record": _PLAIN,
 }
-"""What to write, by how a dtype's name begins."""
+"""What to write instead, by the beginning of a dtype's name."""
 
 
 def is_integer(x: Any) -> bool:
@@ -50,19 +50,19 @@ def is_integer(x: Any) -> bool:
 
 
 def kind_of(x: Any) -> str:
-    """The dtype's name, of any array library."""
+    """The name of the dtype of any library's array."""
     kind = str(getattr(x.dtype, "name", x.dtype)).rpartition(".")[2].lower()
-    return f"pandas {kind}" if kind.startswith("interval") else kind  # which is no integer
+    return f"pandas {kind}" if kind.startswith("interval") else kind  # not an integer
 
 
 def as_array(name: str, x: Any) -> Any:
-    """X itself where it is an array, else a host array of it: of a list, a frame, a column.
+    """X itself if it is an array, else a host array made of it: a list, a frame, a column.
 
     Raises
     ------
     ValueError, TypeError
-        Masked or missing entries, rows of different lengths; a tensor whose derivative torch
-        follows; what is no array at all, such as a set.
+        Entries are masked or missing, rows differ in length, torch tracks the tensor's gradient,
+        or it is not an array at all, such as a set.
     """
     refuse_tracked(x, name)
     check_unmasked(name, x)
@@ -78,7 +78,7 @@ def as_array(name: str, x: Any) -> Any:
 
 
 def check_unmasked(name: str, x: Any) -> None:
-    """No entry of a masked array is masked."""
+    """Check that no entry of a masked array is masked."""
     if isinstance(x, np.ma.MaskedArray) and np.any(x.mask):
         raise ValueError(
             f"{name} has masked entries, which would count as if they were there: remove those "
@@ -87,13 +87,13 @@ def check_unmasked(name: str, x: Any) -> None:
 
 
 def is_array(x: Any) -> bool:
-    """Whether it is an array (or a scalar) of an array library; no frame, and no column of one."""
+    """Whether it is an array or a scalar of an array library, not a data frame or its column."""
     of_numpy = isinstance(x, (np.ndarray, np.generic))
     return of_numpy or (library_of(x) in _LIBRARIES and hasattr(x, "dtype") and hasattr(x, "shape"))
 
 
 def _read(name: str, x: Any) -> np.ndarray[Any, Any]:
-    """X on the host, whatever it is."""
+    """X, of any type, as an array on the host."""
     try:
         return to_numpy(x)
     except TypeError:
@@ -103,13 +103,13 @@ def _read(name: str, x: Any) -> np.ndarray[Any, Any]:
             text = f"{name} must be an array, but its rows differ in length"
             raise ValueError(text) from error
         raise ValueError(f"{name} cannot be read as an array: {printable(str(error))}") from error
-    except Exception as error:  # of whatever library x comes from
+    except Exception as error:  # any class: the library of x is unknown
         raise TypeError(f"{name} cannot be read as an array: {printable(str(error))}") from error
 
 
 def _of_numbers(name: str, x: Any, host: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """A list's, frame's or column's values as numbers where they are, also where kinds mix."""
-    of_integers = hasattr(x, "dtype") and is_integer(x)  # where a cell is missing they are floats
+    """The values of a list, frame or column, as numbers if they are, even of mixed kinds."""
+    of_integers = hasattr(x, "dtype") and is_integer(x)  # floats on the host if a cell is missing
     if host.dtype.kind in "OT" or (host.dtype.kind == "f" and of_integers):
         check_present(name, host, _called(name, host))
     if host.dtype != object:
@@ -122,14 +122,14 @@ def _of_numbers(name: str, x: Any, host: np.ndarray[Any, Any]) -> np.ndarray[Any
 
 
 def _called(name: str, host: np.ndarray[Any, Any]) -> str:
-    """What a missing cell is: a label among text and integers."""
+    """What a message calls a missing cell: "label" in a Y of text or integers, else "value"."""
     cells = host.reshape(-1).tolist()
     numbers = any(isinstance(cell, float) and cell == cell for cell in cells)
     return "value" if name != "Y" or (host.dtype == object and numbers) else "label"
 
 
 def _frame(name: str, x: Any, host: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """A data frame's columns as one array, also where integers, numbers and truth values mix."""
+    """A data frame's columns as one array, even if integers, floats and truth values mix."""
     for k, column in enumerate(getattr(x, "column_names", x.columns)):
         if not all(isinstance(v, (int, float, np.generic)) for v in host[:, k].tolist()):
             raise TypeError(
@@ -140,7 +140,7 @@ def _frame(name: str, x: Any, host: np.ndarray[Any, Any]) -> np.ndarray[Any, Any
 
 
 def real(name: str, x: Any) -> Any:
-    """An array of real numbers."""
+    """X as an array, checked to hold real numbers."""
     x = as_array(name, x)
     kind = kind_of(x)
     if kind.startswith(_REAL):
@@ -152,7 +152,7 @@ def real(name: str, x: Any) -> Any:
 
 
 def labels_on_host(name: str, labels: Any) -> np.ndarray[Any, Any]:
-    """Labels (N,), numbers or text, on the host: one for each of N ≥ 1 examples, none missing."""
+    """Labels (N,) on the host, numbers or text, for N ≥ 1 examples; none may be missing."""
     check_unmasked(name, labels)
     host = _read(name, labels)
     kind = host.dtype.kind
@@ -169,7 +169,7 @@ def labels_on_host(name: str, labels: Any) -> np.ndarray[Any, Any]:
 
 
 def turned(name: str, found: tuple[int, ...], wanted: tuple[int, ...]) -> str:
-    """What to write where an array only lies the wrong way; empty where it differs otherwise."""
+    """A hint if an array only needs to be transposed or flattened, else an empty string."""
     if len(found) == 2 and found[::-1] == wanted:
         return f": give {name}.T"
     if len(found) == 2 and 1 in found and (max(found),) == wanted:
@@ -199,7 +199,7 @@ def features(backend: Backend, X: Any, width: int, dtype: str) -> tuple[Any, boo
 
 
 def without_nan(outputs: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Outputs that say something."""
+    """The outputs, checked to contain no NaN."""
     lost = np.isnan(outputs).reshape(-1, outputs.shape[-1]).any(axis=-1)
     if lost.any():
         raise ValueError(
@@ -212,9 +212,9 @@ def without_nan(outputs: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 def check_finite(
     backend: Backend, name: str, x: Any, remedy: str = "remove or replace those examples"
 ) -> None:
-    """No NaN and no infinity, by two reductions on the device that make no temporary array.
+    """Check for NaN and infinity with two reductions on the device, without temporary arrays.
 
-    The standard's max and min pass NaN on.
+    In the Array API standard, max and min of an array with a NaN are NaN.
     """
     xp = backend.xp
     if not xp.isdtype(x.dtype, "real floating"):
@@ -230,8 +230,9 @@ def check_finite(
 def example_weights(sample_weight: Any, n_examples: int, dtype: str) -> np.ndarray[Any, Any] | None:
     """Weights (N,) in float64 on the host, not negative and not all zero; None stays None.
 
-    The largest is scaled to [1/2, 1), and what is then no normal number of ``dtype`` is 0: a batch
-    of such weights alone would be divided by their sum 0, or by one whose inverse overflows.
+    A power of two scales the largest to [1/2, 1). Weights below the smallest normal number of
+    ``dtype`` are then set to 0. A batch of only such weights would be divided by a sum that is 0,
+    or whose inverse overflows.
     """
     if sample_weight is None:
         return None
@@ -247,5 +248,5 @@ def example_weights(sample_weight: Any, n_examples: int, dtype: str) -> np.ndarr
     if not np.any(w > 0):
         raise ValueError("sample_weight is zero for every example: nothing is left to train on")
     exponent = int(np.frexp(w.max())[1])
-    w = np.ldexp(w, -exponent)  # their scale has no meaning, and might overflow
+    w = np.ldexp(w, -exponent)  # only ratios matter, and large weights might overflow
     return np.where(w < np.finfo(dtype).tiny, 0.0, w)

@@ -1,4 +1,4 @@
-"""Names of the columns of X: those of the fit are kept, and columns are put in their order."""
+"""Keep the names of the columns of X in a fit, and put later columns in the same order."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ __all__ = ["in_order", "names_of"]
 
 Names = tuple[str, ...]
 
-_FEW = 5  # names in a message
+_FEW = 5  # most names in a message
 
 
 def names_of(X: Any) -> Names | None:
-    """The names of a data frame's columns, or of a pandas Series' entries; None where X has none.
+    """The names of a data frame's columns, or of a pandas Series' entries; None if X has none.
 
-    Names are text and different, or there are none: numbered columns say nothing.
+    If names repeat, or any is not text, X counts as having none: numbers identify no column.
     """
     found = _columns(X)
     if not found or not all(isinstance(name, str) for name in found):
@@ -27,8 +27,8 @@ def names_of(X: Any) -> Names | None:
 
 
 def _columns(X: Any) -> list[Any]:
-    """The columns of a frame (pandas, Polars, PyArrow), or what a Series for one example has."""
-    if not hasattr(X, "__len__"):  # a lazy frame, which Polars would have to resolve
+    """The column names of a pandas, Polars or PyArrow frame, or the index of a pandas Series."""
+    if not hasattr(X, "__len__"):  # a lazy frame, whose columns Polars would have to compute
         return []
     for name in ("column_names", "columns"):
         columns = getattr(X, name, None)
@@ -39,15 +39,15 @@ def _columns(X: Any) -> list[Any]:
 
 
 def in_order(X: Any, names: Names | None) -> Any:
-    """X with its columns in the order of ``names``: X itself where it has none, or that order.
+    """X with its columns in the order of ``names``; X itself if unnamed or already in order.
 
-    A frame made of an array numbers its columns 0, 1, …, which are no names. Warns where it puts
-    columns in order: the result is then an array on the host.
+    Columns numbered 0, 1, …, as of a frame made of an array, count as unnamed. Warns if the columns
+    are reordered; the result is then an array on the host.
 
     Raises
     ------
     ValueError
-        A column is missing, is new, or is there twice; names are neither text nor 0, 1, ….
+        A column is missing, new, or there twice, or names are neither text nor 0, 1, ….
     """
     if names is None:
         return X
@@ -85,6 +85,6 @@ def _check_same(found: list[str], names: Names) -> None:
 
 
 def _shown(names: list[str]) -> str:
-    """The first few names, each cut where it is long."""
+    """The first few names, long ones cut."""
     few = ", ".join(printable(quoted(name), 40) for name in names[:_FEW])
     return few if len(names) <= _FEW else f"{few}, … ({len(names)} in all)"

@@ -1,4 +1,4 @@
-"""Examples with their targets and weights, checked and on the network's device."""
+"""Check examples, targets and weights, and move X and Y to the network's device."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Examples", "examples", "features", "infer_loss", "infer_widths"]
 
 
 class Examples(NamedTuple):
-    """What the passes and the loop take.
+    """The data that the passes and the training loop take.
 
     Attributes
     ----------
@@ -23,7 +23,7 @@ class Examples(NamedTuple):
     Y : (N,) labels, or (N, n_L)
     w : (N,) float64 on the host, or None
     classes : bool
-        Whether Y came as classes, so that an accuracy means something.
+        Whether Y was given as classes, so that an accuracy is meaningful.
     """
 
     X: Any
@@ -41,7 +41,7 @@ def examples(
     Y: Any,
     sample_weight: Any = None,
 ) -> Examples:
-    """Checked, converted and moved to the device; one example becomes a batch of one."""
+    """Check and convert the data and move it to the device; one example is a batch of one."""
     width = layers[-1].fan_out
     with backend.context():
         X, single = features(backend, layers, dtype, X)
@@ -54,7 +54,7 @@ def examples(
 
 
 def features(backend: Backend, layers: Layers, dtype: str, X: Any) -> tuple[Any, bool]:
-    """X (N, n_0) on the device, and whether it was one example; checked by the first layer too."""
+    """X (N, n_0) on the device, and whether it was one example; an embedding checks X too."""
     X, single = checks.features(backend, X, layers[0].fan_in, dtype)
     if layers[0].kind == "embedding":
         with backend.context():
@@ -63,7 +63,7 @@ def features(backend: Backend, layers: Layers, dtype: str, X: Any) -> tuple[Any,
 
 
 def infer_loss(Y: Any) -> Loss:
-    """cross_entropy for integer targets, mean_squared_error for others."""
+    """Choose cross_entropy for integer targets, mean_squared_error for others."""
     return LOSSES[
         "cross_entropy" if checks.is_integer(checks.as_array("Y", Y)) else "mean_squared_error"
     ]
@@ -72,7 +72,7 @@ def infer_loss(Y: Any) -> Loss:
 def infer_widths(
     X: Any, Y: Any, loss: Loss | None, classes: tuple[str, ...] | None
 ) -> tuple[int, int]:
-    """n_0 and n_L: the columns of X; the classes of labels, or what the loss takes for Y."""
+    """The widths n_0, columns of X, and n_L, classes in Y or outputs that the loss needs."""
     X, Y = checks.as_array("X", X), checks.as_array("Y", Y)
     if len(X.shape) != 2 or 0 in X.shape:
         raise ValueError(f"X must be (examples, features), got the shape {tuple(X.shape)}")

@@ -1,4 +1,4 @@
-"""Keywords that a call does not have: which, of which call, and what they are called here."""
+"""Error messages for keywords that a call does not take, with the right keyword or call."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _ELSEWHERE = {
     "x": "X",
     "y": "Y",
 }
-"""What other libraries call some keywords."""
+"""Keywords of other libraries and the keywords here."""
 
 _WHERE = {
     "dropout": "sizes=[…, xpnet.layers.Dropout(rate), …]",
@@ -54,21 +54,21 @@ _WHERE = {
     "momentum": "fit(optimizer=xpnet.optimizers.SGD(momentum=…))",
     "patience": "fit(early_stopping=…), a patience",
 }
-"""Where settings belong that are no keyword of any call here."""
+"""Where to give settings that are not a keyword of any call here."""
 
 _CALLS: dict[str, list[str]] = {}
 
 
 def explains_keywords(call: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """A decorator: a method refuses what it does not take, and says what to write instead.
+    """Decorate a method: for an argument it does not take, its error says what to write instead.
 
-    Python's own message has no remedy, and names the class within xpnet that the method lies in.
-    The signature, for help() and type checkers, stays the method's.
+    Python's own message suggests nothing, and names the internal class that defines the method.
+    The method keeps its signature, for help() and type checkers.
 
     Parameters
     ----------
     call : str
-        What messages call the method: "Network", "fit".
+        The method's name in messages: "Network", "fit".
     """
 
     def decorate(method: Callable[P, R]) -> Callable[P, R]:
@@ -94,7 +94,7 @@ def explains_keywords(call: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
 
 def _unknown(call: str, name: str) -> str:
-    """The message: its name here, the call that has it, or the nearest of this call's."""
+    """The message: the keyword's name here, a call that takes it, or the most similar one."""
     plain = name.lower().replace("-", "_")
     here = _ELSEWHERE.get(plain, plain)
     places = [other for other, names in _CALLS.items() if here in names]
@@ -110,5 +110,5 @@ def _unknown(call: str, name: str) -> str:
 
 
 def _is_same_method(other: str, call: str) -> bool:
-    """Of another class, whose objects are not at hand."""
+    """Whether it is the same method, perhaps of a different class: no help to the user."""
     return other.rpartition(".")[2] == call.rpartition(".")[2]

@@ -1,4 +1,4 @@
-"""Cells that are not there: None, NaN, NaT and pandas' NA, and where the first one stands."""
+"""Find missing cells, None, NaN, NaT and pandas' NA, and the place of the first one."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import numpy as np
 
 __all__ = ["check_present", "first_place", "is_missing"]
 
-_NAMES = ("NAType", "NaTType")  # of pandas, which need not be installed
+_NAMES = ("NAType", "NaTType")  # classes of pandas, which may not be installed
 
 
 def is_missing(cell: Any) -> bool:
-    """Whether one cell of an object array stands for nothing."""
+    """Whether a cell of an object array is a missing value."""
     if cell is None or type(cell).__name__ in _NAMES:
         return True
     if isinstance(cell, (float, np.floating)):
@@ -21,7 +21,7 @@ def is_missing(cell: Any) -> bool:
 
 
 def check_present(name: str, host: np.ndarray[Any, Any], number: str = "value") -> None:
-    """Every cell of a host array is there.
+    """Check that no cell of a host array is missing.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def check_present(name: str, host: np.ndarray[Any, Any], number: str = "value") 
     Raises
     ------
     ValueError
-        Some are missing: where the first one stands.
+        Some are missing; the message gives the place of the first.
     """
     lost = _missing(host)
     if not lost.any():
@@ -55,7 +55,7 @@ def _missing(host: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def first_place(wrong: np.ndarray[Any, Any]) -> str:
-    """Where the first True stands: "row 3", or "row 3, column 0", both counted from 0."""
+    """The place of the first True: "row 3", or "row 3, column 0", both counted from 0."""
     place = np.unravel_index(int(wrong.reshape(-1).argmax()), wrong.shape)
     words = zip(("row", "column"), map(int, place), strict=False)
     return ", ".join(f"{word} {k}" for word, k in words) or "its only entry"

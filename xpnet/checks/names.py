@@ -1,4 +1,4 @@
-"""Settings of a network and of a fit: names that are known, and numbers in range."""
+"""Check settings of a network and of a fit: names must be known, numbers in range."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ __all__ = [
 
 
 _TARGETS = ("rows", "probabilities", "counts", "labels", "head labels")
-_LONGEST = 100  # characters of a name of one's own
+_LONGEST = 100  # most characters of a user's own name
 
 
 def positive_integer(name: str, value: Any) -> int:
-    """``value`` as an int, from 1 to the most that an array's length can be."""
+    """``value`` as an int, from 1 to the largest length of an array."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
         raise TypeError(f"{name} must be a positive integer, got {quoted(value)}")
     if not 1 <= value <= MOST:
@@ -44,7 +44,7 @@ def positive_integer(name: str, value: Any) -> int:
 
 
 def find_activation(activation: str | Activation) -> Activation:
-    """The activation of that name, or the one given."""
+    """The activation with that name, or the given `Activation` after checks."""
     if isinstance(activation, Activation):
         _check_own("activation", activation, ACTIVATIONS)
         check_functions(repr(activation), f=activation.f, vjp=activation.vjp, jvp=activation.jvp)
@@ -53,7 +53,7 @@ def find_activation(activation: str | Activation) -> Activation:
 
 
 def find_loss(loss: str | Loss | None) -> Loss | None:
-    """The loss of that name, or the one given; None stays open until targets are seen."""
+    """The loss with that name, or the given `Loss`; None until targets decide."""
     if isinstance(loss, Loss):
         if loss.config is None:
             _check_own("loss", loss, LOSSES)
@@ -63,7 +63,7 @@ def find_loss(loss: str | Loss | None) -> Loss | None:
 
 
 def _check_own(kind: str, given: Any, known: Mapping[str, Any]) -> None:
-    """A user's own object has a name that stands for nothing else in files and losses."""
+    """Check that the name of a user's own object is not already one of xpnet's."""
     if not isinstance(given.name, str) or not 0 < len(given.name) <= _LONGEST:
         raise ValueError(
             f"the name of a user's own {kind} is text of at most {_LONGEST} characters, got "
@@ -75,7 +75,7 @@ def _check_own(kind: str, given: Any, known: Mapping[str, Any]) -> None:
 
 
 def _check_loss(loss: Loss) -> None:
-    """A user's loss has functions, for the kind of targets that it names."""
+    """Check that a user's loss has functions and names a known kind of targets."""
     matched = loss.of_preactivation
     if not isinstance(matched, Mapping):
         raise TypeError(f"of_preactivation of {loss!r} must be a dict, got {quoted(matched)}")
@@ -92,21 +92,21 @@ def _check_loss(loss: Loss) -> None:
 
 
 def check_functions(whose: str, **functions: Any) -> None:
-    """Each of them can be called."""
+    """Check that each of them can be called and is not a class."""
     for name, function in functions.items():
         if not callable(function) or isinstance(function, type):
             raise TypeError(f"{name} of {whose} must be a function, got {quoted(function)}")
 
 
 def find_initializer(name: str | None) -> str | None:
-    """The name, where it is a known initializer's, or None."""
+    """The name, checked to be a known initializer's, or None."""
     if name is not None:
         look_up("initializer", name, INITIALIZERS)
     return name
 
 
 def dtype_name(dtype: Any) -> str:
-    """ "float32" or "float64", from its name or a library's dtype."""
+    """Return "float32" or "float64", given that name or a library's dtype."""
     name = getattr(dtype, "__name__", None) or _as_text(dtype)
     name = name.rpartition(".")[2]
     if name not in DTYPES:
@@ -123,14 +123,14 @@ def dtype_name(dtype: Any) -> str:
 def _as_text(x: Any) -> str:
     try:
         return str(x)
-    except Exception:  # a list that is nested too deeply, an integer of too many digits
+    except Exception:  # nested too deeply, or an integer of too many digits
         return quoted(x)
 
 
 def activation_list(
     activation: Any, output: str | Activation | None, n_layers: int
 ) -> tuple[list[Activation], Activation | None]:
-    """The hidden layers' activations, and the output's where one is named."""
+    """The hidden layers' activations, and the output's if it is named, else None."""
     named_output = None if output is None else find_activation(output)
     if isinstance(activation, (str, Activation)):
         return [find_activation(activation)] * (n_layers - 1), named_output
@@ -148,7 +148,7 @@ def activation_list(
 
 
 def check_outputs(loss: Loss, output: Activation) -> None:
-    """The output activation is one that the loss goes with."""
+    """Check that the loss works with the output activation."""
     if loss.outputs is not None and output.name not in loss.outputs:
         raise ValueError(
             f"loss {loss.name!r} takes the output {' or '.join(map(repr, loss.outputs))}, "
@@ -162,7 +162,7 @@ def check_outputs(loss: Loss, output: Activation) -> None:
 
 
 def learning_rate(value: Any) -> None:
-    """A finite number ≥ 0, or None."""
+    """Check that it is a finite number ≥ 0, or None."""
     if value is None:
         return
     if not is_number(value):

@@ -1,4 +1,4 @@
-"""Targets: in the shape, and with the values, that a loss takes."""
+"""Check that targets have the shape and the values that a loss takes."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from xpnet.losses import Loss
 
 __all__ = ["MANY_CLASSES", "check_targets", "column_of_labels", "targets"]
 
-MANY_CLASSES = 10_000  # labels beyond are names or keys rather than classes numbered 0, 1, …
+MANY_CLASSES = 10_000  # larger labels are names or keys, not classes numbered 0, 1, …
 
 
 def targets(
     backend: Backend, Y: Any, loss: Loss, n_examples: int, single: bool, width: int, dtype: str
 ) -> Any:
-    """Y on the device: labels (N,) or (N, heads), or rows (N, n_targets), as the loss has it."""
+    """Y on the device as the loss takes it: labels (N,) or (N, heads), or rows (N, n_targets)."""
     Y, columns = real("Y", Y), loss.n_targets(width)
     shape = (1, *Y.shape) if single else tuple(Y.shape)
     if not shape or shape[0] != n_examples:
@@ -45,7 +45,7 @@ def targets(
 
 
 def column_of_labels(shape: tuple[int, ...]) -> ValueError:
-    """The error for class labels (N, 1)."""
+    """The error for class labels of shape (N, 1)."""
     return ValueError(
         f"Y has the shape {shape}, but class labels have the shape {shape[:1]}: take its column, "
         "Y[:, 0] (of a data frame, Y.iloc[:, 0])"
@@ -64,7 +64,7 @@ def _shape_message(shape: tuple[int, ...], loss: Loss, n_examples: int, columns:
 def _labels(
     backend: Backend, Y: Any, shape: tuple[int, ...], classes: tuple[int, ...], least: int
 ) -> Any:
-    """Integer labels on the device; each column (or the only one) below its number of classes."""
+    """Integer labels on the device; each column is checked against its number of classes."""
     if not is_integer(Y):
         check_present("Y", to_numpy(Y), "label")
         raise ValueError(
@@ -72,7 +72,7 @@ def _labels(
             'them, or name a loss for numbers, such as "mean_squared_error"'
         )
     Y = move(backend, Y) if backend.owns(Y) else to_numpy(Y)
-    xp = backend.xp if backend.owns(Y) else np  # here: a narrower dtype may wrap them
+    xp = backend.xp if backend.owns(Y) else np  # check before a narrower dtype wraps them
     if len(shape) == 1:
         _check_range(xp, Y, classes[0], least, "")
     else:
@@ -97,7 +97,7 @@ def _check_range(xp: Any, labels: Any, width: int, least: int, where: str) -> No
 
 
 def _check_values(backend: Backend, rows: Any, loss: Loss) -> None:
-    """What the loss asks of its targets' values. NaN passes: `check_targets` is for that."""
+    """Check that the loss allows the targets' values; `check_targets` looks for NaN."""
     xp = backend.xp
     if loss.targets == "rows":
         return
@@ -116,7 +116,7 @@ def _check_values(backend: Backend, rows: Any, loss: Loss) -> None:
 
 
 def check_targets(backend: Backend, name: str, Y: Any, loss: Loss) -> None:
-    """As `check_finite`; for a masked loss a target may be missing, but one must be there."""
+    """Check that targets are finite; for a masked loss all but one may be missing."""
     xp = backend.xp
     if not loss.masked:
         return check_finite(backend, name, Y)
