@@ -1,4 +1,4 @@
-"""Model files: names, numbers and settings in one safetensors file, saved and loaded."""
+"""Save and load model files: a network's numbers and settings in one safetensors file."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""Safetensors files, read without trust: the header, what it promises, then the numbers.
+"""Read untrusted safetensors files: first the header, which is checked, then the numbers.
 
     8 bytes     n, in little-endian order
     n bytes     JSON: {"__metadata__": {name: text}, tensor: {"dtype", "shape", "data_offsets"}, …}
     the rest    the tensors' numbers, one after another, without gaps
 
-A file that xpnet wrote has "sha256" in its metadata: the SHA-256 of the whole file, with 64 zeros
-in the place of the digest's 64 digits.
+The metadata of a file that xpnet wrote has "sha256", the SHA-256 of the whole file. For the hash,
+64 zeros replace the 64 digits of the digest.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from xpnet.whole_file import open_regular
 
 __all__ = ["Container", "Tensor", "blaming", "opened", "sealed"]
 
-_LARGEST = 100_000_000  # bytes of a header, as in the safetensors library
-_AXES = 8  # of a tensor: a product of more lengths may have any number of digits
-_PIECE = 1 << 19  # bytes that are read, hashed and looked at while they lie in the cache
+_LARGEST = 100_000_000  # most bytes of a header, as in the safetensors library
+_AXES = 8  # most axes of a tensor, to bound the digits of the product of its lengths
+_PIECE = 1 << 19  # bytes read, hashed and checked while they are in the cache
 _DIGEST, _BLANK = "sha256", "0" * 64
 _SIZES = {"BOOL": 1, "U8": 1, "I8": 1, "F8_E5M2": 1, "F8_E4M3": 1, "I16": 2, "U16": 2, "F16": 2,
           "BF16": 2, "I32": 4, "U32": 4, "F32": 4, "F64": 8, "I64": 8, "U64": 8}  # fmt: skip
@@ -45,7 +45,7 @@ _AT_FAULT = (
 
 
 class Tensor(NamedTuple):
-    """A tensor's dtype and shape, and where in the rest of the file its bytes lie."""
+    """A tensor's dtype and shape, and the range of its bytes, counted from the header's end."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -55,7 +55,7 @@ class Tensor(NamedTuple):
 
 @contextmanager
 def blaming(path: str, verdict: str = "is not a model file, or is damaged") -> Iterator[None]:
-    """Whatever goes wrong within, the file is at fault: a FileError that names it."""
+    """Turn errors in the block into a FileError that names the file."""
     try:
         yield
     except FileError:
@@ -68,7 +68,7 @@ def blaming(path: str, verdict: str = "is not a model file, or is damaged") -> I
 
 
 class Container:
-    """An open file whose header has been read and makes sense.
+    """An open file whose header has been read and checked.
 
     Attributes
     ----------
@@ -97,12 +97,12 @@ class Container:
         self.metadata = _texts(found.pop("__metadata__", {}))
         self.tensors = {name: _tensor(name, entry) for name, entry in found.items()}
         _check_places(self.tensors.values(), self._rest)
-        import hashlib  # 3 ms, when a file is read
+        import hashlib  # 3 ms, spent only if a file is read
 
         self._hash = hashlib.sha256(prefix + self._blanked(header))
 
     def _blanked(self, header: bytes) -> bytes:
-        """The header without its digest."""
+        """The header with zeros in place of its digest."""
         digest = self.metadata.get(_DIGEST)
         if digest is None:
             return header
@@ -111,12 +111,12 @@ class Container:
         return header.replace(digest.encode(), _BLANK.encode())
 
     def numbers(self, dtype: str) -> np.ndarray[Any, Any]:
-        """All tensors' numbers in the order of the file, (n,) float32 or float64, once.
+        """Read all tensors' numbers in the file's order, (n,) float32 or float64; call it once.
 
         Raises
         ------
         ValueError
-            Another dtype, NaN or infinity, or a checksum of other bytes than these.
+            A tensor has a different dtype, a number is NaN or infinite, or the checksum is wrong.
         """
         for name, tensor in self.tensors.items():
             if tensor.dtype != _DTYPES[dtype]:
@@ -141,7 +141,7 @@ class Container:
         return numbers
 
     def _read_into(self, view: memoryview) -> None:
-        """Fill the view from the file; a single read may give less."""
+        """Fill the view from the file, by several reads if one returns too few bytes."""
         done = 0
         while done < len(view):
             n = self._file.readinto(view[done:])  # type: ignore[attr-defined]
@@ -152,7 +152,7 @@ class Container:
 
 @contextmanager
 def opened(path: str) -> Iterator[Container]:
-    """The file of that name, its header checked; closed at the end of the block.
+    """Open the file and check its header; it is closed at the end of the block.
 
     Raises
     ------
@@ -173,7 +173,7 @@ def _texts(found: Any) -> dict[str, str]:
 
 
 def _tensor(name: str, found: Any) -> Tensor:
-    """A tensor of the header, whose shape and dtype need as many bytes as it has."""
+    """A header's entry as a `Tensor`; its shape and dtype must match its number of bytes."""
     entry = mapping(found, quoted(name))
     if set(entry) != {"dtype", "shape", "data_offsets"}:
         raise ValueError(f"the header has no dtype, shape and data_offsets of {quoted(name)}")
@@ -191,7 +191,7 @@ def _tensor(name: str, found: Any) -> Tensor:
 
 
 def _check_places(tensors: Iterable[Tensor], size: int) -> None:
-    """One tensor after the other, up to the file's end."""
+    """Check that the tensors follow each other without gaps up to the file's end."""
     at = 0
     for tensor in sorted(tensors, key=lambda tensor: (tensor.start, tensor.stop)):
         if tensor.start != at:
@@ -202,7 +202,7 @@ def _check_places(tensors: Iterable[Tensor], size: int) -> None:
 
 
 def sealed(content: bytes) -> bytes:
-    """The same file with its header sorted, as safetensors writes it in any order, and a digest."""
+    """The file with a digest and a sorted header; safetensors writes headers in any order."""
     import hashlib
 
     size = int.from_bytes(content[:8], "little")

@@ -1,4 +1,4 @@
-"""JSON from a file that comes from anywhere: read strictly, and its parts checked."""
+"""Read JSON from untrusted files strictly, and check its parts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = [
 
 
 def loads(text: str | bytes) -> Any:
-    """The value of a JSON text; ValueError where keys are equal, of which Python takes the last."""
+    """The value of a JSON text; ValueError if a key repeats, where Python takes the last one."""
     try:
         text = text if isinstance(text, str) else text.decode("utf-8")
         return json.loads(text, object_pairs_hook=_once_each)
@@ -48,7 +48,7 @@ def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def check_known(
     found: Any, written: Any, where: str = "", since: Collection[str] = frozenset()
 ) -> None:
-    """All that was found is what would be written of it now: no other key, value or type.
+    """Check that ``found`` equals ``written``, today's output, in keys, values and types.
 
     Keys in ``since`` may be missing, since older files lack them.
     """
@@ -78,7 +78,7 @@ def _check_keys(
 
 
 def mapping(found: Any, what: str) -> Mapping[str, Any]:
-    """An object of JSON."""
+    """``found``, checked to be a JSON object."""
     if not isinstance(found, dict):
         raise ValueError(f"{what} is no JSON object, but {type(found).__name__}")
     return found
@@ -91,7 +91,7 @@ def _part(found: Mapping[str, Any], key: str) -> Any:
 
 
 def text_of(found: Mapping[str, Any], key: str) -> str:
-    """A string."""
+    """``found[key]``, checked to be a string."""
     value = _part(found, key)
     if not isinstance(value, str):
         raise ValueError(f"{key!r} is no text: {quoted(value)}")
@@ -99,7 +99,7 @@ def text_of(found: Mapping[str, Any], key: str) -> str:
 
 
 def number_of(found: Mapping[str, Any], key: str, above: float = -math.inf) -> float:
-    """A finite number greater than ``above``."""
+    """``found[key]`` as a float, checked to be finite and greater than ``above``."""
     value = _part(found, key)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ValueError(f"{key!r} is no number: {quoted(value)}")
@@ -109,7 +109,7 @@ def number_of(found: Mapping[str, Any], key: str, above: float = -math.inf) -> f
 
 
 def integer_of(found: Mapping[str, Any], key: str, least: int, most: int | None = None) -> int:
-    """An integer, at least so large, and at most."""
+    """``found[key]``, checked to be an integer from ``least`` to ``most``."""
     value = _part(found, key)
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise ValueError(f"{key!r} must be an integer of {least} or more: {quoted(value)}")
@@ -119,7 +119,7 @@ def integer_of(found: Mapping[str, Any], key: str, least: int, most: int | None 
 
 
 def list_of(found: Mapping[str, Any], key: str) -> list[Any]:
-    """A list."""
+    """``found[key]``, checked to be a list."""
     value = _part(found, key)
     if not isinstance(value, list):
         raise ValueError(f"{key!r} is no list: {quoted(value)}")
@@ -127,7 +127,7 @@ def list_of(found: Mapping[str, Any], key: str) -> list[Any]:
 
 
 def names_of(found: Mapping[str, Any], key: str, least: int) -> tuple[str, ...]:
-    """At least so many different strings, none of them empty."""
+    """``found[key]``, checked to be ``least`` or more different strings, none of them empty."""
     value = list_of(found, key)
     if not all(isinstance(name, str) and name for name in value) or len(set(value)) < len(value):
         raise ValueError(f"{key!r} must be different texts: {quoted(value)}")

@@ -1,7 +1,7 @@
-"""Loading a network from a model file that `xpnet.files.save` wrote.
+"""Load a network from a model file that `xpnet.files.save` wrote.
 
-What is read is held against the layers that its settings ask for, and against its checksum
-(`xpnet.files.container`), before a network is built.
+Before the network gets its parameters, the file's tensors are compared with the layers in its
+settings, and its bytes with its checksum (`xpnet.files.container`).
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ __all__ = ["describe", "load"]
 _METADATA = ("format", "xpnet_version", "network", "sha256")
 _SETTINGS = {"sizes", "layers", "activations", "loss", "classes",
              "output_named", "initializer", "dtype", "seed", "epoch"}  # fmt: skip
-"""What `config_of` writes since the first version."""
+"""Settings that `config_of` has written since the first version."""
 _SINCE: set[str] = {"feature_names"}
-"""What it, a layer or a loss has been writing since a later version: older files lack it."""
-_MOST_EPOCHS = 2**53 - 1  # what every reader of JSON keeps
+"""Settings of a network, a layer or a loss that were added later; older files lack them."""
+_MOST_EPOCHS = 2**53 - 1  # largest integer that every reader of JSON keeps
 _OWN = (Activation, Loss)
 _UNUSABLE = "is not a model file that can be used"
 
 
 def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The settings in a model file's metadata; under "extra", a dict, what `save` was given.
+    """The settings in a model file's metadata, and under "extra" the dict given to `save`.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def _settings(path: str, file: Container) -> dict[str, Any]:
-    """What `config_of` wrote, of a format and a version that this xpnet knows."""
+    """The settings that `config_of` wrote, if this xpnet knows the format and the version."""
     kind = file.metadata.get("format")
     if kind != FORMAT:
         found = "another kind of safetensors file" if kind is None else printable(kind)
@@ -83,7 +83,7 @@ def _settings(path: str, file: Container) -> dict[str, Any]:
 
 
 def _check_version(written_by: str) -> None:
-    """An older file or one of this version: what a later one means is not known here."""
+    """Check that the file is not of a later xpnet, whose settings are unknown here."""
     release = re.match(r"(\d{1,9})\.(\d{1,9})(?:\.(\d{1,9}))?(?![\d])", written_by)
     if release is None:
         raise ValueError(f"its xpnet_version is no version: {quoted(written_by)}")
@@ -103,7 +103,7 @@ def load(
     *,
     custom: tuple[Activation | Loss, ...] = (),
 ) -> Network:
-    """The network that `Network.save` wrote, on any backend.
+    """Load the network that `Network.save` wrote, on any backend.
 
     Parameters
     ----------
@@ -113,21 +113,21 @@ def load(
     dtype : {"float32", "float64"}, optional
         None keeps the file's.
     custom : tuple of Activation and Loss
-        A user's own, which the file names: it holds no code.
+        A user's own activations and losses; the file has only their names, no code.
 
     Raises
     ------
     TypeError
-        Something else in ``custom``.
+        ``custom`` is not a tuple or list of activations and losses.
     FileNotFoundError
         There is no such file, or it is a folder or a pipe.
     FileError
-        It is damaged, of another kind, or written by a later xpnet: nothing is built of it.
+        It is damaged, of a different kind, or written by a later xpnet; no network is returned.
 
     Notes
     -----
-    The header is compared with the layers that the settings ask for, and every number with the
-    file's checksum, before there is a network. A file of xpnet 0.1.0 has no checksum, and loads.
+    Before the network gets its parameters, the header is compared with the layers in the settings,
+    and all bytes with the file's checksum. A file of xpnet 0.1.0 has no checksum; it loads too.
     """
     path = path_text(path)
     if not isinstance(custom, (tuple, list)) or not all(isinstance(c, _OWN) for c in custom):
@@ -176,7 +176,7 @@ def _without_parameters(
     backend: Backend,
     dtype: str,
 ) -> Network:
-    """The network of the settings, none of which may say anything else than it is."""
+    """The network of the settings; each must equal what would be saved of that network."""
     net = Network(
         loss=loss,
         initializer=settings["initializer"],
@@ -187,7 +187,7 @@ def _without_parameters(
     epoch = integer_of(settings, "epoch", 0, _MOST_EPOCHS)
     names = _classes(settings.get("feature_names"), "feature_names")
     net.restore(planned, epoch, _classes(settings["classes"]), names)
-    if net.classes is not None:  # which an open loss becomes, where labels are text
+    if net.classes is not None:  # the loss chosen for text labels if none is set
         check_outputs(net.classes, loss or LOSSES["cross_entropy"], net.sizes[-1])
     written = loads(json.dumps(config_of(net)))
     if loss is not None and isinstance(settings["loss"], dict):
@@ -215,7 +215,7 @@ def _classes(found: Any, what: str = "classes") -> tuple[str, ...] | None:
 
 
 def _activation_names(layer: dict[str, Any]) -> Iterator[str]:
-    """The activations that a layer's settings name, those of layers within included."""
+    """The activations that a layer's settings name, and those of the layers within it."""
     if layer.get("activation"):
         yield layer["activation"]
     for inner in layer.get("layers", ()):

@@ -1,6 +1,6 @@
-"""Saving a network: safetensors with its settings beside its weights.
+"""Save a network as a safetensors file of its weights and settings.
 
-One file, no code in it, written whole or not at all.
+The file contains no code and is written whole or not at all.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["EXTRA", "FORMAT", "config_of", "save"]
 
 FORMAT = "xpnet model 1"
 
-EXTRA = "extra."  # begins the names of what others keep in the metadata
+EXTRA = "extra."  # prefix of the names of extra entries in the metadata
 
 
 def save(
@@ -31,9 +31,9 @@ def save(
 ) -> None:
     """Write ``net`` to a safetensors file; see `Network.save`.
 
-    Tensors are layers.0.weight (n_1, n_0), layers.0.bias (n_1,), …; the settings are JSON in the
-    file's metadata, and ``extra`` is text beside them. A user's own activation or loss is stored by
-    its name.
+    Tensors are layers.0.weight (n_1, n_0), layers.0.bias (n_1,), …. The file's metadata has the
+    settings as JSON, and the texts of ``extra``. Of a user's own activation or loss, only the name
+    is stored.
     """
     from safetensors.numpy import save as to_bytes
 
@@ -50,9 +50,9 @@ def save(
 
 
 def config_of(net: NetworkState) -> dict[str, Any]:
-    """A network's settings, from which `load` makes it again.
+    """A network's settings, from which `load` builds it again.
 
-    A new one is named in `_SINCE` as well, and read with a default: older files lack it.
+    A setting added later must also be in `_SINCE` and be read with a default: older files lack it.
     """
     return {
         "sizes": list(net.sizes),
@@ -70,7 +70,7 @@ def config_of(net: NetworkState) -> dict[str, Any]:
 
 
 def _loss_config(loss: Loss | None) -> Any:
-    """A name, or a name with settings."""
+    """The loss's name, or a dict of its name and settings; None if no loss is set."""
     if loss is None or LOSSES.get(loss.name) is loss:
         return None if loss is None else loss.name
     if is_built_in(loss) and loss.config is not None:
@@ -85,6 +85,6 @@ def _loss_config(loss: Loss | None) -> Any:
 
 
 def _layer_config(layer: Any) -> dict[str, Any]:
-    """A layer's settings; those of a dense one's activation stand in a list of their own."""
+    """A layer's settings; activations of dense layers are saved in a separate list."""
     config: dict[str, Any] = layer.config()
     return {**config, "activation": None} if config["layer"] == "dense" else config

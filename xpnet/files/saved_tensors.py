@@ -24,12 +24,12 @@ _VARIANCE = "running_variance"
 
 
 def tensors_of(net: NetworkState) -> dict[str, Array]:
-    """Every parameter and statistic, as the file has it.
+    """Every parameter and statistic by its name in the file, in the file's shape.
 
     Raises
     ------
     ValueError
-        One that is not finite: a file with it could not be loaded.
+        One is not finite; a file with it could not be loaded.
     """
     theta = to_numpy(net.parameters)
     tensors = {name: _shaped(theta, slot) for name, slot in _named_slots(net.layers)}
@@ -42,7 +42,7 @@ def tensors_of(net: NetworkState) -> dict[str, Array]:
 
 
 def check_tensors(layers: Layers, tensors: Mapping[str, Tensor]) -> None:
-    """The file has each parameter and statistic, in its shape, and nothing else."""
+    """Check that the file has every parameter and statistic, in its shape, and nothing else."""
     shapes = {name: _shape(slot) for name, slot in _named_slots(layers)}
     shapes |= {name: (n,) for name, n in _named_stats(layers)}
     for name, shape in shapes.items():
@@ -57,7 +57,7 @@ def check_tensors(layers: Layers, tensors: Mapping[str, Tensor]) -> None:
 def filled(
     layers: Layers, tensors: Mapping[str, Tensor], numbers: Array, dtype: str
 ) -> tuple[Array, list[Array]]:
-    """θ (P,) and the statistics (1, n), copied out of the file's numbers."""
+    """The parameters θ (P,) and the statistics (1, n), copied from the file's numbers."""
 
     def part(name: str) -> Array:
         return numbers[tensors[name].start // numbers.itemsize :][: math.prod(tensors[name].shape)]
@@ -78,7 +78,7 @@ def filled(
 
 
 def _named_slots(layers: Sequence[Any], prefix: str = "layers") -> Iterator[tuple[str, Slot]]:
-    """Every parameter by its name in the file, such as layers.0.weight or layers.2.1.bias."""
+    """Every parameter with its name in the file, such as layers.0.weight or layers.2.1.bias."""
     for l, layer in enumerate(layers):
         yield from _named_slots(layer.children, f"{prefix}.{l}")
         within = sum(len(child.slots) for child in layer.children)
@@ -96,7 +96,7 @@ def _named_stats(layers: Sequence[Any], prefix: str = "layers") -> Iterator[tupl
 
 
 def _shape(slot: Slot) -> tuple[int, ...]:
-    """A parameter's as the file has it: matrices (rows, columns), vectors (n,)."""
+    """A parameter's shape in the file: matrices (rows, columns), vectors (n,)."""
     return slot.shape if slot.is_weight else slot.shape[1:]
 
 
