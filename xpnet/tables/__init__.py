@@ -1,7 +1,7 @@
-"""A user's own table: columns of numbers and of text in, what a network takes out, and back.
+"""Turn a user's table of numbers and text into X and Y, and outputs back into columns.
 
-CSV is read by the standard library; Parquet by pyarrow and data frames by narwhals (extra
-``data``). A `Schema` says how each column becomes numbers; it lies as JSON in the model file.
+CSV is read by the standard library, Parquet by pyarrow and data frames by narwhals (extra
+``data``). A `Schema` says how each column becomes numbers; it is stored in the model file as JSON.
 """
 
 from __future__ import annotations

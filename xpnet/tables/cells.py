@@ -1,7 +1,8 @@
-"""Cells: text as numbers, numbers as text, and any values as one or the other.
+"""Convert cells: text to numbers, numbers to text, and any values to one of the two.
 
-A missing cell is the empty text, or NaN. Text lies in NumPy's variable-width strings: a fixed width
-would spend the longest cell's bytes on every row, and lose NULs at the end.
+A missing cell is the empty text, or NaN. Text is stored in NumPy's variable-width strings. With a
+fixed width, every row would take as many bytes as the longest cell, and trailing NULs would be
+lost.
 """
 
 from __future__ import annotations
@@ -32,13 +33,13 @@ __all__ = [
 
 Array: TypeAlias = np.ndarray[Any, Any]
 TEXT = np.dtypes.StringDType()
-_EXACT = 2**53  # integers beyond are keys or names: float64 merges them, their text does not
+_EXACT = 2**53  # larger integers are kept as text, since float64 merges some
 
 
 def as_numbers(text: Array) -> Array:
-    """(N,) float64 as Python's ``float`` reads them; NaN where a cell is no number.
+    """Numbers (N,) float64, as Python's ``float`` reads the cells; NaN if a cell is not a number.
 
-    An underscore is no part of a number here: 1_000 is more often a code than a thousand.
+    A number has no underscore here: 1_000 is more often a code than a thousand.
     """
     if not (np.strings.find(text, "_") >= 0).any():
         try:
@@ -46,12 +47,12 @@ def as_numbers(text: Array) -> Array:
         except ValueError:
             pass
     cells = text.tolist()
-    number = {cell: _number(cell) for cell in set(cells)}  # each text once: a miss is slow
+    number = {cell: _number(cell) for cell in set(cells)}  # once each: failures are slow
     return np.fromiter(map(number.__getitem__, cells), np.float64, len(cells))
 
 
 def is_number(cell: str) -> bool:
-    """Whether it is a number, as `as_numbers` reads one; "nan" is none."""
+    """Whether `as_numbers` reads the cell as a number; "nan" is not one."""
     return not math.isnan(_number(cell))
 
 
@@ -63,9 +64,10 @@ def _number(cell: str) -> float:
 
 
 def reads_as_numbers(text: Array, numbers: Array) -> bool:
-    """Whether more than half of the cells that are there are numbers; and if none is there.
+    """Whether more than half of the cells that are not missing are numbers, or all are missing.
 
-    So one slip in a column of numbers is an error that names its line, and not a column of text.
+    A mistyped cell in a column of numbers is then an error with its line, and does not make the
+    column text.
     """
     n = int(np.count_nonzero(~np.isnan(numbers)))
     if n == len(text):
@@ -75,17 +77,17 @@ def reads_as_numbers(text: Array, numbers: Array) -> bool:
 
 
 def label_of(value: float) -> str:
-    """A number as a class or category: 3.0 is "3", wherever it was read from."""
+    """A number as the name of a class or category: 3.0 is "3", whatever the table's source."""
     return str(int(value)) if value.is_integer() else repr(value)
 
 
 def as_text(numbers: Array) -> Array:
-    """(N,) text of numbers, each as `label_of` writes it; a NaN is missing."""
+    """Numbers as text (N,), each as `label_of` writes it; NaN becomes a missing cell."""
     return np.array(["" if v != v else label_of(v) for v in numbers.tolist()], TEXT)
 
 
 def column(name: str, values: Any) -> Array:
-    """Values as float64, as text, or as they are (dtype object) where they are neither."""
+    """Values (N,) as float64 or text, or unchanged with dtype object if they are neither."""
     array = _array_of(name, values)
     if array.ndim != 1:
         raise ValueError(f"column {quoted(name)} must have one dimension, got shape {array.shape}")
@@ -101,7 +103,7 @@ def column(name: str, values: Any) -> Array:
 def _array_of(name: str, values: Any) -> Array:
     if isinstance(values, np.ndarray):
         return values
-    if hasattr(values, "to_pylist"):  # an array of pyarrow
+    if hasattr(values, "to_pylist"):  # a pyarrow array
         return _objects(python_values(values.to_pylist, f"column {quoted(name)}"))
     if hasattr(values, "__dlpack__"):
         return to_numpy(values)
@@ -113,9 +115,10 @@ def _array_of(name: str, values: Any) -> Array:
 
 
 def python_values(listed: Callable[[], list[Any]], what: str) -> list[Any]:
-    """A library's cells as Python's objects, by its function; ValueError where one is none.
+    """A library's cells as Python objects, from its function ``listed``.
 
-    Such as a date beyond the year 9999, or text that is not UTF-8.
+    Raises ValueError if Python cannot represent a cell, such as a date beyond the year 9999 or text
+    that is not UTF-8.
     """
     try:
         return listed()
@@ -125,7 +128,8 @@ def python_values(listed: Callable[[], list[Any]], what: str) -> list[Any]:
 
 
 def _typed(array: Array) -> Array:
-    if np.ma.isMaskedArray(array) or array.dtype.kind in "mM":  # a mask is lost, a time a number
+    # as objects, since other conversions lose the mask and turn times into numbers
+    if np.ma.isMaskedArray(array) or array.dtype.kind in "mM":
         return _of_objects(array.tolist() if array.dtype.kind not in "mM" else list(array))
     if array.dtype.kind in "iu" and np.any((array > _EXACT) | (array < -_EXACT)):
         return _of_objects(array.tolist())
@@ -140,7 +144,7 @@ def _typed(array: Array) -> Array:
 
 def _of_objects(values: list[Any]) -> Array:
     there = [value for value in values if not _is_missing(value)]
-    if _all(there, str) or _all(there, _BOOL):  # a truth value is text, as in a CSV
+    if _all(there, str) or _all(there, _BOOL):  # truth values are text, as in a CSV
         return np.array(["" if _is_missing(v) else str(v) for v in values], TEXT)
     if not _all(there, (Real, Decimal)) or any(isinstance(v, _NO_NUMBER) for v in there):
         return _objects(values)
@@ -150,7 +154,7 @@ def _of_objects(values: list[Any]) -> Array:
 
 
 def _fits(value: Any) -> bool:
-    """Whether float64 keeps the number: every integer to 2⁵³, every decimal of 15 digits."""
+    """Whether float64 keeps the number: an integer up to 2⁵³, a decimal of up to 15 digits."""
     if isinstance(value, Integral):
         return -_EXACT <= int(value) <= _EXACT
     if isinstance(value, Decimal) and value.is_finite():
@@ -159,7 +163,7 @@ def _fits(value: Any) -> bool:
 
 
 def _digits(value: Any) -> str:
-    """A number as text, with all of its digits, and as `label_of` writes it where that has them."""
+    """A number as text with all of its digits, as `label_of` writes it if none is lost."""
     if isinstance(value, Integral):
         return str(int(value))
     if not isinstance(value, Decimal) or not value.is_finite():
@@ -169,12 +173,12 @@ def _digits(value: Any) -> str:
 
 
 def _objects(values: list[Any]) -> Array:
-    """(N,) whatever the values are: ``np.array`` would make lists of one length a matrix."""
+    """Any values as objects (N,); ``np.array`` would make a matrix of lists of one length."""
     return np.fromiter(values, object, len(values))
 
 
 _BOOL = (bool, np.bool_)
-_NO_NUMBER = (*_BOOL, np.timedelta64)  # although Python counts them among the integers
+_NO_NUMBER = (*_BOOL, np.timedelta64)  # although Python counts them as integers
 
 
 def _all(values: Iterable[Any], kind: Any) -> bool:
@@ -182,7 +186,7 @@ def _all(values: Iterable[Any], kind: Any) -> bool:
 
 
 def _is_missing(value: Any) -> bool:
-    """As in other data, and cells that are masked or a Decimal's NaN."""
+    """Like `is_missing`, and also whether a cell is masked or a Decimal's NaN."""
     if isinstance(value, Decimal):
         return value.is_nan()
     return value is np.ma.masked or is_missing(value)

@@ -1,7 +1,7 @@
-"""How one input column becomes columns of X: (x − mean) / scale, a 1 for the category, or a code.
+"""Turn an input column into columns of X: (x − mean) / scale, a 1 for the category, or a code.
 
 A kind of column is a frozen class with ``kind``, ``name``, ``width``, ``fit``, ``encode(table)``,
-which gives (N, width), ``settings`` and ``restore``, and a row in `KINDS`.
+``settings`` and ``restore``, and has a row in `KINDS`. ``encode`` returns (N, width).
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ __all__ = [
     "standardised",
 ]
 
-MOST = 1000  # categories of a column: more are names or keys, and X would outgrow the memory
-MOST_EMBEDDED = 10_000  # the layer makes its products with one-hot rows, a batch at a time
-_WIDEST = 32  # numbers in place of a category, where nobody says how many
-_FAR = 1e15  # standard deviations from the mean
+MOST = 1000  # most categories; more are names or keys, and X would be too large
+MOST_EMBEDDED = 10_000  # more, since the layer makes one-hot rows for one batch at a time
+_WIDEST = 32  # most numbers for a category, if ``dim`` is not given
+_FAR = 1e15  # most standard deviations from the mean
 
 
 @dataclass(frozen=True)
@@ -53,26 +53,26 @@ class Number:
 
     @classmethod
     def fit(cls, table: Table, name: str, rows: Array | slice) -> Number:
-        """By the mean and the standard deviation of the rows; a constant column has scale 1."""
+        """Fit the mean and the standard deviation of the rows; a constant column has scale 1."""
         return cls(name, *mean_and_scale(table, name, rows))
 
     def encode(self, table: Table) -> Array:
-        """(N, 1) float64."""
+        """Encode the column of ``table`` as (N, 1) float64."""
         return standardised(table, self.name, self.mean, self.scale)[:, None]
 
     def settings(self) -> dict[str, Any]:
-        """What JSON keeps, beside kind and name."""
+        """The settings that JSON keeps, other than kind and name."""
         return {"mean": self.mean, "scale": self.scale}
 
     @classmethod
     def restore(cls, found: Mapping[str, Any]) -> Number:
-        """The column of a dict as `settings` gives it, with its name."""
+        """The column, from a dict of its ``name`` and its `settings`."""
         return cls(text_of(found, "name"), number_of(found, "mean"), number_of(found, "scale", 0.0))
 
 
 @dataclass(frozen=True)
 class OneHot:
-    """A column of text: a 1 in the column of X that is its category's, zeros in the others."""
+    """A column of text, one-hot: a 1 in the column of X of its category, zeros elsewhere."""
 
     kind: ClassVar[str] = "text"
     name: str
@@ -80,34 +80,34 @@ class OneHot:
 
     @property
     def width(self) -> int:
-        """How many columns of X it takes."""
+        """The number of columns of X that it takes."""
         return len(self.categories)
 
     @classmethod
     def fit(cls, table: Table, name: str, rows: Array | slice) -> OneHot:
-        """By the categories of the whole table, sorted: those of rows held out are known too."""
+        """Collect the categories of the whole table, sorted; held-out rows are included."""
         return cls(name, tuple(sorted(levels(table, name))))
 
     def encode(self, table: Table) -> Array:
-        """(N, width) float64 of zeros and ones."""
+        """Encode the column of ``table`` as (N, width) float64 of zeros and ones."""
         at = codes(table, self.name, self.categories, "category", "categories")
         X = np.zeros((len(at), self.width))
         X[np.arange(len(at)), at] = 1.0
         return X
 
     def settings(self) -> dict[str, Any]:
-        """What JSON keeps, beside kind and name."""
+        """The settings that JSON keeps, other than kind and name."""
         return {"categories": list(self.categories)}
 
     @classmethod
     def restore(cls, found: Mapping[str, Any]) -> OneHot:
-        """The column of a dict as `settings` gives it, with its name."""
+        """The column, from a dict of its ``name`` and its `settings`."""
         return cls(text_of(found, "name"), names_of(found, "categories", 1))
 
 
 @dataclass(frozen=True)
 class Embedded:
-    """A column of text as codes, for which `xpnet.layers.Embedding` learns ``dim`` numbers each."""
+    """A column of text as codes; `xpnet.layers.Embedding` learns ``dim`` numbers for each."""
 
     kind: ClassVar[str] = "embedded"
     width: ClassVar[int] = 1
@@ -117,24 +117,24 @@ class Embedded:
 
     @classmethod
     def fit(cls, table: Table, name: str, dim: int | None = None) -> Embedded:
-        """By the categories of the whole table, sorted; without a dim their number's root."""
+        """Collect the table's categories, sorted; ``dim`` None: their number's root, up to 32."""
         categories = tuple(sorted(levels(table, name, MOST_EMBEDDED)))
         if dim is None:
             dim = min(math.isqrt(len(categories) - 1) + 1, _WIDEST)
         return cls(name, categories, positive_integer(f"the dim of column {quoted(name)}", dim))
 
     def encode(self, table: Table) -> Array:
-        """(N, 1) float64: each category's place among them."""
+        """Encode the column of ``table`` as (N, 1) float64: each category's index."""
         at = codes(table, self.name, self.categories, "category", "categories")
         return at.astype(np.float64)[:, None]
 
     def settings(self) -> dict[str, Any]:
-        """What JSON keeps, beside kind and name."""
+        """The settings that JSON keeps, other than kind and name."""
         return {"categories": list(self.categories), "dim": self.dim}
 
     @classmethod
     def restore(cls, found: Mapping[str, Any]) -> Embedded:
-        """The column of a dict as `settings` gives it, with its name."""
+        """The column, from a dict of its ``name`` and its `settings`."""
         categories = names_of(found, "categories", 1)
         return cls(text_of(found, "name"), categories, integer_of(found, "dim", 1))
 
@@ -146,21 +146,22 @@ KINDS: dict[str, type[Number] | type[OneHot] | type[Embedded]] = {
 
 
 def mean_and_scale(table: Table, name: str, rows: Array | slice) -> tuple[float, float]:
-    """Mean and standard deviation; 1 for the latter where all are equal."""
+    """Mean and standard deviation of the rows; the latter is 1 if all values are equal."""
     values = table.numbers(name)[rows]
     if values.min() == values.max():
         return float(values[0]), 1.0
     with np.errstate(over="ignore", invalid="ignore"):
         mean = float(values.mean())
         largest = float(np.abs(values - mean).max())
-        scale = largest * float(np.std((values - mean) / largest))  # no square overflows so
+        # divided by the largest, so that no square overflows
+        scale = largest * float(np.std((values - mean) / largest))
     if not (np.isfinite(mean) and np.isfinite(scale)):
         raise ValueError(f"{table.where(name)}: its numbers are too large to average")
     return mean, scale or 1.0
 
 
 def standardised(table: Table, name: str, mean: float, scale: float) -> Array:
-    """(x − mean) / scale (N,), which must be within what a float32 network can multiply."""
+    """(x − mean) / scale (N,), checked to be small enough for a float32 network."""
     with np.errstate(over="ignore"):
         X = (table.numbers(name) - mean) / scale
     far = np.flatnonzero(~(np.abs(X) <= _FAR))
@@ -173,7 +174,7 @@ def standardised(table: Table, name: str, mean: float, scale: float) -> Array:
 
 
 def levels(table: Table, name: str, most: int = MOST) -> set[str]:
-    """The different texts of a column, of which there may be so many."""
+    """The different texts of a column; an error if there are more than ``most``."""
     found = set(table.text(name))
     if len(found) > most:
         remedy = " and if they recur, embed it (--embed, or embed=)" if most == MOST else ""
@@ -188,7 +189,7 @@ def levels(table: Table, name: str, most: int = MOST) -> set[str]:
 
 
 def check_categories(table: Table, name: str) -> None:
-    """Numbers that are to be embedded are whole: decimals are measured, and hardly ever recur."""
+    """Check that numbers to embed are whole; decimals are measurements and rarely recur."""
     if table.is_text(name):
         return
     decimal = np.flatnonzero(table.numbers(name) != np.floor(table.numbers(name)))
@@ -203,7 +204,7 @@ def check_categories(table: Table, name: str) -> None:
 
 
 def codes(table: Table, name: str, known: tuple[str, ...], one: str, many: str) -> Array:
-    """(N,) int64: where each cell's text stands among those known."""
+    """The index (N,) int64 of each cell's text in ``known``; an error for an unknown text."""
     cells = table.text(name)
     at = {text: i for i, text in enumerate(known)}
     found = np.fromiter((at.get(cell, -1) for cell in cells), np.int64, len(cells))

@@ -1,4 +1,4 @@
-"""CSV by the standard library's reader: commas, a header, UTF-8, quotes as in RFC 4180."""
+"""Read and write CSV by the standard library: commas, a header, UTF-8, RFC 4180 quotes."""
 
 from __future__ import annotations
 
@@ -23,42 +23,42 @@ from xpnet.whole_file import path_of, whole_file
 
 __all__ = ["csv_text", "header_of", "is_csv", "parse_csv", "read_csv", "write_csv"]
 
-_CHUNK = 1 << 10  # rows held as Python objects at a time: what stays in the cache
-_Record = tuple[int, list[str]]  # the line on which it begins, and its cells
+_CHUNK = 1 << 10  # rows held as Python objects at once, few enough for the cache
+_Record = tuple[int, list[str]]  # its first line's number, and its cells
 
 
 def read_csv(path: str | os.PathLike[str]) -> Table:
-    """A table of text columns, of which `Table.numbers` reads the numbers when asked.
+    """Read a CSV file as a table of text columns; `Table.numbers` reads numbers when asked.
 
     Raises
     ------
     TypeError
-        The path is none.
+        ``path`` is not a path.
     FileNotFoundError
         There is no such file.
     ValueError
-        It is empty, compressed, not UTF-8, has no header or names twice, or a row has too few or
-        too many cells; the line is named, as an editor counts.
+        It is empty, compressed, or not UTF-8; it has no header, or a name twice; a row has too few
+        or too many cells. The message gives the line's number as an editor counts.
     """
     with open_table(path) as file:
         return parse_csv(file, path_of(path))
 
 
 def parse_csv(file: BinaryIO, source: str) -> Table:
-    """What `read_csv` gives, of an open file; ``source`` is what errors call it."""
+    """Read an open file like `read_csv`; ``source`` is its name in errors."""
     with _parsed(file, source) as (names, records):
         return _table(records, names, source)
 
 
 def header_of(path: str | os.PathLike[str]) -> Table:
-    """A table of the file's columns without their rows: one line is read."""
+    """A table of the file's columns without rows; only the header is parsed."""
     source = path_of(path)
     with open_table(path) as file, _parsed(file, source) as (names, _):
         return Table(dict.fromkeys(names, ()), source)
 
 
 def is_csv(path: str | os.PathLike[str]) -> bool:
-    """Whether the first rows of a file are those of a table."""
+    """Whether the first `_CHUNK` rows of a file can be read as a CSV table."""
     try:
         with open_table(path) as file, _parsed(file, "") as (_, records):
             for _ in islice(records, _CHUNK):
@@ -70,7 +70,7 @@ def is_csv(path: str | os.PathLike[str]) -> bool:
 
 @contextmanager
 def _parsed(file: BinaryIO, source: str) -> Iterator[tuple[tuple[str, ...], Iterator[_Record]]]:
-    """The header's names, and the records below it, each of as many cells."""
+    """The header's names, and an iterator of the records below it, checked for length."""
     buffered = BufferedReader(file)  # type: ignore[type-var]
     check_is_text(buffered.peek(LONGEST), source)
     text = TextIOWrapper(buffered, "utf-8-sig", newline="")
@@ -84,14 +84,14 @@ def _parsed(file: BinaryIO, source: str) -> Iterator[tuple[tuple[str, ...], Iter
             f"{source}{_undecodable_line(source)} is not UTF-8 text: save the file as UTF-8"
         ) from error
     finally:
-        text.detach().detach()  # the file is closed by the one who opened it
+        text.detach().detach()  # the caller closes the file
 
 
 @contextmanager
 def _cells_of_any_length() -> Iterator[None]:
-    """Without the module's limit of 131,072 characters, which is one for the whole process.
+    """Lift the csv module's limit of 131,072 characters in a cell during the block.
 
-    It is put back when the last of several readers, in as many threads, is done.
+    The limit holds for the whole process. It is restored when the last reader of any thread ends.
     """
     with _limit.lock:
         if _limit.readers == 0:
@@ -112,7 +112,7 @@ class _limit:
 
 
 def _records(reader: Any, source: str) -> Iterator[_Record]:
-    """Every record; blank lines are left out at the end of the file alone."""
+    """Every record; blank lines are skipped at the end of the file, elsewhere an error."""
     blank = None
     while True:
         line = reader.line_num + 1
@@ -151,7 +151,7 @@ def _header(record: _Record | None, source: str) -> tuple[str, ...]:
 
 
 def _checked(records: Iterator[_Record], names: tuple[str, ...], source: str) -> Iterator[_Record]:
-    """The records, each of as many cells as there are names."""
+    """The records, each checked to have as many cells as there are names."""
     n = len(names)
     for line, cells in records:
         if len(cells) != n:
@@ -178,7 +178,7 @@ def _table(records: Iterator[_Record], names: tuple[str, ...], source: str) -> T
 
 
 def _undecodable_line(path: str) -> str:
-    """', line 7' of a file on disk; a pipe can't be read again."""
+    """The end of a message, such as ', line 7'; empty for a pipe, which cannot be reread."""
     if os.path.isfile(path):
         with open(path, "rb") as file:
             for number, line in enumerate(file, start=1):
@@ -190,14 +190,14 @@ def _undecodable_line(path: str) -> str:
 
 
 def write_csv(path: str | os.PathLike[str], columns: Mapping[str, Any]) -> None:
-    """Write columns of text or numbers, the file whole or not at all.
+    """Write columns of text or numbers to a CSV file, whole or not at all.
 
     Raises
     ------
     TypeError
-        Columns that are no mapping of str to arrays of text, numbers or truth values.
+        ``columns`` is not a mapping of str to arrays of text, numbers or truth values.
     ValueError
-        Columns of different lengths, or of another number of axes than one.
+        Columns differ in length, or one has not exactly one axis.
     """
     path, text = path_of(path), csv_text(columns)
     with whole_file(path) as file:
@@ -205,10 +205,10 @@ def write_csv(path: str | os.PathLike[str], columns: Mapping[str, Any]) -> None:
 
 
 def csv_text(columns: Mapping[str, Any]) -> str:
-    """What `write_csv` writes."""
+    """The text that `write_csv` writes."""
     cells = {name: _cells(name, values) for name, values in named(columns).items()}
     check_lengths({name: len(values) for name, values in cells.items()}, "the columns")
-    # the module quotes what is in the line's end alone, but a lone \r ends a line for readers
+    # readers end a line at a lone \r too, but the module quotes only what its own line end contains
     quoting: Any = csv.QUOTE_ALL if _has_return(cells) else csv.QUOTE_MINIMAL
     text = StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n", quoting=quoting)
@@ -218,7 +218,7 @@ def csv_text(columns: Mapping[str, Any]) -> str:
 
 
 def _cells(name: str, values: Any) -> list[str]:
-    """The column as text; numbers in as few digits as tell them from all others."""
+    """The column as text; a number has the fewest digits that identify it."""
     array = to_numpy(values) if hasattr(values, "shape") else column(name, values)
     if array.ndim != 1:
         raise ValueError(f"column {quoted(name)} must have one dimension, got shape {array.shape}")

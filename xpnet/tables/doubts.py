@@ -1,4 +1,4 @@
-"""What is probably not what it is taken for, in one line a column: warned of, and left as it is."""
+"""Warnings of columns that are probably misread, one line each; the columns stay unchanged."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from xpnet.tables.table import Table
 __all__ = ["doubts_of_numbers", "doubts_of_text", "far_cells"]
 
 _EXAMPLES = 3
-_CELL = 40  # characters of an example
+_CELL = 40  # most characters of an example
 _FAR = 100.0  # standard deviations from the mean of the training rows
 _REMEDIES = {
     NUMBERS: "write them as 1234.5, without separators and signs",
@@ -25,7 +25,7 @@ _REMEDIES = {
 
 
 def doubts_of_text(table: Table, names: Iterable[str], kind: str) -> Iterator[str]:
-    """Columns of text, which nobody has said are text, that look like something else."""
+    """Warnings of columns that are taken as text, but look like numbers or dates."""
     for name in names:
         cells = table.text(name)
         look = look_of(cells)
@@ -39,7 +39,7 @@ def doubts_of_text(table: Table, names: Iterable[str], kind: str) -> Iterator[st
 
 
 def _examples(table: Table, cells: list[str], look: str) -> str:
-    """The first cells that differ, with their places; the holes where it is those."""
+    """The first different cells with their places: holes if the look is `HOLES`, else others."""
     first: dict[str, int] = {}
     for row, cell in enumerate(cells):
         if is_hole(cell) == (look == HOLES):
@@ -54,7 +54,7 @@ def _examples(table: Table, cells: list[str], look: str) -> str:
 
 
 def doubts_of_numbers(table: Table, names: Iterable[str]) -> Iterator[str]:
-    """Columns of numbers with a few cells that by themselves decide how all others are scaled."""
+    """Warnings of columns of numbers in which a few cells decide the scale of all others."""
     for name in names:
         values = table.numbers(name)
         rows = outlying(values)
@@ -74,7 +74,7 @@ def _cells(table: Table, values: Array, rows: Array, name: str) -> str:
 
 
 def far_cells(table: Table, name: str, mean: float, scale: float) -> Iterator[str]:
-    """A column of new rows with cells far from all that training can have shown."""
+    """A warning if a column of new rows has cells too far from the training rows."""
     values = table.numbers(name)
     with np.errstate(over="ignore"):
         far = np.abs((values - mean) / scale)

@@ -1,4 +1,4 @@
-"""Data frames by narwhals, and Parquet by pyarrow: the extra ``data``."""
+"""Read data frames by narwhals, and Parquet by pyarrow; both need the extra ``data``."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ __all__ = ["from_frame", "read_parquet"]
 
 
 def from_frame(frame: Any, source: str = "the data frame") -> Table:
-    """A table from a data frame of pandas, Polars, PyArrow or another that narwhals knows.
+    """Make a table from a data frame of pandas, Polars, PyArrow or any library narwhals knows.
 
-    An index is no column. Categories and enumerations are text; truth values are the text "True"
-    and "False"; nulls are missing cells. A column of another kind (dates, lists) is an error where
-    it is used.
+    An index is not a column. Categories and enumerations are text, truth values the text "True"
+    and "False", nulls missing cells. A column of any other kind (dates, lists) is an error when it
+    is used.
 
     Raises
     ------
     ImportError
-        narwhals is missing; the message has the command that installs it.
+        narwhals is missing; the message has the command to install it.
     TypeError
-        It is no data frame, or a lazy one.
+        It is not a data frame, or a lazy one.
     ValueError
-        Names that occur twice, no columns, or no rows; a cell that Python cannot hold, such as a
-        date of the year 10,000 or text that is not UTF-8.
+        A name occurs twice, or there are no columns or no rows, or Python cannot represent a cell,
+        such as a date of the year 10,000 or text that is not UTF-8.
     """
     narwhals = _need("narwhals", "data frames are read")
     try:
@@ -50,9 +50,9 @@ def from_frame(frame: Any, source: str = "the data frame") -> Table:
 
 
 def _values(series: Any, source: str) -> Any:
-    """Numbers as an array where that has all of their digits, else Python's own.
+    """A column as an array if that keeps every digit of its numbers, else as Python objects.
 
-    Integers are no float64 beyond 2⁵³, where two keys would become one; decimals are none at all.
+    As float64, two keys beyond 2⁵³ could become equal, and decimals would be rounded.
     """
     if series.dtype.is_float():
         return series.to_numpy().astype(np.float64)
@@ -62,14 +62,18 @@ def _values(series: Any, source: str) -> Any:
 
 
 def read_parquet(path: str | os.PathLike[str]) -> Table:
-    """A table from a Parquet file; kinds of columns as for `from_frame`.
+    """Read a table from a Parquet file; columns are treated as in `from_frame`.
 
     Raises
     ------
     ImportError
-        pyarrow or narwhals is missing; the message has the command that installs them.
-    TypeError, FileNotFoundError, ValueError
-        The path is none; there is no such file; it is no Parquet file, or has no rows.
+        pyarrow or narwhals is missing; the message has the command to install them.
+    TypeError
+        ``path`` is not a path.
+    FileNotFoundError
+        There is no such file.
+    ValueError
+        It is not a Parquet file, or has no rows.
     """
     with open_table(path) as file:
         pyarrow = _need("pyarrow", "Parquet files are read")

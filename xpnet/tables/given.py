@@ -1,4 +1,4 @@
-"""What a caller gives, checked before anything else is done: paths, names, columns, tables."""
+"""Check the arguments of a call before anything else: paths, names, columns, rows."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = [
 
 @contextmanager
 def open_table(path: Any) -> Iterator[BinaryIO]:
-    """The file, open to read; TypeError for what is no path, OSError for what is no file."""
+    """Open the file to read; TypeError if it is not a path, OSError if not a file."""
     source = path_of(path)
     if os.path.isdir(source):
         raise IsADirectoryError(f"{quoted(source)} is a folder: name a file")
@@ -36,21 +36,21 @@ def open_table(path: Any) -> Iterator[BinaryIO]:
 
 
 def name_of(what: str, name: Any) -> str:
-    """A column's name."""
+    """``name``, checked to be a column's name, a str."""
     if not isinstance(name, str):
         raise TypeError(f"{what} is given by its name, a str, got {quoted(name)}")
     return name
 
 
 def names_given(what: str, names: Any) -> frozenset[str]:
-    """Several names; one text by itself would be taken letter by letter."""
+    """Several names as a set; a single str is refused, since its letters would be the names."""
     if isinstance(names, str) or not isinstance(names, Iterable):
         raise TypeError(f'{what} is a list of columns, such as ["size"], got {quoted(names)}')
     return frozenset(name_of(f"each of {what}", name) for name in names)
 
 
 def dims_given(embed: Any) -> dict[str, Any]:
-    """Columns to embed, and how many numbers stand for a category of each."""
+    """The columns to embed, with the number of numbers for each category, or None."""
     if embed is not None and not isinstance(embed, Mapping):
         raise TypeError(
             f'embed is a dict of columns, such as {{"colour": 8}} (None: by the number of '
@@ -60,7 +60,7 @@ def dims_given(embed: Any) -> dict[str, Any]:
 
 
 def rows_given(rows: Any, n: int) -> np.ndarray[Any, Any]:
-    """Indices of rows, one at least, of a table of n."""
+    """``rows`` as an array, checked to be one or more indices of a table of n rows."""
     found = np.asarray(rows)
     if found.dtype.kind not in "iu" or found.ndim != 1:
         raise TypeError(f"rows are indices (n,) of whole numbers, got {quoted(rows)}")
@@ -70,7 +70,7 @@ def rows_given(rows: Any, n: int) -> np.ndarray[Any, Any]:
 
 
 def named(columns: Any) -> Mapping[str, Any]:
-    """Columns by their names."""
+    """``columns``, checked to be a mapping whose keys are str."""
     if not isinstance(columns, Mapping):
         raise TypeError(
             'columns are a dict, such as {"size": [1.0, 2.5]} (a data frame: from_frame), got '
@@ -83,7 +83,7 @@ def named(columns: Any) -> Mapping[str, Any]:
 
 
 def check_lengths(lengths: Mapping[str, int], what: str) -> None:
-    """All columns are as long as the first."""
+    """Check that all columns are as long as the first."""
     first = next(iter(lengths), "")
     for name, n in lengths.items():
         if n != lengths[first]:

@@ -1,4 +1,4 @@
-"""What a file is by its first bytes, where it is no table of text."""
+"""Recognise files that are not text by their first bytes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LONGEST = max(map(len, _KINDS))
 
 
 def check_is_text(begin: bytes, source: str) -> None:
-    """ValueError for a file of another kind: what it is, and what to do."""
+    """Raise ValueError if the file is of a known binary kind; say which, and what to do."""
     for mark, (kind, remedy) in _KINDS.items():
         if begin.startswith(mark):
             raise ValueError(f"{source} is {kind}, not a CSV file: {remedy}")

@@ -1,4 +1,4 @@
-"""Text that looks like something else: numbers in another notation, dates, holes with a name."""
+"""Recognise text that looks like numbers in another notation, dates, or marks for holes."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ _DATE = re.compile(
 
 
 def is_hole(text: str) -> bool:
-    """Whether it is a usual mark for a cell that is missing."""
+    """Whether it is a usual mark for a missing cell."""
     return text.strip().lower() in _WORDS | _MARKS
 
 
 def looks_like_a_number(text: str) -> bool:
-    """As a spreadsheet may show one: 1,234.5 or 0,5 or $1 or 12 %; plain numbers too."""
+    """Whether a spreadsheet may show a number so: 1,234.5, 0,5, $1, 12 %, or a plain one."""
     return _NUMBER.fullmatch(text.strip()) is not None
 
 
 def look_of(texts: Iterable[str]) -> str | None:
-    """What more than half of a column's different texts look like, holes apart; mostly None."""
+    """What over half of a column's different texts look like, without holes; mostly None."""
     texts = set(texts)
     there = [text.strip() for text in texts if not is_hole(text)]
     if sum(_DATE.fullmatch(text) is not None for text in there) * 2 > len(there):
@@ -48,6 +48,6 @@ def look_of(texts: Iterable[str]) -> str | None:
     if sum(map(looks_like_a_number, there)) * 2 <= len(there):
         return None
     plain = sum(map(is_number, there))
-    if plain * 2 > len(there):  # and yet the column is text
+    if plain * 2 > len(there):  # plain numbers in a column of text
         return HOLES if len(there) < len(texts) else None
     return NUMBERS

@@ -1,4 +1,4 @@
-"""The schema in a model file, beside the network."""
+"""Save and read a schema in the model file of its network."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def save_model(net: Network, schema: Schema, path: str | os.PathLike[str]) -> No
     Raises
     ------
     TypeError, ValueError
-        A network or a schema that is none, or not of each other's widths.
+        ``net`` is not a `Network`, ``schema`` not a `Schema`, or their widths differ.
     """
     if not isinstance(net, Network):
         raise TypeError(f"net must be a Network, got {quoted(net)}")
@@ -49,14 +49,14 @@ def read_schema(path: str | os.PathLike[str]) -> Schema | None:
     FileNotFoundError
         There is no such file.
     FileError
-        It is no model, or is damaged, or its schema is.
+        It is not a model file, or it or its schema is damaged.
     """
     path = path_of(path)
     return schema_of(describe(path), path)
 
 
 def schema_of(described: Mapping[str, Any], path: str) -> Schema | None:
-    """The same, of what `describe` has read from the file of that name."""
+    """The schema in what `describe` returned for ``path``; None if there is none."""
     text = described["extra"].get(_KEY)
     if text is None:
         return None

@@ -1,12 +1,12 @@
-"""Cells that by themselves decide a column's scale: a slip of the keyboard, a code for "missing".
+"""Find cells that decide a column's scale: a typing error, or a code for "missing".
 
 A column is standardised by its mean and its standard deviation, so one cell far from all others
-squeezes those together. A heavy tail alone is no such case: its largest values lie apart as the
-ones below them do. So a few values are outlying if the gap below them is much wider than the tail
-makes likely, *and* if they harm the column.
+squeezes those together. A heavy tail by itself is harmless: gaps between its largest values are
+like those further down. So a few values are outlying only if the gap below them is much wider than
+the tail makes likely, *and* if they harm the column.
 
-With d_1 > d_2 > … the different distances from the median, a tail like a power of d has spacings
-ln(d_k / d_{k+1}) that are exponential with the mean γ/k, and Hill's estimate of γ is the mean of
+Let d_1 > d_2 > … be the different distances from the median. If the tail is a power of d, the
+spacings ln(d_k / d_{k+1}) are exponential with the mean γ/k. Hill's estimate of γ is the mean of
 ln(d_i / d_{k+m}) over the m distances below the gap (Hill, "A simple general approach to inference
 about the tail of a distribution", 1975). Lighter tails have narrower gaps.
 """
@@ -19,22 +19,22 @@ from xpnet.tables.cells import Array
 
 __all__ = ["outlying"]
 
-_ROWS = 30  # that there must be, to speak of a rule and its exception
-_VALUES = 3  # different values that may be outlying together
-_SHARE = 0.1  # of the cells, at most: more are no exception
-_CHANCE = 1e-3  # of so wide a gap in a heavy tail
-_LEAST = 6  # different distances below the gap, without which there is no tail to estimate
-_NARROW, _WIDE = 2.0, 30.0  # times the distance below: no gap, and one in whatever tail
-_SHARPEST = 0.1  # γ at least: equal distances would make any gap too wide
-_FAR = 20.0  # standard deviations from the mean, which normal and exponential columns do not reach
+_ROWS = 30  # fewest rows in which any cell can be an exception
+_VALUES = 3  # most different values that may be outlying together
+_SHARE = 0.1  # largest share of the cells: more are not an exception
+_CHANCE = 1e-3  # largest probability of such a gap in a heavy tail
+_LEAST = 6  # fewest different distances below the gap to estimate the tail from
+_NARROW, _WIDE = 2.0, 30.0  # ratios of distances: never a gap below, always one above
+_SHARPEST = 0.1  # least γ: with equal distances any gap would be too wide
+_FAR = 20.0  # standard deviations that normal and exponential columns do not reach
 _SQUEEZED = 3.0  # times the standard deviation without those cells
 
 
 def outlying(values: Array) -> Array:
-    """Indices of the cells (N,) that are outlying, in their order; mostly none."""
+    """Indices of the outlying cells of ``values`` (N,), in order; mostly none."""
     if len(values) < _ROWS:
         return np.arange(0)
-    distance = np.abs(values / 2 - np.median(values / 2))  # halves, so that none overflows
+    distance = np.abs(values / 2 - np.median(values / 2))  # halves, so that no difference overflows
     far = np.unique(distance[distance > 0])[::-1]
     for k in range(min(_VALUES, len(far) - 1), 0, -1):
         cells = np.flatnonzero(distance >= far[k - 1])
@@ -54,11 +54,11 @@ def _is_apart(far: Array, k: int) -> bool:
     gap = k * np.log(ratio) / gamma
     return bool(
         (1 + gap / m) ** -m < _CHANCE
-    )  # γ is estimated by m values: a ratio, not exponential
+    )  # not exponential, since γ is estimated from m values
 
 
 def _harms(values: Array, cells: Array) -> bool:
-    """Whether they lie far out in standard deviations, or shrink those of all others."""
+    """Whether the cells are many standard deviations out, or inflate the standard deviation."""
     rest = np.delete(values, cells)
     scale, without = _spread(values), _spread(rest)
     if without == 0:
@@ -68,6 +68,6 @@ def _harms(values: Array, cells: Array) -> bool:
 
 
 def _spread(values: Array) -> float:
-    """The standard deviation, without a square that overflows or vanishes."""
+    """The standard deviation, computed so that no square overflows or vanishes."""
     largest = float(np.abs(values).max())
     return largest * float(np.std(values / largest)) if largest else 0.0

@@ -1,4 +1,4 @@
-"""A table from a file, by its ending."""
+"""Read a table from a file whose ending says its kind."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PARQUET = (".parquet", ".pq")
 
 
 def read_table(path: str | os.PathLike[str]) -> Table:
-    """`read_parquet` for a file that ends in .parquet or .pq, `read_csv` for any other."""
+    """Read a table by `read_parquet` if the name ends in .parquet or .pq, else by `read_csv`."""
     if path_of(path).lower().endswith(PARQUET):
         return read_parquet(path)
     return read_csv(path)

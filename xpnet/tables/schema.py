@@ -1,4 +1,4 @@
-"""The schema: everything that turns a table into X and Y, and outputs into columns again."""
+"""The schema, which turns a table into X and Y, and outputs back into columns."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _SINCE: frozenset[str] = frozenset()  # settings that files of an earlier xpnet 
 
 @dataclass(frozen=True)
 class Schema:
-    """The input columns and the target of a table, and how each becomes numbers.
+    """A table's input columns and target, and how each becomes numbers.
 
     Attributes
     ----------
@@ -62,7 +62,7 @@ class Schema:
         embed: Mapping[str, int | None] | None = None,
         ignore: Iterable[str] = (),
     ) -> Schema:
-        """The schema of a table.
+        """Make the schema of a table.
 
         Parameters
         ----------
@@ -70,30 +70,30 @@ class Schema:
         target : str
             The column to predict.
         task : {"classification", "regression"}, optional
-            None: classification for text, and for whole numbers of which at most 20 differ and each
-            stands in 5 rows on average; regression otherwise.
+            None: classification for text, and for whole numbers with at most 20 different values,
+            each in 5 rows or more on average; regression otherwise.
         rows : (n,) int, optional
-            The training rows, which means and scales are taken from. None: all.
+            The training rows, from which means and scales are computed. None: all.
         text : iterable of str
-            Columns of numbers that are categories: codes, months.
+            Columns of numbers that are categories, such as codes or months.
         embed : mapping of str to int or None, optional
-            Columns of text, or of numbers that are categories, to embed rather than one-hot, and
-            how many numbers stand for a category; None: the root of the number of categories,
-            rounded up, and 32 at most. `input_layers` has the layer that learns them.
+            Columns of categories, text or numbers, to embed instead of one-hot, and how many
+            numbers represent a category. None: the root of the number of categories, rounded up,
+            and 32 at most. `input_layers` returns the layer that learns them.
         ignore : iterable of str
             Columns to leave out.
 
         Raises
         ------
         ValueError, TypeError
-            A column that is not there, a cell that is missing or not of its column's kind, a target
-            with one class; the line and the column are named.
+            A column does not exist, a cell is missing or not of its column's kind, or the target
+            has only one class. The message names the line and the column.
 
         Warns
         -----
         UserWarning
-            A column of text that looks like numbers or dates, or one of numbers where a few cells
-            lie far from all others: one line for each.
+            A column of text looks like numbers or dates, or a few cells in a column of numbers are
+            far from all others. There is one warning for each column.
         """
         text, ignore = names_given("text", text), names_given("ignore", ignore)
         embed = dims_given(embed)
@@ -126,7 +126,7 @@ class Schema:
         return schema
 
     def _doubts(self, table: Table, told: Set[str]) -> Iterator[str]:
-        """What is probably not what it is taken for; nobody doubts what they were told."""
+        """Warnings of columns that are probably misread; text columns in ``told`` are skipped."""
         texts = [c.name for c in self.columns if isinstance(c, OneHot) and c.name not in told]
         yield from doubts_of_text(table, texts, "categories")
         target, numbers = self.target, [c.name for c in self.columns if isinstance(c, Number)]
@@ -138,16 +138,16 @@ class Schema:
 
     @property
     def task(self) -> str:
-        """classification or regression."""
+        """Return "classification" or "regression"."""
         return self.target.task
 
     @property
     def width(self) -> int:
-        """The columns of X."""
+        """The number of columns of X."""
         return sum(column.width for column in self.columns)
 
     def input_layers(self) -> tuple[Embedding, ...]:
-        """What a network begins with: a layer for the embedded columns, where there are any."""
+        """The layers a network must begin with: one `Embedding` if any column is embedded."""
         starts = accumulate((column.width for column in self.columns[:-1]), initial=0)
         found = [
             (c, at) for c, at in zip(self.columns, starts, strict=True) if isinstance(c, Embedded)
@@ -159,7 +159,7 @@ class Schema:
         return (Embedding(categories, dims, columns=[at for _, at in found]),)
 
     def transform(self, table: Table) -> tuple[Array, Array | None]:
-        """X and Y; columns may be in any order, and others among them.
+        """Encode a table as X and Y; columns may be in any order, and extra ones are ignored.
 
         Returns
         -------
@@ -169,13 +169,13 @@ class Schema:
         Raises
         ------
         ValueError
-            A column that is missing, a category or class that is new, a bad cell.
+            A column is missing, a category or class is new, or a cell is bad.
         """
         has_target = self.target.name in check_table(table).columns
         return self.features(table), self.target.encode(table) if has_target else None
 
     def features(self, table: Table) -> Array:
-        """X (N, n) float64 alone; the target is not looked at."""
+        """Encode a table as X (N, n) float64 only; the target is ignored."""
         for column in self.columns:
             check_table(table).require(column.name)
         return np.concatenate([column.encode(table) for column in self.columns], axis=1)
@@ -183,8 +183,9 @@ class Schema:
     def predictions(self, outputs: Any) -> dict[str, Array]:
         """The network's outputs (N, n_L), of any array library, as named columns.
 
-        ``prediction``; and for classes ``probability_<class>``, one for each. ValueError for
-        outputs of another shape, or NaN among those of classes, which would be the first class.
+        The columns are ``prediction`` and, for classification, one ``probability_<class>`` for each
+        class. Raises ValueError if the shape is wrong, or if outputs of classes have NaN, which
+        would be predicted as the first class.
         """
         outputs = to_numpy(outputs)
         if outputs.ndim != 2 or outputs.shape[1] != self.target.width:
@@ -195,7 +196,7 @@ class Schema:
         return self.target.predictions(outputs)
 
     def to_json(self) -> str:
-        """One line of JSON, ASCII, from which `from_json` makes an equal schema."""
+        """The schema as one line of ASCII JSON, from which `from_json` makes an equal schema."""
         columns = [{"kind": c.kind, "name": c.name, **c.settings()} for c in self.columns]
         target = {"task": self.task, "name": self.target.name, **self.target.settings()}
         return json.dumps({"version": _VERSION, "columns": columns, "target": target})
@@ -207,10 +208,10 @@ class Schema:
         Raises
         ------
         ValueError
-            It is not one, or one of a later version.
+            It is not a schema, or not of the version that this xpnet reads.
         """
         found = mapping(loads(text), "the schema")
-        if found.get("version") != _VERSION:  # of another type: `check_known` sees it
+        if found.get("version") != _VERSION:  # `check_known` finds a wrong type, such as 1.0
             raise ValueError(
                 f"the schema has version {quoted(found.get('version'))}, and this xpnet reads "
                 f"{_VERSION}"

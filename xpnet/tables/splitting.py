@@ -1,4 +1,4 @@
-"""Rows to train on and rows held out."""
+"""Split rows into rows to train on and rows held out."""
 
 from __future__ import annotations
 
@@ -15,23 +15,26 @@ __all__ = ["held_out"]
 
 
 def held_out(labels: Array | None, n: int, fraction: float, seed: int = 0) -> tuple[Array, Array]:
-    """Indices of the rows to train on and of those held out, both sorted.
+    """Draw the rows to hold out; return the indices of training and held-out rows, both sorted.
 
     Parameters
     ----------
     labels : (n,), optional
-        Classes, of each of which the fraction is held out. None: of all rows.
+        Classes; the fraction is held out of each class. None: of all rows together.
     n : int
-        Rows.
+        Number of rows.
     fraction : float
-        In [0, 1); with 0 no row is held out.
+        Fraction of rows to hold out, in [0, 1); 0 holds out none.
     seed : int
-        Of the draw.
+        Seed of the draw.
 
     Raises
     ------
     ValueError
-        A fraction out of range, or one that leaves a class, or everything, without rows.
+        The fraction is out of range, or leaves one side without rows, or without rows of a class;
+        or ``labels`` has the wrong shape.
+    TypeError
+        ``n`` is not an integer, or the fraction is not a number.
     """
     n = positive_integer("n, the number of rows,", n)
     if labels is not None and np.shape(labels) != (n,):

@@ -1,4 +1,4 @@
-"""A table: named columns of equal length, and where each row stands in its file."""
+"""The table: named columns of equal length, and the line of each row in its file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from xpnet.tables.looks import looks_like_a_number
 
 __all__ = ["Table", "check_table", "repeated", "separator_hint", "shown"]
 
-_CELL = 60  # characters of a cell or a name among others, in a message
+_CELL = 60  # most characters of a cell or a name in a message
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
@@ -24,12 +24,12 @@ class Table:
     Parameters
     ----------
     columns : mapping of str to array_like (N,)
-        Numbers, text or truth values; None, NaN and the empty text are missing cells, and an error
-        where the column is used.
+        Numbers, text or truth values. None, NaN and the empty text are missing cells; they are an
+        error when the column is used.
     source : str
-        What errors call the table: a file's path.
+        The table's name in errors, such as a file's path.
     lines : (N,) int, optional
-        The line of the file on which each row begins. None: rows are counted from 1.
+        The line of the file on which each row begins. None: errors count rows from 1.
 
     Examples
     --------
@@ -67,12 +67,12 @@ class Table:
         return f"Table({self.source!r}, {len(self)} rows, columns {shown(self.names, 10)})"
 
     def require(self, name: str) -> None:
-        """Raise ValueError where there is no such column, and say which there are."""
+        """Raise ValueError if there is no such column, and list the existing ones."""
         if name_of("a column", name) not in self.columns:
             raise self._no_column(name)
 
     def is_text(self, name: str) -> bool:
-        """Whether a column is text: half or more of its cells are no numbers."""
+        """Whether a column is text: half or more of its non-missing cells are not numbers."""
         values = self._column(name)
         if values.dtype.kind == "f":
             return False
@@ -84,7 +84,7 @@ class Table:
         Raises
         ------
         ValueError
-            A cell is missing, no number, or not finite; the first one is named.
+            A cell is missing, not a number, or not finite; the message names the first.
         """
         values = self._read_numbers(name)
         bad = np.flatnonzero(~np.isfinite(values))
@@ -93,12 +93,12 @@ class Table:
         return values
 
     def text(self, name: str) -> list[str]:
-        """A column as text, N str; numbers as whole as they are.
+        """A column as text, N str; a whole number has no decimals: 3.0 is "3".
 
         Raises
         ------
         ValueError
-            A cell is missing; the first one is named.
+            A cell is missing; the message names the first.
         """
         values = self._column(name)
         cells: list[str] = (as_text(values) if values.dtype.kind == "f" else values).tolist()
@@ -107,15 +107,15 @@ class Table:
         return cells
 
     def error(self, row: int, name: str, what: str) -> ValueError:
-        """An error that names a cell."""
+        """A ValueError with the message ``what``, after the place of the cell."""
         return ValueError(f"{self.source}, {self.place(row)}, column {quoted(name)}: {what}")
 
     def where(self, name: str) -> str:
-        """How errors begin that are about a whole column."""
+        """The beginning of errors about a whole column."""
         return f"{self.source}, column {quoted(name)}"
 
     def place(self, row: int) -> str:
-        """Where a row stands: "line 7" of a file, or "row 6"."""
+        """A row's place: "line 7" of a file, or "row 6"."""
         return f"row {row + 1}" if self.lines is None else f"line {self.lines[row]}"
 
     def _column(self, name: str) -> Array:
@@ -155,7 +155,7 @@ class Table:
 
 
 def separator_hint(names: Sequence[str]) -> str:
-    """What to say of a header of one column that another separator would make several."""
+    """A hint if the header is one column, but has semicolons, tabs or bars; else empty."""
     if len(names) != 1:
         return ""
     mark = max(_SEPARATORS, key=names[0].count)
@@ -168,7 +168,7 @@ def separator_hint(names: Sequence[str]) -> str:
 
 
 def shown(names: tuple[str, ...], most: int = 20) -> str:
-    """Names for an error or a listing, on one line, the first few of many."""
+    """Names for an error or a listing, on one line; only the first ``most`` of many."""
     text = ", ".join(quoted(name, _CELL) for name in names[:most])
     return text if len(names) <= most else f"{text}, … ({len(names)} in all)"
 
@@ -184,7 +184,7 @@ def check_table(table: Any) -> Table:
 
 
 def repeated(names: Sequence[str]) -> tuple[int, int] | None:
-    """Where the first name that comes twice stands, first and second time; None where none does."""
+    """The two places of the first name that occurs twice; None if all names differ."""
     first: dict[str, int] = {}
     for i, name in enumerate(names):
         if first.setdefault(name, i) < i:

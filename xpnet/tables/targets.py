@@ -1,4 +1,4 @@
-"""What is predicted: classes by their names, or a quantity that is standardised."""
+"""The targets to predict: named classes, or a standardised quantity."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from xpnet.tables.table import Table
 
 __all__ = ["TASKS", "Classes", "Quantity", "Target", "fit_target", "task_of"]
 
-_FEW = 20  # different whole numbers that may be classes
-_ROWS = 5  # that each of them has on average
+_FEW = 20  # most different whole numbers that may be classes
+_ROWS = 5  # fewest rows of each of them on average
 
 
 @dataclass(frozen=True)
 class Classes:
-    """The target of a classification; Y is the class's place in ``classes``."""
+    """The target of a classification; Y is the index of the class in ``classes``."""
 
     task: ClassVar[str] = "classification"
     loss: ClassVar[str] = "cross_entropy"
@@ -34,12 +34,12 @@ class Classes:
 
     @property
     def width(self) -> int:
-        """The outputs of the network."""
+        """The number of outputs of the network."""
         return len(self.classes)
 
     @classmethod
     def fit(cls, table: Table, name: str, rows: Array | slice) -> Classes:
-        """By the whole table: numbers in their order, text in that of its characters."""
+        """Collect the classes of the whole table; numbers are sorted by value, text as text."""
         found = levels(table, name)
         if len(found) == 1:
             raise ValueError(
@@ -49,7 +49,7 @@ class Classes:
             return cls(name, tuple(sorted(found)))
         classes = sorted(found, key=lambda text: (Decimal(text), text))
         for a, b in pairwise(classes):
-            if Decimal(a) == Decimal(b):  # a float would not tell integers beyond 2⁵³ apart
+            if Decimal(a) == Decimal(b):  # floats would merge integers beyond 2⁵³
                 raise ValueError(
                     f"{table.where(name)}: the classes {quoted(a)} and {quoted(b)} are one number: "
                     "write it one way"
@@ -61,21 +61,21 @@ class Classes:
         return np.array(self.classes, TEXT)
 
     def encode(self, table: Table) -> Array:
-        """(N,) int64."""
+        """Encode the target of ``table`` as (N,) int64."""
         return codes(table, self.name, self.classes, "class", "classes")
 
     def predictions(self, outputs: Array) -> dict[str, Array]:
-        """The likeliest class, and a column of probabilities for each."""
+        """The most likely class, and a column of probabilities for each class."""
         found: dict[str, Array] = {"prediction": self.names()[without_nan(outputs).argmax(axis=1)]}
         return found | {f"probability_{k}": outputs[:, i] for i, k in enumerate(self.classes)}
 
     def settings(self) -> dict[str, Any]:
-        """What JSON keeps, beside task and name."""
+        """The settings that JSON keeps, other than task and name."""
         return {"classes": list(self.classes)}
 
     @classmethod
     def restore(cls, found: Mapping[str, Any]) -> Classes:
-        """The target of a dict as `settings` gives it, with its name."""
+        """The target, from a dict of its ``name`` and its `settings`."""
         return cls(text_of(found, "name"), names_of(found, "classes", 2))
 
 
@@ -92,7 +92,7 @@ class Quantity:
 
     @classmethod
     def fit(cls, table: Table, name: str, rows: Array | slice) -> Quantity:
-        """By the mean and the standard deviation of the rows."""
+        """Fit the mean and the standard deviation of the rows."""
         values = table.numbers(name)
         if values.min() == values.max():
             raise ValueError(
@@ -102,20 +102,20 @@ class Quantity:
         return cls(name, *mean_and_scale(table, name, rows))
 
     def encode(self, table: Table) -> Array:
-        """(N, 1) float64."""
+        """Encode the target of ``table`` as (N, 1) float64."""
         return standardised(table, self.name, self.mean, self.scale)[:, None]
 
     def predictions(self, outputs: Array) -> dict[str, Array]:
-        """The quantity, in the target's own unit, in float64."""
+        """The predicted quantity in the target's own unit, float64."""
         return {"prediction": outputs[:, 0].astype(np.float64) * self.scale + self.mean}
 
     def settings(self) -> dict[str, Any]:
-        """What JSON keeps, beside task and name."""
+        """The settings that JSON keeps, other than task and name."""
         return {"mean": self.mean, "scale": self.scale}
 
     @classmethod
     def restore(cls, found: Mapping[str, Any]) -> Quantity:
-        """The target of a dict as `settings` gives it, with its name."""
+        """The target, from a dict of its ``name`` and its `settings`."""
         return cls(text_of(found, "name"), number_of(found, "mean"), number_of(found, "scale", 0.0))
 
 
@@ -124,10 +124,10 @@ TASKS: dict[str, type[Classes] | type[Quantity]] = {kind.task: kind for kind in 
 
 
 def task_of(table: Table, name: str) -> tuple[str, str]:
-    """The task that a target column asks for, and why, in words.
+    """Choose the task for a target column; return it and the reason in words.
 
-    Classification for text, and for whole numbers of which at most 20 differ and each stands in 5
-    rows on average; regression otherwise.
+    The task is classification for text, and for whole numbers with at most 20 different values,
+    each in 5 rows or more on average; else regression.
     """
     if table.is_text(name):
         return "classification", "its cells are text"
@@ -139,7 +139,7 @@ def task_of(table: Table, name: str) -> tuple[str, str]:
 
 
 def fit_target(table: Table, name: str, task: str | None, rows: Array | slice) -> Target:
-    """The target, by the task given or the one that the column asks for."""
+    """Fit the target for the given task, or for the one that `task_of` chooses."""
     chosen = task_of(table, name)[0] if task is None else task
     if not isinstance(chosen, str) or chosen not in TASKS:
         raise ValueError(f"task must be {' or '.join(map(repr, TASKS))}, got {quoted(task)}")
