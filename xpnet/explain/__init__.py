@@ -1,7 +1,7 @@
 """Every equation of one forward and one backward pass, as data, text and a page.
 
-`xpnet.Network.explain` makes one; `walk` runs the pass, `recorded` and `dense` know the equations
-of each kind of layer, `text` and `html` show what came out.
+`xpnet.Network.explain` makes one. `walk` runs the pass, `recorded` and `dense` know the equations
+of each kind of layer, `text` and `html` show the result.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""A page's bands, one below the other: a layer each, then the loss.
+"""Split a page into bands, from top to bottom: one for each layer, then one for the loss.
 
-Forward equations stand in the left half of a band and backward ones in the right half. A residual
-connection has two: around the layers within it come what enters them on the way forward, with what
-leaves them on the way back, and after them the sum.
+The left half of a band holds its forward equations, the right half its backward ones. A residual
+connection has two bands, one before and one after the bands of the layers within it. The first
+holds the input of these layers and the gradient with respect to it, the second holds the sum.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ __all__ = ["Band", "bands"]
 
 
 class Band(NamedTuple):
-    """Some rows under one title.
+    """A group of rows under one title.
 
     Attributes
     ----------
     title, short : str
-        Of the whole band, and of its backward half where that stands alone.
+        Title of the whole band, and of its backward half if that is shown alone.
     rows : tuple of Row
     layer : Layer or None
-        Whose parameters are shown above the rows.
+        The layer whose parameters are shown above the rows.
     is_inner : bool
-        Whether it lies within a residual connection.
+        Whether the band lies within a residual connection.
     """
 
     title: str
@@ -37,18 +37,21 @@ class Band(NamedTuple):
     is_inner: bool = False
 
     def half(self, direction: str) -> list[Row]:
-        """Its rows of that direction, in the order of computation."""
+        """Return the band's rows of one direction, in the order of computation."""
         return [row for row in self.rows if row.direction == direction]
 
 
 def bands(explanation: Explanation) -> list[Band]:
-    """From the top of the page: read down forward, and up backward, they are the whole pass."""
+    """Return the bands from the top of the page to the bottom.
+
+    Together they are the whole pass: read the forward halves downwards, the backward ones upwards.
+    """
     loss = tuple(row for row in explanation if row.layer == "loss")
     return [*_layers(explanation, ""), Band("Loss", "Loss", loss)]
 
 
 def _layers(explanation: Explanation, inside: str) -> Iterator[Band]:
-    """Those of the layers whose number starts so."""
+    """Yield the bands of the layers directly under the prefix ``inside``, such as "3." or ""."""
     for layer in explanation.layers:
         l = layer.label
         if not l.startswith(inside) or l.count(".") != inside.count("."):
@@ -68,6 +71,9 @@ def _layers(explanation: Explanation, inside: str) -> Iterator[Band]:
 
 
 def _is_above(row: Row, within: list[Row]) -> bool:
-    """Whether it comes before the layers within on the way down, or after them on the way up."""
+    """Whether the row is shown above the layers within the residual connection.
+
+    A forward row is if it is computed before them, a backward row if it is computed after them.
+    """
     beside = [other.number for other in within if other.direction == row.direction]
     return row.number < min(beside) if row.direction == "forward" else row.number > max(beside)

@@ -1,4 +1,4 @@
-"""One equation as HTML: MathML, shapes, a heatmap, warnings, and a fold with its figures."""
+"""Show one equation as HTML: MathML, shapes, a heatmap, warnings, and a fold with its figures."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from xpnet.pages.document import grid
 
 __all__ = ["card", "figure", "fold"]
 
-_HUES = 4  # colours of widths; the examples have their own
+_HUES = 4  # colours for widths; the axis of examples has its own colour
 
 
 def card(row: Row, key: str, extra: str = "") -> str:
-    """The whole row; ``key`` is unique in the document."""
+    """Return a row as HTML; ``key`` is unique in the document."""
     notes = f'<p class="dim">{_subscripts(escape(row.note))}</p>' if row.note else ""
     warnings = "".join(f'<p class="warning">⚠ {escape(text)}</p>' for text in row.warnings)
     arrow = f'<span class="arrow">{"↓" if row.direction == "forward" else "↑"} </span>'
@@ -31,12 +31,15 @@ def card(row: Row, key: str, extra: str = "") -> str:
 
 
 def _subscripts(text: str) -> str:
-    """A lowered 2 for the _2 of A_2; of one letter or Σ alone, so that names stay what they are."""
+    """Turn the _2 of A_2 into a subscript.
+
+    This holds only after a single letter, or d and a letter, so that longer names stay as they are.
+    """
     return re.sub(r"\b(d?[A-Za-zΣ])_(\d+(?:\.\d+)*|[a-z])\b", r"\1<sub>\2</sub>", text)
 
 
 def fold(key: str, head: str, more: str, is_open: bool = False, between: str = "") -> str:
-    """A checkbox whose label shows and hides what follows: keyboard and no script."""
+    """Return a checkbox whose label shows and hides ``more``: works by keyboard, without script."""
     checked = " checked" if is_open else ""
     return (
         f'<input type="checkbox" id="{key}"{checked}><label for="{key}">{head}</label>{between}'
@@ -51,9 +54,9 @@ def _picture(row: Row) -> str:
 
 
 def figure(symbol: str, array: Array, caption: str | None = None) -> str:
-    """The heatmap of a matrix, with its scale in print and its content in words.
+    """Return the heatmap of a matrix, with a printed scale and a text alternative.
 
-    The caption is the symbol where none is given.
+    If ``caption`` is None, the caption is the symbol.
     """
     m, n = pooled(array).shape
     size = max(1, min(14, 192 // n)), max(2, min(14, 128 // m))
@@ -72,7 +75,7 @@ def figure(symbol: str, array: Array, caption: str | None = None) -> str:
 
 
 def _ramp(low: float, high: float, scale: str) -> str:
-    """The scale of the colours in print: from −scale to scale, or its half that is in use."""
+    """Return the printed colour scale: −scale to scale, or only the half that is used."""
     if low == high == 0:
         return "all zero"
     left = "0" if low >= 0 else f"−{scale}"
@@ -82,7 +85,7 @@ def _ramp(low: float, high: float, scale: str) -> str:
 
 
 def _shapes(row: Row) -> str:
-    """(128 × 784)(784 × 256) + (1 × 256) → 128 × 256; the axes that are summed over in colour."""
+    """Return the shapes as (128 × 784) (784 × 256) + 1 × 256 → 128 × 256, summed axes in colour."""
     if not row.operands:
         return f'<p class="shapes">{shape(row.shape)}</p>'
     sides = [shape(operand.shape) for operand in row.operands]
@@ -99,7 +102,7 @@ def _shapes(row: Row) -> str:
 
 
 def _hue(name: str) -> str:
-    """A class for the colour: of the examples, or of the width by its layer's last number."""
+    """Return the CSS class of an axis: "N" for the examples, else by its layer's last number."""
     if name == "N":
         return "N"
     return f"n{int(name.removeprefix('n_').rpartition('.')[2]) % _HUES}"
@@ -119,7 +122,7 @@ def _figures(row: Row) -> str:
 
 
 def _added(row: Row) -> str:
-    """What of the FLOPs is not the product's: the bias."""
+    """Return a remark on the FLOPs beside the product, which are those of adding the bias."""
     if not row.summed:
         return ""
     rest = (row.flops or 0) - product_flops(row.operands[0].shape, row.operands[1].shape)

@@ -1,4 +1,6 @@
-"""The equations of a dense layer l on the output of layer k, run by `xpnet.equations.passes`.
+"""Run and record the equations of a dense layer l on the output of layer k.
+
+`xpnet.equations.passes` computes them:
 
 Z_l = A_k W_lᵀ + b_l        A_l = f(Z_l)
 dZ_l = dA_l ∘ f'(Z_l)       dW_l = dZ_lᵀ A_k        db_l = 1ᵀ dZ_l        dA_k = dZ_l W_l
@@ -32,7 +34,7 @@ __all__ = [
 
 
 def _operations(f: Activation) -> int:
-    """An entry's, of f or of f': none for the identity, four for a softmax with its row sums."""
+    """Return the FLOPs per entry of f or f': 0 for identity, 4 for softmax (row sums), else 1."""
     if is_softmax(f):
         return 4
     return 0 if f.name == "identity" and is_known(f) else 1
@@ -63,7 +65,7 @@ def preactivation_gradient(log: Log, l: str, f: Activation, Z: Any, A: Any, dA: 
     shape = dA.shape
     dZ, seconds = log.timed(passes.dense_preactivation_gradient, log.backend, f, Z, A, dA)
     operands = [(name, shape) for name in (f"dA_{l}", *derivative_reads(f, l))]
-    by_entry = _operations(f) + (0 if is_softmax(f) else len(operands) > 1)  # ∘ is one more
+    by_entry = _operations(f) + (0 if is_softmax(f) else len(operands) > 1)  # one more for ∘
     flops, right, note = by_entry * log.size(dZ), derivative_equation(f, l), derivative_note(f, l)
     log.backward(l, f"dZ_{l}", right, dZ, operands, flops=flops, seconds=seconds, note=note)
     return dZ

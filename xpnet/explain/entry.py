@@ -1,4 +1,4 @@
-"""One entry of a weight's gradient as the dot product that it is.
+"""Show one entry of a weight's gradient as a dot product over the examples.
 
 dW_l[i, j] = Σ_n dZ_l[n, i] A_k[n, j]
 """
@@ -28,9 +28,9 @@ class Entry(NamedTuple):
     factors : tuple of str
         "dZ_2[n, 3]" and "A_1[n, 5]".
     dZ, A, products : (N,) arrays
-        The factors as the pass had them; their products in float64.
+        The factors in the dtype of the pass, and their products in float64.
     value : float
-        The entry, as the pass computed it: the sum of the products, to rounding.
+        The entry as the pass computed it: the sum of the products, up to rounding.
     """
 
     symbol: str
@@ -43,12 +43,12 @@ class Entry(NamedTuple):
 
 
 def find_entry(rows: Sequence[Row], entry: Any) -> Entry:
-    """The entry (l, i, j): row i and column j of dW_l, counted from 0.
+    """Return the entry (l, i, j): row i and column j of dW_l, counted from 0.
 
     Raises
     ------
     ValueError, TypeError
-        It is no such triple, or there is no such layer, row or column.
+        If ``entry`` is not such a triple, or if there is no such layer, row or column.
     """
     l, i, j = _triple(entry)
     dW = _weight(rows, l)

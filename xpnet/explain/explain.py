@@ -1,4 +1,4 @@
-"""``net.explain``: what is asked for, checked; then the pass, and what is to be said of it."""
+"""Implement ``net.explain``: check the arguments, run the pass, then add warnings to its rows."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["explain"]
 
-_SMALL = 30_000  # parameters: up to these the gradient is checked unasked
-_CHECKED = 4  # examples of the check
+_SMALL = 30_000  # most parameters for which the gradient is checked by default
+_CHECKED = 4  # number of examples in the gradient check
 
 
 def explain(
@@ -41,7 +41,10 @@ def explain(
     inputs: Sequence[str] = (),
     outputs: Sequence[str] = (),
 ) -> Explanation:
-    """What `Network.explain` returns; ``inputs`` and ``outputs`` name the columns of X and A_L."""
+    """Return the result of `Network.explain`.
+
+    ``inputs`` and ``outputs`` name the columns of X and of A_L.
+    """
     check_flag("check", check, may_be_open=True)
     names = _names(net, X, inputs), tuple(map(str, outputs or net.classes or ()))
     X, Y = net.in_order(X), net.encode(Y)
@@ -49,7 +52,7 @@ def explain(
     data = examples(net.backend, layers, loss, net.dtype, X, Y)
     X, Y = _pick(data.X, data.Y, example)
     with net.backend.context():
-        walk(net, layers, loss, X, Y)  # what a library does once for a shape is not timed
+        walk(net, layers, loss, X, Y)  # warm-up, so that one-time work is not timed
         log = walk(net, layers, loss, X, Y)
         errors = _errors(net, layers, X, Y, check)
         found = tuple(_layers(net, log, layers, "", errors))
@@ -61,13 +64,13 @@ def explain(
 
 
 def _names(net: NetworkPasses, X: Any, inputs: Sequence[str]) -> tuple[str, ...]:
-    """As given, those of the fit, or a data frame's own."""
+    """Return the names of X's columns: as given, those of the fit, or the data frame's."""
     own: Any = net.feature_names or getattr(X, "columns", ())
     return tuple(map(str, own if len(inputs) == 0 else inputs))
 
 
 def _pick(X: Any, Y: Any, example: Any) -> tuple[Any, Any]:
-    """All examples, or one as a batch of one."""
+    """Return all examples, or example number ``example`` as a batch of one."""
     if example is None:
         return X, Y
     wrong = TypeError(f"example must be the row of X to take, got {quoted(example)}")
@@ -94,7 +97,7 @@ def _title(net: NetworkPasses, loss: Loss, N: int, mean: float, example: int | N
 def _layers(
     net: NetworkPasses, log: Log, layers: Layers, inside: str, errors: dict[str, float]
 ) -> list[Layer]:
-    """Each layer, before the layers within it."""
+    """Return all layers, each followed by the layers within it."""
     found = []
     for number, layer in enumerate(layers, start=1):
         l = f"{inside}{number}"
@@ -112,9 +115,10 @@ def _layers(
 def _errors(
     net: NetworkPasses, layers: Layers, X: Any, Y: Any, check: bool | None
 ) -> dict[str, float]:
-    """Each layer's error against differences, on a few of the examples, in float64.
+    """Return each layer's relative gradient error against finite differences, in float64.
 
-    JAX's float64 is a switch for the whole process, so there NumPy does it unless it is on.
+    A few of the examples are used. JAX enables float64 only for a whole process, so NumPy computes
+    the check of a JAX network in float32.
     """
     if check is False or (check is None and net.parameters.shape[0] > _SMALL):
         return {}
@@ -123,7 +127,7 @@ def _errors(
 
     other = net.to("numpy") if net.backend.name == "jax" and net.dtype == "float32" else net
     N = X.shape[0]
-    rows = np.linspace(0, N - 1, min(_CHECKED, N)).astype(int)  # a sorted table begins by one class
+    rows = np.linspace(0, N - 1, min(_CHECKED, N)).astype(int)  # spread, as tables may be sorted
     few = to_numpy(X)[rows], to_numpy(Y)[rows]
     labels = [str(l) for l, layer in enumerate(layers, start=1) if layer.slots]
     return dict(zip(labels, gradient_check(other, *few, directions=2), strict=True))

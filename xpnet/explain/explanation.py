@@ -1,4 +1,4 @@
-"""What ``net.explain`` returns: rows of data that print, show in a notebook and become a page."""
+"""The result of ``net.explain``: rows to print, to show in a notebook or to save as a page."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ __all__ = ["Explanation"]
 class Explanation:
     """Every equation of one forward and one backward pass.
 
-    ``str()`` is a table for a terminal; a notebook shows it as a page, which `save` writes.
-    ``explanation["dW_2"]`` is one row, iteration goes over all in the order of computation.
+    ``str()`` gives a table for a terminal. A notebook shows the explanation as a page, and `save`
+    writes that page. ``explanation["dW_2"]`` is one row; iteration yields all rows in the order of
+    computation.
 
     Attributes
     ----------
@@ -29,7 +30,7 @@ class Explanation:
         Network, examples and loss.
     entry : Entry or None
     inputs, outputs : tuple of str
-        Names of the columns of X and of the outputs; empty where there are none.
+        Names of the columns of X and of the outputs; empty if there are none.
     """
 
     rows: tuple[Row, ...]
@@ -66,12 +67,14 @@ class Explanation:
         return fragment(self)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write one HTML page, whole or not at all: no script, nothing from a network.
+        """Write one HTML page that has no script and loads nothing from a network.
+
+        The file is written completely or not at all.
 
         Raises
         ------
         OSError
-            It cannot be written there.
+            If the file cannot be written.
         """
         from xpnet.explain.html import page
         from xpnet.whole_file import whole_file

@@ -1,4 +1,4 @@
-"""What a reader should look at: said in the row that it is about."""
+"""Find what a reader should look at, and attach it as a warning to the row concerned."""
 
 from __future__ import annotations
 
@@ -12,16 +12,20 @@ __all__ = ["CHECKED_BY", "check_said", "check_warning", "with_warnings"]
 
 CHECKED_BY = "gradient against differences of the loss, relative error, in float64"
 
-_ENOUGH = 16  # examples, for a share over them to mean something
-_DEAD = 0.1  # of a layer's units
-_SATURATED = 0.2  # of a layer's entries
+_ENOUGH = 16  # least number of examples from which to judge a relu unit dead
+_DEAD = 0.1  # least share of a layer's units
+_SATURATED = 0.2  # least share of a layer's entries
 _EDGES = {"tanh": (-0.99, 0.99), "sigmoid": (0.005, 0.995)}  # f' is below 2 % of its largest
-_SMALLEST, _LARGEST = 1e-7, 10.0  # of ‖dW‖/‖W‖
-_CHECK = 1e-4  # what gradient_check calls a mistake, or a kink
+_SMALLEST, _LARGEST = 1e-7, 10.0  # limits of ‖dW‖/‖W‖
+_CHECK = 1e-4  # the relative error above which gradient_check suspects a mistake or a kink
 
 
 def with_warnings(rows: Sequence[Row], layers: Sequence[Layer]) -> tuple[Row, ...]:
-    """The rows with what is to be said of each; the output's own activation may saturate."""
+    """Return the rows with their warnings.
+
+    The output layer's activation is not checked: it may saturate. If a row's operands already hold
+    values that are not finite, the row is not warned about again.
+    """
     by_label = {layer.label: layer for layer in layers}
     last, spoiled, found = layers[-1].label, set[str](), []
     for row in rows:
@@ -35,12 +39,12 @@ def with_warnings(rows: Sequence[Row], layers: Sequence[Layer]) -> tuple[Row, ..
 
 
 def _read(operand: Operand) -> str:
-    """The symbol of the row that it is, or is a part of: dZ_2 for dZ_2ᵀ."""
+    """Return the symbol of the row that the operand comes from: dZ_2 for dZ_2ᵀ or a part of it."""
     return operand.symbol.removesuffix("ᵀ").partition("[")[0]
 
 
 def _not_finite(row: Row) -> str:
-    """Said where it begins: what is computed from it is hardly finite either."""
+    """Return the warning for the first row that is not finite; later rows follow from it."""
     wrong = int(row.array.size - np.isfinite(row.array).sum())
     return (
         f"{wrong:,} of {row.array.size:,} entries are not finite, and begin to be so here: what is "
@@ -49,12 +53,12 @@ def _not_finite(row: Row) -> str:
 
 
 def check_said(layer: Layer) -> str:
-    """The layer's gradient check in words."""
+    """Return the layer's gradient check in words."""
     return f"{CHECKED_BY}: {layer.check:.1e}"
 
 
 def check_warning(layer: Layer) -> str:
-    """What is to be said of the layer's gradient check, or nothing."""
+    """Return the warning about the layer's gradient check, or "" if there is none."""
     if layer.check is None or layer.check <= _CHECK:
         return ""
     return (

@@ -1,11 +1,11 @@
-"""How an activation, a loss and their derivatives are printed, for people.
+"""Print activations, losses and their derivatives as formulas for people.
 
     A = f(Z), f'(Z) from Z or from A          a row of `DERIVATIVES`
     N loss from A and Y, ∂loss_n/∂A           a row of `LOSS_FORMULAS`, with R = A − Y
 
-Letters are matrices, every operation is entry by entry, ∘ and · are products, [ ] is 1 where its
-inside holds and 0 elsewhere, Σ goes over all entries. A test evaluates each and holds it against
-the library's own function.
+Letters are matrices and every operation is entry by entry; ∘ and · are products. [condition] is 1
+where the condition holds and 0 elsewhere. Σ goes over all entries. A test evaluates each formula
+and compares it with the library's own function.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ DERIVATIVES: dict[str, tuple[str, str]] = {
     "softplus": ("ln(1 + exp(Z))", "1 / (1 + exp(−Z))"),
     "exp": ("exp(Z)", "A"),
 }
-"""f(Z) and f'(Z) of the activations that act on each number alone; softmax does not."""
+"""f(Z) and f'(Z) of the activations that act on each entry separately; softmax does not."""
 
 LOSS_FORMULAS: dict[str, tuple[str, str]] = {
     "squared_error": ("Σ R ∘ R", "2 · R"),
@@ -63,9 +63,9 @@ LOSS_FORMULAS: dict[str, tuple[str, str]] = {
     "binary_cross_entropy": ("−Σ (Y ∘ ln(A) + (1 − Y) ∘ ln(1 − A))", ""),
     "cross_entropy": ("−Σ Y ∘ ln(A)", ""),
 }
-"""N times the loss (N n times, where it is a mean over n outputs), and ∂loss_n/∂A.
+"""N times the loss (N n times if it is a mean over n outputs), and ∂loss_n/∂A.
 
-The latter is "" where the loss is computed with its output activation alone.
+The latter is "" if the loss is only computed together with its output activation.
 """
 
 _CONSTANTS = {
@@ -94,17 +94,17 @@ _BY = {
 
 
 def is_softmax(f: Activation) -> bool:
-    """Whether it is xpnet's own, over all outputs or over each head."""
+    """Whether f is xpnet's own softmax, over all outputs or over each head."""
     return is_built_in(f) and (f.name == "softmax" or hasattr(f, "heads"))
 
 
 def is_known(f: Activation) -> bool:
-    """Whether it is one of xpnet's own, softmax over heads aside."""
+    """Whether f is one of xpnet's own activations, except softmax over heads."""
     return is_built_in(f) and not hasattr(f, "heads")
 
 
 def activation_note(f: Activation, l: str) -> str:
-    """f(Z_l) in print; nothing for a user's own."""
+    """Return the formula of f(Z_l); "" for a user's own activation, identity and tanh."""
     if is_softmax(f):
         return f"softmax: exp(z_k) / Σ_j exp(z_j) at place k, in each row{_where(f)}"
     if not is_known(f) or f.name in ("identity", "tanh"):
@@ -113,7 +113,7 @@ def activation_note(f: Activation, l: str) -> str:
 
 
 def derivative_note(f: Activation, l: str) -> str:
-    """f'(Z_l) in print; for softmax, what stands in its place."""
+    """Return the formula of f'(Z_l); for softmax, a note on what replaces it."""
     if is_softmax(f):
         return (
             "softmax has no f' entry by entry: each output depends on its whole row, whose "
@@ -128,12 +128,12 @@ def derivative_note(f: Activation, l: str) -> str:
 
 
 def derivative_equation(f: Activation, l: str) -> str:
-    """The right side of dZ_l = …"""
+    """Return the right side of dZ_l = …"""
     return _through(f, l, f"dA_{l}")
 
 
 def derivative_reads(f: Activation, l: str) -> tuple[str, ...]:
-    """What that right side reads besides dA_l."""
+    """Return the symbols that the right side of dZ_l = … reads besides dA_l."""
     if is_softmax(f):
         return (f"A_{l}",)
     if not is_known(f):
@@ -143,7 +143,7 @@ def derivative_reads(f: Activation, l: str) -> tuple[str, ...]:
 
 
 def _through(f: Activation, l: str, dA: str) -> str:
-    """The vector-Jacobian product of f with dA, or with a letter for it."""
+    """Return the vector-Jacobian product of f with ``dA``, which is the symbol to print for it."""
     if is_softmax(f):
         return f"A_{l} ∘ ({dA} − rowsum(A_{l} ∘ {dA}))"
     if not is_known(f):
@@ -152,7 +152,7 @@ def _through(f: Activation, l: str, dA: str) -> str:
 
 
 def _of(text: str, l: str, A: str = "") -> str:
-    """With layer l's matrices for A and Z."""
+    """Replace A and Z in a formula by layer l's matrices."""
     letters = {"A": A or f"A_{l}", "Z": f"Z_{l}"}
     return re.sub(r"\b[AZ]\b", lambda found: letters[found[0]], text)
 
@@ -165,7 +165,7 @@ def _where(f: Activation) -> str:
 
 
 def loss_value(loss: Loss, f: Activation, L: str) -> tuple[str, str]:
-    """The right side of loss = …, and a note."""
+    """Return the right side of loss = …, and a note."""
     name, A = _formula(loss), _output(loss, f, L)
     if name not in LOSS_FORMULAS:
         return "(1/N) Σ_n loss_n", f"loss_n: what {loss.name} gives for example n"
@@ -179,10 +179,10 @@ def loss_value(loss: Loss, f: Activation, L: str) -> tuple[str, str]:
 
 
 def loss_gradient(loss: Loss, f: Activation, L: str) -> tuple[str, str]:
-    """The right side of dZ_L = …, and a note.
+    """Return the right side of dZ_L = …, and a note.
 
-    Softmax and sigmoid with the cross entropy matched to them, and exp with poisson, need no f';
-    everything else is ∂loss_n/∂A through f, divided by N.
+    Softmax and sigmoid with the matching cross entropy, and exp with poisson, need no f'. For all
+    others, ∂loss_n/∂A is taken through f and divided by N.
     """
     name = _formula(loss)
     if name and f.name in loss.of_preactivation:
@@ -201,7 +201,7 @@ def loss_gradient(loss: Loss, f: Activation, L: str) -> tuple[str, str]:
 
 
 def _matched(name: str, loss: Loss, f: Activation, L: str) -> tuple[str, str]:
-    """(A − Y) / N, and over n where the loss is a mean over outputs."""
+    """Return (A − Y) / N, or (A − Y) / (N n) if the loss is a mean over outputs, and a note."""
     A = _output(loss, f, L)
     said = [f"{loss.name.removeprefix('masked_')} after {f.name}: f' has cancelled"]
     said += _settings(loss)
@@ -211,12 +211,15 @@ def _matched(name: str, loss: Loss, f: Activation, L: str) -> tuple[str, str]:
 
 
 def _formula(loss: Loss) -> str:
-    """The loss's row in `LOSS_FORMULAS`; "" for a user's own."""
+    """Return the loss's key in `LOSS_FORMULAS`; "" for a user's own loss."""
     return "" if not is_built_in(loss) else re.sub("^(masked_)?(multi_)?", "", loss.name)
 
 
 def _output(loss: Loss, f: Activation, L: str) -> str:
-    """What the formula's A stands for: of logits, their softmax or sigmoid."""
+    """Return what the formula's A stands for; if the network returns logits, their probabilities.
+
+    These are softmax(Z_L), or sigmoid(Z_L) for the binary cross entropy.
+    """
     if f.name != "identity" or f.name not in loss.of_preactivation:
         return f"A_{L}"
     return f"{'sigmoid' if _formula(loss) == 'binary_cross_entropy' else 'softmax'}(Z_{L})"
@@ -231,13 +234,13 @@ def _smoothing(loss: Loss) -> float:
 
 
 def _config(loss: Loss) -> dict[str, Any]:
-    """The settings, of the loss within a masked one."""
+    """Return the loss's settings; of a masked loss, those of the loss within it."""
     config = dict(loss.config or {})
     return dict(config.get("loss", config))
 
 
 def _letters(loss: Loss, term: str, A: str) -> list[str]:
-    """What the letters of a formula stand for."""
+    """Return the definitions of the letters in a formula."""
     config = {"delta": 1.0, "quantiles": 0.5, "least": "", **_config(loss)}
     least = config.get("minimum_variance")
     if least:
@@ -253,7 +256,7 @@ def _letters(loss: Loss, term: str, A: str) -> list[str]:
 
 
 def _settings(loss: Loss) -> list[str]:
-    """n, smoothed labels, heads, and targets that are missing."""
+    """Return remarks on n, smoothed labels, heads and missing targets."""
     n = "targets" if loss.name.endswith("gaussian_nll") else "outputs"
     said = {
         f"a mean over n {n}": loss.over_outputs == "mean",

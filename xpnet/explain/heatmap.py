@@ -1,10 +1,10 @@
-"""A matrix as a small PNG: at most 64 × 64 cells, colours that diverge from a transparent 0.
+"""Draw a matrix as a small PNG: at most 64 × 64 cells, with colours diverging from 0.
 
     cell = the entry of largest magnitude in its block        level = round(32 cell / scale)
     scale = the largest magnitude of all finite entries       opacity = |level| / 32
 
-Blue is negative, orange positive; what is not finite is violet. Zero is transparent, so that the
-picture fits a dark page and a light one.
+Negative cells are blue, positive ones orange, and cells that are not finite violet. Zero is
+transparent, so that the picture fits dark and light pages.
 """
 
 from __future__ import annotations
@@ -18,27 +18,30 @@ from xpnet.explain.rows import Array
 
 __all__ = ["LEVELS", "MOST", "levels", "matrix", "png", "pooled", "scale_of"]
 
-MOST = 64  # cells along an axis
-LEVELS = 32  # shades on each side of 0; index 32 is 0, 65 is not finite
+MOST = 64  # most cells along an axis
+LEVELS = 32  # shades on each side of 0; level 32 is zero, 65 is not finite
 
 _NEGATIVE, _POSITIVE, _NOT_FINITE = (59, 130, 246), (234, 88, 12), (147, 51, 234)
 
 
 def matrix(array: Array) -> Array:
-    """Two axes: the first of a stack; a vector as a row."""
+    """Return a matrix: the first one of a stack, or a vector as a row."""
     while array.ndim > 2:
         array = array[0]
     return np.atleast_2d(array)
 
 
 def scale_of(array: Array) -> float:
-    """The largest magnitude of the finite entries; 0 where there is none."""
+    """Return the largest magnitude of the finite entries; 0 if there are none."""
     finite = array[np.isfinite(array)]
     return float(np.abs(finite).max()) if finite.size else 0.0
 
 
 def pooled(array: Array) -> Array:
-    """(m, n) float64, m and n at most 64: of each block the entry of largest magnitude, or NaN."""
+    """Return each block's entry of largest magnitude, or NaN if an entry is not finite.
+
+    The result is (m, n) float64, with m and n at most 64.
+    """
     x = np.asarray(matrix(array), dtype=np.float64)
     x = np.where(np.isfinite(x), x, np.nan)
     for axis in (0, 1):
@@ -51,7 +54,7 @@ def pooled(array: Array) -> Array:
 
 
 def levels(array: Array) -> Array:
-    """(m, n) uint8: 0 … 64, with 32 for zero; 65 for what is not finite."""
+    """Return the cells as (m, n) uint8: 0 … 64, with 32 for zero; 65 for not finite."""
     cells, scale = pooled(array), scale_of(array)
     whole = np.isfinite(cells)
     share = np.where(whole, cells, 0.0) / (scale or 1.0)
@@ -60,7 +63,7 @@ def levels(array: Array) -> Array:
 
 
 def png(array: Array) -> bytes:
-    """The picture: 8-bit palette, one filter byte 0 before each line."""
+    """Return the picture as PNG: 8-bit palette, one filter byte 0 before each line."""
     at = levels(array)
     lines = b"".join(b"\0" + row.tobytes() for row in at)
     colours = bytes(_NEGATIVE) * LEVELS + bytes(_POSITIVE) * (LEVELS + 1) + bytes(_NOT_FINITE)

@@ -1,6 +1,7 @@
-"""An explanation as HTML: a band a layer, forward on the left and backward on the right.
+"""Show an explanation as HTML: one band for each layer, forward on the left, backward on the right.
 
-No script, nothing from a network. Where a style sheet is refused, the table of text is seen.
+The page has no script and loads nothing from a network. If a notebook refuses the style sheet, it
+shows the text table instead.
 """
 
 from __future__ import annotations
@@ -23,17 +24,17 @@ from xpnet.pages.style import STYLE
 
 __all__ = ["fragment", "page"]
 
-_NAMES = 10  # of columns in a table
+_NAMES = 10  # most rows of names in a table
 
 
 def page(explanation: Explanation) -> str:
-    """A whole document."""
+    """Return a whole HTML document."""
     return document(f"xpnet: {explanation.title}", fragment(explanation))
 
 
 def fragment(explanation: Explanation) -> str:
-    """For a notebook: the style, the text where it is refused, and the bands."""
-    key = f"x{uuid4().hex[:8]}-"  # two of them may stand in one document
+    """Return HTML for a notebook: the style, the text shown without it, and the bands."""
+    key = f"x{uuid4().hex[:8]}-"  # unique, as a document may hold two fragments
     return (
         f"<div><style>{STYLE}</style>"
         f'<pre class="xpnet-fallback">{escape(table(explanation))}</pre>'
@@ -44,7 +45,7 @@ def fragment(explanation: Explanation) -> str:
 
 
 def _inputs(explanation: Explanation, key: str) -> str:
-    """X and Y beside each other."""
+    """Return X and Y beside each other."""
     given = [row for row in explanation if row.layer == "0"]
     return (
         f'<section class="band"><h2>Input and targets</h2><div class="pair">{_cards(given, key)}'
@@ -53,10 +54,10 @@ def _inputs(explanation: Explanation, key: str) -> str:
 
 
 def _pass(explanation: Explanation, key: str) -> str:
-    """A grid of two columns, written in the order of computation, as it is read aloud.
+    """Return a grid of two columns, written in the order of computation for screen readers.
 
     The forward halves of all bands come first, then the backward ones from the last band to the
-    first; each finds its place beside the other by the number of its line.
+    first. The line number places each backward half beside its forward half.
     """
     found = bands(explanation)
     lines = [(band, 2 + 2 * at) for at, band in enumerate(found)]
@@ -74,7 +75,7 @@ def _line(number: int) -> str:
 
 
 def _forward(band: Band, line: int, key: str) -> str:
-    """The band's title and parameters across both columns, then its forward rows, downwards."""
+    """Return the band's title and parameters across both columns, then its forward rows."""
     inner = " inner" if band.is_inner else ""
     above = "" if band.layer is None else _parameters(band.layer)
     return (
@@ -84,7 +85,7 @@ def _forward(band: Band, line: int, key: str) -> str:
 
 
 def _backward(band: Band, line: int, key: str) -> str:
-    """Its backward rows, upwards; the title is seen where the columns are not side by side."""
+    """Return the band's backward rows; their title is shown only if there is a single column."""
     rows = band.half("backward")
     title = f"<h3>{escape(band.short)}, backward</h3>" if rows else ""
     return f'<div class="up" {_line(line)}>{title}{_cards(rows, key)}</div>'
@@ -105,7 +106,7 @@ def _parameters(layer: Layer) -> str:
 
 
 def _columns(explanation: Explanation) -> str:
-    """The columns of X by name: their means, and how much of dW_1 is theirs."""
+    """Return a table of the columns of X: number, name and mean."""
     X = explanation["A_0"].array
     if len(explanation.inputs) != X.shape[-1]:
         return ""
@@ -116,7 +117,7 @@ def _columns(explanation: Explanation) -> str:
 
 
 def _outputs(explanation: Explanation) -> str:
-    """The outputs by name: A_L and dZ_L, of the one example or on average."""
+    """Return a table of the outputs by name: means of A_L and Y, sum of dZ_L over the examples."""
     A, dZ = _last(explanation, "A_"), _last(explanation, "dZ_")
     n = A.array.shape[-1]
     names = explanation.outputs if len(explanation.outputs) == n else [str(k) for k in range(n)]
@@ -150,7 +151,7 @@ def _shortened(rows: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
 
 
 def _entry(explanation: Explanation) -> str:
-    """The dot product behind one entry of dW."""
+    """Return the dot product behind one entry of dW."""
     entry = explanation.entry
     if entry is None:
         return ""

@@ -1,4 +1,4 @@
-"""How a page is read, on the page."""
+"""Explain on the page how to read it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _LINES = (
 
 
 def legend(explanation: Explanation, key: str) -> str:
-    """A fold that is open."""
+    """Return the legend as a fold that is open at first."""
     labels = [layer.label for layer in explanation.layers if "." not in layer.label]
     widths = ", ".join(_widths(explanation, labels))
     lines = (s.replace("{L}", labels[-1]).replace("{widths}", widths) for s in _LINES)
@@ -46,7 +46,7 @@ def legend(explanation: Explanation, key: str) -> str:
 
 
 def _widths(explanation: Explanation, labels: list[str]) -> Iterator[str]:
-    """N and every layer's width."""
+    """Yield N, n_0 and the width of every layer."""
     N, n = explanation["A_0"].shape
     yield f"`N = {N}`"
     yield f"`n_0 = {n}`"
@@ -55,6 +55,6 @@ def _widths(explanation: Explanation, labels: list[str]) -> Iterator[str]:
 
 
 def _prose(line: str) -> str:
-    """Text, with what stands between backticks as MathML."""
+    """Return the text as HTML; text between backticks becomes MathML."""
     parts = line.split("`")
     return "".join(mathml(s) if i % 2 else escape(s) for i, s in enumerate(parts))

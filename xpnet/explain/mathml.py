@@ -1,6 +1,6 @@
-"""An equation's text as MathML: ``dW_2 = dZ_2ᵀ A_1`` with subscripts and transposes.
+"""Turn an equation's text, ``dW_2 = dZ_2ᵀ A_1``, into MathML with subscripts and transposes.
 
-Every piece of text is escaped, whatever an activation or a loss is called.
+Every piece of text is escaped, so an activation or a loss may have any name.
 """
 
 from __future__ import annotations
@@ -22,17 +22,20 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _BREAK = re.compile(r" (?=[∘+−|/] )| (?=Σ)|(?<=,) ")
-_LONG = 28  # characters that a telephone's width has room for
+_LONG = 28  # characters that fit the width of a phone
 _RAISED = '<mo lspace="0" rspace="0">{}</mo>'
 
 
 def mathml(text: str) -> str:
-    """A ``<math>`` element; a screen reader gets the text itself."""
+    """Return a ``<math>`` element; a screen reader reads the text itself."""
     return f'<math aria-label="{escape(text)}">{_row(text)}</math>'
 
 
 def breakable(text: str) -> str:
-    """`mathml` in pieces, since a browser breaks no line within one; all is read with the first."""
+    """Return `mathml` in pieces, since browsers do not break lines within a ``<math>`` element.
+
+    A screen reader reads the whole text at the first piece.
+    """
     first, *rest = _BREAK.split(text) if len(text) > _LONG else [text]
     pieces = (f' <math aria-hidden="true">{_row(piece)}</math>' for piece in rest)
     return f'<math aria-label="{escape(text)}">{_row(first)}</math>{"".join(pieces)}'
@@ -66,7 +69,10 @@ def _word(word: str) -> str:
 
 
 def _symbol(found: dict[str, str | None]) -> str:
-    """d W_2ᵀ: the d upright. The transpose is a character, which needs no font for mathematics."""
+    """Return a symbol such as dW_2ᵀ, with an upright d.
+
+    The transpose is a character, which needs no mathematical font.
+    """
     letter, sub, power = f"<mi>{found['letter']}</mi>", found["sub"] or "", found["power"]
     if found["d"]:
         letter = f'<mrow><mi mathvariant="normal">d</mi>{letter}</mrow>'

@@ -1,7 +1,7 @@
-"""What is written down while a pass runs: a row an equation, with a copy of its result.
+"""Record a pass while it runs: one row per equation, with a copy of its result.
 
-Every array is copied to the host before the next function runs, since a layer may overwrite what it
-is given.
+Every array is copied to the host before the next function runs, since a layer may overwrite its
+arguments.
 """
 
 from __future__ import annotations
@@ -29,30 +29,30 @@ class Log:
         self.rows: list[Row] = []
 
     def host(self, x: Any) -> Array:
-        """A copy on the host."""
+        """Return a copy of x on the host."""
         return np.array(to_numpy(x))
 
     def timed(self, function: Callable[..., Any], *arguments: Any) -> tuple[Any, float]:
-        """What the function returns, and the seconds until it was there."""
+        """Return the function's result, and the seconds until it was available."""
         began = time.perf_counter()
         result = function(*arguments)
         self.backend.wait(result)
         return result, time.perf_counter() - began
 
     def size(self, x: Any) -> int:
-        """The number of entries."""
+        """Return the number of entries."""
         return prod(x.shape)
 
     def forward(
         self, layer: str, symbol: str, right: str, result: Any, *more: Any, **of: Any
     ) -> None:
-        """A row of the forward pass: `add`."""
+        """Add a row of the forward pass, as `add` does."""
         self.add(layer, "forward", symbol, right, result, *more, **of)
 
     def backward(
         self, layer: str, symbol: str, right: str, result: Any, *more: Any, **of: Any
     ) -> None:
-        """A row of the backward pass: `add`."""
+        """Add a row of the backward pass, as `add` does."""
         self.add(layer, "backward", symbol, right, result, *more, **of)
 
     def product(
@@ -64,7 +64,7 @@ class Log:
         summed: str,
         seconds: float | None = None,
     ) -> None:
-        """A row of the backward pass that is the product of its two operands."""
+        """Add a row of the backward pass that is the product of its two operands."""
         (a, m), (b, n) = operands
         flops = product_flops(tuple(m), tuple(n))
         of = {"flops": flops, "seconds": seconds, "summed": summed}
@@ -84,9 +84,9 @@ class Log:
         summed: str = "",
         note: str = "",
     ) -> None:
-        """A row ``symbol = right`` with that result; operands are symbols and shapes.
+        """Add the row ``symbol = right`` with its result; operands are symbols and shapes.
 
-        Without a FLOP it is another name for what is there, and moves nothing.
+        If ``flops`` is 0, the row only renames an existing array, and its bytes are 0.
         """
         array = self.host(result)
         read = tuple(Operand(name, tuple(shape)) for name, shape in operands)

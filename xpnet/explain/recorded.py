@@ -1,8 +1,8 @@
-"""Layers that do what the layer within them does, and write its equations down.
+"""Wrap layers so that they compute as before and record their equations.
 
-A recorded layer goes through `xpnet.equations.passes.chain` and `chain_gradients` in the layer's
-place; it calls the layer's own ``forward`` and ``gradients`` (a dense one's, the functions that
-these consist of) and returns what they return.
+A recorded layer takes the layer's place in `xpnet.equations.passes.chain` and `chain_gradients`. It
+calls the layer's own ``forward`` and ``gradients`` and returns their results. For a dense layer it
+calls the functions that these consist of.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Result = tuple[Any, Any, Stats]
 
 
 def recorded(layers: Sequence[BoundLayer], inside: str, log: Log) -> list[Any]:
-    """The layers, numbered 1, 2, … after the prefix ``inside``, each on the one before it."""
+    """Wrap the layers, numbered 1, 2, … after the prefix ``inside``, each on the one before it."""
     return [
         _KINDS.get(layer.kind, Recorded)(layer, f"{inside}{l}", f"{inside}{l - 1}", log)
         for l, layer in enumerate(layers, start=1)
@@ -29,7 +29,10 @@ def recorded(layers: Sequence[BoundLayer], inside: str, log: Log) -> list[Any]:
 
 
 class Recorded:
-    """Any layer l on the output of layer k; what is not known of its kind is told by its slots."""
+    """Any layer l on the output of layer k.
+
+    An unknown kind of layer is recorded as a function of A_k and of the parameters in its slots.
+    """
 
     def __init__(self, layer: Any, l: str, k: str, log: Log) -> None:
         self.layer, self.l, self.k, self.log = layer, l, k, log
@@ -40,7 +43,7 @@ class Recorded:
     def forward(
         self, backend: Backend, p: Sequence[Any], stats: Stats, A: Any, ctx: Context
     ) -> Result:
-        """The layer's, told by `tell_forward`."""
+        """Run the layer's ``forward`` and record it with `tell_forward`."""
         result, seconds = self.log.timed(self.layer.forward, backend, p, stats, A, ctx)
         B, saved, after = result
         self.tell_forward(p, A, B, saved, seconds)
@@ -55,7 +58,7 @@ class Recorded:
         g: Sequence[Any],
         needed: bool,
     ) -> tuple[list[Any], Any]:
-        """The layer's, told by `tell_gradients`."""
+        """Run the layer's ``gradients`` and record them with `tell_gradients`."""
         shape = tuple(dB.shape)
         run = self.layer.gradients, backend, p, saved, dB, g, needed
         (dp, dA), seconds = self.log.timed(*run)
@@ -63,7 +66,7 @@ class Recorded:
         return dp, dA
 
     def tell_forward(self, p: Sequence[Any], A: Any, B: Any, saved: Any, seconds: float) -> None:
-        """A_l = kind(A_k, its parameters)."""
+        """Record A_l = kind(A_k, parameters)."""
         operands = [(f"A_{self.k}", A.shape), *self.own(p)]
         right = f"{self.layer.kind}({', '.join(name for name, _ in operands)})"
         self.log.forward(self.l, f"A_{self.l}", right, B, operands, flops=None, seconds=seconds)
@@ -77,7 +80,7 @@ class Recorded:
         dA: Any,
         seconds: float,
     ) -> None:
-        """d<parameter> = ∂loss/∂<parameter>, and dA_k."""
+        """Record d<parameter> = ∂loss/∂<parameter>, and dA_k."""
         dB = [(f"dA_{self.l}", shape)]
         for (name, _), d in zip(self.own(p), dp, strict=True):
             right = f"∂loss/∂{name}"
@@ -87,7 +90,7 @@ class Recorded:
             self.log.backward(self.l, symbol, right, dA, dB, flops=None, seconds=seconds)
 
     def own(self, p: Sequence[Any]) -> list[tuple[str, Any]]:
-        """Symbols and shapes of its parameters."""
+        """Return the symbols and shapes of the layer's own parameters."""
         slots = self.layer.slots
         return [(symbol(slot.name, self.l), x.shape) for slot, x in zip(slots, p, strict=True)]
 
@@ -96,19 +99,19 @@ _SYMBOLS = {"weight": "W", "bias": "b", "gain": "γ", "shift": "β", "projection
 
 
 def symbol(name: str, l: str) -> str:
-    """The letter of a parameter of layer l; E_1:4 is the table of column 4."""
+    """Return the symbol of a parameter of layer l; E_1:4 is layer 1's table of column 4."""
     if name.startswith("embedding_"):
         return f"E_{l}:{name.removeprefix('embedding_')}"
     return f"{_SYMBOLS.get(name, name)}_{l}"
 
 
 class RecordedDense(Recorded):
-    """The five functions of `xpnet.layers.dense`, each on its own."""
+    """A dense layer, by the five functions of `xpnet.explain.dense`, each with its own rows."""
 
     def forward(
         self, backend: Backend, p: Sequence[Any], stats: Stats, A: Any, ctx: Context
     ) -> Result:
-        """A_l, and A_k, Z_l and A_l for the way back."""
+        """Record Z_l and A_l; return A_l, and (A_k, Z_l, A_l) for the backward pass."""
         Z = dense.preactivation(self.log, self.l, self.k, A, *p)
         A_l = dense.activation(self.log, self.l, self.layer.activation, Z)
         return A_l, (A, Z, A_l), ()
@@ -122,7 +125,7 @@ class RecordedDense(Recorded):
         g: Sequence[Any],
         needed: bool,
     ) -> tuple[list[Any], Any]:
-        """(dW_l, db_l) and dA_k."""
+        """Record dZ_l, dW_l, db_l and dA_k; return [dW_l, db_l] and dA_k."""
         A, Z, A_l = saved
         f = self.layer.activation
         dZ = dense.preactivation_gradient(self.log, self.l, f, Z, A_l, dB)
@@ -131,10 +134,10 @@ class RecordedDense(Recorded):
 
 
 class RecordedDropout(Recorded):
-    """Outside training it is not there."""
+    """Dropout, which has no effect outside training."""
 
     def tell_forward(self, p: Sequence[Any], A: Any, B: Any, saved: Any, seconds: float) -> None:
-        """A_l = A_k."""
+        """Record A_l = A_k."""
         note = f"dropout ({self.layer.rate:g}) acts in training alone"
         of_k = ((f"A_{self.k}", A.shape),)
         self.log.forward(self.l, f"A_{self.l}", f"A_{self.k}", B, of_k, seconds=seconds, note=note)
@@ -142,16 +145,16 @@ class RecordedDropout(Recorded):
     def tell_gradients(
         self, p: Any, saved: Any, shape: tuple[int, ...], dp: Any, dA: Any, seconds: float
     ) -> None:
-        """dA_k = dA_l."""
+        """Record dA_k = dA_l."""
         of_l = ((f"dA_{self.l}", shape),)
         self.log.backward(self.l, f"dA_{self.k}", f"dA_{self.l}", dA, of_l, seconds=seconds)
 
 
 class RecordedNorm(Recorded):
-    """X̂_l = (A_k − μ_l) / s_l and A_l = γ_l ∘ X̂_l + β_l; the running μ and s are constants."""
+    """X̂_l = (A_k − μ_l) / s_l and A_l = γ_l ∘ X̂_l + β_l; a batch norm's μ and s are constants."""
 
     def tell_forward(self, p: Sequence[Any], A: Any, B: Any, saved: Any, seconds: float) -> None:
-        """X̂_l, then A_l."""
+        """Record X̂_l, then A_l."""
         l, k, n, shape = self.l, self.k, self.log.size(A), A.shape
         over = "the features of each example"
         if self.layer.kind == "batch norm":
@@ -167,7 +170,7 @@ class RecordedNorm(Recorded):
     def tell_gradients(
         self, p: Any, saved: Any, shape: tuple[int, ...], dp: Any, dA: Any, seconds: float
     ) -> None:
-        """dγ_l and dβ_l, then dA_k."""
+        """Record dγ_l and dβ_l, then dA_k."""
         l, k, ones = self.l, self.k, ("1ᵀ", (1, shape[-2]))
         n, dB, X_hat = self.log.size(saved[0]), (f"dA_{l}", shape), (f"X̂_{l}", shape)
         right = f"1ᵀ (dA_{l} ∘ X̂_{l})"
@@ -190,10 +193,10 @@ class RecordedNorm(Recorded):
 
 
 class RecordedEmbedding(Recorded):
-    """Vectors for integer columns: products with one-hot rows O."""
+    """Vectors for integer columns, as products with one-hot rows O."""
 
     def tell_forward(self, p: Sequence[Any], A: Any, B: Any, saved: Any, seconds: float) -> None:
-        """A_l = [numeric columns | O E | …]."""
+        """Record A_l = [numeric columns | O E | …]."""
         names = [name for name, _ in self.own(p)]
         parts = [f"{name.replace('E', 'O', 1)} {name}" for name in names]
         if self.layer.numeric:
@@ -209,7 +212,7 @@ class RecordedEmbedding(Recorded):
     def tell_gradients(
         self, p: Any, saved: Any, shape: tuple[int, ...], dp: Any, dA: Any, seconds: float
     ) -> None:
-        """dE = Oᵀ dA_l, of the columns that are its own."""
+        """Record dE = Oᵀ dA_l for each table E, with the columns of dA_l that belong to E."""
         start = len(self.layer.numeric)
         for O, (name, E), dE in zip(saved, self.own(p), dp, strict=True):
             end = start + E[-1]
@@ -220,7 +223,7 @@ class RecordedEmbedding(Recorded):
 
 
 class RecordedResidual(Recorded):
-    """F(A_k) + A_k: the layers within tell themselves; F's input is A_l.0."""
+    """F(A_k) + A_k: the layers within record themselves; F's input is A_l.0."""
 
     def __init__(self, layer: Any, l: str, k: str, log: Log) -> None:
         within = recorded(layer.children, f"{l}.", log)
@@ -230,7 +233,7 @@ class RecordedResidual(Recorded):
     def forward(
         self, backend: Backend, p: Sequence[Any], stats: Stats, A: Any, ctx: Context
     ) -> Result:
-        """The layers within, then the sum."""
+        """Record the layers within, then the sum."""
         of_k, n = (f"A_{self.k}", A.shape), self.log.size
         self.log.forward(
             self.l, f"A_{self.first}", f"A_{self.k}", A, (of_k,), note="enters the layers within"
@@ -255,7 +258,7 @@ class RecordedResidual(Recorded):
         g: Sequence[Any],
         needed: bool,
     ) -> tuple[list[Any], Any]:
-        """The layers within, then dP and the sum."""
+        """Record the layers within, then dP and the sum."""
         l, of_l, A = self.l, (f"dA_{self.l}", tuple(dB.shape)), saved[1]
         self.log.backward(
             l,
@@ -269,7 +272,7 @@ class RecordedResidual(Recorded):
         if self.layer.projection is not None:
             transposed = (f"dA_{l}ᵀ", (*of_l[1][:-2], of_l[1][-1], of_l[1][-2]))
             self.log.product(l, f"dP_{l}", dp[-1], (transposed, (f"A_{self.k}", A.shape)), "N")
-        if dA is None:  # of the first layer: nobody needs it
+        if dA is None:  # the first layer: dA_0 is not needed
             return dp, None
         around, read, flops = f"dA_{l}", [(f"dA_{self.first}", dA.shape), of_l], self.log.size(dA)
         if self.layer.projection is not None:

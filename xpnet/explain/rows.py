@@ -1,4 +1,4 @@
-"""One evaluated equation as a row of data: what it says, what it costs, and what came out."""
+"""One evaluated equation as a row of data: its text, its costs and its result."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Shape = tuple[int, ...]
 
 
 class Operand(NamedTuple):
-    """What an equation reads: its symbol and its shape, transposed where the symbol is."""
+    """One operand of an equation: its symbol and shape, transposed if the symbol is."""
 
     symbol: str
     shape: Shape
@@ -31,32 +31,32 @@ class Row(NamedTuple):
         The layer's number, as in ``net.summary()``: "2", or "3.1" within a residual connection.
     direction : {"forward", "backward"}
     symbol : str
-        What it computes, such as "dW_2".
+        Symbol of the result, such as "dW_2".
     equation : str
         "dW_2 = dZ_2ᵀ A_1".
     operands : tuple of Operand
-        What it reads.
+        Operands that it reads.
     summed : str
-        For a product of the first two operands, the axis that is summed over, which is the last of
-        the one and the last but one of the other: "N", the examples, or "n_1", the width of A_1.
-        Otherwise "".
+        If the equation multiplies its first two operands, the axis that is summed over: "N", the
+        examples, or "n_1", the width of A_1. It is the last axis of the first operand and the last
+        but one of the second. Otherwise "".
     shape : tuple of int
-        Of the result.
+        Shape of the result.
     flops : int or None
-        2 m n k for a product of (m, k) and (k, n); 1 an entry for every other operation that the
-        equation prints, such as the N n_l additions of b_l in Z_l. None where it cannot be told.
+        2 m n k for a product of (m, k) and (k, n), and 1 per entry for every other operation that
+        the equation prints, such as the N n_l additions of b_l in Z_l. None if it is unknown.
     bytes : int
-        Every operand that the equation names read once and the result written once, in the
-        network's dtype: the least that can be moved. 0 where it only gives a name to what is
-        there, as A_0 = X does.
+        Bytes to read every operand of the equation once and to write the result once, in the
+        network's dtype: the least that can be moved. 0 if the equation only renames an array, as
+        A_0 = X does.
     seconds : float or None
-        Of this one evaluation; None where it was computed together with a row beside it.
+        Time of this evaluation; None if it was computed together with a neighbouring row.
     mean, std, norm : float
         Mean, standard deviation and root of the sum of squares of the entries.
     array : numpy.ndarray
-        The result itself, on the host, a copy.
+        A copy of the result, on the host.
     note : str
-        What the equation leaves to be said.
+        Remark on the equation.
     warnings : tuple of str
     """
 
@@ -87,7 +87,7 @@ class Parameter(NamedTuple):
 
 
 class Layer(NamedTuple):
-    """What stands above a layer's equations.
+    """A layer as shown above its equations.
 
     Attributes
     ----------
@@ -96,11 +96,11 @@ class Layer(NamedTuple):
     title : str
         Kind, widths and activation.
     kind, activation : str
-        The activation's name is "" where there is none.
+        Kind of layer and name of its activation, which is "" if there is none.
     parameters : tuple of Parameter
-        Its own, without those of the layers within it.
+        The layer's own parameters, without those of the layers within it.
     check : float or None
-        The relative error of its gradient against differences; None where it was not checked.
+        Relative error of its gradient against finite differences; None if it was not checked.
     """
 
     label: str
@@ -112,13 +112,16 @@ class Layer(NamedTuple):
 
 
 def product_flops(a: Shape, b: Shape) -> int:
-    """2 m n k for (..., m, k) times (..., k, n)."""
+    """Return the FLOPs of (..., m, k) times (..., k, n): 2 m n k, times the leading axes."""
     lead = max(a[:-2], b[:-2], key=len)
     return 2 * prod(lead) * a[-2] * a[-1] * b[-1]
 
 
 def statistics(array: Array) -> tuple[float, float, float]:
-    """Mean, standard deviation and norm, in float64; NaN where an entry is not finite."""
+    """Return mean, standard deviation and norm, in float64; 0 for an empty array.
+
+    If an entry is not finite, they are infinite or NaN.
+    """
     if array.size == 0:
         return 0.0, 0.0, 0.0
     with np.errstate(all="ignore"):

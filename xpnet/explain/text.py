@@ -1,4 +1,4 @@
-"""An explanation as a table of text, at most 100 columns wide."""
+"""Print an explanation as a text table, at most 100 columns wide."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["shortened", "table"]
 WIDTH = 100
 _EQUATION = 35
 _HEAD = ("", "shape", "FLOPs", "bytes", "time", "mean", "std", "norm")
-_WIDTHS = (13, 7, 7, 7, 9, 8, 8)  # of all but the equation, at least
+_WIDTHS = (13, 7, 7, 7, 9, 8, 8)  # least widths of all columns but the equation
 _READ = (
     "dM is ∂loss/∂M, ∘ the product entry by entry, 1ᵀ a row of N ones; examples are rows. Layer l "
     "has n_l units, n_0 is the number of columns of X, and W_l is n_l × the width before it: a row "
@@ -27,7 +27,7 @@ _READ = (
 
 
 def table(explanation: Explanation) -> str:
-    """The equations in the order of computation, with costs, values and warnings."""
+    """Return the equations in the order of computation, with costs, values and warnings."""
     rows = explanation.rows
     cells = {row.number: _cells(row) for row in rows}
     widths = [max(w, *(len(c[i]) for c in cells.values())) for i, w in enumerate(_WIDTHS)]
@@ -52,11 +52,11 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 
 def _line(equation: str, cells: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
-    """The equation, wrapped where it is long, with its cells beside its first line."""
+    """Yield the lines of an equation, wrapped if long, with its cells beside the first line."""
     room = min(_EQUATION, max(20, WIDTH - sum(widths) - len(widths)))
     first, *rest = textwrap.wrap(equation, room, subsequent_indent="    ")
     right = "".join(f" {cell:>{w}}" for cell, w in zip(cells, widths, strict=True))
-    room += sum(map(bool, map(combining, first)))  # X̂ is two characters in one place
+    room += sum(map(bool, map(combining, first)))  # X̂ is two characters in one column
     yield f"{first:{room}}{right}".rstrip()
     yield from rest
 
@@ -99,7 +99,10 @@ def _entry(explanation: Explanation) -> list[str]:
 
 
 def shortened(entry: Entry, most: int = 12) -> list[tuple[str, ...]]:
-    """The terms as rows of text; of many, the first and the last, and the sum of those between."""
+    """Return the terms as rows of text.
+
+    If there are more than ``most``, only the first and last are shown, and the sum of the others.
+    """
     N = len(entry.products)
     half = most // 2 if most < N else N
     shown = [*range(half), *range(max(half, N - half), N)]

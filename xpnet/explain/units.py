@@ -1,4 +1,4 @@
-"""Numbers in few characters, for people."""
+"""Format numbers in few characters, for people."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ __all__ = ["amount", "duration", "number", "shape"]
 
 
 def amount(n: int | None, unit: str = "") -> str:
-    """Four significant digits at most, with k, M, G: 51.4 M, 784 B."""
+    """Return three significant digits with k, M, G, T or P: 51.4 M, 784 B; "" for None."""
     if n is None:
         return ""
     value, prefix = float(n), ""
@@ -18,7 +18,7 @@ def amount(n: int | None, unit: str = "") -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """Of a step: 12.3 µs."""
+    """Return a duration in s, ms or µs, with three significant digits: 12.3 µs; "" for None."""
     if seconds is None:
         return ""
     for size, unit in ((1.0, "s"), (1e-3, "ms")):
@@ -28,10 +28,10 @@ def duration(seconds: float | None) -> str:
 
 
 def number(x: float, digits: int = 3) -> str:
-    """So many significant digits; 0 has no sign."""
+    """Return x with ``digits`` significant digits; 0 has no sign."""
     return f"{x + 0.0:.{digits}g}"
 
 
 def shape(of: tuple[int, ...]) -> str:
-    """128 × 784; "number" for none."""
+    """Return a shape as "128 × 784"; "number" if there are no axes."""
     return " × ".join(map(str, of)) or "number"

@@ -1,9 +1,9 @@
-"""One forward and one backward pass, as `gradient` makes it, written down row by row.
+"""Run one forward and one backward pass, as `gradient` does, and record it row by row.
 
     A_0 = X → every layer's forward → Z_L → dZ_L → every layer's gradients
 
-The functions are those of `xpnet.equations.passes` and of the layers, called in its order with its
-buffers, so that the values are those of ``net.gradient``, to the bit.
+It calls the same functions of `xpnet.equations.passes` and of the layers as ``net.gradient``, in
+the same order and with the same buffers. The values therefore agree to the bit.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = ["walk"]
 
 
 def walk(net: NetworkState, layers: Layers, loss: Loss, X: Any, Y: Any) -> Log:
-    """The rows of the gradient of the mean loss over X (N, n_0) and Y, on the device."""
+    """Record the gradient of the mean loss over X (N, n_0) and Y, computed on the device."""
     log, xp, L = Log(net.backend, net.dtype), net.backend.xp, str(len(layers))
     k = str(len(layers) - 1)
     p = unpack(xp, layers, net.parameters)
@@ -58,7 +58,10 @@ def _inputs(log: Log, X: Any, Y: Any, loss: Loss, n_out: int) -> None:
 
 
 def _loss(log: Log, L: str, loss: Loss, f: Any, Z: Any, Y: Any, N: int) -> Any:
-    """A_L and the mean loss, then dZ_L: the only place where the scale 1/N appears."""
+    """Record A_L, the mean loss and dZ_L; return dZ_L.
+
+    This is the only place where the scale 1/N appears.
+    """
     from_Z = f.name in loss.of_preactivation
     shown = f"shown for the reader, as the loss and dZ_{L} need Z_{L} alone" if from_Z else ""
     A = dense.activation(log, L, f, Z, shown)
@@ -70,7 +73,7 @@ def _loss(log: Log, L: str, loss: Loss, f: Any, Z: Any, Y: Any, N: int) -> Any:
     log.forward("loss", "loss", right, np.asarray(mean), read, flops=None, note=note)
     right, note = loss_gradient(loss, f, L)
     of = {"flops": 2 * log.size(dZ), "seconds": seconds, "note": f"{note}; N = {N}"}
-    if not right.startswith(f"(A_{L} − Y)"):  # what ∂loss_n/∂A costs is the loss's own affair
+    if not right.startswith(f"(A_{L} − Y)"):  # the cost of ∂loss_n/∂A is unknown
         read = tuple((dict(read) | dict.fromkeys(derivative_reads(f, L), Z.shape)).items())
         of["flops"] = None
     log.backward("loss", f"dZ_{L}", right, dZ, read, **of)
