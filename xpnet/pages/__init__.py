@@ -1,4 +1,4 @@
-"""The shell of a page: its document and its style, which explanations and reports share."""
+"""The document and style sheet that the pages of explanations and reports share."""
 
 from __future__ import annotations
 

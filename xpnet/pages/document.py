@@ -1,4 +1,7 @@
-"""A page around a fragment (no script, nothing from a network, light and dark), and its tables."""
+"""Wrap a fragment into a page, and make its tables.
+
+A page has no script, loads nothing from a network, and has light and dark colours.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ _BODY = "body{margin:0;background:#fff}@media(prefers-color-scheme:dark){body{ba
 
 
 def document(title: str, fragment: str) -> str:
-    """HTML; the title is escaped, the fragment is HTML already."""
+    """Return an HTML document; the title is escaped, the fragment is HTML already."""
     return (
         '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
@@ -23,7 +26,7 @@ def document(title: str, fragment: str) -> str:
 
 
 def grid(rows: list[tuple[str, ...]], head: tuple[str, ...] = ()) -> str:
-    """A table; every cell is escaped."""
+    """Return an HTML table; every cell is escaped."""
     top = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in head)
     body = "".join(
         "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows

@@ -1,4 +1,4 @@
-"""The style sheet of a page: light and dark, by the system's wish or a notebook's theme."""
+"""The style sheet of a page: light or dark, as the system or the notebook's theme requests."""
 
 from __future__ import annotations
 
@@ -110,4 +110,4 @@ white-space:normal}
 .xpnet-page h2.way::after{content:""}.xpnet-page .arrow{display:none}}
 """
 )
-"""What stands in a page's ``<style>``; without it the table of text is seen instead."""
+"""The content of a page's ``<style>``; without it, the text table is shown instead."""
