@@ -1,8 +1,8 @@
-"""Pictures of a training and of its network, as scikit-learn's Display objects (extra ``plot``).
+"""Plots of a training and its network, in the form of scikit-learn's Displays (extra ``plot``).
 
-A display holds the numbers that it draws, made by ``from_history``, ``from_network`` or
-``from_predictions``; ``plot(ax=None)`` draws them with matplotlib, keeps the artists in attributes
-that end in an underscore, and returns the display. matplotlib is imported when one plots.
+``from_history``, ``from_network`` or ``from_predictions`` makes a display, which holds the numbers
+to draw. ``plot(ax=None)`` draws them with matplotlib, keeps the artists in attributes that end in
+an underscore, and returns the display. matplotlib is imported only then.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What every display draws on and with: axes, colours, and names as plain text."""
+"""Axes, colours and plain-text names, which all displays use."""
 
 from __future__ import annotations
 
@@ -22,24 +22,25 @@ __all__ = [
 ]
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8f7a00", "#7f7f7f")
-"""For lines and classes: those of M. Okabe and K. Ito (2008), told apart by colour-blind readers.
+"""Colours of lines and classes, after M. Okabe and K. Ito (2008).
 
-Their yellow and black are replaced, which vanish on a white and on a dark page.
+Colour-blind readers can distinguish them. Their yellow, which is hardly visible on a white page,
+and their black, on a dark page, are replaced.
 """
 
 MARKERS = "os^Dv<>P"
-"""A class has its own marker as well."""
+"""Markers of classes, used together with the colours."""
 
-_LONGEST = 24  # characters of a name
+_LONGEST = 24  # most characters of a name
 
 
 def matplotlib() -> Any:
-    """The library.
+    """Import and return matplotlib.
 
     Raises
     ------
     ImportError
-        It is not installed.
+        If it is not installed.
     """
     try:
         return imported("matplotlib")
@@ -48,7 +49,7 @@ def matplotlib() -> Any:
 
 
 def axes(ax: Any, size: tuple[float, float] = (6.4, 4.4)) -> Any:
-    """Those given, or new ones in a figure of pyplot."""
+    """Return ``ax``, or new axes in a pyplot figure if it is None."""
     matplotlib()
     if ax is not None:
         return ax
@@ -56,23 +57,23 @@ def axes(ax: Any, size: tuple[float, float] = (6.4, 4.4)) -> Any:
 
 
 def plain(name: Any) -> str:
-    """A name on one line, without control characters, and not longer than a label may be."""
+    """Return a name on one line, without control characters, cut to the length of a label."""
     text = "".join(c if c.isprintable() else " " for c in str(name)).strip()
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 def describe(ax: Any, title: str, x: str, y: str) -> None:
-    """Title and axis labels, in which $ is a dollar."""
+    """Set the title and the axis labels; a $ in them is printed and starts no formula."""
     ax.set_title(title, parse_math=False)
     ax.set_xlabel(x, parse_math=False)
     ax.set_ylabel(y, parse_math=False)
 
 
 def legend(ax: Any, artists: Sequence[Any], names: Iterable[Any], loc: str, **options: Any) -> Any:
-    """A legend of these artists, at a place that does not depend on the data.
+    """Add a legend of the artists, at a place that does not depend on the data.
 
-    matplotlib's "best" place moves from run to run of a training, and warns when its search took
-    long. Names are put in afterwards: matplotlib leaves out those that begin with an underscore.
+    matplotlib's place "best" changes from one training to the next, and warns if its search is
+    slow. Names are set afterwards, since matplotlib omits those that begin with an underscore.
     """
     made = ax.legend(artists, [f"{i}" for i in range(len(artists))], loc=loc, **options)
     for text, name in zip(made.get_texts(), names, strict=True):
@@ -82,33 +83,33 @@ def legend(ax: Any, artists: Sequence[Any], names: Iterable[Any], loc: str, **op
 
 
 def class_colours(n: int) -> list[Any]:
-    """A colour for each of n classes; more than there are in `COLOURS` share a ramp."""
+    """Return a colour for each of n classes: `COLOURS`, or a ramp if n is larger than those."""
     if n <= len(COLOURS):
         return list(COLOURS[:n])
     return list(matplotlib().colormaps["turbo"].resampled(n)(range(n)))
 
 
 def colour_bar(ax: Any, artist: Any, label: str) -> None:
-    """What the colours of an artist mean; small in an SVG."""
+    """Add a bar that explains the artist's colours, as a bitmap to keep an SVG small."""
     bar = ax.figure.colorbar(artist, ax=ax, shrink=0.8)
     bar.set_label(label)
     bar.solids.set_rasterized(True)
 
 
 def diverging() -> Any:
-    """Blue for what is negative, orange for what is positive; 0 is transparent."""
+    """Return a colour map: blue for negative, orange for positive values, 0 transparent."""
     blue, orange = (59 / 255, 130 / 255, 246 / 255), (234 / 255, 88 / 255, 12 / 255)  # as explain
     return _ramp((0.0, blue, 1.0), (0.5, blue, 0.0), (0.5, orange, 0.0), (1.0, orange, 1.0))
 
 
 def rising() -> Any:
-    """From transparent to blue, so that it suits a dark page and a light one."""
+    """Return a colour map from transparent to blue, which suits dark and light pages."""
     blue = (0.0, 0x5A / 255, 0xA8 / 255)
     return _ramp((0.0, blue, 0.0), (1.0, blue, 1.0))
 
 
 def _ramp(*stops: tuple[float, tuple[float, float, float], float]) -> Any:
-    """A colour map by positions, colours and opacities."""
+    """Return a colour map with the given positions, colours and opacities."""
     matplotlib()
     from matplotlib.colors import LinearSegmentedColormap
 

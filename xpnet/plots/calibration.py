@@ -1,4 +1,4 @@
-"""Whether a probability of 0.8 comes true 8 times of 10."""
+"""Plot whether events predicted with a probability of 0.8 happen 8 times out of 10."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ __all__ = ["CalibrationDisplay"]
 
 @dataclass
 class CalibrationDisplay:
-    """The frequency with which a prediction comes true, over its probability, in equal bins.
+    """How often a prediction comes true, over its probability, in bins of equal width.
 
     Parameters
     ----------
     probability, frequency : (B,) float
-        Means over the examples of each bin that has any.
+        Means over the examples of each bin; empty bins are left out.
     counts : (B,) int
         Examples in each bin.
     of : str
-        What is predicted: "the likeliest class", or a class.
+        The predicted event: "the likeliest class", or a class.
 
     Attributes
     ----------
@@ -67,18 +67,19 @@ class CalibrationDisplay:
         bins: int = 10,
         class_names: Sequence[Any] | None = None,
     ) -> CalibrationDisplay:
-        """Of one class, or of the likeliest one.
+        """Make the display for one class, or for the likeliest class of each example.
 
         Parameters
         ----------
         of : str or int, optional
-            A class by its name or number. None: for two classes the second, else of each example
-            the likeliest.
+            A class by its name; without names, its number. None: the second of two classes, else
+            the likeliest class of each example.
 
         Raises
         ------
         ValueError
-            The targets are numbers, several labels, or several heads; a class that is not there.
+            If the targets are numbers, several labels or several heads, or if there is no such
+            class.
         """
         P, labels, predicted, names = classified(net, X, Y, class_names)
         if of is None and len(names) > 2:
@@ -91,7 +92,7 @@ class CalibrationDisplay:
     def from_predictions(
         cls, happened: Any, probability: Any, *, of: str = "the event", bins: int = 10
     ) -> CalibrationDisplay:
-        """Of events (N,), true or false, and the probabilities (N,) that were given to them."""
+        """Make the display from events (N,), true or false, and their probabilities (N,)."""
         check_positive_integer("bins", bins)
         y, p = to_numpy(happened), to_numpy(probability).astype(np.float64)
         if y.shape != p.shape or p.ndim != 1 or len(p) == 0:
@@ -106,7 +107,7 @@ class CalibrationDisplay:
 
     @property
     def error(self) -> float:
-        """``Σ_b n_b |frequency − probability| / N``, the expected calibration error."""
+        """The expected calibration error, ``Σ_b n_b |frequency − probability| / N``."""
         gaps = np.abs(self.frequency - self.probability)
         return float(np.average(gaps, weights=self.counts))
 

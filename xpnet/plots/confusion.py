@@ -1,4 +1,4 @@
-"""Which classes are taken for which."""
+"""Plot which classes are mistaken for which."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 __all__ = ["ConfusionDisplay"]
 
-_FEW = 16  # classes, up to which the counts are printed
+_FEW = 16  # most classes for which the counts are printed
 
-_MOST = 40  # names at an axis
-_SHORT = 6  # characters of a name, up to which it stands level
+_MOST = 40  # most names at an axis
+_SHORT = 6  # most characters of a name that is printed level
 
 
 @dataclass
 class ConfusionDisplay:
-    """The confusion matrix: row i, column j counts examples of class i that were taken for j.
+    """The confusion matrix: row i, column j counts examples of class i predicted as class j.
 
     Parameters
     ----------
@@ -55,12 +55,12 @@ class ConfusionDisplay:
     def from_network(
         cls, net: NetworkPasses, X: Any, Y: Any, *, class_names: Sequence[Any] | None = None
     ) -> ConfusionDisplay:
-        """Of a network for classes, by its likeliest one.
+        """Make the display from the likeliest classes that a network predicts.
 
         Raises
         ------
         ValueError
-            The targets are numbers, several labels, or several heads.
+            If the targets are numbers, several labels or several heads.
         """
         found = classified(net, X, Y, class_names)
         return cls(_count(found.labels, found.predicted, len(found.names)), found.names)
@@ -69,26 +69,29 @@ class ConfusionDisplay:
     def from_predictions(
         cls, Y: Any, predicted: Any, *, class_names: Sequence[Any] | None = None
     ) -> ConfusionDisplay:
-        """Of labels, integers or text, both (N,); the classes are those that occur, sorted."""
+        """Make the display from labels and predicted labels, both (N,), integers or text.
+
+        The classes are those that occur, sorted.
+        """
         return cls(*_of_labels(labels_of("Y", Y), labels_of("predicted", predicted), class_names))
 
     @property
     def accuracy(self) -> float:
-        """The share on the diagonal."""
+        """The share of examples on the diagonal."""
         return float(np.trace(self.counts) / self.counts.sum())
 
     @property
     def recall(self) -> Array:
-        """(K,): of each class, the share that was found; NaN where it has no example."""
+        """(K,): the share of each class's examples predicted as that class; NaN if it has none."""
         return _shares(self.counts.diagonal(), self.counts.sum(axis=1))
 
     @property
     def precision(self) -> Array:
-        """(K,): of what was taken for each class, the share that is; NaN where nothing was."""
+        """(K,): the share of each class's predictions that are right; NaN without predictions."""
         return _shares(self.counts.diagonal(), self.counts.sum(axis=0))
 
     def plot(self, ax: Any = None) -> ConfusionDisplay:
-        """Draw on ``ax``, or on new axes; a cell is as dark as its share of its row."""
+        """Draw on ``ax``, or on new axes; a cell's darkness shows its share of its row."""
         K = len(self.counts)
         side = 3.2 + 0.4 * min(K, _FEW)
         self.ax_ = ax = axes(ax, (side + 0.8, side))
@@ -102,7 +105,7 @@ class ConfusionDisplay:
         return self
 
     def _name_classes(self, ax: Any) -> None:
-        """Each class at both axes; of very many, every second or n-th."""
+        """Print the classes' names at both axes; if there are very many, every second or n-th."""
         K = len(self.counts)
         at = range(0, K, math.ceil(K / _MOST))
         names = [plain(self.class_names[k]) for k in at]
@@ -113,7 +116,7 @@ class ConfusionDisplay:
         ax.set_yticks(at, names, parse_math=False, fontsize=size)
 
     def _print_counts(self, ax: Any, shares: Array) -> Array:
-        """A number in each cell, white on dark ones; zeros are faint."""
+        """Print the count in each cell, white in dark cells; zeros are faint."""
         texts = np.empty(self.counts.shape, dtype=object)
         for (i, j), count in np.ndenumerate(self.counts):
             look = {"color": "white"} if shares[i, j] > 0.5 else {"alpha": 1.0 if count else 0.45}

@@ -1,4 +1,4 @@
-"""What a network with two inputs answers over the plane."""
+"""Plot what a network with two inputs predicts over the plane."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 __all__ = ["DecisionBoundaryDisplay"]
 
-_MARGIN = 0.1  # of the examples' range, on each side
+_MARGIN = 0.1  # share of the examples' range that is added on each side
 
 
 @dataclass
 class DecisionBoundaryDisplay:
-    """The class, or for a loss for numbers the first output, on a grid, and the examples.
+    """The predicted class on a grid, or the first output if the loss is for numbers; the examples.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ class DecisionBoundaryDisplay:
     Attributes
     ----------
     ax_, figure_, surface_, boundary_, points_, legend_
-        After `plot`; ``points_`` is a list, one a class.
+        After `plot`; ``points_`` is a list with one entry for each class, or one for a quantity.
     """
 
     x: Array
@@ -70,14 +70,14 @@ class DecisionBoundaryDisplay:
         class_names: Sequence[Any] | None = None,
         input_names: Sequence[str] | None = None,
     ) -> DecisionBoundaryDisplay:
-        """Of a network with two inputs, over the range of X and a tenth more.
+        """Make the display of a network with two inputs, over the range of X plus a tenth per side.
 
-        Without ``input_names`` they are those of the fit's data frame, or x_0 and x_1.
+        If ``input_names`` is None, the names are those of the fit's data frame, or x_0 and x_1.
 
         Raises
         ------
         ValueError
-            There are not two inputs; several labels or heads.
+            If there are not two inputs, or if there are several labels or heads.
         """
         check_positive_integer("resolution", resolution)
         if input_names is None:
@@ -110,7 +110,7 @@ class DecisionBoundaryDisplay:
         return self
 
     def _classes(self, ax: Any) -> None:
-        """A colour a class, lines between them, and a marker a class for the examples."""
+        """Draw a colour for each class, the boundaries, and the examples, a marker per class."""
         from matplotlib.colors import ListedColormap
 
         K = len(self.class_names)

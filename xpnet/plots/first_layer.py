@@ -1,4 +1,4 @@
-"""The weights of the first dense layer, a picture a unit."""
+"""Plot the weights of the first dense layer, one image for each unit."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ __all__ = ["FirstLayerDisplay"]
 
 @dataclass
 class FirstLayerDisplay:
-    """Rows of W_1 as images, side by side, in one scale that is centred on 0.
+    """Rows of W_1 as images, side by side, in a common scale that is centred on 0.
 
     Parameters
     ----------
     weights : (n, n_0)
-        A row a unit that is shown.
+        One row for each unit shown.
     shape : (int, int)
         Height and width of an image; their product is n_0.
     units : (n,) int
         The number of each unit.
     n_units : int
-        How many the layer has.
+        Number of units in the layer.
 
     Attributes
     ----------
     ax_, figure_, image_
-        After `plot`; ``image_`` is the mosaic, with NaN between the pictures.
+        After `plot`; ``image_`` is the mosaic, with NaN between the images.
     """
 
     weights: Array
@@ -52,19 +52,19 @@ class FirstLayerDisplay:
     def from_network(
         cls, net: NetworkState, shape: tuple[int, int] | None = None, *, most: int = 36
     ) -> FirstLayerDisplay:
-        """Of W_1: all units, or those whose weights have the largest norm, largest first.
+        """Make the display of the units whose rows of W_1 have the largest norm, largest first.
 
         Parameters
         ----------
         shape : (height, width), optional
-            None: a square.
+            Shape of an image. None: a square.
         most : int
-            How many units to show.
+            Largest number of units to show.
 
         Raises
         ------
         ValueError
-            The inputs fill no image of that shape.
+            If the inputs do not fill an image of that shape.
         """
         check_positive_integer("most", most)
         W = to_numpy(net.weights[0]).astype(np.float64)
@@ -89,7 +89,7 @@ class FirstLayerDisplay:
 
 
 def _image_shape(n: int, shape: Any) -> tuple[int, int]:
-    """A shape with n pixels."""
+    """Return the shape as given, or a square's, and check that it has n pixels."""
     if shape is None:
         side = math.isqrt(n)
         if side * side != n:
@@ -104,7 +104,7 @@ def _image_shape(n: int, shape: Any) -> tuple[int, int]:
 
 
 def _mosaic(weights: Array, shape: tuple[int, int]) -> Array:
-    """Images in rows, about as many as columns, a line of NaN around each."""
+    """Arrange the images in a mosaic about as high as wide, with a line of NaN around each."""
     height, width = shape
     columns = math.ceil(math.sqrt(len(weights) * height / width))
     rows = math.ceil(len(weights) / columns)

@@ -1,4 +1,4 @@
-"""Loss, validation loss and metrics by epoch."""
+"""Plot loss, validation loss and metrics by epoch."""
 
 from __future__ import annotations
 
@@ -17,26 +17,30 @@ if TYPE_CHECKING:
 
 __all__ = ["LossCurveDisplay"]
 
-_FEW = 15  # epochs, up to which each has a marker
-_RANGE = 10.0  # largest / smallest, from which the axis is logarithmic
+_FEW = 15  # most epochs for which each has a marker
+_RANGE = 10.0  # ratio largest / smallest above which the axis is logarithmic
 
 
 @dataclass
 class LossCurveDisplay:
-    """One line a value, over the epochs; of a stack's history one for each network, in one colour.
+    """One line for each value, over the epochs.
+
+    For a stack's history, each value has one line for each network, all in one colour.
 
     Parameters
     ----------
     epoch : sequence of int
     curves : mapping of str to sequence of float
-        By name, such as "loss" and "validation_loss"; of a stack, sequences of lists of R.
+        Values by name, such as "loss" and "validation_loss"; for a stack of R networks, each epoch
+        has a list of R values.
     best_epoch : int, optional
-        Whose parameters early stopping brought back.
+        The epoch whose parameters early stopping restored.
 
     Attributes
     ----------
     ax_, figure_, lines_, legend_
-        After `plot`; ``lines_`` are in the order of ``curves``, the first network's of each.
+        After `plot`; ``lines_`` are in the order of ``curves``, for a stack only those of the first
+        network.
 
     Examples
     --------
@@ -56,12 +60,12 @@ class LossCurveDisplay:
 
     @classmethod
     def from_history(cls, history: History, names: Sequence[str] | None = None) -> LossCurveDisplay:
-        """The loss and the validation loss; or what is named, of `History.values`.
+        """Make the display of loss and validation loss, or of the ``names`` in `History.values`.
 
         Raises
         ------
         ValueError
-            No epoch is done yet, or a value is not there.
+            If no epoch is done yet, or if there is no such value.
         """
         values = history.values()
         if not values:
@@ -72,7 +76,11 @@ class LossCurveDisplay:
         return cls(history.epoch, curves, history.best_epoch)
 
     def plot(self, ax: Any = None) -> LossCurveDisplay:
-        """Draw on ``ax``, or on new axes; a loss that falls tenfold gets a logarithmic axis."""
+        """Draw on ``ax``, or on new axes.
+
+        The axis is logarithmic if all values are positive and the largest is over 10 times the
+        smallest.
+        """
         self.ax_ = ax = axes(ax)
         self.figure_ = ax.figure
         marker = "o" if len(self.epoch) <= _FEW else None

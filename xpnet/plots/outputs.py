@@ -1,4 +1,4 @@
-"""What a network says about examples, on the host: classes with probabilities, or quantities."""
+"""A network's predictions on the host: classes with probabilities, or quantities."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ __all__ = [
 
 Array = np.ndarray[Any, Any]
 
-_AT_ONCE = 8192  # examples
+_AT_ONCE = 8192  # examples in a batch of predictions
 
 
 class Classified(NamedTuple):
-    """Examples of one classification.
+    """Labels and predictions of one classification.
 
     Attributes
     ----------
     probabilities : (N, K) float64
     labels, predicted : (N,) int64
-        0 … K − 1: true, and the likeliest.
+        True and likeliest classes, 0 … K − 1.
     names : tuple of str
-        K of them.
+        Names of the K classes.
     """
 
     probabilities: Array
@@ -54,12 +54,12 @@ class Classified(NamedTuple):
 def classified(
     net: NetworkPasses, X: Any, Y: Any, given_names: Sequence[Any] | None = None
 ) -> Classified:
-    """Probabilities and labels; examples whose label is missing (a masked loss) are left out.
+    """Return probabilities and labels, without the examples whose label is missing (masked loss).
 
     Raises
     ------
     ValueError
-        The targets are numbers, several labels, or several heads; outputs are NaN.
+        If the targets are numbers, several labels or several heads, or if outputs are NaN.
     """
     loss, X, Y = _checked(net, X, Y)
     _check_is_one_classification(loss, net.sizes[-1])
@@ -74,12 +74,12 @@ def classified(
 
 
 def quantities(net: NetworkPasses, X: Any, Y: Any) -> tuple[Array, Array]:
-    """Targets and predictions of a loss for numbers, both (N, n_targets) float64.
+    """Return targets and predictions of a loss for numbers, both (N, n_targets) float64.
 
     Raises
     ------
     ValueError
-        The loss is for classes.
+        If the loss is for classes.
     """
     loss, X, Y = _checked(net, X, Y)
     if is_for_classes(loss):
@@ -92,17 +92,20 @@ def quantities(net: NetworkPasses, X: Any, Y: Any) -> tuple[Array, Array]:
 
 
 def loss_of(net: NetworkPasses, Y: Any) -> Loss:
-    """The network's loss, or that which targets like Y ask for."""
+    """Return the network's loss; if it is undecided, the one that targets like Y require."""
     return net.decided_by(net.encode(Y))[1]
 
 
 def is_for_classes(loss: Loss) -> bool:
-    """Whether a loss is for labels of classes, of one head or several."""
+    """Whether a loss is for class labels, of one head or several."""
     return loss.targets in ("labels", "probabilities", "head labels")
 
 
 def answers(net: NetworkPasses, loss: Loss, X: Any) -> Array:
-    """(N, n_L) float64; probabilities where Z_L are logits, and (N, 2) for one of them."""
+    """Return the predictions, (N, n_L) float64; logits are turned into probabilities.
+
+    A single output for classes becomes the probabilities of two classes, (N, 2).
+    """
     A = to_numpy(net.predict(X, _AT_ONCE)).astype(np.float64)
     activation = net.layers[-1].activation
     if activation.name == "identity":
@@ -112,7 +115,7 @@ def answers(net: NetworkPasses, loss: Loss, X: Any) -> Array:
 
 
 def _checked(net: NetworkPasses, X: Any, Y: Any) -> tuple[Loss, Any, Array]:
-    """The loss, X on the device, and Y on the host, as `evaluate` takes them."""
+    """Return the loss, X on the device and Y on the host, checked as in `evaluate`."""
     X, Y = net.in_order(X), net.encode(Y)
     layers, loss = net.decided_by(Y)
     data = examples(net.backend, layers, loss, net.dtype, X, Y)
@@ -133,7 +136,7 @@ def _check_is_one_classification(loss: Loss, n_outputs: int) -> None:
 def class_names(
     given: Sequence[Any] | None, met: tuple[str, ...] | None, n: int
 ) -> tuple[str, ...]:
-    """The names given, those that the network met as text, or numbers."""
+    """Return the names as given, those of the network's text labels, or numbers."""
     names = tuple(map(str, given if given is not None else met or range(n)))
     if len(names) != n:
         raise ValueError(f"class_names must have {n} names, one a class, got {len(names)}")
@@ -141,7 +144,7 @@ def class_names(
 
 
 def labels_of(name: str, Y: Any) -> Array:
-    """(N,) labels, integers or text, on the host."""
+    """Return (N,) labels, integers or text, on the host."""
     labels = labels_on_host(name, Y)
     if labels.dtype.kind == "f":
         raise ValueError(

@@ -1,4 +1,4 @@
-"""What was predicted over what is, for quantities."""
+"""Plot predicted over actual quantities."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 __all__ = ["PredictionErrorDisplay"]
 
-_MANY = 2000  # examples, from which an SVG has their picture instead of each
+_MANY = 2000  # examples above which an SVG holds a bitmap instead of single points
 
 
 @dataclass
 class PredictionErrorDisplay:
-    """A point an example, and the diagonal on which predictions are exact.
+    """One point for each example, and the diagonal on which predictions are exact.
 
     Parameters
     ----------
     actual, predicted : (N, K) float64
-        NaN in ``actual`` is a target that is not there.
+        NaN in ``actual`` marks a missing target.
     target_names : sequence of str
 
     Attributes
@@ -56,12 +56,14 @@ class PredictionErrorDisplay:
     def from_network(
         cls, net: NetworkPasses, X: Any, Y: Any, *, target_names: Sequence[Any] | None = None
     ) -> PredictionErrorDisplay:
-        """Of a network for numbers; of several outputs a target, the one that predicts it.
+        """Make the display of a network for numbers.
+
+        If the loss has several outputs for a target, the one that predicts it is used.
 
         Raises
         ------
         ValueError
-            The loss is for classes.
+            If the loss is for classes.
         """
         return cls.from_predictions(*quantities(net, X, Y), target_names=target_names)
 
@@ -69,7 +71,7 @@ class PredictionErrorDisplay:
     def from_predictions(
         cls, Y: Any, predicted: Any, *, target_names: Sequence[Any] | None = None
     ) -> PredictionErrorDisplay:
-        """Of numbers, both (N,) or (N, K)."""
+        """Make the display from targets and predictions, both (N,) or (N, K)."""
         y, a = (to_numpy(x).astype(np.float64) for x in (Y, predicted))
         y, a = (x[:, None] if x.ndim == 1 else x for x in (y, a))
         if y.shape != a.shape or y.ndim != 2 or y.size == 0:
@@ -82,7 +84,7 @@ class PredictionErrorDisplay:
 
     @property
     def r2(self) -> float:
-        """R², the mean over the targets: 1 is exact, 0 as good as their mean."""
+        """R², averaged over the targets: 1 is exact, 0 is as good as predicting their mean."""
         return float(METRICS["r2"](np, self.predicted, self.actual))
 
     def plot(self, ax: Any = None) -> PredictionErrorDisplay:
