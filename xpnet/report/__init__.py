@@ -1,6 +1,6 @@
-"""A training on one page: settings, data, curves, metrics, confusions, the worst examples.
+"""Report a training on one page: settings, data, curves, metrics, confusions, worst examples.
 
-`Report` needs matplotlib (extra ``plot``), which draws its pictures as SVG within the page.
+`Report` needs matplotlib (extra ``plot``), which draws the figures as SVG within the page.
 """
 
 from __future__ import annotations

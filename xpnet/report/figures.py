@@ -1,7 +1,7 @@
-"""A display as SVG within a page: in the page's colours, with ids of its own, the same each time.
+"""Turn a display into SVG for a page: in the page's colours, with unique ids, reproducibly.
 
-matplotlib draws with two stand-ins for colours; they become ``currentColor`` and ``var(--card)``,
-so that the picture follows a page from light to dark.
+matplotlib draws with two placeholder colours. They are replaced by ``currentColor`` and
+``var(--card)``, so that the figure follows the page from light to dark.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _STYLE = {
     "axes.spines.right": False,
 }
 
-_SIZE = (6.0, 4.8)  # inches: all alike, so that letters are
+_SIZE = (6.0, 4.8)  # inches; equal sizes make letters equal
 
 _FONTS = "'DejaVu Sans',Verdana,sans-serif"
 
@@ -44,22 +44,22 @@ class _Display(Protocol):
 
 
 def svg(display: _Display, key: str, about: str) -> str:
-    """The picture as an ``<svg>``.
+    """Return the figure as an ``<svg>``.
 
     Parameters
     ----------
     display : a Display of `xpnet.plots`
     key : str
-        Unique in the page: its ids begin so.
+        Prefix of its ids, unique in the page.
     about : str
-        What it shows, for those who don't see it.
+        Text alternative for those who do not see it.
     """
     mpl = matplotlib()
     Figure = imported("matplotlib.figure").Figure
 
     buffer = BytesIO()
     with mpl.rc_context(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a letter that matplotlib's font lacks: the browser's has
+        warnings.simplefilter("ignore")  # letters that only the browser's font has
         mpl.rcdefaults()
         mpl.rcParams.update({**_STYLE, "svg.hashsalt": key})
         figure = Figure(figsize=_SIZE, layout="constrained")
@@ -69,7 +69,7 @@ def svg(display: _Display, key: str, about: str) -> str:
 
 
 def _inline(root: ElementTree.Element, key: str, about: str) -> str:
-    """Without namespaces, style sheet and metadata; those two would be the whole page's."""
+    """Remove namespaces, style sheet and metadata; the last two would apply to the whole page."""
     for parent in root.iter():
         for child in list(parent):
             if _name(child.tag) in ("metadata", "style"):
@@ -92,7 +92,7 @@ def _name(name: str) -> str:
 
 
 def _value(name: str, value: str, key: str) -> str:
-    """An attribute with its ids, colours and fonts as the page has them."""
+    """Return an attribute's value with the ids, colours and fonts of the page."""
     if name == "id":
         return f"{key}-{value}"
     if name == "href" and value.startswith("#"):

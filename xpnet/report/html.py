@@ -1,4 +1,4 @@
-"""A report as one HTML page: no script, nothing from a network, light and dark."""
+"""Show a report as one HTML page, light or dark, without script or anything from a network."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ grid-template-columns:repeat(auto-fit,minmax(min(100%,24em),1fr))}
 
 
 def page(report: Report) -> str:
-    """The whole document."""
+    """Return the whole HTML document."""
     judged = judge(report)
     sections = "".join(_sections(report, judged))
     n = len(report.history)
@@ -95,7 +95,7 @@ def _figures(pictures: list[str]) -> str:
 
 
 def _curves(report: Report) -> Iterator[str]:
-    """The losses, and each metric."""
+    """Yield the figures of the losses and of each metric."""
     history = report.history
     display = LossCurveDisplay.from_history(history)
     yield svg(display, "loss", f"Loss by epoch, {history.loss[-1]:.4g} at the end")
@@ -113,7 +113,7 @@ def _of_validation(report: Report) -> str:
 
 
 def _settings(report: Report) -> dict[str, str]:
-    """Those given, and what the network and the history tell."""
+    """Return the given settings, and those found in the network and the history."""
     net, history = report.net, report.history
     threads = "" if history.threads is None else f", threads for products: {history.threads}"
     return {
@@ -128,7 +128,7 @@ def _settings(report: Report) -> dict[str, str]:
 
 
 def _versions(report: Report) -> dict[str, str]:
-    """Of what had a part in the numbers and in the pictures."""
+    """Return the versions of everything that made the numbers and the figures."""
     packages = dict.fromkeys((*report.net.backend.packages[:1], "numpy", "matplotlib"))
     found = {name: str(import_module(name).__version__) for name in packages}
     return {

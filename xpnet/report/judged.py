@@ -1,4 +1,4 @@
-"""How a network does on the examples of a report: figures, pictures, and the worst of them."""
+"""Judge a network by the examples of a report: metrics, figures and the worst examples."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from xpnet.report.worst import Case, losses, worst
 
 __all__ = ["Judged", "judge"]
 
-_WORST = 12
+_WORST = 12  # number of worst examples shown
 
 
 class Judged(NamedTuple):
-    """What a page shows of it.
+    """The parts of the page that judge the network.
 
     Attributes
     ----------
-    metrics : by name, in print
+    metrics : printed values by name
     figures : <svg>s
-    table : head and rows, a row a class; empty for a quantity
-    cases : the worst
+    table : head, then one row for each class; empty for a quantity
+    cases : the worst examples
     """
 
     metrics: dict[str, str]
@@ -41,7 +41,7 @@ class _Answer(Protocol):
 
 
 def judge(report: Report) -> Judged:
-    """By the loss: as classes, or as a quantity."""
+    """Judge a report's network as one for classes or for a quantity, depending on its loss."""
     of_classes = is_for_classes(loss_of(report.net, report.Y))
     return _classes(report) if of_classes else _quantity(report)
 

@@ -1,4 +1,4 @@
-"""What a report is about."""
+"""The content of a report."""
 
 from __future__ import annotations
 
@@ -19,26 +19,27 @@ __all__ = ["Report"]
 
 @dataclass(frozen=True)
 class Report:
-    """A training, and the examples that it is judged by.
+    """A training, and the examples by which it is judged.
 
     Parameters
     ----------
     title : str
     net : Network
-        After the training.
+        The network after the training.
     history : History
     X, Y : (N, n_0) and (N,) labels or (N, 1)
-        On the host; of one classification, or of one quantity; none is missing.
+        Examples and targets on the host, of one classification or one quantity; no target is
+        missing.
     judged_by : str
-        What they are, such as "359 test images".
+        Description of these examples, such as "359 test images".
     settings, data : mapping of str to str
-        What to list, beside what the network and the history tell.
+        Facts to list, besides those found in the network and the history.
     examples : Images or Rows, optional
-        How to show the worst of them.
+        How to show the worst examples.
     class_names : sequence of str, optional
-        None: those that the network met as text, or numbers.
+        None: the network's text labels, or numbers.
     quantity : (name, mean, scale)
-        Of a quantity, which is mean + scale · y.
+        Name, mean and scale of the predicted quantity, which equals mean + scale · y.
     """
 
     title: str
@@ -54,26 +55,28 @@ class Report:
     quantity: tuple[str, float, float] = ("target", 0.0, 1.0)
 
     def html(self) -> str:
-        """The page: no script, nothing from a network, light and dark.
+        """Return the page, which has no script and loads nothing from a network.
+
+        It is light or dark, as the system requests.
 
         Raises
         ------
         ImportError
-            matplotlib is not installed.
+            If matplotlib is not installed.
         ValueError
-            Several labels, heads or targets.
+            If there are several labels, heads or targets.
         """
         from xpnet.report.html import page
 
         return page(self)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the page, whole or not at all.
+        """Write the page, completely or not at all.
 
         Raises
         ------
         OSError
-            It cannot be written there.
+            If the file cannot be written.
         """
         from xpnet.whole_file import whole_file
 

@@ -1,4 +1,4 @@
-"""How an example looks on a page: an image, or the cells of a row."""
+"""Show an example on a page: as an image, or as the cells of a row."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from xpnet.report.worst import Case
 
 __all__ = ["Images", "Rows", "shortened"]
 
-_COLUMNS = 12  # of a table; more are left out
-_LONGEST = 40  # characters of a cell
+_COLUMNS = 12  # most columns of a table; more are left out
+_LONGEST = 40  # most characters of a cell
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Images:
     Parameters
     ----------
     pixels : (N, height × width)
-        Dark where they are large.
+        Large values are dark.
     shape : (height, width)
     """
 
@@ -36,7 +36,7 @@ class Images:
     shape: tuple[int, int]
 
     def html(self, cases: Sequence[Case]) -> str:
-        """A figure a case."""
+        """Return one figure for each case."""
         return f'<div class="gallery">{"".join(map(self._figure, cases))}</div>'
 
     def _figure(self, case: Case) -> str:
@@ -67,10 +67,11 @@ class Rows:
     Parameters
     ----------
     names : sequence of str
-        Of the columns.
+        Names of the columns.
     cells : (index of an example) -> sequence of str
+        Its cells, in the order of the columns.
     place : (index of an example) -> str
-        Where it stands, such as "line 7".
+        Its place in the file, such as "line 7".
     """
 
     names: Sequence[str]
@@ -78,7 +79,7 @@ class Rows:
     place: Callable[[int], str]
 
     def html(self, cases: Sequence[Case]) -> str:
-        """A row a case."""
+        """Return a table with one row for each case."""
         names = [shortened(name) for name in self.names[:_COLUMNS]]
         rows = [
             (
@@ -96,5 +97,5 @@ class Rows:
 
 
 def shortened(text: str) -> str:
-    """So many characters of it at most."""
+    """Return the text, cut to at most 40 characters."""
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

@@ -1,6 +1,6 @@
-"""The examples with the largest loss.
+"""Find the examples with the largest loss.
 
-loss_n is what `losses.per_example` makes of Z_L and Y, without weights: those whose Σ/N is the
+`losses.per_example` computes loss_n from Z_L and Y, without weights. The mean of the loss_n is the
 "loss" of `evaluate`.
 """
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Case", "losses", "worst"]
 
-_AT_ONCE = 8192  # examples
+_AT_ONCE = 8192  # examples in a batch
 
 
 class Case(NamedTuple):
-    """One example: its number, its loss, and in words what it is and what was predicted."""
+    """One example: its number, its loss, and the actual and the predicted value in words."""
 
     number: int
     loss: float
@@ -34,7 +34,7 @@ class Case(NamedTuple):
 
 
 def losses(net: Network, X: Any, Y: Any) -> np.ndarray[Any, Any]:
-    """Each example's loss (N,) float64."""
+    """Return each example's loss, (N,) float64."""
     Y = net.encode(Y)
     layers, loss = net.decided_by(Y)
     data = examples(net.backend, layers, loss, net.dtype, X, Y)
@@ -49,7 +49,7 @@ def losses(net: Network, X: Any, Y: Any) -> np.ndarray[Any, Any]:
 
 
 def worst(loss: np.ndarray[Any, Any], most: int) -> list[int]:
-    """The numbers of the examples with the largest losses, largest first; NaN is the largest."""
+    """Return the numbers of the ``most`` largest losses, largest first; NaN counts as largest."""
     return [
         int(i) for i in np.argsort(np.where(np.isnan(loss), -np.inf, -loss), kind="stable")[:most]
     ]
