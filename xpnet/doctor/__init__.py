@@ -1,4 +1,4 @@
-"""What this machine does with matrix products and training steps, and what would make it faster."""
+"""Measure this machine's matrix products and training steps, and find what would speed it up."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The BLAS behind NumPy's products: its version, its kernels and its threads.
+"""Describe the BLAS behind NumPy's products: its version, its kernels and its threads.
 
-NumPy's own OpenBLAS (`xpnet.backends.openblas`) is asked before NumPy is imported; another BLAS is
-described by threadpoolctl where that is installed, else by what NumPy was built with.
+NumPy's own OpenBLAS (`xpnet.backends.openblas`) can be queried before NumPy is imported. A
+different BLAS is described by threadpoolctl if that is installed, else by NumPy's build settings.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["Blas", "describe_blas", "switchable_kernels"]
 
 @dataclass(frozen=True)
 class Blas:
-    """A BLAS; ``kernels`` and ``threads`` are None where nothing tells them."""
+    """A BLAS; ``kernels`` and ``threads`` are None if unknown."""
 
     name: str
     version: str
@@ -26,7 +26,7 @@ class Blas:
 
 
 def describe_blas() -> Blas:
-    """NumPy's. Imports NumPy only where its OpenBLAS does not lie beside it."""
+    """Describe NumPy's BLAS; NumPy is imported only if it does not bundle its own OpenBLAS."""
     library = bundled()
     if library is None:
         return _other_blas()
@@ -35,9 +35,9 @@ def describe_blas() -> Blas:
 
 
 def switchable_kernels() -> str | None:
-    """The kernels that NumPy's own OpenBLAS has chosen, or would, where it can be told otherwise.
+    """Return the kernels that NumPy's own OpenBLAS has chosen or would choose, if one can switch.
 
-    None for another BLAS, and for an OpenBLAS built for one kind of processor alone.
+    None for a different BLAS, and for an OpenBLAS built for only one kind of processor.
     """
     library = bundled()
     if library is None or "DYNAMIC_ARCH" not in library.text("config").split():

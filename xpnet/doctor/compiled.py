@@ -1,4 +1,4 @@
-"""numba, which compiles elementwise work: its version, its threads, and what is in its cache."""
+"""Describe numba, which compiles elementwise work, and fill the cache of compiled loops."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ __all__ = ["NumbaReport", "fill_cache", "numba_report"]
 _POOLS = {"tbb": "tbbpool", "omp": "omppool", "workqueue": "workqueue"}
 
 _COMMON = ((128,), (256, 128), (256, 256), (512, 256, 128))
-"""Hidden layers; a source tells equal widths from different ones, and knows no others."""
+"""Hidden widths to compile for: the source depends only on which of them are equal."""
 
 
 @dataclass(frozen=True)
 class NumbaReport:
-    """numba as it is here; None throughout where it is not installed.
+    """numba on this machine; all attributes are None if it is not installed.
 
     Attributes
     ----------
     version : str or None
     layer : str or None
-        The library whose threads its parallel code would run on.
+        The threading layer: the library whose threads would run its parallel code.
     threads : int or None
     cached : bool or None
         Whether xpnet's compiled loops are on disk.
@@ -42,7 +42,7 @@ class NumbaReport:
 
 
 def numba_report() -> NumbaReport:
-    """Describe numba; imports it."""
+    """Describe numba, which is imported if it is installed."""
     if not find_spec("numba"):
         return NumbaReport()
     numba: Any = imported("numba")
@@ -52,7 +52,10 @@ def numba_report() -> NumbaReport:
 
 
 def _layer(config: Any) -> str | None:
-    """The first layer, in numba's order, that can be loaded; numba itself tells it only later."""
+    """Return the first threading layer, in numba's order, that can be loaded.
+
+    numba itself reports it only after parallel code has run.
+    """
     forced = config.THREADING_LAYER
     for name in [forced] if forced in _POOLS else config.THREADING_LAYER_PRIORITY:
         try:
@@ -64,9 +67,9 @@ def _layer(config: Any) -> str | None:
 
 
 def fill_cache() -> str:
-    """Compile the loops of common networks into the cache; returns what was done, in lines.
+    """Compile the loops of common networks into the cache, and return lines on what was done.
 
-    A source serves networks of any width, but for small ones, which have their sizes in it.
+    The code serves networks of any width, except small ones, whose sizes are part of the source.
     """
     if not find_spec("numba"):
         return 'nothing is compiled without numba: pip install "xpnet[fast]"'

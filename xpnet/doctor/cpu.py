@@ -1,4 +1,4 @@
-"""The processor: its name, its vector instructions, how many of it there are and how busy."""
+"""Describe the processor: its name, vector instructions, number of processors and load."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 
 __all__ = ["Cpu", "describe_cpu", "has_avx512", "is_zen4", "read_cpuinfo"]
 
-# what a compiler means by skylake-avx512, and OpenBLAS's SkylakeX kernels may use: a Xeon Phi has
-# the first and not the last three
+# the instructions that compilers call skylake-avx512 and OpenBLAS's SkylakeX kernels may use; a
+# Xeon Phi has avx512f, but not the last three
 _AVX512 = frozenset({"avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl"})
 
 
@@ -22,11 +22,11 @@ class Cpu:
     ----------
     name : str
     processors : int
-        How many this process may use.
+        Number of processors that this process may use.
     vectors : str or None
-        The widest of "AVX", "AVX2" and "AVX-512"; None where that is not known.
+        The widest of "AVX", "AVX2" and "AVX-512"; None if unknown.
     load : float or None
-        Processes that ran on average in the last minute; None where the system does not tell.
+        Average number of running processes in the last minute; None if unknown.
     """
 
     name: str
@@ -36,14 +36,14 @@ class Cpu:
 
 
 def describe_cpu() -> Cpu:
-    """This machine's."""
+    """Describe this machine's processor."""
     text = read_cpuinfo()
     name = _entry(text, "model name") or platform.processor() or platform.machine()
     return Cpu(name, _processors(), _vectors(text), _load())
 
 
 def read_cpuinfo() -> str:
-    """Linux's /proc/cpuinfo; empty on other systems."""
+    """Return Linux's /proc/cpuinfo; "" on other systems."""
     try:
         return Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -51,12 +51,15 @@ def read_cpuinfo() -> str:
 
 
 def has_avx512(cpuinfo: str) -> bool:
-    """Whether every instruction of OpenBLAS's SkylakeX kernels is there."""
+    """Whether the processor has every instruction of OpenBLAS's SkylakeX kernels."""
     return set(_entry(cpuinfo, "flags").split()) >= _AVX512
 
 
 def is_zen4(cpuinfo: str) -> bool:
-    """Whether it does each AVX-512 instruction in two halves: AMD's family 25 with AVX-512."""
+    """Whether it is a Zen 4, AMD's family 25 with AVX-512.
+
+    It executes each AVX-512 instruction in two halves.
+    """
     amd = _entry(cpuinfo, "vendor_id") == "AuthenticAMD"
     return amd and _entry(cpuinfo, "cpu family") == "25" and has_avx512(cpuinfo)
 
@@ -69,7 +72,7 @@ def _vectors(cpuinfo: str) -> str | None:
 
 
 def _entry(cpuinfo: str, key: str) -> str:
-    """The first processor's line of that name."""
+    """Return the first processor's value of ``key``, or ""."""
     for line in cpuinfo.splitlines():
         name, _, value = line.partition(":")
         if name.strip() == key:

@@ -1,4 +1,4 @@
-"""CUDA: the driver, what CuPy finds, and what is missing."""
+"""Describe CUDA: the driver, the devices that CuPy finds, and the extra that is missing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Cuda", "Gpu", "describe_cuda", "missing_extra"]
 
 @dataclass(frozen=True)
 class Gpu:
-    """A device: its name, and its memory in bytes."""
+    """A device: its name, and its total and free memory in bytes."""
 
     name: str
     memory: int
@@ -24,29 +24,29 @@ class Gpu:
 
 @dataclass(frozen=True)
 class Cuda:
-    """The newest CUDA version that the driver runs, and the devices that CuPy finds."""
+    """The newest CUDA version that the driver runs, CuPy's version, and the devices it finds."""
 
     driver: str | None
     cupy: str | None
     devices: tuple[Gpu, ...]
-    reason: str | None  # why there are none
+    reason: str | None  # why there are no devices
 
 
 def describe_cuda(cupy: BackendInfo) -> Cuda:
-    """CUDA as it is here, from the row of `available_backends` for CuPy."""
+    """Describe CUDA on this machine, given CuPy's row of `available_backends`."""
     devices = _devices() if cupy.usable else ()
     return Cuda(_driver(), cupy.version, devices, cupy.reason)
 
 
 def missing_extra(cuda: Cuda) -> str | None:
-    """The extra whose CuPy fits the driver; None where CuPy is there, or no driver."""
+    """Return the extra whose CuPy fits the driver; None if CuPy is installed or no driver is."""
     if cuda.driver is None or cuda.cupy is not None:
         return None
     return "cuda13" if int(cuda.driver.partition(".")[0]) >= 13 else "cuda12"
 
 
 def _driver() -> str | None:
-    """Asked of the driver's own library: CuPy may be absent."""
+    """Ask the driver's own library for its newest CUDA version, as CuPy may be absent."""
     try:
         library = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
         version = ctypes.c_int()

@@ -1,11 +1,10 @@
-"""The rate of matrix products: how many operations over the seconds that they take.
+"""Measure the rate of matrix products: operations over the seconds that they take.
 
-Square products are 2 n³ operations. The three of a layer in a training step (Z = A Wᵀ, dW = dZᵀ A,
-dA = dZ W) are 6 N m n; they have few rows, so that what a BLAS does beside its multiplications
-weighs more.
+A square product has 2 n³ operations. The three products of a layer in a training step (Z = A Wᵀ,
+dW = dZᵀ A, dA = dZ W) have 6 N m n. They have few rows, so a BLAS's overhead weighs more.
 
-Run as a file it prints the rates as JSON, so that a process with another environment can be asked.
-It imports nothing of this package, which that process then need not find.
+Run as a file, this module prints the rates as JSON, so they can be measured in a process with a
+different environment. It imports nothing of this package, so that process need not find it.
 """
 
 from __future__ import annotations
@@ -27,9 +26,10 @@ _EXAMPLES, _INPUTS, _UNITS = 128, 784, 512
 
 
 def product_rates(seconds: float = 0.1) -> dict[str, float]:
-    """GFLOP/s of NumPy's products: the fastest within so many seconds each.
+    """Return GFLOP/s of NumPy's products, each the fastest run within ``seconds``.
 
-    Of square ones by dtype, and of those of a layer of 512 units in a step of 128 examples.
+    The products are square ones of each dtype, and those of a layer of 512 units in a step of 128
+    examples.
     """
     rates = {dtype: _square(dtype, seconds) for dtype in ("float32", "float64")}
     return {**rates, IN_A_STEP: _in_a_step(seconds)}
@@ -56,7 +56,7 @@ def _in_a_step(seconds: float) -> float:
 
 
 def _rate(products: Callable[[], object], operations: int, seconds: float) -> float:
-    products()  # untimed: memory is touched and threads wake up
+    products()  # untimed warm-up of memory and threads
     taken: list[float] = []
     end = time.perf_counter() + seconds
     while not taken or time.perf_counter() < end:
@@ -67,10 +67,10 @@ def _rate(products: Callable[[], object], operations: int, seconds: float) -> fl
 
 
 def product_rates_in(environment: Mapping[str, str]) -> dict[str, float] | None:
-    """The same in a process of its own with these variables; None where it does not end well."""
+    """Return `product_rates` of a separate process with these variables; None if it fails."""
     try:
         run = subprocess.run(
-            [sys.executable, "-P", __file__],  # -P: this folder's modules hide nobody's
+            [sys.executable, "-P", __file__],  # -P: no module of this folder hides others
             env={**os.environ, **environment},
             capture_output=True,
             timeout=60,

@@ -1,4 +1,4 @@
-"""The examination as data, and as findings for people, each with its remedy."""
+"""Examine the machine, as data, and as findings for people, each with its remedy."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from xpnet.doctor.tuning import better_kernels, mend, this_machine
 
 __all__ = ["Finding", "Report", "Tuned", "examine", "findings"]
 
-_BUSY = 0.5  # of the processors taken when the examination began
-_WORTH = 1.05  # times the rate: less than that is the machine's unrest
+_BUSY = 0.5  # share of the processors in use at the start, from which the machine is busy
+_WORTH = 1.05  # least ratio of two rates that is not noise
 
 
 @dataclass(frozen=True)
 class Tuned:
-    """The environment that chooses better kernels, and GFLOP/s in a process with it.
+    """The environment that selects better kernels, and GFLOP/s in a process with it.
 
-    ``automatic`` tells whether `xpnet train` sets it by itself, which leaves a user's choice alone.
+    ``automatic`` says whether `xpnet train` sets it by itself. It does not if the user has chosen.
     """
 
     environment: dict[str, str]
@@ -35,7 +35,7 @@ class Tuned:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything that was found; ``tuned`` is None where the kernels are the best there are."""
+    """All results; ``tuned`` is None if there are no better kernels to select."""
 
     cpu: Cpu
     blas: Blas
@@ -47,7 +47,7 @@ class Report:
 
 
 class Finding(NamedTuple):
-    """A line for people; ``remedy`` is what to do about it, if anything."""
+    """A finding for people; ``remedy`` says what to do about it, if anything."""
 
     topic: str
     text: str
@@ -55,9 +55,9 @@ class Finding(NamedTuple):
 
 
 def examine() -> Report:
-    """Measure this machine: some seconds, most of them to import every array library.
+    """Measure this machine, in a few seconds, most of them to import every array library.
 
-    Products come first, while no other library's threads are there.
+    Products are measured first, before other libraries start their threads.
     """
     cpu, blas, products = describe_cpu(), describe_blas(), product_rates()
     tuned = _tuned()
@@ -75,7 +75,7 @@ def _tuned() -> Tuned | None:
 
 
 def findings(report: Report) -> Iterator[Finding]:
-    """The report, a line a finding."""
+    """Yield the findings of a report, in the order in which to print them."""
     yield Finding("machine", _machine(report.cpu), _busy(report.cpu))
     about = f"NumPy, {SIZE} × {SIZE}, and of a layer's batch"
     yield Finding("products", f"{_rates(report.products)} ({about})")
@@ -94,7 +94,10 @@ def _machine(cpu: Cpu) -> str:
 
 
 def _busy(cpu: Cpu) -> str | None:
-    """Other work takes its part of every figure; of BLAS threads, each waits for the slowest."""
+    """Return a remedy if other work slows the machine.
+
+    It lowers every figure. BLAS threads suffer most, since each waits for the slowest.
+    """
     if cpu.load is None or cpu.load < _BUSY * cpu.processors:
         return None
     alone = "export OPENBLAS_NUM_THREADS=1 while it lasts" if cpu.processors > 1 else "wait"
@@ -112,7 +115,7 @@ def _blas(blas: Blas) -> str:
 
 
 def _better(report: Report) -> str | None:
-    """What to do about the kernels."""
+    """Return what to do about the kernels, if anything."""
     if report.tuned is None:
         unknown = report.blas.kernels is None
         return "pip install threadpoolctl, to be told the kernels" if unknown else None
@@ -128,7 +131,7 @@ def _better(report: Report) -> str | None:
 
 
 def _faster(tuned: Mapping[str, float], found: Mapping[str, float]) -> bool:
-    """Whether training gains by it."""
+    """Whether the tuned rates would make training faster."""
     return any(tuned[rate] >= _WORTH * found[rate] for rate in ("float32", IN_A_STEP))
 
 

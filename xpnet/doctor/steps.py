@@ -1,4 +1,4 @@
-"""What each backend gives: the time of one training step of 784-128-10 with 64 examples."""
+"""Time one training step of 784-128-10 with 64 examples on each backend."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = ["BATCH", "SIZES", "BackendStep", "time_step"]
 
 SIZES = (784, 128, 10)
 BATCH = 64
-_STEPS = 20  # in an epoch
+_STEPS = 20  # steps in an epoch
 
 
 @dataclass(frozen=True)
 class BackendStep:
-    """Seconds a step, or None and the reason."""
+    """Seconds per step, or None and the reason."""
 
     backend: str
     version: str | None
@@ -30,7 +30,7 @@ class BackendStep:
 
 
 def time_step(row: BackendInfo, seconds: float = 0.3) -> BackendStep:
-    """Train for about so many seconds, after an epoch in which what is compiled gets compiled."""
+    """Time a step by training for about ``seconds``, after an untimed epoch for compilation."""
     if not row.usable:
         return BackendStep(row.name, row.version, None, None, row.reason)
     net = Network(SIZES, loss="cross_entropy", backend=row.name, rng=0)
@@ -44,7 +44,7 @@ def time_step(row: BackendInfo, seconds: float = 0.3) -> BackendStep:
 
 
 def _seconds(net: Network, seconds: float) -> float:
-    """A step of the fastest epoch of ``fit``, Adam and the gathering of batches included."""
+    """Return seconds per step in the fastest epoch of ``fit``, with Adam and gathering batches."""
     rows = BATCH * _STEPS
     X = np.linspace(-1, 1, rows * SIZES[0], dtype=np.float32).reshape(rows, SIZES[0])
     X, y = asarray(X, net.backend), asarray(np.arange(rows) % SIZES[-1], net.backend)

@@ -1,9 +1,10 @@
-"""The variable that gives NumPy's OpenBLAS the processor's best kernels where it takes others.
+"""Find the variable that makes NumPy's OpenBLAS use the processor's best kernels, if it does not.
 
-Those for AVX-512 are the best where a processor computes 512 bits at a time. Zen 4 has the same
-instructions and does each in two halves: there the kernels for AVX2 are as fast in the product and
-faster in what is around it (docs/performance.md has both). Which kernels OpenBLAS takes is asked of
-it, not inferred: version 0.3.31 took Haswell (AVX2) on Zen 5, and SkylakeX (AVX-512) on Zen 4.
+If a processor computes 512 bits at a time, the AVX-512 kernels are best. Zen 4 has the same
+instructions, but executes each in two halves. There the AVX2 kernels are as fast in the product and
+faster in the work around it (docs/performance.md has figures of both). OpenBLAS is asked which
+kernels it uses, as this cannot be inferred: version 0.3.31 used Haswell (AVX2) on Zen 5, and
+SkylakeX (AVX-512) on Zen 4.
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ from xpnet.doctor.cpu import has_avx512, is_zen4, read_cpuinfo
 __all__ = ["Machine", "better_kernels", "mend", "needed", "restart_tuned", "this_machine"]
 
 _VARIABLE = "OPENBLAS_CORETYPE"  # OpenBLAS reads it once, when it is loaded
-_TUNED = "XPNET_TUNED"  # set in a process that was restarted: never a second time
+_TUNED = "XPNET_TUNED"  # set in a restarted process, which does not restart again
 _WITH_AVX512 = ("SkylakeX", "Cooperlake", "SapphireRapids")
 _WITH_AVX2 = ("Zen", "Haswell")
 
 
 class Machine(NamedTuple):
-    """What the decision depends on; ``kernels`` as `switchable_kernels` tells them."""
+    """The facts that decide which kernels are best; ``kernels`` is from `switchable_kernels`."""
 
     system: str  # such as "Linux x86_64"
     cpuinfo: str
@@ -34,13 +35,13 @@ class Machine(NamedTuple):
 
 
 def this_machine() -> Machine:
-    """The one that this runs on. Does not import NumPy."""
+    """Return the facts about this machine, without importing NumPy if it bundles OpenBLAS."""
     system = f"{platform.system()} {platform.machine()}"
     return Machine(system, read_cpuinfo(), switchable_kernels())
 
 
 def better_kernels(machine: Machine) -> dict[str, str]:
-    """The variable that chooses the better kernels; empty where OpenBLAS has chosen them, or can't.
+    """Return the variable that selects better kernels; {} if OpenBLAS uses them or cannot switch.
 
     Examples
     --------
@@ -59,24 +60,24 @@ def better_kernels(machine: Machine) -> dict[str, str]:
 
 
 def needed(machine: Machine, environ: Mapping[str, str]) -> dict[str, str]:
-    """`better_kernels`, unless the user has chosen kernels, or this process was restarted."""
+    """Return `better_kernels`, or {} if the user chose kernels or this process was restarted."""
     return {} if _VARIABLE in environ or _TUNED in environ else better_kernels(machine)
 
 
 def mend() -> dict[str, str]:
-    """The environment that makes NumPy's products faster on this machine.
+    """Return the environment that makes NumPy's products faster on this machine.
 
     Returns
     -------
     dict of str
-        Such as ``{"OPENBLAS_CORETYPE": "SkylakeX"}``, to be set before NumPy is imported; empty
-        where there is nothing to mend, or where the variable is set already.
+        Such as ``{"OPENBLAS_CORETYPE": "SkylakeX"}``, to be set before NumPy is imported. Empty if
+        nothing needs to change, if the variable is already set, or in a restarted process.
     """
     return needed(this_machine(), os.environ)
 
 
 def restart_tuned() -> None:
-    """Run this program anew, once, with what `mend` gives; return where that is nothing."""
+    """Restart this program, once, with the environment of `mend`; return if that is empty."""
     environment = mend()
     if not environment or not sys.executable:
         return
