@@ -1,4 +1,4 @@
-"""The command ``xpnet``: a file a subcommand, each with ``add_parser`` and what it runs."""
+"""The command ``xpnet``: one file for each subcommand, with ``add_parser`` and ``run``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _EXPECTED = (ValueError, TypeError, ImportError, RuntimeError, OSError, Arithmet
 
 
 def parser() -> Parser:
-    """The whole command line."""
+    """Return the parser of the whole command line."""
     top = Parser(prog="xpnet", description="Feed-forward networks trained by matrix equations.")
     top.add_argument("--version", action="version", version=f"xpnet {__version__}")
     commands = top.add_subparsers(metavar="command", required=True)
@@ -26,21 +26,21 @@ def parser() -> Parser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; what a user can mend is one line on stderr.
+    """Run the command; errors that a user can fix are printed as one line on stderr.
 
     Returns
     -------
     int
-        0; 1 where a file or its data are at fault, or the machine; 2 for options that are (those
-        that argparse finds raise ``SystemExit(2)``); 130 after Ctrl-C; 141 where stdout is a pipe
-        that nobody reads.
+        The exit status: 0 for success; 1 if a file, its data or the machine is at fault; 2 for
+        wrong options (those that argparse finds raise ``SystemExit(2)``); 130 after Ctrl-C; 141 if
+        stdout is a pipe that nobody reads.
     """
     with any_encoding():
         return _run(arguments, tune=False)
 
 
 def console() -> int:
-    """`main` as a program of its own, which may be restarted with a better environment."""
+    """Run `main` as a separate program, which may restart itself with a better environment."""
     with any_encoding():
         try:
             status = _run(None, tune=True)

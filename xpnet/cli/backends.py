@@ -1,4 +1,4 @@
-"""``xpnet backends``: the array libraries that this machine can use."""
+"""``xpnet backends``: list the array libraries that this machine can use."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["add_parser"]
 
 
 def add_parser(commands: Any) -> None:
-    """The options of ``xpnet backends``."""
+    """Add the options of ``xpnet backends``."""
     parser = commands.add_parser(
         "backends",
         help="list the array libraries that this machine can use",
@@ -22,7 +22,7 @@ def add_parser(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print one line a backend."""
+    """Print one line for each backend."""
     for row in available_backends():
         state = ", ".join(row.devices) if row.usable else f"not usable: {row.reason}"
         say(f"{row.name:18}{row.version or '–':14}{state}")

@@ -18,7 +18,7 @@ __all__ = ["run"]
 
 
 def run(options: argparse.Namespace) -> int:
-    """Train, print the test accuracy, write the model."""
+    """Train, print the test accuracy, and write the model."""
     epochs = 30 if options.epochs is None else options.epochs
     wrote = said_of(model_file(options), MODEL)
     images, labels = load_digits()

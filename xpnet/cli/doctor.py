@@ -1,4 +1,4 @@
-"""``xpnet doctor``: what this machine gives, and what would make it faster."""
+"""``xpnet doctor``: measure this machine, and say what would make it faster."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from xpnet.errors import printable
 
 __all__ = ["add_parser"]
 
-_INDENT = 10  # columns for the topic
+_INDENT = 10  # width of the topic in characters
 
 
 def add_parser(commands: Any) -> None:
-    """The options of ``xpnet doctor``."""
+    """Add the options of ``xpnet doctor``."""
     parser = commands.add_parser(
         "doctor",
         help="measure this machine and say what would make it faster",
@@ -33,7 +33,7 @@ def add_parser(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the findings; the status is 0 whatever they are."""
+    """Print the findings; the exit status is always 0."""
     if options.compile:
         say(fill_cache())
     elif options.json:
@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _examined() -> Report:
-    """The report; where somebody watches, with a sign of life."""
+    """Return the report; on a terminal, show a status line during the measurements."""
     from rich.console import Console
 
     with Console(stderr=True).status("measuring this machine …"):
@@ -52,7 +52,7 @@ def _examined() -> Report:
 
 
 def _show(report: Report) -> None:
-    """In colours on a terminal, plain elsewhere."""
+    """Print the findings, in colours on a terminal and plain elsewhere."""
     from rich.console import Console
     from rich.text import Text
 

@@ -1,4 +1,4 @@
-"""``xpnet explain digits`` and ``xpnet explain model.safetensors data.csv --html pass.html``."""
+"""``xpnet explain digits`` or ``xpnet explain model.safetensors data.csv --html pass.html``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["add_parser"]
 
 
 def add_parser(commands: Any) -> None:
-    """The options of ``xpnet explain``."""
+    """Add the options of ``xpnet explain``."""
     parser = commands.add_parser(
         "explain",
         help="print every equation of one pass, with its values",
@@ -71,7 +71,7 @@ def _entry(text: str) -> tuple[str, int, int]:
 
 
 class _Data(NamedTuple):
-    """A network, what goes through it, and the names of its columns and outputs."""
+    """A network, its inputs and targets, and the names of its columns and outputs."""
 
     net: Network
     X: Any
@@ -81,7 +81,7 @@ class _Data(NamedTuple):
 
 
 def check(options: argparse.Namespace) -> None:
-    """Whatever can be told before anything is read."""
+    """Check everything that can be checked before anything is read."""
     check_where(options)
     if options.data is None and str(options.model) != "digits":
         raise UsageError(
@@ -94,7 +94,7 @@ def check(options: argparse.Namespace) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the explanation, and write the page."""
+    """Print the explanation, and write the page if ``--html`` is given."""
     from xpnet.explain import explain
 
     net, X, Y, inputs, outputs = _data(options)
@@ -124,7 +124,7 @@ def _data(options: argparse.Namespace) -> _Data:
 
 
 def _digits(net: Network) -> _Data:
-    """The images that a network of digits is trained on, in the order of training's split."""
+    """Return the network and the training images of digits, in the order of the training split."""
     from xpnet.datasets import load_digits, stratified_split
 
     images, labels = load_digits()
@@ -133,7 +133,7 @@ def _digits(net: Network) -> _Data:
 
 
 def _table(options: argparse.Namespace) -> _Data:
-    """The rows of a table, and its columns' and classes' names."""
+    """Return the network, the rows of a table, and the names of its columns and classes."""
     schema, net = model_for_tables(options.model, options.backend, options.device)
     X, Y = schema.transform(table := read_input(Path(options.data)))
     if Y is None:

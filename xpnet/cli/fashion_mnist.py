@@ -1,4 +1,4 @@
-"""``xpnet train fashion-mnist``: 60,000 images of clothes, where the machine has them."""
+"""``xpnet train fashion-mnist``: train on 60,000 images of clothes, if the machine has them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ __all__ = ["run"]
 
 
 def run(options: argparse.Namespace) -> int:
-    """Train with dropout and one cycle of the learning rate, print the test accuracy, write."""
+    """Train, print the test accuracy, and write the model.
+
+    Training uses dropout and one cycle of the learning rate.
+    """
     epochs = 30 if options.epochs is None else options.epochs
     wrote = said_of(model_file(options), MODEL)
     (images, labels), (test_images, test_labels) = map(load_fashion_mnist, ("train", "test"))

@@ -1,4 +1,4 @@
-"""Training on a table: how many epochs, and the fit."""
+"""Train on a table: find the number of epochs, then fit."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from xpnet.training import EarlyStopping, History
 
 __all__ = ["Settings", "batch_size", "fit"]
 
-_MOST = 200  # epochs
-_PATIENCE = 20  # epochs without a lower loss, after which none is expected
+_MOST = 200  # most epochs of the search
+_PATIENCE = 20  # epochs without a lower loss, after which the search stops
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The epochs, None to find them; whether a bar is shown; what to evaluate after each epoch."""
+    """The epochs (None: find them), whether to show a bar, what to evaluate after each epoch."""
 
     epochs: int | None
     progress: bool
@@ -30,9 +30,10 @@ class Settings:
 
 
 def fit(net: Network, X: Array, Y: Array, labels: Array | None, settings: Settings) -> History:
-    """Train on all rows, for the epochs given, or for those that served a part of them best.
+    """Train on all rows, for the given number of epochs, or for the best number.
 
-    After Ctrl-C in the search for those, the network is the best one that was met in it.
+    A search finds the best number by the loss on a fifth of the rows. After Ctrl-C in this search,
+    the network is the best one so far.
     """
     epochs = settings.epochs
     if epochs is None:
@@ -54,20 +55,20 @@ def fit(net: Network, X: Array, Y: Array, labels: Array | None, settings: Settin
 
 
 def batch_size(n: int) -> int:
-    """For so many rows."""
+    """Return the batch size for n rows."""
     return 32 if n < 10_000 else 256
 
 
 def _search(
     trial: Network, X: Array, Y: Array, labels: Array | None, settings: Settings
 ) -> History | None:
-    """A fit on four fifths of the rows, judged by the rest; None where there are too few.
+    """Fit on four fifths of the rows and judge by the rest; return None if there are too few rows.
 
-    The fifth is drawn anew (seed 1), and the rows held out for the test are not among them.
+    The split is drawn with seed 1. The rows are training rows, without those held out for the test.
     """
     try:
         train, rest = held_out(labels, len(X), 0.2, seed=1)
-    except ValueError:  # too few rows, or of one class, to choose by
+    except ValueError:  # too few rows for a choice, in all or in a class
         return None
     return trial.fit(
         X[train],
@@ -81,7 +82,7 @@ def _search(
 
 
 def _best_epochs(found: History | None) -> int:
-    """Epochs after which the loss on a fifth of the rows was least."""
+    """Return the epoch with the least loss on a fifth of the rows; 50 if there was no search."""
     if found is None:
         return _MOST // 4
     losses = found.validation_loss
@@ -91,7 +92,7 @@ def _best_epochs(found: History | None) -> int:
 
 
 def _kept(net: Network, trial: Network, found: History) -> History:
-    """The best that an interrupted search has met, as the network's own."""
+    """Give the network the best state that an interrupted search has found."""
     if not len(found):
         raise KeyboardInterrupt
     net.take(*trial.copies())

@@ -1,4 +1,4 @@
-"""``xpnet info model.safetensors``: what a model file holds."""
+"""``xpnet info model.safetensors``: describe a model file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["add_parser"]
 
 
 def add_parser(commands: Any) -> None:
-    """The options of ``xpnet info``."""
+    """Add the options of ``xpnet info``."""
     parser = commands.add_parser(
         "info", help="describe a model file", description="Describe a model file."
     )
@@ -30,9 +30,9 @@ def add_parser(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the table of layers and the settings, and the columns of a model for tables.
+    """Print the settings, the table of layers, and the columns of a model for tables.
 
-    The text is the file's, which comes from anywhere: control characters are escaped.
+    Control characters are escaped, since the file may come from anywhere.
     """
     settings, net = describe(options.model), load(options.model)
     schema = schema_of(settings, str(options.model))
@@ -53,7 +53,7 @@ def _lines(
 
 
 def _columns(schema: Schema) -> Iterator[str]:
-    """A line for the target and one for each column."""
+    """Yield lines on the target and on each column."""
     target = schema.target
     if isinstance(target, Classes):
         yield f"predicts {target.name!r}: {target.task}, classes {shown(target.classes)}"

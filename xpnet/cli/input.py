@@ -1,4 +1,4 @@
-"""What the commands read: a file, or standard input, which is called "-"."""
+"""Read the input of a command: a file, or standard input if its name is "-"."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ STDIN = "standard input"
 
 
 def is_stdin(path: Path) -> bool:
-    """Whether it is "-"."""
+    """Whether the path is "-"."""
     return str(path) == "-"
 
 
 def check_input(path: Path) -> None:
-    """Raise, before any work, for a file that is not there."""
+    """Raise before any work if the file does not exist."""
     if not is_stdin(path) and not path.exists():
         raise FileNotFoundError(f"there is no file {str(path)!r}")
 
 
 def read_input(path: Path) -> Table:
-    """The table of a file, by its ending; of standard input, as CSV."""
+    """Read a table from a file, by its ending, or from standard input, as CSV."""
     if not is_stdin(path):
         return read_table(path)
     stream: Any = sys.stdin
-    if not hasattr(stream, "buffer"):  # text, where a program put something in its place
+    if not hasattr(stream, "buffer"):  # a text stream that a program put in its place
         return parse_csv(io.BytesIO(stream.read().encode()), STDIN)
     return parse_csv(stream.buffer, STDIN)

@@ -1,4 +1,4 @@
-"""The kinds of files that the command writes: over a file of another kind it writes nothing."""
+"""The kinds of files that the command writes; it never overwrites a file of a different kind."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from xpnet.tables.csv_files import header_of, is_csv
 
 __all__ = ["MODEL", "PAGE", "TABLE", "Kind"]
 
-_MARK = b'"xpnet model '  # the format in the header of a model file, of whatever version
-_LONGEST = 1 << 24  # bytes of a header that is looked at
+_MARK = b'"xpnet model '  # the format in a model file's header, in every version
+_LONGEST = 1 << 24  # most bytes of a header that are searched
 
 
 class Kind(NamedTuple):
-    """A kind of file: its name, whether a file is of it, and what to call one that is replaced."""
+    """A kind of file: its name, a test for it, and what to call a file that is replaced."""
 
     name: str
     fits: Callable[[Path], bool]
@@ -35,7 +35,7 @@ def _is_page(path: Path) -> bool:
 
 
 def _is_predictions(path: Path) -> bool:
-    """Whether a CSV file begins with the column of predictions: a user's own table stays."""
+    """Whether a CSV file begins with a column of predictions; others are a user's own tables."""
     return not _is_page(path) and is_csv(path) and header_of(path).names[0] == "prediction"
 
 

@@ -1,4 +1,4 @@
-"""Model files as the commands take them."""
+"""The model files that the commands write and read."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ __all__ = ["model_file", "model_for_tables"]
 
 
 def model_file(options: argparse.Namespace) -> Path:
-    """Where training writes: --out, or the data's name in the working folder."""
+    """Return the file that training writes: --out, or the data's name in the working folder."""
     out: Path | None = options.out
     return out or Path(f"{Path(options.data).stem}.safetensors")
 
 
 def model_for_tables(path: Path, backend: str, device: str | None) -> tuple[Schema, Network]:
-    """The schema and the network; ValueError for a model of something else, or a damaged one."""
+    """Return schema and network; raise ValueError if the file is damaged or not for tables."""
     schema = read_schema(path)
     if schema is None:
         raise ValueError(

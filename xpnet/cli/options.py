@@ -1,4 +1,4 @@
-"""Options of the command line, each given once and checked before any file is read."""
+"""Command-line options, each given once and checked before any file is read."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ __all__ = [
 
 
 class UsageError(ValueError):
-    """Options that are wrong whatever the files hold: the status is 2."""
+    """Options that are wrong regardless of any file's content; the exit status is 2."""
 
 
 class _Once(argparse.Action):
-    """An option's value; a second one is an error, where argparse would take the last."""
+    """Store an option's value; a second one is an error, while argparse would take the last."""
 
     def __call__(
         self, parser: Any, namespace: Any, values: Any, option_string: str | None = None
@@ -46,14 +46,14 @@ class _Once(argparse.Action):
 
 
 class Last(_Once):
-    """An option of which the last value counts, with a line that says so: a script's default."""
+    """Store an option's last value, with a warning: a script may give a default first."""
 
     def _again(self, first: str, second: str) -> None:
         complain(f"warning: {self.option_strings[-1]} is given twice: {second} counts, not {first}")
 
 
 class Parser(argparse.ArgumentParser):
-    """One line for a bad option, without the usage: --help has that."""
+    """Parse arguments; an error is one line, without the usage, which --help prints."""
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
@@ -61,23 +61,24 @@ class Parser(argparse.ArgumentParser):
             self.register("action", name, _Once)
 
     def error(self, message: str) -> NoReturn:
-        """Exit with status 2; for a word that is none of several, with the nearest of them."""
+        """Exit with status 2; if a word is not among the choices, suggest the nearest one."""
         message = re.sub(r"'([^']{201,})'", lambda long: quoted(long[1]), message)
         choice = re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)", message)
         if choice:
             message += _did_you_mean(choice[1], re.findall(r"[\w-]+", choice[2]))
-        message = re.sub(r"^argument (\S+): (?=\1 )", "", message)  # once is enough
+        message = re.sub(r"^argument (\S+): (?=\1 )", "", message)  # name it once
         complain(f"{message} (see {self.prog} --help)", self.prog)
         self.exit(2)
 
     def _print_message(self, message: str, file: Any = None) -> None:
-        """Help and version on stdout; argparse takes a pipe that nobody reads for a success."""
+        """Print help and version; argparse would ignore a pipe that nobody reads."""
         say(message.removesuffix("\n"), file)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """As argparse's; but what a command does not know is an error that names its options.
+        """Parse as argparse does, but raise the error for unknown arguments in the subcommand.
 
-        Left to the program's own parser, it would be held against the options before the command.
+        The error suggests one of the subcommand's options. The top parser would suggest one of the
+        options that come before the subcommand.
         """
         found, left = super().parse_known_args(args, namespace)
         if left:
@@ -93,13 +94,13 @@ def _did_you_mean(word: str, known: Sequence[str]) -> str:
 
 
 def add_where(parser: Any) -> None:
-    """--backend and --device."""
+    """Add --backend and --device."""
     parser.add_argument("--backend", default="numpy", help="numpy, cupy, torch, jax or auto")
     parser.add_argument("--device", help="such as cuda:1; the library's default otherwise")
 
 
 def check_where(options: argparse.Namespace) -> None:
-    """There is such a backend, and it has such a device."""
+    """Raise a UsageError unless the backend exists and has the device."""
     try:
         get_backend(options.backend, options.device)
     except ValueError as error:
@@ -109,7 +110,7 @@ def check_where(options: argparse.Namespace) -> None:
 
 
 def at_least(least: int, option: str, most: int = MOST) -> Callable[[str], int]:
-    """An integer, 0 or 1 at least, and ``most`` at most."""
+    """Return a parser of integers that are at least ``least`` (0 or 1) and at most ``most``."""
     wanted = "must be a positive integer" if least else "must be an integer that is not negative"
 
     def integer(text: str) -> int:
@@ -130,7 +131,7 @@ def at_least(least: int, option: str, most: int = MOST) -> Callable[[str], int]:
 
 
 def fraction(text: str) -> float:
-    """A share of the rows, of which some must be left."""
+    """Parse a share of the rows in [0, 1), so that some rows are left."""
     try:
         value = float(text)
     except ValueError:
@@ -144,7 +145,7 @@ def fraction(text: str) -> float:
 
 
 def widths(text: str) -> tuple[int, ...]:
-    """Widths of hidden layers."""
+    """Parse the widths of hidden layers."""
     try:
         found = tuple(int(part) for part in text.split(","))
     except ValueError:

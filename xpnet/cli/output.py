@@ -1,4 +1,4 @@
-"""What the commands share: where they write, and what they say on the way."""
+"""Output shared by the commands: the files that they write, and their progress."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from xpnet.whole_file import check_writable
 
 __all__ = ["check_out", "is_stdout", "progress_lines", "said_of", "trained", "write_table"]
 
-_LINES = 6  # of progress over a whole fit …
-_SECONDS = 5.0  # … and one at least so often
+_LINES = 6  # progress lines over a whole fit
+_SECONDS = 5.0  # seconds after which the next epoch is printed in any case
 
 
 def check_out(out: Path, kind: Kind, *inputs: Path, option: str = "--out") -> None:
-    """Raise, before any work, where ``out`` can't be written, or what is there is to be kept.
+    """Raise before any work if ``out`` cannot be written or must not be overwritten.
 
-    That is one of the inputs, or a file of another kind than the one that is written.
+    It must not if it is one of the inputs, or a file of a different kind than ``kind``.
     """
     if str(out) == "-" and kind is not TABLE:
         raise UsageError(f"{option} -: {kind.name} does not go to standard output: name a file")
@@ -50,7 +50,7 @@ def check_out(out: Path, kind: Kind, *inputs: Path, option: str = "--out") -> No
 
 
 def said_of(out: Path, kind: Kind) -> str:
-    """What to say of a file once it is written; to be asked before."""
+    """Return the message for a written file; call it before writing, to detect an older file."""
     if is_stdout(out):
         return "wrote standard output"
     older = f", in place of {kind.older}" if _has_content(out) else ""
@@ -62,7 +62,7 @@ def _has_content(path: Path) -> bool:
 
 
 def is_stdout(out: Path) -> bool:
-    """Whether it is "-", or a name of what stdout goes to, such as /dev/stdout."""
+    """Whether ``out`` is "-", or a path of the file behind stdout, such as /dev/stdout."""
     if str(out) == "-":
         return True
     with suppress(OSError, ValueError, AttributeError):  # a stream without a file, or closed
@@ -71,7 +71,7 @@ def is_stdout(out: Path) -> bool:
 
 
 def _takes_a_stream(out: Path) -> bool:
-    """Whether it is stdout, or a pipe or a terminal: nothing there is lost by writing."""
+    """Whether ``out`` is stdout, a pipe or a terminal, where writing overwrites nothing."""
     if is_stdout(out):
         return True
     mode = out.stat().st_mode if out.exists() else 0
@@ -79,7 +79,7 @@ def _takes_a_stream(out: Path) -> bool:
 
 
 def write_table(out: Path, columns: Mapping[str, Array]) -> None:
-    """Write CSV, which is UTF-8 wherever it goes: a file whole or not at all, or a stream."""
+    """Write CSV as UTF-8, to a stream or to a file, which is written completely or not at all."""
     if not _takes_a_stream(out):
         write_csv(out, columns)
     elif not is_stdout(out):
@@ -92,7 +92,7 @@ def write_table(out: Path, columns: Mapping[str, Array]) -> None:
 
 
 def progress_lines(epochs: int) -> Callable[[Network, History], None]:
-    """A callback that prints a few lines over the whole fit, and more where that takes long."""
+    """Return a callback that prints a few lines over the whole fit, and more if it is slow."""
     every = -(-epochs // _LINES)
     printed = [time.monotonic()]
 
@@ -106,7 +106,7 @@ def progress_lines(epochs: int) -> Callable[[Network, History], None]:
 
 
 def trained(history: History, epochs: int) -> str:
-    """How much of the training was done."""
+    """Return a message that says how much of the training was done."""
     if history.stopped == "interrupted":
         return f"interrupted in epoch {len(history)} of {epochs}: kept what was trained"
     return f"trained {len(history)} epoch{'s' if len(history) != 1 else ''}"

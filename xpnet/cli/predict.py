@@ -1,4 +1,4 @@
-"""``xpnet predict model.safetensors data.csv --out predictions.csv``."""
+"""``xpnet predict model.safetensors data.csv --out predictions.csv``: predict a table's rows."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["add_parser"]
 
 
 def add_parser(commands: Any) -> None:
-    """The options of ``xpnet predict``."""
+    """Add the options of ``xpnet predict``."""
     parser = commands.add_parser(
         "predict",
         help="predict for the rows of a table and write a CSV file",
@@ -46,14 +46,14 @@ def add_parser(commands: Any) -> None:
 
 
 def check(options: argparse.Namespace) -> None:
-    """Whatever can be told before anything is read."""
+    """Check everything that can be checked before anything is read."""
     check_where(options)
     check_out(options.out, TABLE, options.data, options.model)
     check_input(options.data)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the predictions, whole or not at all."""
+    """Write the predictions; a file is written completely or not at all."""
     schema, net = model_for_tables(options.model, options.backend, options.device)
     table = read_input(options.data)
     outputs = to_numpy(net.predict(schema.features(table), batch_size=8192))

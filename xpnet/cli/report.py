@@ -1,4 +1,4 @@
-"""``--report PAGE``: a training on one page."""
+"""``--report PAGE``: report a training on one page."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["check_report", "report_of_images", "report_of_table"]
 
 
 def check_report(options: argparse.Namespace, out: Path, *inputs: Path) -> None:
-    """Raise, before any work, where a page is asked for that can't be drawn or written."""
+    """Raise before any work if a page is requested that cannot be drawn or written."""
     page = options.report
     if page is None:
         return
@@ -43,7 +43,7 @@ def report_of_images(
     data: Mapping[str, str],
     class_names: Any = None,
 ) -> Report:
-    """Judged by the test images."""
+    """Return the report of a network for images, judged by the test images."""
     classes = len(set(labels.tolist()))
     return Report(
         title,
@@ -70,7 +70,7 @@ def report_of_table(
     settings: Mapping[str, str],
     data: Mapping[str, str],
 ) -> Report:
-    """Judged by these rows of the table."""
+    """Return the report of a network for a table, judged by its rows ``rows``."""
     target = schema.target
     names = [column.name for column in schema.columns]
     texts = {name: _texts(table, name) for name in names}
@@ -94,13 +94,13 @@ def report_of_table(
 
 
 def _texts(table: Table, name: str) -> Array:
-    """A column's cells as they were read."""
+    """Return a column's cells as text."""
     values = table.columns[name]
     return as_text(values) if values.dtype.kind == "f" else values
 
 
 def _columns(schema: Schema) -> dict[str, str]:
-    """How many columns of each kind, and of the target's classes."""
+    """Return the numbers of columns of each kind, of inputs and of the target's classes."""
     kinds = [column.kind for column in schema.columns]
     counts = {kind: kinds.count(kind) for kind in dict.fromkeys(kinds)}
     found = {"columns": ", ".join(f"{n} {kind}" for kind, n in counts.items())}

@@ -1,4 +1,4 @@
-"""How a network does on the rows held out, beside what needs no network."""
+"""Score a network on the rows held out, and compare it with a baseline without a network."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["held_out_scores"]
 def held_out_scores(
     net: Network, schema: Schema, X: Array, Y: Array, train: Array, test: Array
 ) -> list[str]:
-    """Lines to print: accuracy, or R² and RMSE in the target's unit, each with its baseline."""
+    """Return lines to print: accuracy, or R² and RMSE in the target's unit, and the baseline's."""
     if len(test) == 0:
         return ["no rows were held out to test on"]
     outputs = to_numpy(net.predict(X[test], batch_size=8192)).astype(np.float64)
@@ -33,7 +33,10 @@ def held_out_scores(
 
 
 def _regression(outputs: Array, Y: Array, scale: float) -> list[str]:
-    """Standardised by the training rows, so that their mean is 0."""
+    """Return lines on R² and RMSE.
+
+    Y is standardised by the training rows, so that their mean, the baseline, is 0.
+    """
     total = float(np.sum((Y - Y.mean()) ** 2))
     lines = []
     for name, error, note in (

@@ -36,7 +36,7 @@ __all__ = ["run"]
 
 @dataclass(frozen=True)
 class _Data:
-    """The table as the network takes it; labels are what a split is stratified by."""
+    """The table as arrays for the network; the split is stratified by ``labels``."""
 
     table: Table
     schema: Schema
@@ -48,14 +48,14 @@ class _Data:
 
 
 def check(options: argparse.Namespace) -> None:
-    """The options by the table's header, where that can be read twice."""
+    """Check the options against the header of a CSV file; standard input cannot be read twice."""
     path = Path(options.data)
     if path.is_file() and not path.name.lower().endswith(PARQUET):
         _check_columns(header_of(path), options)
 
 
 def _check_columns(table: Table, options: argparse.Namespace) -> None:
-    """The columns that options name are there."""
+    """Raise if a column that an option names is missing, or if the target is named twice."""
     if options.target is None:
         raise UsageError(f"--target COLUMN is missing; {table.source} has {shown(table.names)}")
     _check_one_each(table, options)
@@ -74,7 +74,7 @@ def _check_columns(table: Table, options: argparse.Namespace) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Train, print how it does on the rows held out, write the model and its schema."""
+    """Train, print the scores on the rows held out, and write the model with its schema."""
     began, out = time.perf_counter(), model_file(options)
     data = _prepare(read_input(Path(options.data)), options)
     net = _network(data.schema, options)
@@ -101,7 +101,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _report(data: _Data, net: Network, history: History) -> Report:
-    """By the rows held out, or where none were, by those of the training."""
+    """Return the report, judged by the rows held out, or by the training rows if there are none."""
     held = len(data.test) > 0
     rows = data.test if held else data.train
     n = f"{len(rows):,}"
@@ -145,7 +145,10 @@ def _prepare(table: Table, options: argparse.Namespace) -> _Data:
 
 
 def _embedded(table: Table, given: Iterable[str]) -> dict[str, int | None]:
-    """Each COLUMN or COLUMN:DIM; a name that ends in a colon and a number is found first."""
+    """Parse each COLUMN or COLUMN:DIM into name and dim, which is None if not given.
+
+    If the whole text is the name of a column, it is taken as the name.
+    """
     found: dict[str, int | None] = {}
     for text in given:
         name, _, dim = text.rpartition(":")
@@ -167,7 +170,10 @@ def _embedded(table: Table, given: Iterable[str]) -> dict[str, int | None]:
 
 
 def _check_one_each(table: Table, options: argparse.Namespace) -> None:
-    """A column's name may have commas, so an option names one column, and is repeated."""
+    """Raise if an option lists several columns with commas: each column needs its own option.
+
+    A column's name may contain commas.
+    """
     for option in ("text", "embed", "ignore"):
         for text in getattr(options, option) or ():
             parts = [part.strip() for part in text.split(",")]

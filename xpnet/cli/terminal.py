@@ -1,7 +1,7 @@
-"""What the command says, and how it ends where nobody reads on.
+"""Print messages safely, and end properly if nobody reads the output.
 
-Names of columns, classes and files may hold anything: control characters, which would steer the
-terminal, are printed as escapes, and characters that its encoding lacks as "?".
+Names of columns, classes and files may hold any characters. Control characters, which could control
+the terminal, are printed as escapes. Characters missing in its encoding are printed as "?".
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from xpnet.errors import printable
 
 __all__ = ["BROKEN_PIPE", "any_encoding", "close", "complain", "flush", "said_as_lines", "say"]
 
-BROKEN_PIPE = 141  # the status of a program that SIGPIPE ended, 128 + 13
-_WORD = 200  # characters of anything that is repeated in a message
-_LONGEST = 4000  # characters of a message
+BROKEN_PIPE = 141  # exit status of a program ended by SIGPIPE, 128 + 13
+_WORD = 200  # most characters of a word in a message
+_LONGEST = 4000  # most characters of a message
 
 
 def say(text: object, file: TextIO | None = None) -> None:
@@ -30,20 +30,20 @@ def say(text: object, file: TextIO | None = None) -> None:
 
 
 def complain(message: object, who: str = "xpnet") -> None:
-    """One line on stderr, in which nothing that is repeated is long."""
+    """Print a message as one line on stderr, with long words shortened."""
     text = re.sub(rf"\S{{{_WORD + 1},}}", _middle, " ".join(_words(message).splitlines()))
-    with suppress(OSError):  # nobody reads it
+    with suppress(OSError):  # no reader
         say(f"{who}: {printable(text, _LONGEST)}", sys.stderr)
 
 
 def _middle(found: re.Match[str]) -> str:
-    """The ends of a long word: a path's last part says more than its middle."""
+    """Return the two ends of a long word: a path's last part says more than its middle."""
     word, half = found[0], (_WORD - 1) // 2
     return f"{word[:half]}…{word[-half:]}"
 
 
 def _words(message: object) -> str:
-    """An error in the user's words: without the system's number for it."""
+    """Return an error's message for users, without the system's error number."""
     if isinstance(message, OSError) and message.strerror is not None:
         about = "" if message.filename is None else f"{message.filename!r}: "
         return f"{about}{message.strerror}"
@@ -54,7 +54,7 @@ def _words(message: object) -> str:
 
 @contextmanager
 def any_encoding() -> Iterator[None]:
-    """Within it stdout and stderr print "?" for what their encoding lacks, and never raise."""
+    """Let stdout and stderr print "?" for characters that their encoding lacks, and not raise."""
     streams: list[Any] = [s for s in (sys.stdout, sys.stderr) if hasattr(s, "reconfigure")]
     before = [stream.errors for stream in streams]
     for stream in streams:
@@ -64,13 +64,13 @@ def any_encoding() -> Iterator[None]:
         yield
     finally:
         for stream, errors in zip(streams, before, strict=True):
-            with suppress(OSError, ValueError):  # it is closed, or a pipe that nobody reads
+            with suppress(OSError, ValueError):  # closed, or a pipe that nobody reads
                 stream.reconfigure(errors=errors)
 
 
 @contextmanager
 def said_as_lines() -> Iterator[None]:
-    """Within it a warning is a line on stderr, each once, whatever the filters are."""
+    """Print each warning once, as a line on stderr, regardless of the warning filters."""
     shown: set[str] = set()
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
@@ -85,18 +85,18 @@ def said_as_lines() -> Iterator[None]:
 
 
 def flush() -> None:
-    """Bring out what was printed, so that a pipe nobody reads is noticed."""
+    """Flush stdout, so that a pipe that nobody reads raises an error."""
     if sys.stdout is not None:
         sys.stdout.flush()
 
 
 def close(status: int) -> int:
-    """The status of a program that ends now: flush what it printed, while errors can be said."""
+    """Flush stdout while errors can still be printed, and return the exit status."""
     try:
         flush()
     except OSError as error:
         if not isinstance(error, BrokenPipeError):
             complain(error)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for Python's last flush
         return BROKEN_PIPE if isinstance(error, BrokenPipeError) else status or 1
     return status

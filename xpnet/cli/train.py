@@ -1,4 +1,4 @@
-"""``xpnet train digits`` and ``xpnet train data.csv --target COLUMN``."""
+"""``xpnet train digits`` or ``xpnet train data.csv --target COLUMN``: train and write a model."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from xpnet.errors import quoted
 __all__ = ["add_parser", "wants_tuning"]
 
 _DATA_SETS = {"digits": digits.run, "fashion-mnist": fashion_mnist.run}
-_ON_NUMPY = ("numpy", "auto", "array-api-strict")  # backends whose products are NumPy's, or may be
+_ON_NUMPY = ("numpy", "auto", "array-api-strict")  # backends that use NumPy's products, or may
 _OF_TABLES = ("target", "task", "text", "embed", "ignore", "validation")
 
 
 def add_parser(commands: Any) -> None:
-    """The options of ``xpnet train``."""
+    """Add the options of ``xpnet train``."""
     parser = commands.add_parser(
         "train",
         help="train on a data set or on your own table and write a model file",
@@ -93,12 +93,12 @@ def _add_table_options(group: Any) -> None:
 
 
 def wants_tuning(options: argparse.Namespace) -> bool:
-    """Whether these are a training's options, which may restart with faster kernels for NumPy."""
+    """Whether the command is a training that may restart with faster kernels for NumPy."""
     return options.run is run and not options.no_tune and options.backend in _ON_NUMPY
 
 
 def check(options: argparse.Namespace) -> None:
-    """Whatever can be told before the data are read and the program is restarted."""
+    """Check everything possible before the data are read and the program is restarted."""
     own = options.data not in _DATA_SETS
     inputs = [Path(options.data)] if own and options.data != "-" else []
     for path in inputs:
@@ -118,5 +118,5 @@ def check(options: argparse.Namespace) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Train on the data set of that name, or on the file."""
+    """Train on the named data set, or on the file."""
     return _DATA_SETS.get(options.data, table.run)(options)
