@@ -3,17 +3,21 @@
 An optimizer is a NamedTuple of its settings with three methods:
 
     init(xp, theta) -> state                       arrays, a tuple
-    coefficients(t, rate) -> (float, …)            what step t = 1, 2, … needs, computed on the host
+    coefficients(t, rate) -> (float, …)            numbers for step t = 1, 2, …, from the host
     update(xp, c, g, state, theta) -> (theta, state)
 
-``update`` may overwrite g, state and theta: use what it returns. Its arithmetic knows no step
-count, so that a backend can compile it once or capture it, with the coefficients as its input.
-Three more are optional: ``bind(layout) -> optimizer``, for one that treats parts of θ differently;
-``averaged(state, theta) -> theta``, for one whose result is not where its steps are; and
-``takes_many = True`` for one whose ``coefficients`` takes arrays t and rate just as well, so that
-those of an epoch are computed at once.
+``update`` may overwrite g, state and theta: use the values that it returns. Its arithmetic does not
+depend on the step count, only on the coefficients, which are its input. A backend can therefore
+compile or capture it once.
 
-`LBFGS` is none of these: it takes all examples at once and a search along a line each step.
+Three members are optional:
+
+    bind(layout) -> optimizer           if it treats parts of θ differently
+    averaged(state, theta) -> theta     if its result is not the θ that its steps reach
+    takes_many = True                   if ``coefficients`` also accepts arrays t and rate, so that
+                                        an epoch's coefficients are computed at once
+
+`LBFGS` does not have this form: each of its steps uses all examples and a line search.
 """
 
 from __future__ import annotations
@@ -71,7 +75,7 @@ __all__ = [
 
 
 class Optimizer(Protocol):
-    """What `fit` asks of an optimizer; it must be hashable."""
+    """The methods that `fit` needs from an optimizer, which must be hashable."""
 
     @property
     def learning_rate(self) -> Any:
@@ -81,7 +85,7 @@ class Optimizer(Protocol):
         """The state before the first step."""
 
     def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
-        """The numbers of step t, counted from 1, at the learning rate that holds there."""
+        """The numbers that step t = 1, 2, … needs, at that step's learning rate."""
 
     def update(
         self, xp: Any, c: tuple[Any, ...], g: Any, state: tuple[Any, ...], theta: Any
@@ -101,14 +105,14 @@ OPTIMIZERS: dict[str, type] = {
     "radam": RAdam,
     "muon": Muon,
 }
-"""Every optimizer that goes by batches, by its lower-case name."""
+"""Every optimizer that steps batch by batch, by its lower-case name."""
 
 FULL_BATCH: dict[str, type] = {"lbfgs": LBFGS}
-"""Those that take all examples at once; their ``full_batch`` is True."""
+"""The optimizers that use all examples at every step; their ``full_batch`` is True."""
 
 
 def get_optimizer(optimizer: Any, learning_rate: Any = None) -> Any:
-    """The optimizer of that name, or the one given, with another learning rate if one is named."""
+    """The optimizer of that name, or the one given; ``learning_rate`` replaces its own if given."""
     known = OPTIMIZERS | FULL_BATCH
     if isinstance(optimizer, str):
         optimizer = look_up("optimizer", optimizer, known)()
@@ -124,7 +128,7 @@ def get_optimizer(optimizer: Any, learning_rate: Any = None) -> Any:
 
 
 def with_learning_rate(optimizer: Any, learning_rate: Any) -> Any:
-    """The same optimizer with another learning rate, a number or a schedule."""
+    """The same optimizer with a different learning rate, a number or a schedule."""
     if getattr(optimizer, "full_batch", False):
         raise ValueError(
             f"{type(optimizer).__name__} searches along each line and has no learning rate: "
@@ -140,14 +144,15 @@ def with_learning_rate(optimizer: Any, learning_rate: Any) -> Any:
 
 
 def bind(optimizer: Any, layout: Layout) -> Any:
-    """The optimizer, knowing where weights and matrices lie in θ if it asks for that."""
+    """The optimizer; if it has a ``bind``, it then knows where weights and matrices lie in θ."""
     return optimizer.bind(layout) if hasattr(optimizer, "bind") else optimizer
 
 
 def coefficients(optimizer: Any, first: int, rates: Sequence[Any]) -> list[tuple[Any, ...]]:
-    """What each of the steps first, first + 1, … needs, at these learning rates.
+    """The coefficients of the steps first, first + 1, …, one step for each of the rates.
 
-    They are floats, or columns (R, 1) for the networks of a stack, as some coefficients are then.
+    A rate is a float, or a column (R, 1) for the R networks of a stack. Some coefficients of a
+    stack are such columns too.
     """
     if np.ndim(rates[0]) or not getattr(optimizer, "takes_many", False):
         return [optimizer.coefficients(first + k, rate) for k, rate in enumerate(rates)]
@@ -159,5 +164,5 @@ def coefficients(optimizer: Any, first: int, rates: Sequence[Any]) -> list[tuple
 
 
 def averaged(optimizer: Any, state: tuple[Any, ...], theta: Any) -> Any:
-    """The parameters to evaluate and to return: θ, or the average that the optimizer keeps."""
+    """The parameters to evaluate and return: θ, or the average that the optimizer keeps."""
     return optimizer.averaged(state, theta) if hasattr(optimizer, "averaged") else theta

@@ -16,20 +16,22 @@ class _Settings(NamedTuple):
 
 
 class Accumulated(Wrapper, _Settings):
-    """An optimizer that moves at every k-th step, along the mean of k batches' gradients.
+    """An optimizer that moves only at every k-th step, along the mean of k batches' gradients.
 
         s ← s + g                                 at every step
         θ ← step along s/k,   s ← 0               at steps k, 2 k, …
 
-    The same as batches k times as large, if they are equally large (or weighted): it is the mean of
-    the batches' means. Steps are batches still, for schedules too; what is left over at the end of
-    a fit is dropped. A step that only adds has no coefficients, so which of the two it is is known
-    without a look at any array: compiled, they are two functions.
+    The mean is over the batches' means. It equals that of a batch k times as large if the k batches
+    have equal sizes (or equal weights). A step is still one batch, for schedules too. Gradients
+    left over at the end of a fit are dropped.
+
+    A step that only adds has no coefficients. The kind of a step is therefore known without reading
+    an array; compiled, the two kinds are two functions.
 
     Parameters
     ----------
     optimizer : optimizer
-        What takes the steps; it counts its own.
+        The optimizer that takes the steps; it counts only the steps that it takes.
     steps : int
         k ≥ 1.
     """
@@ -44,17 +46,17 @@ class Accumulated(Wrapper, _Settings):
         return super().__new__(cls, optimizer, steps)
 
     def init(self, xp: Any, theta: Any) -> tuple[Any, ...]:
-        """s = 0, and the inner optimizer's state."""
+        """The initial state: s = 0, then the inner optimizer's state."""
         return xp.zeros_like(theta), *super().init(xp, theta)
 
     def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
-        """The inner optimizer's at its own step t/k; none at the steps between."""
+        """The inner optimizer's coefficients at its step t/k; none if k does not divide t."""
         return () if t % self.steps else super().coefficients(t // self.steps, rate)
 
     def update(
         self, xp: Any, c: tuple[Any, ...], g: Any, state: tuple[Any, ...], theta: Any
     ) -> tuple[Any, tuple[Any, ...]]:
-        """Add g; where there are coefficients, take the step too."""
+        """Add g to s; if there are coefficients, also take the step."""
         total, *rest = state
         total += g
         if not c:

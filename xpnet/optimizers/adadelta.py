@@ -21,7 +21,7 @@ class _Settings(NamedTuple):
 
 
 class Adadelta(Kind, _Settings):
-    """Steps as large as the latest steps were, whatever the gradient's units.
+    """Steps on the scale of the latest steps, independent of the gradient's units.
 
         v ← ρ v + (1 − ρ) g²
         d = √(a + ε) / √(v + ε) g
@@ -29,7 +29,7 @@ class Adadelta(Kind, _Settings):
         θ ← θ − η d
 
     Zeiler, "Adadelta: an adaptive learning rate method" (2012), where η = 1. ε is under both roots,
-    as in the paper, in PyTorch, Keras and optax; it sets the size of the first steps.
+    as in the paper, PyTorch, Keras and optax. It sets the size of the first steps.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class Adadelta(Kind, _Settings):
     rho : float
         ρ in [0, 1).
     epsilon : float
-        ε > 0: from 0 it would never move.
+        ε > 0; with ε = 0, θ would never move.
     """
 
     __slots__ = ()
@@ -52,17 +52,17 @@ class Adadelta(Kind, _Settings):
         return super().__new__(cls, learning_rate, rho, epsilon)
 
     def init(self, xp: Any, theta: Any) -> tuple[Any, ...]:
-        """v = a = 0."""
+        """The initial state: v = a = 0."""
         return xp.zeros_like(theta), xp.zeros_like(theta)
 
     def coefficients(self, t: Any, rate: Any) -> tuple[Any, ...]:
-        """η."""
+        """The learning rate η."""
         return (rate,)
 
     def update(
         self, xp: Any, c: tuple[Any, ...], g: Any, state: tuple[Any, ...], theta: Any
     ) -> tuple[Any, tuple[Any, ...]]:
-        """One step; g is overwritten."""
+        """Take one step; g is overwritten."""
         (rate,), (v, a) = c, state
         v *= self.rho
         v += g * g * (1.0 - self.rho)

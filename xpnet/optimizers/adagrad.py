@@ -29,7 +29,7 @@ class Adagrad(Kind, _Settings):
     learning_rate : float or schedule
         η, finite and ≥ 0.
     epsilon : float
-        ε ≥ 0; with 0, an entry whose gradient has always been 0 becomes NaN.
+        ε ≥ 0; with ε = 0, an entry whose gradient has always been 0 becomes NaN.
     """
 
     __slots__ = ()
@@ -42,17 +42,17 @@ class Adagrad(Kind, _Settings):
         return super().__new__(cls, learning_rate, epsilon)
 
     def init(self, xp: Any, theta: Any) -> tuple[Any, ...]:
-        """s = 0."""
+        """The initial state: s = 0."""
         return (xp.zeros_like(theta),)
 
     def coefficients(self, t: Any, rate: Any) -> tuple[Any, ...]:
-        """η."""
+        """The learning rate η."""
         return (rate,)
 
     def update(
         self, xp: Any, c: tuple[Any, ...], g: Any, state: tuple[Any, ...], theta: Any
     ) -> tuple[Any, tuple[Any, ...]]:
-        """One step."""
+        """Take one step."""
         (rate,), (s,) = c, state
         s += g * g
         step = reciprocal(xp, s, self.epsilon)

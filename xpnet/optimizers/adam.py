@@ -59,17 +59,17 @@ class Adam(Kind, _Settings):
         return super().__new__(cls, learning_rate, beta1, beta2, epsilon)
 
     def init(self, xp: Any, theta: Any) -> tuple[Any, ...]:
-        """m = v = 0."""
+        """The initial state: m = v = 0."""
         return xp.zeros_like(theta), xp.zeros_like(theta)
 
     def coefficients(self, t: Any, rate: Any) -> tuple[Any, ...]:
-        """η and ε with the corrections folded in."""
+        """η and ε, with the bias corrections folded in."""
         return adam_coefficients(t, rate, self.beta1, self.beta2, self.epsilon)
 
     def update(
         self, xp: Any, c: tuple[Any, Any], g: Any, state: tuple[Any, Any], theta: Any
     ) -> tuple[Any, tuple[Any, ...]]:
-        """One step; g is overwritten, and one more vector of its size is in use."""
+        """Take one step; g is overwritten, and one more vector of its size is needed."""
         step, state = adam_step(xp, c, g, state, self.beta1, self.beta2)
         theta -= step
         return theta, state

@@ -30,15 +30,15 @@ class _Settings(NamedTuple):
 
 
 class AdamW(Kind, _Settings):
-    """Adam, and apart from it weights that shrink by a fraction of themselves.
+    """Adam, with weights that also shrink by a fixed fraction at every step.
 
         w ← (1 − η λ) w                       weights; with decay_biases, all of θ
-        θ ← θ − η m̂ / (√v̂ + ε)                m̂ and v̂ as in Adam, of the bare gradient
+        θ ← θ − η m̂ / (√v̂ + ε)                m̂ and v̂ as in Adam, without the decay
 
     Loshchilov and Hutter, "Decoupled weight decay regularization" (2019). As in PyTorch, Keras and
-    optax the decay is scaled by the learning rate (the paper's is not), so a schedule scales
-    both. ε as in Adam. Only weights decay here: biases and gains, which follow them in θ,
-    need a parameter group of their own in PyTorch.
+    optax, the decay is scaled by the learning rate (the paper's is not), so a schedule scales both.
+    ε is used as in Adam. By default only the weights decay, not the biases and gains that follow
+    them in θ. In PyTorch, that takes a separate parameter group.
 
     Parameters
     ----------
@@ -51,9 +51,9 @@ class AdamW(Kind, _Settings):
     weight_decay : float
         λ ≥ 0.
     decay_biases : bool
-        Whether everything decays.
+        Whether all of θ decays, not only the weights.
     layout : Layout, optional
-        Where the weights lie in θ; `fit` fills it in, by `bind`.
+        Where the weights lie in θ; `fit` sets it by `bind`.
     """
 
     __slots__ = ()
@@ -81,11 +81,11 @@ class AdamW(Kind, _Settings):
         )
 
     def bind(self, layout: Layout) -> AdamW:
-        """The same, knowing where the weights lie."""
+        """The same optimizer, told by ``layout`` where the weights lie."""
         return self._replace(layout=layout)
 
     def init(self, xp: Any, theta: Any) -> tuple[Any, ...]:
-        """m = v = 0."""
+        """The initial state: m = v = 0."""
         if self.layout is None and not self.decay_biases:
             raise ValueError(
                 "AdamW decays the weights alone and does not know where they lie: bind(layout) "
@@ -94,14 +94,14 @@ class AdamW(Kind, _Settings):
         return xp.zeros_like(theta), xp.zeros_like(theta)
 
     def coefficients(self, t: Any, rate: Any) -> tuple[Any, ...]:
-        """Adam's, and 1 − η λ."""
+        """Adam's coefficients, then 1 − η λ."""
         adam = adam_coefficients(t, rate, self.beta1, self.beta2, self.epsilon)
         return *adam, 1.0 - rate * self.weight_decay
 
     def update(
         self, xp: Any, c: tuple[Any, ...], g: Any, state: tuple[Any, Any], theta: Any
     ) -> tuple[Any, tuple[Any, ...]]:
-        """One step; g is overwritten, and one more vector of its size is in use."""
+        """Take one step; g is overwritten, and one more vector of its size is needed."""
         step, state = adam_step(xp, c[:2], g, state, self.beta1, self.beta2)
         if self.decay_biases or self.layout is None:
             theta *= c[2]
@@ -112,9 +112,9 @@ class AdamW(Kind, _Settings):
 
 
 def _scale_head(xp: Any, theta: Any, n: int, factor: Any) -> Any:
-    """θ with its first n numbers multiplied, in place where arrays can be written to."""
+    """θ with its first n numbers multiplied by ``factor``, in place if the array is writable."""
     try:
         theta[..., :n] *= factor
-    except TypeError:  # JAX
+    except TypeError:  # JAX arrays are immutable
         theta = xp.concat([theta[..., :n] * factor, theta[..., n:]], axis=-1)
     return theta

@@ -23,14 +23,14 @@ class _Settings(NamedTuple):
 
 
 class AMSGrad(Kind, _Settings):
-    """Adam with the largest second moment so far, so that steps never grow again.
+    """Adam with the largest second moment so far, so that the steps' scale 1/√s never grows.
 
         m ← β₁ m + (1 − β₁) g     v ← β₂ v + (1 − β₂) g²     s ← max(s, v)
         θ ← θ − η m̂ / (√ŝ + ε)    m̂ = m/(1 − β₁ᵗ), ŝ = s/(1 − β₂ᵗ)
 
     Reddi, Kale and Kumar, "On the convergence of Adam and beyond" (2018). As in PyTorch, the
-    maximum is of the uncorrected v, both moments are corrected (the paper corrects neither), and
-    ε is added to √ŝ. Keras adds ε to √s; optax takes the maximum of the corrected v̂.
+    maximum is taken over the uncorrected v, both moments are corrected (the paper corrects
+    neither), and ε is added to √ŝ. Keras adds ε to √s; optax takes the maximum of the corrected v̂.
 
     Parameters
     ----------
@@ -60,17 +60,17 @@ class AMSGrad(Kind, _Settings):
         return super().__new__(cls, learning_rate, beta1, beta2, epsilon)
 
     def init(self, xp: Any, theta: Any) -> tuple[Any, ...]:
-        """m = v = s = 0."""
+        """The initial state: m = v = s = 0."""
         return xp.zeros_like(theta), xp.zeros_like(theta), xp.zeros_like(theta)
 
     def coefficients(self, t: Any, rate: Any) -> tuple[Any, ...]:
-        """Adam's."""
+        """Adam's coefficients."""
         return adam_coefficients(t, rate, self.beta1, self.beta2, self.epsilon)
 
     def update(
         self, xp: Any, c: tuple[Any, ...], g: Any, state: tuple[Any, ...], theta: Any
     ) -> tuple[Any, tuple[Any, ...]]:
-        """One step; g is overwritten."""
+        """Take one step; g is overwritten."""
         (rate, epsilon), (m, v, largest) = c, state
         m = first_moment(m, g, self.beta1)
         v = second_moment(v, g, self.beta2)

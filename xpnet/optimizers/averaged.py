@@ -18,23 +18,24 @@ class _Settings(NamedTuple):
 
 
 class Averaged(Wrapper, _Settings):
-    """An optimizer whose result is an average a of the θ that its steps pass through.
+    """An optimizer whose result is an average, a, of the θ that its steps pass through.
 
         a ← θ                       up to step s = start
         a ← d a + (1 − d) θ         after it: a running mean, of about 1/(1 − d) steps; or,
-        a ← a + (θ − a)/(k + 1)     with decay=None, the plain mean of the θ of steps s, s + 1, …
+        a ← a + (θ − a)/(k + 1)     with decay=None, the plain mean of the θ since step s
 
-    at every ``every``-th step from s on, the k-th. The steps themselves do not see it. Polyak and
-    Juditsky, "Acceleration of stochastic approximation by averaging" (1992); Izmailov et al.,
-    "Averaging weights leads to wider optima" (2018), which is decay=None with a start late in the
-    fit. As in PyTorch's AveragedModel, the first average is θ itself.
+    After step s, a changes only at every ``every``-th step; k = 1, 2, … counts these changes. The
+    steps themselves do not depend on a. Polyak and Juditsky, "Acceleration of stochastic
+    approximation by averaging" (1992); Izmailov et al., "Averaging weights leads to wider optima"
+    (2018), which is decay=None with a start late in the fit. As in PyTorch's AveragedModel, the
+    first average is θ itself.
 
     Parameters
     ----------
     optimizer : optimizer
-        What takes the steps.
+        The optimizer that takes the steps.
     decay : float or None
-        d in [0, 1); None: the plain mean.
+        d in [0, 1), or None for the plain mean.
     start : int
         s ≥ 1, in steps.
     every : int
@@ -56,11 +57,11 @@ class Averaged(Wrapper, _Settings):
         return super().__new__(cls, optimizer, decay, start, every)
 
     def init(self, xp: Any, theta: Any) -> tuple[Any, ...]:
-        """a = θ, and the inner optimizer's state."""
+        """The initial state: a = θ, then the inner optimizer's state."""
         return xp.asarray(theta, copy=True), *super().init(xp, theta)
 
     def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
-        """The share of θ in the new average, and the inner optimizer's."""
+        """The share of θ in the new average, then the inner optimizer's coefficients."""
         return self._share(t), *super().coefficients(t, rate)
 
     def _share(self, t: int) -> float:
@@ -74,7 +75,7 @@ class Averaged(Wrapper, _Settings):
     def update(
         self, xp: Any, c: tuple[Any, ...], g: Any, state: tuple[Any, ...], theta: Any
     ) -> tuple[Any, tuple[Any, ...]]:
-        """A step, and the average after it."""
+        """Take a step, then update the average."""
         (share, *inner), (a, *rest) = c, state
         theta, new = updated(self.optimizer, xp, tuple(inner), g, tuple(rest), theta)
         a *= 1.0 - share
@@ -82,5 +83,5 @@ class Averaged(Wrapper, _Settings):
         return theta, (a, *new)
 
     def averaged(self, state: tuple[Any, ...], theta: Any) -> Any:
-        """a."""
+        """The average a."""
         return state[0]

@@ -18,28 +18,28 @@ class _Settings(NamedTuple):
 
 
 class Clipped(Wrapper, _Settings):
-    """An optimizer that sees a gradient no longer than ``norm``, and no entry beyond ±``value``.
+    """An optimizer on clipped gradients: at most ``norm`` long, no entry beyond ±``value``.
 
         g ← min(max(g, −value), value)
         g ← g min(1, norm / (‖g‖ + 1e-6))           ‖g‖ over all parameters of one network
 
     Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks" (2013),
-    with PyTorch's 1e-6. The norm does not overflow where its square would. With both, entries are
-    clipped first.
+    with PyTorch's 1e-6. The norm is computed without overflow even if its square would overflow. If
+    both settings are given, entries are clipped first.
 
     Parameters
     ----------
     optimizer : optimizer
-        What takes the step.
+        The optimizer that takes the step.
     norm, value : float, optional
-        > 0; at least one of them.
+        > 0; at least one must be given.
     """
 
     __slots__ = ()
 
     @property
     def takes_many(self) -> bool:
-        """Whether the inner optimizer's coefficients are of many steps at once."""
+        """Whether the inner optimizer computes the coefficients of many steps at once."""
         return getattr(self.optimizer, "takes_many", False)
 
     def __new__(
@@ -57,7 +57,7 @@ class Clipped(Wrapper, _Settings):
     def update(
         self, xp: Any, c: tuple[Any, ...], g: Any, state: tuple[Any, ...], theta: Any
     ) -> tuple[Any, tuple[Any, ...]]:
-        """A step along the clipped gradient; g is overwritten."""
+        """Take a step along the clipped gradient; g may be overwritten."""
         if self.value is not None:
             g = xp.minimum(xp.maximum(g, -self.value), self.value)
         if self.norm is not None:
@@ -66,7 +66,7 @@ class Clipped(Wrapper, _Settings):
 
 
 def _norm(xp: Any, g: Any) -> Any:
-    """‖g‖ over the last axis, (..., 1), by way of g over its largest entry."""
+    """‖g‖ over the last axis, (..., 1), computed from g divided by its largest entry."""
     highest, lowest = (f(g, axis=-1, keepdims=True) for f in (xp.max, xp.min))
     largest = xp.maximum(highest, -lowest)
     scaled = g / xp.where(largest > 0, largest, xp.ones_like(largest))

@@ -1,10 +1,10 @@
-"""L-BFGS on the flat vector, in Array API terms: it runs where θ lies.
+"""L-BFGS on the flat vector, in Array API operations: it runs on the device that holds θ.
 
     d = −H g      H ≈ (∇²f)⁻¹ from the last pairs s = θ' − θ, y = g' − g
-    θ ← θ + a d   a by a strong-Wolfe search
+    θ ← θ + a d   a from a strong-Wolfe line search
 
 Nocedal, "Updating quasi-Newton matrices with limited storage" (1980). The host reads a value and a
-slope an evaluation, and three numbers an iteration; the vectors stay on the device.
+slope per evaluation, and up to four numbers per iteration. The vectors stay on the device.
 """
 
 from __future__ import annotations
@@ -35,8 +35,9 @@ class Result(NamedTuple):
     converged : bool
         Whether a tolerance was met.
     reason : str
-        "gradient" or "change", a tolerance met; "iterations"; "callback"; "line search", no lower
-        value to be found; "not finite", at the start.
+        "gradient" or "change": that tolerance was met. "iterations": the limit was reached.
+        "callback": it returned something true. "line search": no lower value was found. "not
+        finite": the value at the start was not.
     """
 
     theta: Any
@@ -55,16 +56,17 @@ class _Settings(NamedTuple):
 
 
 class LBFGS(Kind, _Settings):
-    """The settings of `minimize`, for a `fit` on all examples at once; an epoch is an iteration.
+    """The settings of `minimize` for a `fit` on all examples at once; an epoch is one iteration.
 
     Parameters
     ----------
     history : int
-        ≥ 1: pairs of vectors that are kept.
+        ≥ 1: the number of pairs of vectors that are kept.
     tolerance_gradient : float
-        ≥ 0: done when no entry of the gradient is larger.
+        ≥ 0: stop if no entry of the gradient is larger in absolute value.
     tolerance_change : float
-        ≥ 0: done when an iteration lowers the value by less, relative to it (or to 1 below 1).
+        ≥ 0: stop if an iteration lowers the value by at most this times max(|f|, |f'|, 1), where f
+        and f' are the values before and after.
     """
 
     __slots__ = ()
@@ -87,7 +89,7 @@ class LBFGS(Kind, _Settings):
         max_iterations: int,
         callback: Callback | None = None,
     ) -> Result:
-        """`minimize` with these settings."""
+        """Run `minimize` with these settings."""
         check_positive_integer("max_iterations", max_iterations)
         return _Minimization(xp, self, value_and_gradient, theta).run(max_iterations, callback)
 
@@ -103,20 +105,22 @@ def minimize(
     callback: Callback | None = None,
     xp: Any = None,
 ) -> Result:
-    """A local minimum of a smooth function, from θ.
+    """Find a local minimum of a smooth function, starting from θ.
 
     Parameters
     ----------
     value_and_gradient : callable
-        θ (P,) to the value, a number or (), and the gradient (P,): a new array at every call.
+        Maps θ (P,) to the value, a number or an array (), and the gradient (P,). The gradient must
+        be a new array at every call.
     theta : array (P,)
-        Where to start; not written to.
+        The starting point; it is not overwritten.
     max_iterations, history, tolerance_gradient, tolerance_change
         As in `LBFGS`.
     callback : callable, optional
-        Called as callback(iteration, theta, value) after each; what is true ends the search.
+        Called as callback(iteration, theta, value) after each iteration. A true result ends the
+        minimisation.
     xp : module, optional
-        θ's Array API namespace; needed for arrays that do not name it themselves (torch's).
+        θ's Array API namespace; needed if arrays have no ``__array_namespace__`` (PyTorch's).
 
     Examples
     --------
@@ -131,7 +135,7 @@ def minimize(
 
 
 class _Minimization:
-    """One search under way."""
+    """The state of one minimisation."""
 
     def __init__(self, xp: Any, settings: LBFGS, function: Function, theta: Any) -> None:
         self.xp, self.settings, self.function = xp, settings, function
@@ -140,7 +144,7 @@ class _Minimization:
         self.point = self._evaluate(theta, None, 0.0)
 
     def run(self, max_iterations: int, callback: Callback | None) -> Result:
-        """Iterations until there is a reason to stop."""
+        """Iterate until there is a reason to stop."""
         reason = self._reason(math.inf)
         while not reason:
             before = self.point.value
@@ -157,7 +161,7 @@ class _Minimization:
         return Result(theta, value, gradient, self.iterations, self.evaluations, converged, reason)
 
     def _reason(self, before: float) -> str:
-        """Why to stop here, where the value was another before; or nothing."""
+        """The reason to stop at this point, or ""; ``before`` is the previous value."""
         now = self.point.value
         if not math.isfinite(now):
             return "not finite"
@@ -168,7 +172,7 @@ class _Minimization:
         return "change" if before < math.inf and before - now <= least else ""
 
     def _iterate(self) -> bool:
-        """A search along d, and if it finds nothing, along −g; whether there is a new point."""
+        """Search along d, then along −g if that fails; return whether there is a new point."""
         found = self._search()
         if found is None and self.pairs:
             self.pairs.clear()

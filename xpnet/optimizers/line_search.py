@@ -1,17 +1,18 @@
 """A search along a line for a step that meets the strong Wolfe conditions.
 
-Along θ + a d, φ(a) is the value and φ'(a) = ∇f(θ + a d)·d its slope, negative at a = 0. Wanted is
+Along θ + a d, φ(a) is the value and φ'(a) = ∇f(θ + a d)·d its slope, negative at a = 0. The step a
+must satisfy
 
     φ(a) ≤ φ(0) + c₁ a φ'(0)          low enough
     |φ'(a)| ≤ c₂ |φ'(0)|              and flat enough
 
-by bracketing and cubic interpolation: Nocedal and Wright, "Numerical optimization" (2006),
-algorithms 3.5 and 3.6. Everything here is on the host; φ computes where the arrays are.
+It is found by bracketing and cubic interpolation: Nocedal and Wright, "Numerical optimization"
+(2006), algorithms 3.5 and 3.6. This code runs on the host; φ runs on the arrays' device.
 
-Where φ has a kink (relu) it may be flat enough nowhere. A bracket that is narrow for its step is
-therefore enough, as in Moré and Thuente, "Line search algorithms with guaranteed sufficient
-decrease" (1994), and its lowest end is taken: to close in on the kink would cost evaluations, and
-from a point on it no direction leads down for long.
+If φ has a kink (relu), no step may be flat enough. The search therefore also ends if its bracket is
+narrow relative to the step, as in Moré and Thuente, "Line search algorithms with guaranteed
+sufficient decrease" (1994), and returns the bracket's lowest end. Closing in on the kink would cost
+evaluations, and from a point on it no direction leads down for long.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from typing import Any, NamedTuple
 __all__ = ["Point", "strong_wolfe"]
 
 
-_NARROW = 0.01  # of the step: see above
+_NARROW = 0.01  # largest width of a narrow bracket, as a share of the step
 
 
 class Point(NamedTuple):
@@ -42,12 +43,12 @@ class _Conditions(NamedTuple):
     c2: float
 
     def low(self, p: Point) -> bool:
-        """Low enough; NaN and infinity are not."""
+        """Whether p is low enough; NaN and infinity are not."""
         line = self.origin.value + self.c1 * p.step * self.origin.slope
         return math.isfinite(p.value) and math.isfinite(p.slope) and p.value <= line
 
     def flat(self, p: Point) -> bool:
-        """Flat enough."""
+        """Whether p is flat enough."""
         return abs(p.slope) <= -self.c2 * self.origin.slope
 
 
@@ -60,10 +61,10 @@ def strong_wolfe(
     c2: float = 0.9,
     limit: int = 25,
 ) -> Point:
-    """A point that meets both conditions, from the first step to try.
+    """A point that meets both conditions; ``first`` is the first step to try.
 
-    Where none is found within ``limit`` evaluations, or a bracket gets narrow, the lowest point
-    that is low enough: the origin itself, if there is no other.
+    If none is found within ``limit`` evaluations, or the bracket gets narrow, the result is the
+    lowest point found that is low enough, or ``origin`` if there is none.
     """
     conditions = _Conditions(origin, c1, c2)
     before, p = origin, phi(first)
@@ -84,7 +85,7 @@ def strong_wolfe(
 def _zoom(
     phi: Callable[[float], Point], conditions: _Conditions, low: Point, high: Point, limit: int
 ) -> Point:
-    """A point between ``low``, the lowest that is low enough, and ``high``, downhill from it."""
+    """A point between ``low``, the lowest one that is low enough, and ``high``, downhill of it."""
     for _ in range(limit):
         a, b = sorted((low.step, high.step))
         if b - a <= _NARROW * b:
@@ -106,7 +107,7 @@ def _zoom(
 
 
 def _cubic(p: Point, q: Point) -> float:
-    """The minimum of the cubic through two points with their slopes; NaN where it has none."""
+    """The step that minimises the cubic through two points and their slopes; NaN if none does."""
     if not math.isfinite(q.value) or not math.isfinite(q.slope):
         return math.nan
     if p.step > q.step:

@@ -38,21 +38,24 @@ class _Settings(NamedTuple):
 
 
 class Muon(Kind, _Settings):
-    """Every weight matrix W (m, n) moves by the orthogonal matrix nearest to its momentum.
+    """Orthogonalised momentum for weight matrices W (m, n), Adam's step for everything else.
 
         U ← μ U + (1 − μ) G                 H = μ U + (1 − μ) G with nesterov, else U
-        O = NS⁵(H)                          U₁V₁ᵀ of H's singular value decomposition, roughly
+        O = NS⁵(H)                          approximately U₁V₁ᵀ of H's singular value decomposition
         W ← (1 − η λ) W − η s O             s = 0.2 √max(m, n)  or, "original",  √max(1, m/n)
 
-    NS: X ← H/max(‖H‖, 1e-7), then five times X ← a X + (b A + c A²) X with A = X Xᵀ and
-    (a, b, c) = (3.4445, −4.7750, 2.0315): singular values end between 0.7 and 1.2, and no nearer
-    to 1. What is no weight matrix takes Adam's step at the same η (with decay, where it is a
-    weight). Jordan et al., "Muon: an optimizer for hidden layers" (2024); Liu et al., "Muon is
-    scalable for LLM training" (2025), for s = 0.2 √max(m, n), with which a step is as large as
-    AdamW's, so that one η serves both.
+    O approximates the orthogonal matrix nearest to H. NS, a Newton-Schulz iteration, starts at
+    X ← H/max(‖H‖, 1e-7) and applies X ← a X + (b A + c A²) X five times, with A = X Xᵀ and
+    (a, b, c) = (3.4445, −4.7750, 2.0315). Singular values end between 0.7 and 1.2, and no nearer
+    to 1.
 
-    PyTorch's Muon takes matrices alone, has "original" as its default, and runs NS in bfloat16;
-    here NS has the network's own precision.
+    All other parameters take Adam's step at the same η; those that are weights also decay. Jordan
+    et al., "Muon: an optimizer for hidden layers" (2024); Liu et al., "Muon is scalable for LLM
+    training" (2025), for s = 0.2 √max(m, n). With that s a step is as large as AdamW's, so one η
+    serves both.
+
+    PyTorch's Muon accepts only matrices, defaults to "original" and runs NS in bfloat16. Here NS
+    has the network's precision.
 
     Parameters
     ----------
@@ -61,15 +64,15 @@ class Muon(Kind, _Settings):
     momentum : float
         μ in [0, 1).
     nesterov : bool
-        Whether the gradient is counted once more.
+        Whether H adds the gradient to the momentum once more.
     weight_decay : float
-        λ ≥ 0, of the weights alone.
+        λ ≥ 0, for the weights only.
     beta1, beta2, epsilon : float
-        Adam's, for the rest.
+        Adam's, for the other parameters.
     scale : {"match_rms_adamw", "original"}
-        s.
+        The formula for s.
     layout : Layout, optional
-        Where the matrices lie in θ; `fit` fills it in, by `bind`.
+        Where the matrices lie in θ; `fit` sets it by `bind`.
     """
 
     __slots__ = ()
@@ -109,25 +112,28 @@ class Muon(Kind, _Settings):
         )
 
     def bind(self, layout: Layout) -> Muon:
-        """The same, knowing where the matrices lie."""
+        """The same optimizer, told by ``layout`` where the matrices lie."""
         return self._replace(layout=layout)
 
     def init(self, xp: Any, theta: Any) -> tuple[Any, ...]:
-        """Zeros, part by part of θ: U of a matrix, m and v of what lies between matrices."""
+        """Zeros for each part of θ: U for a matrix, m and v for a stretch between matrices."""
         counts = [(p, 1 if p.shape else 2) for p in _parts(self.layout)]
         return tuple(
             xp.zeros_like(theta[..., p.start : p.stop]) for p, count in counts for _ in range(count)
         )
 
     def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
-        """η, η λ, and Adam's."""
+        """η, η λ, then Adam's coefficients."""
         adam = adam_coefficients(t, rate, self.beta1, self.beta2, self.epsilon)
         return rate, rate * self.weight_decay, *adam
 
     def update(
         self, xp: Any, c: tuple[Any, ...], g: Any, state: tuple[Any, ...], theta: Any
     ) -> tuple[Any, tuple[Any, ...]]:
-        """One step; a vector of the size of θ is in use, and a few of the largest matrix's."""
+        """Take one step; g may be overwritten.
+
+        Memory: two vectors of θ's size, and a few of the largest matrix's.
+        """
         rate, decay, *adam = c
         old, new, steps = iter(state), list[Any](), list[Any]()
         for start, stop, shape, decays in _parts(self.layout):
@@ -147,7 +153,7 @@ class Muon(Kind, _Settings):
     def _matrix(
         self, xp: Any, shape: tuple[int, int], rate: Any, g: Any, u: Any
     ) -> tuple[Any, tuple[Any, ...]]:
-        """η s O and U, both flat."""
+        """The step η s O and the new U, both flat."""
         (m, n), momentum = shape, self.momentum
         u = first_moment(u, g, momentum)
         h = u * momentum + g * (1.0 - momentum) if self.nesterov else u
@@ -157,7 +163,7 @@ class Muon(Kind, _Settings):
 
 
 class _Part(NamedTuple):
-    """A stretch of θ: a matrix, or what lies between."""
+    """A stretch of θ: one matrix, or the parameters between two matrices."""
 
     start: int
     stop: int
@@ -167,7 +173,7 @@ class _Part(NamedTuple):
 
 @cache
 def _parts(layout: Layout | None) -> list[_Part]:
-    """All of θ in order."""
+    """The parts of θ, in order; together they are all of it."""
     if layout is None:
         raise ValueError(
             "Muon does not know where the matrices lie in θ: bind(layout) tells it (fit does so)"

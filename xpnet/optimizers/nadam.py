@@ -33,8 +33,8 @@ class Nadam(Kind, _Settings):
         θ ← θ − η [(1 − μ_t)/(1 − Π_t) g + μ_{t+1}/(1 − Π_{t+1}) m] / (√v̂ + ε)
 
     with v̂ = v/(1 − β₂ᵗ). Dozat, "Incorporating Nesterov momentum into Adam" (2016), in PyTorch's
-    form: ψ = momentum_decay is 0.004, and ε is added to the corrected root √v̂. Keras has ψ = 1 and
-    adds ε the same way; optax's nadam has a constant μ = β₁.
+    form: ψ = momentum_decay is 0.004, and ε is added to the corrected root √v̂. Keras uses ψ = 1 and
+    adds ε in the same place; optax's nadam uses a constant μ = β₁.
 
     Parameters
     ----------
@@ -67,11 +67,11 @@ class Nadam(Kind, _Settings):
         return super().__new__(cls, learning_rate, beta1, beta2, epsilon, momentum_decay)
 
     def init(self, xp: Any, theta: Any) -> tuple[Any, ...]:
-        """m = v = 0."""
+        """The initial state: m = v = 0."""
         return xp.zeros_like(theta), xp.zeros_like(theta)
 
     def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
-        """The factors of g and of m, and ε, with the corrections folded in."""
+        """The factors of g and of m, and ε, with the bias corrections folded in."""
         root = math.sqrt(correction(self.beta2, t))
         now, following = (_momentum(self.beta1, self.momentum_decay, s) for s in (t, t + 1))
         product = _product(self.beta1, self.momentum_decay, t)
@@ -82,7 +82,7 @@ class Nadam(Kind, _Settings):
     def update(
         self, xp: Any, c: tuple[Any, ...], g: Any, state: tuple[Any, ...], theta: Any
     ) -> tuple[Any, tuple[Any, ...]]:
-        """One step."""
+        """Take one step; g is overwritten."""
         (of_g, of_m, epsilon), (m, v) = c, state
         m = first_moment(m, g, self.beta1)
         ahead = g * of_g
@@ -99,12 +99,12 @@ def _momentum(beta1: float, decay: float, t: int) -> float:
 
 @lru_cache(maxsize=16)
 def _known_products(beta1: float, decay: float) -> list[float]:
-    """Π_0, Π_1, … as far as they were asked for."""
+    """The list Π_0, Π_1, …, which `_product` extends as needed."""
     return [1.0]
 
 
 def _product(beta1: float, decay: float, t: int) -> float:
-    """Π_t; 0 from where 1 − Π_t rounds to 1."""
+    """Π_t, or 0 once 1 − Π_t rounds to 1."""
     known = _known_products(beta1, decay)
     while len(known) <= t and known[-1] > 1e-17:
         known.append(known[-1] * _momentum(beta1, decay, len(known)))

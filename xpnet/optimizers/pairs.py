@@ -1,4 +1,4 @@
-"""What L-BFGS remembers of the curvature: the last pairs s = θ' − θ, y = g' − g."""
+"""The curvature that L-BFGS remembers: the last pairs s = θ' − θ, y = g' − g."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ class _Pair(NamedTuple):
     s: Any
     y: Any
     curvature: float  # s·y
-    scale: float  # s·y / y·y, which H begins with
+    scale: float  # s·y / y·y; H starts as this multiple of 1
 
 
 class Pairs:
-    """The approximation H of an inverse Hessian by the last pairs, newest last."""
+    """The approximation H of an inverse Hessian from the last pairs, the newest at the end."""
 
     def __init__(self, xp: Any, history: int, epsilon: float) -> None:
         self.xp, self.epsilon = xp, epsilon
@@ -28,11 +28,11 @@ class Pairs:
         return len(self.pairs)
 
     def clear(self) -> None:
-        """H = 1 again."""
+        """Forget all pairs: H = 1 again, the identity."""
         self.pairs.clear()
 
     def remember(self, origin: Point, found: Point, d: Any) -> None:
-        """Keep the pair, if f curves upwards along it: so H stays positive definite."""
+        """Keep the pair only if f curves upwards along it, so that H stays positive definite."""
         s, y = d * found.step, found.gradient - origin.gradient
         curvature = float(self.xp.vecdot(s, y))
         if curvature > self.epsilon * -origin.slope * found.step:
@@ -40,7 +40,7 @@ class Pairs:
             self.pairs.append(_Pair(s, y, curvature, scale))
 
     def direction(self, g: Any) -> Any:
-        """−H g, by the two loops over the pairs; nothing is read by the host."""
+        """−H g, by two loops over the pairs; the host reads no numbers."""
         q, shares = -g, []
         for s, y, curvature, _ in reversed(self.pairs):
             shares.append(self.xp.vecdot(s, q) / curvature)

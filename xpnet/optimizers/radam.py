@@ -24,16 +24,16 @@ class _Settings(NamedTuple):
 
 
 class RAdam(Kind, _Settings):
-    """Adam that does without v until there is enough of it, and then trusts it by degrees.
+    """Adam without v in the first steps, then with v at a weight that grows step by step.
 
         m ← β₁ m + (1 − β₁) g      v ← β₂ v + (1 − β₂) g²      m̂ = m/(1 − β₁ᵗ)
         ρ_∞ = 2/(1 − β₂) − 1       ρ_t = ρ_∞ − 2 t β₂ᵗ/(1 − β₂ᵗ)
         r² = (ρ_t − 4)(ρ_t − 2) ρ_∞ / ((ρ_∞ − 4)(ρ_∞ − 2) ρ_t)
-        θ ← θ − η r m̂ √(1 − β₂ᵗ)/(√v + ε)   where ρ_t > 5,   else   θ ← θ − η m̂
+        θ ← θ − η r m̂ √(1 − β₂ᵗ)/(√v + ε)   if ρ_t > 5,   else   θ ← θ − η m̂
 
     Liu et al., "On the variance of the adaptive learning rate and beyond" (2020). As in PyTorch, ε
-    is added to the uncorrected root √v (otherwise than in its Adam), and the bound is ρ_t > 5;
-    the paper has 4 and no ε. With β₂ = 0.999 the first five steps have no v.
+    is added to the uncorrected root √v (unlike in PyTorch's Adam), and the bound is ρ_t > 5. The
+    paper has the bound 4 and no ε. With β₂ = 0.999, the first five steps do not use v.
 
     Parameters
     ----------
@@ -62,11 +62,11 @@ class RAdam(Kind, _Settings):
         return super().__new__(cls, learning_rate, beta1, beta2, epsilon)
 
     def init(self, xp: Any, theta: Any) -> tuple[Any, ...]:
-        """m = v = 0."""
+        """The initial state: m = v = 0."""
         return xp.zeros_like(theta), xp.zeros_like(theta)
 
     def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
-        """c, w and e of the step c m/(w √v + e): w = 0 and e = 1 where v is left out."""
+        """c, w and e of the step c m/(w √v + e); w = 0 and e = 1 if v is not used."""
         rate = rate / correction(self.beta1, t)
         rectified = _rectification(self.beta2, t)
         if rectified is None:
@@ -76,7 +76,7 @@ class RAdam(Kind, _Settings):
     def update(
         self, xp: Any, c: tuple[Any, ...], g: Any, state: tuple[Any, ...], theta: Any
     ) -> tuple[Any, tuple[Any, ...]]:
-        """One step; g is overwritten."""
+        """Take one step; g is overwritten."""
         (rate, weight, constant), (m, v) = c, state
         m = first_moment(m, g, self.beta1)
         v = second_moment(v, g, self.beta2)
@@ -91,7 +91,7 @@ class RAdam(Kind, _Settings):
 
 
 def _rectification(beta2: float, t: int) -> float | None:
-    """R, or None where ρ_t ≤ 5."""
+    """The factor r, or None if ρ_t ≤ 5."""
     limit = (1.0 + beta2) / (1.0 - beta2)
     vanished = correction(beta2, t)
     length = limit - 2.0 * t * (1.0 - vanished) / vanished

@@ -23,14 +23,14 @@ class _Settings(NamedTuple):
 
 
 class RMSProp(Kind, _Settings):
-    """Steps scaled by a running mean of the squared gradient; with momentum μ, their running sum.
+    """Gradients divided by the root of a running mean of their squares, optionally with momentum μ.
 
         v ← ρ v + (1 − ρ) g²
         θ ← θ − η g / (√v + ε)       or, with momentum,   u ← μ u + g / (√v + ε),  θ ← θ − η u
 
     Tieleman and Hinton, "Lecture 6.5: rmsprop" (2012); not centred. As in PyTorch, v starts at 0, ε
-    is added to the root, and η is outside u; TensorFlow, Keras and optax add ε under the
-    root, and Keras has ρ = 0.9.
+    is added to the root, and η is outside u. TensorFlow, Keras and optax add ε under the root, and
+    Keras has ρ = 0.9.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class RMSProp(Kind, _Settings):
     rho, momentum : float
         In [0, 1).
     epsilon : float
-        ε ≥ 0; with 0, an entry whose gradient has always been 0 becomes NaN.
+        ε ≥ 0; with ε = 0, an entry whose gradient has always been 0 becomes NaN.
     """
 
     __slots__ = ()
@@ -60,17 +60,17 @@ class RMSProp(Kind, _Settings):
         return super().__new__(cls, learning_rate, rho, momentum, epsilon)
 
     def init(self, xp: Any, theta: Any) -> tuple[Any, ...]:
-        """v = 0, and u = 0 where there is momentum."""
+        """The initial state: v = 0, and u = 0 if there is momentum."""
         return tuple(xp.zeros_like(theta) for _ in range(2 if self.momentum else 1))
 
     def coefficients(self, t: Any, rate: Any) -> tuple[Any, ...]:
-        """η."""
+        """The learning rate η."""
         return (rate,)
 
     def update(
         self, xp: Any, c: tuple[Any, ...], g: Any, state: tuple[Any, ...], theta: Any
     ) -> tuple[Any, tuple[Any, ...]]:
-        """One step."""
+        """Take one step."""
         (rate,), (v, *rest) = c, state
         v *= self.rho
         v += g * g * (1.0 - self.rho)

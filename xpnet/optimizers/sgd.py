@@ -16,12 +16,12 @@ class _Settings(NamedTuple):
 
 
 class SGD(Kind, _Settings):
-    """Gradient descent; with momentum μ, a running sum of gradients takes the gradient's place.
+    """Gradient descent; with momentum μ, a running sum u of gradients replaces the gradient.
 
         u ← μ u + g
         θ ← θ − η u                  or, with nesterov,   θ ← θ − η (g + μ u)
 
-    As in PyTorch, u is not scaled by the learning rate η, and starts as the first gradient.
+    As in PyTorch, u is not scaled by the learning rate η; its first value is the first gradient.
 
     Parameters
     ----------
@@ -30,8 +30,8 @@ class SGD(Kind, _Settings):
     momentum : float
         μ in [0, 1).
     nesterov : bool
-        Sutskever et al., "On the importance of initialization and momentum" (2013), in PyTorch's
-        form. Needs a momentum.
+        Whether to use Nesterov's momentum: Sutskever et al., "On the importance of initialization
+        and momentum" (2013), in PyTorch's form. It needs a momentum above 0.
     """
 
     __slots__ = ()
@@ -49,17 +49,17 @@ class SGD(Kind, _Settings):
         return super().__new__(cls, learning_rate, momentum, nesterov)
 
     def init(self, xp: Any, theta: Any) -> tuple[Any, ...]:
-        """u = 0, where there is momentum."""
+        """The initial state: u = 0 if there is momentum, else nothing."""
         return (xp.zeros_like(theta),) if self.momentum else ()
 
     def coefficients(self, t: Any, rate: Any) -> tuple[Any, ...]:
-        """η."""
+        """The learning rate η."""
         return (rate,)
 
     def update(
         self, xp: Any, c: tuple[Any, ...], g: Any, state: tuple[Any, ...], theta: Any
     ) -> tuple[Any, tuple[Any, ...]]:
-        """One step; g is overwritten."""
+        """Take one step; g may be overwritten."""
         (rate,) = c
         if state:
             (u,) = state

@@ -1,4 +1,4 @@
-"""What the wrappers share: an optimizer around another one, which does the work."""
+"""The base of the wrappers: optimizers around an inner one, which takes the steps."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ __all__ = ["Wrapper", "check_named", "check_optimizer", "is_optimizer", "updated
 
 
 class Wrapper(Kind):
-    """Passes everything on; a wrapper overrides what it changes.
+    """An optimizer that forwards every call; a wrapper overrides the methods that it changes.
 
-    Its state is the inner optimizer's, after ``own`` arrays of its own.
+    Its state is ``own`` arrays of the wrapper, followed by the inner optimizer's state.
     """
 
     __slots__ = ()
@@ -26,11 +26,11 @@ class Wrapper(Kind):
 
     @property
     def learning_rate(self) -> Any:
-        """The inner optimizer's."""
+        """The inner optimizer's learning rate."""
         return self.optimizer.learning_rate
 
     def bind(self, layout: Layout) -> Self:
-        """The same, around the inner optimizer bound."""
+        """The same wrapper, with its inner optimizer bound to ``layout``."""
         if not hasattr(self.optimizer, "bind"):
             return self
         bound: Self = self._replace(optimizer=self.optimizer.bind(layout))
@@ -42,12 +42,12 @@ class Wrapper(Kind):
         return state
 
     def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
-        """The inner optimizer's."""
+        """The inner optimizer's coefficients."""
         c: tuple[float, ...] = self.optimizer.coefficients(t, rate)
         return c
 
     def averaged(self, state: tuple[Any, ...], theta: Any) -> Any:
-        """The parameters to evaluate and to return: θ, or an average that is kept further in."""
+        """The parameters to evaluate and return: θ, or an average kept by the inner optimizer."""
         inner = getattr(self.optimizer, "averaged", None)
         return inner(state[self.own :], theta) if inner else theta
 
@@ -55,9 +55,14 @@ class Wrapper(Kind):
 def updated(
     optimizer: Any, xp: Any, c: tuple[Any, ...], g: Any, state: tuple[Any, ...], theta: Any
 ) -> tuple[Any, tuple[Any, ...]]:
-    """θ and the state after a step of any optimizer; ValueError where a user's gives others.
+    """θ and the state after a step of any optimizer, checked if the optimizer is the user's own.
 
-    Of a step that is recorded, `xpnet.engines.loops.program` compares the arrays itself.
+    In a recorded step, `xpnet.engines.loops.program` compares the arrays itself.
+
+    Raises
+    ------
+    ValueError
+        The user's optimizer returned something else than (θ, state) of the same shapes and dtypes.
     """
     found: tuple[Any, tuple[Any, ...]] = optimizer.update(xp, c, g, state, theta)
     if not is_own(optimizer):
@@ -71,20 +76,20 @@ def updated(
 
 
 def is_optimizer(value: Any) -> bool:
-    """Whether it is an instance with an optimizer's methods."""
+    """Whether ``value`` is an instance with an optimizer's methods."""
     methods = ("init", "coefficients", "update")
     return not isinstance(value, type) and all(hasattr(value, name) for name in methods)
 
 
 def check_optimizer(value: Any) -> None:
-    """An optimizer's instance."""
+    """Raise a TypeError unless ``value`` is an instance of an optimizer with named settings."""
     if not is_optimizer(value):
         raise TypeError(f"optimizer must be an instance such as Adam(), got {quoted(value)}")
     check_named(value)
 
 
 def check_named(value: Any) -> None:
-    """An optimizer whose settings have names."""
+    """Raise a TypeError unless the optimizer's settings have names."""
     if not hasattr(value, "_asdict"):
         raise TypeError(
             "an optimizer of your own is a NamedTuple of its settings, learning_rate among them, "
