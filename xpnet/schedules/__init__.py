@@ -2,12 +2,12 @@
 
     rate = schedule(t)         t = 1, 2, …, on the host
 
-A schedule is a NamedTuple of its settings, its first one the learning rate η that it starts from or
-reaches; it stands wherever a learning rate does: ``Adam(learning_rate=Cosine(0.01))``. Any other
-function of the step does too. Optional methods:
+A schedule is a NamedTuple of its settings. The first is the learning rate η that it starts from or
+reaches. A schedule can be given wherever a learning rate can: ``Adam(learning_rate=Cosine(0.01))``.
+So can any other function of the step. Optional methods:
 
-    bind(total_steps, steps_per_epoch) -> schedule     what was left open, from the fit's length
-    observe(value)                                     what an epoch came to (ReduceOnPlateau)
+    bind(total_steps, steps_per_epoch) -> schedule     sets open settings from the fit's length
+    observe(value)                                     receives an epoch's loss (ReduceOnPlateau)
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ SCHEDULES: dict[str, type] = {
 
 
 def rate_at(learning_rate: Any, t: int) -> float:
-    """The learning rate of step t = 1, 2, …, of a number or of a schedule."""
+    """The rate at step t = 1, 2, …, if ``learning_rate`` is a number or a schedule."""
     if not callable(learning_rate):
         return float(learning_rate)
     found = learning_rate(t)
@@ -73,13 +73,13 @@ def rates(learning_rate: Any, first: int, n: int) -> list[float]:
 
 
 def bind(learning_rate: Any, total_steps: int, steps_per_epoch: int) -> Any:
-    """The schedule for a fit of that length; a number, or another function, is as it was."""
+    """The schedule for a fit of that length; a number or any other function is unchanged."""
     if not hasattr(learning_rate, "bind"):
         return learning_rate
     return learning_rate.bind(total_steps, steps_per_epoch)
 
 
 def observe(learning_rate: Any, value: float) -> None:
-    """Tell a schedule that has a memory what the epoch came to."""
+    """Pass the epoch's loss to the schedule if it has an ``observe``."""
     if hasattr(learning_rate, "observe"):
         learning_rate.observe(value)

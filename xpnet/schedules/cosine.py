@@ -22,14 +22,15 @@ class _Settings(NamedTuple):
 
 
 class Cosine(Kind, _Settings):
-    """A line up to η, then half a cosine down to the minimum; with restarts, again and again.
+    """A line up to η, then half a cosine down to the minimum; with restarts, the cosine repeats.
 
         η_t = η t/(w + 1)                                    t = 1 … w
         η_t = η_min + ½ (η − η_min)(1 + cos(π k/s))          k = t − 1 − w, up to s; then η_min
 
-    Restarts begin anew at k = s with s times ``growth``. Loshchilov and Hutter, "SGDR: stochastic
-    gradient descent with warm restarts" (2017). As CosineAnnealingLR (whose rate goes up again
-    after s) and CosineAnnealingWarmRestarts in PyTorch, after LinearLR from η/(w + 1).
+    With restarts, at k = s a new cosine begins at k = 0 and s is multiplied by ``growth``.
+    Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts" (2017). In
+    PyTorch, it is LinearLR from η/(w + 1), then CosineAnnealingLR (whose rate rises again after s)
+    or CosineAnnealingWarmRestarts.
 
     Parameters
     ----------
@@ -38,13 +39,13 @@ class Cosine(Kind, _Settings):
     minimum : float
         η_min in [0, η].
     steps : int, optional
-        s ≥ 1, of the first cosine; None: what a fit has left after the warm-up.
+        s ≥ 1, the length of the first cosine; None: all steps of the fit after the warm-up.
     warmup : int
         w ≥ 0, in steps.
     restarts : bool
-        Whether to begin anew; needs ``steps``.
+        Whether the cosine repeats; needs ``steps``.
     growth : int
-        ≥ 1: how much longer each cosine is than the one before.
+        ≥ 1: each cosine is this many times as long as the one before.
     """
 
     __slots__ = ()
@@ -76,13 +77,13 @@ class Cosine(Kind, _Settings):
         return super().__new__(cls, learning_rate, minimum, steps, warmup, restarts, growth)
 
     def bind(self, total_steps: int, steps_per_epoch: int) -> Cosine:
-        """The same, with the length of the fit where ``steps`` was open."""
+        """The same schedule; if ``steps`` is None, it is set from the length of the fit."""
         if self.steps is not None:
             return self
         return self._replace(steps=max(1, total_steps - self.warmup))
 
     def __call__(self, t: int) -> float:
-        """η_t."""
+        """The learning rate η_t."""
         if self.steps is None:
             raise open_length(self)
         if t <= self.warmup:
@@ -92,7 +93,7 @@ class Cosine(Kind, _Settings):
         return self.minimum + 0.5 * swing * (1.0 + math.cos(math.pi * k / s))
 
     def _within(self, k: int, s: int) -> tuple[int, int]:
-        """The step within its cosine, and that cosine's length."""
+        """The place of step k within its cosine, and that cosine's length."""
         if not self.restarts:
             return min(k, s), s
         if self.growth == 1:

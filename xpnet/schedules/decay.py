@@ -1,4 +1,4 @@
-"""Schedules that only fall: constant, step, exponential, inverse scaling."""
+"""Schedules that never rise: constant, step, exponential, inverse scaling."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Constant(Kind, _Constant):
         return super().__new__(cls, learning_rate)
 
     def __call__(self, t: int) -> float:
-        """η_t."""
+        """The learning rate η_t."""
         return self.learning_rate
 
 
@@ -51,7 +51,8 @@ class _Decay(NamedTuple):
 class Step(Kind, _Decay):
     """η_t = η γ^⌊(t − 1)/s⌋: multiplied by γ after every s steps.
 
-    torch.optim.lr_scheduler.StepLR, stepped once a step (``steps``) or once an epoch (``epochs``).
+    It is torch.optim.lr_scheduler.StepLR, called once per step (``steps``) or per epoch
+    (``epochs``).
 
     Parameters
     ----------
@@ -60,7 +61,7 @@ class Step(Kind, _Decay):
     factor : float
         γ in (0, 1].
     steps, epochs : int
-        s ≥ 1, given in one of the two.
+        s ≥ 1, given as exactly one of the two.
     """
 
     __slots__ = ()
@@ -80,20 +81,20 @@ class Step(Kind, _Decay):
         return super().__new__(cls, learning_rate, factor, steps, epochs)
 
     def bind(self, total_steps: int, steps_per_epoch: int) -> Step:
-        """The same, in steps."""
+        """The same schedule, with its length in steps."""
         return self._replace(steps=length(self.steps, self.epochs, steps_per_epoch), epochs=None)
 
     def __call__(self, t: int) -> float:
-        """η_t."""
+        """The learning rate η_t."""
         if self.steps is None:
             raise open_length(self)
         return float(self.learning_rate * self.factor ** ((t - 1) // self.steps))
 
 
 class Exponential(Kind, _Decay):
-    """η_t = η γ^((t − 1)/s): multiplied by γ in the course of s steps.
+    """η_t = η γ^((t − 1)/s): multiplied by γ gradually over every s steps.
 
-    With s = 1 it is torch.optim.lr_scheduler.ExponentialLR, stepped once a step.
+    With s = 1 it is torch.optim.lr_scheduler.ExponentialLR, called once per step.
 
     Parameters
     ----------
@@ -102,7 +103,7 @@ class Exponential(Kind, _Decay):
     factor : float
         γ in (0, 1].
     steps, epochs : int
-        s ≥ 1, given in one of the two.
+        s ≥ 1, given as exactly one of the two.
     """
 
     __slots__ = ()
@@ -122,11 +123,11 @@ class Exponential(Kind, _Decay):
         return super().__new__(cls, learning_rate, factor, steps, epochs)
 
     def bind(self, total_steps: int, steps_per_epoch: int) -> Exponential:
-        """The same, in steps."""
+        """The same schedule, with its length in steps."""
         return self._replace(steps=length(self.steps, self.epochs, steps_per_epoch), epochs=None)
 
     def __call__(self, t: int) -> float:
-        """η_t."""
+        """The learning rate η_t."""
         if self.steps is None:
             raise open_length(self)
         return float(self.learning_rate * self.factor ** ((t - 1) / self.steps))
@@ -142,8 +143,8 @@ class InverseScaling(Kind, _InverseScaling):
     """η_t = η / (1 + c (t − 1))^p.
 
     Robbins and Monro, "A stochastic approximation method" (1951), for ½ < p ≤ 1. scikit-learn's
-    "invscaling" counts examples instead of steps, and looks at the count once an epoch: with c the
-    batch size, this schedule is the same at the start of every epoch.
+    "invscaling" counts examples instead of steps, and changes the rate once per epoch. If c is the
+    batch size, this schedule equals it at the start of every epoch.
 
     Parameters
     ----------
@@ -167,8 +168,8 @@ class InverseScaling(Kind, _InverseScaling):
         return super().__new__(cls, learning_rate, power, scale)
 
     def __call__(self, t: int) -> float:
-        """η_t."""
+        """The learning rate η_t."""
         try:
             return float(self.learning_rate / (1.0 + self.scale * (t - 1)) ** self.power)
         except OverflowError:
-            return 0.0  # its limit
+            return 0.0  # the limit for large t

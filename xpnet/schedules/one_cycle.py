@@ -1,4 +1,4 @@
-"""One cycle: up to a large rate, and down to nearly nothing, in one fit."""
+"""One cycle in one fit: the rate rises to a maximum, then falls to nearly zero."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ class _Settings(NamedTuple):
 
 
 class OneCycle(Kind, _Settings):
-    """Half a cosine up from η/a to η, and half a cosine down to η/(a b).
+    """Half a cosine up from η/a to η, then half a cosine down to η/(a b).
 
         k = t − 1,   p = w s − 1 the peak,   c(u) = ½ (1 + cos(π u))
         η_t = η + (η/a − η) c(k/p)                             k ≤ p
-        η_t = η/(a b) + (η − η/(a b)) c((k − p)/(s − 1 − p))   up to k = s − 1, and its end after
+        η_t = η/(a b) + (η − η/(a b)) c((k − p)/(s − 1 − p))   p < k ≤ s − 1;   then η/(a b)
 
     Smith and Topin, "Super-convergence" (2019), in the two phases of fast.ai and of PyTorch's
-    OneCycleLR; momentum stays as it is (cycle_momentum=False).
+    OneCycleLR. Momentum does not change (cycle_momentum=False).
 
     Parameters
     ----------
     learning_rate : float
-        η ≥ 0, the largest.
+        η ≥ 0, the largest rate.
     steps : int, optional
-        s ≥ 1, of the whole cycle; None: the length of the fit.
+        s ≥ 1, the length of the whole cycle; None: the length of the fit.
     warmup : float
-        w in [0, 1]: the share of steps that goes up.
+        w in [0, 1]: the share of the steps with a rising rate.
     start, end : float
         a and b, ≥ 1.
     """
@@ -67,11 +67,11 @@ class OneCycle(Kind, _Settings):
         return super().__new__(cls, learning_rate, steps, warmup, start, end)
 
     def bind(self, total_steps: int, steps_per_epoch: int) -> OneCycle:
-        """The same, over the whole fit where ``steps`` was open."""
+        """The same schedule; if ``steps`` is None, it is set to the length of the fit."""
         return self._replace(steps=total_steps) if self.steps is None else self
 
     def __call__(self, t: int) -> float:
-        """η_t."""
+        """The learning rate η_t."""
         if self.steps is None:
             raise open_length(self)
         largest, first = self.learning_rate, self.learning_rate / self.start

@@ -1,4 +1,4 @@
-"""Reduction where training stands still: the one schedule with a memory."""
+"""Reduction when training stops improving: the only schedule with a memory."""
 
 from __future__ import annotations
 
@@ -21,19 +21,21 @@ class _Settings(NamedTuple):
 
 
 class ReduceOnPlateau(Kind, _Settings):
-    """η ← max(γ η, η_min) where ``patience`` + 1 epochs in a row bring nothing better.
+    """η ← max(γ η, η_min) after ``patience`` + 1 epochs in a row without a better value.
 
-    A value is better if it is below the best one so far by the fraction ``threshold`` of it; the
-    count starts anew with a better value, with a reduction, and during the ``cooldown`` epochs
-    after one. PyTorch's ReduceLROnPlateau (mode "min", threshold_mode "rel"; its test of η's
-    change against 1e-8 is left out, and a negative best is improved on by falling further).
+    A value is better if it is below the best so far by more than ``threshold`` times |best|. The
+    count restarts at a better value, at a reduction, and during the ``cooldown`` epochs after a
+    reduction. An η already below η_min stays as it is.
 
-    These are settings: `bind` gives what has the memory, fresh for each fit.
+    It is PyTorch's ReduceLROnPlateau (mode "min", threshold_mode "rel") with two differences.
+    η may change by less than 1e-8, and a value is better than a negative best only if it is lower.
+
+    The object holds settings only. `bind` returns a `Plateau` with a new memory for each fit.
 
     Parameters
     ----------
     learning_rate : float
-        η at first, finite and ≥ 0.
+        The first η, finite and ≥ 0.
     factor : float
         γ in (0, 1].
     patience, cooldown : int
@@ -66,16 +68,16 @@ class ReduceOnPlateau(Kind, _Settings):
         return super().__new__(cls, learning_rate, factor, patience, threshold, cooldown, minimum)
 
     def bind(self, total_steps: int, steps_per_epoch: int) -> Plateau:
-        """The schedule of one fit."""
+        """The schedule of one fit, with a memory of its own."""
         return Plateau(self)
 
     def __call__(self, t: int) -> float:
-        """η, which nothing has reduced yet."""
+        """The first η: only a `Plateau` reduces it."""
         return self.learning_rate
 
 
 class Memory(NamedTuple):
-    """All that a `Plateau` remembers; numbers, so that a checkpoint can hold it."""
+    """Everything that a `Plateau` remembers: only numbers, so that a checkpoint can store it."""
 
     rate: float
     best: float = math.inf
@@ -84,13 +86,13 @@ class Memory(NamedTuple):
 
 
 class Plateau:
-    """`ReduceOnPlateau` during a fit.
+    """A `ReduceOnPlateau` during one fit.
 
     Attributes
     ----------
     settings : ReduceOnPlateau
     memory : Memory
-        May be set, to go on from where another one was.
+        May be set, to continue from a different `Plateau`'s memory.
     """
 
     def __init__(self, settings: ReduceOnPlateau) -> None:
@@ -100,11 +102,11 @@ class Plateau:
         return f"Plateau({self.settings!r}, {self.memory!r})"
 
     def __call__(self, t: int) -> float:
-        """η as it is now, at any step."""
+        """The current η, whatever the step."""
         return self.memory.rate
 
     def observe(self, value: float) -> None:
-        """Count an epoch whose loss, or other value to be lowered, was this. NaN is not better."""
+        """Count an epoch with this loss, or other value to minimise; NaN is never better."""
         s, (rate, best, bad, cooling) = self.settings, self.memory
         better = value < (best - s.threshold * abs(best) if best < math.inf else best)
         best, bad = (value, 0) if better else (best, bad + 1)
