@@ -1,7 +1,7 @@
 """Metrics, computed on the device, by name or as objects with settings.
 
-Accuracy, top-k, F1, MAE, RMSE and R² add up over batches from statistics of fixed size; AUC takes
-all outputs at once.
+Accuracy, top-k, F1, MAE, RMSE and R² are computed from statistics of fixed size, one set for each
+batch. AUC needs all outputs at once.
 """
 
 from __future__ import annotations
@@ -35,12 +35,15 @@ METRICS: dict[str, Metric] = {metric.name: metric for metric in (make() for make
 
 
 def find_metric(metric: str | Metric, loss: Loss | None = None, n_outputs: int = 0) -> Metric:
-    """The metric of that name, or the one given, if it suits the loss and its number of outputs.
+    """The metric of that name, or the one given, checked against the loss and number of outputs.
 
     Raises
     ------
     ValueError
-        An unknown name, or a metric for other targets than the loss takes.
+        The name is unknown, the metric is for other targets than the loss takes, or it is "auc" and
+        there are more than two classes.
+    TypeError
+        ``loss`` is neither a Loss nor None.
     """
     found = metric if isinstance(metric, Metric) else look_up("metric", metric, METRICS)
     if loss is not None and not isinstance(loss, Loss):

@@ -1,17 +1,18 @@
 """Accuracy, top-k accuracy, F1 and AUC.
 
-A class is predicted by the largest output, the first of equal ones; for one output, and for every
-label of a multilabel target (`binary_cross_entropy`), class 1 by a probability above ½.
+The predicted class is that of the largest output, or of the first among equal ones. With one
+output, and for each label of a multilabel target (`binary_cross_entropy`), class 1 is predicted if
+its probability is above ½.
 
-    accuracy           Σ w [ŷ = y] / Σ w, where an example with several labels or heads counts by
-                       the share of those that are right; one that has none is left out
-    top_k_accuracy     the same of [fewer than k outputs rank before the label's]
-    f1                 2 TP / (2 TP + FP + FN) of each class; their mean (macro), of several heads
-                       the mean of each head's
+    accuracy           Σ w [ŷ = y] / Σ w; with several labels or heads, the share of right ones
+                       replaces [ŷ = y]
+    top_k_accuracy     Σ w [fewer than k outputs rank before the label's] / Σ w
+    f1                 2 TP / (2 TP + FP + FN) of each class, then the mean over classes (macro),
+                       then the mean over heads
     auc                P(a⁺ > a⁻) + ½ P(a⁺ = a⁻) for a positive and a negative example
 
-With a masked loss NaN among Y is a label that is not there: it is left out, and an example without
-any has no weight.
+With a masked loss, a missing label is NaN in Y, or −1 for a head's label. It is left out, and an
+example without any label has no weight.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ _CLASSES = ("labels", "probabilities")
 
 
 def _is_multilabel(A: Any, loss: Loss | None) -> bool:
-    """Whether each column of A is a probability of its own."""
+    """Whether each column of A is a separate probability."""
     return bool(A.shape[-1] == 1 or (loss is not None and loss.targets == "probabilities"))
 
 
@@ -59,9 +60,9 @@ def _labels(xp: Any, A: Any, Y: Any, loss: Loss | None) -> tuple[Any, Any]:
 
 
 def _there(xp: Any, A: Any, Y: Any, loss: Loss | None) -> Any:
-    """1 for a target that is there, else 0: (..., N, labels), or (..., N, 1) where all are.
+    """1 for a label that is present, else 0: (..., N, labels), or (..., N, 1) if all are present.
 
-    Of a masked loss; NaN is no more ≥ 0 than −1 is.
+    Only a masked loss has missing labels. They are NaN or −1, and neither is ≥ 0.
     """
     if loss is None or not loss.masked:
         return xp.ones_like(A[..., :1])
@@ -75,7 +76,7 @@ def _mean(parts: Host) -> Host:
 
 @made_again
 def Accuracy() -> Metric:
-    """The share of right predictions; of several labels or heads, of those that are there."""
+    """The share of right predictions; with several labels or heads, of those that are present."""
 
     def statistics(xp: Any, A: Any, Y: Any, w: Any, loss: Loss | None) -> Any:
         found, true = _labels(xp, A, Y, loss)
@@ -91,7 +92,7 @@ def Accuracy() -> Metric:
 def TopKAccuracy(k: int = 5) -> Metric:
     """The share of examples whose label is among the k largest outputs.
 
-    Of equal outputs the one with the smaller index ranks first, so that k = 1 is the accuracy.
+    Among equal outputs, the one with the smaller index ranks first, so that k = 1 is the accuracy.
     """
     if not is_count(k, 1):
         raise ValueError(f"k must be an integer of 1 or more, got {quoted(k)}")
@@ -121,10 +122,10 @@ def F1(average: str = "macro") -> Metric:
     Parameters
     ----------
     average : {"macro", "binary"}
-        "macro": the mean over the classes that occur among targets or predictions; of a multilabel
-        target, over its labels, 0 for one that never occurs. "binary": of class 1 alone, for two
-        classes; 0 where neither targets nor predictions have it. As in scikit-learn. Of several
-        heads, the mean of each head's.
+        "macro": the mean over the classes that occur among targets or predictions; for a multilabel
+        target, the mean over all its labels, with 0 for a label that never occurs. "binary": the F1
+        of class 1 only, for two classes; 0 if neither targets nor predictions have that class. Both
+        as in scikit-learn. With several heads, it is the mean of the heads' values.
     """
     if not isinstance(average, str) or average not in ("macro", "binary"):
         raise ValueError(f'average must be "macro" or "binary", got {quoted(average)}')
@@ -149,7 +150,7 @@ def _keeps_all(A: Any, loss: Loss | None, average: str) -> bool:
 
 
 def _columns_of_heads(xp: Any, A: Any, loss: Loss | None, average: str) -> list[Any]:
-    """The classes that count, of each head or in all; of a multilabel target, its labels."""
+    """The classes that count, one array for each head; for a multilabel target, its labels."""
     if A.shape[-1] > 1 and _is_multilabel(A, loss):
         return [_count_up(xp, A, A.shape[-1])]
     sizes = (loss.heads if loss else ()) or (max(2, A.shape[-1]),)
@@ -161,7 +162,7 @@ def _columns_of_heads(xp: Any, A: Any, loss: Loss | None, average: str) -> list[
 
 
 def _one_hot(xp: Any, A: Any, labels: Any, loss: Loss | None, heads: list[Any]) -> Any:
-    """Whether each of those classes is the label, (..., N, classes)."""
+    """Whether each class of ``heads`` is the label, (..., N, classes)."""
     if A.shape[-1] > 1 and _is_multilabel(A, loss):
         return labels
     parts = [
@@ -172,7 +173,7 @@ def _one_hot(xp: Any, A: Any, labels: Any, loss: Loss | None, heads: list[Any]) 
 
 
 def _spread(xp: Any, there: Any, heads: list[Any]) -> Any:
-    """One number for each head as one for each of its classes; what has one column stays."""
+    """Repeat each head's column of ``there`` for all its classes; a single column stays one."""
     if len(heads) == 1 or there.shape[-1] == 1:
         return there
     parts = [
@@ -192,7 +193,7 @@ def _f1(parts: Host) -> Host:
         ratio((scores * counts * (head == h)).sum(axis=-1), (counts * (head == h)).sum(axis=-1))
         for h in range(int(head.max()) + 1)
     ]
-    some = ~np.isnan(means)  # a head without any label has none
+    some = ~np.isnan(means)  # a head without any label has no mean
     return ratio(np.where(some, means, 0.0).sum(axis=0), some.sum(axis=0))
 
 
@@ -201,11 +202,11 @@ def _f1(parts: Host) -> Host:
 
 @made_again
 def AUC() -> Metric:
-    """The area under the ROC curve of two classes, by ranks: equal outputs count a half.
+    """The area under the ROC curve of two classes, from ranks; a pair of equal outputs counts ½.
 
-    NaN where only one class occurs. Weighted: each pair of examples by the product of its weights,
-    which are relative to the largest, so that equal ones are 1. It takes every output at once
-    (``whole``). A target that is a probability is class 1 above ½.
+    It is NaN if only one class occurs. With weights, each pair of examples counts by the product of
+    its two weights. Weights are first divided by the largest, so that equal weights become 1. The
+    metric needs all outputs at once (``whole``). A target probability above ½ means class 1.
     """
     return Metric("auc", _auc_statistics, _mean, _CLASSES, whole=True)
 
@@ -226,7 +227,7 @@ def _auc_statistics(xp: Any, A: Any, Y: Any, w: Any, loss: Loss | None) -> Any:
 
 
 def _scores(xp: Any, A: Any, Y: Any) -> tuple[Any, Any]:
-    """The output for class 1, and whether it is the class, both (..., N)."""
+    """The output for class 1, and whether the true class is 1, both (..., N)."""
     if A.shape[-1] > 2 or (A.shape[-1] == 2 and Y.ndim == A.ndim):
         raise ValueError(
             "auc is for one output, or two and integer labels; these outputs are "
@@ -236,7 +237,7 @@ def _scores(xp: Any, A: Any, Y: Any) -> tuple[Any, Any]:
 
 
 def _pairs(xp: Any, scores: Any, positive: Any, negative: Any) -> Any:
-    """The two sums for (N,) scores and weights, by the negatives' weight below each score."""
+    """The two sums for (N,) scores and weights, from the weight of negatives below each score."""
     order = xp.argsort(scores)
     scores, positive, negative = (xp.take(x, order, axis=0) for x in (scores, positive, negative))
     below = xp.concat([xp.zeros_like(negative[:1]), cumulative(xp, negative)])

@@ -1,4 +1,4 @@
-"""The outputs that count for a metric, and what it makes of NaN among them."""
+"""The outputs that count for a metric; a NaN among them makes the metric NaN."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ __all__ = ["OfBatch"]
 
 @dataclass(frozen=True)
 class OfBatch:
-    """A metric's ``statistics``, in float64, without outputs that do not count; NaN for NaN."""
+    """A metric's ``statistics`` in float64, called with 0 for outputs that do not count."""
 
     statistics: Callable[[Any, Any, Any, Any, Loss | None], Any]
     name: str
 
     def __call__(self, xp: Any, A: Any, Y: Any, w: Any, loss: Loss | None) -> Any:
-        """(..., S), on the device; NaN throughout if an output that counts is NaN."""
+        """The statistics (..., S), on A's device; all NaN if an output that counts is NaN."""
         if xp is not np and _belongs_on_host(xp, A):
             a, y, v = (None if x is None else to_numpy(x) for x in (A, Y, w))
             return _back(xp, self(np, a, y, v, loss), A)
@@ -42,7 +42,7 @@ class OfBatch:
         return xp.where(lost, xp.full_like(found, float("nan")), found)
 
     def _checked(self, found: Any, A: Any) -> Any:
-        """The statistics (..., S) of one batch, held against the batch's axes."""
+        """The statistics (..., S) of one batch, after a check of their shape."""
         shape = tuple(getattr(found, "shape", ()))
         if len(shape) != A.ndim - 1 or shape[:-1] != tuple(A.shape[:-2]):
             told = f"the shape {shape}" if hasattr(found, "shape") else quoted(found, 100)
@@ -54,16 +54,17 @@ class OfBatch:
 
 
 def _belongs_on_host(xp: Any, A: Any) -> bool:
-    """Whether the device has no float64; or JAX would compile every operation for every shape.
+    """Whether to compute on the host: A's device has no float64, or A is an array of JAX.
 
-    Not what `jax.jit` traces, whose values are not known yet.
+    JAX would compile every operation for every shape. Arrays traced by `jax.jit` stay on the
+    device, since their values are not known yet.
     """
     library = library_of(A)
     return library == "jaxlib" or (library != "jax" and float64_of(xp, A) is None)
 
 
 def _back(xp: Any, found: Any, A: Any) -> Any:
-    """Statistics of the host as an array beside A."""
+    """The host's statistics as an array on A's device."""
     dtype = np.float32 if float64_of(xp, A) is None else np.float64
     return xp.asarray(np.asarray(found, dtype=dtype), device=getattr(A, "device", None))
 
@@ -79,7 +80,7 @@ def _counted(xp: Any, A: Any, Y: Any, w: Any, loss: Loss | None) -> list[Any]:
             ]
             conditions.append(xp.concat(there, axis=-1))
     elif Y.ndim == A.ndim and xp.isdtype(Y.dtype, "real floating"):
-        blocks, rest = divmod(A.shape[-1], Y.shape[-1])  # of outputs for each target
+        blocks, rest = divmod(A.shape[-1], Y.shape[-1])  # blocks of outputs, one column per target
         if not rest:
             conditions.append(xp.concat([~xp.isnan(Y)] * blocks, axis=-1))
     return conditions

@@ -1,14 +1,14 @@
-"""What a metric is: sufficient statistics of a batch on the device, and a number from them.
+"""Metrics as two functions: statistics of each batch on the device, then a number from them.
 
     statistics(xp, A, Y, w, loss) -> (..., S)        on the device, of one batch of outputs
     value(parts (B, ..., S)) -> (...)                on the host in float64, of all batches
 
-A batch of replicas (R, N, n_L) gives (R, S), and R numbers. Where no sums of fixed size suffice
-(AUC), ``whole`` says so, and statistics must be given all the outputs at once.
+A batch of replicas (R, N, n_L) gives statistics (R, S), and R numbers. If no statistics of fixed
+size suffice (AUC), ``whole`` is True, and ``statistics`` must be given all outputs at once.
 
-Every metric is NaN if one of the outputs that count is NaN: a class or a rank of NaN would be some
-class or rank all the same. An output counts if its example has a weight above 0 and its target is
-there. An infinite output is a number: it ranks first or last, and makes an error infinite.
+A metric is NaN if any output that counts is NaN. Otherwise argmax or a sort would give the NaN some
+class or rank. An output counts if its example's weight is above 0 and its target is present. An
+infinite output is treated as a number: it ranks first or last, and makes an error infinite.
 """
 
 from __future__ import annotations
@@ -44,25 +44,28 @@ P = ParamSpec("P")
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Metric:
-    """A metric: what it needs of each batch, and what it makes of that.
+    """A metric: a function for each batch, and one that combines the batches.
 
     Parameters
     ----------
     name : str
-        What results and a history call it.
+        The metric's name in results and in a history.
     statistics : (xp, A, Y, w, loss) -> (..., S)
-        A (..., N, n_L) are predictions (see `predictions`), Y targets as the loss takes them, w
-        (..., N) or None, loss a Loss or None: it says what the columns mean where shapes do not.
-        The function is given numbers in float64 where the device has it, else host arrays, and 0
-        for outputs that do not count; what it returns becomes NaN if one that counts is NaN.
+        The statistics of one batch. A (..., N, n_L) are predictions (see `predictions`), and Y the
+        targets as the loss takes them. w is (..., N) or None. loss is a Loss or None; it says what
+        the columns mean if their shapes do not.
+
+        The arrays are given in float64, as host arrays if the device has no float64. Outputs that
+        do not count are 0. The result is replaced by NaN if an output that counts is NaN.
     value : (parts) -> (...)
-        From the statistics of all batches, stacked along a first axis, in float64 on the host.
+        The metric from the statistics of all batches, stacked along a first axis, in float64 on the
+        host.
     targets : tuple of str
-        The kinds of targets (`Loss.targets`) that it is for.
+        The kinds of targets (`Loss.targets`) that the metric accepts.
     whole : bool
-        Whether statistics needs every example at once.
+        Whether ``statistics`` needs all examples at once.
     larger_is_better : bool
-        What an early stop asks.
+        Whether an early stop looks for the largest value, not the smallest.
     """
 
     name: str
@@ -80,15 +83,15 @@ class Metric:
         return f"Metric({self.name!r})"
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        made = self.__dict__.get("_made")  # no field: `dataclasses.replace` leaves it behind
+        made = self.__dict__.get("_made")  # not a field, so that `dataclasses.replace` drops it
         return super().__reduce_ex__(protocol) if made is None else (made, ())
 
     def __call__(self, xp: Any, A: Any, Y: Any, w: Any = None, loss: Loss | None = None) -> Any:
-        """The metric of one set of outputs: a float, or (R,) for a stack."""
+        """The metric of one set of outputs: a float, or an array (R,) for a stack."""
         return self.of_parts([to_numpy(self.statistics(xp, A, Y, w, loss))])
 
     def of_parts(self, parts: Sequence[Host]) -> Any:
-        """The metric of a set from the statistics of its batches: a float, or (R,) for a stack."""
+        """The metric from the statistics of all batches: a float, or an array (R,) for a stack."""
         stacked = np.stack([np.asarray(part, dtype=np.float64) for part in parts])
         found = self.value(stacked)
         if np.shape(found) != stacked.shape[1:-1] or np.asarray(found).dtype.kind not in "biuf":
@@ -102,7 +105,7 @@ class Metric:
 
 
 def made_again(maker: Callable[P, Metric]) -> Callable[P, Metric]:
-    """A maker whose metrics are pickled as the call that makes them, since functions cannot be."""
+    """Wrap a maker: its metrics are pickled as the call to it, as their functions cannot be."""
 
     @wraps(maker)
     def make(*args: P.args, **kwargs: P.kwargs) -> Metric:
@@ -114,31 +117,31 @@ def made_again(maker: Callable[P, Metric]) -> Callable[P, Metric]:
 
 
 def predictions(xp: Any, loss: Loss, activation: Activation, Z: Any) -> Any:
-    """What a metric takes for A: A_L, but probabilities where Z_L are logits.
+    """The A of a metric: the network's output A_L, or probabilities if Z_L are logits.
 
-    A loss without a function of A is a cross entropy, whose own output makes probabilities of Z_L
-    even where the network's output is the identity.
+    A loss without a function of A is a cross entropy. Its output activation turns Z_L into
+    probabilities even if the network's output activation is the identity.
     """
     of = loss.output_activation if loss.of_output is None else activation
     return of.f(xp, Z)
 
 
 def batch_weights(xp: Any, A: Any, w: Any) -> Any:
-    """w, or ones (..., N)."""
+    """w, or ones (..., N) if w is None."""
     return xp.ones_like(A[..., 0]) if w is None else w
 
 
 def weighted_sums(xp: Any, w: Any, *values: Any) -> Any:
-    """Σ_n w_n v_n of each v (..., N), and Σ_n w_n, as (..., len(values) + 1)."""
+    """Σ_n w_n v_n for each v (..., N), then Σ_n w_n, as (..., len(values) + 1)."""
     return xp.stack([*(total(xp, w * v) for v in values), total(xp, w)], axis=-1)
 
 
 def added(parts: Host) -> Host:
-    """Σ over the batches (B, ...), in pairs."""
+    """The sum of parts (B, ...) over the B batches, by pairwise summation."""
     return np.asarray(total(np, np.ascontiguousarray(np.moveaxis(parts, 0, -1))))
 
 
 def ratio(numerator: Any, denominator: Any, where_zero: float = np.nan) -> Host:
-    """numerator / denominator, and ``where_zero`` where that is 0."""
+    """numerator / denominator, or ``where_zero`` where the denominator is 0."""
     zero = np.equal(denominator, 0)
     return np.where(zero, where_zero, numerator / np.where(zero, 1.0, denominator))

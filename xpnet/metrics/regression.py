@@ -1,16 +1,16 @@
-"""R², mean absolute error and root of the mean squared error, as means over the targets.
+"""R², mean absolute error (MAE) and root mean squared error (RMSE), averaged over the targets.
 
 For each target k, with r = a − y and weighted sums over the examples,
 
     MAE_k = Σ w |r| / Σ w        RMSE_k = √(Σ w r² / Σ w)        R²_k = 1 − Σ w r² / Σ w (y − ȳ)²
 
-and the metric is the mean over k, as in scikit-learn. NaN among Y is a target that is not there,
-and is left out of its column's sums. Of a loss with several outputs for each target the block that
-predicts y itself counts (`Loss.point`): the mean of a Gaussian, the quantile nearest to 0.5.
+and the metric is the mean over k, as in scikit-learn. NaN in Y is a missing target, which is left
+out of its column's sums. If a loss has several outputs for each target, only the block that
+predicts y itself counts (`Loss.point`): the mean of a Gaussian, or the quantile nearest to 0.5.
 
-R² of a constant target is 1 where it is met exactly and else 0. The batches' means and squared
+R² of a constant target is 1 if every prediction is exact, else 0. The batches' means and squared
 deviations are merged as in T. F. Chan, G. H. Golub and R. J. LeVeque, "Algorithms for computing the
-sample variance" (1983): Σ w y² − (Σ w y)²/Σ w would lose the digits of a large mean.
+sample variance" (1983). Σ w y² − (Σ w y)²/Σ w would lose digits if the mean is large.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _ROWS = ("rows", "probabilities", "counts")
 
 
 def _residuals(xp: Any, A: Any, Y: Any, w: Any, loss: Loss | None) -> tuple[Any, Any, Any]:
-    """Y and r with 0 for what is not there, and weights, all (..., N, n_targets)."""
+    """Y, r and weights, all (..., N, n_targets), each 0 where a target is missing."""
     k, there = Y.shape[-1], ~xp.isnan(Y)
     at = 0 if loss is None else loss.point * k
     Y = xp.where(there, Y, 0.0)
@@ -41,7 +41,7 @@ def _residuals(xp: Any, A: Any, Y: Any, w: Any, loss: Loss | None) -> tuple[Any,
 def _mean_of(
     name: str, term: Callable[[Any, Any], Any], finish: Callable[[Host], Host] = np.asarray
 ) -> Metric:
-    """The mean over targets of finish(Σ w term(r) / Σ w)."""
+    """A metric: the mean over targets of finish(Σ w term(r) / Σ w)."""
 
     def statistics(xp: Any, A: Any, Y: Any, w: Any, loss: Loss | None) -> Any:
         _, R, w = _residuals(xp, A, Y, w, loss)
@@ -56,26 +56,26 @@ def _mean_of(
 
 @made_again
 def MAE() -> Metric:
-    """Mean absolute error; NaN where a target has no weight at all."""
+    """Mean absolute error; NaN if a target's weights sum to 0."""
     return _mean_of("mae", lambda xp, R: xp.abs(R))
 
 
 @made_again
 def RMSE() -> Metric:
-    """Root of the mean squared error, for each target; then their mean."""
+    """Root mean squared error of each target, then the mean over targets."""
     return _mean_of("rmse", lambda xp, R: R * R, np.sqrt)
 
 
 @made_again
 def R2() -> Metric:
-    """Coefficient of determination: 1 is exact, 0 as good as the targets' mean."""
+    """Coefficient of determination: 1 for exact predictions, 0 if no better than the mean."""
     return Metric("r2", _r2_statistics, _r2, _ROWS)
 
 
 def _r2_statistics(xp: Any, A: Any, Y: Any, w: Any, loss: Loss | None) -> Any:
     """Σ w, ȳ, Σ w (y − ȳ)² and Σ w r² of each target.
 
-    ȳ is reckoned from the first example that is there, so that it is exact for a constant target.
+    ȳ is computed relative to the first target present, so that it is exact for a constant target.
     """
     Y, R, w = _residuals(xp, A, Y, w, loss)
     weight = total(xp, w, -2, keepdims=True)
