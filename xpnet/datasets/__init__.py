@@ -1,4 +1,4 @@
-"""Data that ships with the package, and how to split it."""
+"""Example data sets, and a split into training and test examples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The UCI optical digits."""
+"""The UCI data set of handwritten digits."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ __all__ = ["load_digits"]
 
 
 def load_digits() -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """1797 images of handwritten digits, in the order of the original file.
+    """Load 1797 images of handwritten digits, in the order of the original file.
 
     E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning
-    Repository (1998), doi:10.24432/C50P49, licence CC BY 4.0; its test part, written by 13 people
-    who wrote none of the training part.
+    Repository (1998), doi:10.24432/C50P49, licence CC BY 4.0. These images are its test part,
+    written by 13 people who wrote none of its training part.
 
     Returns
     -------
     images : (1797, 64) uint8
-        8 × 8 pixels, each 0 … 16: how many of a 4 × 4 block are ink.
+        8 × 8 pixels. Each is 0 … 16, the number of inked points in a 4 × 4 block of the scan.
     labels : (1797,) int64
-        0 … 9.
+        The digits 0 … 9.
     """
     from importlib.resources import files
 

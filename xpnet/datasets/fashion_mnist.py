@@ -1,4 +1,4 @@
-"""Fashion-MNIST, where the machine has it."""
+"""Fashion-MNIST, if its files are on this machine."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ FASHION_CLASSES = (
     "bag",
     "ankle boot",
 )
-"""What the labels 0 … 9 are."""
+"""The names of the classes with labels 0 … 9."""
 
-_FOLDER = "/usr/share/datasets/fashion-mnist"  # Debian's package dataset-fashion-mnist
-_LARGEST = 2**30  # bytes; the largest of the four files has 47 million
+_FOLDER = "/usr/share/datasets/fashion-mnist"  # folder of Debian's package dataset-fashion-mnist
+_LARGEST = 2**30  # limit in bytes; the largest of the four files has 47 million
 _KINDS = {"train": "train", "test": "t10k"}
 
 Array = np.ndarray[Any, Any]
@@ -38,7 +38,7 @@ Array = np.ndarray[Any, Any]
 def load_fashion_mnist(
     part: str = "train", folder: str | os.PathLike[str] | None = None
 ) -> tuple[Array, Array]:
-    """Images of clothes, ten classes: 60,000 to train on and 10,000 to test on.
+    """Load images of clothes in ten classes: 60,000 training or 10,000 test images.
 
     H. Xiao, K. Rasul and R. Vollgraf, "Fashion-MNIST: a novel image dataset for benchmarking
     machine learning algorithms" (2017), MIT licence. It does not ship with the package.
@@ -47,8 +47,8 @@ def load_fashion_mnist(
     ----------
     part : {"train", "test"}
     folder : path, optional
-        Where the four files of the original are; None: the environment variable FASHION_MNIST, or
-        where Debian's package dataset-fashion-mnist puts them.
+        The folder with the four original files. None: the folder named by the environment variable
+        FASHION_MNIST, or else that of Debian's package dataset-fashion-mnist.
 
     Returns
     -------
@@ -57,10 +57,12 @@ def load_fashion_mnist(
 
     Raises
     ------
+    ValueError
+        ``part`` is neither "train" nor "test".
     FileNotFoundError
-        The files are not there; the message says how to get them.
+        A file is not there; the message says how to get it.
     FileError
-        One of them is damaged, or they don't belong together.
+        A file is damaged, or the numbers of images and labels differ.
     """
     folder = folder or os.environ.get("FASHION_MNIST", _FOLDER)
     if part not in _KINDS:
@@ -75,7 +77,11 @@ def load_fashion_mnist(
 
 
 def _read(path: str, n_axes: int) -> Array:
-    """An idx file: 0, 0, 8 (bytes), the number of axes, each axis's length, and the numbers."""
+    """The array of an idx file with ``n_axes`` axes.
+
+    The file holds 0, 0, 8 (the code for bytes), the number of axes, each axis's length, and then
+    the numbers.
+    """
     if not os.path.isfile(path):
         raise FileNotFoundError(
             f"there is no {path!r}: on Debian and Ubuntu `apt-get install dataset-fashion-mnist` "

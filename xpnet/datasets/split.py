@@ -1,4 +1,4 @@
-"""Training and test examples."""
+"""Splits into training and test examples, and samples, by class."""
 
 from __future__ import annotations
 
@@ -20,25 +20,27 @@ __all__ = ["stratified_sample", "stratified_split"]
 def stratified_split(
     labels: Any, fraction: float = 0.2, seed: Rng = 0
 ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Indices of training and of test examples, with ``fraction`` of every class in the test part.
+    """Sorted indices of training and test examples, with ``fraction`` of each class for testing.
 
-    The draw is a function of (seed, class) alone; both index arrays are sorted.
+    The order in which a class's examples are drawn depends only on the seed, the number of these
+    examples, and the place of the class among the sorted classes.
 
     Parameters
     ----------
     labels : (N,) numbers or text
-        Of any array library, or a data frame's column.
+        An array of any library, or a data frame's column.
     fraction : float
+        The share of each class in the test part, within (0, 1).
     seed
         As ``rng`` of `xpnet.Network`.
 
     Raises
     ------
     ValueError
-        A fraction that is not within (0, 1), or that leaves a class without examples on one side;
-        a label is missing.
+        The fraction is not within (0, 1), or leaves a class without examples in one part. Or a
+        label is missing, or the labels are no array (N,).
     TypeError
-        A seed of another kind.
+        The seed or the labels have a wrong type.
     """
     if not is_number(fraction) or not 0 < fraction < 1:
         raise ValueError(f"fraction must lie between 0 and 1, got {quoted(fraction)}")
@@ -60,16 +62,17 @@ def stratified_split(
 def stratified_sample(
     labels: np.ndarray[Any, Any] | None, n: int, most: int, seed: int = 0
 ) -> np.ndarray[Any, Any]:
-    """Indices of ``most`` of n examples, sorted; all of them where there are no more.
+    """Sorted indices of ``most`` of n examples, or of all examples if n ≤ ``most``.
 
-    Of every class its share, rounded so that each class that can has one example; without labels of
-    all examples alike. The draw is a function of (seed, class).
+    Every class has its share of the sample, rounded so that each class gets an example if ``most``
+    allows it. Without labels, all examples are treated as one class. The order in which a class's
+    examples are drawn is determined as in `stratified_split`.
     """
     if most >= n:
         return np.arange(n)
     if labels is None:
         return np.sort(permutation(seed, SPLIT, (), n)[:most])
-    order = np.empty(n)  # of class k's examples, in the order of its draw: 1/2, 3/2, … parts of N_k
+    order = np.empty(n)  # rank of the i-th example drawn of a class's N_k: (i − ½)/N_k; 0 if i = 1
     for k, label in enumerate(np.unique(labels).tolist()):
         members = np.flatnonzero(labels == label)
         drawn = members[permutation(seed, SPLIT, (k,), len(members))]
