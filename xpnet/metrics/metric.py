@@ -55,8 +55,9 @@ class Metric:
         targets as the loss takes them. w is (..., N) or None. loss is a Loss or None; it says what
         the columns mean if their shapes do not.
 
-        The arrays are given in float64, as host arrays if the device has no float64. Outputs that
-        do not count are 0. The result is replaced by NaN if an output that counts is NaN.
+        The arrays are given in float64. They are host arrays if the device has no float64 or the
+        library is JAX. Outputs that do not count are 0. The result is replaced by NaN if an output
+        that counts is NaN.
     value : (parts) -> (...)
         The metric from the statistics of all batches, stacked along a first axis, in float64 on the
         host.
