@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 import xpnet
-from xpnet.network import predictions
 
 
 def test_every_row_is_the_prediction_of_its_own_example(backend, monkeypatch):
-    monkeypatch.setattr(predictions, "_ROWS", 4)
+    monkeypatch.setattr(backend, "rows_in_cache", 4)  # on every backend
     nets = [
         xpnet.Network([3, 5, 2], activation="tanh", backend=backend, dtype="float64", rng=r)
         for r in range(2)

@@ -44,12 +44,25 @@ class Backend:
     in_place : bool
         Whether slices are views that can be written to. If so, a gradient is computed into its
         place in the flat vector; if not, every function returns new arrays.
+    compiled_as : str
+        How its steps are compiled: "loops" (by numba), "kernels" (CUDA), "jit" (by the library), or
+        "" if they are not.
+    uses_openblas : bool
+        Whether its products run on NumPy's BLAS, whose number of threads can be set.
+    rows_in_cache : int or None
+        Examples that are best predicted at a time, so that a layer's input is still in the cache.
+    float64_is_global : bool
+        Whether float64 is a switch of the whole process, and not of an array.
     """
 
     name: str = ""
     packages: tuple[str, ...] = ()  # top-level packages of this backend's arrays
     in_place: bool = False
     index_dtype: str = "int64"
+    compiled_as: str = ""
+    uses_openblas: bool = False
+    rows_in_cache: int | None = None
+    float64_is_global: bool = False
 
     def __init__(self, xp: Any, device: Any) -> None:
         self.xp = xp

@@ -50,6 +50,7 @@ class CupyBackend(Backend):
     name = "cupy"
     packages = ("cupy",)
     in_place = True
+    compiled_as = "kernels"
 
     def __init__(
         self, xp: Any, device: Any, precision: str = "float32", deterministic: bool = False

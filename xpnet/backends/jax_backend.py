@@ -27,6 +27,8 @@ class JaxBackend(Backend):
 
     name = "jax"
     packages = ("jax", "jaxlib")
+    compiled_as = "jit"
+    float64_is_global = True
 
     @property
     def index_dtype(self) -> str:  # type: ignore[override]

@@ -23,6 +23,9 @@ class NumpyBackend(Backend):
     name = "numpy"
     packages = ("numpy",)
     in_place = True
+    compiled_as = "loops"
+    uses_openblas = True
+    rows_in_cache = 1024
 
     def owns(self, x: Any) -> bool:
         """Whether x is a plain array or a memory map; matrices and scalars are copied instead."""

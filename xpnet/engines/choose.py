@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["choose_runner", "cuda_runner", "plain_seconds"]
 
-_FUSED = ("numpy", "cupy")  # backends that give their own reason if nothing is compiled
 _FEW = 5  # examples
 _PAYS_IMPORT = 2.0
 """Import numba if the plain loop would take at least this many seconds for the fit."""
@@ -52,23 +51,23 @@ def choose_runner(
         from xpnet.engines.streamed import StreamedRunner
 
         return StreamedRunner(recipe, state, data, batches, compile)
-    name, compiles = recipe.backend.name, compile is not False
+    compiled_as, compiles = recipe.backend.compiled_as, compile is not False
     single = state.theta.ndim == 1
     fixed = recipe, state, data, batches.size, batches.gathers
-    if name == "numpy" and compiles and single:
+    if compiled_as == "loops" and compiles and single:
         steps = epochs * batches.per_epoch
         seconds = plain_seconds(recipe.layers, batches.size, steps)
         fused = _fused(fixed, compile, seconds)
         if fused is not None:
             return fused
-    if name == "cupy" and compiles and single:
+    if compiled_as == "kernels" and compiles and single:
         kernels = cuda_runner(fixed, compile)
         if kernels is not None:
             return kernels
     runner = PlainRunner(recipe, state, data, compiles)
-    if compile and runner.engine == "plain" and name not in _FUSED:
-        compiled = ", ".join(_FUSED)
-        warn(f"compile=True does nothing on backend {name!r}, only on {compiled} and jax")
+    if compile and not compiled_as:
+        name = recipe.backend.name
+        warn(f"compile=True does nothing on backend {name!r}, only on numpy, cupy and jax")
     return runner
 
 

@@ -54,7 +54,7 @@ class StreamedRunner:
         ]
         self._lanes = backend.lanes(templates)
         self._sent: dict[int, list[Any]] = {}  # by step: arrays that are being sent
-        kernels = backend.name == "cupy" and compile is not False
+        kernels = backend.compiled_as == "kernels" and compile is not False
         self._kernels = self._made(batches.size, compile) if kernels else None
         if compile and self._advance is advance and not kernels:
             warn(f"compile=True does nothing for data in host memory on backend {backend.name!r}")

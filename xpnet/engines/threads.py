@@ -48,7 +48,7 @@ def team_for(layers: Layers, batch: int) -> int:
 @contextmanager
 def fit_threads(backend: Backend, layers: Layers, batch: int) -> Iterator[int | None]:
     """Run NumPy's products on `threads_for` threads; yield their number, or None if unknown."""
-    if backend.name != "numpy":
+    if not backend.uses_openblas:
         yield None
         return
     with blas_threads(threads_for(layers, batch)) as n:

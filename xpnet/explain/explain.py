@@ -125,7 +125,7 @@ def _errors(
     from xpnet.backends import to_numpy
     from xpnet.network.gradient_check import gradient_check
 
-    other = net.to("numpy") if net.backend.name == "jax" and net.dtype == "float32" else net
+    other = net.to("numpy") if net.backend.float64_is_global and net.dtype == "float32" else net
     N = X.shape[0]
     rows = np.linspace(0, N - 1, min(_CHECKED, N)).astype(int)  # spread, as tables may be sorted
     few = to_numpy(X)[rows], to_numpy(Y)[rows]

@@ -24,8 +24,6 @@ from xpnet.network.state import NetworkState
 
 __all__ = ["NetworkPasses"]
 
-_ROWS = 1024  # examples in a piece, so that its activations stay in a core's cache
-
 
 class NetworkPasses(NetworkState):
     """The part of `xpnet.Network` that computes; see there for the parameters."""
@@ -61,10 +59,11 @@ class NetworkPasses(NetworkState):
 
     def _outputs(self, X: Any) -> Any:
         """Compute outputs, on NumPy piece by piece: a layer's input is then still in the cache."""
-        if self.backend.name != "numpy" or X.shape[0] <= _ROWS:
+        rows = self.backend.rows_in_cache
+        if rows is None or X.shape[0] <= rows:
             return self._outputs_at_once(X)
-        pieces = [self._outputs_at_once(X[part, :]) for part in slices(X.shape[0], _ROWS)]
-        return np.concat(pieces, axis=-2)
+        pieces = [self._outputs_at_once(X[part, :]) for part in slices(X.shape[0], rows)]
+        return self.backend.xp.concat(pieces, axis=-2)
 
     def _outputs_at_once(self, X: Any) -> Any:
         theta, views = self._theta, self._views
