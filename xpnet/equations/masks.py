@@ -14,7 +14,7 @@ import numpy as np
 
 from xpnet.backends.base import Backend
 from xpnet.equations.parameters import Layers, flatten
-from xpnet.equations.protocol import Context
+from xpnet.equations.protocol import Context, draws
 from xpnet.equations.streams import MASKS, words
 
 __all__ = ["context", "keep", "key_of", "needs_masks"]
@@ -41,7 +41,7 @@ def context(
 
 def needs_masks(layers: Layers) -> bool:
     """Whether any of the layers draws masks."""
-    return any(layer.kind == "dropout" for layer in flatten(layers))
+    return any(map(draws, flatten(layers)))
 
 
 def _mix(x: Any) -> Any:

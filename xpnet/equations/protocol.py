@@ -19,7 +19,17 @@ from xpnet.equations.returned import ReturnedError, array_like, pair
 if TYPE_CHECKING:
     from xpnet.equations.activations import Activation
 
-__all__ = ["INFERENCE", "PREDICTION", "BoundLayer", "Context", "Defaults", "LayerSpec"]
+__all__ = [
+    "INFERENCE",
+    "PREDICTION",
+    "BoundLayer",
+    "Context",
+    "Defaults",
+    "LayerSpec",
+    "draws",
+    "is_fixed",
+    "stat_names",
+]
 
 Stats = tuple[Any, ...]
 
@@ -53,7 +63,11 @@ PREDICTION = Context(returns=False)
 
 
 class BoundLayer(Protocol):
-    """A bound layer, as the passes use it."""
+    """A bound layer, as the passes use it.
+
+    Two attributes may be left out. ``draws`` is True for a layer that draws masks in training
+    (`draws`). ``stat_names`` are the names of its statistics in a file (`stat_names`).
+    """
 
     @property
     def kind(self) -> str:
@@ -103,6 +117,22 @@ class BoundLayer(Protocol):
 
     def initial_stats(self) -> tuple[np.ndarray[Any, Any], ...]:
         """Initial statistics."""
+
+
+def draws(layer: BoundLayer) -> bool:
+    """Whether the layer draws masks in training, from the context's key and rows."""
+    return bool(getattr(layer, "draws", False))
+
+
+def stat_names(layer: BoundLayer) -> tuple[str, ...]:
+    """The names of the layer's own statistics; each statistic is a row (1, fan_in)."""
+    names: tuple[str, ...] = getattr(layer, "stat_names", ())
+    return names
+
+
+def is_fixed(layer: BoundLayer) -> bool:
+    """Whether the layer itself is the same function of θ in every batch of the same examples."""
+    return not (draws(layer) or stat_names(layer))
 
 
 def check_forward(layer: BoundLayer, found: Any, A: Any) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from xpnet.backends import to_numpy
 from xpnet.equations.parameters import Layers, Slot, layout
+from xpnet.equations.protocol import stat_names
 from xpnet.errors import quoted
 from xpnet.files.container import Tensor
 
@@ -90,9 +91,8 @@ def _named_stats(layers: Sequence[Any], prefix: str = "layers") -> Iterator[tupl
     """Every statistic's name in the file, such as layers.1.running_mean, and its length."""
     for l, layer in enumerate(layers):
         yield from _named_stats(layer.children, f"{prefix}.{l}")
-        if not layer.children and layer.n_stats:
-            for name in ("running_mean", _VARIANCE):
-                yield f"{prefix}.{l}.{name}", layer.fan_in
+        for name in stat_names(layer):
+            yield f"{prefix}.{l}.{name}", layer.fan_in
 
 
 def _shape(slot: Slot) -> tuple[int, ...]:

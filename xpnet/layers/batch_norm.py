@@ -69,6 +69,7 @@ class BatchNormLayer(NamedTuple):
 
     kind: str = "batch norm"
     n_stats: int = 2
+    stat_names: tuple[str, str] = ("running_mean", "running_variance")
     children: tuple[Any, ...] = ()
 
     @property

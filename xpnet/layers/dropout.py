@@ -54,6 +54,7 @@ class DropoutLayer(NamedTuple):
     number: int
 
     kind: str = "dropout"
+    draws: bool = True
     n_stats: int = 0
     children: tuple[Any, ...] = ()
     slots: tuple[Slot, ...] = ()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from xpnet.checks.inputs import Examples
 from xpnet.derivatives.objective import objective
 from xpnet.equations.parameters import flatten
+from xpnet.equations.protocol import is_fixed
 from xpnet.errors import DivergenceError, warn
 from xpnet.training.early_stopping import Watch
 from xpnet.training.evaluation import metrics_for, validate
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from xpnet.network.state import NetworkState
 
 __all__ = ["search"]
-
-_NOT_FIXED = ("dropout", "batch norm")
 
 
 def search(
@@ -39,11 +38,11 @@ def _check(net: NetworkState, settings: Settings) -> None:
     The solver needs a loss that is one fixed function of θ.
     """
     name = type(settings.optimizer).__name__
-    drawn = {layer.kind for layer in flatten(net.layers)} & set(_NOT_FIXED)
-    if drawn:
+    changing = {layer.kind for layer in flatten(net.layers) if not is_fixed(layer)}
+    if changing:
         raise ValueError(
             f"{name} needs a loss that is the same at every evaluation: it cannot train a network "
-            f"with {' or '.join(sorted(drawn))}"
+            f"with {' or '.join(sorted(changing))}"
         )
     if settings.max_norm is not None:
         raise ValueError(f"{name} cannot keep a max_norm: leave it out, or use a penalty")
