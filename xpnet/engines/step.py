@@ -21,7 +21,7 @@ from xpnet.losses import Loss
 from xpnet.optimizers import Optimizer
 from xpnet.optimizers.wrapper import updated
 
-__all__ = ["Recipe", "State", "advance", "start", "step"]
+__all__ = ["Recipe", "State", "advance", "applied", "batch_gradient", "start", "step"]
 
 
 class Recipe(NamedTuple):
@@ -89,19 +89,35 @@ def advance(
     key: Any = None,
 ) -> tuple[State, Any]:
     """Do a `step` on a gathered batch; ``rows`` are its examples' indices, for masks only."""
-    backend, layers, loss, optimizer, penalty, max_norm = recipe
+    total, g, stats = batch_gradient(recipe, state, batch, rows, key)
+    return applied(recipe, state, g, stats, coefficients), total
+
+
+def batch_gradient(
+    recipe: Recipe, state: State, batch: tuple[Any, Any, Any], rows: Any, key: Any = None
+) -> tuple[Any, Any, tuple[Any, ...]]:
+    """Return Σ w_n loss_n, the gradient of the batch's mean loss, and the layers' statistics."""
+    backend, layers, loss, *_ = recipe
     X, Y, w = batch
     scale = 1.0 / X.shape[-2] if w is None else _inverse_of_sum(backend.xp, w)
-    theta, moments, g, stats = state
-    Y = for_each(backend.xp, theta, Y)
+    Y = for_each(backend.xp, state.theta, Y)
     ctx = Context(True, key, rows)
-    total, g, stats = gradient(backend, layers, loss, theta, X, Y, w, scale, g, stats, ctx)
+    buffer, stats = state.gradient, state.stats
+    return gradient(backend, layers, loss, state.theta, X, Y, w, scale, buffer, stats, ctx)
+
+
+def applied(
+    recipe: Recipe, state: State, g: Any, stats: tuple[Any, ...], coefficients: tuple[Any, ...]
+) -> State:
+    """Return the state after the penalty, the optimizer's update by g, and the max norm."""
+    backend, layers, _, optimizer, penalty, max_norm = recipe
+    xp, theta = backend.xp, state.theta
     if penalty is not None:
-        g = penalty.add_gradient(backend.xp, theta, g, layout(layers), backend.in_place)
-    theta, moments = updated(optimizer, backend.xp, coefficients, g, moments, theta)
+        g = penalty.add_gradient(xp, theta, g, layout(layers), backend.in_place)
+    theta, moments = updated(optimizer, xp, coefficients, g, state.optimizer, theta)
     if max_norm is not None:
-        theta = max_norm.project(backend.xp, theta, layout(layers), backend.in_place)
-    return State(theta, moments, g if backend.in_place else None, stats), total
+        theta = max_norm.project(xp, theta, layout(layers), backend.in_place)
+    return State(theta, moments, g if backend.in_place else None, stats)
 
 
 def _inverse_of_sum(xp: Any, w: Any) -> Any:
