@@ -14,8 +14,9 @@ Three members are optional:
 
     bind(layout) -> optimizer           if it treats parts of θ differently
     averaged(state, theta) -> theta     if its result is not the θ that its steps reach
-    takes_many = True                   if ``coefficients`` also accepts arrays t and rate, so that
-                                        an epoch's coefficients are computed at once
+    takes_many = True                   if ``coefficients`` also accepts arrays t and rate
+
+With ``takes_many``, the coefficients of an epoch are computed at once.
 
 `LBFGS` does not have this form: each of its steps uses all examples and a line search.
 """

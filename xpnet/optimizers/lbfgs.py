@@ -65,8 +65,8 @@ class LBFGS(Kind, _Settings):
     tolerance_gradient : float
         ≥ 0: stop if no entry of the gradient is larger in absolute value.
     tolerance_change : float
-        ≥ 0: stop if an iteration lowers the value by at most this times max(|f|, |f'|, 1), where f
-        and f' are the values before and after.
+        ≥ 0: stop if an iteration lowers the value by at most this times ``max(|f|, |f'|, 1)``,
+        where f and f' are the values before and after.
     """
 
     __slots__ = ()

@@ -23,8 +23,8 @@ class _Settings(NamedTuple):
 class ReduceOnPlateau(Kind, _Settings):
     """η ← max(γ η, η_min) after ``patience`` + 1 epochs in a row without a better value.
 
-    A value is better if it is below the best so far by more than ``threshold`` times |best|. The
-    count restarts at a better value, at a reduction, and during the ``cooldown`` epochs after a
+    A value is better if it is below the best so far by more than ``threshold`` times ``|best|``.
+    The count restarts at a better value, at a reduction, and during the ``cooldown`` epochs after a
     reduction. An η already below η_min stays as it is.
 
     It is PyTorch's ReduceLROnPlateau (mode "min", threshold_mode "rel") with two differences.
