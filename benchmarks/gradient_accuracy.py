@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.common import machine, write
-from tests import test_gradients as cases
-from tests.helpers import PAIRS, network, relative
-from tests.loops import backpropagate
+from tests.derivatives import test_gradients as cases
+from tests.support.helpers import PAIRS, network, relative
+from tests.support.loops import backpropagate
 from xpnet.backends import Backend, available_backends, get_backend
 
 OUT = Path(__file__).parent / "results" / "gradient_accuracy.json"

@@ -2,12 +2,12 @@
 
     python -m benchmarks.loops_vs_matrix [--rounds 15] [--threads 1] [--out FILE]
 
-The loops (`tests.loops`, Python over NumPy elements, float64) take a batch one example after the
-other. The matrix form runs on NumPy in float64 and float32, twice: as ``net.gradient``, with the
-checks of its edge, and as the bare passes on prepared arrays. Both results are compared before
-anything is timed. For large widths the loops are timed on the batch's first few examples, and the
-time is scaled to all of them; the table marks that. BLAS has one thread unless told otherwise, as
-the loops have.
+The loops (`tests.support.loops`, Python over NumPy elements, float64) take a batch one example
+after the other. The matrix form runs on NumPy in float64 and float32, twice: as ``net.gradient``,
+with the checks of its edge, and as the bare passes on prepared arrays. Both results are compared
+before anything is timed. For large widths the loops are timed on the batch's first few examples,
+and the time is scaled to all of them; the table marks that. BLAS has one thread unless told
+otherwise, as the loops have.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import numpy as np
 
 import xpnet
 from benchmarks.common import blas_threads, interleave, machine, write
-from tests.loops import backpropagate
+from tests.support.loops import backpropagate
 from xpnet.derivatives.gradient import gradient
 from xpnet.losses import LOSSES
 

@@ -14,8 +14,8 @@ part machine 8 1 bash -c 'nvidia-smi; nproc; which nvcc compute-sanitizer; pytho
 python3 -m pip list 2>/dev/null | grep -i -E "cupy|numpy|torch|jax|nvidia|array-api"'
 part libraries 20 2 python3 ci/cuda_libraries.py
 part tests 70 10 "${pytest[@]}" -m gpu --durations=5 --junitxml="$out/first_tests.xml" \
-  tests/test_cuda_gpu.py tests/test_stack.py tests/test_metrics.py tests/test_gradients.py \
-  tests/test_trajectories.py tests/test_streaming.py tests/test_backends.py
+  tests/engines/test_cuda_gpu.py tests/network/test_stack.py tests/metrics/test_metrics.py tests/derivatives/test_gradients.py \
+  tests/training/test_trajectories.py tests/engines/test_streaming.py tests/backends/test_backends.py
 part eager 30 3 python3 ci/card_figures.py "$out/eager.json"
 part graphs 22 3 python3 ci/card_figures.py "$out/graphs.json" --captured
 part peers 45 3 python3 -m benchmarks gpu --minutes 0.3 --rounds 3 --precisions float32 \
@@ -23,6 +23,6 @@ part peers 45 3 python3 -m benchmarks gpu --minutes 0.3 --rounds 3 --precisions 
   --out "$out/first_gpu.json"
 if [ -n "$dry_run" ] || command -v compute-sanitizer >/dev/null; then
   part races 20 3 compute-sanitizer --tool racecheck \
-    python3 -m pytest -q -o addopts= -p no:cacheprovider tests/test_cuda_gpu.py -k "same_bits and dropout"
+    python3 -m pytest -q -o addopts= -p no:cacheprovider tests/engines/test_cuda_gpu.py -k "same_bits and dropout"
 fi
 end

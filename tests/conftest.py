@@ -3,7 +3,7 @@
 array-api-strict runs as its hostile self: on a device that is not the host, without boolean
 indexing and data-dependent shapes. A library that is not here is skipped; the summary says why.
 
-With XPNET_CUPY_STAND_IN=1 in the environment, CuPy is the stand-in of `tests.fake_cupy`:
+With XPNET_CUPY_STAND_IN=1 in the environment, CuPy is the stand-in of `tests.support.fake_cupy`:
 ``XPNET_CUPY_STAND_IN=1 pytest -m gpu`` runs every numerical test on its backend without a GPU.
 """
 
@@ -29,7 +29,7 @@ from importlib import import_module
 
 import pytest
 
-from tests import fake_cupy
+from tests.support import fake_cupy
 from xpnet.backends import Backend, get_backend
 
 NAMES = ("numpy", "array-api-strict", "torch", "jax", "cupy")

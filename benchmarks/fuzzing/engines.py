@@ -1,7 +1,7 @@
 """The engines that a draw is run by, and the plain step that they are compared with.
 
-The programs' plain rendering and the stand-in for CuPy are the tests' (`tests/plain_runtime.py`,
-`tests/cuda_cases.py`).
+The programs' plain rendering and the stand-in for CuPy are those of the tests:
+`tests/support/plain_runtime.py` and `tests/support/cuda_cases.py`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmarks.fuzzing.compare import Results
 from benchmarks.fuzzing.draw import Draw
-from tests.fused_cases import Case, run_piece
+from tests.support.fused_cases import Case, run_piece
 from xpnet.engines.batches import Order
 from xpnet.engines.cuda import kernels as cuda_kernels
 from xpnet.engines.graph import remembered
@@ -137,8 +137,8 @@ def by_gpp(draw: Draw) -> Results:
     """By CUDA kernels that g++ compiles, on the stand-in for CuPy; with few blocks at times."""
     import pytest
 
-    from tests.cuda_runs import run_cuda
-    from tests.fake_cupy import install
+    from tests.support.cuda_runs import run_cuda
+    from tests.support.fake_cupy import install
 
     with pytest.MonkeyPatch.context() as patched:
         install(patched, kernels=True)
@@ -152,7 +152,7 @@ def by_numba(draw: Draw) -> Results:
     import numba
     import pytest
 
-    from tests.poison import poison_memory
+    from tests.support.poison import poison_memory
     from xpnet.engines.loops.runner import FusedRunner
 
     case, gathers, n = case_of(draw), draw.batches is not None, draw.steps

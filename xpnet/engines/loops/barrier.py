@@ -1,6 +1,6 @@
 """Compiled functions by which the threads of a team divide work and wait for each other.
 
-tests/plain_runtime.py has the same functions without numba.
+tests/support/plain_runtime.py has the same functions without numba.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ A loop that calls the C library's functions is not vectorised. These contain no 
     log1p x = k ln 2 + 2 (s + s³/3 + s⁵/5 + …) + c      1 + x = 2ᵏ m,  s = (m − 1)/(m + 1)
 
 Here ln 2 is split into two parts, so that r is exact. c is the rounding error of 1 + x, divided by
-1 + x. The errors are a few units in the last place (tests/test_fused_compiled.py); NaN stays NaN.
+1 + x. The errors are a few units in the last place (tests/engines/test_compiled.py); NaN stays NaN.
 """
 
 from __future__ import annotations

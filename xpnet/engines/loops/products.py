@@ -5,7 +5,7 @@
 computes C (m, n) = op(A) (m, k) op(B) (k, n). Neighbouring rows lie lda, ldb and ldc numbers apart;
 op transposes a matrix whose flip is true. sgemm_columns and sgemm_rows compute a thread's share of
 C. ``room`` holds a part of B. `xpnet.engines.loops.tiled` decides which products are small: none if
-``room`` is empty. tests/plain_runtime.py has the same functions without numba.
+``room`` is empty. tests/support/plain_runtime.py has the same functions without numba.
 """
 
 from __future__ import annotations

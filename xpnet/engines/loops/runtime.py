@@ -1,6 +1,6 @@
 """Names that the source of a program uses: numba's compiler, BLAS and functions of one number.
 
-tests/plain_runtime.py has the same names without numba, for running a source as plain Python.
+tests/support/plain_runtime.py has the same names without numba, to run a source as plain Python.
 """
 
 from __future__ import annotations

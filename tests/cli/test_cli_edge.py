@@ -1,0 +1,620 @@
+"""The command line at its edges: files that stay, streams, encodings, options, the end."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import xpnet
+from tests.cli.test_cli import fails
+from tests.cli.test_cli_tables import FRUIT, QUICK, fruit, predict, rows_of, train, write  # noqa: F401
+from tests.support.helpers import needed, needs_posix
+from xpnet.cli import console, main
+from xpnet.cli.fitting import Settings, fit
+from xpnet.datasets.split import stratified_sample
+from xpnet.doctor import tuning
+from xpnet.training import History
+
+PLOT = 'needs matplotlib: pip install "xpnet[plot]"'
+
+
+def command(folder: Path, *arguments: str, **settings) -> subprocess.Popen:
+    """The command as a program, with its streams as pipes."""
+    environ = {"PYTHONPATH": str(Path(xpnet.__file__).parents[1]), "PYTHONIOENCODING": "utf-8"}
+    environ |= settings.pop("environ", {})
+    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(
+        [sys.executable, "-m", "xpnet", *arguments],
+        cwd=folder,
+        env={**os.environ, **environ},
+        **{**streams, **settings},
+    )
+
+
+def status_of(arguments: list[str], capsys) -> tuple[int, str]:
+    """The exit status and the one line on stderr of what fails."""
+    try:
+        status = main(arguments)
+    except SystemExit as stop:
+        status = stop.code
+    err = capsys.readouterr().err
+    assert len(err.splitlines()) == 1, err
+    return status, err
+
+
+# --- what is written replaces only what is of its kind
+
+
+@pytest.fixture
+def files(fruit, tmp_path, monkeypatch) -> dict[str, Path]:  # noqa: F811
+    """A file of each kind, by name."""
+    monkeypatch.chdir(tmp_path)
+    page = "<!DOCTYPE html>\n<title>mine</title>"
+    contents = {
+        "table.csv": FRUIT.read_bytes(),
+        "predictions.csv": b"prediction\napple\n",
+        "model": fruit.read_bytes(),
+        "page.html": page.encode(),
+        "text": b"a text,\nnot a table\n\n",
+        "bytes": bytes(range(256)) * 4,
+        "json": b'{\n"a": 1,\n"b": [2, 3]\n}\n',
+    }
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    return {name: tmp_path / name for name in contents}
+
+
+WRITES = {
+    "model": ["train", str(FRUIT), "--target", "fruit", *QUICK, "--out", "{out}"],
+    "digits": ["train", "digits", "--epochs", "1", "--hidden", "4", "--out", "{out}"],
+    "predictions.csv": ["predict", "{model}", str(FRUIT), "--out", "{out}"],
+    "page.html": ["explain", "digits", "--example", "1", "--html", "{out}"],
+}
+
+
+@pytest.mark.parametrize("kind", WRITES)
+def test_only_a_file_of_its_kind_is_replaced_and_that_is_said(files, fruit, capsys, kind):  # noqa: F811
+    own = "model" if kind == "digits" else kind
+    for name, path in files.items():
+        before = path.read_bytes()
+        arguments = [a.format(out=name, model=fruit) for a in WRITES[kind]]
+        if name == own:
+            capsys.readouterr()
+            assert main(arguments) == 0
+            assert f"wrote {name}, in place of " in capsys.readouterr().out
+            assert path.read_bytes() != before
+        else:
+            status, line = status_of(arguments, capsys)
+            assert status == 1
+            assert f"{name} is there already and is not " in line
+            assert "give another name" in line
+            assert path.read_bytes() == before
+
+
+def test_a_page_on_a_training_replaces_pages_only(files, capsys):
+    needed("matplotlib")
+    for name in ("table.csv", "model", "text"):
+        arguments = ["train", "digits", "--out", "m", "--report", name]
+        assert f"--report {name} is there already" in fails(capsys, arguments)
+    assert not Path("m").exists()
+    main(
+        ["train", "digits", "--epochs", "1", "--hidden", "4", "--out", "m", "--report", "page.html"]
+    )
+    assert "wrote page.html, in place of an older page" in capsys.readouterr().out
+
+
+def test_an_empty_file_is_of_any_kind(fruit, tmp_path):  # noqa: F811
+    (tmp_path / "new").touch()
+    assert main(predict(fruit, FRUIT, tmp_path / "new")) == 0
+
+
+# --- streams
+
+
+def test_predictions_go_to_stdout_and_all_else_to_stderr(fruit, tmp_path, capsys, monkeypatch):  # noqa: F811
+    monkeypatch.chdir(tmp_path)
+    assert main(predict(fruit, FRUIT, Path("p.csv"))) == 0
+    capsys.readouterr()
+    assert main(predict(fruit, FRUIT, Path("-"))) == 0
+    out, err = capsys.readouterr()
+    assert out == Path("p.csv").read_text(encoding="utf-8")
+    assert "36 rows; wrote standard output" in err
+    assert os.listdir() == ["p.csv"]
+
+
+@pytest.mark.parametrize("text", [True, False])
+def test_a_table_comes_from_stdin(fruit, tmp_path, capsys, monkeypatch, text):  # noqa: F811
+    def stdin(content: bytes) -> None:
+        stream = io.StringIO(content.decode()) if text else io.TextIOWrapper(io.BytesIO(content))
+        monkeypatch.setattr(sys, "stdin", stream)
+
+    assert main(predict(fruit, FRUIT, tmp_path / "a")) == 0
+    stdin(FRUIT.read_bytes())
+    assert main(["predict", str(fruit), "-", "--out", str(tmp_path / "b")]) == 0
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    stdin(FRUIT.read_bytes())
+    assert main(["explain", str(fruit), "-"]) == 0
+    stdin(FRUIT.read_bytes())
+    assert main(["train", "-", "--target", "fruit", *QUICK, "--out", str(tmp_path / "m")]) == 0
+    capsys.readouterr()
+    stdin(b"colour,fruit\nred\n")
+    line = fails(capsys, ["predict", str(fruit), "-", "--out", str(tmp_path / "c")])
+    assert line.startswith("xpnet: standard input, line 2 has 1 cells")
+    assert status_of(["train", "-", "--target", "fruit"], capsys)[0] == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "digits", "--out", "-"],
+        ["train", "digits", "--out", "m", "--report", "-"],
+        ["explain", "digits", "--html", "-"],
+    ],
+)
+def test_models_and_pages_do_not_go_to_stdout(tmp_path, capsys, monkeypatch, arguments):
+    monkeypatch.chdir(tmp_path)
+    if "--report" in arguments:
+        needed("matplotlib")
+    status, line = status_of(arguments, capsys)
+    assert status == 2
+    assert "does not go to standard output: name a file" in line
+    assert os.listdir() == []
+
+
+@needs_posix
+@pytest.mark.parametrize("out", ["-", "/dev/stdout"])
+def test_a_pipe_takes_predictions(fruit, tmp_path, out):  # noqa: F811
+    with open(FRUIT, "rb") as file:
+        run = command(tmp_path, "predict", str(fruit), "-", "--out", out, stdin=file)
+        found, err = run.communicate(timeout=120)
+    assert (run.returncode, os.listdir(tmp_path)) == (0, [])
+    assert found.startswith(b"prediction,probability_apple")
+    assert len(found.splitlines()) == 37
+    assert err.decode() == "standard input: 36 rows; wrote standard output\n"
+
+
+@needs_posix
+def test_a_named_pipe_takes_predictions_and_a_file_behind_stdout_is_that_file(fruit, tmp_path):  # noqa: F811
+    os.mkfifo(tmp_path / "pipe")
+    run = command(tmp_path, "predict", str(fruit), str(FRUIT), "--out", "pipe")
+    assert (tmp_path / "pipe").read_bytes().startswith(b"prediction,")
+    assert run.communicate(timeout=120)[1] == b""
+    with open(tmp_path / "p.csv", "wb") as file:
+        run = command(tmp_path, "predict", str(fruit), str(FRUIT), "--out", "/dev/stdout",
+                      stdout=file)  # fmt: skip
+        run.communicate(timeout=120)
+    assert len(rows_of(tmp_path / "p.csv")) == 37
+
+
+@needs_posix
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["info", "{model}"],
+        ["explain", "digits"],
+        ["predict", "{model}", "{data}", "--out", "-"],
+        ["train", "{data}", "--target", "fruit", "--epochs", "2", "--out", "m"],
+    ],
+)
+def test_a_reader_that_closes_the_pipe_ends_it_silently(fruit, tmp_path, arguments):  # noqa: F811
+    filled = [a.format(model=fruit, data=FRUIT) for a in arguments]
+    read, written = os.pipe()
+    os.close(read)
+    run = command(tmp_path, *filled, stdout=written)
+    os.close(written)
+    err = run.communicate(timeout=120)[1].decode()
+    assert run.returncode == 141
+    assert err in ("", f"{FRUIT}: 36 rows; wrote standard output\n")
+
+
+@needs_posix
+def test_a_full_disk_behind_stdout_is_one_line(tmp_path):
+    if not os.path.exists("/dev/full"):
+        pytest.skip("needs /dev/full, a device that is always full, as Linux has")
+    with open("/dev/full", "wb") as full:
+        run = command(tmp_path, "explain", "digits", stdout=full)
+        err = run.communicate(timeout=120)[1]
+    assert (run.returncode, err) == (1, b"xpnet: No space left on device\n")
+
+
+# --- any terminal
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_no_encoding_makes_a_success_a_failure(tmp_path, encoding):
+    rows = [["größe", "y"], *([i, i / 3] for i in range(40))]
+    data = write(tmp_path / "t.csv", rows)
+    for arguments in (
+        ["train", str(data), "--target", "y", *QUICK],
+        ["info", "t.safetensors"],
+        ["explain", "t.safetensors", "t.csv"],
+        ["predict", "t.safetensors", "t.csv"],
+        ["--help"],
+    ):
+        run = command(tmp_path, *arguments, environ={"PYTHONIOENCODING": encoding})
+        out, err = run.communicate(timeout=120)
+        assert (run.returncode, err) == (0, b"")
+        out.decode(encoding)
+    assert len(rows_of(tmp_path / "predictions.csv")) == 41
+
+
+def test_a_function_leaves_the_streams_of_its_caller_as_they_were(capsys, monkeypatch):
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii", errors="strict")
+    monkeypatch.setattr(sys, "stdout", stream)
+    assert main(["explain", "digits"]) == 0
+    assert stream.errors == "strict"
+
+
+HOSTILE = "\x1b[31mred\x9b2J\u202e"
+
+
+def test_names_in_files_do_not_steer_the_terminal(tmp_path, capsys):
+    """In whatever is printed: training, descriptions, errors and warnings."""
+    rows = [[HOSTILE, f"n{HOSTILE}", "y"]]
+    rows += [[f"{HOSTILE}{i % 3}", i, f"{'ab'[i % 2]}{HOSTILE}"] for i in range(40)]
+    rows[7][1] = 10**9
+    data, model = write(tmp_path / "t.csv", rows), tmp_path / "m"
+    other = write(tmp_path / "o.csv", [rows[0], [f"new{HOSTILE}", "1", ""]])
+    extra = write(tmp_path / "e.csv", [[*rows[0], f"e{HOSTILE}"], *([*r, 1] for r in rows[1:])])
+    for arguments in (
+        train(data, "y", model, *QUICK),
+        ["info", str(model)],
+        ["explain", str(model), str(data)],
+        predict(model, extra, tmp_path / "p.csv"),
+        predict(model, other, tmp_path / "p.csv"),
+        train(data, HOSTILE + "?", model),
+    ):
+        main(arguments)
+    out, err = capsys.readouterr()
+    assert "\\x1b[31mred" in out
+    assert "\\x1b[31mred" in err
+    assert not [c for c in out + err if c != "\n" and not c.isprintable()]
+
+
+# --- warnings are lines
+
+
+def test_a_doubtful_table_is_trained_with_a_line_for_each_doubt(tmp_path, capsys):
+    rows = [["price", "x", "y"], *([f"{i},{i:03}", i % 7 / 3, "ab"[i % 2]] for i in range(60))]
+    rows[30][1] = 123456789
+    data, model = write(tmp_path / "t.csv", rows), tmp_path / "m"
+    assert main(train(data, "y", model, *QUICK)) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
+    assert lines[0].startswith(f"xpnet: warning: {data}, column 'price' is taken as text of 60")
+    assert lines[1].startswith(f"xpnet: warning: {data}, line 31, column 'x': 123456789.0 lies far")
+    clean = [rows[0][1:], *(row[1:] for row in rows[1:] if row[1] != 123456789)]
+    assert main(train(write(data, clean), "y", model, *QUICK)) == 0
+    assert capsys.readouterr().err == ""
+    clean[9][0] = 1e7
+    assert main(predict(model, write(data, clean), tmp_path / "p.csv")) == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{data}, line 10, column 'x': 10000000.0 is" in line
+    assert "standard deviations from the mean of the training rows" in line
+
+
+# --- options
+
+
+TABLE = ["train", str(FRUIT), "--target", "fruit"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *([*TABLE, option] for option in (
+            "--epochs=0", "--epochs=-1", "--epochs=1.5", "--epochs=many", "--seed=-1", "--seed=x",
+            "--validation=2", "--validation=1", "--validation=-0.1", "--validation=nan",
+            "--validation=x", "--backend=tf", "--backend=", "--device=cuda:7", "--dtype=float16",
+            "--hidden=0", "--hidden=", "--hidden=8,", "--task=rank", "--embed=colour:0",
+            "--embed=colour:x", "--text=fruit", "--ignore=colour,grown in", "--nonsense", "--out=-",
+        )),
+        ["train", str(FRUIT)],
+        ["train", "digits", "--target", "y"],
+        ["train", "digits", "--epochs", "0"],
+        ["train", "digits", "--backend", "tf"],
+        ["train", "fashion-mnist", "--seed", "-1"],
+        ["explain", "digits", "--examples", "0"],
+        ["explain", "digits", "--example", "-1"],
+        ["explain", "digits", "--entry", "1"],
+        ["explain", "digits", "--backend", "tf"],
+        ["explain", "model.safetensors"],
+        ["predict", "model.safetensors", str(FRUIT), "--backend", "tf"],
+        ["predict", "model.safetensors"],
+        ["predict", "m", "t.csv", "--device", "cuda:7"],
+        ["nonsense"],
+        [],
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_a_bad_option_has_the_status_2(tmp_path, capsys, monkeypatch, arguments):
+    monkeypatch.chdir(tmp_path)
+    status, _ = status_of(arguments, capsys)
+    assert status == 2
+    assert os.listdir() == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "none.csv", "--target", "y"],
+        ["train", ".", "--target", "y"],
+        ["train", str(FRUIT), "--target", "none"],
+        [*TABLE, "--out", "no/such/m"],
+        [*TABLE, "--validation", "0.001"],
+        ["info", "none"],
+        ["info", str(FRUIT)],
+        ["predict", "none", str(FRUIT)],
+        ["explain", "none", "digits"],
+        ["explain", "digits", "--example", "99999"],
+    ],
+    ids=" ".join,
+)
+def test_files_and_data_at_fault_have_the_status_1(tmp_path, capsys, monkeypatch, arguments):
+    monkeypatch.chdir(tmp_path)
+    assert status_of(arguments, capsys)[0] == 1
+    assert os.listdir() == []
+
+
+@pytest.mark.parametrize(
+    ("option", "first", "second"),
+    [
+        ("--target", "fruit", "colour"),
+        ("--target", "fruit", "fruit"),
+        ("--out", "a", "b"),
+        ("--task", "classification", "regression"),
+        ("--seed", "1", "2"),
+        ("--validation", "0.1", "0.2"),
+        ("--backend", "numpy", "torch"),
+        ("--dtype", "float32", "float64"),
+        ("--report", "a.html", "b.html"),
+    ],
+)
+def test_an_option_given_twice_is_an_error(tmp_path, capsys, monkeypatch, option, first, second):
+    monkeypatch.chdir(tmp_path)
+    status, line = status_of(["train", str(FRUIT), option, first, option, second], capsys)
+    assert status == 2
+    assert f"argument {option}: given twice, as '{first}' and '{second}': give it once" in line
+
+
+def test_the_last_of_several_epochs_and_widths_counts_and_that_is_said(tmp_path, capsys):
+    model = tmp_path / "m"
+    twice = ("--hidden", "9", "--hidden", "4", "--epochs", "3", "--epochs", "2")
+    assert main(train(FRUIT, "fruit", model, *twice)) == 0
+    net, err = xpnet.load(model), capsys.readouterr().err
+    assert (net.sizes[1:-1], net.epoch) == ((4,), 2)
+    assert "xpnet: warning: --hidden is given twice: '(4,)' counts, not '(9,)'" in err
+    assert "--epochs is given twice: '2' counts, not '3'" in err
+
+
+def test_a_long_value_is_cut_in_a_message(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    long = "q" * 5000
+    for arguments in (
+        [*TABLE, "--backend", long],
+        [*TABLE, "--epochs", long],
+        [*TABLE, "--nonsense", long],
+        ["train", str(FRUIT), "--target", long],
+        ["train", long, "--target", "y"],
+        ["info", long],
+        ["predict", long, long],
+        [long],
+    ):
+        _, line = status_of(arguments, capsys)
+        assert max(map(len, line.split())) <= 203
+
+
+def test_too_little_memory_is_one_line(capsys, monkeypatch):
+    def fit(*_, **__):
+        raise MemoryError("Unable to allocate 7 TiB")
+
+    monkeypatch.setattr(xpnet.Network, "fit", fit)
+    status, line = status_of(["train", "digits", "--out", "m"], capsys)
+    assert (status, line) == (1, "xpnet: there is not enough memory: Unable to allocate 7 TiB\n")
+
+
+# --- the restart for faster kernels
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [*TABLE, "--epochs", "0"],
+        [*TABLE, "--backend", "tf"],
+        [*TABLE, "--device", "x"],
+        [*TABLE, "--out", "no/such/m"],
+        [*TABLE, "--out", str(FRUIT)],
+        [*TABLE, "--ignore", "none"],
+        [*TABLE, "--embed", "colour:x"],
+        ["train", str(FRUIT)],
+        ["train", str(FRUIT), "--target", "none"],
+        ["train", "none.csv", "--target", "y"],
+        ["train", "digits", "--target", "y"],
+    ],
+    ids=" ".join,
+)
+def test_what_is_wrong_is_found_before_the_restart(tmp_path, capsys, monkeypatch, arguments):
+    able = tuning.Machine("Linux x86_64", "flags : avx2 avx512f avx512cd avx512bw avx512dq "
+                          "avx512vl", "Haswell")  # fmt: skip
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("restarted")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("OPENBLAS_CORETYPE", raising=False)
+    monkeypatch.setattr(tuning, "this_machine", lambda: able)
+    monkeypatch.setattr(os, "execve", refuse)
+    monkeypatch.setattr(sys, "argv", ["xpnet", *arguments])
+    try:
+        status = console()
+    except SystemExit as stop:
+        status = stop.code
+    assert status in (1, 2)
+    assert "restarted" not in capsys.readouterr().out
+    assert tuning.mend()  # the machine does want it
+
+
+# --- Ctrl-C in the search for the number of epochs
+
+
+def interrupt(after: int):
+    """A fit that ends as by Ctrl-C when so many epochs are done; the ones after it run."""
+    plain, done = xpnet.Network.fit, []
+
+    def fit(net, X, Y, **settings):
+        if not done:
+            done.append(True)
+            settings["epochs"] = after
+            history = plain(net, X, Y, **settings)
+            history.stopped = "interrupted"
+            return history
+        raise AssertionError("trained again")
+
+    return fit
+
+
+def test_the_search_keeps_what_it_has_trained(monkeypatch, capsys):
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(100, 3)), rng.normal(size=(100, 1))
+    net = xpnet.Network([3, 4, 1], loss="mean_squared_error", rng=2)
+    before = np.asarray(net.parameters).copy()
+    monkeypatch.setattr(xpnet.Network, "fit", interrupt(5))
+    history = fit(net, X, Y, None, Settings(None, progress=False))
+    assert isinstance(history, History)
+    assert (history.stopped, len(history), net.epoch) == ("interrupted", 5, 5)
+    assert not np.array_equal(net.parameters, before)
+    assert "interrupted in epoch 5 of the search" in capsys.readouterr().out
+
+
+def test_its_model_is_written_and_the_status_is_130(tmp_path, capsys, monkeypatch):
+    model = tmp_path / "m"
+    monkeypatch.setattr(xpnet.Network, "fit", interrupt(3))
+    assert main(train(FRUIT, "fruit", model)) == 130
+    assert xpnet.load(model).epoch == 3
+    assert "held-out accuracy" in capsys.readouterr().out
+    assert main(predict(model, FRUIT, tmp_path / "p.csv")) == 0
+
+
+@needs_posix
+def test_ctrl_c_as_it_is_pressed(tmp_path):
+    rng = np.random.default_rng(0)
+    rows = [["a", "b", "y"], *rng.normal(size=(40_000, 3)).tolist()]
+    data = write(tmp_path / "t.csv", rows)
+    run = command(tmp_path, "train", str(data), "--target", "y", "--no-tune", "--hidden", "256",
+                  environ={"PYTHONUNBUFFERED": "1"})  # fmt: skip
+    for line in run.stdout:
+        if line.startswith(b"network"):
+            break
+    deadline = time.monotonic() + 60
+    while run.poll() is None and time.monotonic() < deadline:
+        time.sleep(1.0)  # the search has begun, or begins soon
+        run.send_signal(signal.SIGINT)
+        try:
+            run.wait(20)
+        except subprocess.TimeoutExpired:
+            continue
+    out, err = run.communicate(timeout=60)
+    assert run.returncode == 130, err
+    assert (tmp_path / "t.safetensors").exists() == (b"kept the best" in out)
+
+
+# --- the sample that is explained
+
+
+def test_a_sample_has_of_every_class_its_share():
+    labels = np.repeat([0, 1, 2], [700, 200, 100])
+    rows = stratified_sample(labels, 1000, 100)
+    np.testing.assert_allclose(np.bincount(labels[rows]), [70, 20, 10], atol=1)
+    assert rows.tolist() == sorted(set(rows.tolist()))
+    assert not np.array_equal(rows, stratified_sample(labels, 1000, 100, seed=1))
+    np.testing.assert_array_equal(rows, stratified_sample(labels, 1000, 100))
+    rare = np.repeat([0, 1, 2], [997, 2, 1])
+    assert set(rare[stratified_sample(rare, 1000, 10)]) == {0, 1, 2}
+    assert len(stratified_sample(None, 1000, 64)) == 64
+    assert stratified_sample(None, 1000, 64).max() > 900
+    np.testing.assert_array_equal(stratified_sample(labels, 1000, 1000), np.arange(1000))
+    np.testing.assert_array_equal(stratified_sample(None, 3, 64), np.arange(3))
+
+
+def test_a_sorted_table_is_explained_by_all_of_its_classes(tmp_path, monkeypatch):
+    rows = [["x", "y"], *([i, "abc"[i // 100]] for i in range(300))]
+    data, model = write(tmp_path / "t.csv", rows), tmp_path / "m"
+    assert main(train(data, "y", model, *QUICK)) == 0
+    seen = []
+
+    def explain(net, X, Y, *_, **__):
+        seen.append((X, Y))
+        return "explained"
+
+    monkeypatch.setattr("xpnet.explain.explain", explain)
+    for options in ((), ("--examples", "30"), ("--example", "7")):
+        assert main(["explain", str(model), str(data), *options]) == 0
+    np.testing.assert_allclose(np.bincount(seen[0][1]), [21.3] * 3, atol=1)
+    np.testing.assert_array_equal(np.bincount(seen[1][1]), [10, 10, 10])
+    assert len(seen[2][1]) == 300  # row 7 is the data's
+    assert (np.argsort(seen[0][0][:, 0]) == np.arange(64)).all()
+
+
+# --- numbers that no setting holds
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--epochs", 2**63), ("--seed", 2**128), ("--hidden", 2**63), ("--hidden", f"8,{2**63}")],
+)
+@pytest.mark.parametrize("data", ["nowhere.csv", "digits"])
+def test_a_number_beyond_what_is_counted_is_a_bad_option(option, value, data, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["train", data, option, str(value), *(["--target", "x"] if data != "digits" else [])])
+    assert stop.value.code == 2
+    said = capsys.readouterr().err
+    assert "must be at most" in said
+    assert "sizes" not in said
+    assert "rng" not in said
+
+
+def test_the_largest_seed_is_taken(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    out = tmp_path / "m.safetensors"
+    arguments = ["train", "digits", "--epochs", "1", "--hidden", "2", "--out", str(out)]
+    assert main([*arguments, "--seed", str(2**128 - 1)]) == 0
+    assert xpnet.load(out).seed == 2**128 - 1
+
+
+def test_an_entry_is_repeated_in_short(capsys):
+    with pytest.raises(SystemExit):
+        main(["explain", "digits", "--entry", "a b" * 2000])
+    assert len(capsys.readouterr().err) < 400
+
+
+LONG = "a b" * 2000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "remedy"),
+    [
+        ([LONG], "choose from"),
+        (["train", "digits", "--dtype", LONG], "choose from"),
+        (["train", "digits", "--backend", LONG], "known are numpy"),
+        (["train", "digits", "--device", LONG], 'for a GPU use backend="cupy"'),
+        (["train", "digits", f"--{LONG}"], "see xpnet train --help"),
+        (["train", "fruit.csv", "--target", "fruit", "--embed", f"colour:{LONG}"], "colour:8"),
+    ],
+)
+def test_a_long_option_is_repeated_in_short_before_the_remedy(arguments, remedy, capsys):
+    given = [str(FRUIT) if word == "fruit.csv" else word for word in arguments]
+    with pytest.raises(SystemExit) as stop:
+        raise SystemExit(main(given))
+    assert stop.value.code == 2
+    said = capsys.readouterr().err
+    assert remedy in said
+    assert len(said) < 900

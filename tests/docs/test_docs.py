@@ -1,0 +1,115 @@
+"""The documentation's code runs, and its links lead where they say.
+
+In docs/backprop.md a link to a line of code quotes that line, whole or in part:
+
+    [`dA = backend.matmul(dZ, W[l])`](../xpnet/equations/passes.py#L72)
+
+When code has moved, ``python -m tests.docs.test_docs`` writes the new line numbers. A quotation
+that is no longer in the file is left for a person.
+"""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from docs.blocks import FENCE, run
+from tests.support.helpers import ROOT
+
+DOCS = sorted((*(ROOT / "docs").glob("*.md"), *(ROOT / "docs" / "decisions").glob("*.md")))
+PAGES = [page for page in (ROOT / "README.md", *DOCS) if page.exists()]
+QUOTING = [page for page in DOCS if page.name == "backprop.md"]
+
+LINK = re.compile(r"\]\(([^()\s]+)\)")
+LINE = re.compile(r"\]\((\.\./xpnet/[\w/]+\.py)#L(\d+)\)")
+INLINE = re.compile(r"`[^`\n]*`")
+QUOTED = re.compile(r"\[`([^`]+)`\]\((\.\./xpnet/[\w/]+\.py)#L(\d+)\)")
+
+NEEDS = {
+    "plots.md": ("matplotlib", 'pip install "xpnet[plot]"'),
+    "from_sklearn.md": ("sklearn", 'pip install "xpnet[sklearn]"'),
+    "from_pytorch.md": ("torch", 'pip install "xpnet[torch]"'),
+    "scipy.md": ("scipy", "pip install scipy"),
+}
+"""What a page's code imports beside xpnet and NumPy, and how to get it."""
+
+MEND = "`python -m tests.docs.test_docs` writes the numbers anew"
+
+of_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+of_doc = pytest.mark.parametrize("page", DOCS, ids=lambda page: str(page.relative_to(ROOT)))
+of_quoting = pytest.mark.parametrize("page", QUOTING, ids=lambda page: str(page.relative_to(ROOT)))
+
+
+def read(page):
+    return page.read_text(encoding="utf-8")
+
+
+def source(page, link):
+    return read((page.parent / link).resolve()).splitlines()
+
+
+def prose(page):
+    """The page without its code, where brackets mean something else."""
+    return INLINE.sub("", FENCE.sub("", read(page)))
+
+
+def mended(page):
+    """The page's text with every quoting link at the nearest line that has the quotation."""
+
+    def mend(match):
+        text, link, number = match[1], match[2], int(match[3])
+        there = [n for n, line in enumerate(source(page, link), start=1) if text in line]
+        nearest = min(there, key=lambda n: abs(n - number), default=number)
+        return f"[`{text}`]({link}#L{nearest})"
+
+    return QUOTED.sub(mend, read(page))
+
+
+@of_page
+def test_code_runs(page, tmp_path, monkeypatch):
+    if page.name in NEEDS:
+        package, remedy = NEEDS[page.name]
+        pytest.importorskip(package, reason=remedy)
+    monkeypatch.chdir(tmp_path)
+    run(page)
+
+
+@pytest.mark.parametrize("page", NEEDS)
+def test_a_page_says_how_to_get_what_its_code_needs(page):
+    assert NEEDS[page][1] in read(ROOT / "docs" / page)
+
+
+@of_page
+def test_relative_links_lead_to_files(page):
+    links = [link.partition("#")[0] for link in LINK.findall(prose(page))]
+    relative = [link for link in links if not link.startswith(("http:", "https:", "mailto:"))]
+    missing = [link for link in relative if not (page.parent / link).exists()]
+    assert not missing, f"{page.name} links to what is not there: {missing}"
+
+
+@of_doc
+def test_linked_lines_exist(page):
+    for link, number in LINE.findall(read(page)):
+        lines = source(page, link)
+        assert 1 <= int(number) <= len(lines), f"{link} has {len(lines)} lines, no #L{number}"
+
+
+@of_quoting
+def test_linked_lines_say_what_is_quoted(page):
+    text = read(page)
+    assert len(QUOTED.findall(text)) == len(LINE.findall(text)), (
+        "a link to a line quotes it in backticks: [`code`](../xpnet/file.py#L1)"
+    )
+    wrong = []
+    for code, link, number in QUOTED.findall(text):
+        lines = source(page, link)
+        if not any(code in line for line in lines[int(number) - 1 : int(number)]):
+            there = [n for n, line in enumerate(lines, start=1) if code in line]
+            wrong.append(f"`{code}`: {link}#L{number}, but it is at {there or 'no line'}")
+    assert not wrong, "\n".join([f"{page.name}: {MEND}", *wrong])
+
+
+if __name__ == "__main__":
+    for page in QUOTING:
+        page.write_text(mended(page), encoding="utf-8")

@@ -1,0 +1,193 @@
+"""Copies and pickles of every public object, and what they do afterwards."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from functools import partial
+
+import numpy as np
+import pytest
+
+import xpnet
+from tests.support.loss_cases import CASES
+from xpnet import layers, metrics, optimizers, schedules, training
+from xpnet.backends import to_numpy
+from xpnet.equations import penalties
+from xpnet.equations.activations import ACTIVATIONS
+from xpnet.equations.parameters import Layout
+from xpnet.losses import LOSSES, Masked, softmax_heads
+from xpnet.optimizers import Adam
+
+PICKLES = {
+    f"pickle {protocol}": lambda x, protocol=protocol: pickle.loads(pickle.dumps(x, protocol))
+    for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1)
+}
+COPIES = {"copy": copy.copy, "deepcopy": copy.deepcopy, **PICKLES}
+WAYS = pytest.mark.parametrize("again", COPIES.values(), ids=COPIES)
+
+X = np.random.default_rng(0).normal(size=(12, 4))
+LABELS = np.arange(12) % 3
+
+SCHEDULES = [
+    schedules.Constant(0.1),
+    schedules.Step(0.1, 0.5, steps=3),
+    schedules.Step(0.1, epochs=2),
+    schedules.Exponential(0.1, 0.5, steps=4),
+    schedules.InverseScaling(0.1, 0.75, 2.0),
+    schedules.Cosine(0.1, 0.01, steps=5, warmup=2, restarts=True, growth=2),
+    schedules.OneCycle(0.1, steps=9, warmup=0.5, start=10.0, end=100.0),
+    schedules.ReduceOnPlateau(0.1, 0.5, 1, threshold=0.01, cooldown=2, minimum=0.01),
+]
+OPTIMIZERS = [
+    *(kind() for kind in optimizers.OPTIMIZERS.values()),
+    optimizers.LBFGS(3, 1e-6, 1e-10),
+    optimizers.SGD(0.1, momentum=0.5, nesterov=True),
+    optimizers.AdamW(decay_biases=True, layout=Layout(5, 3, ((0, 1, 3),))),
+    optimizers.Muon(scale="original", layout=Layout(5, 3, ((0, 1, 3),))),
+    optimizers.Clipped(Adam(schedules.OneCycle(0.01)), value=1.0),
+    optimizers.Averaged(Adam(), None, 2, 3),
+    optimizers.Accumulated(Adam(), 3),
+    penalties.Penalty(0.1, 0.2, biases=True),
+    penalties.MaxNorm(2.0),
+]
+
+
+@WAYS
+@pytest.mark.parametrize("schedule", SCHEDULES, ids=repr)
+def test_a_schedule(schedule, again):
+    found = again(schedule)
+    assert found == schedule
+    assert type(found) is type(schedule)
+    found, schedule = (schedules.bind(s, 12, 3) for s in (found, schedule))
+    for value in (2.0, 1.0, 1.5, 1.5, 1.5, 1.5, 1.5):
+        assert [found(t) for t in range(1, 13)] == [schedule(t) for t in range(1, 13)]
+        schedules.observe(found, value)
+        schedules.observe(schedule, value)
+
+
+@WAYS
+def test_a_plateau_in_the_middle_of_a_fit(again):
+    plateau = schedules.bind(schedules.ReduceOnPlateau(0.1, 0.5, 1), 12, 3)
+    plateau.observe(1.0)
+    plateau.observe(1.0)
+    found = again(plateau)
+    assert found.memory == plateau.memory
+    found.observe(1.0)
+    assert (found(1), plateau(1)) == (0.05, 0.1)
+
+
+@WAYS
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
+def test_an_optimizer_or_penalty(optimizer, again):
+    found = again(optimizer)
+    assert type(found) is type(optimizer)
+    assert found == optimizer
+    assert hash(found) == hash(optimizer)
+
+
+@WAYS
+@pytest.mark.parametrize(
+    "metric",
+    [*metrics.METRICS.values(), metrics.TopKAccuracy(2), metrics.F1("binary")],
+    ids=lambda metric: metric.name,
+)
+def test_a_metric(metric, again):
+    found = again(metric)
+    kept = {"name", "targets", "whole", "larger_is_better"}
+    assert {k: getattr(found, k) for k in kept} == {k: getattr(metric, k) for k in kept}
+    A, Y = np.asarray([[0.2], [0.7], [0.6], [0.1]]), np.asarray([0, 1, 0, 1])
+    if "rows" in metric.targets:
+        Y = A * A
+    elif metric.name == "top_k_accuracy":
+        A = np.asarray([[0.1, 0.2, 0.7], [0.3, 0.4, 0.3], [0.5, 0.4, 0.1], [0.2, 0.3, 0.5]])
+    assert found(np, A, Y) == metric(np, A, Y)
+    assert again(found)(np, A, Y) == metric(np, A, Y)
+
+
+@WAYS
+@pytest.mark.parametrize(
+    "thing",
+    [
+        *LOSSES.values(),
+        *CASES,
+        Masked(LOSSES["huber"]),
+        *ACTIVATIONS.values(),
+        softmax_heads((2, 3)),
+    ],
+    ids=repr,
+)
+def test_a_loss_or_activation_is_the_same_object(thing, again):
+    assert again(thing) is thing
+
+
+@WAYS
+@pytest.mark.parametrize(
+    "layer",
+    [
+        layers.Dense(3, "tanh"),
+        layers.Dropout(0.25),
+        layers.LayerNorm(1e-3),
+        layers.BatchNorm(0.2, 1e-3),
+        layers.Embedding([3, 4], [2, 1], columns=[1, 0]),
+        layers.Residual([4, layers.Dropout(0.5)]),
+    ],
+    ids=repr,
+)
+def test_a_layer(layer, again):
+    assert again(layer).config() == layer.config()
+    assert type(again(layer)) is type(layer)
+
+
+@WAYS
+def test_what_watches_a_fit(tmp_path, again):
+    log = again(training.json_lines(tmp_path / "log.jsonl"))
+    stopping = again(xpnet.EarlyStopping("loss", patience=1, min_delta=1e9, restore_best=False))
+    net = xpnet.Network([4, 5, 3], rng=1)
+    history = net.fit(X, LABELS, epochs=9, callbacks=[log], early_stopping=stopping)
+    assert (history.stopped, len(history)) == ("early", 2)
+    assert len((tmp_path / "log.jsonl").read_text().splitlines()) == 2
+    assert again(history) == history
+    assert repr(again(history)) == repr(history)
+
+
+@WAYS
+def test_an_error(again):
+    error = xpnet.DivergenceError(2, 3, float("inf"))
+    assert str(again(error)) == str(error)
+    assert (again(error).epoch, again(error).step) == (2, 3)
+
+
+@WAYS
+def test_a_network_a_stack_and_gradients(backend, again):
+    net = xpnet.Network([4, 5, 3], backend=backend, dtype="float64", rng=1)
+    stack = xpnet.Stack([xpnet.Network([4, 5, 3], backend=backend, rng=r) for r in (1, 2)])
+    for one in (net, stack):
+        found = again(one)
+        for each in (one, found):
+            each.fit(X, LABELS, epochs=1)
+        np.testing.assert_array_equal(to_numpy(found(X)), to_numpy(one(X)))
+    gradients = net.gradient(X, LABELS)
+    for kept, found in zip(gradients, again(gradients), strict=True):
+        for a, b in zip(kept, found, strict=True):
+            np.testing.assert_array_equal(to_numpy(a), to_numpy(b))
+
+
+@WAYS
+def test_a_backend(backend, again):
+    found = again(backend)
+    assert (found.name, found.device) == (backend.name, backend.device)
+    np.testing.assert_array_equal(to_numpy(found.from_numpy(X)), X)
+
+
+@pytest.mark.parametrize(
+    "replaced",
+    [
+        partial(Adam()._replace, beta1=1.0),
+        partial(schedules.Cosine(0.1)._replace, minimum=0.2),
+        partial(penalties.Penalty()._replace, l1=-1.0),
+    ],
+)
+def test_another_setting_is_checked_too(replaced):
+    with pytest.raises(ValueError, match=r"must (be|lie)"):
+        replaced()

@@ -1,0 +1,171 @@
+"""Optimizers and schedules in a fit: what the training loop does for them.
+
+1. it binds the optimizer to the layout;       2. it asks the schedule for each step's rate;
+3. it binds the schedule to the fit's length;  4. it tells a schedule what an epoch came to;
+5. it gives the network the average;           6. it compiles for a kind, not for a rate;
+7. it hands the whole data to L-BFGS.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import xpnet
+from tests.support.helpers import needed, network, relative
+from xpnet import schedules
+from xpnet.optimizers import (
+    LBFGS,
+    OPTIMIZERS,
+    SGD,
+    Accumulated,
+    Adam,
+    AdamW,
+    Averaged,
+    Clipped,
+)
+
+rng = np.random.default_rng(0)
+X = rng.normal(size=(60, 3))
+Y = np.sin(2 * X[:, :1]) + X[:, 1:2] * X[:, 2:]
+SIZES = [3, 6, 1]
+FIT = {"epochs": 3, "batch_size": 20}
+
+
+def fitted(backend, optimizer, **settings):
+    net = network(backend, SIZES, activation="tanh")
+    history = net.fit(X, Y, optimizer=optimizer, **{**FIT, **settings})
+    return net, history
+
+
+def theta(backend, optimizer, **settings):
+    return xpnet.to_numpy(fitted(backend, optimizer, **settings)[0].parameters)
+
+
+@pytest.mark.parametrize("name", list(OPTIMIZERS))
+def test_every_optimizer_trains_by_its_name_alike_on_every_backend(backend, name):
+    found, history = fitted(backend, name)
+    assert history.loss[-1] < history.loss[0]
+    assert relative(found.parameters, theta("numpy", name)) <= 1e-11
+
+
+def test_weights_decay_and_biases_do_not(backend):
+    """At a gradient of nearly nothing (ε immense) the weights alone shrink, by 1 − η λ a step."""
+    net = network(backend, SIZES)
+    before = xpnet.to_numpy(net.parameters).copy()
+    net.fit(X, Y, optimizer=AdamW(0.1, epsilon=1e30, weight_decay=0.5), **FIT)
+    after = xpnet.to_numpy(net.parameters)
+    assert relative(after[:24], before[:24] * 0.95**9) <= 1e-13
+    assert relative(after[24:], before[24:]) <= 1e-13
+
+
+def test_a_schedule_gives_each_step_its_rate(backend):
+    """Zero but for the fourth of nine steps: θ is that of a fit whose step four is its only one."""
+    seen = []
+
+    def schedule(t):
+        seen.append(t)
+        return 0.5 if t == 4 else 0.0
+
+    net, _ = fitted(backend, SGD(), learning_rate=schedule)
+    assert seen == list(range(1, 10))
+    other = network(backend, SIZES, activation="tanh")
+    other.fit(X, Y, optimizer=SGD(0.0), epochs=1, batch_size=20)  # the same order from here on
+    other.fit(X, Y, optimizer=SGD(lambda t: 0.5 * (t == 1)), epochs=1, batch_size=20)
+    assert relative(net.parameters, other.parameters) <= 1e-14
+
+
+def test_the_fit_s_length_is_the_schedule_s(backend):
+    whole = theta(backend, SGD(schedules.OneCycle(0.1)))
+    named = theta(backend, SGD(schedules.OneCycle(0.1, steps=9)))
+    assert relative(whole, named) == 0.0
+    by_epoch = theta(backend, SGD(schedules.Step(0.1, epochs=1)))
+    by_step = theta(backend, SGD(schedules.Step(0.1, steps=3)))
+    assert relative(by_epoch, by_step) == 0.0
+
+
+@pytest.mark.parametrize("validation_data", [None, (X, 3.0 * Y)])
+def test_a_plateau_lowers_the_rate(validation_data):
+    """With a threshold that nothing meets, an epoch of rate η, one more, and then η/10 a time."""
+    never = schedules.ReduceOnPlateau(0.05, patience=0, threshold=0.999999)
+    steps = [0.05, 0.05, 0.005, 0.0005]
+    found = theta("numpy", SGD(never), epochs=4, validation_data=validation_data)
+    expected = theta("numpy", SGD(lambda t: steps[(t - 1) // 3]), epochs=4)
+    assert relative(found, expected) <= 1e-14
+    again = theta("numpy", SGD(never), epochs=4)
+    assert relative(again, expected) <= 1e-14
+
+
+def test_the_network_and_its_validation_have_the_average(backend):
+    mean = Averaged(Clipped(Adam(0.05), norm=1.0), decay=None, start=4)
+    net, history = fitted(backend, mean, validation_data=(X, Y))
+    assert net.evaluate(X, Y)["loss"] == pytest.approx(history.validation_loss[-1], rel=1e-12)
+    passed = []
+    other = network(backend, SIZES, activation="tanh")
+    for n in range(4, 10):
+        other = network(backend, SIZES, activation="tanh")
+        rate = lambda t, n=n: 0.05 if t <= n else 0.0  # noqa: E731
+        other.fit(X, Y, optimizer=Clipped(Adam(rate), norm=1.0), **FIT)
+        passed.append(xpnet.to_numpy(other.parameters))
+    assert relative(net.parameters, np.mean(passed, axis=0)) <= 1e-12
+
+
+def test_accumulated_batches_are_a_larger_batch(backend):
+    found = theta(backend, Accumulated(Adam(0.01), steps=3), shuffle=False)
+    expected = theta(backend, Adam(0.01), batch_size=None, shuffle=False)
+    assert relative(found, expected) <= 1e-12
+
+
+def test_another_learning_rate_compiles_nothing_anew():
+    needed("jax")
+    compiled = []
+
+    class Counting(SGD):
+        def update(self, xp, *rest):
+            compiled.append(self)
+            return super().update(xp, *rest)
+
+    for rate in (0.1, 0.01, schedules.OneCycle(0.1)):
+        theta("jax", Counting(rate), compile=True)
+    assert len(compiled) == 1
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", LBFGS(history=5)])
+def test_lbfgs_fits_all_examples_at_once(backend, optimizer):
+    net, history = fitted(backend, optimizer, epochs=40, validation_data=(X, Y))
+    assert len(history.loss) == len(history.validation_loss) == len(history.epoch) == 40
+    assert history.loss == sorted(history.loss, reverse=True)
+    assert history.loss[-1] < 0.1 * history.loss[0]
+    assert net.evaluate(X, Y)["loss"] == pytest.approx(history.loss[-1], rel=1e-12)
+
+
+def test_lbfgs_takes_weights_and_stops_by_itself():
+    weight = np.linspace(0.0, 2.0, 60)
+    net, history = fitted("numpy", LBFGS(tolerance_change=1e-3), epochs=500, sample_weight=weight)
+    assert history.stopped == "converged"
+    assert len(history.loss) < 500
+    _, g = net.value_and_gradient(X, Y, sample_weight=weight)
+    assert np.max(np.abs(g.flat)) < 0.1
+
+
+def test_lbfgs_has_no_learning_rate_to_replace():
+    net = network("numpy", SIZES)
+    before = net.parameters.copy()
+    with pytest.raises(ValueError, match="LBFGS searches along each line"):
+        net.fit(X, Y, optimizer="lbfgs", learning_rate=0.1)
+    assert np.array_equal(net.parameters, before)
+
+
+@pytest.mark.parametrize("rate", [schedules.OneCycle, "0.1"])
+def test_what_is_no_learning_rate(rate):
+    net = network("numpy", SIZES)
+    with pytest.raises(TypeError, match="learning_rate must be a number"):
+        net.fit(X, Y, learning_rate=rate)
+
+
+def test_a_schedule_that_fails_leaves_the_network_as_it_was():
+    net = network("numpy", SIZES)
+    before = net.parameters.copy()
+    with pytest.raises(ValueError, match="gives nan at step 5"):
+        net.fit(X, Y, learning_rate=lambda t: 0.1 if t < 5 else float("nan"), **FIT)
+    assert np.array_equal(net.parameters, before)

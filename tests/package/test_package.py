@@ -1,0 +1,187 @@
+"""The package as a whole: what an import costs, what it offers, and its doctests."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import json
+import os
+import pkgutil
+import re
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import xpnet
+from tests.support.helpers import ROOT
+from xpnet.equations.activations import ACTIVATIONS
+from xpnet.equations.initializers import INITIALIZERS
+from xpnet.losses import LOSSES
+
+HEAVY = (
+    "cupy",
+    "torch",
+    "jax",
+    "jaxlib",
+    "scipy",
+    "sklearn",
+    "matplotlib",
+    "pandas",
+    "numba",
+    "rich",
+    "safetensors",
+    "array_api_compat",
+    "array_api_compat.numpy",
+    "array_api_strict",
+    "numpy.random",  # 10 ms, which the first network pays
+    "xpnet.cli",
+)
+FOLDER = Path(xpnet.__file__).parent
+MODULES = sorted(
+    module.name
+    for module in pkgutil.walk_packages(xpnet.__path__, "xpnet.")
+    if not module.name.endswith("__main__")
+)
+
+
+def module_of(name: str) -> ModuleType:
+    """The module; a skip where numba is not installed, which compiled functions need."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name not in ("numba", "llvmlite"):
+            raise
+        pytest.skip('needs numba: pip install "xpnet[fast]"')
+
+
+def loaded_after(code: str) -> set[str]:
+    """The modules that a fresh interpreter has imported after the code."""
+    run = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport json, sys\nprint(json.dumps(list(sys.modules)))"],
+        env={**os.environ, "PYTHONPATH": str(FOLDER.parent)},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    return set(json.loads(run.stdout.splitlines()[-1]))
+
+
+def test_import_loads_no_framework():
+    beyond_numpy = loaded_after("import xpnet") - loaded_after("import numpy")
+    assert "xpnet.network" in beyond_numpy
+    assert beyond_numpy.isdisjoint(HEAVY)
+
+
+def test_a_network_on_numpy_trains_without_any_framework():
+    code = (
+        "import numpy, xpnet\n"
+        "net = xpnet.Network([2, 3, 2])\n"
+        "net.fit(numpy.eye(2), numpy.asarray([0, 1]), epochs=1)\n"
+        "net.evaluate(numpy.eye(2), numpy.asarray([0, 1])); net.summary(); net.to(dtype='float64')"
+    )
+    assert loaded_after(code).isdisjoint(set(HEAVY) - {"numpy.random"})
+
+
+def test_every_public_name_exists_and_is_named_once():
+    assert len(set(xpnet.__all__)) == len(xpnet.__all__)
+    for name in xpnet.__all__:
+        assert getattr(xpnet, name) is not None
+    namespace: dict[str, object] = {}
+    exec("from xpnet import *", namespace)
+    assert set(xpnet.__all__) <= set(namespace)
+
+
+CONTRACT = ("Network", "load", "gradient_check", "get_backend", "available_backends", "asarray")
+
+
+@pytest.mark.parametrize("name", [*CONTRACT, "to_numpy", "optimizers", "DivergenceError"])
+def test_the_contract_is_public(name):
+    assert name in xpnet.__all__
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if "._" not in name])
+def test_every_module_says_what_it_is_and_what_it_offers(name):
+    module = module_of(name)
+    assert module.__doc__
+    assert len(set(module.__all__)) == len(module.__all__)
+    for public in module.__all__:
+        assert hasattr(module, public)
+
+
+def test_the_version_is_that_of_the_installed_package():
+    try:
+        installed = version("xpnet")
+    except PackageNotFoundError:
+        pytest.skip("xpnet is not installed, it only lies on the path")
+    assert xpnet.__version__ == installed
+
+
+def test_the_version_is_a_release_number():
+    numbers = xpnet.__version__.split(".")
+    assert len(numbers) == 3
+    assert all(number[0].isdigit() for number in numbers)
+
+
+def test_it_says_that_it_is_typed():
+    assert (FOLDER / "py.typed").is_file()
+
+
+def test_the_data_and_their_attribution_ship_with_it():
+    assert (FOLDER / "datasets" / "digits.npz").is_file()
+    assert "by/4.0" in (FOLDER / "datasets" / "NOTICE.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["xpnet", *MODULES])
+def test_doctests(name):
+    module = module_of(name)
+    result = doctest.testmod(module, optionflags=doctest.ELLIPSIS)
+    assert result.failed == 0
+
+
+def test_there_are_doctests():
+    finder = doctest.DocTestFinder()
+    examples = [
+        example
+        for name in MODULES
+        if not name.startswith("xpnet.engines.loops.")  # which need numba, and have none
+        for test in finder.find(importlib.import_module(name))
+        for example in test.examples
+    ]
+    assert len(examples) >= 5
+
+
+@pytest.mark.parametrize("names", [ACTIVATIONS, LOSSES, INITIALIZERS], ids=["f", "loss", "W"])
+def test_a_network_s_docstring_has_every_name(names):
+    assert set(names) <= set(re.findall(r"\w+", xpnet.Network.__doc__))
+
+
+def test_the_cuda_extras_bring_what_compiles_kernels():
+    """CuPy's wheels have neither CUDA's compiler nor its headers; the extra came with CuPy 14."""
+    project = ROOT / "pyproject.toml"
+    extras = tomllib.loads(project.read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    for number in (12, 13):
+        assert extras[f"cuda{number}"] == [f"cupy-cuda{number}x[ctk]>=14"]
+
+
+LAZY = xpnet._WHEN_USED
+
+
+@pytest.mark.parametrize("name", LAZY)
+def test_a_module_that_is_imported_when_used_is_an_attribute_from_the_start(name):
+    assert f"xpnet.{name}" in loaded_after(f"import xpnet; xpnet.{name}.__all__")
+    assert name in xpnet.__all__
+    assert name in dir(xpnet)
+
+
+def test_type_checkers_know_the_modules_that_are_imported_when_used():
+    source = (FOLDER / "__init__.py").read_text(encoding="utf-8")
+    block = source.partition("if TYPE_CHECKING:")[2].partition("__all__")[0]
+    assert set(LAZY) == set(re.findall(r"\w+", block)) - {"from", "xpnet", "import"}
+    packages = {m.name for m in pkgutil.iter_modules(xpnet.__path__) if m.ispkg}
+    assert set(LAZY) == packages & set(xpnet.__all__) - {"layers", "losses", "training"}

@@ -1,0 +1,1 @@
+"""Helpers, oracles and stand-ins that several test modules share."""

@@ -1,0 +1,48 @@
+"""A case's steps by CUDA kernels, on the stand-in for CuPy (`tests.support.fake_cupy`)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from xpnet.backends import get_backend, to_numpy
+from xpnet.engines.batches import Order
+from xpnet.engines.cuda.runner import CudaRunner
+
+
+def run_cuda(case, gathers=True):
+    """The state and totals after the steps, by kernels; nothing in them waits for a device."""
+    backend = get_backend("cupy")
+    with backend.context():
+        runner, there = prepared(case, backend, gathers)
+        n = len(case.c)
+        index = there(case.order) if gathers else None
+        starts = case.starts if gathers else np.arange(n + 1) * len(case.data[0])
+        key = there(case.key)
+        card = backend.xp.card
+        card.launches.clear()
+        with card.sealing():
+            totals = runner.run(Order(index, starts, np.ones(n)), 0, n, case.c, key)
+        return moved(runner.state, to_numpy), runner.read(totals)
+
+
+def prepared(case, backend, gathers):
+    """The runner with all its programs, and what moves an array to its device."""
+
+    def there(x):
+        return None if x is None else backend.from_numpy(x)
+
+    batch = int(np.diff(case.starts).max()) if gathers else len(case.data[0])
+    recipe, data = case.recipe._replace(backend=backend), tuple(map(there, case.data))
+    runner = CudaRunner(recipe, moved(case.fresh(), there), data, batch, gathers)
+    for width in {len(row) for row in case.c}:
+        runner.prepare(runner.program(width), width)
+    return runner, there
+
+
+def moved(state, move):
+    return state._replace(
+        theta=move(state.theta),
+        gradient=None,
+        optimizer=tuple(map(move, state.optimizer)),
+        stats=tuple(map(move, state.stats)),
+    )

@@ -1,0 +1,260 @@
+"""Training steps as programs, run as plain Python: what the tests of compiled loops share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from threading import BrokenBarrierError, Semaphore, get_ident
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import xpnet
+from tests.support import plain_runtime
+from tests.support.guarded import guarded
+from tests.support.helpers import relative
+from tests.support.plain_runtime import empty
+from xpnet.engines.graph.step import given_arrays
+from xpnet.engines.loops.program import Program, step_program
+from xpnet.engines.step import Recipe, State, start, step
+from xpnet.equations.masks import key_of, needs_masks
+from xpnet.equations.parameters import layout
+from xpnet.optimizers import bind, coefficients, get_optimizer
+
+
+@dataclass
+class Case:
+    """A few steps on random examples, the last one smaller where it can be."""
+
+    recipe: Recipe
+    state: State
+    data: tuple[Any, Any, Any]
+    order: np.ndarray[Any, Any]
+    starts: np.ndarray[Any, Any]
+    c: list[tuple[float, ...]]
+    key: Any
+
+    def fresh(self) -> State:
+        return start(self.recipe, self.state.theta, self.state.stats)
+
+
+def case(net, X, Y, w=None, *, optimizer, penalty=None, max_norm=None, steps=3, batch=4) -> Case:
+    bound = bind(optimizer, layout(net.layers))
+    recipe = Recipe(net.backend, net.layers, net.loss, bound, penalty, max_norm)
+    rng = np.random.default_rng(11)
+    order = rng.permutation(np.arange(len(X)).repeat(2))[: steps * batch - (batch > 1)]
+    starts = np.minimum(np.arange(steps + 1) * batch, len(order))
+    key = key_of(net.seed, 0) if needs_masks(net.layers) else None
+    c = coefficients(bound, 1, [0.05] * steps)
+    state = start(recipe, net.parameters, net.statistics)
+    return Case(recipe, state, (X, Y, w), order, starts, c, key)
+
+
+def alike(rows: int = 3) -> Case:
+    """A step in float32 of batches whose rows are all the same, through batch normalisation.
+
+    They are their own mean, to the bit: what is left of them would be divided by √ε otherwise.
+    """
+    rng = np.random.default_rng(4)
+    layers = [xpnet.layers.BatchNorm(momentum=0.5), xpnet.layers.Dense(2, "tanh")]
+    net = xpnet.Network([5, *layers, 2], loss="mean_squared_error", rng=1)
+    X = np.repeat(rng.normal(size=(1, 5)).astype("float32"), 2 * rows, axis=0)
+    Y = rng.normal(size=(2 * rows, 2)).astype("float32")
+    return case(net, X, Y, optimizer=get_optimizer("adam"), steps=1, batch=rows + 1)
+
+
+FUNCTIONS = {
+    **{
+        name: (lambda xp, Z, name=name: getattr(xp, name)(Z))
+        for name in (
+            "abs",
+            "exp",
+            "expm1",
+            "log",
+            "log1p",
+            "sqrt",
+            "square",
+            "tanh",
+            "sinh",
+            "sign",
+        )
+    },
+    "floor": lambda xp, Z: xp.floor(Z),
+    "clip": lambda xp, Z: xp.clip(Z, -2.0, 3.0),
+    "maximum": lambda xp, Z: xp.maximum(Z, -Z),
+    "minimum": lambda xp, Z: xp.minimum(Z, 1.0),
+    "logaddexp, equal": lambda xp, Z: xp.logaddexp(Z, Z),
+    "logaddexp, apart": lambda xp, Z: xp.logaddexp(Z, -Z),
+    "where": lambda xp, Z: xp.where(Z > 0.5, Z, -Z),
+    "isnan": lambda xp, Z: xp.astype(xp.isnan(Z), Z.dtype),
+    "isfinite": lambda xp, Z: xp.astype(xp.isfinite(Z), Z.dtype),
+    "power": lambda xp, Z: Z**2,
+    "quotient": lambda xp, Z: 1.0 / Z,
+}
+ENDS = [np.inf, -np.inf, np.nan, 0.0, 1.0, -1.0, 1e-300, 1e300, -1e300, 800.0, -800.0, 0.3]
+
+
+class Still(NamedTuple):
+    """An optimizer that leaves θ as it is: 0 · ∞ in its gradient is NaN."""
+
+    learning_rate: float = 0.1
+
+    def init(self, xp, theta):
+        return ()
+
+    def coefficients(self, t, rate):
+        return ()
+
+    def update(self, xp, c, g, state, theta):
+        return theta, state
+
+
+def at_the_ends(f: Callable[[Any, Any], Any]) -> Case:
+    """A step for each of `ENDS`, whose loss is f of it."""
+    own = xpnet.Activation("own", f, lambda xp, Z, A, dA: xp.zeros_like(dA), f)
+    loss = xpnet.Loss("own", of_output=lambda xp, A, Y: (A[..., 0], xp.zeros_like(A)))
+    net = xpnet.Network([1, xpnet.layers.Dense(1, own)], loss=loss, dtype="float64", rng=0)
+    net.set_parameters(np.asarray([1.0, 0.0]))
+    X = np.asarray(ENDS)[:, None]
+    made = case(net, X, X, optimizer=Still(), steps=len(X), batch=1)
+    return replace(made, order=np.arange(len(X)))
+
+
+def program_of(case: Case, gathers: bool = True, team: bool = False) -> Program:
+    batch = int(np.diff(case.starts).max()) if gathers else len(case.data[0])
+    masks = case.key is not None
+    fixed = case.recipe, case.fresh(), case.data, len(case.c[0]), masks, batch, gathers
+    return step_program(*fixed, team)
+
+
+def run_source(
+    case: Case, program: Program, gathers: bool = True, order: Sequence[int] = (0,)
+) -> tuple[State, Any]:
+    """The state and totals after the steps, by the program's source in plain Python.
+
+    A team's threads do what they do between two meetings one after the other, in this order.
+    """
+    state = case.fresh()
+    return state, run_piece(case, program, state, (0, len(case.c)), gathers, order)
+
+
+def run_piece(
+    case: Case,
+    program: Program,
+    state: State,
+    piece: tuple[int, int],
+    gathers: bool = True,
+    order: Sequence[int] = (0,),
+) -> np.ndarray[Any, Any]:
+    """The totals of steps first … last − 1, which overwrite the state."""
+    first, last = piece
+    arrays = _guarded_arrays(program, state, case)
+    batch = int(np.diff(case.starts).max()) if gathers else len(case.data[0])
+    buffers = tuple(
+        empty([batch if n is None else n for n in b.shape], b.dtype) for b in program.buffers
+    )
+    lengths, constants = np.asarray(program.lengths), np.asarray(program.constants)
+    totals = empty(last - first, np.float64)
+    starts = case.starts[first : last + 1] if gathers else np.arange(last - first + 1) * batch
+    given = case.order, starts, np.asarray(case.c[first:last], dtype=np.float64)
+    fixed = (guarded(x, writeable=False) for x in given)
+    _run(program, (lengths, constants, arrays, buffers, *fixed, totals), order)
+    return np.asarray(totals)
+
+
+def _guarded_arrays(program: Program, state: State, case: Case) -> tuple[Any, ...]:
+    """Its inputs, of which it may write to those of the state."""
+    arrays = given_arrays(program.inputs, state, case.data, case.key)
+    own = [name.startswith(("theta", "moment", "stat")) for name in program.inputs]
+    return tuple(guarded(x, writes) for x, writes in zip(arrays, own, strict=True))
+
+
+class InTurn:
+    """A team's barrier at which one thread goes on at a time, in a fixed order.
+
+    Between two meetings each does all that it has to do before the next one begins; so a meeting
+    that is missing shows in the results, every time.
+    """
+
+    def __init__(self, order: Sequence[int]) -> None:
+        self.order = order
+        self._go = {rank: Semaphore(0) for rank in order}
+        self._here = Semaphore(0)
+        self._ranks: dict[int, int] = {}
+        self._under_way = set(order)
+        self._failed = False
+
+    def wait(self) -> None:
+        """What a thread does at a meeting."""
+        self._here.release()
+        self._go[self._ranks[get_ident()]].acquire()
+        if self._failed:
+            raise BrokenBarrierError
+
+    def run(self, work: Callable[[int], None]) -> None:
+        """All threads, from their first line to their last."""
+
+        def one(rank: int) -> None:
+            self._ranks[get_ident()] = rank
+            self._go[rank].acquire()
+            try:
+                work(rank)
+            except BaseException:
+                self._failed = True
+                raise
+            finally:
+                self._under_way.remove(rank)
+                self._here.release()
+
+        with ThreadPoolExecutor(len(self.order)) as pool:
+            done = [pool.submit(one, rank) for rank in self.order]
+            while self._under_way:
+                for rank in [rank for rank in self.order if rank in self._under_way]:
+                    self._go[rank].release()
+                    self._here.acquire()
+        for each in done:
+            each.result()
+
+
+def _run(program: Program, arguments: tuple[Any, ...], order: Sequence[int]) -> None:
+    """One thread, or a team."""
+    run, handling = _function(program.source), {**np.geterr(), "over": "ignore"}  # hashes wrap
+    if program.n_shared is None:
+        with np.errstate(**handling):
+            run(*arguments)
+        return
+    barrier, shared = InTurn(order), empty((len(order), program.n_shared), np.float64)
+
+    def work(rank: int) -> None:
+        with np.errstate(**handling):
+            run(*arguments, rank, len(order), barrier, shared)
+
+    barrier.run(work)
+
+
+def _function(source: str) -> Any:
+    head = "from xpnet.engines.loops.runtime import *"
+    assert source.startswith(head)
+    space = {name: getattr(plain_runtime, name) for name in plain_runtime.__all__}
+    exec(source.removeprefix(head), space)
+    return space["run"]
+
+
+def run_plain(case: Case, gathers: bool = True) -> tuple[State, Any]:
+    """The same by the plain step."""
+    state, totals = case.fresh(), []
+    for s, c in enumerate(case.c):
+        index = case.order[case.starts[s] : case.starts[s + 1]] if gathers else None
+        state, total = step(case.recipe, state, case.data, index, c, case.key)
+        totals.append(float(total))
+    return state, np.asarray(totals)
+
+
+def difference(a: tuple[State, Any], b: tuple[State, Any]) -> float:
+    """The largest relative difference of θ, the optimizer's arrays, statistics and totals."""
+    (one, totals), (two, others) = a, b
+    pairs = [(one.theta, two.theta), (totals, others)]
+    pairs += [*zip(one.optimizer, two.optimizer, strict=True)]
+    pairs += [*zip(one.stats, two.stats, strict=True)]
+    return max(relative(x, y) for x, y in pairs)

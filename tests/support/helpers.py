@@ -1,0 +1,105 @@
+"""What several test modules share."""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import xpnet
+from xpnet.backends import Backend, to_numpy
+from xpnet.equations.activations import ACTIVATIONS
+from xpnet.equations.parameters import layout
+from xpnet.losses import LOSSES
+
+ROOT = Path(__file__).resolve().parents[2]
+"""The checkout."""
+DATA = Path(__file__).parent / "data"
+
+_INSTALLED_AS = {
+    "array_api_compat": "array-api-compat",
+    "array_api_strict": "array-api-strict",
+    "matplotlib": '"xpnet[plot]"',
+    "numba": '"xpnet[fast]"',
+    "selenium": '"xpnet[browser]"',
+    "sklearn": "scikit-learn",
+    "torch": "torch==2.13.0",
+}
+"""What pip calls a package, where that is not the name to import it by."""
+
+
+def needed(module: str) -> Any:
+    """The module, or a skip that says how to install it."""
+    package = module.partition(".")[0]
+    remedy = f"needs {package}: pip install {_INSTALLED_AS.get(package, package)}"
+    return pytest.importorskip(module, reason=remedy)
+
+
+def needs(package: str) -> pytest.MarkDecorator:
+    """A mark: without the package the test is skipped, and says how to install it."""
+    remedy = f"needs {package}: pip install {_INSTALLED_AS.get(package, package)}"
+    return pytest.mark.skipif(find_spec(package) is None, reason=remedy)
+
+
+NO_OPENBLAS = "needs the OpenBLAS inside NumPy's own wheels: pip install numpy"
+needs_posix = pytest.mark.skipif(
+    os.name != "posix", reason="needs the modes, owners, pipes and signals of POSIX"
+)
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork, which Windows lacks")
+
+
+PAIRS = [
+    (activation, loss)
+    for loss, row in LOSSES.items()
+    for activation in ACTIVATIONS
+    if row.outputs is None or activation in row.outputs
+]
+"""Every output activation with every loss that takes it."""
+
+
+def widths_for(loss: Any, sizes: list[int]) -> list[int]:
+    """The sizes with an output that the loss takes: rounded up to whole blocks of targets."""
+    p = LOSSES[loss].outputs_per_target if loss in LOSSES else 1
+    return [*sizes[:-1], -(-sizes[-1] // p) * p]
+
+
+def random_targets(rng: np.random.Generator, loss: str, N: int, n: int) -> np.ndarray[Any, Any]:
+    """Targets that the loss takes: labels, probabilities, counts, or any numbers.
+
+    n outputs, rounded up as `widths_for` does.
+    """
+    kind = LOSSES[loss].targets
+    n = -(-n // LOSSES[loss].outputs_per_target)
+    if kind == "labels":
+        return rng.integers(0, n, N)
+    if kind == "probabilities":
+        return rng.uniform(0, 1, (N, n))
+    if kind == "counts":
+        return rng.poisson(2.0, (N, n)).astype(np.float64)
+    return rng.normal(size=(N, n))
+
+
+def relative(found: Any, expected: Any) -> float:
+    """‖found − expected‖ / ‖expected‖."""
+    found, expected = (np.asarray(to_numpy(x), dtype=np.float64) for x in (found, expected))
+    assert found.shape == expected.shape
+    size = np.linalg.norm(expected)
+    return float(np.linalg.norm(found - expected) / (size if size > 0 else 1.0))
+
+
+def network(backend: Backend, sizes: list[Any], **settings: Any) -> xpnet.Network:
+    """A float64 network on a backend, with biases that are not zero and gains that are not one.
+
+    Its last width is what the loss takes (`widths_for`).
+    """
+    sizes = widths_for(settings.get("loss"), sizes)
+    net = xpnet.Network(sizes, backend=backend, **{"dtype": "float64", "rng": 3, **settings})
+    theta = to_numpy(net.parameters).copy()
+    n_weights = layout(net.layers).n_weights
+    theta[n_weights:] += np.random.default_rng(7).normal(size=len(theta) - n_weights) * 0.3
+    net.set_parameters(theta)
+    return net
