@@ -6,7 +6,7 @@ some thousand operations, each wrong by half a unit in the last place.
 
 A few draws magnify rounding by more than that: a gradient that cancels to nothing and is then
 divided by its own size, a comparison of two numbers that are equal. They are found by trying the
-same plain steps three times with arrays, and three times with sums over examples, that differ in
+same plain steps three times with arrays, and three times with sums and means, that differ in
 their last places (four units; one), and once with more bits (twice as many; 11 more than
 float64's). An engine may differ from the plain steps by thirty times as much as those do, and the
 draw counts as *noisy*.

@@ -76,20 +76,24 @@ def _changed(state: State, change: Callable[[Any], Any]) -> State:
 
 
 def perturbed(draw: Draw, times: int = 3) -> Iterator[Results]:
-    """The same from arrays that differ in their last bits, with sums that do, with more bits."""
+    """The same steps with different last bits: in the arrays; in sums and means; in all, wider."""
     rng = np.random.default_rng(draw.seed)
 
     def noisy(x: Any) -> Any:
         unit = 4 * np.finfo(x.dtype).eps * (x != np.floor(x))  # but for categories
         return x * (1 + unit * rng.uniform(-1, 1, x.shape)).astype(x.dtype)
 
-    def rounded(xp: Any) -> Callable[..., Any]:
-        """The library's sum, rounded otherwise, as another order of its additions would do."""
-        return lambda x, **how: _rounded(rng, x.dtype, np.add.reduce(x, **how))
+    def rounded(reduction: Callable[..., Any]) -> Callable[..., Any]:
+        """The reduction, rounded differently, as another order of its additions would do."""
+        return lambda x, **how: _rounded(rng, x.dtype, reduction(x, **how))
 
     for _ in range(times):
         yield by_plain_steps(draw, noisy)
-        with patch.object(sums, "_add", rounded):
+        with (
+            patch.object(sums, "_add", lambda xp: rounded(np.add.reduce)),
+            patch.object(np, "mean", rounded(np.mean)),
+            patch.object(np, "sum", rounded(np.sum)),
+        ):
             yield by_plain_steps(draw)
     wider = np.float64 if draw.net.parameters.dtype == np.float32 else np.longdouble
     yield by_plain_steps(draw, lambda x: x.astype(wider))
