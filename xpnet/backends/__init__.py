@@ -11,6 +11,7 @@ import numpy as np
 from xpnet.backends.base import DTYPES, Backend, library_of
 from xpnet.backends.tracked import refuse_tracked
 from xpnet.errors import look_up, printable, quoted, unknown_name
+from xpnet.typing import Array, Host
 from xpnet.undisturbed import imported
 
 __all__ = [
@@ -158,7 +159,7 @@ def _describe(name: str, library: _Library) -> BackendInfo:
     return BackendInfo(name, True, version, tuple(module.devices()), None)
 
 
-def to_numpy(x: Any) -> np.ndarray[Any, Any]:
+def to_numpy(x: Array) -> Host:
     """Return x (an array of any library, a data frame, a list of numbers) as a host array.
 
     The result shares memory with x if x is an array in host memory already.
@@ -167,11 +168,11 @@ def to_numpy(x: Any) -> np.ndarray[Any, Any]:
     if name is None or not hasattr(x, "shape"):
         return _foreign_to_numpy(x)
     module = import_module(f"xpnet.backends.{_LIBRARIES[name].module}")
-    host: np.ndarray[Any, Any] = module.to_numpy(x)
+    host: Host = module.to_numpy(x)
     return host
 
 
-def _foreign_to_numpy(x: Any) -> np.ndarray[Any, Any]:
+def _foreign_to_numpy(x: Array) -> Host:
     if hasattr(x, "nnz"):  # NumPy would make a single object of it
         raise TypeError(
             f"sparse arrays are not taken, got {type(x).__name__}: make it dense (x.toarray())"
@@ -190,7 +191,7 @@ def _foreign_to_numpy(x: Any) -> np.ndarray[Any, Any]:
 
 
 def asarray(
-    x: Any, backend: str | Backend = "auto", device: Any = None, dtype: str | None = None
+    x: Array, backend: str | Backend = "auto", device: Any = None, dtype: str | None = None
 ) -> Any:
     """Return x as an array of a backend, on its device.
 
@@ -214,7 +215,7 @@ def asarray(
         raise (TypeError if isinstance(error, TypeError) else ValueError)(text) from error
 
 
-def move(backend: Backend, x: Any, dtype: str | None = None) -> Any:
+def move(backend: Backend, x: Array, dtype: str | None = None) -> Any:
     """Return x on the backend's device, as `asarray` does."""
     refuse_tracked(x)
     with backend.context(), np.errstate(over="ignore"):

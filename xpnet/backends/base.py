@@ -14,6 +14,7 @@ import numpy as np
 
 from xpnet.backends.lanes import Lane
 from xpnet.errors import quoted
+from xpnet.typing import Array, Host, Namespace
 
 __all__ = ["DTYPES", "Backend", "library_of", "native_copy"]
 
@@ -25,7 +26,7 @@ def library_of(x: Any) -> str:
     return type(x).__module__.partition(".")[0]
 
 
-def native_copy(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def native_copy(x: Host) -> Host:
     """Return a writable copy in C order and native byte order, which any library accepts."""
     return np.array(x, dtype=x.dtype.newbyteorder("="), order="C", copy=True)
 
@@ -64,7 +65,7 @@ class Backend:
     rows_in_cache: int | None = None
     float64_is_global: bool = False
 
-    def __init__(self, xp: Any, device: Any) -> None:
+    def __init__(self, xp: Namespace, device: Any) -> None:
         self.xp = xp
         self.device = device
 
@@ -111,7 +112,7 @@ class Backend:
         """Whether x is an array of this library (on any of its devices)."""
         return library_of(x) in self.packages and hasattr(x, "shape")
 
-    def is_here(self, x: Any) -> bool:
+    def is_here(self, x: Array) -> bool:
         """Whether an array of this library lies on this backend's device."""
         return bool(x.device == self.device)
 
@@ -119,7 +120,7 @@ class Backend:
         """Whether x is an array of this library, on this device, of that dtype."""
         return self.owns(x) and self.is_here(x) and bool(x.dtype == self.dtype(dtype))
 
-    def from_numpy(self, x: np.ndarray[Any, Any]) -> Any:
+    def from_numpy(self, x: Host) -> Any:
         """Return a C-ordered copy of a host array on the device."""
         return self.xp.asarray(native_copy(x), device=self.device)
 
@@ -131,20 +132,20 @@ class Backend:
         return x.to_device(self.device) if self.owns(x) else None
 
     @staticmethod
-    def to_numpy(x: Any) -> np.ndarray[Any, Any]:
+    def to_numpy(x: Array) -> Host:
         """Return an array of this library on the host; it may share memory with x."""
         raise NotImplementedError
 
     # --- computing
 
-    def matmul(self, a: Any, b: Any, out: Any = None) -> Any:
+    def matmul(self, a: Array, b: Array, out: Array | None = None) -> Any:
         """Return the product a b, over the last two axes.
 
         If the backend is ``in_place``, the product is written into ``out``; else it is a new array.
         """
         return self.xp.matmul(a, b)
 
-    def take(self, x: Any, index: Any) -> Any:
+    def take(self, x: Array, index: Array) -> Any:
         """Return the rows x[index], for an index array that is known to be in range."""
         return self.xp.take(x, index, axis=0)
 
@@ -156,7 +157,7 @@ class Backend:
         """
         return function
 
-    def wait(self, x: Any) -> None:
+    def wait(self, x: Array) -> None:
         """Wait until the arrays x (one, or tuples and lists of them) have been computed."""
 
     def free_memory(self) -> int | None:

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from xpnet.typing import Array, Namespace
+
 __all__ = ["PRECISIONS", "fix_workspaces", "product"]
 
 
@@ -63,7 +65,7 @@ class _Operand(NamedTuple):
     stride: int
 
 
-def product(xp: Any, a: Any, b: Any, out: Any, precision: str) -> Any | None:
+def product(xp: Namespace, a: Array, b: Array, out: Array, precision: str) -> Any | None:
     """Return the product a b, (m, n) or (R, m, n); None if cuBLAS does not accept the operands.
 
     If one of a and b is a stack, the other may be two-dimensional, and is then the same for all R.
@@ -81,7 +83,7 @@ def product(xp: Any, a: Any, b: Any, out: Any, precision: str) -> Any | None:
     return out
 
 
-def _operand(x: Any) -> _Operand | None:
+def _operand(x: Array) -> _Operand | None:
     """Describe x to cuBLAS; None if neither its rows nor its columns are contiguous."""
     rows, columns = x.shape[-2:]
     down, right = (s // x.itemsize for s in x.strides[-2:])

@@ -11,6 +11,7 @@ import numpy as np
 from xpnet.backends.base import Backend, library_of, native_copy
 from xpnet.backends.cublas import PRECISIONS, fix_workspaces, product
 from xpnet.errors import look_up
+from xpnet.typing import Array, Host, Namespace
 
 __all__ = ["CupyBackend", "create", "devices", "to_numpy"]
 
@@ -24,10 +25,10 @@ _OPTIONS = ("--std=c++17",)
 _PROBE = 'extern "C" __global__ void probe() {}'
 
 
-def to_numpy(x: Any) -> np.ndarray[Any, Any]:
+def to_numpy(x: Array) -> Host:
     """Return the array on the host, after waiting for the device."""
     with x.device:  # `get` uses the current device's stream, even if x lies elsewhere
-        host: np.ndarray[Any, Any] = x.get()
+        host: Host = x.get()
     return host
 
 
@@ -53,7 +54,7 @@ class CupyBackend(Backend):
     compiled_as = "kernels"
 
     def __init__(
-        self, xp: Any, device: Any, precision: str = "float32", deterministic: bool = False
+        self, xp: Namespace, device: Any, precision: str = "float32", deterministic: bool = False
     ) -> None:
         import cupy
 
@@ -78,7 +79,7 @@ class CupyBackend(Backend):
         """Return the arguments of `get_backend` after the device."""
         return self.precision, self.deterministic
 
-    def from_numpy(self, x: np.ndarray[Any, Any]) -> Any:
+    def from_numpy(self, x: Host) -> Any:
         """Return a copy on the device; a large array is copied piece by piece."""
         with self.context():
             if x.nbytes <= _PIECE:
@@ -130,7 +131,7 @@ class CupyBackend(Backend):
         """Return the name by which `get_backend` finds this device."""
         return f"cuda:{self.device.id}"
 
-    def matmul(self, a: Any, b: Any, out: Any = None) -> Any:
+    def matmul(self, a: Array, b: Array, out: Array | None = None) -> Any:
         """Return the product a b, written into ``out`` if that is given; no operand is copied.
 
         CuPy passes two-dimensional transposes to cuBLAS without a copy, but copies transposed
@@ -143,7 +144,7 @@ class CupyBackend(Backend):
             return found
         return self.xp.matmul(a, b, out=out) if a.ndim == b.ndim == 2 else self._stacked(a, b, out)
 
-    def _stacked(self, a: Any, b: Any, out: Any) -> Any:
+    def _stacked(self, a: Array, b: Array, out: Array) -> Any:
         """Multiply one network after the other, for stacks that cuBLAS does not accept."""
         lead = a.shape[:-2] if a.ndim > 2 else b.shape[:-2]
         if out is None:
@@ -172,7 +173,7 @@ class CupyBackend(Backend):
         with self.context():
             return list(lanes(self, templates))
 
-    def wait(self, x: Any) -> None:
+    def wait(self, x: Array) -> None:
         """Wait for the stream; CUDA returns before it has computed."""
         self.stream.synchronize()
 

@@ -18,6 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from xpnet.typing import Host
+
 __all__ = ["CupyLane", "lanes"]
 
 
@@ -29,12 +31,12 @@ def lanes(backend: Any, templates: Sequence[tuple[tuple[int, ...], Any]]) -> tup
     return CupyLane(backend, templates, copies), CupyLane(backend, templates, copies)
 
 
-def _pinned(shape: tuple[int, ...], dtype: Any) -> np.ndarray[Any, Any]:
+def _pinned(shape: tuple[int, ...], dtype: Any) -> Host:
     """Return a buffer in host memory that the GPU can read by itself."""
     import cupyx
 
     try:
-        buffer: np.ndarray[Any, Any] = cupyx.empty_pinned(shape, dtype)
+        buffer: Host = cupyx.empty_pinned(shape, dtype)
     except RuntimeError as error:  # CUDA's error, which CuPy's pool of pinned memory passes on
         size = math.prod(shape) * np.dtype(dtype).itemsize
         raise MemoryError(
@@ -59,7 +61,7 @@ class CupyLane:
         # if a fit ends during a copy, the memory is reused only after the copy
         weakref.finalize(self, self._stream.wait_event, self._copied)
 
-    def host(self) -> list[np.ndarray[Any, Any]]:
+    def host(self) -> list[Host]:
         """Wait until the last copy out of the host buffers is done, and return the buffers."""
         self._copied.synchronize()
         return self._host

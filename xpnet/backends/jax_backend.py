@@ -12,11 +12,12 @@ import numpy as np
 from xpnet.backends.base import Backend, library_of, native_copy
 from xpnet.backends.tracked import refuse_tracked
 from xpnet.errors import quoted
+from xpnet.typing import Array, Host
 
 __all__ = ["JaxBackend", "create", "devices", "to_numpy"]
 
 
-def to_numpy(x: Any) -> np.ndarray[Any, Any]:
+def to_numpy(x: Array) -> Host:
     """Return the array on the host, as a view or a copy; raise TypeError for a tracer."""
     refuse_tracked(x)
     return np.asarray(x)
@@ -45,11 +46,11 @@ class JaxBackend(Backend):
             jax.config.update("jax_enable_x64", True)
         return super().dtype(name)
 
-    def is_here(self, x: Any) -> bool:
+    def is_here(self, x: Array) -> bool:
         """Whether x lies on this device only."""
         return bool(x.devices() == {self.device})
 
-    def from_numpy(self, x: np.ndarray[Any, Any]) -> Any:
+    def from_numpy(self, x: Host) -> Any:
         """Return a copy on the device."""
         import jax
 
@@ -79,7 +80,7 @@ class JaxBackend(Backend):
         """Return the name by which `get_backend` finds this device."""
         return f"{self.device.platform}:{self.device.id}"
 
-    def matmul(self, a: Any, b: Any, out: Any = None) -> Any:
+    def matmul(self, a: Array, b: Array, out: Array | None = None) -> Any:
         """Return the product a b in full precision; on a GPU, JAX's default is TF32 (10 bits)."""
         return self.xp.matmul(a, b, precision="highest")
 
@@ -87,7 +88,7 @@ class JaxBackend(Backend):
         """Return ``function`` compiled by ``jax.jit``, which reuses the buffers of the state."""
         return _jit(function, static)
 
-    def wait(self, x: Any) -> None:
+    def wait(self, x: Array) -> None:
         """Wait for the arrays; JAX returns before it has computed."""
         import jax
 
@@ -101,7 +102,7 @@ class JaxBackend(Backend):
         return device
 
 
-def _check_fits_32_bits(x: np.ndarray[Any, Any]) -> None:
+def _check_fits_32_bits(x: Host) -> None:
     """Refuse integers that JAX, without its 64-bit mode, would reduce modulo 2³²."""
     limits = np.iinfo(np.int32 if x.dtype.kind == "i" else np.uint32)
     if x.size and not limits.min <= int(x.min()) <= int(x.max()) <= limits.max:

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from xpnet.typing import Host
+
 if TYPE_CHECKING:
     from xpnet.backends.base import Backend
 
@@ -32,7 +34,7 @@ class Lane:
         self._backend = backend
         self._host = [np.empty(shape, dtype) for shape, dtype in templates]
 
-    def host(self) -> list[np.ndarray[Any, Any]]:
+    def host(self) -> list[Host]:
         """Return the buffers to fill."""
         return self._host
 

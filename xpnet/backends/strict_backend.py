@@ -8,11 +8,12 @@ import numpy as np
 
 from xpnet.backends.base import Backend
 from xpnet.errors import quoted
+from xpnet.typing import Array, Host
 
 __all__ = ["StrictBackend", "create", "devices", "to_numpy"]
 
 
-def to_numpy(x: Any) -> np.ndarray[Any, Any]:
+def to_numpy(x: Array) -> Host:
     """Return the array on the host."""
     import array_api_strict as xp
 

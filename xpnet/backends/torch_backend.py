@@ -5,21 +5,20 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Any
 
-import numpy as np
-
 from xpnet.backends.base import Backend, library_of
 from xpnet.backends.tracked import NoTape, refuse_tracked
 from xpnet.errors import quoted
+from xpnet.typing import Array, Host, Namespace
 
 __all__ = ["TorchBackend", "create", "devices", "to_numpy"]
 
 
-def to_numpy(x: Any) -> np.ndarray[Any, Any]:
+def to_numpy(x: Array) -> Host:
     """Return the tensor on the host; raise TypeError if torch tracks its derivative."""
     refuse_tracked(x)
     if str(x.dtype) == "torch.bfloat16":  # NumPy has no bfloat16
         x = x.float()
-    host: np.ndarray[Any, Any] = x.detach().cpu().resolve_conj().resolve_neg().numpy()
+    host: Host = x.detach().cpu().resolve_conj().resolve_neg().numpy()
     return host
 
 
@@ -30,7 +29,7 @@ class _Namespace:
     for a GPU. torch.clamp takes the number itself, and passes on NaN too.
     """
 
-    def __init__(self, xp: Any) -> None:
+    def __init__(self, xp: Namespace) -> None:
         self._xp = xp
 
     def __getattr__(self, name: str) -> Any:
@@ -38,11 +37,11 @@ class _Namespace:
         setattr(self, name, value)
         return value
 
-    def maximum(self, a: Any, b: Any) -> Any:
+    def maximum(self, a: Array, b: Array) -> Any:
         """Return the larger of each pair."""
         return self.clamp(a, min=b) if isinstance(b, (int, float)) else self._xp.maximum(a, b)
 
-    def minimum(self, a: Any, b: Any) -> Any:
+    def minimum(self, a: Array, b: Array) -> Any:
         """Return the smaller of each pair."""
         return self.clamp(a, max=b) if isinstance(b, (int, float)) else self._xp.minimum(a, b)
 
@@ -69,11 +68,11 @@ class TorchBackend(Backend):
 
     to_numpy = staticmethod(to_numpy)
 
-    def matmul(self, a: Any, b: Any, out: Any = None) -> Any:
+    def matmul(self, a: Array, b: Array, out: Array | None = None) -> Any:
         """Return the product a b, written into ``out`` if that is given."""
         return self.xp.matmul(a, b, out=out)
 
-    def wait(self, x: Any) -> None:
+    def wait(self, x: Array) -> None:
         """Wait for the device; CUDA returns before it has computed."""
         import torch
 

@@ -12,6 +12,7 @@ from xpnet.backends.base import library_of
 from xpnet.backends.tracked import refuse_tracked
 from xpnet.checks.missing import check_present, first_place
 from xpnet.errors import printable, quoted
+from xpnet.typing import ArrayLike, Host
 
 __all__ = [
     "as_array",
@@ -44,18 +45,18 @@ _REMEDIES = {
 """What to write instead, by the beginning of a dtype's name."""
 
 
-def is_integer(x: Any) -> bool:
+def is_integer(x: ArrayLike) -> bool:
     """Whether an array of any library holds integers or booleans."""
     return kind_of(x).startswith(("int", "uint", "bool"))
 
 
-def kind_of(x: Any) -> str:
+def kind_of(x: ArrayLike) -> str:
     """The name of the dtype of any library's array."""
     kind = str(getattr(x.dtype, "name", x.dtype)).rpartition(".")[2].lower()
     return f"pandas {kind}" if kind.startswith("interval") else kind  # not an integer
 
 
-def as_array(name: str, x: Any) -> Any:
+def as_array(name: str, x: ArrayLike) -> Any:
     """X itself if it is an array, else a host array made of it: a list, a frame, a column.
 
     Raises
@@ -77,7 +78,7 @@ def as_array(name: str, x: Any) -> Any:
     return _of_numbers(name, x, host)
 
 
-def check_unmasked(name: str, x: Any) -> None:
+def check_unmasked(name: str, x: ArrayLike) -> None:
     """Check that no entry of a masked array is masked."""
     if isinstance(x, np.ma.MaskedArray) and np.any(x.mask):
         raise ValueError(
@@ -86,13 +87,13 @@ def check_unmasked(name: str, x: Any) -> None:
         )
 
 
-def is_array(x: Any) -> bool:
+def is_array(x: ArrayLike) -> bool:
     """Whether it is an array or a scalar of an array library, not a data frame or its column."""
     of_numpy = isinstance(x, (np.ndarray, np.generic))
     return of_numpy or (library_of(x) in _LIBRARIES and hasattr(x, "dtype") and hasattr(x, "shape"))
 
 
-def _read(name: str, x: Any) -> np.ndarray[Any, Any]:
+def _read(name: str, x: ArrayLike) -> Host:
     """X, of any type, as an array on the host."""
     try:
         return to_numpy(x)
@@ -107,7 +108,7 @@ def _read(name: str, x: Any) -> np.ndarray[Any, Any]:
         raise TypeError(f"{name} cannot be read as an array: {printable(str(error))}") from error
 
 
-def _of_numbers(name: str, x: Any, host: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def _of_numbers(name: str, x: ArrayLike, host: Host) -> Host:
     """The values of a list, frame or column, as numbers if they are, even of mixed kinds."""
     of_integers = hasattr(x, "dtype") and is_integer(x)  # floats on the host if a cell is missing
     if host.dtype.kind in "OT" or (host.dtype.kind == "f" and of_integers):
@@ -121,14 +122,14 @@ def _of_numbers(name: str, x: Any, host: np.ndarray[Any, Any]) -> np.ndarray[Any
     return host
 
 
-def _called(name: str, host: np.ndarray[Any, Any]) -> str:
+def _called(name: str, host: Host) -> str:
     """What a message calls a missing cell: "label" in a Y of text or integers, else "value"."""
     cells = host.reshape(-1).tolist()
     numbers = any(isinstance(cell, float) and cell == cell for cell in cells)
     return "value" if name != "Y" or (host.dtype == object and numbers) else "label"
 
 
-def _frame(name: str, x: Any, host: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def _frame(name: str, x: ArrayLike, host: Host) -> Host:
     """A data frame's columns as one array, even if integers, floats and truth values mix."""
     for k, column in enumerate(getattr(x, "column_names", x.columns)):
         if not all(isinstance(v, (int, float, np.generic)) for v in host[:, k].tolist()):
@@ -139,7 +140,7 @@ def _frame(name: str, x: Any, host: np.ndarray[Any, Any]) -> np.ndarray[Any, Any
     return host.astype(np.float64)
 
 
-def real(name: str, x: Any) -> Any:
+def real(name: str, x: ArrayLike) -> Any:
     """X as an array, checked to hold real numbers."""
     x = as_array(name, x)
     kind = kind_of(x)
@@ -151,7 +152,7 @@ def real(name: str, x: Any) -> Any:
     raise TypeError(f"{name} must hold real numbers, got dtype {printable(kind, 80)}{remedy}")
 
 
-def labels_on_host(name: str, labels: Any) -> np.ndarray[Any, Any]:
+def labels_on_host(name: str, labels: ArrayLike) -> Host:
     """Labels (N,) on the host, numbers or text, for N ≥ 1 examples; none may be missing."""
     check_unmasked(name, labels)
     host = _read(name, labels)
@@ -177,7 +178,7 @@ def turned(name: str, found: tuple[int, ...], wanted: tuple[int, ...]) -> str:
     return ""
 
 
-def features(backend: Backend, X: Any, width: int, dtype: str) -> tuple[Any, bool]:
+def features(backend: Backend, X: ArrayLike, width: int, dtype: str) -> tuple[Any, bool]:
     """X as (N, n_0) on the device, and whether it was one example (n_0,)."""
     refuse_tracked(X, "X")
     there = backend.has(X, dtype)
@@ -198,19 +199,19 @@ def features(backend: Backend, X: Any, width: int, dtype: str) -> tuple[Any, boo
     return (X[None, :], True) if X.ndim == 1 else (X, False)
 
 
-def without_nan(outputs: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def without_nan(outputs: Host) -> Host:
     """The outputs, checked to contain no NaN."""
     lost = np.isnan(outputs).reshape(-1, outputs.shape[-1]).any(axis=-1)
     if lost.any():
         raise ValueError(
-            f"the outputs of {lost.sum()} of {len(lost)} examples are NaN, the first that of "
+            f"the outputs of {lost.sum()} of {lost.size} examples are NaN, the first that of "
             f"example {int(lost.argmax())}: look for NaN in X, leave such examples out or fill them"
         )
     return outputs
 
 
 def check_finite(
-    backend: Backend, name: str, x: Any, remedy: str = "remove or replace those examples"
+    backend: Backend, name: str, x: ArrayLike, remedy: str = "remove or replace those examples"
 ) -> None:
     """Check for NaN and infinity with two reductions on the device, without temporary arrays.
 
@@ -227,7 +228,7 @@ def check_finite(
         )
 
 
-def example_weights(sample_weight: Any, n_examples: int, dtype: str) -> np.ndarray[Any, Any] | None:
+def example_weights(sample_weight: ArrayLike, n_examples: int, dtype: str) -> Host | None:
     """Weights (N,) in float64 on the host, not negative and not all zero; None stays None.
 
     A power of two scales the largest to [1/2, 1). Weights below the smallest normal number of

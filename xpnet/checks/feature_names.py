@@ -7,6 +7,7 @@ from typing import Any
 
 from xpnet.backends import to_numpy
 from xpnet.errors import printable, quoted, warn
+from xpnet.typing import ArrayLike
 
 __all__ = ["in_order", "names_of"]
 
@@ -15,7 +16,7 @@ Names = tuple[str, ...]
 _FEW = 5  # most names in a message
 
 
-def names_of(X: Any) -> Names | None:
+def names_of(X: ArrayLike) -> Names | None:
     """The names of a data frame's columns, or of a pandas Series' entries; None if X has none.
 
     If names repeat, or any is not text, X counts as having none: numbers identify no column.
@@ -26,7 +27,7 @@ def names_of(X: Any) -> Names | None:
     return tuple(map(str, found)) if len(set(found)) == len(found) else None
 
 
-def _columns(X: Any) -> list[Any]:
+def _columns(X: ArrayLike) -> list[Any]:
     """The column names of a pandas, Polars or PyArrow frame, or the index of a pandas Series."""
     if not hasattr(X, "__len__"):  # a lazy frame, whose columns Polars would have to compute
         return []
@@ -38,7 +39,7 @@ def _columns(X: Any) -> list[Any]:
     return list(X.index) if is_series else []
 
 
-def in_order(X: Any, names: Names | None) -> Any:
+def in_order(X: ArrayLike, names: Names | None) -> Any:
     """X with its columns in the order of ``names``; X itself if unnamed or already in order.
 
     Columns numbered 0, 1, …, as of a frame made of an array, count as unnamed. Warns if the columns

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from xpnet import checks
 from xpnet.backends import Backend, to_numpy
 from xpnet.equations.parameters import Layers
 from xpnet.losses import LOSSES, Loss
+from xpnet.typing import ArrayLike, Host
 
 __all__ = ["Examples", "examples", "features", "infer_loss", "infer_widths"]
 
@@ -28,7 +27,7 @@ class Examples(NamedTuple):
 
     X: Any
     Y: Any
-    w: np.ndarray[Any, Any] | None
+    w: Host | None
     classes: bool
 
 
@@ -37,9 +36,9 @@ def examples(
     layers: Layers,
     loss: Loss,
     dtype: str,
-    X: Any,
-    Y: Any,
-    sample_weight: Any = None,
+    X: ArrayLike,
+    Y: ArrayLike,
+    sample_weight: ArrayLike | None = None,
 ) -> Examples:
     """Check and convert the data and move it to the device; one example is a batch of one."""
     width = layers[-1].fan_out
@@ -53,7 +52,7 @@ def examples(
         return Examples(X, Y, checks.example_weights(sample_weight, N, dtype), classes)
 
 
-def features(backend: Backend, layers: Layers, dtype: str, X: Any) -> tuple[Any, bool]:
+def features(backend: Backend, layers: Layers, dtype: str, X: ArrayLike) -> tuple[Any, bool]:
     """X (N, n_0) on the device, and whether it was one example; an embedding checks X too."""
     X, single = checks.features(backend, X, layers[0].fan_in, dtype)
     if layers[0].kind == "embedding":
@@ -62,7 +61,7 @@ def features(backend: Backend, layers: Layers, dtype: str, X: Any) -> tuple[Any,
     return X, single
 
 
-def infer_loss(Y: Any) -> Loss:
+def infer_loss(Y: ArrayLike) -> Loss:
     """Choose cross_entropy for integer targets, mean_squared_error for others."""
     return LOSSES[
         "cross_entropy" if checks.is_integer(checks.as_array("Y", Y)) else "mean_squared_error"
@@ -70,7 +69,7 @@ def infer_loss(Y: Any) -> Loss:
 
 
 def infer_widths(
-    X: Any, Y: Any, loss: Loss | None, classes: tuple[str, ...] | None
+    X: ArrayLike, Y: ArrayLike, loss: Loss | None, classes: tuple[str, ...] | None
 ) -> tuple[int, int]:
     """The widths n_0, columns of X, and n_L, classes in Y or outputs that the loss needs."""
     X, Y = checks.as_array("X", X), checks.as_array("Y", Y)
@@ -102,7 +101,7 @@ def _at_least_two(n: int) -> int:
     return n
 
 
-def _classes(labels: np.ndarray[Any, Any]) -> int:
+def _classes(labels: Host) -> int:
     """One more than the largest label."""
     lowest, n = int(labels.min()), int(labels.max()) + 1
     if lowest < 0:

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from xpnet.typing import Host
+
 __all__ = ["check_present", "first_place", "is_missing"]
 
 _NAMES = ("NAType", "NaTType")  # classes of pandas, which may not be installed
@@ -20,7 +22,7 @@ def is_missing(cell: Any) -> bool:
     return isinstance(cell, (np.datetime64, np.timedelta64)) and bool(np.isnat(cell))
 
 
-def check_present(name: str, host: np.ndarray[Any, Any], number: str = "value") -> None:
+def check_present(name: str, host: Host, number: str = "value") -> None:
     """Check that no cell of a host array is missing.
 
     Parameters
@@ -42,7 +44,7 @@ def check_present(name: str, host: np.ndarray[Any, Any], number: str = "value") 
     )
 
 
-def _missing(host: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def _missing(host: Host) -> Host:
     if host.dtype.kind == "f":
         return np.asarray(np.isnan(host))
     if host.dtype.kind in "mM":
@@ -54,7 +56,7 @@ def _missing(host: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return np.fromiter(found, bool, cells.size).reshape(host.shape)
 
 
-def first_place(wrong: np.ndarray[Any, Any]) -> str:
+def first_place(wrong: Host) -> str:
     """The place of the first True: "row 3", or "row 3, column 0", both counted from 0."""
     place = np.unravel_index(int(wrong.reshape(-1).argmax()), wrong.shape)
     words = zip(("row", "column"), map(int, place), strict=False)

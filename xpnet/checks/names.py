@@ -14,6 +14,7 @@ from xpnet.equations.initializers import INITIALIZERS
 from xpnet.errors import look_up, quoted
 from xpnet.losses import LOSSES, Loss
 from xpnet.ranges import MOST, check_flag, check_not_negative, is_number
+from xpnet.typing import ArrayLike
 
 __all__ = [
     "activation_list",
@@ -120,7 +121,7 @@ def dtype_name(dtype: Any) -> str:
     return name
 
 
-def _as_text(x: Any) -> str:
+def _as_text(x: ArrayLike) -> str:
     try:
         return str(x)
     except Exception:  # nested too deeply, or an integer of too many digits

@@ -10,6 +10,7 @@ from xpnet.backends import Backend, move, to_numpy
 from xpnet.checks.arrays import check_finite, is_integer, kind_of, real
 from xpnet.checks.missing import check_present
 from xpnet.losses import Loss
+from xpnet.typing import Array, ArrayLike, Namespace
 
 __all__ = ["MANY_CLASSES", "check_targets", "column_of_labels", "targets"]
 
@@ -17,7 +18,13 @@ MANY_CLASSES = 10_000  # larger labels are names or keys, not classes numbered 0
 
 
 def targets(
-    backend: Backend, Y: Any, loss: Loss, n_examples: int, single: bool, width: int, dtype: str
+    backend: Backend,
+    Y: ArrayLike,
+    loss: Loss,
+    n_examples: int,
+    single: bool,
+    width: int,
+    dtype: str,
 ) -> Any:
     """Y on the device as the loss takes it: labels (N,) or (N, heads), or rows (N, n_targets)."""
     Y, columns = real("Y", Y), loss.n_targets(width)
@@ -62,7 +69,7 @@ def _shape_message(shape: tuple[int, ...], loss: Loss, n_examples: int, columns:
 
 
 def _labels(
-    backend: Backend, Y: Any, shape: tuple[int, ...], classes: tuple[int, ...], least: int
+    backend: Backend, Y: ArrayLike, shape: tuple[int, ...], classes: tuple[int, ...], least: int
 ) -> Any:
     """Integer labels on the device; each column is checked against its number of classes."""
     if not is_integer(Y):
@@ -82,7 +89,7 @@ def _labels(
     return backend.xp.reshape(move(backend, Y, backend.index_dtype), shape)
 
 
-def _check_range(xp: Any, labels: Any, width: int, least: int, where: str) -> None:
+def _check_range(xp: Namespace, labels: ArrayLike, width: int, least: int, where: str) -> None:
     if xp.isdtype(labels.dtype, "bool"):
         labels = xp.astype(labels, xp.int8)
     lowest, highest = int(xp.min(labels)), int(xp.max(labels))
@@ -96,7 +103,7 @@ def _check_range(xp: Any, labels: Any, width: int, least: int, where: str) -> No
         )
 
 
-def _check_values(backend: Backend, rows: Any, loss: Loss) -> None:
+def _check_values(backend: Backend, rows: Array, loss: Loss) -> None:
     """Check that the loss allows the targets' values; `check_targets` looks for NaN."""
     xp = backend.xp
     if loss.targets == "rows":
@@ -115,7 +122,7 @@ def _check_values(backend: Backend, rows: Any, loss: Loss) -> None:
             )
 
 
-def check_targets(backend: Backend, name: str, Y: Any, loss: Loss) -> None:
+def check_targets(backend: Backend, name: str, Y: ArrayLike, loss: Loss) -> None:
     """Check that targets are finite; for a masked loss all but one may be missing."""
     xp = backend.xp
     if not loss.masked:

@@ -10,8 +10,8 @@ from xpnet.cli.output import progress_lines
 from xpnet.cli.terminal import say
 from xpnet.network import Network
 from xpnet.tables import held_out
-from xpnet.tables.cells import Array
 from xpnet.training import EarlyStopping, History
+from xpnet.typing import Host
 
 __all__ = ["Settings", "batch_size", "fit"]
 
@@ -25,11 +25,11 @@ class Settings:
 
     epochs: int | None
     progress: bool
-    validation_data: tuple[Array, Array] | None = None
+    validation_data: tuple[Host, Host] | None = None
     metrics: tuple[str, ...] = ()
 
 
-def fit(net: Network, X: Array, Y: Array, labels: Array | None, settings: Settings) -> History:
+def fit(net: Network, X: Host, Y: Host, labels: Host | None, settings: Settings) -> History:
     """Train on all rows, for the given number of epochs, or for the best number.
 
     A search finds the best number by the loss on a fifth of the rows. After Ctrl-C in this search,
@@ -60,7 +60,7 @@ def batch_size(n: int) -> int:
 
 
 def _search(
-    trial: Network, X: Array, Y: Array, labels: Array | None, settings: Settings
+    trial: Network, X: Host, Y: Host, labels: Host | None, settings: Settings
 ) -> History | None:
     """Fit on four fifths of the rows and judge by the rest; return None if there are too few rows.
 

@@ -15,9 +15,9 @@ from xpnet.cli.options import UsageError
 from xpnet.cli.terminal import say
 from xpnet.network import Network
 from xpnet.tables import write_csv
-from xpnet.tables.cells import Array
 from xpnet.tables.csv_files import csv_text
 from xpnet.training import History
+from xpnet.typing import Host
 from xpnet.whole_file import check_writable
 
 __all__ = ["check_out", "is_stdout", "progress_lines", "said_of", "trained", "write_table"]
@@ -78,7 +78,7 @@ def _takes_a_stream(out: Path) -> bool:
     return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
 
 
-def write_table(out: Path, columns: Mapping[str, Array]) -> None:
+def write_table(out: Path, columns: Mapping[str, Host]) -> None:
     """Write CSV as UTF-8, to a stream or to a file, which is written completely or not at all."""
     if not _takes_a_stream(out):
         write_csv(out, columns)

@@ -14,9 +14,10 @@ from xpnet.network import Network
 from xpnet.plots.axes import matplotlib
 from xpnet.report import Images, Report, Rows
 from xpnet.tables import Schema, Table
-from xpnet.tables.cells import Array, as_text
+from xpnet.tables.cells import as_text
 from xpnet.tables.targets import Classes
 from xpnet.training import History
+from xpnet.typing import Host
 
 __all__ = ["check_report", "report_of_images", "report_of_table"]
 
@@ -36,8 +37,8 @@ def report_of_images(
     title: str,
     net: Network,
     history: History,
-    X: Array,
-    labels: Array,
+    X: Host,
+    labels: Host,
     shape: tuple[int, int],
     settings: Mapping[str, str],
     data: Mapping[str, str],
@@ -64,9 +65,9 @@ def report_of_table(
     schema: Schema,
     net: Network,
     history: History,
-    X: Array,
-    Y: Array,
-    rows: Array,
+    X: Host,
+    Y: Host,
+    rows: Host,
     settings: Mapping[str, str],
     data: Mapping[str, str],
 ) -> Report:
@@ -93,7 +94,7 @@ def report_of_table(
     )
 
 
-def _texts(table: Table, name: str) -> Array:
+def _texts(table: Table, name: str) -> Host:
     """Return a column's cells as text."""
     values = table.columns[name]
     return as_text(values) if values.dtype.kind == "f" else values

@@ -8,14 +8,14 @@ from xpnet.backends import to_numpy
 from xpnet.metrics import METRICS
 from xpnet.network import Network
 from xpnet.tables import Schema
-from xpnet.tables.cells import Array
 from xpnet.tables.targets import Quantity
+from xpnet.typing import Host
 
 __all__ = ["held_out_scores"]
 
 
 def held_out_scores(
-    net: Network, schema: Schema, X: Array, Y: Array, train: Array, test: Array
+    net: Network, schema: Schema, X: Host, Y: Host, train: Host, test: Host
 ) -> list[str]:
     """Return lines to print: accuracy, or R² and RMSE in the target's unit, and the baseline's."""
     if len(test) == 0:
@@ -32,7 +32,7 @@ def held_out_scores(
     ]
 
 
-def _regression(outputs: Array, Y: Array, scale: float) -> list[str]:
+def _regression(outputs: Host, Y: Host, scale: float) -> list[str]:
     """Return lines on R² and RMSE.
 
     Y is standardised by the training rows, so that their mean, the baseline, is 0.

@@ -23,13 +23,13 @@ from xpnet.errors import printable, quoted
 from xpnet.network import Network
 from xpnet.report import Report
 from xpnet.tables import Schema, Table, held_out, save_model
-from xpnet.tables.cells import Array
 from xpnet.tables.columns import Embedded
 from xpnet.tables.csv_files import header_of
 from xpnet.tables.reading import PARQUET
 from xpnet.tables.table import shown
 from xpnet.tables.targets import Classes, fit_target, task_of
 from xpnet.training import History
+from xpnet.typing import Host
 
 __all__ = ["run"]
 
@@ -40,11 +40,11 @@ class _Data:
 
     table: Table
     schema: Schema
-    X: Array
-    Y: Array
-    labels: Array | None
-    train: Array
-    test: Array
+    X: Host
+    Y: Host
+    labels: Host | None
+    train: Host
+    test: Host
 
 
 def check(options: argparse.Namespace) -> None:
@@ -183,14 +183,14 @@ def _check_one_each(table: Table, options: argparse.Namespace) -> None:
                 raise UsageError(f"--{option} {text}: name one column each time, {each}")
 
 
-def _labels(table: Table, name: str, task: str) -> Array | None:
+def _labels(table: Table, name: str, task: str) -> Host | None:
     target = fit_target(table, name, task, slice(None))
     return target.names()[target.encode(table)] if isinstance(target, Classes) else None
 
 
 def _split(
-    table: Table, name: str, labels: Array | None, fraction: float | None
-) -> tuple[Array, Array]:
+    table: Table, name: str, labels: Host | None, fraction: float | None
+) -> tuple[Host, Host]:
     try:
         return held_out(labels, len(table), 0.2 if fraction is None else fraction)
     except ValueError as error:

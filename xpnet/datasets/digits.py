@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+
+from xpnet.typing import Host
 
 __all__ = ["load_digits"]
 
 
-def load_digits() -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+def load_digits() -> tuple[Host, Host]:
     """Load 1797 images of handwritten digits, in the order of the original file.
 
     E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning

@@ -6,11 +6,11 @@ import gzip
 import math
 import os
 import zlib
-from typing import Any
 
 import numpy as np
 
 from xpnet.errors import FileError, quoted
+from xpnet.typing import Host
 
 __all__ = ["FASHION_CLASSES", "load_fashion_mnist"]
 
@@ -32,12 +32,10 @@ _FOLDER = "/usr/share/datasets/fashion-mnist"  # folder of Debian's package data
 _LARGEST = 2**30  # limit in bytes; the largest of the four files has 47 million
 _KINDS = {"train": "train", "test": "t10k"}
 
-Array = np.ndarray[Any, Any]
-
 
 def load_fashion_mnist(
     part: str = "train", folder: str | os.PathLike[str] | None = None
-) -> tuple[Array, Array]:
+) -> tuple[Host, Host]:
     """Load images of clothes in ten classes: 60,000 training or 10,000 test images.
 
     H. Xiao, K. Rasul and R. Vollgraf, "Fashion-MNIST: a novel image dataset for benchmarking
@@ -76,7 +74,7 @@ def load_fashion_mnist(
     return images.reshape(len(images), -1), labels.astype(np.int64)
 
 
-def _read(path: str, n_axes: int) -> Array:
+def _read(path: str, n_axes: int) -> Host:
     """The array of an idx file with ``n_axes`` axes.
 
     The file holds 0, 0, 8 (the code for bytes), the number of axes, each axis's length, and then

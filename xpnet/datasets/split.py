@@ -10,6 +10,7 @@ from xpnet.checks import labels_on_host
 from xpnet.equations.streams import SPLIT, permutation, seed_from
 from xpnet.errors import quoted
 from xpnet.ranges import is_number
+from xpnet.typing import Host
 
 if TYPE_CHECKING:
     from xpnet.equations.streams import Rng
@@ -17,9 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["stratified_sample", "stratified_split"]
 
 
-def stratified_split(
-    labels: Any, fraction: float = 0.2, seed: Rng = 0
-) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+def stratified_split(labels: Any, fraction: float = 0.2, seed: Rng = 0) -> tuple[Host, Host]:
     """Sorted indices of training and test examples, with ``fraction`` of each class for testing.
 
     The order in which a class's examples are drawn depends only on the seed, the number of these
@@ -45,7 +44,7 @@ def stratified_split(
     if not is_number(fraction) or not 0 < fraction < 1:
         raise ValueError(f"fraction must lie between 0 and 1, got {quoted(fraction)}")
     seed, labels = seed_from(seed, "seed"), labels_on_host("labels", labels)
-    test: list[np.ndarray[Any, Any]] = []
+    test: list[Host] = []
     for k, label in enumerate(np.unique(labels).tolist()):
         members = np.flatnonzero(labels == label)
         n_test = round(fraction * len(members))
@@ -59,9 +58,7 @@ def stratified_split(
     return np.setdiff1d(np.arange(len(labels)), chosen), chosen
 
 
-def stratified_sample(
-    labels: np.ndarray[Any, Any] | None, n: int, most: int, seed: int = 0
-) -> np.ndarray[Any, Any]:
+def stratified_sample(labels: Host | None, n: int, most: int, seed: int = 0) -> Host:
     """Sorted indices of ``most`` of n examples, or of all examples if n ≤ ``most``.
 
     Every class has its share of the sample, rounded so that each class gets an example if ``most``

@@ -9,6 +9,7 @@ from xpnet.equations import passes
 from xpnet.equations.parameters import Layers
 from xpnet.equations.protocol import INFERENCE, Context
 from xpnet.losses import Loss, from_preactivation
+from xpnet.typing import Array
 
 __all__ = ["gradient"]
 
@@ -17,15 +18,15 @@ def gradient(
     backend: Backend,
     layers: Layers,
     loss: Loss,
-    theta: Any,
-    X: Any,
-    Y: Any,
-    w: Any,
+    theta: Array,
+    X: Array,
+    Y: Array,
+    w: Array,
     scale: Any,
-    out: Any = None,
-    stats: tuple[Any, ...] = (),
+    out: Array | None = None,
+    stats: tuple[Array, ...] = (),
     ctx: Context = INFERENCE,
-) -> tuple[Any, Any, tuple[Any, ...]]:
+) -> tuple[Array, Array, tuple[Array, ...]]:
     """Return Σ w_n loss_n, the gradient of scale · Σ w_n loss_n by θ, and the statistics.
 
     ``scale`` is 1/Σw for the mean loss, and 1 for sums that the caller adds up.

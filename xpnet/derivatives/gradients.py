@@ -12,11 +12,12 @@ from xpnet.backends import to_numpy
 from xpnet.backends.tracked import stored
 from xpnet.equations.parameters import Layers, dense_parameters
 from xpnet.ranges import items
+from xpnet.typing import Array, Host, Namespace
 
 __all__ = ["Gradients", "fill_dense"]
 
 
-def fill_dense(layers: Layers, flat: np.ndarray[Any, Any], weights: Any, biases: Any) -> None:
+def fill_dense(layers: Layers, flat: Host, weights: Any, biases: Any) -> None:
     """Write every dense layer's W_l and b_l into a host vector like θ.
 
     Raises
@@ -36,7 +37,7 @@ def fill_dense(layers: Layers, flat: np.ndarray[Any, Any], weights: Any, biases:
             own[...] = to_numpy(found)
 
 
-def _as_list(name: str, given: Any, n: int) -> list[Any]:
+def _as_list(name: str, given: Any, n: int) -> list[Array]:
     parts = items(f"{name} must be a list of {n} arrays", given)
     if len(parts) != n:
         raise ValueError(f"{name} must have {n} arrays, got {len(parts)}")
@@ -57,17 +58,17 @@ class Gradients:
         ``biases`` are views of it, except on JAX.
     """
 
-    def __init__(self, xp: Any, layers: Layers, flat: Any) -> None:
+    def __init__(self, xp: Namespace, layers: Layers, flat: Any) -> None:
         self.flat = flat
         self.weights, self.biases = dense_parameters(xp, layers, flat)
 
-    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+    def __iter__(self) -> Iterator[tuple[Array, ...]]:
         return iter((self.weights, self.biases))
 
     def __len__(self) -> int:
         return 2
 
-    def __getitem__(self, index: int) -> tuple[Any, ...]:
+    def __getitem__(self, index: int) -> tuple[Array, ...]:
         return (self.weights, self.biases)[index]
 
     def __repr__(self) -> str:

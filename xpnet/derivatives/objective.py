@@ -10,6 +10,7 @@ from xpnet.checks.inputs import Examples
 from xpnet.derivatives.gradient import gradient
 from xpnet.equations.parameters import Layers, layout
 from xpnet.losses import Loss
+from xpnet.typing import Array
 
 __all__ = ["objective"]
 
@@ -19,7 +20,7 @@ def objective(
     layers: Layers,
     loss: Loss,
     dtype: str,
-    stats: tuple[Any, ...],
+    stats: tuple[Array, ...],
     data: Examples,
     penalty: Any = None,
 ) -> Callable[[Any], tuple[Any, Any]]:
@@ -29,7 +30,7 @@ def objective(
     w = None if w is None else move(backend, w, dtype)
     xp, where = backend.xp, layout(layers)
 
-    def value_and_gradient(theta: Any) -> tuple[Any, Any]:
+    def value_and_gradient(theta: Array) -> tuple[Array, Array]:
         out = xp.empty_like(theta) if backend.in_place else None
         total, g, _ = gradient(backend, layers, loss, theta, X, Y, w, scale, out, stats)
         if penalty is None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from xpnet.backends import Backend
 from xpnet.equations.streams import ORDER, permutation
+from xpnet.typing import Host
 
 __all__ = ["Batches", "Order", "slices"]
 
@@ -32,8 +33,8 @@ class Order(NamedTuple):
     """
 
     index: Any
-    starts: np.ndarray[Any, Any]
-    weights: np.ndarray[Any, Any]
+    starts: Host
+    weights: Host
 
     def batch(self, s: int) -> Any:
         """Return the indices of the examples of step s; None for all examples."""
@@ -67,7 +68,7 @@ class Batches:
         batch_size: int | None,
         shuffle: bool,
         seed: int,
-        weights: np.ndarray[Any, Any] | None,
+        weights: Host | None,
     ) -> None:
         self._backend = backend
         self._weights = np.ones(n_examples) if weights is None else weights

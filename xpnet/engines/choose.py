@@ -13,6 +13,7 @@ from xpnet.engines.threads import team_for
 from xpnet.equations.parameters import Layers, layout
 from xpnet.equations.returned import ReturnedError, suppress_all_but
 from xpnet.errors import warn
+from xpnet.typing import Array
 
 if TYPE_CHECKING:
     from xpnet.engines.cuda.runner import CudaRunner
@@ -35,7 +36,7 @@ batches are gathered. If data are streamed, the lanes that bring them follow."""
 def choose_runner(
     recipe: Recipe,
     state: State,
-    data: tuple[Any, Any, Any],
+    data: tuple[Array, Array, Array],
     batches: Batches,
     epochs: int,
     compile: bool | None,
@@ -148,7 +149,7 @@ def _prepared(kind: Any, fixed: Fixed, wanted: bool | None, pays: Callable[[Any]
     return runner
 
 
-def _check_returned(recipe: Recipe, state: State, data: tuple[Any, Any, Any]) -> None:
+def _check_returned(recipe: Recipe, state: State, data: tuple[Array, Array, Array]) -> None:
     """Raise the plain loop's error if a user's function returns an invalid value.
 
     Such a value may be the reason why the step could not be recorded. Its error is more useful than
@@ -163,7 +164,7 @@ def _check_returned(recipe: Recipe, state: State, data: tuple[Any, Any, Any]) ->
         advance(recipe, fresh, (X, Y, None), None, c)
 
 
-def _whose(recipe: Recipe, state: State, data: tuple[Any, Any, Any]) -> str:
+def _whose(recipe: Recipe, state: State, data: tuple[Array, Array, Array]) -> str:
     """Name the part of the step that cannot be compiled, for a message; "" if none is found."""
     from xpnet.engines.graph.why_not_compiled import why_not_compiled
 

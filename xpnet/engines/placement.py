@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -11,13 +10,14 @@ from xpnet import checks
 from xpnet.backends import Backend, get_backend
 from xpnet.backends.base import library_of
 from xpnet.equations.parameters import Layers, slots
+from xpnet.typing import Array
 
 __all__ = ["home", "rows_that_fit"]
 
 _SHARE = 0.5  # share of the free memory for the data, or for the arrays of one pass
 
 
-def home(backend: Backend, X: Any, dtype: str, stream: bool | None = None) -> Backend:
+def home(backend: Backend, X: Array, dtype: str, stream: bool | None = None) -> Backend:
     """Return the backend that holds the data: the network's, or NumPy's if batches are streamed.
 
     If ``stream`` is None, batches are streamed if X would take too much of the device's free
@@ -35,7 +35,7 @@ def home(backend: Backend, X: Any, dtype: str, stream: bool | None = None) -> Ba
     return backend
 
 
-def _is_on_host(x: Any) -> bool:
+def _is_on_host(x: Array) -> bool:
     """Whether an array that is not of the network's library lies in host memory."""
     library = library_of(x)
     if library == "torch":

@@ -24,6 +24,7 @@ from xpnet.engines.batches import Order
 from xpnet.engines.step import Recipe, State, step
 from xpnet.equations.built_in import is_known
 from xpnet.errors import warn
+from xpnet.typing import Array, Host
 
 __all__ = ["PlainRunner", "Runner", "compiled", "read_together", "warn_of_plain"]
 
@@ -44,7 +45,7 @@ class Runner(Protocol):
     ) -> list[Any]:
         """Run these steps and return the Σ w loss of each, on the device."""
 
-    def read(self, totals: list[Any]) -> np.ndarray[Any, Any]:
+    def read(self, totals: list[Any]) -> Host:
         """Return the totals on the host, in float64."""
 
 
@@ -66,7 +67,9 @@ class PlainRunner:
 
     threads: int | None = None
 
-    def __init__(self, recipe: Recipe, state: State, data: tuple[Any, ...], compile: bool) -> None:
+    def __init__(
+        self, recipe: Recipe, state: State, data: tuple[Array, ...], compile: bool
+    ) -> None:
         self.recipe, self.state, self._data = recipe, state, data
         self._step: Callable[..., Any] = step
         if compile:
@@ -88,12 +91,12 @@ class PlainRunner:
             totals.append(total)
         return totals
 
-    def read(self, totals: list[Any]) -> np.ndarray[Any, Any]:
+    def read(self, totals: list[Any]) -> Host:
         """Copy all totals to the host at once."""
         return read_together(self.recipe.backend, totals)
 
 
-def read_together(backend: Backend, totals: list[Any]) -> np.ndarray[Any, Any]:
+def read_together(backend: Backend, totals: list[Any]) -> Host:
     """Copy device arrays of one shape to the host in a single copy, as float64."""
     return backend.to_numpy(backend.xp.stack(totals)).astype(np.float64)
 

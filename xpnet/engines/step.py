@@ -20,6 +20,7 @@ from xpnet.errors import quoted
 from xpnet.losses import Loss
 from xpnet.optimizers import Optimizer
 from xpnet.optimizers.wrapper import updated
+from xpnet.typing import Array, Namespace
 
 __all__ = ["Recipe", "State", "advance", "applied", "batch_gradient", "start", "step"]
 
@@ -44,7 +45,7 @@ class State(NamedTuple):
     stats: tuple[Any, ...] = ()  # statistics that layers keep from batch to batch
 
 
-def start(recipe: Recipe, theta: Any, stats: tuple[Any, ...] = ()) -> State:
+def start(recipe: Recipe, theta: Array, stats: tuple[Array, ...] = ()) -> State:
     """Return the state before the first step, with copies of θ and the statistics."""
     xp = recipe.backend.xp
     theta = xp.asarray(theta, copy=True)
@@ -62,8 +63,8 @@ def start(recipe: Recipe, theta: Any, stats: tuple[Any, ...] = ()) -> State:
 def step(
     recipe: Recipe,
     state: State,
-    data: tuple[Any, ...],
-    index: Any,
+    data: tuple[Array, ...],
+    index: Array,
     coefficients: tuple[Any, ...],
     key: Any = None,
 ) -> tuple[State, Any]:
@@ -84,7 +85,7 @@ def advance(
     recipe: Recipe,
     state: State,
     batch: tuple[Any, Any, Any],
-    rows: Any,
+    rows: Array,
     coefficients: tuple[Any, ...],
     key: Any = None,
 ) -> tuple[State, Any]:
@@ -94,7 +95,7 @@ def advance(
 
 
 def batch_gradient(
-    recipe: Recipe, state: State, batch: tuple[Any, Any, Any], rows: Any, key: Any = None
+    recipe: Recipe, state: State, batch: tuple[Any, Any, Any], rows: Array, key: Any = None
 ) -> tuple[Any, Any, tuple[Any, ...]]:
     """Return Σ w_n loss_n, the gradient of the batch's mean loss, and the layers' statistics."""
     backend, layers, loss, *_ = recipe
@@ -107,7 +108,7 @@ def batch_gradient(
 
 
 def applied(
-    recipe: Recipe, state: State, g: Any, stats: tuple[Any, ...], coefficients: tuple[Any, ...]
+    recipe: Recipe, state: State, g: Array, stats: tuple[Array, ...], coefficients: tuple[Any, ...]
 ) -> State:
     """Return the state after the penalty, the optimizer's update by g, and the max norm."""
     backend, layers, _, optimizer, penalty, max_norm = recipe
@@ -120,12 +121,12 @@ def applied(
     return State(theta, moments, g if backend.in_place else None, stats)
 
 
-def _inverse_of_sum(xp: Any, w: Any) -> Any:
+def _inverse_of_sum(xp: Namespace, w: Array) -> Any:
     """Return 1/Σw, of shape (1,)."""
     return xp.astype(1.0 / total(xp, w, keepdims=True), w.dtype)
 
 
-def _rows(backend: Backend, batch: tuple[Any, ...], index: Any) -> Any:
+def _rows(backend: Backend, batch: tuple[Any, ...], index: Array) -> Any:
     """Return the index of each example in the data set."""
     if batch[3:]:
         return batch[3]
@@ -134,5 +135,5 @@ def _rows(backend: Backend, batch: tuple[Any, ...], index: Any) -> Any:
     return backend.xp.arange(batch[0].shape[-2], dtype=backend.xp.int32, device=backend.device)
 
 
-def _gather(backend: Backend, data: tuple[Any, ...], index: Any) -> tuple[Any, ...]:
+def _gather(backend: Backend, data: tuple[Array, ...], index: Array) -> tuple[Any, ...]:
     return tuple(None if x is None else backend.take(x, index) for x in data)

@@ -18,6 +18,7 @@ from xpnet.engines.runner import compiled, read_together
 from xpnet.engines.step import Recipe, State, advance
 from xpnet.equations.masks import needs_masks
 from xpnet.errors import warn
+from xpnet.typing import Array, Host
 
 if TYPE_CHECKING:
     from xpnet.engines.cuda.runner import CudaRunner
@@ -35,7 +36,7 @@ class StreamedRunner:
         self,
         recipe: Recipe,
         state: State,
-        data: tuple[Any, Any, Any],
+        data: tuple[Array, Array, Array],
         batches: Batches,
         compile: bool | None,
     ) -> None:
@@ -120,6 +121,6 @@ class StreamedRunner:
             np.take(x, index, axis=0, out=buffer[: stop - start], mode="clip")
         self._sent[s] = lane.send(stop - start)
 
-    def read(self, totals: list[Any]) -> np.ndarray[Any, Any]:
+    def read(self, totals: list[Any]) -> Host:
         """Copy all totals to the host at once."""
         return read_together(self.recipe.backend, totals)

@@ -21,6 +21,7 @@ from xpnet.equations.built_in import built_in, is_built_in
 from xpnet.equations.returned import ReturnedError, array_like
 from xpnet.equations.special import normal_cdf, normal_pdf, sigmoid
 from xpnet.errors import quoted
+from xpnet.typing import Array, Namespace
 
 __all__ = ["ACTIVATIONS", "Activation", "elementwise"]
 
@@ -53,11 +54,11 @@ class Activation:
     jvp: Callable[[Any, Any, Any, Any], Any]
     second: Callable[[Any, Any, Any, Any, Any], Any] | None = None
 
-    def value(self, xp: Any, Z: Any) -> Any:
+    def value(self, xp: Namespace, Z: Array) -> Array:
         """Return A = f(Z); ValueError if its shape or dtype differs from that of Z."""
         return array_like(self, "f(Z)", self.f(xp, Z), Z.shape, Z.dtype)
 
-    def product(self, xp: Any, Z: Any, A: Any, dA: Any) -> Any:
+    def product(self, xp: Namespace, Z: Array, A: Array, dA: Array) -> Array:
         """Return f'(Z)ᵀ dA; ValueError if its shape or dtype differs from that of Z."""
         return array_like(self, "vjp", self.vjp(xp, Z, A, dA), Z.shape, Z.dtype)
 
@@ -93,10 +94,10 @@ def elementwise(
         if not callable(function) or isinstance(function, type):
             raise TypeError(f"{what} must be a function of arrays, got {quoted(function)}")
 
-    def product(xp: Any, Z: Any, A: Any, t: Any) -> Any:
+    def product(xp: Namespace, Z: Array, A: Array, t: Any) -> Array:
         return _factor(name, "df", df(xp, Z, A)) * t
 
-    def second(xp: Any, Z: Any, A: Any, tZ: Any, dA: Any) -> Any:
+    def second(xp: Namespace, Z: Array, A: Array, tZ: Array, dA: Array) -> Array:
         assert d2f is not None
         return _factor(name, "d2f", d2f(xp, Z, A)) * tZ * dA
 
@@ -113,26 +114,26 @@ def _factor(name: str, what: str, found: Any) -> Any:
 # --- identity: f = z, f' = 1, f'' = 0
 
 
-def _identity(xp: Any, Z: Any) -> Any:
+def _identity(xp: Namespace, Z: Array) -> Array:
     return Z
 
 
-def _identity_product(xp: Any, Z: Any, A: Any, t: Any) -> Any:
+def _identity_product(xp: Namespace, Z: Array, A: Array, t: Any) -> Array:
     return t
 
 
-def _zero_second(xp: Any, Z: Any, A: Any, tZ: Any, dA: Any) -> Any:
+def _zero_second(xp: Namespace, Z: Array, A: Array, tZ: Array, dA: Array) -> Array:
     return xp.zeros_like(Z)
 
 
 # --- relu: f = max(z, 0), f' = [z > 0]
 
 
-def _relu(xp: Any, Z: Any) -> Any:
+def _relu(xp: Namespace, Z: Array) -> Array:
     return xp.maximum(Z, 0.0)
 
 
-def _relu_product(xp: Any, Z: Any, A: Any, t: Any) -> Any:
+def _relu_product(xp: Namespace, Z: Array, A: Array, t: Any) -> Array:
     return t * xp.astype(A > 0, t.dtype)  # a quarter of the time of xp.where on NumPy
 
 
@@ -141,26 +142,26 @@ def _relu_product(xp: Any, Z: Any, A: Any, t: Any) -> Any:
 _SLOPE = 0.01
 
 
-def _leaky_relu(xp: Any, Z: Any) -> Any:
+def _leaky_relu(xp: Namespace, Z: Array) -> Array:
     return xp.maximum(Z, Z * _SLOPE)
 
 
-def _leaky_relu_product(xp: Any, Z: Any, A: Any, t: Any) -> Any:
+def _leaky_relu_product(xp: Namespace, Z: Array, A: Array, t: Any) -> Array:
     return xp.where(A > 0, t, t * _SLOPE)
 
 
 # --- elu: f = z or e^z − 1, f' = 1 or e^z, f'' = 0 or e^z (for z > 0, or else)
 
 
-def _elu(xp: Any, Z: Any) -> Any:
+def _elu(xp: Namespace, Z: Array) -> Array:
     return xp.where(Z > 0, Z, xp.expm1(xp.minimum(Z, 0.0)))
 
 
-def _elu_d(xp: Any, Z: Any, A: Any) -> Any:
+def _elu_d(xp: Namespace, Z: Array, A: Array) -> Array:
     return xp.exp(xp.minimum(Z, 0.0))
 
 
-def _elu_d2(xp: Any, Z: Any, A: Any) -> Any:
+def _elu_d2(xp: Namespace, Z: Array, A: Array) -> Array:
     return xp.where(Z > 0, 0.0, xp.exp(xp.minimum(Z, 0.0)))
 
 
@@ -170,31 +171,31 @@ _LAMBDA = 1.0507009873554804934
 _LAMBDA_ALPHA = _LAMBDA * 1.6732632423543772848
 
 
-def _selu(xp: Any, Z: Any) -> Any:
+def _selu(xp: Namespace, Z: Array) -> Array:
     return xp.where(Z > 0, Z * _LAMBDA, xp.expm1(xp.minimum(Z, 0.0)) * _LAMBDA_ALPHA)
 
 
-def _selu_d(xp: Any, Z: Any, A: Any) -> Any:
+def _selu_d(xp: Namespace, Z: Array, A: Array) -> Array:
     return xp.where(Z > 0, _LAMBDA, xp.exp(xp.minimum(Z, 0.0)) * _LAMBDA_ALPHA)
 
 
-def _selu_d2(xp: Any, Z: Any, A: Any) -> Any:
+def _selu_d2(xp: Namespace, Z: Array, A: Array) -> Array:
     return xp.where(Z > 0, 0.0, xp.exp(xp.minimum(Z, 0.0)) * _LAMBDA_ALPHA)
 
 
 # --- gelu: f = z Φ(z), f' = Φ + zφ, f'' = (2 − z²)φ. Hendrycks and Gimpel (2016), the exact form
 
 
-def _gelu(xp: Any, Z: Any) -> Any:
+def _gelu(xp: Namespace, Z: Array) -> Array:
     return xp.maximum(Z, -40.0) * normal_cdf(xp, Z)  # Φ(−40) = 0: no −∞ · 0
 
 
-def _gelu_d(xp: Any, Z: Any, A: Any) -> Any:
+def _gelu_d(xp: Namespace, Z: Array, A: Array) -> Array:
     z = xp.minimum(xp.maximum(Z, -40.0), 40.0)
     return normal_cdf(xp, z) + z * normal_pdf(xp, z)
 
 
-def _gelu_d2(xp: Any, Z: Any, A: Any) -> Any:
+def _gelu_d2(xp: Namespace, Z: Array, A: Array) -> Array:
     z = xp.minimum(xp.maximum(Z, -40.0), 40.0)
     return (2.0 - z * z) * normal_pdf(xp, z)
 
@@ -202,16 +203,16 @@ def _gelu_d2(xp: Any, Z: Any, A: Any) -> Any:
 # --- silu: f = z σ(z), f' = σ + zσ', f'' = σ'(2 + z(1 − 2σ)) with σ' = σ(z) σ(−z)
 
 
-def _silu(xp: Any, Z: Any) -> Any:
+def _silu(xp: Namespace, Z: Array) -> Array:
     return xp.maximum(Z, -1000.0) * sigmoid(xp, Z)  # σ(−1000) = 0: no −∞ · 0
 
 
-def _silu_d(xp: Any, Z: Any, A: Any) -> Any:
+def _silu_d(xp: Namespace, Z: Array, A: Array) -> Array:
     z = xp.minimum(xp.maximum(Z, -1000.0), 1000.0)
     return sigmoid(xp, z) * (z * sigmoid(xp, -z) + 1.0)
 
 
-def _silu_d2(xp: Any, Z: Any, A: Any) -> Any:
+def _silu_d2(xp: Namespace, Z: Array, A: Array) -> Array:
     z = xp.minimum(xp.maximum(Z, -1000.0), 1000.0)
     s = sigmoid(xp, z)
     return s * sigmoid(xp, -z) * (z * (1.0 - 2.0 * s) + 2.0)
@@ -220,66 +221,66 @@ def _silu_d2(xp: Any, Z: Any, A: Any) -> Any:
 # --- tanh: f' = 1 − f², f'' = −2 f f'
 
 
-def _tanh(xp: Any, Z: Any) -> Any:
+def _tanh(xp: Namespace, Z: Array) -> Array:
     return xp.tanh(Z)
 
 
-def _tanh_d(xp: Any, Z: Any, A: Any) -> Any:
+def _tanh_d(xp: Namespace, Z: Array, A: Array) -> Array:
     return (1.0 - A) * (A + 1.0)
 
 
-def _tanh_d2(xp: Any, Z: Any, A: Any) -> Any:
+def _tanh_d2(xp: Namespace, Z: Array, A: Array) -> Array:
     return (1.0 - A) * (A + 1.0) * A * -2.0
 
 
 # --- sigmoid: f' = e/(1 + e)² with e = e^(−|z|), since f(1 − f) is zero too early; f'' = f'(1 − 2f)
 
 
-def _sigmoid_d(xp: Any, Z: Any, A: Any) -> Any:
+def _sigmoid_d(xp: Namespace, Z: Array, A: Array) -> Array:
     e = xp.exp(-xp.abs(Z))
     return e / ((e + 1.0) * (e + 1.0))
 
 
-def _sigmoid_d2(xp: Any, Z: Any, A: Any) -> Any:
+def _sigmoid_d2(xp: Namespace, Z: Array, A: Array) -> Array:
     return _sigmoid_d(xp, Z, A) * (1.0 - 2.0 * A)
 
 
 # --- softplus: f = ln(1 + e^z) = max(z, 0) + ln(1 + e^(−|z|)), f' = σ, f'' = σ'
 
 
-def _softplus(xp: Any, Z: Any) -> Any:
+def _softplus(xp: Namespace, Z: Array) -> Array:
     return xp.maximum(Z, 0.0) + xp.log1p(xp.exp(-xp.abs(Z)))
 
 
-def _softplus_d(xp: Any, Z: Any, A: Any) -> Any:
+def _softplus_d(xp: Namespace, Z: Array, A: Array) -> Array:
     return sigmoid(xp, Z)
 
 
 # --- exp: f = f' = f''
 
 
-def _exp(xp: Any, Z: Any) -> Any:
+def _exp(xp: Namespace, Z: Array) -> Array:
     return xp.exp(Z)
 
 
-def _exp_d(xp: Any, Z: Any, A: Any) -> Any:
+def _exp_d(xp: Namespace, Z: Array, A: Array) -> Array:
     return A
 
 
 # --- softmax: P = e^(z − max) / Σ e^(z − max); its Jacobian diag(P) − P Pᵀ is symmetric
 
 
-def _softmax(xp: Any, Z: Any) -> Any:
+def _softmax(xp: Namespace, Z: Array) -> Array:
     E = xp.exp(Z - xp.max(Z, axis=-1, keepdims=True))
     E /= xp.sum(E, axis=-1, keepdims=True)
     return E
 
 
-def _softmax_product(xp: Any, Z: Any, A: Any, t: Any) -> Any:
+def _softmax_product(xp: Namespace, Z: Array, A: Array, t: Any) -> Array:
     return A * (t - xp.sum(A * t, axis=-1, keepdims=True))
 
 
-def _softmax_second(xp: Any, Z: Any, A: Any, tZ: Any, dA: Any) -> Any:
+def _softmax_second(xp: Namespace, Z: Array, A: Array, tZ: Array, dA: Array) -> Array:
     tA = _softmax_product(xp, Z, A, tZ)
     mean = xp.sum(A * dA, axis=-1, keepdims=True)
     return tA * (dA - mean) - A * xp.sum(tA * dA, axis=-1, keepdims=True)

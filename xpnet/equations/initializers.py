@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from xpnet.equations.streams import WEIGHTS, uniform
+from xpnet.typing import Host
 
 __all__ = ["INITIALIZERS", "default_for", "initial_weights"]
 
@@ -43,9 +43,7 @@ def default_for(activation: str) -> str:
     return "he_uniform" if activation in _HE else "glorot_uniform"
 
 
-def initial_weights(
-    name: str, fan_in: int, fan_out: int, seed: int, layer: int
-) -> np.ndarray[Any, Any]:
+def initial_weights(name: str, fan_in: int, fan_out: int, seed: int, layer: int) -> Host:
     """W_l (fan_out, fan_in) in float64 for layer l, from the stream (seed, WEIGHTS, l)."""
     scheme = INITIALIZERS[name]
     shape = (fan_out, fan_in)
@@ -58,7 +56,7 @@ def initial_weights(
     return (2.0 * u - 1.0) * math.sqrt(3.0 * variance)
 
 
-def _normal(seed: int, layer: int, n: int) -> np.ndarray[Any, Any]:
+def _normal(seed: int, layer: int, n: int) -> Host:
     """Return n standard normal numbers, the cosine half of each Box-Muller pair."""
     u = uniform(seed, WEIGHTS, (layer,), 2 * n)
     radius = np.sqrt(-2.0 * np.log1p(-u[:n]))  # ln(1 − u), since u may be 0 and is never 1

@@ -16,6 +16,7 @@ from xpnet.backends.base import Backend
 from xpnet.equations.parameters import Layers, flatten
 from xpnet.equations.protocol import Context, draws
 from xpnet.equations.streams import MASKS, words
+from xpnet.typing import Array, Host, Namespace
 
 __all__ = ["context", "keep", "key_of", "needs_masks"]
 
@@ -23,7 +24,7 @@ _GOLDEN = -1640531535  # 0x9E3779B1, 2³² / the golden ratio: spreads small num
 _ODD_1, _ODD_2 = 0x7FEB352D, -2073254261  # 0x846CA68B
 
 
-def key_of(seed: int, epoch: int) -> np.ndarray[Any, Any]:
+def key_of(seed: int, epoch: int) -> Host:
     """The key (1,) int32 of an epoch."""
     word = words(seed, MASKS, (epoch,), 1) >> np.uint64(32)
     return word.astype(np.uint32).view(np.int32)
@@ -44,7 +45,7 @@ def needs_masks(layers: Layers) -> bool:
     return any(map(draws, flatten(layers)))
 
 
-def _mix(x: Any) -> Any:
+def _mix(x: Array) -> Array:
     """Hash x (int32): each bit of the result depends on every bit of x."""
     x = x ^ ((x >> 16) & 0xFFFF)
     x = x * _ODD_1
@@ -53,7 +54,7 @@ def _mix(x: Any) -> Any:
     return x ^ ((x >> 16) & 0xFFFF)
 
 
-def keep(xp: Any, key: Any, layer: int, rows: Any, units: int, rate: float) -> Any:
+def keep(xp: Namespace, key: Any, layer: int, rows: Array, units: int, rate: float) -> Array:
     """True where a unit of an example is kept, with probability 1 − rate; (N, units).
 
     Parameters

@@ -14,6 +14,8 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from xpnet.typing import Array, Namespace
+
 if TYPE_CHECKING:
     from xpnet.equations.protocol import BoundLayer
 
@@ -149,7 +151,7 @@ def _memory() -> int | None:
         return None
 
 
-def unpack(xp: Any, layers: Layers, theta: Any) -> list[Any]:
+def unpack(xp: Namespace, layers: Layers, theta: Array) -> list[Array]:
     """Every parameter in the order of the layers, (..., rows, columns): views of θ (..., P).
 
     If the library has no views (JAX), they are slices.
@@ -157,31 +159,33 @@ def unpack(xp: Any, layers: Layers, theta: Any) -> list[Any]:
     return [view(xp, theta, slot) for slot in slots(layers)]
 
 
-def view(xp: Any, theta: Any, slot: Slot) -> Any:
+def view(xp: Namespace, theta: Array, slot: Slot) -> Array:
     """One parameter (..., rows, columns)."""
     rows, columns = slot.shape
     part = theta[..., slot.offset : slot.offset + rows * columns]
     return xp.reshape(part, theta.shape[:-1] + slot.shape)
 
 
-def dense_parameters(xp: Any, layers: Layers, flat: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+def dense_parameters(
+    xp: Namespace, layers: Layers, flat: Any
+) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
     """W_l (n_l, n_{l-1}) and b_l (n_l,) of every dense layer, as views of a vector like θ."""
     dense: list[Any] = [layer for layer in flatten(layers) if layer.kind == "dense"]
     weights = tuple(view(xp, flat, layer.weight) for layer in dense)
     return weights, tuple(view(xp, flat, layer.bias)[..., 0, :] for layer in dense)
 
 
-def n_networks(theta: Any) -> int:
+def n_networks(theta: Array) -> int:
     """1 for θ (P,), R for (R, P)."""
     return 1 if theta.ndim == 1 else int(theta.shape[0])
 
 
-def for_each(xp: Any, theta: Any, x: Any) -> Any:
+def for_each(xp: Namespace, theta: Array, x: Array) -> Array:
     """Return x for θ (P,); for θ (R, P), a view of x with a leading axis R."""
     return x if x is None or theta.ndim == 1 else xp.broadcast_to(x, (theta.shape[0], *x.shape))
 
 
-def pack(xp: Any, layers: Layers, parts: Sequence[Any]) -> Any:
+def pack(xp: Namespace, layers: Layers, parts: Sequence[Any]) -> Array:
     """A new θ (..., P) from every parameter in the order of the layers."""
     placed = sorted(zip(slots(layers), parts, strict=True), key=lambda pair: pair[0].offset)
     return xp.concat([xp.reshape(x, (*x.shape[:-2], -1)) for _, x in placed], axis=-1)

@@ -37,6 +37,7 @@ from xpnet.equations.protocol import (
     check_gradients,
 )
 from xpnet.equations.returned import is_own
+from xpnet.typing import Array
 
 __all__ = [
     "Trace",
@@ -56,24 +57,26 @@ __all__ = [
 # --- one dense layer
 
 
-def dense_preactivation(backend: Backend, A: Any, W: Any, b: Any) -> Any:
+def dense_preactivation(backend: Backend, A: Array, W: Array, b: Array) -> Array:
     """Z_l = A_{l-1} W_lᵀ + b_l."""
     Z = backend.matmul(A, W.mT)  # (N, n_l)
     Z += b
     return Z
 
 
-def dense_activation(backend: Backend, f: Activation, Z: Any) -> Any:
+def dense_activation(backend: Backend, f: Activation, Z: Array) -> Array:
     """A_l = f_l(Z_l)."""
     return f.value(backend.xp, Z)  # (N, n_l)
 
 
-def dense_preactivation_gradient(backend: Backend, f: Activation, Z: Any, A: Any, dA: Any) -> Any:
+def dense_preactivation_gradient(
+    backend: Backend, f: Activation, Z: Array, A: Array, dA: Array
+) -> Array:
     """dZ_l = dA_l ∘ f'_l(Z_l); for a softmax, its vector-Jacobian product."""
     return f.product(backend.xp, Z, A, dA)  # (N, n_l)
 
 
-def dense_gradients(backend: Backend, A: Any, dZ: Any, g: Sequence[Any]) -> list[Any]:
+def dense_gradients(backend: Backend, A: Array, dZ: Array, g: Sequence[Array]) -> list[Array]:
     """dW_l = dZ_lᵀ A_{l-1} and db_l = 1ᵀ dZ_l, into the buffers g = (dW_l, db_l) or new arrays."""
     ones = backend.xp.ones((1, dZ.shape[-2]), dtype=dZ.dtype, device=backend.device)
     dW = backend.matmul(dZ.mT, A, out=g[0])  # (n_l, n_{l-1})
@@ -81,7 +84,7 @@ def dense_gradients(backend: Backend, A: Any, dZ: Any, g: Sequence[Any]) -> list
     return [dW, db]
 
 
-def dense_input_gradient(backend: Backend, dZ: Any, W: Any) -> Any:
+def dense_input_gradient(backend: Backend, dZ: Array, W: Array) -> Array:
     """dA_{l-1} = dZ_l W_l."""
     return backend.matmul(dZ, W)  # (N, n_{l-1})
 
@@ -114,11 +117,11 @@ class Trace(NamedTuple):
 def forward(
     backend: Backend,
     layers: Layers,
-    theta: Any,
-    X: Any,
-    stats: tuple[Any, ...] = (),
+    theta: Array,
+    X: Array,
+    stats: tuple[Array, ...] = (),
     ctx: Context = INFERENCE,
-    p: Sequence[Any] | None = None,
+    p: Sequence[Array] | None = None,
 ) -> Trace:
     """Run the forward pass up to Z_L; a matched loss starts from Z_L and never needs A_L.
 
@@ -132,17 +135,19 @@ def forward(
 def outputs(
     backend: Backend,
     layers: Layers,
-    theta: Any,
-    X: Any,
-    stats: tuple[Any, ...] = (),
-    p: Sequence[Any] | None = None,
-) -> Any:
+    theta: Array,
+    X: Array,
+    stats: tuple[Array, ...] = (),
+    p: Sequence[Array] | None = None,
+) -> Array:
     """A_L = f_L(Z_L), (N, n_L)."""
     Z_L = forward(backend, layers, theta, X, stats, PREDICTION, p).Z
     return dense_activation(backend, layers[-1].activation, Z_L)
 
 
-def backward(backend: Backend, layers: Layers, trace: Trace, dZ: Any, out: Any = None) -> Any:
+def backward(
+    backend: Backend, layers: Layers, trace: Trace, dZ: Array, out: Array | None = None
+) -> Array:
     """Return the gradient with respect to θ, flat like θ, from dZ = dZ_L.
 
     It is written into ``out`` if that is given, which the backend must be able to write to.
@@ -160,11 +165,11 @@ def backward(backend: Backend, layers: Layers, trace: Trace, dZ: Any, out: Any =
 def chain(
     backend: Backend,
     layers: Sequence[BoundLayer],
-    p: Sequence[Any],
-    stats: tuple[Any, ...],
-    A: Any,
+    p: Sequence[Array],
+    stats: tuple[Array, ...],
+    A: Array,
     ctx: Context,
-) -> tuple[Any, list[Any], tuple[Any, ...]]:
+) -> tuple[Array, list[Array], tuple[Array, ...]]:
     """Pass A through the layers in turn; return (A, what each layer saved, their statistics)."""
     saved: list[Any] = []
     after: list[Any] = []
@@ -181,12 +186,12 @@ def chain(
 def chain_gradients(
     backend: Backend,
     layers: Sequence[BoundLayer],
-    p: Sequence[Any],
+    p: Sequence[Array],
     saved: Sequence[Any],
-    dA: Any,
-    g: Sequence[Any],
+    dA: Array,
+    g: Sequence[Array],
     is_first: bool = False,
-) -> tuple[list[Any], Any]:
+) -> tuple[list[Array], Array]:
     """Every parameter's gradient, and dA of the input; that may be None if ``is_first``."""
     dp: list[Any] = []
     for l, (layer, part, _) in reversed(list(enumerate(_parts(layers)))):

@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 from xpnet.equations.parameters import Layout
 from xpnet.equations.sums import of_squares, total
 from xpnet.ranges import Kind, check_flag, check_not_negative, check_positive, instance
+from xpnet.typing import Array, Namespace
 
 __all__ = ["MaxNorm", "Penalty", "as_penalty"]
 
@@ -65,15 +66,15 @@ class Penalty(Kind, _Strengths):
         check_not_negative("l2", l2)
         return super().__new__(cls, float(l1), float(l2), bool(check_flag("biases", biases)))
 
-    def value(self, xp: Any, theta: Any, layout: Layout) -> Any:
+    def value(self, xp: Namespace, theta: Array, layout: Layout) -> Array:
         """``λ₁ Σ|W| + ½ λ₂ Σ W²`` (...,), of θ (..., P)."""
         W = theta[..., : self._end(layout)]
         value = of_squares(xp, W) * (0.5 * self.l2)
         return value + total(xp, xp.abs(W)) * self.l1 if self.l1 else value
 
     def add_gradient(
-        self, xp: Any, theta: Any, g: Any, layout: Layout, in_place: bool = False
-    ) -> Any:
+        self, xp: Namespace, theta: Array, g: Array, layout: Layout, in_place: bool = False
+    ) -> Array:
         """g + λ₁ sign(W) + λ₂ W at the weights, and g elsewhere; (..., P)."""
         end = self._end(layout)
         W, dW = theta[..., :end], g[..., :end]
@@ -110,7 +111,7 @@ class MaxNorm(Kind, _Limit):
         check_positive("the limit of max_norm", limit)
         return super().__new__(cls, float(limit))
 
-    def project(self, xp: Any, theta: Any, layout: Layout, in_place: bool = False) -> Any:
+    def project(self, xp: Namespace, theta: Array, layout: Layout, in_place: bool = False) -> Array:
         """θ (..., P) with no row of a weight matrix longer than c; the rest unchanged."""
         pieces, end = [], 0
         for start, rows, columns in sorted(layout.matrices):
@@ -122,7 +123,7 @@ class MaxNorm(Kind, _Limit):
             pieces.append(xp.reshape(W, flat.shape))
         return theta if in_place else xp.concat([*pieces, theta[..., end:]], axis=-1)
 
-    def _factors(self, xp: Any, W: Any) -> Any:
+    def _factors(self, xp: Namespace, W: Array) -> Array:
         """c / max(‖W_j‖, c), (..., rows, 1); NaN if ‖W_j‖² overflows, since W has diverged."""
         norms = xp.sqrt(xp.sum(W * W, axis=-1, keepdims=True))
         factors = self.limit / xp.maximum(norms, self.limit)  # c/∞ = 0 would hide the divergence

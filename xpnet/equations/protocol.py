@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-import numpy as np
-
 from xpnet.backends.base import Backend
 from xpnet.equations.parameters import Allocator, Slot
 from xpnet.equations.returned import ReturnedError, array_like, pair
+from xpnet.typing import Array, Host
 
 if TYPE_CHECKING:
     from xpnet.equations.activations import Activation
@@ -94,28 +93,28 @@ class BoundLayer(Protocol):
         """The layers within it."""
 
     def forward(
-        self, backend: Backend, p: Sequence[Any], stats: Stats, A: Any, ctx: Context
-    ) -> tuple[Any, Any, Stats]:
+        self, backend: Backend, p: Sequence[Array], stats: Stats, A: Array, ctx: Context
+    ) -> tuple[Array, Array, Stats]:
         """(B, what ``gradients`` needs as ``saved``, statistics); p: views of its parameters."""
 
     def gradients(
         self,
         backend: Backend,
-        p: Sequence[Any],
+        p: Sequence[Array],
         saved: Any,
-        dB: Any,
-        g: Sequence[Any],
+        dB: Array,
+        g: Sequence[Array],
         needed: bool,
-    ) -> tuple[list[Any], Any]:
+    ) -> tuple[list[Array], Array]:
         """(gradients in the order of p, dA); gradients go into the buffers g that are not None.
 
         May overwrite dB. If dA is not ``needed``, it may be None.
         """
 
-    def initial(self, seed: int, initializer: str | None) -> list[np.ndarray[Any, Any]]:
+    def initial(self, seed: int, initializer: str | None) -> list[Host]:
         """Initial parameters on the host, one for each slot, in its order and of its shape."""
 
-    def initial_stats(self) -> tuple[np.ndarray[Any, Any], ...]:
+    def initial_stats(self) -> tuple[Host, ...]:
         """Initial statistics."""
 
 
@@ -135,7 +134,7 @@ def is_fixed(layer: BoundLayer) -> bool:
     return not (draws(layer) or stat_names(layer))
 
 
-def check_forward(layer: BoundLayer, found: Any, A: Any) -> None:
+def check_forward(layer: BoundLayer, found: Any, A: Array) -> None:
     """Check the shapes of what a user's layer returned from ``forward`` of A."""
     if not isinstance(found, tuple) or len(found) != 3:
         raise ReturnedError(
@@ -149,7 +148,7 @@ def check_forward(layer: BoundLayer, found: Any, A: Any) -> None:
         )
 
 
-def check_gradients(layer: BoundLayer, found: Any, dB: Any, needed: bool) -> None:
+def check_gradients(layer: BoundLayer, found: Any, dB: Array, needed: bool) -> None:
     """Check the shapes of what a user's layer returned from ``gradients`` of dB."""
     dp, dA = pair(f"gradients of {_name(layer)}", found, "(gradients, dA)")
     if len(dp) != len(layer.slots):
@@ -163,7 +162,7 @@ def check_gradients(layer: BoundLayer, found: Any, dB: Any, needed: bool) -> Non
         _check_rows(layer, "dA", dA, dB, layer.fan_in)
 
 
-def _check_rows(layer: BoundLayer, what: str, found: Any, like: Any, width: int) -> None:
+def _check_rows(layer: BoundLayer, what: str, found: Any, like: Array, width: int) -> None:
     """Check for one row per example, as in ``like``; a stack may have added a leading axis."""
     axes = (*found.shape[:-2], like.shape[-2], width) if hasattr(found, "shape") else (width,)
     array_like(_name(layer), what, found, axes, like.dtype)

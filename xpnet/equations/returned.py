@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from xpnet.errors import quoted
+from xpnet.typing import Array
 
 __all__ = [
     "ReturnedError",
@@ -32,14 +33,14 @@ class ReturnedError(ValueError):
     """A user's own function returned something other than it must."""
 
 
-def pair(whose: object, found: Any, wanted: str) -> tuple[Any, Any]:
+def pair(whose: object, found: Any, wanted: str) -> tuple[Array, Array]:
     """Return ``found`` as two values, such as (losses, derivative)."""
     if not isinstance(found, (tuple, list)) or len(found) != 2:
         raise ReturnedError(f"{_name(whose)} must return a pair {wanted}, got {_told(found)}")
     return found[0], found[1]
 
 
-def array_like(whose: object, what: str, found: Any, shape: Sequence[Any], dtype: Any) -> Any:
+def array_like(whose: object, what: str, found: Any, shape: Sequence[Any], dtype: Any) -> Array:
     """Return ``found``, which must be an array of that shape and dtype."""
     if type(found) is np.ndarray and found.shape == shape and found.dtype == dtype:
         return found  # fast path: in small steps the checks below take noticeable time
@@ -65,7 +66,7 @@ def arrays_like(whose: object, what: str, found: Any, templates: Sequence[Any]) 
         array_like(whose, f"{what}[{k}]", each, like.shape, like.dtype)
 
 
-def equal(a: Sequence[Any], b: Sequence[Any]) -> bool:
+def equal(a: Sequence[Array], b: Sequence[Array]) -> bool:
     """Whether two shapes are the same; a recorded length, not yet known, equals only itself."""
     if len(a) != len(b):
         return False

@@ -7,7 +7,8 @@ erf(x/√2) = 2Φ(x) − 1.
 from __future__ import annotations
 
 import math
-from typing import Any
+
+from xpnet.typing import Array, Namespace
 
 __all__ = ["normal_cdf", "normal_pdf", "sigmoid"]
 
@@ -24,7 +25,7 @@ _TAIL = (
 )  # fmt: skip
 
 
-def _exp_half_square(xp: Any, x: Any) -> Any:
+def _exp_half_square(xp: Namespace, x: Array) -> Array:
     """exp(−x²/2) for x ≥ 0, without the rounding of x² that exp would magnify.
 
     With h = x cut to sixteenths, x² = h² + (x − h)(x + h), and h² is exact.
@@ -33,7 +34,7 @@ def _exp_half_square(xp: Any, x: Any) -> Any:
     return xp.exp(h * h * -0.5) * xp.exp((h - x) * (h + x) * 0.5)
 
 
-def normal_cdf(xp: Any, x: Any) -> Any:
+def normal_cdf(xp: Namespace, x: Array) -> Array:
     """Φ(x) for real floating x of any shape, to 5 units in the last place in both tails.
 
     NumPy has no error function; this one is the same on every backend.
@@ -48,12 +49,12 @@ def normal_cdf(xp: Any, x: Any) -> Any:
     return xp.where(x > 0, 1.0 - tail, tail)
 
 
-def normal_pdf(xp: Any, x: Any) -> Any:
+def normal_pdf(xp: Namespace, x: Array) -> Array:
     """φ(x) = exp(−x²/2)/√(2π)."""
     return _exp_half_square(xp, xp.minimum(xp.abs(x), 40.0)) * (1.0 / math.sqrt(2.0 * math.pi))
 
 
-def sigmoid(xp: Any, x: Any) -> Any:
+def sigmoid(xp: Namespace, x: Array) -> Array:
     """1/(1 + e^(−x)), from e^(−|x|), which never overflows; accurate in both tails."""
     e = xp.exp(-xp.abs(x))
     return xp.where(x < 0, e, 1.0) / (e + 1.0)

@@ -7,11 +7,12 @@ integers NumPy promises to keep. Results of its ``Generator`` may change, so tha
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from xpnet.errors import quoted
+from xpnet.typing import Host
 
 __all__ = [
     "LARGEST",
@@ -58,20 +59,20 @@ def seed_from(rng: Rng, name: str = "rng") -> int:
     )
 
 
-def words(seed: int, purpose: int, counter: tuple[int, ...], n: int) -> np.ndarray[Any, Any]:
+def words(seed: int, purpose: int, counter: tuple[int, ...], n: int) -> Host:
     """Return n raw 64-bit words of the stream (seed, purpose, counter); see `seed_from`."""
     if type(seed) is not int:  # NumPy would walk nested lists, some of them endless
         raise TypeError(f"a seed is an int, got {type(seed).__name__}: seed_from makes one")
     sequence = np.random.SeedSequence(seed, spawn_key=(purpose, *counter))
-    words: np.ndarray[Any, Any] = np.random.Philox(sequence).random_raw(n)
+    words: Host = np.random.Philox(sequence).random_raw(n)
     return words
 
 
-def uniform(seed: int, purpose: int, counter: tuple[int, ...], n: int) -> np.ndarray[Any, Any]:
+def uniform(seed: int, purpose: int, counter: tuple[int, ...], n: int) -> Host:
     """Return n float64 numbers in [0, 1): the upper 53 bits of each word, times 2⁻⁵³."""
     return (words(seed, purpose, counter, n) >> np.uint64(11)) * 2.0**-53
 
 
-def permutation(seed: int, purpose: int, counter: tuple[int, ...], n: int) -> np.ndarray[Any, Any]:
+def permutation(seed: int, purpose: int, counter: tuple[int, ...], n: int) -> Host:
     """0 … n−1 sorted by the stream's words, with ties by index: (n,) int64."""
     return np.argsort(words(seed, purpose, counter, n), kind="stable")

@@ -20,6 +20,8 @@ from typing import Any
 
 import numpy as np
 
+from xpnet.typing import Array, Namespace
+
 __all__ = ["cumulative", "float64_of", "mean", "of_squares", "total"]
 
 _ALL = 64  # number of rounds: more than any length needs
@@ -29,7 +31,7 @@ _BLOCK = 256  # length of the blocks that BLAS adds up in its own order
 _STEP = 16  # length of the blocks of a cumulative sum added one by one
 
 
-def float64_of(xp: Any, x: Any) -> Any | None:
+def float64_of(xp: Namespace, x: Array) -> Any | None:
     """The namespace's float64; None if the device of x has none, or JAX's 64-bit mode is off."""
     if xp is np:
         return np.dtype(np.float64)
@@ -44,13 +46,13 @@ def float64_of(xp: Any, x: Any) -> Any | None:
 
 
 @cache
-def _torch_float64(xp: Any, device: str) -> Any | None:
+def _torch_float64(xp: Namespace, device: str) -> Any | None:
     """The same, cached: array-api-compat makes an array of each dtype to find out."""
     about = xp.__array_namespace_info__()
     return about.dtypes(device=device, kind="real floating").get("float64")
 
 
-def total(xp: Any, x: Any, axis: int = -1, keepdims: bool = False) -> Any:
+def total(xp: Namespace, x: Array, axis: int = -1, keepdims: bool = False) -> Array:
     """Σ x along axis −1 or −2: in float64 if the device has it, else in the dtype of x."""
     if xp is np and axis == -1 and x.shape[-1] < _LONG:  # fast path for a step's losses
         return _add(xp)(x, axis=-1, keepdims=keepdims, dtype=np.float64)
@@ -64,19 +66,19 @@ def total(xp: Any, x: Any, axis: int = -1, keepdims: bool = False) -> Any:
     return _adder(xp)(xp, x, axis, keepdims, x.dtype, rounds)
 
 
-def _are_exact(xp: Any) -> bool:
+def _are_exact(xp: Namespace) -> bool:
     """Whether sums are left to programs; NumPy is tested first, as its failed getattr is slow."""
     return xp is not np and getattr(xp, "exact_sums", False)
 
 
-def mean(xp: Any, x: Any, axis: int = -1, keepdims: bool = False) -> Any:
+def mean(xp: Namespace, x: Array, axis: int = -1, keepdims: bool = False) -> Array:
     """The mean along axis −1 or −2, in the dtype of x."""
     if _are_exact(xp):
         return xp.mean(x, axis=axis, keepdims=keepdims)
     return xp.astype(total(xp, x, axis, keepdims) / x.shape[axis], x.dtype)
 
 
-def of_squares(xp: Any, x: Any, keepdims: bool = False) -> Any:
+def of_squares(xp: Namespace, x: Array, keepdims: bool = False) -> Array:
     """Σ x² along the last axis, with the dtype and accuracy of `total`."""
     if _are_exact(xp):
         return xp.sum(x * x, axis=-1, keepdims=keepdims)
@@ -89,7 +91,7 @@ def of_squares(xp: Any, x: Any, keepdims: bool = False) -> Any:
     return found + total(np, rest * rest, -1, keepdims)
 
 
-def cumulative(xp: Any, x: Any) -> Any:
+def cumulative(xp: Namespace, x: Array) -> Array:
     """x_1, x_1 + x_2, … of (N,): blocks of 16, each added to the sum of all before it."""
     n = x.shape[0]
     if n <= _STEP:
@@ -101,12 +103,12 @@ def cumulative(xp: Any, x: Any) -> Any:
     return xp.reshape(blocks + before[:, None], (-1,))[:n]
 
 
-def _adds_in_pairs(xp: Any, axis: int, n: int) -> bool:
+def _adds_in_pairs(xp: Namespace, axis: int, n: int) -> bool:
     """Whether the library's own sum of n numbers is accurate enough."""
     return axis == -1 if xp is np else _library(xp) == "torch" and n <= _CASCADE
 
 
-def _in_pairs(xp: Any, x: Any, axis: int, keepdims: bool, dtype: Any, rounds: int) -> Any:
+def _in_pairs(xp: Namespace, x: Array, axis: int, keepdims: bool, dtype: Any, rounds: int) -> Array:
     """Σ x in that dtype, after at most ``rounds`` rounds that add eight numbers to one."""
     left: list[Any] = []  # sums of the entries left over by a division into eighths
     while rounds and x.shape[axis] > 8:
@@ -123,16 +125,16 @@ def _in_pairs(xp: Any, x: Any, axis: int, keepdims: bool, dtype: Any, rounds: in
     return found
 
 
-def _part(x: Any, axis: int, start: int, stop: int | None) -> Any:
+def _part(x: Array, axis: int, start: int, stop: int | None) -> Array:
     return x[..., start:stop] if axis == -1 else x[..., start:stop, :]
 
 
-def _add(xp: Any) -> Callable[..., Any]:
+def _add(xp: Namespace) -> Callable[..., Any]:
     """The library's sum; for NumPy add.reduce, as np.sum's overhead equals a small sum."""
     return np.add.reduce if xp is np else xp.sum
 
 
-def _adder(xp: Any) -> Callable[..., Any]:
+def _adder(xp: Namespace) -> Callable[..., Any]:
     return _jitted() if _library(xp) == "jax" else _in_pairs
 
 
@@ -145,7 +147,7 @@ def _jitted() -> Callable[..., Any]:
     return compiled
 
 
-def _library(xp: Any) -> str:
+def _library(xp: Namespace) -> str:
     """The last part of the namespace's name, or "jax"."""
     name = str(getattr(xp, "__name__", ""))
     return "jax" if name.startswith("jax") else name.rpartition(".")[2]

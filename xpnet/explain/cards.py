@@ -10,9 +10,10 @@ import numpy as np
 
 from xpnet.explain.heatmap import matrix, png, pooled, scale_of
 from xpnet.explain.mathml import breakable, mathml
-from xpnet.explain.rows import Array, Row, product_flops
+from xpnet.explain.rows import Row, product_flops
 from xpnet.explain.units import amount, duration, number, shape
 from xpnet.pages.document import grid
+from xpnet.typing import Host
 
 __all__ = ["card", "figure", "fold"]
 
@@ -53,7 +54,7 @@ def _picture(row: Row) -> str:
     return figure(row.symbol, row.array, "")
 
 
-def figure(symbol: str, array: Array, caption: str | None = None) -> str:
+def figure(symbol: str, array: Host, caption: str | None = None) -> str:
     """Return the heatmap of a matrix, with a printed scale and a text alternative.
 
     If ``caption`` is None, the caption is the symbol.

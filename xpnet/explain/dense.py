@@ -23,6 +23,7 @@ from xpnet.explain.formulas import (
 )
 from xpnet.explain.record import Log
 from xpnet.explain.rows import product_flops
+from xpnet.typing import Array
 
 __all__ = [
     "activation",
@@ -40,7 +41,7 @@ def _operations(f: Activation) -> int:
     return 0 if f.name == "identity" and is_known(f) else 1
 
 
-def preactivation(log: Log, l: str, k: str, A: Any, W: Any, b: Any) -> Any:
+def preactivation(log: Log, l: str, k: str, A: Array, W: Array, b: Array) -> Any:
     """Z_l = A_k W_lᵀ + b_l."""
     Z, seconds = log.timed(passes.dense_preactivation, log.backend, A, W, b)
     right = f"A_{k} W_{l}ᵀ + b_{l}"
@@ -50,7 +51,7 @@ def preactivation(log: Log, l: str, k: str, A: Any, W: Any, b: Any) -> Any:
     return Z
 
 
-def activation(log: Log, l: str, f: Activation, Z: Any, note: str = "") -> Any:
+def activation(log: Log, l: str, f: Activation, Z: Array, note: str = "") -> Any:
     """A_l = f(Z_l)."""
     A, seconds = log.timed(passes.dense_activation, log.backend, f, Z)
     flops = _operations(f) * log.size(Z)
@@ -60,7 +61,7 @@ def activation(log: Log, l: str, f: Activation, Z: Any, note: str = "") -> Any:
     return A
 
 
-def preactivation_gradient(log: Log, l: str, f: Activation, Z: Any, A: Any, dA: Any) -> Any:
+def preactivation_gradient(log: Log, l: str, f: Activation, Z: Array, A: Array, dA: Array) -> Any:
     """dZ_l = dA_l ∘ f'(Z_l)."""
     shape = dA.shape
     dZ, seconds = log.timed(passes.dense_preactivation_gradient, log.backend, f, Z, A, dA)
@@ -71,7 +72,7 @@ def preactivation_gradient(log: Log, l: str, f: Activation, Z: Any, A: Any, dA: 
     return dZ
 
 
-def gradients(log: Log, l: str, k: str, A: Any, dZ: Any, g: Sequence[Any]) -> list[Any]:
+def gradients(log: Log, l: str, k: str, A: Array, dZ: Array, g: Sequence[Array]) -> list[Any]:
     """dW_l = dZ_lᵀ A_k and db_l = 1ᵀ dZ_l."""
     (dW, db), seconds = log.timed(passes.dense_gradients, log.backend, A, dZ, g)
     operands = ((f"dZ_{l}ᵀ", dZ.mT.shape), (f"A_{k}", A.shape))
@@ -80,7 +81,7 @@ def gradients(log: Log, l: str, k: str, A: Any, dZ: Any, g: Sequence[Any]) -> li
     return [dW, db]
 
 
-def input_gradient(log: Log, l: str, k: str, dZ: Any, W: Any) -> Any:
+def input_gradient(log: Log, l: str, k: str, dZ: Array, W: Array) -> Any:
     """dA_k = dZ_l W_l."""
     dA, seconds = log.timed(passes.dense_input_gradient, log.backend, dZ, W)
     log.product(l, f"dA_{k}", dA, ((f"dZ_{l}", dZ.shape), (f"W_{l}", W.shape)), f"n_{l}", seconds)

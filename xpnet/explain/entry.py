@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from xpnet.errors import printable, quoted
-from xpnet.explain.rows import Array, Row
+from xpnet.explain.rows import Row
+from xpnet.typing import Host
 
 __all__ = ["Entry", "find_entry"]
 
@@ -36,9 +37,9 @@ class Entry(NamedTuple):
     symbol: str
     equation: str
     factors: tuple[str, str]
-    dZ: Array
-    A: Array
-    products: Array
+    dZ: Host
+    A: Host
+    products: Host
     value: float
 
 
@@ -92,5 +93,5 @@ def _place(dW: Row, what: str, at: int, axis: int) -> int:
     return at
 
 
-def _values(rows: Sequence[Row], symbol: str) -> Array:
+def _values(rows: Sequence[Row], symbol: str) -> Host:
     return next(row.array for row in rows if row.symbol == symbol)

@@ -19,6 +19,7 @@ from xpnet.explain.recorded import symbol
 from xpnet.explain.rows import Layer, Parameter
 from xpnet.explain.walk import walk
 from xpnet.ranges import check_flag
+from xpnet.typing import ArrayLike
 
 if TYPE_CHECKING:
     from xpnet.losses import Loss
@@ -32,8 +33,8 @@ _CHECKED = 4  # number of examples in the gradient check
 
 def explain(
     net: NetworkPasses,
-    X: Any,
-    Y: Any,
+    X: ArrayLike,
+    Y: ArrayLike,
     example: int | None = None,
     entry: tuple[int | str, int, int] | None = None,
     *,
@@ -63,13 +64,13 @@ def explain(
     return Explanation(rows, found, mean, title, picked, *names)
 
 
-def _names(net: NetworkPasses, X: Any, inputs: Sequence[str]) -> tuple[str, ...]:
+def _names(net: NetworkPasses, X: ArrayLike, inputs: Sequence[str]) -> tuple[str, ...]:
     """Return the names of X's columns: as given, those of the fit, or the data frame's."""
     own: Any = net.feature_names or getattr(X, "columns", ())
     return tuple(map(str, own if len(inputs) == 0 else inputs))
 
 
-def _pick(X: Any, Y: Any, example: Any) -> tuple[Any, Any]:
+def _pick(X: ArrayLike, Y: ArrayLike, example: Any) -> tuple[Any, Any]:
     """Return all examples, or example number ``example`` as a batch of one."""
     if example is None:
         return X, Y
@@ -113,7 +114,7 @@ def _layers(
 
 
 def _errors(
-    net: NetworkPasses, layers: Layers, X: Any, Y: Any, check: bool | None
+    net: NetworkPasses, layers: Layers, X: ArrayLike, Y: ArrayLike, check: bool | None
 ) -> dict[str, float]:
     """Return each layer's relative gradient error against finite differences, in float64.
 

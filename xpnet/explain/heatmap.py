@@ -14,7 +14,7 @@ import zlib
 
 import numpy as np
 
-from xpnet.explain.rows import Array
+from xpnet.typing import Host
 
 __all__ = ["LEVELS", "MOST", "levels", "matrix", "png", "pooled", "scale_of"]
 
@@ -24,20 +24,20 @@ LEVELS = 32  # shades on each side of 0; level 32 is zero, 65 is not finite
 _NEGATIVE, _POSITIVE, _NOT_FINITE = (59, 130, 246), (234, 88, 12), (147, 51, 234)
 
 
-def matrix(array: Array) -> Array:
+def matrix(array: Host) -> Host:
     """Return a matrix: the first one of a stack, or a vector as a row."""
     while array.ndim > 2:
         array = array[0]
     return np.atleast_2d(array)
 
 
-def scale_of(array: Array) -> float:
+def scale_of(array: Host) -> float:
     """Return the largest magnitude of the finite entries; 0 if there are none."""
     finite = array[np.isfinite(array)]
     return float(np.abs(finite).max()) if finite.size else 0.0
 
 
-def pooled(array: Array) -> Array:
+def pooled(array: Host) -> Host:
     """Return each block's entry of largest magnitude, or NaN if an entry is not finite.
 
     The result is (m, n) float64, with m and n at most 64.
@@ -53,7 +53,7 @@ def pooled(array: Array) -> Array:
     return np.asarray(x)
 
 
-def levels(array: Array) -> Array:
+def levels(array: Host) -> Host:
     """Return the cells as (m, n) uint8: 0 … 64, with 32 for zero; 65 for not finite."""
     cells, scale = pooled(array), scale_of(array)
     whole = np.isfinite(cells)
@@ -62,7 +62,7 @@ def levels(array: Array) -> Array:
     return found.astype(np.uint8)
 
 
-def png(array: Array) -> bytes:
+def png(array: Host) -> bytes:
     """Return the picture as PNG: 8-bit palette, one filter byte 0 before each line."""
     at = levels(array)
     lines = b"".join(b"\0" + row.tobytes() for row in at)

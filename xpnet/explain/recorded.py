@@ -14,6 +14,7 @@ from xpnet.backends.base import Backend
 from xpnet.equations.protocol import BoundLayer, Context, Stats
 from xpnet.explain import dense
 from xpnet.explain.record import Log
+from xpnet.typing import Array
 
 __all__ = ["Recorded", "recorded"]
 
@@ -41,7 +42,7 @@ class Recorded:
         return getattr(self.layer, name)
 
     def forward(
-        self, backend: Backend, p: Sequence[Any], stats: Stats, A: Any, ctx: Context
+        self, backend: Backend, p: Sequence[Array], stats: Stats, A: Array, ctx: Context
     ) -> Result:
         """Run the layer's ``forward`` and record it with `tell_forward`."""
         result, seconds = self.log.timed(self.layer.forward, backend, p, stats, A, ctx)
@@ -52,10 +53,10 @@ class Recorded:
     def gradients(
         self,
         backend: Backend,
-        p: Sequence[Any],
+        p: Sequence[Array],
         saved: Any,
-        dB: Any,
-        g: Sequence[Any],
+        dB: Array,
+        g: Sequence[Array],
         needed: bool,
     ) -> tuple[list[Any], Any]:
         """Run the layer's ``gradients`` and record them with `tell_gradients`."""
@@ -65,7 +66,9 @@ class Recorded:
         self.tell_gradients(p, saved, shape, dp, dA, seconds)
         return dp, dA
 
-    def tell_forward(self, p: Sequence[Any], A: Any, B: Any, saved: Any, seconds: float) -> None:
+    def tell_forward(
+        self, p: Sequence[Array], A: Array, B: Array, saved: Any, seconds: float
+    ) -> None:
         """Record A_l = kind(A_k, parameters)."""
         operands = [(f"A_{self.k}", A.shape), *self.own(p)]
         right = f"{self.layer.kind}({', '.join(name for name, _ in operands)})"
@@ -73,11 +76,11 @@ class Recorded:
 
     def tell_gradients(
         self,
-        p: Sequence[Any],
+        p: Sequence[Array],
         saved: Any,
         shape: tuple[int, ...],
-        dp: Sequence[Any],
-        dA: Any,
+        dp: Sequence[Array],
+        dA: Array,
         seconds: float,
     ) -> None:
         """Record d<parameter> = ∂loss/∂<parameter>, and dA_k."""
@@ -89,7 +92,7 @@ class Recorded:
             right, symbol = f"∂loss/∂A_{self.k}", f"dA_{self.k}"
             self.log.backward(self.l, symbol, right, dA, dB, flops=None, seconds=seconds)
 
-    def own(self, p: Sequence[Any]) -> list[tuple[str, Any]]:
+    def own(self, p: Sequence[Array]) -> list[tuple[str, Any]]:
         """Return the symbols and shapes of the layer's own parameters."""
         slots = self.layer.slots
         return [(symbol(slot.name, self.l), x.shape) for slot, x in zip(slots, p, strict=True)]
@@ -109,7 +112,7 @@ class RecordedDense(Recorded):
     """A dense layer, by the five functions of `xpnet.explain.dense`, each with its own rows."""
 
     def forward(
-        self, backend: Backend, p: Sequence[Any], stats: Stats, A: Any, ctx: Context
+        self, backend: Backend, p: Sequence[Array], stats: Stats, A: Array, ctx: Context
     ) -> Result:
         """Record Z_l and A_l; return A_l, and (A_k, Z_l, A_l) for the backward pass."""
         Z = dense.preactivation(self.log, self.l, self.k, A, *p)
@@ -119,10 +122,10 @@ class RecordedDense(Recorded):
     def gradients(
         self,
         backend: Backend,
-        p: Sequence[Any],
+        p: Sequence[Array],
         saved: Any,
-        dB: Any,
-        g: Sequence[Any],
+        dB: Array,
+        g: Sequence[Array],
         needed: bool,
     ) -> tuple[list[Any], Any]:
         """Record dZ_l, dW_l, db_l and dA_k; return [dW_l, db_l] and dA_k."""
@@ -136,14 +139,16 @@ class RecordedDense(Recorded):
 class RecordedDropout(Recorded):
     """Dropout, which has no effect outside training."""
 
-    def tell_forward(self, p: Sequence[Any], A: Any, B: Any, saved: Any, seconds: float) -> None:
+    def tell_forward(
+        self, p: Sequence[Array], A: Array, B: Array, saved: Any, seconds: float
+    ) -> None:
         """Record A_l = A_k."""
         note = f"dropout ({self.layer.rate:g}) acts in training alone"
         of_k = ((f"A_{self.k}", A.shape),)
         self.log.forward(self.l, f"A_{self.l}", f"A_{self.k}", B, of_k, seconds=seconds, note=note)
 
     def tell_gradients(
-        self, p: Any, saved: Any, shape: tuple[int, ...], dp: Any, dA: Any, seconds: float
+        self, p: Array, saved: Any, shape: tuple[int, ...], dp: Array, dA: Array, seconds: float
     ) -> None:
         """Record dA_k = dA_l."""
         of_l = ((f"dA_{self.l}", shape),)
@@ -153,7 +158,9 @@ class RecordedDropout(Recorded):
 class RecordedNorm(Recorded):
     """X̂_l = (A_k − μ_l) / s_l and A_l = γ_l ∘ X̂_l + β_l; a batch norm's μ and s are constants."""
 
-    def tell_forward(self, p: Sequence[Any], A: Any, B: Any, saved: Any, seconds: float) -> None:
+    def tell_forward(
+        self, p: Sequence[Array], A: Array, B: Array, saved: Any, seconds: float
+    ) -> None:
         """Record X̂_l, then A_l."""
         l, k, n, shape = self.l, self.k, self.log.size(A), A.shape
         over = "the features of each example"
@@ -168,7 +175,7 @@ class RecordedNorm(Recorded):
         self.log.forward(l, f"A_{l}", f"γ_{l} ∘ X̂_{l} + β_{l}", B, read, flops=2 * n)
 
     def tell_gradients(
-        self, p: Any, saved: Any, shape: tuple[int, ...], dp: Any, dA: Any, seconds: float
+        self, p: Array, saved: Any, shape: tuple[int, ...], dp: Array, dA: Array, seconds: float
     ) -> None:
         """Record dγ_l and dβ_l, then dA_k."""
         l, k, ones = self.l, self.k, ("1ᵀ", (1, shape[-2]))
@@ -195,7 +202,9 @@ class RecordedNorm(Recorded):
 class RecordedEmbedding(Recorded):
     """Vectors for integer columns, as products with one-hot rows O."""
 
-    def tell_forward(self, p: Sequence[Any], A: Any, B: Any, saved: Any, seconds: float) -> None:
+    def tell_forward(
+        self, p: Sequence[Array], A: Array, B: Array, saved: Any, seconds: float
+    ) -> None:
         """Record A_l = [numeric columns | O E | …]."""
         names = [name for name, _ in self.own(p)]
         parts = [f"{name.replace('E', 'O', 1)} {name}" for name in names]
@@ -210,7 +219,7 @@ class RecordedEmbedding(Recorded):
         )  # fmt: skip
 
     def tell_gradients(
-        self, p: Any, saved: Any, shape: tuple[int, ...], dp: Any, dA: Any, seconds: float
+        self, p: Array, saved: Any, shape: tuple[int, ...], dp: Array, dA: Array, seconds: float
     ) -> None:
         """Record dE = Oᵀ dA_l for each table E, with the columns of dA_l that belong to E."""
         start = len(self.layer.numeric)
@@ -231,7 +240,7 @@ class RecordedResidual(Recorded):
         self.inner, self.first = f"{l}.{len(within)}", f"{l}.0"
 
     def forward(
-        self, backend: Backend, p: Sequence[Any], stats: Stats, A: Any, ctx: Context
+        self, backend: Backend, p: Sequence[Array], stats: Stats, A: Array, ctx: Context
     ) -> Result:
         """Record the layers within, then the sum."""
         of_k, n = (f"A_{self.k}", A.shape), self.log.size
@@ -252,10 +261,10 @@ class RecordedResidual(Recorded):
     def gradients(
         self,
         backend: Backend,
-        p: Sequence[Any],
+        p: Sequence[Array],
         saved: Any,
-        dB: Any,
-        g: Sequence[Any],
+        dB: Array,
+        g: Sequence[Array],
         needed: bool,
     ) -> tuple[list[Any], Any]:
         """Record the layers within, then dP and the sum."""

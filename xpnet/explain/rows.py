@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["Array", "Layer", "Operand", "Parameter", "Row", "product_flops", "statistics"]
+from xpnet.typing import Host
 
-Array = np.ndarray[Any, Any]
+__all__ = ["Layer", "Operand", "Parameter", "Row", "product_flops", "statistics"]
+
 Shape = tuple[int, ...]
 
 
@@ -74,7 +75,7 @@ class Row(NamedTuple):
     mean: float
     std: float
     norm: float
-    array: Array
+    array: Host
     note: str = ""
     warnings: tuple[str, ...] = ()
 
@@ -83,7 +84,7 @@ class Parameter(NamedTuple):
     """A layer's own parameter: its symbol and its values on the host."""
 
     symbol: str
-    array: Array
+    array: Host
 
 
 class Layer(NamedTuple):
@@ -117,7 +118,7 @@ def product_flops(a: Shape, b: Shape) -> int:
     return 2 * prod(lead) * a[-2] * a[-1] * b[-1]
 
 
-def statistics(array: Array) -> tuple[float, float, float]:
+def statistics(array: Host) -> tuple[float, float, float]:
     """Return mean, standard deviation and norm, in float64; 0 for an empty array.
 
     If an entry is not finite, they are infinite or NaN.

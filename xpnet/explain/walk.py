@@ -20,6 +20,7 @@ from xpnet.explain.formulas import derivative_reads, loss_gradient, loss_value
 from xpnet.explain.record import Log
 from xpnet.explain.recorded import recorded
 from xpnet.losses import Loss, from_preactivation
+from xpnet.typing import Array, ArrayLike
 
 if TYPE_CHECKING:
     from xpnet.network.state import NetworkState
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["walk"]
 
 
-def walk(net: NetworkState, layers: Layers, loss: Loss, X: Any, Y: Any) -> Log:
+def walk(net: NetworkState, layers: Layers, loss: Loss, X: ArrayLike, Y: ArrayLike) -> Log:
     """Record the gradient of the mean loss over X (N, n_0) and Y, computed on the device."""
     log, xp, L = Log(net.backend, net.dtype), net.backend.xp, str(len(layers))
     k = str(len(layers) - 1)
@@ -47,7 +48,7 @@ def walk(net: NetworkState, layers: Layers, loss: Loss, X: Any, Y: Any) -> Log:
     return log
 
 
-def _inputs(log: Log, X: Any, Y: Any, loss: Loss, n_out: int) -> None:
+def _inputs(log: Log, X: ArrayLike, Y: ArrayLike, loss: Loss, n_out: int) -> None:
     log.forward("0", "A_0", "X", X, note="X: one example a row")
     labels = log.host(Y)
     if loss.targets == "labels" and labels.ndim == 1:
@@ -57,7 +58,7 @@ def _inputs(log: Log, X: Any, Y: Any, loss: Loss, n_out: int) -> None:
         log.forward("0", "Y", "targets", labels, note="one example a row")
 
 
-def _loss(log: Log, L: str, loss: Loss, f: Any, Z: Any, Y: Any, N: int) -> Any:
+def _loss(log: Log, L: str, loss: Loss, f: Any, Z: Array, Y: ArrayLike, N: int) -> Any:
     """Record A_L, the mean loss and dZ_L; return dZ_L.
 
     This is the only place where the scale 1/N appears.

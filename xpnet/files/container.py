@@ -22,6 +22,7 @@ import numpy as np
 
 from xpnet.errors import FileError, printable, quoted
 from xpnet.files.jsonable import list_of, loads, mapping, text_of
+from xpnet.typing import Host
 from xpnet.whole_file import open_regular
 
 __all__ = ["Container", "Tensor", "blaming", "opened", "sealed"]
@@ -110,7 +111,7 @@ class Container:
             raise ValueError(f"its {_DIGEST} is no checksum: {quoted(digest)}")
         return header.replace(digest.encode(), _BLANK.encode())
 
-    def numbers(self, dtype: str) -> np.ndarray[Any, Any]:
+    def numbers(self, dtype: str) -> Host:
         """Read all tensors' numbers in the file's order, (n,) float32 or float64; call it once.
 
         Raises

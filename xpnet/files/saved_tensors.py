@@ -13,18 +13,18 @@ from xpnet.equations.parameters import Layers, Slot, layout
 from xpnet.equations.protocol import stat_names
 from xpnet.errors import quoted
 from xpnet.files.container import Tensor
+from xpnet.typing import Host
 
 if TYPE_CHECKING:
     from xpnet.network.state import NetworkState
 
 __all__ = ["check_tensors", "filled", "tensors_of"]
 
-Array = np.ndarray[Any, Any]
 
 _VARIANCE = "running_variance"
 
 
-def tensors_of(net: NetworkState) -> dict[str, Array]:
+def tensors_of(net: NetworkState) -> dict[str, Host]:
     """Every parameter and statistic by its name in the file, in the file's shape.
 
     Raises
@@ -56,11 +56,11 @@ def check_tensors(layers: Layers, tensors: Mapping[str, Tensor]) -> None:
 
 
 def filled(
-    layers: Layers, tensors: Mapping[str, Tensor], numbers: Array, dtype: str
-) -> tuple[Array, list[Array]]:
+    layers: Layers, tensors: Mapping[str, Tensor], numbers: Host, dtype: str
+) -> tuple[Host, list[Host]]:
     """The parameters θ (P,) and the statistics (1, n), copied from the file's numbers."""
 
-    def part(name: str) -> Array:
+    def part(name: str) -> Host:
         return numbers[tensors[name].start // numbers.itemsize :][: math.prod(tensors[name].shape)]
 
     theta = np.empty(layout(layers).size, dtype)
@@ -100,6 +100,6 @@ def _shape(slot: Slot) -> tuple[int, ...]:
     return slot.shape if slot.is_weight else slot.shape[1:]
 
 
-def _shaped(theta: Array, slot: Slot) -> Array:
+def _shaped(theta: Host, slot: Slot) -> Host:
     part = theta[slot.offset : slot.offset + slot.size]
     return np.ascontiguousarray(part.reshape(_shape(slot)))

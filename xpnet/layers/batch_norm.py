@@ -12,6 +12,7 @@ from xpnet.equations.parameters import Allocator, Slot
 from xpnet.equations.protocol import Context, Defaults, Stats
 from xpnet.layers.normalization import affine_gradients, input_gradient, normalize
 from xpnet.ranges import check_fraction, check_not_negative
+from xpnet.typing import Array, Host
 
 __all__ = ["BatchNorm", "BatchNormLayer"]
 
@@ -83,8 +84,8 @@ class BatchNormLayer(NamedTuple):
         return self.gain, self.shift
 
     def forward(
-        self, backend: Backend, p: Sequence[Any], stats: Stats, A: Any, ctx: Context
-    ) -> tuple[Any, Any, Stats]:
+        self, backend: Backend, p: Sequence[Array], stats: Stats, A: Array, ctx: Context
+    ) -> tuple[Array, Array, Stats]:
         """γ ∘ X̂ + β, and the running mean and variance after the batch."""
         (gain, shift), (mean, variance) = p, stats
         if not ctx.training:
@@ -103,12 +104,12 @@ class BatchNormLayer(NamedTuple):
     def gradients(
         self,
         backend: Backend,
-        p: Sequence[Any],
+        p: Sequence[Array],
         saved: Any,
-        dB: Any,
-        g: Sequence[Any],
+        dB: Array,
+        g: Sequence[Array],
         needed: bool,
-    ) -> tuple[list[Any], Any]:
+    ) -> tuple[list[Array], Array]:
         """(dγ, dβ) and dA; outside training μ and s are constants, and dA = dX̂/s."""
         X_hat, inverse, trained = saved
         dp = affine_gradients(backend, dB, X_hat, g)
@@ -117,10 +118,10 @@ class BatchNormLayer(NamedTuple):
             return dp, dX_hat * inverse
         return dp, input_gradient(backend.xp, dX_hat, X_hat, inverse, -2)
 
-    def initial(self, seed: int, initializer: str | None) -> list[np.ndarray[Any, Any]]:
+    def initial(self, seed: int, initializer: str | None) -> list[Host]:
         """γ = 1, β = 0."""
         return [np.ones((1, self.fan_in)), np.zeros((1, self.fan_in))]
 
-    def initial_stats(self) -> tuple[np.ndarray[Any, Any], ...]:
+    def initial_stats(self) -> tuple[Host, ...]:
         """Running mean 0 and variance 1."""
         return np.zeros((1, self.fan_in)), np.ones((1, self.fan_in))

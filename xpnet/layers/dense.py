@@ -21,6 +21,7 @@ from xpnet.equations.passes import (
 )
 from xpnet.equations.protocol import Context, Defaults, Stats
 from xpnet.ranges import items
+from xpnet.typing import Array, Host
 
 __all__ = ["Dense", "DenseLayer", "as_layers"]
 
@@ -81,8 +82,8 @@ class DenseLayer(NamedTuple):
         return self.weight, self.bias
 
     def forward(
-        self, backend: Backend, p: Sequence[Any], stats: Stats, A: Any, ctx: Context
-    ) -> tuple[Any, Any, Stats]:
+        self, backend: Backend, p: Sequence[Array], stats: Stats, A: Array, ctx: Context
+    ) -> tuple[Array, Array, Stats]:
         """A_l, and (A_{l-1}, Z_l, A_l) for the backward pass."""
         Z = dense_preactivation(backend, A, *p)
         A_l = dense_activation(backend, self.activation, Z)
@@ -91,25 +92,25 @@ class DenseLayer(NamedTuple):
     def gradients(
         self,
         backend: Backend,
-        p: Sequence[Any],
+        p: Sequence[Array],
         saved: Any,
-        dB: Any,
-        g: Sequence[Any],
+        dB: Array,
+        g: Sequence[Array],
         needed: bool,
-    ) -> tuple[list[Any], Any]:
+    ) -> tuple[list[Array], Array]:
         """(dW_l, db_l) and dA_{l-1}, from dB = dA_l."""
         A, Z, A_l = saved
         dZ = dense_preactivation_gradient(backend, self.activation, Z, A_l, dB)
         dp = dense_gradients(backend, A, dZ, g)
         return dp, dense_input_gradient(backend, dZ, p[0]) if needed else None
 
-    def initial(self, seed: int, initializer: str | None) -> list[np.ndarray[Any, Any]]:
+    def initial(self, seed: int, initializer: str | None) -> list[Host]:
         """W from the initializer, b = 0."""
         name = initializer or default_for(self.activation.name)
         W = initial_weights(name, self.fan_in, self.fan_out, seed, self.number)
         return [W, np.zeros((1, self.fan_out))]
 
-    def initial_stats(self) -> tuple[np.ndarray[Any, Any], ...]:
+    def initial_stats(self) -> tuple[Host, ...]:
         """No statistics."""
         return ()
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from xpnet.backends.base import Backend
 from xpnet.equations.masks import keep
 from xpnet.equations.parameters import Allocator, Slot
 from xpnet.equations.protocol import Context, Defaults, Stats
 from xpnet.ranges import check_fraction
+from xpnet.typing import Array, Host
 
 __all__ = ["Dropout", "DropoutLayer"]
 
@@ -65,8 +64,8 @@ class DropoutLayer(NamedTuple):
         return self.fan_in
 
     def forward(
-        self, backend: Backend, p: Sequence[Any], stats: Stats, A: Any, ctx: Context
-    ) -> tuple[Any, Any, Stats]:
+        self, backend: Backend, p: Sequence[Array], stats: Stats, A: Array, ctx: Context
+    ) -> tuple[Array, Array, Stats]:
         """A ∘ M / (1 − rate) in training, else A."""
         if not ctx.training or self.rate == 0:
             return A, None, ()
@@ -78,19 +77,19 @@ class DropoutLayer(NamedTuple):
     def gradients(
         self,
         backend: Backend,
-        p: Sequence[Any],
+        p: Sequence[Array],
         saved: Any,
-        dB: Any,
-        g: Sequence[Any],
+        dB: Array,
+        g: Sequence[Array],
         needed: bool,
-    ) -> tuple[list[Any], Any]:
+    ) -> tuple[list[Array], Array]:
         """No gradients, and dA = dB ∘ M / (1 − rate); dA = dB outside training."""
         return [], dB if saved is None else dB * saved
 
-    def initial(self, seed: int, initializer: str | None) -> list[np.ndarray[Any, Any]]:
+    def initial(self, seed: int, initializer: str | None) -> list[Host]:
         """No parameters."""
         return []
 
-    def initial_stats(self) -> tuple[np.ndarray[Any, Any], ...]:
+    def initial_stats(self) -> tuple[Host, ...]:
         """No statistics."""
         return ()

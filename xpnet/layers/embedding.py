@@ -15,6 +15,7 @@ from xpnet.equations.parameters import Allocator, Slot
 from xpnet.equations.protocol import Context, Defaults, Stats
 from xpnet.errors import quoted
 from xpnet.ranges import is_count, items
+from xpnet.typing import Array, Host, Namespace
 
 __all__ = ["Embedding", "EmbeddingLayer"]
 
@@ -124,8 +125,8 @@ class EmbeddingLayer(NamedTuple):
         return self.fan_in - len(self.columns) + sum(slot.shape[1] for slot in self.slots)
 
     def forward(
-        self, backend: Backend, p: Sequence[Any], stats: Stats, A: Any, ctx: Context
-    ) -> tuple[Any, Any, Stats]:
+        self, backend: Backend, p: Sequence[Array], stats: Stats, A: Array, ctx: Context
+    ) -> tuple[Array, Array, Stats]:
         """[numeric columns | O_1 E_1 | …], and the O_i for the backward pass.
 
         If no backward pass follows and there is one network, the rows of E_i are read directly:
@@ -147,26 +148,26 @@ class EmbeddingLayer(NamedTuple):
             numeric = xp.broadcast_to(numeric, (*vectors[0].shape[:-1], numeric.shape[-1]))
         return xp.concat([numeric, *vectors], axis=-1), one_hot, ()
 
-    def _rows(self, backend: Backend, p: Sequence[Any], A: Any) -> list[Any]:
+    def _rows(self, backend: Backend, p: Sequence[Array], A: Array) -> list[Array]:
         """E_i[codes] of each integer column."""
         xp = backend.xp
         index = getattr(xp, backend.index_dtype)
         codes = (xp.astype(A[:, column], index) for column in self.columns)
         return [backend.take(E, code) for E, code in zip(p, codes, strict=True)]
 
-    def _one_hot(self, xp: Any, codes: Any, n: int) -> Any:
+    def _one_hot(self, xp: Namespace, codes: Any, n: int) -> Array:
         categories = xp.arange(n, dtype=codes.dtype, device=getattr(codes, "device", None))
         return xp.astype(codes[..., None] == categories, codes.dtype)
 
     def gradients(
         self,
         backend: Backend,
-        p: Sequence[Any],
+        p: Sequence[Array],
         saved: Any,
-        dB: Any,
-        g: Sequence[Any],
+        dB: Array,
+        g: Sequence[Array],
         needed: bool,
-    ) -> tuple[list[Any], Any]:
+    ) -> tuple[list[Array], Array]:
         """dE_i = O_iᵀ dB_i; there is no dA."""
         dp, start = [], len(self.numeric)
         for O, slot, out in zip(saved, self.slots, g, strict=True):
@@ -174,7 +175,7 @@ class EmbeddingLayer(NamedTuple):
             start += slot.shape[1]
         return dp, None
 
-    def check(self, backend: Backend, X: Any) -> None:
+    def check(self, backend: Backend, X: Array) -> None:
         """Check that every integer column of X (N, n_0) holds only 0 … categories − 1."""
         xp = backend.xp
         for column, slot in zip(self.columns, self.slots, strict=True):
@@ -186,7 +187,7 @@ class EmbeddingLayer(NamedTuple):
                     f"{float(xp.max(codes)):g}"
                 )
 
-    def initial(self, seed: int, initializer: str | None) -> list[np.ndarray[Any, Any]]:
+    def initial(self, seed: int, initializer: str | None) -> list[Host]:
         """Normal numbers with variance 1/dim, so vectors of length about 1."""
         ends = np.cumsum([slot.size for slot in self.slots])
         normal = initial_weights("lecun_normal", 1, int(ends[-1]), seed, self.number).reshape(-1)
@@ -195,6 +196,6 @@ class EmbeddingLayer(NamedTuple):
             for part, slot in zip(np.split(normal, ends[:-1]), self.slots, strict=True)
         ]
 
-    def initial_stats(self) -> tuple[np.ndarray[Any, Any], ...]:
+    def initial_stats(self) -> tuple[Host, ...]:
         """No statistics."""
         return ()

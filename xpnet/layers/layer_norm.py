@@ -12,6 +12,7 @@ from xpnet.equations.parameters import Allocator, Slot
 from xpnet.equations.protocol import Context, Defaults, Stats
 from xpnet.layers.normalization import affine_gradients, input_gradient, normalize
 from xpnet.ranges import check_not_negative
+from xpnet.typing import Array, Host
 
 __all__ = ["LayerNorm", "LayerNormLayer"]
 
@@ -70,8 +71,8 @@ class LayerNormLayer(NamedTuple):
         return self.gain, self.shift
 
     def forward(
-        self, backend: Backend, p: Sequence[Any], stats: Stats, A: Any, ctx: Context
-    ) -> tuple[Any, Any, Stats]:
+        self, backend: Backend, p: Sequence[Array], stats: Stats, A: Array, ctx: Context
+    ) -> tuple[Array, Array, Stats]:
         """γ ∘ X̂ + β."""
         gain, shift = p
         X_hat, inverse, _, _ = normalize(backend.xp, A, -1, self.epsilon)
@@ -80,21 +81,21 @@ class LayerNormLayer(NamedTuple):
     def gradients(
         self,
         backend: Backend,
-        p: Sequence[Any],
+        p: Sequence[Array],
         saved: Any,
-        dB: Any,
-        g: Sequence[Any],
+        dB: Array,
+        g: Sequence[Array],
         needed: bool,
-    ) -> tuple[list[Any], Any]:
+    ) -> tuple[list[Array], Array]:
         """(dγ, dβ) and dA."""
         X_hat, inverse = saved
         dp = affine_gradients(backend, dB, X_hat, g)
         return dp, input_gradient(backend.xp, dB * p[0], X_hat, inverse, -1)
 
-    def initial(self, seed: int, initializer: str | None) -> list[np.ndarray[Any, Any]]:
+    def initial(self, seed: int, initializer: str | None) -> list[Host]:
         """γ = 1, β = 0."""
         return [np.ones((1, self.fan_in)), np.zeros((1, self.fan_in))]
 
-    def initial_stats(self) -> tuple[np.ndarray[Any, Any], ...]:
+    def initial_stats(self) -> tuple[Host, ...]:
         """No statistics."""
         return ()

@@ -13,15 +13,17 @@ since μ and s depend on every entry of A along that axis. Means over the exampl
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from xpnet.backends.base import Backend
 from xpnet.equations import sums
+from xpnet.typing import Array, Namespace
 
 __all__ = ["affine_gradients", "input_gradient", "normalize"]
 
 
-def normalize(xp: Any, A: Any, axis: int, epsilon: float) -> tuple[Any, Any, Any, Any]:
+def normalize(
+    xp: Namespace, A: Array, axis: int, epsilon: float
+) -> tuple[Array, Array, Array, Array]:
     """X̂, 1/s, μ and the (biased) variance; all but X̂ have length 1 along ``axis``."""
     mean = _mean(xp, A, axis)
     centred = A - mean
@@ -30,7 +32,7 @@ def normalize(xp: Any, A: Any, axis: int, epsilon: float) -> tuple[Any, Any, Any
     return centred * inverse, inverse, mean, variance
 
 
-def affine_gradients(backend: Backend, dB: Any, X_hat: Any, g: Sequence[Any]) -> list[Any]:
+def affine_gradients(backend: Backend, dB: Array, X_hat: Array, g: Sequence[Array]) -> list[Array]:
     """dγ and dβ, rows (1, n), written into the buffers g or new arrays."""
     ones = backend.xp.ones((1, dB.shape[-2]), dtype=dB.dtype, device=backend.device)
     d_gain = backend.matmul(ones, dB * X_hat, out=g[0])
@@ -38,14 +40,14 @@ def affine_gradients(backend: Backend, dB: Any, X_hat: Any, g: Sequence[Any]) ->
     return [d_gain, d_shift]
 
 
-def input_gradient(xp: Any, dX_hat: Any, X_hat: Any, inverse: Any, axis: int) -> Any:
+def input_gradient(xp: Namespace, dX_hat: Array, X_hat: Array, inverse: Array, axis: int) -> Array:
     """dA from dX̂, with means over ``axis``."""
     mean = _mean(xp, dX_hat, axis)
     along = _mean(xp, dX_hat * X_hat, axis)
     return (dX_hat - mean - X_hat * along) * inverse
 
 
-def _mean(xp: Any, x: Any, axis: int) -> Any:
+def _mean(xp: Namespace, x: Array, axis: int) -> Array:
     """The mean over the examples (axis −2), or over each example's features (axis −1)."""
     if axis == -2:
         return sums.mean(xp, x, axis, keepdims=True)

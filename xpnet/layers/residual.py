@@ -6,8 +6,6 @@ import copy
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from xpnet.backends.base import Backend
 from xpnet.equations.activations import Activation
 from xpnet.equations.initializers import initial_weights
@@ -16,6 +14,7 @@ from xpnet.equations.passes import chain, chain_gradients, dense_input_gradient
 from xpnet.equations.protocol import BoundLayer, Context, Defaults, Stats
 from xpnet.layers.dense import Dense, as_layers
 from xpnet.layers.embedding import Embedding
+from xpnet.typing import Array, Host
 
 __all__ = ["Residual", "ResidualLayer"]
 
@@ -97,8 +96,8 @@ class ResidualLayer(NamedTuple):
         return sum(layer.n_stats for layer in self.children)
 
     def forward(
-        self, backend: Backend, p: Sequence[Any], stats: Stats, A: Any, ctx: Context
-    ) -> tuple[Any, Any, Stats]:
+        self, backend: Backend, p: Sequence[Array], stats: Stats, A: Array, ctx: Context
+    ) -> tuple[Array, Array, Stats]:
         """F(A) + A, or F(A) + A Pᵀ."""
         B, saved, stats = chain(backend, self.children, p, stats, A, ctx)
         around = A if self.projection is None else backend.matmul(A, p[-1].mT)
@@ -107,12 +106,12 @@ class ResidualLayer(NamedTuple):
     def gradients(
         self,
         backend: Backend,
-        p: Sequence[Any],
+        p: Sequence[Array],
         saved: Any,
-        dB: Any,
-        g: Sequence[Any],
+        dB: Array,
+        g: Sequence[Array],
         needed: bool,
-    ) -> tuple[list[Any], Any]:
+    ) -> tuple[list[Array], Array]:
         """F's gradients (and dP), and dA."""
         within, A = saved
         d_projection, around = [], None
@@ -124,7 +123,7 @@ class ResidualLayer(NamedTuple):
         dp, dA = chain_gradients(backend, self.children, p, within, dB, g, is_first=not needed)
         return dp + d_projection, dA + around if needed else None
 
-    def initial(self, seed: int, initializer: str | None) -> list[np.ndarray[Any, Any]]:
+    def initial(self, seed: int, initializer: str | None) -> list[Host]:
         """Initial parameters of the layers within; P by Glorot's scheme."""
         parts = [W for layer in self.children for W in layer.initial(seed, initializer)]
         if self.projection is not None:
@@ -132,6 +131,6 @@ class ResidualLayer(NamedTuple):
             parts.append(initial_weights("glorot_uniform", *size, seed, self.number))
         return parts
 
-    def initial_stats(self) -> tuple[np.ndarray[Any, Any], ...]:
+    def initial_stats(self) -> tuple[Host, ...]:
         """Initial statistics of the layers within."""
         return tuple(stat for layer in self.children for stat in layer.initial_stats())

@@ -15,6 +15,7 @@ from xpnet.equations.built_in import built_in, one_of_each
 from xpnet.equations.special import sigmoid
 from xpnet.losses.loss import Loss, LossFunction
 from xpnet.ranges import check_fraction
+from xpnet.typing import Array, Namespace
 
 __all__ = ["BINARY_CROSS_ENTROPY", "CrossEntropy", "check_smoothing", "label_cross_entropy"]
 
@@ -23,7 +24,7 @@ __all__ = ["BINARY_CROSS_ENTROPY", "CrossEntropy", "check_smoothing", "label_cro
 #     dZ = σ(z) − y = (1 − y) σ(z) − y σ(−z), which loses no digits if σ(z) is close to y
 
 
-def _binary_cross_entropy(xp: Any, Z: Any, Y: Any) -> tuple[Any, Any]:
+def _binary_cross_entropy(xp: Namespace, Z: Array, Y: Array) -> tuple[Array, Array]:
     losses = (1.0 - Y) * xp.maximum(Z, 0.0) - Y * xp.minimum(Z, 0.0)
     losses += xp.log1p(xp.exp(-xp.abs(Z)))
     dZ = (1.0 - Y) * sigmoid(xp, Z) - Y * sigmoid(xp, -Z)
@@ -73,7 +74,7 @@ def check_smoothing(epsilon: Any) -> float:
 def _cross_entropy_loss(epsilon: float) -> Loss:
     of_labels = label_cross_entropy(epsilon)
 
-    def cross_entropy(xp: Any, Z: Any, Y: Any) -> tuple[Any, Any]:
+    def cross_entropy(xp: Namespace, Z: Array, Y: Array) -> tuple[Array, Array]:
         if Y.ndim < Z.ndim:
             return of_labels(xp, Z, Y)
         return _of_rows(xp, Z, Y * (1.0 - epsilon) + epsilon / Z.shape[-1] if epsilon else Y)
@@ -94,13 +95,13 @@ def _cross_entropy_loss(epsilon: float) -> Loss:
 def label_cross_entropy(epsilon: float) -> LossFunction:
     """The cross entropy of integer labels (..., N), smoothed by ε."""
 
-    def smoothed(xp: Any, Z: Any, Y: Any) -> tuple[Any, Any]:
+    def smoothed(xp: Namespace, Z: Array, Y: Array) -> tuple[Array, Array]:
         return _of_smoothed_labels(xp, Z, Y, epsilon)
 
     return smoothed if epsilon else _of_labels
 
 
-def _of_labels(xp: Any, Z: Any, Y: Any) -> tuple[Any, Any]:
+def _of_labels(xp: Namespace, Z: Array, Y: Array) -> tuple[Array, Array]:
     """loss_n = max z − z_y + ln(1 + R + (e_y − 1)), dZ_k = P_k, and dZ_y = −Σ_{k≠y} P_k.
 
     E = e^(z − max z), with sum S, is split into the label's entry e_y and R, the sum of the others.
@@ -118,7 +119,7 @@ def _of_labels(xp: Any, Z: Any, Y: Any) -> tuple[Any, Any]:
     return xp.log1p(R + (e_y - 1.0)) - d_y, dZ
 
 
-def _of_smoothed_labels(xp: Any, Z: Any, Y: Any, epsilon: float) -> tuple[Any, Any]:
+def _of_smoothed_labels(xp: Namespace, Z: Array, Y: Array, epsilon: float) -> tuple[Array, Array]:
     """Smooth by ε: add ε/n_L Σ_k (z_y − z_k) to loss_n, −ε/n_L to dZ_k, ε − ε/n_L to dZ_y.
 
     For a confident network the parts of `_of_labels` vanish, and keep their digits; ε's do not.
@@ -131,7 +132,7 @@ def _of_smoothed_labels(xp: Any, Z: Any, Y: Any, epsilon: float) -> tuple[Any, A
     return losses + xp.sum(z_y - Z, axis=-1) * share, dZ
 
 
-def _of_rows(xp: Any, Z: Any, Y: Any) -> tuple[Any, Any]:
+def _of_rows(xp: Namespace, Z: Array, Y: Array) -> tuple[Array, Array]:
     """loss_n = Σ_k y_k (ln S − d_k), dZ = s P − Y = P (s − Y) − Y (1 − P), with s = Σ_k y_k.
 
     s is 1 except for rounding; the gradient includes that rounding, as the loss does.
@@ -148,6 +149,6 @@ def _of_rows(xp: Any, Z: Any, Y: Any) -> tuple[Any, Any]:
     return losses, P * (xp.sum(Y, axis=-1, keepdims=True) - Y) - Y * one_minus_P
 
 
-def _columns(xp: Any, Z: Any) -> Any:
+def _columns(xp: Namespace, Z: Array) -> Array:
     """0 … n_L − 1 on the device of Z; within ``jax.jit`` arrays have no device."""
     return xp.arange(Z.shape[-1], device=getattr(Z, "device", None))

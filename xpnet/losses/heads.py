@@ -20,6 +20,7 @@ from xpnet.errors import quoted
 from xpnet.losses.cross_entropy import check_smoothing, label_cross_entropy
 from xpnet.losses.loss import Loss, LossFunction
 from xpnet.ranges import is_count, items
+from xpnet.typing import Array, Namespace
 
 __all__ = ["MultiCrossEntropy", "head_slices", "masked_heads", "softmax_heads"]
 
@@ -64,7 +65,7 @@ def softmax_heads(heads: Iterable[int]) -> Activation:
 @one_of_each
 def _softmax_heads(heads: tuple[int, ...]) -> Activation:
     def each(function: Callable[..., Any]) -> Callable[..., Any]:
-        def of_heads(xp: Any, *arrays: Any) -> Any:
+        def of_heads(xp: Namespace, *arrays: Any) -> Array:
             parts = [function(xp, *(x[..., h] for x in arrays)) for h in head_slices(heads)]
             return xp.concat(parts, axis=-1)
 
@@ -101,7 +102,7 @@ def masked_heads(loss: Loss) -> Loss:
 
 
 def _where_labelled(of_head: LossFunction) -> LossFunction:
-    def masked(xp: Any, Z: Any, Y: Any) -> tuple[Any, Any]:
+    def masked(xp: Namespace, Z: Array, Y: Array) -> tuple[Array, Array]:
         losses, dZ = of_head(xp, Z, Y)  # −1 is no column: its results are replaced
         return xp.where(Y >= 0, losses, 0.0), xp.where(Y[..., None] >= 0, dZ, 0.0)
 
@@ -113,7 +114,7 @@ def _multi_cross_entropy(heads: tuple[int, ...], epsilon: float, masked: bool) -
     of_head, output = label_cross_entropy(epsilon), softmax_heads(heads)
     of_head = _where_labelled(of_head) if masked else of_head
 
-    def multi_cross_entropy(xp: Any, Z: Any, Y: Any) -> tuple[Any, Any]:
+    def multi_cross_entropy(xp: Namespace, Z: Array, Y: Array) -> tuple[Array, Array]:
         parts = [of_head(xp, Z[..., s], Y[..., h]) for h, s in enumerate(head_slices(heads))]
         return sum(each for each, _ in parts), xp.concat([dZ for _, dZ in parts], axis=-1)
 

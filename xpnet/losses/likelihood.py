@@ -11,11 +11,11 @@ distribution" (1994).
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from xpnet.equations.built_in import built_in, one_of_each
 from xpnet.losses.loss import Loss
 from xpnet.ranges import check_flag, check_not_negative
+from xpnet.typing import Array, Namespace
 
 __all__ = ["POISSON", "GaussianNLL"]
 
@@ -23,12 +23,12 @@ __all__ = ["POISSON", "GaussianNLL"]
 # --- poisson: e^z − y z if a = e^z
 
 
-def _poisson(xp: Any, A: Any, Y: Any) -> tuple[Any, Any]:
+def _poisson(xp: Namespace, A: Array, Y: Array) -> tuple[Array, Array]:
     mean = xp.where(Y == 0, 1.0, A)  # 0 · ln 0 and 0/0 are 0 here, even where A underflows
     return xp.mean(A - Y * xp.log(mean), axis=-1), (1.0 - Y / mean) * (1.0 / A.shape[-1])
 
 
-def _poisson_exp(xp: Any, Z: Any, Y: Any) -> tuple[Any, Any]:
+def _poisson_exp(xp: Namespace, Z: Array, Y: Array) -> tuple[Array, Array]:
     A = xp.exp(Z)
     return xp.mean(A - Y * Z, axis=-1), (A - Y) * (1.0 / Z.shape[-1])
 
@@ -74,7 +74,7 @@ def GaussianNLL(minimum_variance: float = 0.0, full: bool = False) -> Loss:
 def _gaussian_nll(minimum_variance: float, full: bool) -> Loss:
     constant = 0.5 * math.log(2.0 * math.pi) if full else 0.0
 
-    def gaussian_nll(xp: Any, A: Any, Y: Any) -> tuple[Any, Any]:
+    def gaussian_nll(xp: Namespace, A: Array, Y: Array) -> tuple[Array, Array]:
         k = Y.shape[-1]
         R, s = A[..., :k] - Y, A[..., k:]
         log_v, slope = _log_variance(xp, s, minimum_variance)
@@ -95,7 +95,7 @@ def _gaussian_nll(minimum_variance: float, full: bool) -> Loss:
     )
 
 
-def _log_variance(xp: Any, s: Any, minimum: float) -> tuple[Any, Any]:
+def _log_variance(xp: Namespace, s: Array, minimum: float) -> tuple[Array, Array]:
     """ln v and its derivative with respect to s, for v = e^s + minimum."""
     if minimum == 0.0:
         return s, 1.0

@@ -21,6 +21,7 @@ from xpnet.equations.activations import ACTIVATIONS, Activation
 from xpnet.equations.built_in import is_built_in
 from xpnet.equations.returned import array_like, pair
 from xpnet.equations.sums import total
+from xpnet.typing import Array, Namespace
 
 __all__ = ["Loss", "LossFunction", "from_preactivation", "per_example"]
 
@@ -125,7 +126,9 @@ def _restored(config: dict[str, Any]) -> Loss:
     return loss_from_config(config)
 
 
-def per_example(xp: Any, loss: Loss, activation: Activation, Z: Any, Y: Any) -> tuple[Any, Any]:
+def per_example(
+    xp: Namespace, loss: Loss, activation: Activation, Z: Array, Y: Array
+) -> tuple[Array, Array]:
     """Each example's loss_n (..., N) and ∂loss_n/∂Z_n (..., N, n_L), without weights or scale."""
     matched = loss.of_preactivation.get(activation.name)
     if matched is not None:
@@ -136,7 +139,7 @@ def per_example(xp: Any, loss: Loss, activation: Activation, Z: Any, Y: Any) -> 
     return losses, activation.product(xp, Z, A, dA)
 
 
-def _checked(loss: Loss, found: Any, A: Any, Y: Any) -> tuple[Any, Any]:
+def _checked(loss: Loss, found: Any, A: Array, Y: Array) -> tuple[Any, Any]:
     """Return the losses (..., N) and a derivative (..., N, n_L) that may be overwritten.
 
     Raises
@@ -153,8 +156,8 @@ def _checked(loss: Loss, found: Any, A: Any, Y: Any) -> tuple[Any, Any]:
 
 
 def from_preactivation(
-    xp: Any, loss: Loss, activation: Activation, Z: Any, Y: Any, w: Any, scale: Any
-) -> tuple[Any, Any]:
+    xp: Namespace, loss: Loss, activation: Activation, Z: Array, Y: Array, w: Array, scale: Any
+) -> tuple[Array, Array]:
     """Return Σ w_n loss_n over the examples (`sums.total`), and dZ_L = scale · w_n ∂loss_n/∂Z_n.
 
     Parameters

@@ -19,6 +19,7 @@ from xpnet.equations.built_in import built_in, is_built_in, one_of_each
 from xpnet.errors import quoted
 from xpnet.losses.heads import masked_heads
 from xpnet.losses.loss import Loss, LossFunction
+from xpnet.typing import Array, Namespace
 
 __all__ = ["Masked"]
 
@@ -74,7 +75,7 @@ def _skip(loss: Loss, function: LossFunction) -> LossFunction:
     """Return ``function`` over only the targets that are not missing."""
     p = loss.outputs_per_target
 
-    def masked(xp: Any, A: Any, Y: Any) -> tuple[Any, Any]:
+    def masked(xp: Namespace, A: Array, Y: Array) -> tuple[Array, Array]:
         k, there = Y.shape[-1], ~xp.isnan(Y)  # (..., N, k)
         one_by_one = xp.reshape(A, (*A.shape[:-1], p, k)).mT  # (..., N, k, p)
         terms, dA = function(xp, one_by_one, xp.where(there, Y, 0.0)[..., None])
@@ -86,7 +87,7 @@ def _skip(loss: Loss, function: LossFunction) -> LossFunction:
     return masked
 
 
-def _share(xp: Any, loss: Loss, there: Any, dtype: Any) -> Any:
+def _share(xp: Namespace, loss: Loss, there: Any, dtype: Any) -> Array:
     """1/|M_n|; 1 for a loss that sums, and for an example with no targets."""
     n = xp.sum(xp.astype(there, dtype), axis=-1, keepdims=True)
     return 1.0 / xp.maximum(n, 1.0) if loss.over_outputs == "mean" else xp.ones_like(n)

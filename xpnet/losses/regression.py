@@ -24,6 +24,7 @@ from xpnet.equations.built_in import built_in, one_of_each
 from xpnet.errors import quoted
 from xpnet.losses.loss import Loss
 from xpnet.ranges import check_positive, is_number, items
+from xpnet.typing import Array, Namespace
 
 __all__ = [
     "ABSOLUTE_ERROR",
@@ -43,12 +44,12 @@ def _plain(name: str, function: Any, over_outputs: str = "mean") -> Loss:
 # --- squared errors: Σ (a − y)², or its mean over the n_L outputs
 
 
-def _squared_error(xp: Any, A: Any, Y: Any) -> tuple[Any, Any]:
+def _squared_error(xp: Namespace, A: Array, Y: Array) -> tuple[Array, Array]:
     R = A - Y
     return xp.sum(R * R, axis=-1), R * 2.0
 
 
-def _mean_squared_error(xp: Any, A: Any, Y: Any) -> tuple[Any, Any]:
+def _mean_squared_error(xp: Namespace, A: Array, Y: Array) -> tuple[Array, Array]:
     R = A - Y
     return xp.mean(R * R, axis=-1), R * (2.0 / A.shape[-1])
 
@@ -60,7 +61,7 @@ MEAN_SQUARED_ERROR = _plain("mean_squared_error", _mean_squared_error)
 # --- absolute_error: mean of |a − y|; its gradient at a = y is taken as 0
 
 
-def _absolute_error(xp: Any, A: Any, Y: Any) -> tuple[Any, Any]:
+def _absolute_error(xp: Namespace, A: Array, Y: Array) -> tuple[Array, Array]:
     R = A - Y
     return xp.mean(xp.abs(R), axis=-1), xp.sign(R) * (1.0 / A.shape[-1])
 
@@ -86,7 +87,7 @@ def Huber(delta: float = 1.0) -> Loss:
 
 @one_of_each
 def _huber(delta: float) -> Loss:
-    def huber(xp: Any, A: Any, Y: Any) -> tuple[Any, Any]:
+    def huber(xp: Namespace, A: Array, Y: Array) -> tuple[Array, Array]:
         R = A - Y
         C = xp.minimum(xp.maximum(R, -delta), delta)
         return xp.mean(C * (R - C * 0.5), axis=-1), C * (1.0 / A.shape[-1])
@@ -99,7 +100,7 @@ def _huber(delta: float) -> Loss:
 #     |r| + ln(1 + e^(−2|r|)) − ln 2 is finite for large ones
 
 
-def _log_cosh(xp: Any, A: Any, Y: Any) -> tuple[Any, Any]:
+def _log_cosh(xp: Namespace, A: Array, Y: Array) -> tuple[Array, Array]:
     R = A - Y
     size = xp.abs(R)
     s = xp.sinh(xp.minimum(size, 1.0) * 0.5)
@@ -136,7 +137,7 @@ def Quantile(quantiles: float | Iterable[float] = 0.5) -> Loss:
 
 @one_of_each
 def _quantile(quantiles: tuple[float, ...]) -> Loss:
-    def quantile(xp: Any, A: Any, Y: Any) -> tuple[Any, Any]:
+    def quantile(xp: Namespace, A: Array, Y: Array) -> tuple[Array, Array]:
         k, share = Y.shape[-1], 1.0 / A.shape[-1]
         parts = [
             _pinball(xp, Y - A[..., i * k : (i + 1) * k], q, share) for i, q in enumerate(quantiles)
@@ -155,7 +156,7 @@ def _quantile(quantiles: tuple[float, ...]) -> Loss:
     )
 
 
-def _pinball(xp: Any, U: Any, q: float, share: float) -> tuple[Any, Any]:
+def _pinball(xp: Namespace, U: Array, q: float, share: float) -> tuple[Array, Array]:
     """One quantile's part of the loss, and its dA (..., N, k)."""
     each = xp.maximum(U * q, U * (q - 1.0))
     above, below = xp.astype(U > 0, U.dtype), xp.astype(U < 0, U.dtype)

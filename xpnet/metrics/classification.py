@@ -26,7 +26,6 @@ from xpnet.errors import quoted
 from xpnet.losses import Loss
 from xpnet.losses.heads import head_slices
 from xpnet.metrics.metric import (
-    Host,
     Metric,
     added,
     batch_weights,
@@ -35,18 +34,19 @@ from xpnet.metrics.metric import (
     weighted_sums,
 )
 from xpnet.ranges import is_count
+from xpnet.typing import Array, Host, Namespace
 
 __all__ = ["AUC", "F1", "Accuracy", "TopKAccuracy"]
 
 _CLASSES = ("labels", "probabilities")
 
 
-def _is_multilabel(A: Any, loss: Loss | None) -> bool:
+def _is_multilabel(A: Array, loss: Loss | None) -> bool:
     """Whether each column of A is a separate probability."""
     return bool(A.shape[-1] == 1 or (loss is not None and loss.targets == "probabilities"))
 
 
-def _labels(xp: Any, A: Any, Y: Any, loss: Loss | None) -> tuple[Any, Any]:
+def _labels(xp: Namespace, A: Array, Y: Array, loss: Loss | None) -> tuple[Array, Array]:
     """Predicted and true classes, (..., N, labels)."""
     if loss is not None and loss.heads:
         found = [xp.argmax(A[..., h], axis=-1) for h in head_slices(loss.heads)]
@@ -59,7 +59,7 @@ def _labels(xp: Any, A: Any, Y: Any, loss: Loss | None) -> tuple[Any, Any]:
     return xp.argmax(A, axis=-1, keepdims=True), xp.argmax(Y, axis=-1, keepdims=True)
 
 
-def _there(xp: Any, A: Any, Y: Any, loss: Loss | None) -> Any:
+def _there(xp: Namespace, A: Array, Y: Array, loss: Loss | None) -> Array:
     """1 for a label that is present, else 0: (..., N, labels), or (..., N, 1) if all are present.
 
     Only a masked loss has missing labels. They are NaN or −1, and neither is ≥ 0.
@@ -78,7 +78,7 @@ def _mean(parts: Host) -> Host:
 def Accuracy() -> Metric:
     """The share of right predictions; with several labels or heads, of those that are present."""
 
-    def statistics(xp: Any, A: Any, Y: Any, w: Any, loss: Loss | None) -> Any:
+    def statistics(xp: Namespace, A: Array, Y: Array, w: Array, loss: Loss | None) -> Array:
         found, true = _labels(xp, A, Y, loss)
         there = xp.broadcast_to(_there(xp, A, Y, loss), found.shape)
         n = xp.sum(there, axis=-1)
@@ -97,7 +97,7 @@ def TopKAccuracy(k: int = 5) -> Metric:
     if not is_count(k, 1):
         raise ValueError(f"k must be an integer of 1 or more, got {quoted(k)}")
 
-    def statistics(xp: Any, A: Any, Y: Any, w: Any, loss: Loss | None) -> Any:
+    def statistics(xp: Namespace, A: Array, Y: Array, w: Array, loss: Loss | None) -> Array:
         y = (Y if Y.ndim < A.ndim else xp.argmax(Y, axis=-1))[..., None]
         columns = _count_up(xp, A, A.shape[-1])
         a_y = xp.sum(xp.where(columns == y, A, 0.0), axis=-1, keepdims=True)
@@ -108,7 +108,7 @@ def TopKAccuracy(k: int = 5) -> Metric:
     return Metric("top_k_accuracy", statistics, _mean, ("labels",))
 
 
-def _count_up(xp: Any, A: Any, n: int) -> Any:
+def _count_up(xp: Namespace, A: Array, n: int) -> Array:
     return xp.arange(n, device=getattr(A, "device", None))
 
 
@@ -130,7 +130,7 @@ def F1(average: str = "macro") -> Metric:
     if not isinstance(average, str) or average not in ("macro", "binary"):
         raise ValueError(f'average must be "macro" or "binary", got {quoted(average)}')
 
-    def statistics(xp: Any, A: Any, Y: Any, w: Any, loss: Loss | None) -> Any:
+    def statistics(xp: Namespace, A: Array, Y: Array, w: Array, loss: Loss | None) -> Array:
         heads = _columns_of_heads(xp, A, loss, average)
         found, true = (_one_hot(xp, A, x, loss, heads) for x in _labels(xp, A, Y, loss))
         there = _spread(xp, _there(xp, A, Y, loss), heads)
@@ -144,12 +144,12 @@ def F1(average: str = "macro") -> Metric:
     return Metric("f1", statistics, _f1, (*_CLASSES, "head labels"))
 
 
-def _keeps_all(A: Any, loss: Loss | None, average: str) -> bool:
+def _keeps_all(A: Array, loss: Loss | None, average: str) -> bool:
     """Whether a class that never occurs counts with F1 = 0."""
     return average == "binary" or (A.shape[-1] > 1 and _is_multilabel(A, loss))
 
 
-def _columns_of_heads(xp: Any, A: Any, loss: Loss | None, average: str) -> list[Any]:
+def _columns_of_heads(xp: Namespace, A: Array, loss: Loss | None, average: str) -> list[Array]:
     """The classes that count, one array for each head; for a multilabel target, its labels."""
     if A.shape[-1] > 1 and _is_multilabel(A, loss):
         return [_count_up(xp, A, A.shape[-1])]
@@ -161,7 +161,7 @@ def _columns_of_heads(xp: Any, A: Any, loss: Loss | None, average: str) -> list[
     return [_count_up(xp, A, n)[1 if average == "binary" else 0 :] for n in sizes]
 
 
-def _one_hot(xp: Any, A: Any, labels: Any, loss: Loss | None, heads: list[Any]) -> Any:
+def _one_hot(xp: Namespace, A: Array, labels: Any, loss: Loss | None, heads: list[Any]) -> Array:
     """Whether each class of ``heads`` is the label, (..., N, classes)."""
     if A.shape[-1] > 1 and _is_multilabel(A, loss):
         return labels
@@ -172,7 +172,7 @@ def _one_hot(xp: Any, A: Any, labels: Any, loss: Loss | None, heads: list[Any]) 
     return xp.concat(parts, axis=-1)
 
 
-def _spread(xp: Any, there: Any, heads: list[Any]) -> Any:
+def _spread(xp: Namespace, there: Any, heads: list[Any]) -> Array:
     """Repeat each head's column of ``there`` for all its classes; a single column stays one."""
     if len(heads) == 1 or there.shape[-1] == 1:
         return there
@@ -211,7 +211,7 @@ def AUC() -> Metric:
     return Metric("auc", _auc_statistics, _mean, _CLASSES, whole=True)
 
 
-def _auc_statistics(xp: Any, A: Any, Y: Any, w: Any, loss: Loss | None) -> Any:
+def _auc_statistics(xp: Namespace, A: Array, Y: Array, w: Array, loss: Loss | None) -> Array:
     """Σ over pairs of w⁺ w⁻ ([a⁺ > a⁻] + ½ [a⁺ = a⁻]), and Σ w⁺ Σ w⁻."""
     scores, true = _scores(xp, A, Y)
     w = batch_weights(xp, A, w) * _there(xp, A, Y, loss)[..., 0]
@@ -226,7 +226,7 @@ def _auc_statistics(xp: Any, A: Any, Y: Any, w: Any, loss: Loss | None) -> Any:
     return xp.reshape(xp.stack(stacked), (*scores.shape[:-1], 2))
 
 
-def _scores(xp: Any, A: Any, Y: Any) -> tuple[Any, Any]:
+def _scores(xp: Namespace, A: Array, Y: Array) -> tuple[Array, Array]:
     """The output for class 1, and whether the true class is 1, both (..., N)."""
     if A.shape[-1] > 2 or (A.shape[-1] == 2 and Y.ndim == A.ndim):
         raise ValueError(
@@ -236,7 +236,7 @@ def _scores(xp: Any, A: Any, Y: Any) -> tuple[Any, Any]:
     return A[..., -1], (Y > 0 if Y.ndim < A.ndim else Y[..., 0] > 0.5)
 
 
-def _pairs(xp: Any, scores: Any, positive: Any, negative: Any) -> Any:
+def _pairs(xp: Namespace, scores: Any, positive: Any, negative: Any) -> Array:
     """The two sums for (N,) scores and weights, from the weight of negatives below each score."""
     order = xp.argsort(scores)
     scores, positive, negative = (xp.take(x, order, axis=0) for x in (scores, positive, negative))

@@ -15,6 +15,7 @@ from xpnet.equations.sums import float64_of
 from xpnet.errors import quoted
 from xpnet.losses import Loss
 from xpnet.losses.heads import head_slices
+from xpnet.typing import Array, Namespace
 
 __all__ = ["OfBatch"]
 
@@ -26,7 +27,7 @@ class OfBatch:
     statistics: Callable[[Any, Any, Any, Any, Loss | None], Any]
     name: str
 
-    def __call__(self, xp: Any, A: Any, Y: Any, w: Any, loss: Loss | None) -> Any:
+    def __call__(self, xp: Namespace, A: Array, Y: Array, w: Array, loss: Loss | None) -> Array:
         """The statistics (..., S), on A's device; all NaN if an output that counts is NaN."""
         if xp is not np and _belongs_on_host(xp, A):
             a, y, v = (None if x is None else to_numpy(x) for x in (A, Y, w))
@@ -41,7 +42,7 @@ class OfBatch:
         lost = xp.any(nan, axis=(-2, -1))[..., None]
         return xp.where(lost, xp.full_like(found, float("nan")), found)
 
-    def _checked(self, found: Any, A: Any) -> Any:
+    def _checked(self, found: Any, A: Array) -> Any:
         """The statistics (..., S) of one batch, after a check of their shape."""
         shape = tuple(getattr(found, "shape", ()))
         if len(shape) != A.ndim - 1 or shape[:-1] != tuple(A.shape[:-2]):
@@ -53,7 +54,7 @@ class OfBatch:
         return found
 
 
-def _belongs_on_host(xp: Any, A: Any) -> bool:
+def _belongs_on_host(xp: Namespace, A: Array) -> bool:
     """Whether to compute on the host: A's device has no float64, or A is an array of JAX.
 
     JAX would compile every operation for every shape. Arrays traced by `jax.jit` stay on the
@@ -63,13 +64,13 @@ def _belongs_on_host(xp: Any, A: Any) -> bool:
     return library == "jaxlib" or (library != "jax" and float64_of(xp, A) is None)
 
 
-def _back(xp: Any, found: Any, A: Any) -> Any:
+def _back(xp: Namespace, found: Any, A: Array) -> Array:
     """The host's statistics as an array on A's device."""
     dtype = np.float32 if float64_of(xp, A) is None else np.float64
     return xp.asarray(np.asarray(found, dtype=dtype), device=getattr(A, "device", None))
 
 
-def _counted(xp: Any, A: Any, Y: Any, w: Any, loss: Loss | None) -> list[Any]:
+def _counted(xp: Namespace, A: Array, Y: Array, w: Array, loss: Loss | None) -> list[Array]:
     """Conditions under which an output counts, each (..., N, 1) or (..., N, n_L)."""
     conditions = [] if w is None else [w[..., None] > 0]
     if loss is not None and loss.heads:

@@ -27,6 +27,7 @@ from xpnet.equations.sums import total
 from xpnet.errors import quoted
 from xpnet.losses import Loss
 from xpnet.metrics.counted import OfBatch
+from xpnet.typing import Array, Host, Namespace
 
 __all__ = [
     "Metric",
@@ -38,7 +39,6 @@ __all__ = [
     "weighted_sums",
 ]
 
-Host = np.ndarray[Any, Any]
 P = ParamSpec("P")
 
 
@@ -87,11 +87,13 @@ class Metric:
         made = self.__dict__.get("_made")  # not a field, so that `dataclasses.replace` drops it
         return super().__reduce_ex__(protocol) if made is None else (made, ())
 
-    def __call__(self, xp: Any, A: Any, Y: Any, w: Any = None, loss: Loss | None = None) -> Any:
+    def __call__(
+        self, xp: Namespace, A: Array, Y: Array, w: Array | None = None, loss: Loss | None = None
+    ) -> Array:
         """The metric of one set of outputs: a float, or an array (R,) for a stack."""
         return self.of_parts([to_numpy(self.statistics(xp, A, Y, w, loss))])
 
-    def of_parts(self, parts: Sequence[Host]) -> Any:
+    def of_parts(self, parts: Sequence[Host]) -> Array:
         """The metric from the statistics of all batches: a float, or an array (R,) for a stack."""
         stacked = np.stack([np.asarray(part, dtype=np.float64) for part in parts])
         found = self.value(stacked)
@@ -117,7 +119,7 @@ def made_again(maker: Callable[P, Metric]) -> Callable[P, Metric]:
     return make
 
 
-def predictions(xp: Any, loss: Loss, activation: Activation, Z: Any) -> Any:
+def predictions(xp: Namespace, loss: Loss, activation: Activation, Z: Array) -> Array:
     """The A of a metric: the network's output A_L, or probabilities if Z_L are logits.
 
     A loss without a function of A is a cross entropy. Its output activation turns Z_L into
@@ -127,12 +129,12 @@ def predictions(xp: Any, loss: Loss, activation: Activation, Z: Any) -> Any:
     return of.f(xp, Z)
 
 
-def batch_weights(xp: Any, A: Any, w: Any) -> Any:
+def batch_weights(xp: Namespace, A: Array, w: Array) -> Array:
     """w, or ones (..., N) if w is None."""
     return xp.ones_like(A[..., 0]) if w is None else w
 
 
-def weighted_sums(xp: Any, w: Any, *values: Any) -> Any:
+def weighted_sums(xp: Namespace, w: Array, *values: Any) -> Array:
     """Σ_n w_n v_n for each v (..., N), then Σ_n w_n, as (..., len(values) + 1)."""
     return xp.stack([*(total(xp, w * v) for v in values), total(xp, w)], axis=-1)
 

@@ -22,14 +22,17 @@ import numpy as np
 
 from xpnet.equations.sums import total
 from xpnet.losses import Loss
-from xpnet.metrics.metric import Host, Metric, added, batch_weights, made_again, ratio
+from xpnet.metrics.metric import Metric, added, batch_weights, made_again, ratio
+from xpnet.typing import Array, Host, Namespace
 
 __all__ = ["MAE", "R2", "RMSE"]
 
 _ROWS = ("rows", "probabilities", "counts")
 
 
-def _residuals(xp: Any, A: Any, Y: Any, w: Any, loss: Loss | None) -> tuple[Any, Any, Any]:
+def _residuals(
+    xp: Namespace, A: Array, Y: Array, w: Array, loss: Loss | None
+) -> tuple[Array, Array, Array]:
     """Y, r and weights, all (..., N, n_targets), each 0 where a target is missing."""
     k, there = Y.shape[-1], ~xp.isnan(Y)
     at = 0 if loss is None else loss.point * k
@@ -43,7 +46,7 @@ def _mean_of(
 ) -> Metric:
     """A metric: the mean over targets of finish(Σ w term(r) / Σ w)."""
 
-    def statistics(xp: Any, A: Any, Y: Any, w: Any, loss: Loss | None) -> Any:
+    def statistics(xp: Namespace, A: Array, Y: Array, w: Array, loss: Loss | None) -> Array:
         _, R, w = _residuals(xp, A, Y, w, loss)
         return xp.concat([total(xp, w * term(xp, R), -2), total(xp, w, -2)], axis=-1)
 
@@ -72,7 +75,7 @@ def R2() -> Metric:
     return Metric("r2", _r2_statistics, _r2, _ROWS)
 
 
-def _r2_statistics(xp: Any, A: Any, Y: Any, w: Any, loss: Loss | None) -> Any:
+def _r2_statistics(xp: Namespace, A: Array, Y: Array, w: Array, loss: Loss | None) -> Array:
     """Σ w, ȳ, Σ w (y − ȳ)² and Σ w r² of each target.
 
     ȳ is computed relative to the first target present, so that it is exact for a constant target.

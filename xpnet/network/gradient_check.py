@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from xpnet.equations.streams import seed_from
 from xpnet.errors import quoted
 from xpnet.network.predictions import NetworkPasses
 from xpnet.ranges import is_finite
+from xpnet.typing import Array, ArrayLike, Host
 
 if TYPE_CHECKING:
     from xpnet.equations.streams import Rng
@@ -34,11 +35,11 @@ class GradientCheck(tuple[float, ...]):
 
 def gradient_check(
     net: NetworkPasses,
-    X: Any,
-    Y: Any,
-    sample_weight: Any = None,
+    X: ArrayLike,
+    Y: ArrayLike,
+    sample_weight: ArrayLike | None = None,
     *,
-    gradient: Gradients | Any = None,
+    gradient: Gradients | Array = None,
     training: bool = False,
     directions: int = 8,
     epsilon: float = 1e-5,
@@ -90,11 +91,11 @@ def gradient_check(
     theta = to_numpy(net.parameters).copy()
     generator = np.random.Generator(np.random.Philox(seed_from(rng)))
 
-    def loss(at: np.ndarray[Any, Any]) -> float:
+    def loss(at: Host) -> float:
         net.set_parameters(at)
         return net.value_and_gradient(X, Y, sample_weight, training=training)[0]
 
-    def error(v: np.ndarray[Any, Any], norm: float) -> float:
+    def error(v: Host, norm: float) -> float:
         near, far = (loss(theta + h * v) - loss(theta - h * v) for h in (epsilon, 2 * epsilon))
         slope = (8 * near - far) / (12 * epsilon)
         difference = abs(float(g @ v) - slope)
@@ -111,7 +112,7 @@ def gradient_check(
     return GradientCheck(errors)
 
 
-def _flat(net: NetworkPasses, gradient: Any) -> np.ndarray[Any, Any]:
+def _flat(net: NetworkPasses, gradient: Array) -> Host:
     """A gradient of any form as one vector (P,), on the host in float64."""
     P = layout(net.layers).size
     if isinstance(gradient, (tuple, list)) and len(gradient) == 2 and np.iterable(gradient[0]):
@@ -133,7 +134,7 @@ def _flat(net: NetworkPasses, gradient: Any) -> np.ndarray[Any, Any]:
     return to_numpy(flat).astype(np.float64)
 
 
-def _part(layer: BoundLayer, P: int) -> np.ndarray[Any, Any]:
+def _part(layer: BoundLayer, P: int) -> Host:
     """A mask of the P numbers of θ: True for the layer's."""
     part = np.zeros(P, dtype=bool)
     for slot in layer.slots:

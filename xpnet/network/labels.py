@@ -13,6 +13,7 @@ from xpnet.errors import printable, quoted
 from xpnet.losses import Loss
 from xpnet.losses.heads import head_slices
 from xpnet.ranges import items
+from xpnet.typing import ArrayLike, Host
 
 __all__ = [
     "check_loss",
@@ -32,7 +33,7 @@ def has_names(loss: Loss | None) -> bool:
     return loss is None or loss.targets in ("labels", "probabilities")
 
 
-def _text(Y: Any) -> np.ndarray[Any, Any] | None:
+def _text(Y: ArrayLike) -> Host | None:
     """Y as a host array of text, or None if it holds anything else.
 
     Raises
@@ -56,7 +57,7 @@ def _text(Y: Any) -> np.ndarray[Any, Any] | None:
     return _text_of_objects(host) if host.dtype.kind in "OT" and host.size else None
 
 
-def _text_of_objects(host: np.ndarray[Any, Any]) -> np.ndarray[Any, Any] | None:
+def _text_of_objects(host: Host) -> Host | None:
     """Text from cells of any kind; None if the first cell that is not missing is no text."""
     cells = host.astype(object).reshape(-1).tolist()
     first = next((cell for cell in cells if not checks.is_missing(cell)), None)
@@ -74,7 +75,7 @@ def _text_of_objects(host: np.ndarray[Any, Any]) -> np.ndarray[Any, Any] | None:
     return host.astype(object).astype(str)
 
 
-def _decoded(host: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def _decoded(host: Host) -> Host:
     """Text from bytes, which must be ASCII."""
     try:
         return host.astype("S").astype(str)
@@ -84,13 +85,13 @@ def _decoded(host: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         ) from error
 
 
-def find_classes(Y: Any) -> tuple[str, ...] | None:
+def find_classes(Y: ArrayLike) -> tuple[str, ...] | None:
     """The different labels, sorted, if they are text; else None."""
     text = _text(Y)
     return None if text is None else tuple(np.unique(text).tolist())
 
 
-def encode(Y: Any, classes: tuple[str, ...] | None) -> Any:
+def encode(Y: ArrayLike, classes: tuple[str, ...] | None) -> Any:
     """Return the number of each label; labels that are not text are returned unchanged.
 
     Raises
@@ -199,7 +200,7 @@ def shown(classes: tuple[str, ...], most: int = 10) -> str:
     return names if len(classes) <= most else f"{names}, … ({len(classes)} in all)"
 
 
-def decide(A: np.ndarray[Any, Any], loss: Loss | None, threshold: float) -> np.ndarray[Any, Any]:
+def decide(A: Host, loss: Loss | None, threshold: float) -> Host:
     """The classes (N,) that outputs A (N, n_L) predict; for heads or several labels, (N, labels).
 
     Raises

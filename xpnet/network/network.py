@@ -12,6 +12,7 @@ from xpnet.checks.keywords import explains_keywords
 from xpnet.engines.placement import home
 from xpnet.network.predictions import NetworkPasses
 from xpnet.training.history import History
+from xpnet.typing import ArrayLike
 
 if TYPE_CHECKING:
     from xpnet.explain import Explanation
@@ -79,15 +80,15 @@ class Network(NetworkPasses):
     @explains_keywords("fit")
     def fit(
         self,
-        X: Any,
-        Y: Any,
+        X: ArrayLike,
+        Y: ArrayLike,
         *,
         epochs: int | None = None,
         batch_size: int | None = 128,
         optimizer: Any = "adam",
         learning_rate: Any = None,
         shuffle: bool = True,
-        sample_weight: Any = None,
+        sample_weight: ArrayLike | None = None,
         class_weight: Mapping[Any, float] | str | None = None,
         penalty: Any = None,
         max_norm: Any = None,
@@ -202,9 +203,9 @@ class Network(NetworkPasses):
 
     def evaluate(
         self,
-        X: Any,
-        Y: Any,
-        sample_weight: Any = None,
+        X: ArrayLike,
+        Y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
         batch_size: int | None = None,
         metrics: str | Metric | Sequence[str | Metric] = (),
     ) -> dict[str, float]:
@@ -227,8 +228,8 @@ class Network(NetworkPasses):
 
     def explain(
         self,
-        X: Any,
-        Y: Any,
+        X: ArrayLike,
+        Y: ArrayLike,
         example: int | None = None,
         entry: tuple[int | str, int, int] | None = None,
         *,

@@ -21,6 +21,7 @@ from xpnet.equations.parameters import layout, n_networks, unpack
 from xpnet.equations.penalties import as_penalty
 from xpnet.network.labels import decide
 from xpnet.network.state import NetworkState
+from xpnet.typing import Array, ArrayLike, Host
 
 __all__ = ["NetworkPasses"]
 
@@ -28,7 +29,7 @@ __all__ = ["NetworkPasses"]
 class NetworkPasses(NetworkState):
     """The part of `xpnet.Network` that computes; see there for the parameters."""
 
-    def __call__(self, X: Any) -> Any:
+    def __call__(self, X: ArrayLike) -> Any:
         """Return the outputs A_L (N, n_L); for one example (n_0,) they are (n_L,)."""
         X = self.in_order(X)
         X, single = features(self.backend, self.layers, self.dtype, X)
@@ -36,7 +37,7 @@ class NetworkPasses(NetworkState):
             A = self._outputs(X)
         return A[..., 0, :] if single else A
 
-    def predict(self, X: Any, batch_size: int | None = None) -> Any:
+    def predict(self, X: ArrayLike, batch_size: int | None = None) -> Any:
         """Return the outputs (N, n_L), computed in batches of ``batch_size`` examples.
 
         None: all at once, or as many as fit if a GPU has too little memory for all.
@@ -57,7 +58,7 @@ class NetworkPasses(NetworkState):
             A = self.backend.xp.concat(parts, axis=-2)
         return A[..., 0, :] if single else A
 
-    def _outputs(self, X: Any) -> Any:
+    def _outputs(self, X: ArrayLike) -> Any:
         """Compute outputs, on NumPy piece by piece: a layer's input is then still in the cache."""
         rows = self.backend.rows_in_cache
         if rows is None or X.shape[0] <= rows:
@@ -65,7 +66,7 @@ class NetworkPasses(NetworkState):
         pieces = [self._outputs_at_once(X[part, :]) for part in slices(X.shape[0], rows)]
         return self.backend.xp.concat(pieces, axis=-2)
 
-    def _outputs_at_once(self, X: Any) -> Any:
+    def _outputs_at_once(self, X: ArrayLike) -> Any:
         theta, views = self._theta, self._views
         if self.backend.in_place and (views is None or views[0] is not theta):
             views = self._views = theta, unpack(self.backend.xp, self.layers, theta)
@@ -73,7 +74,12 @@ class NetworkPasses(NetworkState):
         return passes.outputs(self.backend, self.layers, theta, X, self._stats, p)
 
     def gradient(
-        self, X: Any, Y: Any, sample_weight: Any = None, *, training: bool = False
+        self,
+        X: ArrayLike,
+        Y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        training: bool = False,
     ) -> Gradients:
         """Return ∂loss/∂θ of the mean loss Σ w_n loss_n / Σ w_n.
 
@@ -83,7 +89,12 @@ class NetworkPasses(NetworkState):
         return self.value_and_gradient(X, Y, sample_weight, training=training)[1]
 
     def value_and_gradient(
-        self, X: Any, Y: Any, sample_weight: Any = None, *, training: bool = False
+        self,
+        X: ArrayLike,
+        Y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        training: bool = False,
     ) -> tuple[float, Gradients]:
         """Return the mean loss, a float, and its gradient.
 
@@ -111,7 +122,7 @@ class NetworkPasses(NetworkState):
             )
             return float(total) * scale, Gradients(self.backend.xp, layers, flat)
 
-    def predict_classes(self, X: Any, batch_size: int | None = None) -> np.ndarray[Any, Any]:
+    def predict_classes(self, X: ArrayLike, batch_size: int | None = None) -> Host:
         """Return the most probable class of each example, on the host; text if labels were text.
 
         The shape is (N,), or (N, heads) with several heads, one class each. For
@@ -125,8 +136,13 @@ class NetworkPasses(NetworkState):
         return np.asarray(codes if self.classes is None else np.asarray(self.classes)[codes])
 
     def objective(
-        self, X: Any, Y: Any, sample_weight: Any = None, *, penalty: Any = None
-    ) -> Callable[[Any], tuple[float, np.ndarray[Any, Any]]]:
+        self,
+        X: ArrayLike,
+        Y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        penalty: Any = None,
+    ) -> Callable[[Any], tuple[float, Host]]:
         """Return a function θ ↦ (mean loss, gradient), for optimizers of other libraries.
 
         θ and the gradient are NumPy float64 vectors. An example is
@@ -155,7 +171,7 @@ class NetworkPasses(NetworkState):
         )
         P = layout(fixed.layers).size
 
-        def on_host(theta: Any) -> tuple[float, np.ndarray[Any, Any]]:
+        def on_host(theta: Array) -> tuple[float, Host]:
             theta = checks.real("θ", theta)
             if tuple(theta.shape) != (P,):
                 hint = checks.turned("θ", tuple(theta.shape), (P,))

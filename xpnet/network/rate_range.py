@@ -11,6 +11,7 @@ from xpnet.checks import positive_integer
 from xpnet.errors import DivergenceError, quoted
 from xpnet.network.network import Network
 from xpnet.ranges import is_finite
+from xpnet.typing import ArrayLike, Host
 
 if TYPE_CHECKING:
     from xpnet.training.history import History
@@ -30,8 +31,8 @@ class RateRange(NamedTuple):
         The rate at which the smoothed loss falls most steeply: a good start.
     """
 
-    rates: np.ndarray[Any, Any]
-    losses: np.ndarray[Any, Any]
+    rates: Host
+    losses: Host
     suggestion: float
 
     def __repr__(self) -> str:
@@ -41,8 +42,8 @@ class RateRange(NamedTuple):
 
 def learning_rate_range(
     net: Network,
-    X: Any,
-    Y: Any,
+    X: ArrayLike,
+    Y: ArrayLike,
     *,
     low: float = 1e-6,
     high: float = 1.0,
@@ -110,7 +111,7 @@ def learning_rate_range(
     return RateRange(rates, np.asarray(losses), _steepest(rates, np.asarray(losses)))
 
 
-def _steepest(rates: np.ndarray[Any, Any], losses: np.ndarray[Any, Any]) -> float:
+def _steepest(rates: Host, losses: Host) -> float:
     """The rate at which the loss falls most steeply, by the log of the rate.
 
     The loss is smoothed by a mean over a tenth of the steps.

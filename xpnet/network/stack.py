@@ -22,6 +22,7 @@ from xpnet.errors import quoted
 from xpnet.network.network import Network
 from xpnet.ranges import items
 from xpnet.training.history import History
+from xpnet.typing import ArrayLike, Host
 
 if TYPE_CHECKING:
     from xpnet.equations.streams import Rng
@@ -148,24 +149,24 @@ class Stack:
         """Epochs of training so far."""
         return self._net.epoch
 
-    def __call__(self, X: Any) -> Any:
+    def __call__(self, X: ArrayLike) -> Any:
         """Return the outputs A_L (R, N, n_L); for one example (n_0,) they are (R, n_L)."""
         with _quiet():
             return self._net(X)
 
-    def predict(self, X: Any, batch_size: int | None = None) -> Any:
+    def predict(self, X: ArrayLike, batch_size: int | None = None) -> Any:
         """Return the outputs (R, N, n_L) in batches of ``batch_size``, as `Network.predict`."""
         with _quiet():
             return self._net.predict(X, batch_size)
 
     def evaluate(
         self,
-        X: Any,
-        Y: Any,
-        sample_weight: Any = None,
+        X: ArrayLike,
+        Y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
         batch_size: int | None = None,
         metrics: str | Metric | Sequence[str | Metric] = (),
-    ) -> dict[str, np.ndarray[Any, Any]]:
+    ) -> dict[str, Host]:
         """Return the mean "loss" (R,) and each metric (R,), as `Network.evaluate`."""
         with _quiet():
             found: dict[str, Any] = self._net.evaluate(X, Y, sample_weight, batch_size, metrics)
@@ -174,15 +175,15 @@ class Stack:
     @explains_keywords("Stack.fit")
     def fit(
         self,
-        X: Any,
-        Y: Any,
+        X: ArrayLike,
+        Y: ArrayLike,
         *,
         epochs: int | None = None,
         batch_size: int | None = 128,
         optimizer: Any = "adam",
         learning_rate: Any = None,
         shuffle: bool = True,
-        sample_weight: Any = None,
+        sample_weight: ArrayLike | None = None,
         class_weight: Mapping[Any, float] | str | None = None,
         penalty: Any = None,
         max_norm: Any = None,
@@ -274,7 +275,7 @@ def _networks(networks: Any) -> tuple[Network, ...]:
     return given
 
 
-def _rates(learning_rate: Any, n: int) -> np.ndarray[Any, Any] | None:
+def _rates(learning_rate: Any, n: int) -> Host | None:
     """A learning rate for each of n networks, a column (n, 1); None if there is one for all."""
     if callable(learning_rate) or np.ndim(learning_rate) == 0:
         return None

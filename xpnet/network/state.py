@@ -28,6 +28,7 @@ from xpnet.network.labels import (
     has_names,
 )
 from xpnet.network.theta import NetworkParameters
+from xpnet.typing import ArrayLike
 
 if TYPE_CHECKING:
     from xpnet.equations.streams import Rng
@@ -139,11 +140,11 @@ class NetworkState(NetworkParameters):
         """
         return self._feature_names
 
-    def in_order(self, X: Any) -> Any:
+    def in_order(self, X: ArrayLike) -> Any:
         """X itself, or with a warning an array of its columns in the order of `feature_names`."""
         return in_order(X, self._feature_names)
 
-    def encode(self, Y: Any) -> Any:
+    def encode(self, Y: ArrayLike) -> Any:
         """Turn labels as text into 0 … n_L − 1; return everything else unchanged."""
         return encode(Y, self._classes)
 
@@ -155,7 +156,7 @@ class NetworkState(NetworkParameters):
 
     # --- what training does to it
 
-    def complete(self, X: Any, Y: Any) -> None:
+    def complete(self, X: ArrayLike, Y: ArrayLike) -> None:
         """Infer classes, sizes and loss from the data of a first fit, if they are open."""
         self._feature_names = self._feature_names or names_of(X)
         if has_names(self.loss):
@@ -167,7 +168,7 @@ class NetworkState(NetworkParameters):
         self._layers, self.loss = self.decided_by(Y)
         self._check_classes()
 
-    def decided_by(self, Y: Any) -> tuple[Layers, Loss]:
+    def decided_by(self, Y: ArrayLike) -> tuple[Layers, Loss]:
         """The layers and the loss; if the loss is open, those that suit targets like Y."""
         layers = self.layers
         if self.loss is not None:

@@ -13,6 +13,7 @@ from xpnet.equations.parameters import Layers, dense_parameters, layout
 from xpnet.errors import quoted
 from xpnet.ranges import items
 from xpnet.training.fit_owner import FitOwner
+from xpnet.typing import Array, ArrayLike
 
 __all__ = ["NetworkParameters"]
 
@@ -68,7 +69,7 @@ class NetworkParameters:
         """b_1 … b_L of the dense layers, each (n_l,); views of θ, or slices on JAX."""
         return dense_parameters(self.backend.xp, self.layers, self._theta)[1]
 
-    def set_parameters(self, theta: Any) -> None:
+    def set_parameters(self, theta: Array) -> None:
         """Set θ (P,) to a copy of an array of any library."""
         self._refuse_in_a_fit()
         P = layout(self.layers).size
@@ -107,23 +108,23 @@ class NetworkParameters:
                 "set: wait until it has ended, or set a copy's (net.to())"
             )
 
-    def _finite_copy(self, name: str, x: Any) -> Any:
+    def _finite_copy(self, name: str, x: ArrayLike) -> Any:
         copy = self._own_copy(x)
         with self.backend.context():
             checks.check_finite(self.backend, name, copy, "a network with them has no output")
         return copy
 
-    def _own_copy(self, theta: Any) -> Any:
+    def _own_copy(self, theta: Array) -> Any:
         with self.backend.context():
             return self.backend.xp.asarray(move(self.backend, theta, self.dtype), copy=True)
 
     # --- what training does to them
 
-    def finish_epoch(self, theta: Any, statistics: tuple[Any, ...]) -> None:
+    def finish_epoch(self, theta: Array, statistics: tuple[Any, ...]) -> None:
         """Set θ and the statistics after an epoch of training, and count the epoch."""
         self.__dict__.update(_theta=theta, _stats=statistics, epoch=self.epoch + 1)  # atomic
 
-    def take(self, theta: Any, statistics: tuple[Any, ...]) -> None:
+    def take(self, theta: Array, statistics: tuple[Any, ...]) -> None:
         """Set θ and the statistics, on the device, without a copy."""
         self._theta, self._stats = theta, statistics
 

@@ -46,6 +46,7 @@ from xpnet.optimizers.rmsprop import RMSProp
 from xpnet.optimizers.sgd import SGD
 from xpnet.optimizers.wrapper import check_named, is_optimizer
 from xpnet.ranges import check_learning_rate
+from xpnet.typing import Array, Namespace
 
 __all__ = [
     "FULL_BATCH",
@@ -82,15 +83,15 @@ class Optimizer(Protocol):
     def learning_rate(self) -> Any:
         """The step size, or a schedule: a function of the step."""
 
-    def init(self, xp: Any, theta: Any) -> tuple[Any, ...]:
+    def init(self, xp: Namespace, theta: Array) -> tuple[Array, ...]:
         """The state before the first step."""
 
     def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
         """The numbers that step t = 1, 2, … needs, at that step's learning rate."""
 
     def update(
-        self, xp: Any, c: tuple[Any, ...], g: Any, state: tuple[Any, ...], theta: Any
-    ) -> tuple[Any, tuple[Any, ...]]:
+        self, xp: Namespace, c: tuple[Any, ...], g: Array, state: tuple[Array, ...], theta: Array
+    ) -> tuple[Array, tuple[Array, ...]]:
         """θ and the state after a step along the gradient g."""
 
 
@@ -164,6 +165,6 @@ def coefficients(optimizer: Any, first: int, rates: Sequence[Any]) -> list[tuple
     return list(zip(*(column.tolist() for column in columns), strict=True))
 
 
-def averaged(optimizer: Any, state: tuple[Any, ...], theta: Any) -> Any:
+def averaged(optimizer: Any, state: tuple[Array, ...], theta: Array) -> Array:
     """The parameters to evaluate and return: θ, or the average that the optimizer keeps."""
     return optimizer.averaged(state, theta) if hasattr(optimizer, "averaged") else theta

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from xpnet.optimizers.wrapper import Wrapper, check_optimizer, updated
 from xpnet.ranges import check_positive_integer
+from xpnet.typing import Array, Namespace
 
 __all__ = ["Accumulated"]
 
@@ -45,7 +46,7 @@ class Accumulated(Wrapper, _Settings):
         check_positive_integer("steps", steps)
         return super().__new__(cls, optimizer, steps)
 
-    def init(self, xp: Any, theta: Any) -> tuple[Any, ...]:
+    def init(self, xp: Namespace, theta: Array) -> tuple[Array, ...]:
         """The initial state: s = 0, then the inner optimizer's state."""
         return xp.zeros_like(theta), *super().init(xp, theta)
 
@@ -54,8 +55,8 @@ class Accumulated(Wrapper, _Settings):
         return () if t % self.steps else super().coefficients(t // self.steps, rate)
 
     def update(
-        self, xp: Any, c: tuple[Any, ...], g: Any, state: tuple[Any, ...], theta: Any
-    ) -> tuple[Any, tuple[Any, ...]]:
+        self, xp: Namespace, c: tuple[Any, ...], g: Array, state: tuple[Array, ...], theta: Array
+    ) -> tuple[Array, tuple[Array, ...]]:
         """Add g to s; if there are coefficients, also take the step."""
         total, *rest = state
         total += g

@@ -10,6 +10,7 @@ from xpnet.ranges import (
     check_learning_rate,
     check_positive,
 )
+from xpnet.typing import Array, Namespace
 
 __all__ = ["Adadelta"]
 
@@ -51,7 +52,7 @@ class Adadelta(Kind, _Settings):
         check_positive("epsilon", epsilon)
         return super().__new__(cls, learning_rate, rho, epsilon)
 
-    def init(self, xp: Any, theta: Any) -> tuple[Any, ...]:
+    def init(self, xp: Namespace, theta: Array) -> tuple[Array, ...]:
         """The initial state: v = a = 0."""
         return xp.zeros_like(theta), xp.zeros_like(theta)
 
@@ -60,8 +61,8 @@ class Adadelta(Kind, _Settings):
         return (rate,)
 
     def update(
-        self, xp: Any, c: tuple[Any, ...], g: Any, state: tuple[Any, ...], theta: Any
-    ) -> tuple[Any, tuple[Any, ...]]:
+        self, xp: Namespace, c: tuple[Any, ...], g: Array, state: tuple[Array, ...], theta: Array
+    ) -> tuple[Array, tuple[Array, ...]]:
         """Take one step; g is overwritten."""
         (rate,), (v, a) = c, state
         v *= self.rho

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from xpnet.optimizers.moments import reciprocal
 from xpnet.ranges import Kind, check_learning_rate, check_not_negative
+from xpnet.typing import Array, Namespace
 
 __all__ = ["Adagrad"]
 
@@ -41,7 +42,7 @@ class Adagrad(Kind, _Settings):
         check_not_negative("epsilon", epsilon)
         return super().__new__(cls, learning_rate, epsilon)
 
-    def init(self, xp: Any, theta: Any) -> tuple[Any, ...]:
+    def init(self, xp: Namespace, theta: Array) -> tuple[Array, ...]:
         """The initial state: s = 0."""
         return (xp.zeros_like(theta),)
 
@@ -50,8 +51,8 @@ class Adagrad(Kind, _Settings):
         return (rate,)
 
     def update(
-        self, xp: Any, c: tuple[Any, ...], g: Any, state: tuple[Any, ...], theta: Any
-    ) -> tuple[Any, tuple[Any, ...]]:
+        self, xp: Namespace, c: tuple[Any, ...], g: Array, state: tuple[Array, ...], theta: Array
+    ) -> tuple[Array, tuple[Array, ...]]:
         """Take one step."""
         (rate,), (s,) = c, state
         s += g * g

@@ -11,6 +11,7 @@ from xpnet.ranges import (
     check_learning_rate,
     check_not_negative,
 )
+from xpnet.typing import Array, Namespace
 
 __all__ = ["Adam"]
 
@@ -58,7 +59,7 @@ class Adam(Kind, _Settings):
         check_not_negative("epsilon", epsilon)
         return super().__new__(cls, learning_rate, beta1, beta2, epsilon)
 
-    def init(self, xp: Any, theta: Any) -> tuple[Any, ...]:
+    def init(self, xp: Namespace, theta: Array) -> tuple[Array, ...]:
         """The initial state: m = v = 0."""
         return xp.zeros_like(theta), xp.zeros_like(theta)
 
@@ -67,8 +68,8 @@ class Adam(Kind, _Settings):
         return adam_coefficients(t, rate, self.beta1, self.beta2, self.epsilon)
 
     def update(
-        self, xp: Any, c: tuple[Any, Any], g: Any, state: tuple[Any, Any], theta: Any
-    ) -> tuple[Any, tuple[Any, ...]]:
+        self, xp: Namespace, c: tuple[Any, Any], g: Array, state: tuple[Array, Array], theta: Array
+    ) -> tuple[Array, tuple[Array, ...]]:
         """Take one step; g is overwritten, and one more vector of its size is needed."""
         step, state = adam_step(xp, c, g, state, self.beta1, self.beta2)
         theta -= step

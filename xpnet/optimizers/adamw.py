@@ -12,6 +12,7 @@ from xpnet.ranges import (
     check_learning_rate,
     check_not_negative,
 )
+from xpnet.typing import Array, Namespace
 
 if TYPE_CHECKING:
     from xpnet.equations.parameters import Layout
@@ -84,7 +85,7 @@ class AdamW(Kind, _Settings):
         """The same optimizer, told by ``layout`` where the weights lie."""
         return self._replace(layout=layout)
 
-    def init(self, xp: Any, theta: Any) -> tuple[Any, ...]:
+    def init(self, xp: Namespace, theta: Array) -> tuple[Array, ...]:
         """The initial state: m = v = 0."""
         if self.layout is None and not self.decay_biases:
             raise ValueError(
@@ -99,8 +100,8 @@ class AdamW(Kind, _Settings):
         return *adam, 1.0 - rate * self.weight_decay
 
     def update(
-        self, xp: Any, c: tuple[Any, ...], g: Any, state: tuple[Any, Any], theta: Any
-    ) -> tuple[Any, tuple[Any, ...]]:
+        self, xp: Namespace, c: tuple[Any, ...], g: Array, state: tuple[Array, Array], theta: Array
+    ) -> tuple[Array, tuple[Array, ...]]:
         """Take one step; g is overwritten, and one more vector of its size is needed."""
         step, state = adam_step(xp, c[:2], g, state, self.beta1, self.beta2)
         if self.decay_biases or self.layout is None:
@@ -111,7 +112,7 @@ class AdamW(Kind, _Settings):
         return theta, state
 
 
-def _scale_head(xp: Any, theta: Any, n: int, factor: Any) -> Any:
+def _scale_head(xp: Namespace, theta: Array, n: int, factor: Any) -> Array:
     """θ with its first n numbers multiplied by ``factor``, in place if the array is writable."""
     try:
         theta[..., :n] *= factor

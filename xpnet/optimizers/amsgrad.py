@@ -11,6 +11,7 @@ from xpnet.ranges import (
     check_learning_rate,
     check_not_negative,
 )
+from xpnet.typing import Array, Namespace
 
 __all__ = ["AMSGrad"]
 
@@ -59,7 +60,7 @@ class AMSGrad(Kind, _Settings):
         check_not_negative("epsilon", epsilon)
         return super().__new__(cls, learning_rate, beta1, beta2, epsilon)
 
-    def init(self, xp: Any, theta: Any) -> tuple[Any, ...]:
+    def init(self, xp: Namespace, theta: Array) -> tuple[Array, ...]:
         """The initial state: m = v = s = 0."""
         return xp.zeros_like(theta), xp.zeros_like(theta), xp.zeros_like(theta)
 
@@ -68,8 +69,8 @@ class AMSGrad(Kind, _Settings):
         return adam_coefficients(t, rate, self.beta1, self.beta2, self.epsilon)
 
     def update(
-        self, xp: Any, c: tuple[Any, ...], g: Any, state: tuple[Any, ...], theta: Any
-    ) -> tuple[Any, tuple[Any, ...]]:
+        self, xp: Namespace, c: tuple[Any, ...], g: Array, state: tuple[Array, ...], theta: Array
+    ) -> tuple[Array, tuple[Array, ...]]:
         """Take one step; g is overwritten."""
         (rate, epsilon), (m, v, largest) = c, state
         m = first_moment(m, g, self.beta1)

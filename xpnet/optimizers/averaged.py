@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from xpnet.optimizers.wrapper import Wrapper, check_optimizer, updated
 from xpnet.ranges import check_fraction, check_positive_integer
+from xpnet.typing import Array, Namespace
 
 __all__ = ["Averaged"]
 
@@ -56,7 +57,7 @@ class Averaged(Wrapper, _Settings):
         check_positive_integer("every", every)
         return super().__new__(cls, optimizer, decay, start, every)
 
-    def init(self, xp: Any, theta: Any) -> tuple[Any, ...]:
+    def init(self, xp: Namespace, theta: Array) -> tuple[Array, ...]:
         """The initial state: a = θ, then the inner optimizer's state."""
         return xp.asarray(theta, copy=True), *super().init(xp, theta)
 
@@ -73,8 +74,8 @@ class Averaged(Wrapper, _Settings):
         return 1.0 / (k + 1) if self.decay is None else 1.0 - self.decay
 
     def update(
-        self, xp: Any, c: tuple[Any, ...], g: Any, state: tuple[Any, ...], theta: Any
-    ) -> tuple[Any, tuple[Any, ...]]:
+        self, xp: Namespace, c: tuple[Any, ...], g: Array, state: tuple[Array, ...], theta: Array
+    ) -> tuple[Array, tuple[Array, ...]]:
         """Take a step, then update the average."""
         (share, *inner), (a, *rest) = c, state
         theta, new = updated(self.optimizer, xp, tuple(inner), g, tuple(rest), theta)
@@ -82,6 +83,6 @@ class Averaged(Wrapper, _Settings):
         a += theta * share
         return theta, (a, *new)
 
-    def averaged(self, state: tuple[Any, ...], theta: Any) -> Any:
+    def averaged(self, state: tuple[Array, ...], theta: Array) -> Array:
         """The average a."""
         return state[0]

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from xpnet.equations.sums import of_squares
 from xpnet.optimizers.wrapper import Wrapper, check_optimizer, updated
 from xpnet.ranges import check_positive
+from xpnet.typing import Array, Namespace
 
 __all__ = ["Clipped"]
 
@@ -55,8 +56,8 @@ class Clipped(Wrapper, _Settings):
         return super().__new__(cls, optimizer, norm, value)
 
     def update(
-        self, xp: Any, c: tuple[Any, ...], g: Any, state: tuple[Any, ...], theta: Any
-    ) -> tuple[Any, tuple[Any, ...]]:
+        self, xp: Namespace, c: tuple[Any, ...], g: Array, state: tuple[Array, ...], theta: Array
+    ) -> tuple[Array, tuple[Array, ...]]:
         """Take a step along the clipped gradient; g may be overwritten."""
         if self.value is not None:
             g = xp.minimum(xp.maximum(g, -self.value), self.value)
@@ -65,7 +66,7 @@ class Clipped(Wrapper, _Settings):
         return updated(self.optimizer, xp, c, g, state, theta)
 
 
-def _norm(xp: Any, g: Any) -> Any:
+def _norm(xp: Namespace, g: Array) -> Array:
     """‖g‖ over the last axis, (..., 1), computed from g divided by its largest entry."""
     highest, lowest = (f(g, axis=-1, keepdims=True) for f in (xp.max, xp.min))
     largest = xp.maximum(highest, -lowest)

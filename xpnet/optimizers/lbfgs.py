@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from xpnet.optimizers.line_search import Point, strong_wolfe
 from xpnet.optimizers.pairs import Pairs
 from xpnet.ranges import Kind, check_not_negative, check_positive_integer
+from xpnet.typing import Array, Namespace
 
 __all__ = ["LBFGS", "Result", "minimize"]
 
@@ -83,9 +84,9 @@ class LBFGS(Kind, _Settings):
 
     def minimize(
         self,
-        xp: Any,
+        xp: Namespace,
         value_and_gradient: Function,
-        theta: Any,
+        theta: Array,
         max_iterations: int,
         callback: Callback | None = None,
     ) -> Result:
@@ -96,14 +97,14 @@ class LBFGS(Kind, _Settings):
 
 def minimize(
     value_and_gradient: Function,
-    theta: Any,
+    theta: Array,
     *,
     max_iterations: int = 1000,
     history: int = 10,
     tolerance_gradient: float = 1e-5,
     tolerance_change: float = 1e-9,
     callback: Callback | None = None,
-    xp: Any = None,
+    xp: Namespace | None = None,
 ) -> Result:
     """Find a local minimum of a smooth function, starting from θ.
 
@@ -137,7 +138,7 @@ def minimize(
 class _Minimization:
     """The state of one minimisation."""
 
-    def __init__(self, xp: Any, settings: LBFGS, function: Function, theta: Any) -> None:
+    def __init__(self, xp: Namespace, settings: LBFGS, function: Function, theta: Array) -> None:
         self.xp, self.settings, self.function = xp, settings, function
         self.pairs = Pairs(xp, settings.history, float(xp.finfo(theta.dtype).eps))
         self.evaluations = self.iterations = 0
@@ -199,7 +200,7 @@ class _Minimization:
         self.pairs.remember(origin, found, d)
         return found
 
-    def _evaluate(self, theta: Any, d: Any, a: float) -> Point:
+    def _evaluate(self, theta: Array, d: Any, a: float) -> Point:
         at = theta if d is None else theta + d * a
         value, g = self.function(at)
         value, slope = float(value), 0.0

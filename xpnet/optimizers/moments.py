@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from xpnet.typing import Array, Namespace
+
 __all__ = [
     "adam_coefficients",
     "adam_step",
@@ -25,7 +27,7 @@ def correction(beta: float, t: Any) -> Any:
 
 def adam_coefficients(
     t: Any, rate: Any, beta1: float, beta2: float, epsilon: float
-) -> tuple[Any, Any]:
+) -> tuple[Array, Array]:
     """η r/(1 − β₁ᵗ) and ε r with r = √(1 − β₂ᵗ), for a step that uses the uncorrected m and v.
 
     The step is the same: η m̂/(√v̂ + ε) = (η r/(1 − β₁ᵗ)) m/(√v + ε r).
@@ -34,14 +36,14 @@ def adam_coefficients(
     return rate * root / correction(beta1, t), epsilon * root
 
 
-def first_moment(m: Any, g: Any, beta1: float) -> Any:
+def first_moment(m: Any, g: Array, beta1: float) -> Array:
     """Update m ← β₁ m + (1 − β₁) g."""
     m *= beta1
     m += g * (1.0 - beta1)
     return m
 
 
-def second_moment(v: Any, g: Any, beta2: float) -> Any:
+def second_moment(v: Array, g: Array, beta2: float) -> Array:
     """Update v ← β₂ v + (1 − β₂) g²; g is overwritten."""
     g *= g
     g *= 1.0 - beta2
@@ -50,7 +52,7 @@ def second_moment(v: Any, g: Any, beta2: float) -> Any:
     return v
 
 
-def reciprocal(xp: Any, v: Any, epsilon: Any) -> Any:
+def reciprocal(xp: Namespace, v: Array, epsilon: Any) -> Array:
     """1/(√v + ε), in one new array."""
     r = xp.sqrt(v)
     r += epsilon
@@ -59,8 +61,13 @@ def reciprocal(xp: Any, v: Any, epsilon: Any) -> Any:
 
 
 def adam_step(
-    xp: Any, c: tuple[Any, Any], g: Any, state: tuple[Any, Any], beta1: float, beta2: float
-) -> tuple[Any, tuple[Any, Any]]:
+    xp: Namespace,
+    c: tuple[Any, Any],
+    g: Array,
+    state: tuple[Array, Array],
+    beta1: float,
+    beta2: float,
+) -> tuple[Array, tuple[Array, Array]]:
     """The step η m̂/(√v̂ + ε), to subtract from θ, and the new (m, v); g is overwritten."""
     (rate, epsilon), (m, v) = c, state
     m = first_moment(m, g, beta1)

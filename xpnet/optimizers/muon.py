@@ -16,6 +16,7 @@ from xpnet.ranges import (
     check_learning_rate,
     check_not_negative,
 )
+from xpnet.typing import Array, Namespace
 
 if TYPE_CHECKING:
     from xpnet.equations.parameters import Layout
@@ -115,7 +116,7 @@ class Muon(Kind, _Settings):
         """The same optimizer, told by ``layout`` where the matrices lie."""
         return self._replace(layout=layout)
 
-    def init(self, xp: Any, theta: Any) -> tuple[Any, ...]:
+    def init(self, xp: Namespace, theta: Array) -> tuple[Array, ...]:
         """Zeros for each part of θ: U for a matrix, m and v for a stretch between matrices."""
         counts = [(p, 1 if p.shape else 2) for p in _parts(self.layout)]
         return tuple(
@@ -128,8 +129,8 @@ class Muon(Kind, _Settings):
         return rate, rate * self.weight_decay, *adam
 
     def update(
-        self, xp: Any, c: tuple[Any, ...], g: Any, state: tuple[Any, ...], theta: Any
-    ) -> tuple[Any, tuple[Any, ...]]:
+        self, xp: Namespace, c: tuple[Any, ...], g: Array, state: tuple[Array, ...], theta: Array
+    ) -> tuple[Array, tuple[Array, ...]]:
         """Take one step; g may be overwritten.
 
         Memory: two vectors of θ's size, and a few of the largest matrix's.
@@ -151,8 +152,8 @@ class Muon(Kind, _Settings):
         return theta, tuple(new)
 
     def _matrix(
-        self, xp: Any, shape: tuple[int, int], rate: Any, g: Any, u: Any
-    ) -> tuple[Any, tuple[Any, ...]]:
+        self, xp: Namespace, shape: tuple[int, int], rate: Any, g: Array, u: Array
+    ) -> tuple[Array, tuple[Array, ...]]:
         """The step η s O and the new U, both flat."""
         (m, n), momentum = shape, self.momentum
         u = first_moment(u, g, momentum)

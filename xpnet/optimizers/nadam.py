@@ -13,6 +13,7 @@ from xpnet.ranges import (
     check_learning_rate,
     check_not_negative,
 )
+from xpnet.typing import Array, Namespace
 
 __all__ = ["Nadam"]
 
@@ -66,7 +67,7 @@ class Nadam(Kind, _Settings):
         check_not_negative("momentum_decay", momentum_decay)
         return super().__new__(cls, learning_rate, beta1, beta2, epsilon, momentum_decay)
 
-    def init(self, xp: Any, theta: Any) -> tuple[Any, ...]:
+    def init(self, xp: Namespace, theta: Array) -> tuple[Array, ...]:
         """The initial state: m = v = 0."""
         return xp.zeros_like(theta), xp.zeros_like(theta)
 
@@ -80,8 +81,8 @@ class Nadam(Kind, _Settings):
         return of_g, of_m, self.epsilon * root
 
     def update(
-        self, xp: Any, c: tuple[Any, ...], g: Any, state: tuple[Any, ...], theta: Any
-    ) -> tuple[Any, tuple[Any, ...]]:
+        self, xp: Namespace, c: tuple[Any, ...], g: Array, state: tuple[Array, ...], theta: Array
+    ) -> tuple[Array, tuple[Array, ...]]:
         """Take one step; g is overwritten."""
         (of_g, of_m, epsilon), (m, v) = c, state
         m = first_moment(m, g, self.beta1)

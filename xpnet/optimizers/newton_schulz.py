@@ -10,14 +10,14 @@ hidden layers in neural networks" (2024).
 
 from __future__ import annotations
 
-from typing import Any
+from xpnet.typing import Array, Namespace
 
 __all__ = ["COEFFICIENTS", "orthogonalise"]
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 
 
-def orthogonalise(xp: Any, H: Any) -> Any:
+def orthogonalise(xp: Namespace, H: Array) -> Array:
     """NS⁵(H) of matrices H (..., m, n), by products with the smaller of H Hᵀ and Hᵀ H."""
     tall = H.shape[-2] > H.shape[-1]
     X = xp.matrix_transpose(H) if tall else H

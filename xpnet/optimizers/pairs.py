@@ -6,6 +6,7 @@ from collections import deque
 from typing import Any, NamedTuple
 
 from xpnet.optimizers.line_search import Point
+from xpnet.typing import Array, Namespace
 
 __all__ = ["Pairs"]
 
@@ -20,7 +21,7 @@ class _Pair(NamedTuple):
 class Pairs:
     """The approximation H of an inverse Hessian from the last pairs, the newest at the end."""
 
-    def __init__(self, xp: Any, history: int, epsilon: float) -> None:
+    def __init__(self, xp: Namespace, history: int, epsilon: float) -> None:
         self.xp, self.epsilon = xp, epsilon
         self.pairs: deque[_Pair] = deque(maxlen=history)
 
@@ -39,7 +40,7 @@ class Pairs:
             scale = curvature / float(self.xp.vecdot(y, y))
             self.pairs.append(_Pair(s, y, curvature, scale))
 
-    def direction(self, g: Any) -> Any:
+    def direction(self, g: Array) -> Array:
         """−H g, by two loops over the pairs; the host reads no numbers."""
         q, shares = -g, []
         for s, y, curvature, _ in reversed(self.pairs):

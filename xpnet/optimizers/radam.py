@@ -12,6 +12,7 @@ from xpnet.ranges import (
     check_learning_rate,
     check_not_negative,
 )
+from xpnet.typing import Array, Namespace
 
 __all__ = ["RAdam"]
 
@@ -61,7 +62,7 @@ class RAdam(Kind, _Settings):
         check_not_negative("epsilon", epsilon)
         return super().__new__(cls, learning_rate, beta1, beta2, epsilon)
 
-    def init(self, xp: Any, theta: Any) -> tuple[Any, ...]:
+    def init(self, xp: Namespace, theta: Array) -> tuple[Array, ...]:
         """The initial state: m = v = 0."""
         return xp.zeros_like(theta), xp.zeros_like(theta)
 
@@ -74,8 +75,8 @@ class RAdam(Kind, _Settings):
         return rate * rectified * math.sqrt(correction(self.beta2, t)), 1.0, self.epsilon
 
     def update(
-        self, xp: Any, c: tuple[Any, ...], g: Any, state: tuple[Any, ...], theta: Any
-    ) -> tuple[Any, tuple[Any, ...]]:
+        self, xp: Namespace, c: tuple[Any, ...], g: Array, state: tuple[Array, ...], theta: Array
+    ) -> tuple[Array, tuple[Array, ...]]:
         """Take one step; g is overwritten."""
         (rate, weight, constant), (m, v) = c, state
         m = first_moment(m, g, self.beta1)

@@ -11,6 +11,7 @@ from xpnet.ranges import (
     check_learning_rate,
     check_not_negative,
 )
+from xpnet.typing import Array, Namespace
 
 __all__ = ["RMSProp"]
 
@@ -59,7 +60,7 @@ class RMSProp(Kind, _Settings):
         check_not_negative("epsilon", epsilon)
         return super().__new__(cls, learning_rate, rho, momentum, epsilon)
 
-    def init(self, xp: Any, theta: Any) -> tuple[Any, ...]:
+    def init(self, xp: Namespace, theta: Array) -> tuple[Array, ...]:
         """The initial state: v = 0, and u = 0 if there is momentum."""
         return tuple(xp.zeros_like(theta) for _ in range(2 if self.momentum else 1))
 
@@ -68,8 +69,8 @@ class RMSProp(Kind, _Settings):
         return (rate,)
 
     def update(
-        self, xp: Any, c: tuple[Any, ...], g: Any, state: tuple[Any, ...], theta: Any
-    ) -> tuple[Any, tuple[Any, ...]]:
+        self, xp: Namespace, c: tuple[Any, ...], g: Array, state: tuple[Array, ...], theta: Array
+    ) -> tuple[Array, tuple[Array, ...]]:
         """Take one step."""
         (rate,), (v, *rest) = c, state
         v *= self.rho

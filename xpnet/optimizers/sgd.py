@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from xpnet.ranges import Kind, check_flag, check_fraction, check_learning_rate
+from xpnet.typing import Array, Namespace
 
 __all__ = ["SGD"]
 
@@ -48,7 +49,7 @@ class SGD(Kind, _Settings):
             raise ValueError("nesterov needs a momentum above 0")
         return super().__new__(cls, learning_rate, momentum, nesterov)
 
-    def init(self, xp: Any, theta: Any) -> tuple[Any, ...]:
+    def init(self, xp: Namespace, theta: Array) -> tuple[Array, ...]:
         """The initial state: u = 0 if there is momentum, else nothing."""
         return (xp.zeros_like(theta),) if self.momentum else ()
 
@@ -57,8 +58,8 @@ class SGD(Kind, _Settings):
         return (rate,)
 
     def update(
-        self, xp: Any, c: tuple[Any, ...], g: Any, state: tuple[Any, ...], theta: Any
-    ) -> tuple[Any, tuple[Any, ...]]:
+        self, xp: Namespace, c: tuple[Any, ...], g: Array, state: tuple[Array, ...], theta: Array
+    ) -> tuple[Array, tuple[Array, ...]]:
         """Take one step; g may be overwritten."""
         (rate,) = c
         if state:

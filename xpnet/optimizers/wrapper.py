@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 from xpnet.equations.returned import array_like, arrays_like, is_own, pair
 from xpnet.errors import quoted
 from xpnet.ranges import Kind
+from xpnet.typing import Array, Namespace
 
 if TYPE_CHECKING:
     from xpnet.equations.parameters import Layout
@@ -36,7 +37,7 @@ class Wrapper(Kind):
         bound: Self = self._replace(optimizer=self.optimizer.bind(layout))
         return bound
 
-    def init(self, xp: Any, theta: Any) -> tuple[Any, ...]:
+    def init(self, xp: Namespace, theta: Array) -> tuple[Array, ...]:
         """The inner optimizer's state."""
         state: tuple[Any, ...] = self.optimizer.init(xp, theta)
         return state
@@ -46,15 +47,20 @@ class Wrapper(Kind):
         c: tuple[float, ...] = self.optimizer.coefficients(t, rate)
         return c
 
-    def averaged(self, state: tuple[Any, ...], theta: Any) -> Any:
+    def averaged(self, state: tuple[Array, ...], theta: Array) -> Array:
         """The parameters to evaluate and return: θ, or an average kept by the inner optimizer."""
         inner = getattr(self.optimizer, "averaged", None)
         return inner(state[self.own :], theta) if inner else theta
 
 
 def updated(
-    optimizer: Any, xp: Any, c: tuple[Any, ...], g: Any, state: tuple[Any, ...], theta: Any
-) -> tuple[Any, tuple[Any, ...]]:
+    optimizer: Any,
+    xp: Namespace,
+    c: tuple[Any, ...],
+    g: Array,
+    state: tuple[Array, ...],
+    theta: Array,
+) -> tuple[Array, tuple[Array, ...]]:
     """θ and the state after a step of any optimizer, checked if the optimizer is the user's own.
 
     In a recorded step, `xpnet.engines.loops.program` compares the arrays itself.

@@ -11,8 +11,9 @@ import numpy as np
 from xpnet.backends import to_numpy
 from xpnet.errors import quoted
 from xpnet.plots.axes import COLOURS, axes, describe, legend, plain
-from xpnet.plots.outputs import Array, classified
+from xpnet.plots.outputs import classified
 from xpnet.ranges import check_positive_integer
+from xpnet.typing import ArrayLike, Host
 
 if TYPE_CHECKING:
     from xpnet.network.predictions import NetworkPasses
@@ -45,9 +46,9 @@ class CalibrationDisplay:
     array([0.5, 1. ])
     """
 
-    probability: Array
-    frequency: Array
-    counts: Array
+    probability: Host
+    frequency: Host
+    counts: Host
     of: str = "the event"
     ax_: Any = field(default=None, init=False, repr=False)
     figure_: Any = field(default=None, init=False, repr=False)
@@ -60,8 +61,8 @@ class CalibrationDisplay:
     def from_network(
         cls,
         net: NetworkPasses,
-        X: Any,
-        Y: Any,
+        X: ArrayLike,
+        Y: ArrayLike,
         *,
         of: Any = None,
         bins: int = 10,

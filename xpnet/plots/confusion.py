@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xpnet.plots.axes import axes, colour_bar, describe, plain, rising
-from xpnet.plots.outputs import Array, class_names, classified, labels_of
+from xpnet.plots.outputs import class_names, classified, labels_of
+from xpnet.typing import ArrayLike, Host
 
 if TYPE_CHECKING:
     from xpnet.network.predictions import NetworkPasses
@@ -44,7 +45,7 @@ class ConfusionDisplay:
            [1, 1]])
     """
 
-    counts: Array
+    counts: Host
     class_names: Sequence[str]
     ax_: Any = field(default=None, init=False, repr=False)
     figure_: Any = field(default=None, init=False, repr=False)
@@ -53,7 +54,12 @@ class ConfusionDisplay:
 
     @classmethod
     def from_network(
-        cls, net: NetworkPasses, X: Any, Y: Any, *, class_names: Sequence[Any] | None = None
+        cls,
+        net: NetworkPasses,
+        X: ArrayLike,
+        Y: ArrayLike,
+        *,
+        class_names: Sequence[Any] | None = None,
     ) -> ConfusionDisplay:
         """Make the display from the likeliest classes that a network predicts.
 
@@ -67,7 +73,7 @@ class ConfusionDisplay:
 
     @classmethod
     def from_predictions(
-        cls, Y: Any, predicted: Any, *, class_names: Sequence[Any] | None = None
+        cls, Y: ArrayLike, predicted: Any, *, class_names: Sequence[Any] | None = None
     ) -> ConfusionDisplay:
         """Make the display from labels and predicted labels, both (N,), integers or text.
 
@@ -81,12 +87,12 @@ class ConfusionDisplay:
         return float(np.trace(self.counts) / self.counts.sum())
 
     @property
-    def recall(self) -> Array:
+    def recall(self) -> Host:
         """(K,): the share of each class's examples predicted as that class; NaN if it has none."""
         return _shares(self.counts.diagonal(), self.counts.sum(axis=1))
 
     @property
-    def precision(self) -> Array:
+    def precision(self) -> Host:
         """(K,): the share of each class's predictions that are right; NaN without predictions."""
         return _shares(self.counts.diagonal(), self.counts.sum(axis=0))
 
@@ -115,7 +121,7 @@ class ConfusionDisplay:
         ax.set_xticks(at, names, parse_math=False, fontsize=size, **options)
         ax.set_yticks(at, names, parse_math=False, fontsize=size)
 
-    def _print_counts(self, ax: Any, shares: Array) -> Array:
+    def _print_counts(self, ax: Any, shares: Host) -> Host:
         """Print the count in each cell, white in dark cells; zeros are faint."""
         texts = np.empty(self.counts.shape, dtype=object)
         for (i, j), count in np.ndenumerate(self.counts):
@@ -125,8 +131,8 @@ class ConfusionDisplay:
 
 
 def _of_labels(
-    true: Array, predicted: Array, given: Sequence[Any] | None
-) -> tuple[Array, tuple[str, ...]]:
+    true: Host, predicted: Host, given: Sequence[Any] | None
+) -> tuple[Host, tuple[str, ...]]:
     if len(true) != len(predicted):
         raise ValueError(f"Y has {len(true)} labels, but predicted has {len(predicted)}")
     if (true.dtype.kind == "U") != (predicted.dtype.kind == "U"):
@@ -136,10 +142,10 @@ def _of_labels(
     return _count(codes[: len(true)], codes[len(true) :], len(found)), names
 
 
-def _count(true: Array, predicted: Array, K: int) -> Array:
+def _count(true: Host, predicted: Host, K: int) -> Host:
     return np.bincount(true * K + predicted, minlength=K * K).reshape(K, K)
 
 
-def _shares(part: Array, whole: Array) -> Array:
+def _shares(part: Host, whole: Host) -> Host:
     with np.errstate(invalid="ignore"):
         return np.asarray(part / whole)

@@ -11,8 +11,9 @@ import numpy as np
 from xpnet.backends import to_numpy
 from xpnet.checks import without_nan
 from xpnet.plots.axes import MARKERS, axes, class_colours, colour_bar, describe, legend, plain
-from xpnet.plots.outputs import Array, answers, classified, is_for_classes, loss_of, quantities
+from xpnet.plots.outputs import answers, classified, is_for_classes, loss_of, quantities
 from xpnet.ranges import check_positive_integer
+from xpnet.typing import ArrayLike, Host
 
 if TYPE_CHECKING:
     from xpnet.network.predictions import NetworkPasses
@@ -45,11 +46,11 @@ class DecisionBoundaryDisplay:
         After `plot`; ``points_`` is a list with one entry for each class, or one for a quantity.
     """
 
-    x: Array
-    y: Array
-    response: Array
-    X: Array
-    Y: Array
+    x: Host
+    y: Host
+    response: Host
+    X: Host
+    Y: Host
     class_names: tuple[str, ...] = ()
     input_names: Sequence[str] = ("x_0", "x_1")
     ax_: Any = field(default=None, init=False, repr=False)
@@ -63,8 +64,8 @@ class DecisionBoundaryDisplay:
     def from_network(
         cls,
         net: NetworkPasses,
-        X: Any,
-        Y: Any,
+        X: ArrayLike,
+        Y: ArrayLike,
         *,
         resolution: int = 200,
         class_names: Sequence[Any] | None = None,
@@ -150,7 +151,7 @@ class DecisionBoundaryDisplay:
         colour_bar(ax, self.surface_, "output; target of a point")
 
 
-def _grid(column: Array, resolution: int) -> Array:
+def _grid(column: Host, resolution: int) -> Host:
     low, high = float(column.min()), float(column.max())
     margin = _MARGIN * (high - low) or 0.5
     return np.linspace(low - margin, high + margin, resolution)

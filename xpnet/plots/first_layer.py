@@ -10,8 +10,8 @@ import numpy as np
 
 from xpnet.backends import to_numpy
 from xpnet.plots.axes import axes, colour_bar, diverging
-from xpnet.plots.outputs import Array
 from xpnet.ranges import check_positive_integer
+from xpnet.typing import Host
 
 if TYPE_CHECKING:
     from xpnet.network.state import NetworkState
@@ -40,9 +40,9 @@ class FirstLayerDisplay:
         After `plot`; ``image_`` is the mosaic, with NaN between the images.
     """
 
-    weights: Array
+    weights: Host
     shape: tuple[int, int]
-    units: Array
+    units: Host
     n_units: int
     ax_: Any = field(default=None, init=False, repr=False)
     figure_: Any = field(default=None, init=False, repr=False)
@@ -103,7 +103,7 @@ def _image_shape(n: int, shape: Any) -> tuple[int, int]:
     return height, width
 
 
-def _mosaic(weights: Array, shape: tuple[int, int]) -> Array:
+def _mosaic(weights: Host, shape: tuple[int, int]) -> Host:
     """Arrange the images in a mosaic about as high as wide, with a line of NaN around each."""
     height, width = shape
     columns = math.ceil(math.sqrt(len(weights) * height / width))

@@ -12,12 +12,12 @@ from xpnet.checks import labels_on_host, without_nan
 from xpnet.checks.inputs import examples
 from xpnet.losses import Loss
 from xpnet.metrics import predictions
+from xpnet.typing import ArrayLike, Host
 
 if TYPE_CHECKING:
     from xpnet.network.predictions import NetworkPasses
 
 __all__ = [
-    "Array",
     "Classified",
     "answers",
     "class_names",
@@ -28,7 +28,6 @@ __all__ = [
     "quantities",
 ]
 
-Array = np.ndarray[Any, Any]
 
 _AT_ONCE = 8192  # examples in a batch of predictions
 
@@ -45,14 +44,14 @@ class Classified(NamedTuple):
         Names of the K classes.
     """
 
-    probabilities: Array
-    labels: Array
-    predicted: Array
+    probabilities: Host
+    labels: Host
+    predicted: Host
     names: tuple[str, ...]
 
 
 def classified(
-    net: NetworkPasses, X: Any, Y: Any, given_names: Sequence[Any] | None = None
+    net: NetworkPasses, X: ArrayLike, Y: ArrayLike, given_names: Sequence[Any] | None = None
 ) -> Classified:
     """Return probabilities and labels, without the examples whose label is missing (masked loss).
 
@@ -73,7 +72,7 @@ def classified(
     return Classified(A, Y.astype(np.int64), A.argmax(axis=1), names)
 
 
-def quantities(net: NetworkPasses, X: Any, Y: Any) -> tuple[Array, Array]:
+def quantities(net: NetworkPasses, X: ArrayLike, Y: ArrayLike) -> tuple[Host, Host]:
     """Return targets and predictions of a loss for numbers, both (N, n_targets) float64.
 
     Raises
@@ -91,7 +90,7 @@ def quantities(net: NetworkPasses, X: Any, Y: Any) -> tuple[Array, Array]:
     return Y, A[:, loss.point * n : (loss.point + 1) * n]
 
 
-def loss_of(net: NetworkPasses, Y: Any) -> Loss:
+def loss_of(net: NetworkPasses, Y: ArrayLike) -> Loss:
     """Return the network's loss; if it is undecided, the one that targets like Y require."""
     return net.decided_by(net.encode(Y))[1]
 
@@ -101,7 +100,7 @@ def is_for_classes(loss: Loss) -> bool:
     return loss.targets in ("labels", "probabilities", "head labels")
 
 
-def answers(net: NetworkPasses, loss: Loss, X: Any) -> Array:
+def answers(net: NetworkPasses, loss: Loss, X: ArrayLike) -> Host:
     """Return the predictions, (N, n_L) float64; logits are turned into probabilities.
 
     A single output for classes becomes the probabilities of two classes, (N, 2).
@@ -114,7 +113,7 @@ def answers(net: NetworkPasses, loss: Loss, X: Any) -> Array:
     return np.concatenate([1 - A, A], axis=1) if one else A
 
 
-def _checked(net: NetworkPasses, X: Any, Y: Any) -> tuple[Loss, Any, Array]:
+def _checked(net: NetworkPasses, X: ArrayLike, Y: ArrayLike) -> tuple[Loss, Any, Host]:
     """Return the loss, X on the device and Y on the host, checked as in `evaluate`."""
     X, Y = net.in_order(X), net.encode(Y)
     layers, loss = net.decided_by(Y)
@@ -143,7 +142,7 @@ def class_names(
     return names
 
 
-def labels_of(name: str, Y: Any) -> Array:
+def labels_of(name: str, Y: ArrayLike) -> Host:
     """Return (N,) labels, integers or text, on the host."""
     labels = labels_on_host(name, Y)
     if labels.dtype.kind == "f":

@@ -11,7 +11,8 @@ import numpy as np
 from xpnet.backends import to_numpy
 from xpnet.metrics import METRICS
 from xpnet.plots.axes import COLOURS, MARKERS, axes, describe, legend, plain
-from xpnet.plots.outputs import Array, quantities
+from xpnet.plots.outputs import quantities
+from xpnet.typing import ArrayLike, Host
 
 if TYPE_CHECKING:
     from xpnet.network.predictions import NetworkPasses
@@ -43,8 +44,8 @@ class PredictionErrorDisplay:
     0.5
     """
 
-    actual: Array
-    predicted: Array
+    actual: Host
+    predicted: Host
     target_names: Sequence[str]
     ax_: Any = field(default=None, init=False, repr=False)
     figure_: Any = field(default=None, init=False, repr=False)
@@ -54,7 +55,12 @@ class PredictionErrorDisplay:
 
     @classmethod
     def from_network(
-        cls, net: NetworkPasses, X: Any, Y: Any, *, target_names: Sequence[Any] | None = None
+        cls,
+        net: NetworkPasses,
+        X: ArrayLike,
+        Y: ArrayLike,
+        *,
+        target_names: Sequence[Any] | None = None,
     ) -> PredictionErrorDisplay:
         """Make the display of a network for numbers.
 
@@ -69,7 +75,7 @@ class PredictionErrorDisplay:
 
     @classmethod
     def from_predictions(
-        cls, Y: Any, predicted: Any, *, target_names: Sequence[Any] | None = None
+        cls, Y: ArrayLike, predicted: Any, *, target_names: Sequence[Any] | None = None
     ) -> PredictionErrorDisplay:
         """Make the display from targets and predictions, both (N,) or (N, K)."""
         y, a = (to_numpy(x).astype(np.float64) for x in (Y, predicted))

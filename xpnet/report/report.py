@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from xpnet.plots.outputs import Array
 from xpnet.report.shown import Images, Rows
+from xpnet.typing import Host
 
 if TYPE_CHECKING:
     from xpnet.network import Network
@@ -45,8 +45,8 @@ class Report:
     title: str
     net: Network
     history: History
-    X: Array
-    Y: Array
+    X: Host
+    Y: Host
     judged_by: str
     settings: Mapping[str, str] = field(default_factory=dict)
     data: Mapping[str, str] = field(default_factory=dict)

@@ -9,11 +9,10 @@ from html import escape
 from io import BytesIO
 from typing import Any
 
-import numpy as np
-
 from xpnet.pages.document import grid
 from xpnet.plots.axes import matplotlib
 from xpnet.report.worst import Case
+from xpnet.typing import Host
 
 __all__ = ["Images", "Rows", "shortened"]
 
@@ -32,7 +31,7 @@ class Images:
     shape : (height, width)
     """
 
-    pixels: np.ndarray[Any, Any]
+    pixels: Host
     shape: tuple[int, int]
 
     def html(self, cases: Sequence[Case]) -> str:

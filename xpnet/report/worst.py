@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from xpnet.checks.inputs import examples
 from xpnet.engines.batches import slices
 from xpnet.equations import passes
 from xpnet.losses import per_example
+from xpnet.typing import ArrayLike, Host
 
 if TYPE_CHECKING:
     from xpnet.network import Network
@@ -33,7 +34,7 @@ class Case(NamedTuple):
     predicted: str
 
 
-def losses(net: Network, X: Any, Y: Any) -> np.ndarray[Any, Any]:
+def losses(net: Network, X: ArrayLike, Y: ArrayLike) -> Host:
     """Return each example's loss, (N,) float64."""
     Y = net.encode(Y)
     layers, loss = net.decided_by(Y)
@@ -48,7 +49,7 @@ def losses(net: Network, X: Any, Y: Any) -> np.ndarray[Any, Any]:
         return np.concatenate([to_numpy(each) for each in found]).astype(np.float64)
 
 
-def worst(loss: np.ndarray[Any, Any], most: int) -> list[int]:
+def worst(loss: Host, most: int) -> list[int]:
     """Return the numbers of the ``most`` largest losses, largest first; NaN counts as largest."""
     return [
         int(i) for i in np.argsort(np.where(np.isnan(loss), -np.inf, -loss), kind="stable")[:most]

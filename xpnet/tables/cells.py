@@ -11,17 +11,17 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Set
 from decimal import Decimal
 from numbers import Integral, Real
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from xpnet.backends import to_numpy
 from xpnet.checks import is_missing
 from xpnet.errors import printable, quoted
+from xpnet.typing import Host
 
 __all__ = [
     "TEXT",
-    "Array",
     "as_numbers",
     "as_text",
     "column",
@@ -31,12 +31,11 @@ __all__ = [
     "reads_as_numbers",
 ]
 
-Array: TypeAlias = np.ndarray[Any, Any]
 TEXT = np.dtypes.StringDType()
 _EXACT = 2**53  # larger integers are kept as text, since float64 merges some
 
 
-def as_numbers(text: Array) -> Array:
+def as_numbers(text: Host) -> Host:
     """Numbers (N,) float64, as Python's ``float`` reads the cells; NaN if a cell is not a number.
 
     A number has no underscore here: 1_000 is more often a code than a thousand.
@@ -63,7 +62,7 @@ def _number(cell: str) -> float:
         return math.nan
 
 
-def reads_as_numbers(text: Array, numbers: Array) -> bool:
+def reads_as_numbers(text: Host, numbers: Host) -> bool:
     """Whether more than half of the cells that are not missing are numbers, or all are missing.
 
     A mistyped cell in a column of numbers is then an error with its line, and does not make the
@@ -81,12 +80,12 @@ def label_of(value: float) -> str:
     return str(int(value)) if value.is_integer() else repr(value)
 
 
-def as_text(numbers: Array) -> Array:
+def as_text(numbers: Host) -> Host:
     """Numbers as text (N,), each as `label_of` writes it; NaN becomes a missing cell."""
     return np.array(["" if v != v else label_of(v) for v in numbers.tolist()], TEXT)
 
 
-def column(name: str, values: Any) -> Array:
+def column(name: str, values: Any) -> Host:
     """Values (N,) as float64 or text, or unchanged with dtype object if they are neither."""
     array = _array_of(name, values)
     if array.ndim != 1:
@@ -100,7 +99,7 @@ def column(name: str, values: Any) -> Array:
         ) from error
 
 
-def _array_of(name: str, values: Any) -> Array:
+def _array_of(name: str, values: Any) -> Host:
     if isinstance(values, np.ndarray):
         return values
     if hasattr(values, "to_pylist"):  # a pyarrow array
@@ -127,7 +126,7 @@ def python_values(listed: Callable[[], list[Any]], what: str) -> list[Any]:
         raise ValueError(f"{what} can't be read: {reason}") from error
 
 
-def _typed(array: Array) -> Array:
+def _typed(array: Host) -> Host:
     # as objects, since other conversions lose the mask and turn times into numbers
     if np.ma.isMaskedArray(array) or array.dtype.kind in "mM":
         return _of_objects(array.tolist() if array.dtype.kind not in "mM" else list(array))
@@ -142,7 +141,7 @@ def _typed(array: Array) -> Array:
     return _of_objects(array.tolist())
 
 
-def _of_objects(values: list[Any]) -> Array:
+def _of_objects(values: list[Any]) -> Host:
     there = [value for value in values if not _is_missing(value)]
     if _all(there, str) or _all(there, _BOOL):  # truth values are text, as in a CSV
         return np.array(["" if _is_missing(v) else str(v) for v in values], TEXT)
@@ -172,7 +171,7 @@ def _digits(value: Any) -> str:
     return plain.rstrip("0").rstrip(".") if "." in plain else plain
 
 
-def _objects(values: list[Any]) -> Array:
+def _objects(values: list[Any]) -> Host:
     """Any values as objects (N,); ``np.array`` would make a matrix of lists of one length."""
     return np.fromiter(values, object, len(values))
 

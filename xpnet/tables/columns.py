@@ -16,9 +16,9 @@ import numpy as np
 from xpnet.checks import positive_integer
 from xpnet.errors import quoted
 from xpnet.files.jsonable import integer_of, names_of, number_of, text_of
-from xpnet.tables.cells import Array
 from xpnet.tables.looks import look_of
 from xpnet.tables.table import Table, shown
+from xpnet.typing import Host
 
 __all__ = [
     "KINDS",
@@ -52,11 +52,11 @@ class Number:
     scale: float
 
     @classmethod
-    def fit(cls, table: Table, name: str, rows: Array | slice) -> Number:
+    def fit(cls, table: Table, name: str, rows: Host | slice) -> Number:
         """Fit the mean and the standard deviation of the rows; a constant column has scale 1."""
         return cls(name, *mean_and_scale(table, name, rows))
 
-    def encode(self, table: Table) -> Array:
+    def encode(self, table: Table) -> Host:
         """Encode the column of ``table`` as (N, 1) float64."""
         return standardised(table, self.name, self.mean, self.scale)[:, None]
 
@@ -84,11 +84,11 @@ class OneHot:
         return len(self.categories)
 
     @classmethod
-    def fit(cls, table: Table, name: str, rows: Array | slice) -> OneHot:
+    def fit(cls, table: Table, name: str, rows: Host | slice) -> OneHot:
         """Collect the categories of the whole table, sorted; held-out rows are included."""
         return cls(name, tuple(sorted(levels(table, name))))
 
-    def encode(self, table: Table) -> Array:
+    def encode(self, table: Table) -> Host:
         """Encode the column of ``table`` as (N, width) float64 of zeros and ones."""
         at = codes(table, self.name, self.categories, "category", "categories")
         X = np.zeros((len(at), self.width))
@@ -123,7 +123,7 @@ class Embedded:
             dim = min(math.isqrt(len(categories) - 1) + 1, _WIDEST)
         return cls(name, categories, positive_integer(f"the dim of column {quoted(name)}", dim))
 
-    def encode(self, table: Table) -> Array:
+    def encode(self, table: Table) -> Host:
         """Encode the column of ``table`` as (N, 1) float64: each category's index."""
         at = codes(table, self.name, self.categories, "category", "categories")
         return at.astype(np.float64)[:, None]
@@ -145,7 +145,7 @@ KINDS: dict[str, type[Number] | type[OneHot] | type[Embedded]] = {
 }
 
 
-def mean_and_scale(table: Table, name: str, rows: Array | slice) -> tuple[float, float]:
+def mean_and_scale(table: Table, name: str, rows: Host | slice) -> tuple[float, float]:
     """Mean and standard deviation of the rows; the latter is 1 if all values are equal."""
     values = table.numbers(name)[rows]
     if values.min() == values.max():
@@ -160,7 +160,7 @@ def mean_and_scale(table: Table, name: str, rows: Array | slice) -> tuple[float,
     return mean, scale or 1.0
 
 
-def standardised(table: Table, name: str, mean: float, scale: float) -> Array:
+def standardised(table: Table, name: str, mean: float, scale: float) -> Host:
     """(x − mean) / scale (N,), checked to be small enough for a float32 network."""
     with np.errstate(over="ignore"):
         X = (table.numbers(name) - mean) / scale
@@ -203,7 +203,7 @@ def check_categories(table: Table, name: str) -> None:
         )
 
 
-def codes(table: Table, name: str, known: tuple[str, ...], one: str, many: str) -> Array:
+def codes(table: Table, name: str, known: tuple[str, ...], one: str, many: str) -> Host:
     """The index (N,) int64 of each cell's text in ``known``; an error for an unknown text."""
     cells = table.text(name)
     at = {text: i for i, text in enumerate(known)}

@@ -15,10 +15,11 @@ import numpy as np
 
 from xpnet.backends import to_numpy
 from xpnet.errors import quoted
-from xpnet.tables.cells import TEXT, Array, column
+from xpnet.tables.cells import TEXT, column
 from xpnet.tables.given import check_lengths, named, open_table
 from xpnet.tables.kinds import LONGEST, check_is_text
 from xpnet.tables.table import Table, repeated, separator_hint, shown
+from xpnet.typing import Host
 from xpnet.whole_file import path_of, whole_file
 
 __all__ = ["csv_text", "header_of", "is_csv", "parse_csv", "read_csv", "write_csv"]
@@ -165,8 +166,8 @@ def _checked(records: Iterator[_Record], names: tuple[str, ...], source: str) ->
 
 
 def _table(records: Iterator[_Record], names: tuple[str, ...], source: str) -> Table:
-    lines: list[Array] = []
-    parts: list[list[Array]] = [[] for _ in names]
+    lines: list[Host] = []
+    parts: list[list[Host]] = [[] for _ in names]
     while chunk := list(islice(records, _CHUNK)):
         lines.append(np.array([line for line, _ in chunk], np.int64))
         for part, cells in zip(parts, zip(*(row for _, row in chunk), strict=True), strict=True):

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from xpnet.errors import quoted
-from xpnet.tables.cells import Array
 from xpnet.tables.looks import DATES, HOLES, NUMBERS, is_hole, look_of
 from xpnet.tables.outliers import outlying
 from xpnet.tables.table import Table
+from xpnet.typing import Host
 
 __all__ = ["doubts_of_numbers", "doubts_of_text", "far_cells"]
 
@@ -67,7 +67,7 @@ def doubts_of_numbers(table: Table, names: Iterable[str]) -> Iterator[str]:
             )
 
 
-def _cells(table: Table, values: Array, rows: Array, name: str) -> str:
+def _cells(table: Table, values: Host, rows: Host, name: str) -> str:
     first = int(rows[np.argmax(np.abs(values[rows] - np.median(values)))])
     more = f" and {len(rows) - 1} more cells of it lie" if len(rows) > 1 else " lies"
     return f"{table.place(first)}, column {quoted(name)}: {float(values[first])!r}{more}"

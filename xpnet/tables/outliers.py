@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from xpnet.tables.cells import Array
+from xpnet.typing import Host
 
 __all__ = ["outlying"]
 
@@ -30,7 +30,7 @@ _FAR = 20.0  # standard deviations that normal and exponential columns do not re
 _SQUEEZED = 3.0  # times the standard deviation without those cells
 
 
-def outlying(values: Array) -> Array:
+def outlying(values: Host) -> Host:
     """Indices of the outlying cells of ``values`` (N,), in order; mostly none."""
     if len(values) < _ROWS:
         return np.arange(0)
@@ -44,7 +44,7 @@ def outlying(values: Array) -> Array:
     return np.arange(0)
 
 
-def _is_apart(far: Array, k: int) -> bool:
+def _is_apart(far: Host, k: int) -> bool:
     """Whether the gap below the k largest is too wide for the tail below it."""
     below, ratio = far[k:], float(far[k - 1] / far[k])
     if ratio > _WIDE or ratio < _NARROW or len(below) < _LEAST:
@@ -57,7 +57,7 @@ def _is_apart(far: Array, k: int) -> bool:
     )  # not exponential, since γ is estimated from m values
 
 
-def _harms(values: Array, cells: Array) -> bool:
+def _harms(values: Host, cells: Host) -> bool:
     """Whether the cells are many standard deviations out, or inflate the standard deviation."""
     rest = np.delete(values, cells)
     scale, without = _spread(values), _spread(rest)
@@ -67,7 +67,7 @@ def _harms(values: Array, cells: Array) -> bool:
     return furthest > _FAR * scale or scale > _SQUEEZED * without
 
 
-def _spread(values: Array) -> float:
+def _spread(values: Host) -> float:
     """The standard deviation, computed so that no square overflows or vanishes."""
     largest = float(np.abs(values).max())
     return largest * float(np.std(values / largest)) if largest else 0.0

@@ -14,12 +14,12 @@ from xpnet.backends import to_numpy
 from xpnet.errors import quoted, warn
 from xpnet.files.jsonable import check_known, list_of, loads, mapping, text_of
 from xpnet.layers import Embedding
-from xpnet.tables.cells import Array
 from xpnet.tables.columns import KINDS, Column, Embedded, Number, OneHot, check_categories
 from xpnet.tables.doubts import doubts_of_numbers, doubts_of_text
 from xpnet.tables.given import dims_given, name_of, names_given, rows_given
 from xpnet.tables.table import Table, check_table
 from xpnet.tables.targets import TASKS, Quantity, Target, fit_target
+from xpnet.typing import Host
 
 __all__ = ["Schema"]
 
@@ -57,7 +57,7 @@ class Schema:
         target: str,
         task: str | None = None,
         *,
-        rows: Array | None = None,
+        rows: Host | None = None,
         text: Iterable[str] = (),
         embed: Mapping[str, int | None] | None = None,
         ignore: Iterable[str] = (),
@@ -158,7 +158,7 @@ class Schema:
         dims = [column.dim for column, _ in found]
         return (Embedding(categories, dims, columns=[at for _, at in found]),)
 
-    def transform(self, table: Table) -> tuple[Array, Array | None]:
+    def transform(self, table: Table) -> tuple[Host, Host | None]:
         """Encode a table as X and Y; columns may be in any order, and extra ones are ignored.
 
         Returns
@@ -174,13 +174,13 @@ class Schema:
         has_target = self.target.name in check_table(table).columns
         return self.features(table), self.target.encode(table) if has_target else None
 
-    def features(self, table: Table) -> Array:
+    def features(self, table: Table) -> Host:
         """Encode a table as X (N, n) float64 only; the target is ignored."""
         for column in self.columns:
             check_table(table).require(column.name)
         return np.concatenate([column.encode(table) for column in self.columns], axis=1)
 
-    def predictions(self, outputs: Any) -> dict[str, Array]:
+    def predictions(self, outputs: Any) -> dict[str, Host]:
         """The network's outputs (N, n_L), of any array library, as named columns.
 
         The columns are ``prediction`` and, for classification, one ``probability_<class>`` for each

@@ -9,12 +9,12 @@ from xpnet.datasets import stratified_split
 from xpnet.equations.streams import SPLIT, permutation
 from xpnet.errors import quoted
 from xpnet.ranges import is_number
-from xpnet.tables.cells import Array
+from xpnet.typing import Host
 
 __all__ = ["held_out"]
 
 
-def held_out(labels: Array | None, n: int, fraction: float, seed: int = 0) -> tuple[Array, Array]:
+def held_out(labels: Host | None, n: int, fraction: float, seed: int = 0) -> tuple[Host, Host]:
     """Draw the rows to hold out; return the indices of training and held-out rows, both sorted.
 
     Parameters

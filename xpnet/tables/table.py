@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from xpnet.errors import nearest, quoted
-from xpnet.tables.cells import Array, as_numbers, as_text, column, is_number, reads_as_numbers
+from xpnet.tables.cells import as_numbers, as_text, column, is_number, reads_as_numbers
 from xpnet.tables.given import check_lengths, name_of, named
 from xpnet.tables.looks import looks_like_a_number
+from xpnet.typing import Host
 
 __all__ = ["Table", "check_table", "repeated", "separator_hint", "shown"]
 
@@ -42,14 +43,14 @@ class Table:
         self,
         columns: Mapping[str, Any],
         source: str = "the table",
-        lines: Array | None = None,
+        lines: Host | None = None,
     ) -> None:
         if not isinstance(source, str):
             raise TypeError(f"source is what errors call the table, a str, got {quoted(source)}")
         self.columns = {name: column(name, values) for name, values in named(columns).items()}
         self.source = source
         self.lines = lines
-        self._numbers: dict[str, Array] = {}
+        self._numbers: dict[str, Host] = {}
         lengths = {name: len(values) for name, values in self.columns.items()}
         check_lengths(lengths, f"the columns of {source}")
         if lines is not None and np.shape(lines) != (len(self),):
@@ -78,7 +79,7 @@ class Table:
             return False
         return not reads_as_numbers(values, self._read_numbers(name))
 
-    def numbers(self, name: str) -> Array:
+    def numbers(self, name: str) -> Host:
         """A column as float64 (N,).
 
         Raises
@@ -118,7 +119,7 @@ class Table:
         """A row's place: "line 7" of a file, or "row 6"."""
         return f"row {row + 1}" if self.lines is None else f"line {self.lines[row]}"
 
-    def _column(self, name: str) -> Array:
+    def _column(self, name: str) -> Host:
         self.require(name)
         values = self.columns[name]
         if values.dtype.kind == "O":
@@ -127,7 +128,7 @@ class Table:
             raise TypeError(f"{self.where(name)} {holds}")
         return values
 
-    def _read_numbers(self, name: str) -> Array:
+    def _read_numbers(self, name: str) -> Host:
         values = self._column(name)
         if name not in self._numbers:
             self._numbers[name] = values if values.dtype.kind == "f" else as_numbers(values)

@@ -13,9 +13,10 @@ import numpy as np
 from xpnet.checks import without_nan
 from xpnet.errors import quoted
 from xpnet.files.jsonable import names_of, number_of, text_of
-from xpnet.tables.cells import TEXT, Array
+from xpnet.tables.cells import TEXT
 from xpnet.tables.columns import codes, levels, mean_and_scale, standardised
 from xpnet.tables.table import Table
+from xpnet.typing import Host
 
 __all__ = ["TASKS", "Classes", "Quantity", "Target", "fit_target", "task_of"]
 
@@ -38,7 +39,7 @@ class Classes:
         return len(self.classes)
 
     @classmethod
-    def fit(cls, table: Table, name: str, rows: Array | slice) -> Classes:
+    def fit(cls, table: Table, name: str, rows: Host | slice) -> Classes:
         """Collect the classes of the whole table; numbers are sorted by value, text as text."""
         found = levels(table, name)
         if len(found) == 1:
@@ -56,17 +57,17 @@ class Classes:
                 )
         return cls(name, tuple(classes))
 
-    def names(self) -> Array:
+    def names(self) -> Host:
         """The classes as an array of text (K,)."""
         return np.array(self.classes, TEXT)
 
-    def encode(self, table: Table) -> Array:
+    def encode(self, table: Table) -> Host:
         """Encode the target of ``table`` as (N,) int64."""
         return codes(table, self.name, self.classes, "class", "classes")
 
-    def predictions(self, outputs: Array) -> dict[str, Array]:
+    def predictions(self, outputs: Host) -> dict[str, Host]:
         """The most likely class, and a column of probabilities for each class."""
-        found: dict[str, Array] = {"prediction": self.names()[without_nan(outputs).argmax(axis=1)]}
+        found: dict[str, Host] = {"prediction": self.names()[without_nan(outputs).argmax(axis=1)]}
         return found | {f"probability_{k}": outputs[:, i] for i, k in enumerate(self.classes)}
 
     def settings(self) -> dict[str, Any]:
@@ -91,7 +92,7 @@ class Quantity:
     scale: float
 
     @classmethod
-    def fit(cls, table: Table, name: str, rows: Array | slice) -> Quantity:
+    def fit(cls, table: Table, name: str, rows: Host | slice) -> Quantity:
         """Fit the mean and the standard deviation of the rows."""
         values = table.numbers(name)
         if values.min() == values.max():
@@ -101,11 +102,11 @@ class Quantity:
             )
         return cls(name, *mean_and_scale(table, name, rows))
 
-    def encode(self, table: Table) -> Array:
+    def encode(self, table: Table) -> Host:
         """Encode the target of ``table`` as (N, 1) float64."""
         return standardised(table, self.name, self.mean, self.scale)[:, None]
 
-    def predictions(self, outputs: Array) -> dict[str, Array]:
+    def predictions(self, outputs: Host) -> dict[str, Host]:
         """The predicted quantity in the target's own unit, float64."""
         return {"prediction": outputs[:, 0].astype(np.float64) * self.scale + self.mean}
 
@@ -138,7 +139,7 @@ def task_of(table: Table, name: str) -> tuple[str, str]:
     return "regression", f"its cells are {n} different numbers"
 
 
-def fit_target(table: Table, name: str, task: str | None, rows: Array | slice) -> Target:
+def fit_target(table: Table, name: str, task: str | None, rows: Host | slice) -> Target:
     """Fit the target for the given task, or for the one that `task_of` chooses."""
     chosen = task_of(table, name)[0] if task is None else task
     if not isinstance(chosen, str) or chosen not in TASKS:

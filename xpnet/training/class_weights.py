@@ -11,11 +11,12 @@ import numpy as np
 from xpnet.backends import to_numpy
 from xpnet.checks import as_array, is_integer
 from xpnet.errors import quoted
+from xpnet.typing import ArrayLike, Host
 
 __all__ = ["class_weights"]
 
 
-def class_weights(labels: Any, class_weight: Any, n_classes: int) -> np.ndarray[Any, Any]:
+def class_weights(labels: ArrayLike, class_weight: Any, n_classes: int) -> Host:
     """Each example's weight, which is that of its class: (N,) float64 on the host.
 
     The weights multiply dZ_L once, as sample weights do. If both are given, their product does.
@@ -57,7 +58,7 @@ def class_weights(labels: Any, class_weight: Any, n_classes: int) -> np.ndarray[
     return np.take(_from_mapping(class_weight, n_classes), found)
 
 
-def _labels(labels: Any, n_classes: int) -> np.ndarray[Any, Any]:
+def _labels(labels: ArrayLike, n_classes: int) -> Host:
     """The labels as (N,) integers in range, on the host."""
     labels = as_array("labels", labels)
     shape = tuple(labels.shape)
@@ -73,12 +74,12 @@ def _labels(labels: Any, n_classes: int) -> np.ndarray[Any, Any]:
     return found
 
 
-def _balanced(labels: np.ndarray[Any, Any], n_classes: int) -> np.ndarray[Any, Any]:
+def _balanced(labels: Host, n_classes: int) -> Host:
     counts = np.bincount(labels, minlength=n_classes)
     return len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1.0))
 
 
-def _from_mapping(class_weight: Mapping[Any, Any], n_classes: int) -> np.ndarray[Any, Any]:
+def _from_mapping(class_weight: Mapping[Any, Any], n_classes: int) -> Host:
     weights = np.ones(n_classes)
     for c, weight in class_weight.items():
         if not isinstance(c, (int, np.integer)) or not 0 <= c < n_classes:

@@ -16,6 +16,7 @@ from xpnet.equations.parameters import Layers, for_each, n_networks
 from xpnet.losses import Loss, per_example
 from xpnet.metrics import Metric, find_metric, predictions
 from xpnet.training.history import History
+from xpnet.typing import Array
 
 if TYPE_CHECKING:
     from xpnet.network.state import NetworkState
@@ -35,10 +36,10 @@ def evaluate(
     backend: Backend,
     layers: Layers,
     loss: Loss,
-    theta: Any,
+    theta: Array,
     data: Examples,
     batch_size: int | None = None,
-    stats: tuple[Any, ...] = (),
+    stats: tuple[Array, ...] = (),
     metrics: Sequence[Metric] = (),
 ) -> dict[str, Any]:
     """Return {"loss": Σ w loss / Σ w} and each metric by name: floats, or (R,) for a stack's θ.
@@ -104,5 +105,5 @@ def validate(
         history.metrics.setdefault(f"validation_{name}", []).append(value)
 
 
-def _dtype(theta: Any) -> str:
+def _dtype(theta: Array) -> str:
     return str(theta.dtype).rpartition(".")[2]

@@ -17,6 +17,7 @@ from xpnet.training.interrupt import stop_on_interrupt
 from xpnet.training.one_fit import Kept
 from xpnet.training.progress import show_progress
 from xpnet.training.settings import Settings
+from xpnet.typing import Array
 
 if TYPE_CHECKING:
     from xpnet.network.state import NetworkState
@@ -116,7 +117,7 @@ class _Search:
     def _call(self, moment: str) -> bool:
         return self.settings.callbacks.call(moment, self.net, self.history)
 
-    def _iteration(self, number: int, theta: Any, value: float) -> bool:
+    def _iteration(self, number: int, theta: Array, value: float) -> bool:
         """Take an iteration's result; return whether to end."""
         net, history = self.net, self.history
         net.finish_epoch(net.backend.xp.asarray(theta, copy=True), net.statistics)

@@ -13,6 +13,7 @@ from xpnet.datasets.split import stratified_split
 from xpnet.equations.streams import SPLIT, permutation
 from xpnet.errors import quoted
 from xpnet.ranges import is_number
+from xpnet.typing import Host
 
 __all__ = ["hold_out"]
 
@@ -57,7 +58,7 @@ def _plain_split(n: int, fraction: float, seed: int) -> tuple[Any, Any]:
     return np.sort(order[n_held:]), np.sort(order[:n_held])
 
 
-def _rows(backend: Backend, data: Examples, rows: np.ndarray[Any, Any]) -> Examples:
+def _rows(backend: Backend, data: Examples, rows: Host) -> Examples:
     index = backend.from_numpy(rows.astype(backend.index_dtype))
     X, Y = backend.take(data.X, index), backend.take(data.Y, index)
     return Examples(X, Y, None if data.w is None else data.w[rows], data.classes)

@@ -34,6 +34,7 @@ from xpnet.training.one_fit import Kept, one_fit
 from xpnet.training.progress import Progress, show_progress
 from xpnet.training.scale import hint_at_scale
 from xpnet.training.settings import Settings
+from xpnet.typing import Array, ArrayLike, Host
 
 if TYPE_CHECKING:
     from xpnet.network.state import NetworkState
@@ -43,9 +44,9 @@ __all__ = ["fit"]
 
 def fit(
     net: NetworkState,
-    X: Any,
-    Y: Any,
-    sample_weight: Any,
+    X: ArrayLike,
+    Y: ArrayLike,
+    sample_weight: ArrayLike,
     class_weight: Any,
     validation_data: Any,
     settings: Settings,
@@ -87,7 +88,11 @@ def _check_limit(settings: Settings, dtype: str) -> None:
 
 
 def _checked(
-    net: NetworkState, place: Backend, X: Any, Y: Any, sample_weight: Any = None
+    net: NetworkState,
+    place: Backend,
+    X: ArrayLike,
+    Y: ArrayLike,
+    sample_weight: ArrayLike | None = None,
 ) -> Examples:
     """Examples at their place, the device or the host, checked for NaN and infinity."""
     assert net.loss is not None
@@ -251,11 +256,11 @@ class _Loop:
         c = coefficients(self.recipe.optimizer, first, rates)
         return c if each is None else [tuple(map(self._on_device, row)) for row in c]
 
-    def _on_device(self, x: Any) -> Any:
+    def _on_device(self, x: ArrayLike) -> Any:
         """Move a column to the device; return a number unchanged."""
         return self.net.backend.from_numpy(x.astype(self.net.dtype)) if np.ndim(x) else x
 
-    def _step_end(self, total: Any, weight: float) -> None:
+    def _step_end(self, total: Array, weight: float) -> None:
         """Record the step's loss and call the callbacks; this waits for the step."""
         loss = np.asarray(self.net.backend.to_numpy(total), dtype=np.float64) / weight
         self.history.step_loss.append(loss.tolist())
@@ -268,13 +273,13 @@ class _Loop:
         key = key_of(self.net.seed, self.net.epoch) if self.masks else None
         return None if key is None else self.net.backend.from_numpy(key)
 
-    def _copies(self, stats: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
+    def _copies(self, stats: tuple[Array, ...]) -> tuple[Any, tuple[Any, ...]]:
         """Copies of θ and the statistics for the network: steps overwrite their own in place."""
         xp, state = self.net.backend.xp, self.runner.state
         theta = averaged(self.recipe.optimizer, state.optimizer, state.theta)
         return xp.asarray(theta, copy=True), tuple(xp.asarray(s, copy=True) for s in stats)
 
-    def _read(self, totals: list[Any]) -> np.ndarray[Any, Any]:
+    def _read(self, totals: list[Any]) -> Host:
         """Read the losses of an epoch's steps to the host, all at once, in float64.
 
         Raise DivergenceError if a step's loss is not finite, for a stack that of all networks.

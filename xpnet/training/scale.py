@@ -12,12 +12,13 @@ count. The limits are from `benchmarks.default_epochs`, which measured when accu
 from __future__ import annotations
 
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from xpnet.backends import Backend, to_numpy
 from xpnet.errors import warn
+from xpnet.typing import Host
 
 if TYPE_CHECKING:
     from xpnet.checks.inputs import Examples
@@ -30,8 +31,6 @@ __all__ = ["far_from_unit", "hint_at_scale"]
 LARGE_COLUMN, LARGE_ROWS, SMALL = 100.0, 30.0, 0.05
 
 _ROWS = 1024  # largest number of rows in the sample
-
-Array = np.ndarray[Any, Any]
 
 
 def hint_at_scale(net: NetworkState, place: Backend, data: Examples, settings: Settings) -> None:
@@ -48,7 +47,7 @@ def hint_at_scale(net: NetworkState, place: Backend, data: Examples, settings: S
         )
 
 
-def far_from_unit(X: Array, columns: list[int] | None = None) -> str | None:
+def far_from_unit(X: Host, columns: list[int] | None = None) -> str | None:
     """Describe the worst column of X (N, n_0); None if the scale is not far from 1."""
     numbers = np.arange(X.shape[1]) if columns is None else np.asarray(columns)
     spread = X[:, numbers].max(axis=0) > X[:, numbers].min(axis=0)
@@ -72,7 +71,7 @@ def far_from_unit(X: Array, columns: list[int] | None = None) -> str | None:
     return None
 
 
-def _sample(place: Backend, data: Examples) -> Array:
+def _sample(place: Backend, data: Examples) -> Host:
     """Evenly spaced rows of X, of those with a weight above 0, on the host in float64."""
     kept = np.arange(data.X.shape[0]) if data.w is None else np.flatnonzero(data.w)
     rows = kept[:: -(-len(kept) // _ROWS)].astype(place.index_dtype)

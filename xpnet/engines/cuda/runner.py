@@ -19,6 +19,7 @@ from xpnet.engines.graph.shapes import KernelError
 from xpnet.engines.graph.step import given_arrays, own_state
 from xpnet.engines.step import Recipe, State
 from xpnet.equations.masks import needs_masks
+from xpnet.typing import Host
 from xpnet.undisturbed import undisturbed
 
 __all__ = ["CudaRunner"]
@@ -107,7 +108,7 @@ class CudaRunner(CompiledRunner):
         self._at = last
         return [self._epoch.arrays["totals"][s] for s in range(first, last)]
 
-    def read(self, totals: list[Any]) -> np.ndarray[Any, Any]:
+    def read(self, totals: list[Any]) -> Host:
         """Copy the totals of the epoch's steps so far to the host, in one copy."""
         if self._plain is not None and totals:
             return self._plain.read(totals)

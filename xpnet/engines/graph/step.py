@@ -16,6 +16,7 @@ from xpnet.engines.graph.namespace import TraceBackend
 from xpnet.engines.graph.nodes import Graph, Node, Size
 from xpnet.engines.graph.shapes import TraceError, same_shape
 from xpnet.engines.step import Recipe, State, step
+from xpnet.typing import Namespace
 
 __all__ = ["Recorded", "given_arrays", "made_from", "own_state", "record_step"]
 
@@ -45,7 +46,7 @@ class Recorded:
         }
 
 
-def own_state(xp: Any, state: State) -> State:
+def own_state(xp: Namespace, state: State) -> State:
     """Return the state for programs to overwrite: in C order, no two arrays sharing memory."""
     moments = tuple(xp.asarray(x, order="C", copy=True) for x in state.optimizer)
     return state._replace(gradient=None, optimizer=moments)

@@ -55,5 +55,5 @@ def _parts(recipe: Recipe, state: State, Y: Any) -> Iterator[tuple[str, Callable
     yield name, lambda: optimizer.update(xp, c, g, moments, theta)
 
 
-def _both_ways(xp: Any, f: Activation, Z: Any) -> Any:
+def _both_ways(xp: Namespace, f: Activation, Z: Any) -> Any:
     return f.vjp(xp, Z, f.f(xp, Z), Z)

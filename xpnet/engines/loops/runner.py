@@ -17,6 +17,7 @@ from xpnet.engines.loops.program import Program, step_program
 from xpnet.engines.loops.teamwork import Team
 from xpnet.engines.step import Recipe, State
 from xpnet.equations.masks import needs_masks
+from xpnet.typing import Host
 from xpnet.undisturbed import undisturbed
 
 __all__ = ["FusedRunner"]
@@ -93,7 +94,7 @@ class FusedRunner(CompiledRunner):
         totals = [self._steps[len(c[i])](order, i, j, c) for i, j in _stretches(c, first, last)]
         return totals if last - first > 1 else [totals[0][0]]
 
-    def read(self, totals: list[Any]) -> np.ndarray[Any, Any]:
+    def read(self, totals: list[Any]) -> Host:
         """Return the totals as one float64 array."""
         return np.concatenate([np.atleast_1d(total) for total in totals], dtype=np.float64)
 
@@ -101,12 +102,12 @@ class FusedRunner(CompiledRunner):
 class _Alias:
     """An array's memory, declared writable."""
 
-    def __init__(self, x: np.ndarray[Any, Any]) -> None:
+    def __init__(self, x: Host) -> None:
         self.owner = x
         self.__array_interface__ = {**x.__array_interface__, "data": (x.ctypes.data, False)}
 
 
-def _as_compiled(x: Any) -> np.ndarray[Any, Any]:
+def _as_compiled(x: Any) -> Host:
     """Return the array in C order and writable.
 
     Programs only read it, but numba would compile once more for a read-only array.
@@ -145,9 +146,7 @@ class _Steps:
         nothing = np.zeros(1, np.int64), np.zeros((0, self._n)), np.zeros(0)
         self._run(*self._fixed, self._no_order, *nothing)
 
-    def __call__(
-        self, order: Order, first: int, last: int, c: Sequence[tuple[float, ...]]
-    ) -> np.ndarray[Any, Any]:
+    def __call__(self, order: Order, first: int, last: int, c: Sequence[tuple[float, ...]]) -> Host:
         """Run the steps from ``first`` up to ``last``, and return their totals."""
         index = self._no_order if order.index is None else order.index
         table = np.asarray(c[first:last], dtype=np.float64).reshape(last - first, self._n)
