@@ -129,7 +129,7 @@ def test_a_stack_whose_batches_come_from_the_host_takes_plain_steps(card, monkey
         for name in ("cupy", "numpy")
     )
     same.fit(X, Y, epochs=2, batch_size=16)
-    monkeypatch.setattr("xpnet.training.loop.home", lambda *_: xpnet.get_backend("numpy"))
+    monkeypatch.setattr("xpnet.training.fit.home", lambda *_: xpnet.get_backend("numpy"))
     assert stack.fit(X, Y, epochs=2, batch_size=16).engine == "streamed"
     assert not card.sources
     assert relative(stack.parameters.get(), same.parameters) < 1e-5

@@ -4,7 +4,7 @@ What these ask of the rest of the package:
 
     layers/build.py          the output that follows a loss is ``loss.output_activation``
     checks/inputs.py         widths by ``loss.n_outputs``; classes for multilabel and head labels
-    training/loop.py         targets by ``checks.check_targets``, which knows masks
+    training/fit.py          targets by ``checks.check_targets``, which knows masks
     engines/step.py          penalty and max-norm around the optimizer's step
     training/evaluation.py   metrics of ``metrics.predictions``
     files/save.py            a loss by its ``config``, and the output activation that it brings

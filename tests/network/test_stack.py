@@ -148,7 +148,7 @@ def test_weights_penalties_validation_and_metrics_are_each_networks(backend):
 
 
 def test_batches_from_host_memory_train_a_stack_too(backend, monkeypatch):
-    monkeypatch.setattr("xpnet.training.loop.home", lambda *_: get_backend("numpy"))
+    monkeypatch.setattr("xpnet.training.fit.home", lambda *_: get_backend("numpy"))
     nets = networks(backend, [5, Dropout(0.2), 8, 3])
     settings = {"epochs": 2, "batch_size": 8, "sample_weight": np.linspace(0.1, 1, 40)}
     _, history = check(backend, nets, *data(), **settings)

@@ -22,7 +22,7 @@ Y = rng.integers(0, 3, N)
 def short(monkeypatch):
     """Ten epochs, and no other warning."""
     monkeypatch.setattr(length, "STEPS", 1)
-    monkeypatch.setattr("xpnet.training.loop.warn_if_falling", lambda settings, history: None)
+    monkeypatch.setattr("xpnet.training.fit.warn_if_falling", lambda settings, history: None)
 
 
 def with_column(values):

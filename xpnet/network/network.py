@@ -179,7 +179,7 @@ class Network(NetworkPasses):
             Any exception of a callback, and KeyboardInterrupt: the network keeps the complete
             epochs, and a note on the error says how many.
         """
-        from xpnet.training.loop import fit
+        from xpnet.training.fit import fit
         from xpnet.training.settings import settings
 
         chosen = settings(

@@ -223,7 +223,7 @@ class Stack:
         others
             As for `Network.fit`: the complete epochs are kept.
         """
-        from xpnet.training.loop import fit
+        from xpnet.training.fit import fit
         from xpnet.training.settings import settings
 
         rates = _rates(learning_rate, len(self))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 from xpnet.checks.inputs import Examples
@@ -10,12 +9,9 @@ from xpnet.derivatives.objective import objective
 from xpnet.equations.parameters import flatten
 from xpnet.equations.protocol import is_fixed
 from xpnet.errors import DivergenceError, warn
-from xpnet.training.early_stopping import Watch
-from xpnet.training.evaluation import metrics_for, validate
 from xpnet.training.history import History
-from xpnet.training.interrupt import stop_on_interrupt
 from xpnet.training.one_fit import Kept
-from xpnet.training.progress import show_progress
+from xpnet.training.session import Session
 from xpnet.training.settings import Settings
 from xpnet.typing import Array
 
@@ -30,7 +26,7 @@ def search(
 ) -> History:
     """Minimise the loss over all examples, for at most ``epochs`` iterations."""
     _check(net, settings)
-    return _Search(net, data, validation, settings, kept).run()
+    return _Search(Session(net, validation, settings, kept, data.classes), data).run()
 
 
 def _check(net: NetworkState, settings: Settings) -> None:
@@ -54,57 +50,34 @@ def _check(net: NetworkState, settings: Settings) -> None:
 class _Search:
     """The state of one search."""
 
-    def __init__(
-        self,
-        net: NetworkState,
-        data: Examples,
-        validation: Examples | None,
-        settings: Settings,
-        kept: Kept,
-    ) -> None:
-        assert net.loss is not None
-        self.kept = kept
-        self.net, self.data, self.validation, self.settings = net, data, validation, settings
-        self.history = History()
-        self.metrics = metrics_for(settings.metrics, net.loss, net.layers[-1].fan_out, data.classes)
-        self.watch = settings.early_stopping and Watch(settings.early_stopping, self.metrics)
-        self.began = time.perf_counter()
+    def __init__(self, session: Session, data: Examples) -> None:
+        self.session, self.data = session, data
+        self.net, self.settings, self.history = session.net, session.settings, session.history
 
     def run(self) -> History:
         """Iterate until a tolerance is reached, the epochs are done, or something ends the fit."""
-        with stop_on_interrupt() as self.interrupt:
-            self._call("fit_begin")
-            result = self._minimized()
-            self._note(result)
-            if self.watch:
-                self.watch.restore(self.net, self.history)
-                self.kept.keep()
-            self._call("fit_end")
-            if self.interrupt.requested:  # reported even if it came after the last iteration
-                self.history.stopped = "interrupted"
-        return self.history
+        return self.session.run(self._search, self.settings.epochs, self.data.X.shape[0])
+
+    def _search(self) -> None:
+        result = self._minimized()
+        if result.reason == "not finite":
+            raise DivergenceError(self.net.epoch + 1, 1, float(result.value))
+        if not self.history.epoch:  # no iteration was made: record the initial loss
+            self._iteration(0, result.theta, result.value)
+        self._note(result)
 
     def _minimized(self) -> Any:
         """Run the solver and return its result."""
-        net, settings, n = self.net, self.settings, self.data.X.shape[0]
+        net, settings = self.net, self.settings
         assert net.loss is not None
-        with show_progress(settings.progress, settings.epochs, n) as self.bar:
-            result = settings.optimizer.minimize(
-                net.backend.xp,
-                objective(
-                    *(net.backend, net.layers, net.loss, net.dtype, net.statistics),
-                    self.data,
-                    settings.penalty,
-                ),
-                net.parameters,
-                settings.epochs,
-                self._iteration,
-            )
-            if result.reason == "not finite":
-                raise DivergenceError(net.epoch + 1, 1, float(result.value))
-            if not self.history.epoch:  # no iteration was made: record the initial loss
-                self._iteration(0, result.theta, result.value)
-        return result
+        function = objective(
+            *(net.backend, net.layers, net.loss, net.dtype, net.statistics),
+            self.data,
+            settings.penalty,
+        )
+        return settings.optimizer.minimize(
+            net.backend.xp, function, net.parameters, settings.epochs, self._iteration
+        )
 
     def _note(self, result: Any) -> None:
         """Record in the history how the solver ended."""
@@ -114,28 +87,13 @@ class _Search:
         if result.reason == "line search":  # no lower value along the line: rounding, or a kink
             history.stopped = history.stopped or "no lower loss found"
 
-    def _call(self, moment: str) -> bool:
-        return self.settings.callbacks.call(moment, self.net, self.history)
-
     def _iteration(self, number: int, theta: Array, value: float) -> bool:
-        """Take an iteration's result; return whether to end."""
-        net, history = self.net, self.history
-        net.finish_epoch(net.backend.xp.asarray(theta, copy=True), net.statistics)
-        self.kept.keep()
-        history.epoch.append(net.epoch)
-        history.loss.append(float(value))
-        history.step_loss.append(float(value))
-        if self.validation is not None:
-            validate(net, self.validation, self.metrics, history)
-        history.seconds.append(time.perf_counter() - self.began)
-        self.began = time.perf_counter()
-        self.bar.advance()
-        self.bar.describe(history.last())
-        if self._call("step_end") | self._call("epoch_end"):
-            history.stopped = "callback"
-        with self.kept.refusing():
-            if self.watch and self.watch.observe(net, history):
-                history.stopped = history.stopped or "early"
-        if self.interrupt.requested:
-            history.stopped = "interrupted"
-        return history.stopped is not None
+        """Take an iteration's result, as an epoch of one step; return whether to end."""
+        net, session = self.net, self.session
+        session.bar.advance()
+        self.history.step_loss.append(float(value))
+        theta = net.backend.xp.asarray(theta, copy=True)
+        session.take_epoch(theta, net.statistics, float(value))
+        session.end_step()
+        session.end_epoch()
+        return session.should_end

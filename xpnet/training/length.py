@@ -66,10 +66,11 @@ def settled(settings: Settings, steps_per_epoch: int) -> Settings:
 def has_converged(settings: Settings, losses: Sequence[Any]) -> bool:
     """Whether a fit without given epochs should stop here.
 
-    It does not stop with a schedule, which needs all its steps, nor with a user's early stopping,
-    which decides itself.
+    It does not stop with a schedule, which needs all its steps, nor with a user's early stopping or
+    a solver of all examples, which decide themselves.
     """
-    if not settings.is_open or settings.early_stopping or _has_schedule(settings):
+    decides = settings.early_stopping or getattr(settings.optimizer, "full_batch", False)
+    if not settings.is_open or decides or _has_schedule(settings):
         return False
     return stands_still(losses, settings.epochs)
 

@@ -1,0 +1,201 @@
+"""The minibatch loop: epochs of steps, which an engine runs."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from xpnet import schedules
+from xpnet.backends import Backend, move
+from xpnet.checks.inputs import Examples
+from xpnet.engines.batches import Batches, Order
+from xpnet.engines.choose import choose_runner
+from xpnet.engines.runner import Runner
+from xpnet.engines.step import Recipe, start
+from xpnet.engines.threads import fit_threads
+from xpnet.equations.masks import key_of, needs_masks
+from xpnet.equations.parameters import layout
+from xpnet.equations.sums import total
+from xpnet.errors import DivergenceError
+from xpnet.optimizers import averaged, bind, coefficients, with_learning_rate
+from xpnet.training.history import History
+from xpnet.training.length import settled
+from xpnet.training.one_fit import Kept
+from xpnet.training.session import Session
+from xpnet.training.settings import Settings
+from xpnet.typing import Array, ArrayLike, Host
+
+if TYPE_CHECKING:
+    from xpnet.network.state import NetworkState
+
+__all__ = ["loop"]
+
+
+def loop(
+    net: NetworkState,
+    place: Backend,
+    data: Examples,
+    validation: Examples | None,
+    settings: Settings,
+    kept: Kept,
+) -> History:
+    """Train by minibatches of data that lie at ``place``, the network's device or the host."""
+    size, shuffle = settings.batch_size, settings.shuffle
+    batches = Batches(place, data.X.shape[0], size, shuffle, net.seed, data.w)
+    settings = settled(settings, batches.per_epoch)
+    session = Session(net, validation, settings, kept, data.classes)
+    return _Loop(session, place, data, batches).run()
+
+
+class _Loop:
+    """The state of one loop."""
+
+    def __init__(self, session: Session, place: Backend, data: Examples, batches: Batches) -> None:
+        net, settings = session.net, session.settings
+        assert net.loss is not None
+        self.session, self.net, self.batches = session, net, batches
+        self.history, self.settings = session.history, settings
+        w = None if data.w is None else move(place, data.w, net.dtype)
+        optimizer = bind(settings.optimizer, layout(net.layers))
+        without_rate = with_learning_rate(optimizer, 0.0)  # a new rate recompiles nothing
+        self.recipe = Recipe(
+            net.backend, net.layers, net.loss, without_rate, settings.penalty, settings.max_norm
+        )
+        n_steps = settings.epochs * batches.per_epoch
+        self.rate = schedules.bind(optimizer.learning_rate, n_steps, batches.per_epoch)
+        self.masks = needs_masks(net.layers)
+        state = start(self.recipe, net.parameters, net.statistics)
+        self.runner: Runner = choose_runner(
+            *(self.recipe, state, (data.X, data.Y, w), batches),
+            *(settings.epochs, settings.compile, place is not net.backend),
+        )
+        self.history.engine = self.runner.engine
+        self.t = 0  # steps done
+
+    def run(self) -> History:
+        """Run all epochs, or those until something ends the fit."""
+        epochs, per_epoch = self.settings.epochs, self.batches.per_epoch
+        examples_per_step = self.batches.n_examples / per_epoch
+        return self.session.run(self._epochs, epochs * per_epoch, examples_per_step)
+
+    def _epochs(self) -> None:
+        backend, layers = self.net.backend, self.net.layers
+        with fit_threads(backend, layers, self.batches.size) as self.threads:
+            self._note_runner()
+            for _ in range(self.settings.epochs):
+                self._epoch()
+                if self.history.stopped:
+                    break
+        self._check_last_step()
+
+    def _epoch(self) -> None:
+        order = self.batches.order(self.net.epoch)
+        losses = self._read(self._steps(order))
+        weights = order.weights[: len(losses)]
+        self._note_runner()
+        stats, lost = self._statistics(len(losses))
+        mean = total(np, np.ascontiguousarray(losses.T)) / total(np, weights)
+        if not self.session.watches_steps:  # else already recorded
+            self.history.step_loss.extend((losses.T / weights).T.tolist())
+        self.session.take_epoch(*self._copies(stats), np.where(lost, np.nan, mean).tolist())
+        values = self.history.values()
+        schedules.observe(self.rate, values.get("validation_loss", values["loss"])[-1])
+        self.session.end_epoch()
+
+    def _note_runner(self) -> None:
+        """Record engine and threads: the engine becomes "plain" if compiled steps cannot go on."""
+        self.history.engine = self.runner.engine
+        self.history.threads = self.runner.threads or self.threads
+
+    def _steps(self, order: Order) -> list[Any]:
+        """Do the steps of an epoch; return each step's Σ w loss, still on the device."""
+        n, done = len(order.weights), 0
+        totals: list[Any] = []
+        c = self._coefficients(n)
+        key, watched = self._key(), self.session.watches_steps
+        # at least one step, even if Ctrl-C comes while the order is made: an epoch has a loss
+        while done < n and not (done and self.session.should_end):
+            piece = 1 if watched else self.runner.piece(n - done)
+            totals += self.runner.run(order, done, done + piece, c, key)
+            done, self.t = done + piece, self.t + piece
+            self.session.bar.advance(piece)
+            if watched:
+                self._step_end(totals[-1], float(order.weights[done - 1]))
+        return totals
+
+    def _coefficients(self, n: int) -> list[tuple[Any, ...]]:
+        """The optimizer's coefficients for an epoch's n steps; columns (R, 1) on the device."""
+        each, first = self.settings.rates, self.t + 1
+        with self.session.kept.refusing():  # a schedule may fail late
+            rates = schedules.rates(self.rate, first, n) if each is None else [each] * n
+        c = coefficients(self.recipe.optimizer, first, rates)
+        return c if each is None else [tuple(map(self._on_device, row)) for row in c]
+
+    def _on_device(self, x: ArrayLike) -> Any:
+        """Move a column to the device; return a number unchanged."""
+        return self.net.backend.from_numpy(x.astype(self.net.dtype)) if np.ndim(x) else x
+
+    def _step_end(self, total: Array, weight: float) -> None:
+        """Record the step's loss and call the callbacks; this waits for the step."""
+        loss = np.asarray(self.net.backend.to_numpy(total), dtype=np.float64) / weight
+        self.history.step_loss.append(loss.tolist())
+        self.net.take(*self._copies(self.runner.state.stats))
+        self.session.end_step()
+
+    def _key(self) -> Any:
+        """The key from which this epoch's masks are drawn, on the device; None without masks."""
+        key = key_of(self.net.seed, self.net.epoch) if self.masks else None
+        return None if key is None else self.net.backend.from_numpy(key)
+
+    def _copies(self, stats: tuple[Array, ...]) -> tuple[Any, tuple[Any, ...]]:
+        """Copies of θ and the statistics for the network: steps overwrite their own in place."""
+        xp, state = self.net.backend.xp, self.runner.state
+        theta = averaged(self.recipe.optimizer, state.optimizer, state.theta)
+        return xp.asarray(theta, copy=True), tuple(xp.asarray(s, copy=True) for s in stats)
+
+    def _read(self, totals: list[Any]) -> Host:
+        """Read the losses of an epoch's steps to the host, all at once, in float64.
+
+        Raise DivergenceError if a step's loss is not finite, for a stack that of all networks.
+        """
+        losses = self.runner.read(totals)  # (S,), or (S, R) for a stack; one of R may diverge
+        finite = np.isfinite(losses).reshape(len(losses), -1).any(axis=1)
+        if not np.all(finite):
+            first = int(np.argmin(finite))
+            raise DivergenceError(self.net.epoch + 1, first + 1, float(losses[first].max()))
+        return losses
+
+    def _statistics(self, steps: int) -> tuple[tuple[Any, ...], Any]:
+        """The layers' statistics, and whether each network of a stack has lost its own.
+
+        Statistics that are infinite stay so: one check an epoch suffices. The statistics that a
+        network of a stack has lost become NaN, so that its outputs are NaN. If every network has
+        lost its own, raise DivergenceError.
+        """
+        stats = self.runner.state.stats
+        if not stats:
+            return stats, False
+        xp, backend = self.net.backend.xp, self.net.backend
+        host = backend.to_numpy(xp.concat(stats, axis=-1))  # (..., 1, n)
+        lost = ~np.isfinite(host).all(axis=(-2, -1))
+        if np.all(lost):
+            what = "a running mean or variance of batch normalisation"
+            value = float(host[~np.isfinite(host)][0])
+            raise DivergenceError(self.net.epoch + 1, steps, value, what)
+        if not np.any(lost):
+            return stats, lost
+        mark = backend.from_numpy(np.where(lost, np.nan, 0.0).astype(self.net.dtype))
+        return tuple(stat + mark[:, None, None] for stat in stats), lost
+
+    def _check_last_step(self) -> None:
+        """Raise DivergenceError if the last step left θ not finite, in a stack every network's.
+
+        A step's loss is taken before the step, so only θ shows the effect of the last one.
+        """
+        xp, theta = self.net.backend.xp, self.runner.state.theta
+        largest = self.net.backend.to_numpy(xp.max(xp.abs(theta), axis=-1))
+        if not np.any(np.isfinite(largest)):
+            steps = self.t - (len(self.history) - 1) * self.batches.per_epoch
+            raise DivergenceError(self.net.epoch, steps, math.nan)

@@ -1,0 +1,127 @@
+"""What every fit does around its epochs, whichever way the epochs are computed.
+
+The minibatch loop (`loop`) and the search over all examples (`full_batch`) compute epochs and hand
+them over. A session has the history, validation, callbacks, early stopping, Ctrl-C, progress and
+the state that the network keeps.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from xpnet.checks.inputs import Examples
+from xpnet.training.early_stopping import Watch
+from xpnet.training.evaluation import metrics_for, validate
+from xpnet.training.history import History
+from xpnet.training.interrupt import Interrupt, stop_on_interrupt
+from xpnet.training.length import has_converged
+from xpnet.training.one_fit import Kept
+from xpnet.training.progress import Progress, show_progress
+from xpnet.training.settings import Settings
+from xpnet.typing import Array
+
+if TYPE_CHECKING:
+    from xpnet.network.state import NetworkState
+
+__all__ = ["Session"]
+
+
+class Session:
+    """One fit of a network, from "fit_begin" to "fit_end".
+
+    Attributes
+    ----------
+    history : History
+        What `Network.fit` returns; ``history.stopped`` is set once the fit should end.
+    interrupt : Interrupt
+        Whether Ctrl-C was pressed. It and ``bar`` are there while `run` runs.
+    bar : Progress
+        What the user sees of the fit.
+    """
+
+    interrupt: Interrupt
+    bar: Progress
+
+    def __init__(
+        self,
+        net: NetworkState,
+        validation: Examples | None,
+        settings: Settings,
+        kept: Kept,
+        classes: bool,
+    ) -> None:
+        assert net.loss is not None
+        self.net, self.settings, self.kept = net, settings, kept
+        self.history = History()
+        self._validation = validation
+        self._metrics = metrics_for(settings.metrics, net.loss, net.layers[-1].fan_out, classes)
+        self._watch = settings.early_stopping and Watch(settings.early_stopping, self._metrics)
+
+    def run(self, do_epochs: Callable[[], None], n_steps: int, examples_per_step: float) -> History:
+        """Call ``do_epochs`` between the fit's begin and its end; return the history."""
+        with stop_on_interrupt() as self.interrupt:
+            self._call("fit_begin")
+            with show_progress(self.settings.progress, n_steps, examples_per_step) as self.bar:
+                self._began = time.perf_counter()
+                do_epochs()
+            self._restore_best()
+            self._call("fit_end")
+            if self.interrupt.requested:  # reported even if it came after the last step
+                self.history.stopped = "interrupted"
+        return self.history
+
+    @property
+    def watches_steps(self) -> bool:
+        """Whether a callback is called after each step, which needs θ and the loss on the host."""
+        return self.settings.callbacks.has("step_end")
+
+    @property
+    def should_end(self) -> bool:
+        """Whether no further step should be done."""
+        return self.interrupt.requested or self.history.stopped is not None
+
+    def end_step(self) -> None:
+        """Call the callbacks of a step, whose loss is recorded; one of them may end the fit."""
+        if self._call("step_end"):
+            self.history.stopped = "callback"
+
+    def take_epoch(self, theta: Array, statistics: tuple[Array, ...], loss: Any) -> None:
+        """Give the network its state after an epoch; record the epoch's loss and validation."""
+        self.net.finish_epoch(theta, statistics)
+        self.kept.keep()
+        self.history.epoch.append(self.net.epoch)
+        self.history.loss.append(loss)
+        if self._validation is not None:
+            validate(self.net, self._validation, self._metrics, self.history)
+        self.history.seconds.append(time.perf_counter() - self._began)
+        self.bar.describe(self.history.last())
+
+    def end_epoch(self) -> None:
+        """Show the epoch to all that watch it; one of them may end the fit."""
+        if self._call("epoch_end"):
+            self.history.stopped = "callback"
+        self._stop("early", self._is_early())
+        self._stop("converged", has_converged(self.settings, self.history.loss))
+        if self.interrupt.requested:
+            self.history.stopped = "interrupted"
+        self._began = time.perf_counter()
+
+    def _is_early(self) -> bool:
+        """Whether early stopping ends the fit; an error is that of its settings."""
+        with self.kept.refusing():
+            return bool(self._watch and self._watch.observe(self.net, self.history))
+
+    def _stop(self, why: str, does: bool) -> None:
+        """End the fit for this reason, unless there is one already."""
+        if does:
+            self.history.stopped = self.history.stopped or why
+
+    def _restore_best(self) -> None:
+        if self._watch:
+            self._watch.restore(self.net, self.history)
+            self.kept.keep()
+
+    def _call(self, moment: str) -> bool:
+        return self.settings.callbacks.call(moment, self.net, self.history)
