@@ -9,7 +9,7 @@ import pytest
 
 import xpnet
 from tests.conftest import open_backend
-from tests.layers.test_layers import chained, each_chain, examples
+from tests.support.chains import chained, each_chain, examples
 from tests.support.helpers import relative
 from xpnet.backends import get_backend, to_numpy
 

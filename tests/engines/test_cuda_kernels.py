@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.layers.test_layers import chained, each_chain, examples
 from tests.support import cuda_cases
+from tests.support.chains import chained, each_chain, examples
 from tests.support.cuda_cases import compile_nvrtc, needs_gxx, nvrtc, program_of
 from tests.support.cuda_runs import run_cuda
 from tests.support.fake_cupy import install

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.layers.test_layers import chained, each_chain, examples
+from tests.support.chains import chained, each_chain, examples
 from tests.support.fused_cases import (
     ENDS,
     FUNCTIONS,

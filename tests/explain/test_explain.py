@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.layers.test_layers import CHAINS, chained, examples
 from tests.package.test_package import loaded_after
+from tests.support.chains import chained, each_chain, examples, small
 from tests.support.helpers import PAIRS, network, random_targets
 from xpnet.backends import get_backend, to_numpy
 from xpnet.equations.activations import ACTIVATIONS, Activation, elementwise
@@ -27,8 +27,6 @@ from xpnet.losses import (
     MultiCrossEntropy,
     Quantile,
 )
-
-each_chain = pytest.mark.parametrize("chain", list(CHAINS))
 
 
 def labelled(layers, inside=""):
@@ -53,14 +51,6 @@ def assert_same_gradient(explanation, layers, gradient):
 def widest(explanation):
     """Columns of a terminal: a combining mark takes none."""
     return max(sum(not combining(c) for c in line) for line in str(explanation).splitlines())
-
-
-def small(**settings):
-    """A network and its examples, on NumPy."""
-    settings = {"activation": "tanh", "loss": "cross_entropy", **settings}
-    net = network(get_backend("numpy"), [5, 7, 4], **settings)
-    name = settings["loss"] if isinstance(settings["loss"], str) else "squared_error"
-    return net, *examples(20, name)
 
 
 # --- values

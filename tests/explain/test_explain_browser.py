@@ -18,7 +18,7 @@ from tests.docs.test_backprop_page import (  # noqa: F401 (a fixture)
     press_tab,
     resize,
 )
-from tests.layers.test_layers import chained, examples
+from tests.support.chains import chained, examples
 from xpnet.backends import get_backend
 
 # of every equation, in the order of the document: its number, and where it is seen

@@ -9,9 +9,8 @@ import mpmath
 import numpy as np
 import pytest
 
-from tests.docs.test_docs import ROOT
-from tests.explain.test_explain import small
-from tests.support.helpers import PAIRS, network, random_targets
+from tests.support.chains import small
+from tests.support.helpers import PAIRS, ROOT, network, random_targets
 from xpnet.backends import get_backend
 from xpnet.equations.activations import ACTIVATIONS
 from xpnet.explain.formulas import DERIVATIVES, LOSS_FORMULAS

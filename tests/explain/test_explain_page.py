@@ -13,7 +13,7 @@ import pytest
 import xpnet
 from tests.cli.test_cli import fails
 from tests.cli.test_cli_tables import FRUIT, fruit, rows_of, write  # noqa: F401 (a fixture)
-from tests.layers.test_layers import CHAINS, chained, examples
+from tests.support.chains import CHAINS, chained, examples
 from xpnet.backends import get_backend
 from xpnet.cli import main
 from xpnet.equations.activations import elementwise

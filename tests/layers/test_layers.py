@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.support.helpers import needed, network, random_targets, relative
+from tests.support.chains import CHAINS, chained, each_chain, examples
+from tests.support.helpers import needed, relative
 from xpnet.backends import get_backend, move, to_numpy
 from xpnet.derivatives.gradient import gradient
 from xpnet.engines.step import Recipe, start, step
@@ -16,51 +17,6 @@ from xpnet.equations import passes
 from xpnet.equations.masks import context, keep, key_of
 from xpnet.layers import BatchNorm, Dense, Dropout, Embedding, LayerNorm, Residual
 from xpnet.layers.embedding import EmbeddingLayer
-
-CHAINS = {
-    "dropout": [5, 8, Dropout(0.3), 4],
-    "dropout first": [5, Dropout(0.4), 8, 4],
-    "layer norm": [5, 8, LayerNorm(), 4],
-    "batch norm": [5, 8, BatchNorm(), 4],
-    "batch norm first": [5, BatchNorm(momentum=0.3, epsilon=1e-3), 8, 4],
-    "residual": [5, 6, Residual([6]), 4],
-    "residual, projected": [5, 6, Residual([Dense(8, "silu"), LayerNorm()]), 4],
-    "residual in residual": [5, 6, Residual([7, Residual([Dropout(0.2), 7]), 6]), 4],
-    "residual first": [5, Residual([Dense(5, "identity")]), 4],
-    "embedding": [5, Embedding([3, 4], 2, columns=[1, 4]), 8, 4],
-    "embedding of two widths": [5, Embedding([4, 3], [2, 5], columns=[4, 1]), 8, 4],
-    "embedding alone": [5, Embedding(3, 6, columns=1), 4],
-    "all": [
-        5,
-        Embedding([3, 4], 3, columns=[1, 4]),
-        Dense(8, "gelu"),
-        BatchNorm(),
-        Residual([Dropout(0.25), Dense(8, "tanh"), LayerNorm()]),
-        Dropout(0.5),
-        4,
-    ],
-}
-
-each_chain = pytest.mark.parametrize("chain", list(CHAINS))
-
-
-def chained(backend, chain, **settings):
-    """A float64 network with that chain, and statistics that are not at their start."""
-    net = network(
-        backend, CHAINS[chain], **{"activation": "tanh", "loss": "cross_entropy", **settings}
-    )
-    rng = np.random.default_rng(2)
-    net.set_statistics([to_numpy(s) + rng.uniform(0.1, 0.5, s.shape) for s in net.statistics])
-    return net
-
-
-def examples(N=9, loss="cross_entropy"):
-    """Columns 1 and 4 hold categories; the others numbers."""
-    rng = np.random.default_rng(3)
-    X = rng.normal(size=(N, 5))
-    X[:, 1], X[:, 4] = rng.integers(0, 3, N), rng.integers(0, 4, N)
-    return X, random_targets(rng, loss, N, 4)
-
 
 # --- derivatives
 
