@@ -24,34 +24,12 @@ for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):  # before NumPy loa
         variable, "1"
     )  # here are small, and the tests themselves run side by side
 
-import warnings
 from importlib import import_module
 
 import pytest
 
-from tests.support import fake_cupy
-from xpnet.backends import Backend, get_backend
-
-NAMES = ("numpy", "array-api-strict", "torch", "jax", "cupy")
-DEVICES = {"array-api-strict": "device1"}
-
-_state: dict[str, Backend | str] = {}
-
-
-def open_backend(name: str) -> Backend | str:
-    """The backend, or the reason why it can't be had."""
-    if name not in _state:
-        if name == "cupy" and os.environ.get("XPNET_CUPY_STAND_IN"):
-            fake_cupy.install(pytest.MonkeyPatch(), n_devices=2, limit=2**34)
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # a library's own, at its import
-                opened = get_backend(name, DEVICES.get(name))
-                opened.dtype("float64")  # JAX's 64-bit mode, for the whole session
-                _state[name] = opened
-        except (ImportError, RuntimeError) as error:
-            _state[name] = str(error)
-    return _state[name]
+from tests.support.backends import NAMES, open_backend, opened
+from xpnet.backends import Backend
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -96,10 +74,10 @@ def pytest_terminal_summary(terminalreporter) -> None:
         open_backend(name)
     ran = [
         f"{name} {import_module(b.packages[0]).__version__}"
-        for name, b in _state.items()
+        for name, b in opened.items()
         if isinstance(b, Backend)
     ]
     terminalreporter.write_line(f"backends that ran: {', '.join(ran) or 'none'}")
-    for name, reason in _state.items():
+    for name, reason in opened.items():
         if isinstance(reason, str):
             terminalreporter.write_line(f"backend {name} was skipped: {reason}")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.conftest import open_backend
+from tests.support.backends import open_backend
 from tests.support.chains import chained, each_chain, examples
 from tests.support.helpers import relative
 from xpnet.backends import get_backend, to_numpy

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.conftest import open_backend
 from tests.support import cuda_cases
+from tests.support.backends import open_backend
 from tests.support.cuda_cases import needs_gxx
 from tests.support.fake_cupy import install
 from tests.support.fused_cases import case, program_of, run_source

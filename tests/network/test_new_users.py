@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.conftest import open_backend
+from tests.support.backends import open_backend
 from tests.support.helpers import ROOT, needed, network
 from tests.training.test_review_training import Plain
 from xpnet.backends import to_numpy

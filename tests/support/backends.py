@@ -1,0 +1,32 @@
+"""The array libraries that tests run on, and why one of them is absent."""
+
+from __future__ import annotations
+
+import os
+import warnings
+
+import pytest
+
+from tests.support import fake_cupy
+from xpnet.backends import Backend, get_backend
+
+NAMES = ("numpy", "array-api-strict", "torch", "jax", "cupy")
+DEVICES = {"array-api-strict": "device1"}
+
+opened: dict[str, Backend | str] = {}
+
+
+def open_backend(name: str) -> Backend | str:
+    """The backend, or the reason why it can't be had."""
+    if name not in opened:
+        if name == "cupy" and os.environ.get("XPNET_CUPY_STAND_IN"):
+            fake_cupy.install(pytest.MonkeyPatch(), n_devices=2, limit=2**34)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # a library's own, at its import
+                found = get_backend(name, DEVICES.get(name))
+                found.dtype("float64")  # JAX's 64-bit mode, for the whole session
+                opened[name] = found
+        except (ImportError, RuntimeError) as error:
+            opened[name] = str(error)
+    return opened[name]
