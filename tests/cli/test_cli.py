@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 import xpnet
+from tests.support.command import SMALL, fails
 from tests.support.helpers import needed
 from xpnet.cli import main
 from xpnet.datasets import load_digits, stratified_split
 
-SMALL = ("train", "digits", "--epochs", "2", "--hidden", "16")
 NAMES = ("numpy", "cupy", "torch", "jax", "array-api-strict")
 
 
@@ -33,22 +33,6 @@ def measured(path: Path) -> float:
     _, test = stratified_split(labels, 0.2, seed=0)
     outputs = xpnet.load(path).predict(images[test] / 16.0)
     return float(np.mean(outputs.argmax(axis=1) == labels[test]))
-
-
-def fails(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> str:
-    """The one line on stderr of a command that exits non-zero without a traceback."""
-    try:
-        status: object = main(arguments)
-    except SystemExit as stop:
-        status = stop.code
-    out, err = capsys.readouterr()
-    assert status not in (0, None)
-    assert "Traceback" not in out + err
-    assert "epoch" not in out  # it fails before any training
-    lines = err.splitlines()
-    assert len(lines) == 1, err
-    assert lines[0].startswith("xpnet")
-    return lines[0]
 
 
 # --- train

@@ -14,9 +14,8 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.cli.test_cli import fails
-from tests.cli.test_cli_tables import FRUIT, QUICK, fruit, predict, rows_of, train, write  # noqa: F401
-from tests.support.helpers import needed, needs_posix
+from tests.support.command import QUICK, fails, predict, rows_of, train, write
+from tests.support.helpers import FRUIT, needed, needs_posix
 from xpnet.cli import console, main
 from xpnet.cli.fitting import Settings, fit
 from xpnet.datasets.split import stratified_sample
@@ -54,7 +53,7 @@ def status_of(arguments: list[str], capsys) -> tuple[int, str]:
 
 
 @pytest.fixture
-def files(fruit, tmp_path, monkeypatch) -> dict[str, Path]:  # noqa: F811
+def files(fruit, tmp_path, monkeypatch) -> dict[str, Path]:
     """A file of each kind, by name."""
     monkeypatch.chdir(tmp_path)
     page = "<!DOCTYPE html>\n<title>mine</title>"
@@ -81,7 +80,7 @@ WRITES = {
 
 
 @pytest.mark.parametrize("kind", WRITES)
-def test_only_a_file_of_its_kind_is_replaced_and_that_is_said(files, fruit, capsys, kind):  # noqa: F811
+def test_only_a_file_of_its_kind_is_replaced_and_that_is_said(files, fruit, capsys, kind):
     own = "model" if kind == "digits" else kind
     for name, path in files.items():
         before = path.read_bytes()
@@ -111,7 +110,7 @@ def test_a_page_on_a_training_replaces_pages_only(files, capsys):
     assert "wrote page.html, in place of an older page" in capsys.readouterr().out
 
 
-def test_an_empty_file_is_of_any_kind(fruit, tmp_path):  # noqa: F811
+def test_an_empty_file_is_of_any_kind(fruit, tmp_path):
     (tmp_path / "new").touch()
     assert main(predict(fruit, FRUIT, tmp_path / "new")) == 0
 
@@ -119,7 +118,7 @@ def test_an_empty_file_is_of_any_kind(fruit, tmp_path):  # noqa: F811
 # --- streams
 
 
-def test_predictions_go_to_stdout_and_all_else_to_stderr(fruit, tmp_path, capsys, monkeypatch):  # noqa: F811
+def test_predictions_go_to_stdout_and_all_else_to_stderr(fruit, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(predict(fruit, FRUIT, Path("p.csv"))) == 0
     capsys.readouterr()
@@ -131,7 +130,7 @@ def test_predictions_go_to_stdout_and_all_else_to_stderr(fruit, tmp_path, capsys
 
 
 @pytest.mark.parametrize("text", [True, False])
-def test_a_table_comes_from_stdin(fruit, tmp_path, capsys, monkeypatch, text):  # noqa: F811
+def test_a_table_comes_from_stdin(fruit, tmp_path, capsys, monkeypatch, text):
     def stdin(content: bytes) -> None:
         stream = io.StringIO(content.decode()) if text else io.TextIOWrapper(io.BytesIO(content))
         monkeypatch.setattr(sys, "stdin", stream)
@@ -171,7 +170,7 @@ def test_models_and_pages_do_not_go_to_stdout(tmp_path, capsys, monkeypatch, arg
 
 @needs_posix
 @pytest.mark.parametrize("out", ["-", "/dev/stdout"])
-def test_a_pipe_takes_predictions(fruit, tmp_path, out):  # noqa: F811
+def test_a_pipe_takes_predictions(fruit, tmp_path, out):
     with open(FRUIT, "rb") as file:
         run = command(tmp_path, "predict", str(fruit), "-", "--out", out, stdin=file)
         found, err = run.communicate(timeout=120)
@@ -182,7 +181,7 @@ def test_a_pipe_takes_predictions(fruit, tmp_path, out):  # noqa: F811
 
 
 @needs_posix
-def test_a_named_pipe_takes_predictions_and_a_file_behind_stdout_is_that_file(fruit, tmp_path):  # noqa: F811
+def test_a_named_pipe_takes_predictions_and_a_file_behind_stdout_is_that_file(fruit, tmp_path):
     os.mkfifo(tmp_path / "pipe")
     run = command(tmp_path, "predict", str(fruit), str(FRUIT), "--out", "pipe")
     assert (tmp_path / "pipe").read_bytes().startswith(b"prediction,")
@@ -205,7 +204,7 @@ def test_a_named_pipe_takes_predictions_and_a_file_behind_stdout_is_that_file(fr
         ["train", "{data}", "--target", "fruit", "--epochs", "2", "--out", "m"],
     ],
 )
-def test_a_reader_that_closes_the_pipe_ends_it_silently(fruit, tmp_path, arguments):  # noqa: F811
+def test_a_reader_that_closes_the_pipe_ends_it_silently(fruit, tmp_path, arguments):
     filled = [a.format(model=fruit, data=FRUIT) for a in arguments]
     read, written = os.pipe()
     os.close(read)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import re
 import signal
@@ -12,8 +11,8 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.cli.test_cli import fails
-from tests.support.helpers import DATA, needed
+from tests.support.command import QUICK, fails, predict, rows_of, train, write
+from tests.support.helpers import FRUIT, needed
 from xpnet.cli import main
 from xpnet.cli.fitting import Settings, fit
 from xpnet.datasets import stratified_split
@@ -21,33 +20,11 @@ from xpnet.equations.streams import SPLIT, permutation
 from xpnet.layers import Embedding
 from xpnet.tables import Schema, held_out, read_csv, read_schema, save_model
 
-FRUIT = DATA / "fruit.csv"
-QUICK = ("--epochs", "3", "--hidden", "8")
-
-
-def train(data: Path, target: str, out: Path, *options: str) -> list[str]:
-    return ["train", str(data), "--target", target, "--out", str(out), *options]
-
-
-def predict(model: Path, data: Path, out: Path, *options: str) -> list[str]:
-    return ["predict", str(model), str(data), "--out", str(out), *options]
-
 
 def figure(text: str, name: str) -> float:
     found = re.search(rf"{name} (-?\d+\.?\d*)", text)
     assert found, text
     return float(found[1])
-
-
-def rows_of(path: Path) -> list[list[str]]:
-    with open(path, encoding="utf-8", newline="") as file:
-        return list(csv.reader(file))
-
-
-def write(path: Path, rows) -> Path:
-    with open(path, "w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows(rows)
-    return path
 
 
 def real(name: str, folder: Path) -> Path:
@@ -58,14 +35,6 @@ def real(name: str, folder: Path) -> Path:
     targets = data.target.tolist() if names is None else names[data.target].tolist()
     rows = ([*x, y] for x, y in zip(data.data.tolist(), targets, strict=True))
     return write(folder / f"{name}.csv", [[*data.feature_names, "target"], *rows])
-
-
-@pytest.fixture(scope="module")
-def fruit(tmp_path_factory) -> Path:
-    """A model of the fruit."""
-    path = tmp_path_factory.mktemp("fruit") / "fruit.safetensors"
-    assert main(train(FRUIT, "fruit", path, "--epochs", "60")) == 0
-    return path
 
 
 # --- real data, from the file to the predictions

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.cli.test_cli import fails
-from tests.cli.test_cli_tables import FRUIT, fruit, rows_of, write  # noqa: F401 (a fixture)
 from tests.support.chains import CHAINS, chained, examples
+from tests.support.command import fails, rows_of, write
+from tests.support.helpers import FRUIT
 from xpnet.backends import get_backend
 from xpnet.cli import main
 from xpnet.equations.activations import elementwise
@@ -352,7 +352,7 @@ def test_digits(tmp_path, capsys):
     parsed(page.read_text(encoding="utf-8"))
 
 
-def test_a_model_of_a_table(fruit, tmp_path, capsys):  # noqa: F811
+def test_a_model_of_a_table(fruit, tmp_path, capsys):
     page = tmp_path / "pass.html"
     assert main(["explain", str(fruit), str(FRUIT), "--examples", "20", "--html", str(page)]) == 0
     assert "20 examples, cross_entropy" in capsys.readouterr().out
@@ -391,7 +391,7 @@ def test_hostile_classes_and_columns_of_a_table(tmp_path, capsys):
         (["{model}", "{targetless}"], "no column 'fruit'"),
     ],
 )
-def test_bad_input_is_one_line(fruit, tmp_path, capsys, arguments, said):  # noqa: F811
+def test_bad_input_is_one_line(fruit, tmp_path, capsys, arguments, said):
     less = write(tmp_path / "t.csv", [row[:-1] for row in rows_of(FRUIT)])
     names = {"model": fruit, "data": FRUIT, "targetless": less}
     before = fruit.read_bytes()

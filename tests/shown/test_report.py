@@ -13,9 +13,8 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.cli.test_cli import SMALL, fails
-from tests.cli.test_cli_tables import FRUIT, rows_of, write
-from tests.support.helpers import needed
+from tests.support.command import SMALL, fails, rows_of, write
+from tests.support.helpers import FRUIT, needed
 from xpnet.cli import main
 from xpnet.datasets import load_digits, stratified_split
 from xpnet.report import Images, Report, Rows

@@ -19,6 +19,8 @@ from xpnet.losses import LOSSES
 ROOT = Path(__file__).resolve().parents[2]
 """The checkout."""
 DATA = Path(__file__).parent / "data"
+FRUIT = DATA / "fruit.csv"
+"""A small table of numbers and text, with names that hurt."""
 
 _INSTALLED_AS = {
     "array_api_compat": "array-api-compat",

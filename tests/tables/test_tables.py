@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import xpnet
-from tests.support.helpers import DATA, needed
+from tests.support.helpers import FRUIT, needed
 from xpnet.tables import (
     Schema,
     Table,
@@ -33,7 +33,6 @@ from xpnet.tables import (
 from xpnet.tables.columns import Embedded, Number, OneHot
 from xpnet.tables.targets import Classes, Quantity
 
-FRUIT = DATA / "fruit.csv"
 HOSTILE = (
     "a,b",
     'say "x"',

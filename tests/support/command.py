@@ -1,0 +1,57 @@
+"""The command line in the test's own process: its arguments, its files, its errors."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from tests.support.helpers import FRUIT
+from xpnet.cli import main
+
+SMALL = ("train", "digits", "--epochs", "2", "--hidden", "16")
+QUICK = ("--epochs", "3", "--hidden", "8")
+
+
+def fails(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> str:
+    """The one line on stderr of a command that exits non-zero without a traceback."""
+    try:
+        status: object = main(arguments)
+    except SystemExit as stop:
+        status = stop.code
+    out, err = capsys.readouterr()
+    assert status not in (0, None)
+    assert "Traceback" not in out + err
+    assert "epoch" not in out  # it fails before any training
+    lines = err.splitlines()
+    assert len(lines) == 1, err
+    assert lines[0].startswith("xpnet")
+    return lines[0]
+
+
+def train(data: Path, target: str, out: Path, *options: str) -> list[str]:
+    return ["train", str(data), "--target", target, "--out", str(out), *options]
+
+
+def predict(model: Path, data: Path, out: Path, *options: str) -> list[str]:
+    return ["predict", str(model), str(data), "--out", str(out), *options]
+
+
+def rows_of(path: Path) -> list[list[str]]:
+    with open(path, encoding="utf-8", newline="") as file:
+        return list(csv.reader(file))
+
+
+def write(path: Path, rows) -> Path:
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(rows)
+    return path
+
+
+@pytest.fixture(scope="module")
+def fruit(tmp_path_factory) -> Path:
+    """A model of the fruit."""
+    path = tmp_path_factory.mktemp("fruit") / "fruit.safetensors"
+    assert main(train(FRUIT, "fruit", path, "--epochs", "60")) == 0
+    return path
