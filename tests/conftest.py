@@ -29,6 +29,7 @@ from importlib import import_module
 import pytest
 
 from tests.support.backends import NAMES, open_backend, opened
+from tests.support.browser import chromium
 from tests.support.command import fruit
 from xpnet.backends import Backend
 

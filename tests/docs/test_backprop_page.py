@@ -1,58 +1,23 @@
 """docs/backprop_picture.html in headless Chromium: what it draws, what lights up, who can use it.
 
-Debian's packages chromium and chromium-driver, and selenium from PyPI; without them the tests that
-need a browser are skipped.
+Where there is no browser (`tests.support.browser`) the tests that need one are skipped.
 """
 
 from __future__ import annotations
 
-import importlib
 import re
-from pathlib import Path
 
 import pytest
 
 from docs.draw_network import LARGEST, PAGE, SIZES, Matrix, backward, drawn, forward
-from tests.support.helpers import needed
+from tests.support.browser import CONTRASTS, actions, look, press_tab, resize
 
-CHROMIUM, DRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
-    "--disable-background-networking --disable-component-update --disable-sync"
-)
 CONTRACTED = {"N": {"dW₂", "db₂", "dW₁", "db₁"}, "n0": {"Z₁"}, "n1": {"Z₂"}, "n2": {"dA₁"}}
 
 EQUATIONS = [*forward(1), *forward(2), *(equation for group in backward() for equation in group)]
 SCHEMES = pytest.mark.parametrize("scheme", ["light", "dark"])
 AXES = pytest.mark.parametrize("axis", SIZES)
 
-# of every text that is seen: the contrast of its colour with what is behind it, by WCAG 2
-CONTRASTS = """
-const canvas = new OffscreenCanvas(1, 1).getContext("2d", {willReadFrequently: true});
-const rgba = (colour) => {
-  canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
-  return canvas.getImageData(0, 0, 1, 1).data;
-};
-const luminance = (colour) => [...rgba(colour)].slice(0, 3).map((c) => c / 255)
-  .map((c) => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
-  .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
-const behind = (element) => {
-  for (; element; element = element.parentElement) {
-    const colour = getComputedStyle(element).backgroundColor;
-    if (rgba(colour)[3] === 255) return colour;
-  }
-  throw "nothing is behind";
-};
-const found = [];
-const texts = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT);
-while (texts.nextNode()) {
-  const element = texts.currentNode.parentElement;
-  if (!texts.currentNode.data.trim() || !element.checkVisibility()) continue;
-  const [a, b] = [getComputedStyle(element).color, behind(element)].map(luminance);
-  found.push([texts.currentNode.data, (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05)]);
-}
-return found;
-"""
 
 # of every matrix: its label, and how many cells high and wide it is
 CELLS = """
@@ -71,21 +36,6 @@ return strips.filter((strip) => getComputedStyle(strip).opacity > 0).length;
 NUMBERS = "return [...document.querySelectorAll('[data-product]')].map((e) => e.textContent);"
 
 
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory):
-    webdriver = needed("selenium.webdriver")
-    if not (CHROMIUM.exists() and DRIVER.exists()):
-        pytest.skip("the browser tests need Debian's packages chromium and chromium-driver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = str(CHROMIUM)
-    for flag in [*FLAGS.split(), f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"]:
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(str(DRIVER)))
-    yield driver
-    driver.quit()
-
-
 @pytest.fixture
 def page(chromium):
     """The page, newly opened, 1200 wide and light."""
@@ -96,31 +46,12 @@ def page(chromium):
     assert chromium.get_log("browser") == []
 
 
-def look(browser, scheme):
-    features = [{"name": "prefers-color-scheme", "value": scheme}]
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
-
-
-def resize(browser, width):
-    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-
-
 def slide(browser, sizes):
     """Each slider to its size, by the arrow keys."""
     for axis, size in sizes.items():
         slider = browser.find_element("css selector", f"input[data-axis='{axis}']")
         steps = size - int(slider.get_attribute("value"))
         slider.send_keys(("\ue014" if steps > 0 else "\ue012") * abs(steps))  # right, left
-
-
-def actions(browser):
-    return importlib.import_module("selenium.webdriver").ActionChains(browser)
-
-
-def press_tab(browser):
-    actions(browser).send_keys("\ue004").perform()
-    return browser.switch_to.active_element
 
 
 def of_symbols(sizes):

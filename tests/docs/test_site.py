@@ -21,7 +21,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 import xpnet
-from tests.docs.test_backprop_page import chromium, look, resize  # noqa: F401  (a fixture)
+from tests.support.browser import look, resize
 from tests.support.helpers import ROOT
 
 NEEDED = ("sphinx", "myst_parser", "furo", "sphinx_gallery", "sklearn", "matplotlib")
@@ -203,7 +203,7 @@ def test_no_two_pages_of_the_contents_have_one_title(site):
 
 
 @pytest.fixture
-def browser(chromium):  # noqa: F811
+def browser(chromium):
     yield chromium
     look(chromium, "light")
 

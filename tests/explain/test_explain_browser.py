@@ -1,6 +1,6 @@
 """The page of ``net.explain`` in headless Chromium: what stands where, and in which order it goes.
 
-It is skipped where `tests.docs.test_backprop_page` says that there is no browser.
+It is skipped where there is no browser (`tests.support.browser`).
 """
 
 from __future__ import annotations
@@ -11,13 +11,7 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.docs.test_backprop_page import (  # noqa: F401 (a fixture)
-    CONTRASTS,
-    chromium,
-    look,
-    press_tab,
-    resize,
-)
+from tests.support.browser import CONTRASTS, look, press_tab, resize
 from tests.support.chains import chained, examples
 from xpnet.backends import get_backend
 
@@ -61,7 +55,7 @@ def opened(browser, path, width, scheme="light"):
 
 
 @pytest.mark.parametrize("page", ["dense", "residual"])
-def test_forward_goes_down_on_the_left_and_backward_up_on_the_right(chromium, saved, page):  # noqa: F811
+def test_forward_goes_down_on_the_left_and_backward_up_on_the_right(chromium, saved, page):
     path, explanation = saved[page]
     opened(chromium, path, 1280)
     places = {number: at for number, *at in chromium.execute_script(PLACES)}
@@ -72,7 +66,7 @@ def test_forward_goes_down_on_the_left_and_backward_up_on_the_right(chromium, sa
     assert all(above[2] <= below[1] for below, above in pairwise(up))
 
 
-def test_a_layer_stands_beside_its_gradients(chromium, saved):  # noqa: F811
+def test_a_layer_stands_beside_its_gradients(chromium, saved):
     path, explanation = saved["dense"]
     opened(chromium, path, 1280)
     places = {number: at for number, *at in chromium.execute_script(PLACES)}
@@ -82,7 +76,7 @@ def test_a_layer_stands_beside_its_gradients(chromium, saved):  # noqa: F811
 
 
 @pytest.mark.parametrize("page", ["dense", "long", "residual"])
-def test_a_narrow_screen_has_them_in_the_order_of_computation(chromium, saved, page):  # noqa: F811
+def test_a_narrow_screen_has_them_in_the_order_of_computation(chromium, saved, page):
     path, explanation = saved[page]
     opened(chromium, path, 390)
     places = chromium.execute_script(PLACES)
@@ -94,7 +88,7 @@ def test_a_narrow_screen_has_them_in_the_order_of_computation(chromium, saved, p
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-def test_the_tab_key_goes_in_the_order_of_computation(chromium, saved, width):  # noqa: F811
+def test_the_tab_key_goes_in_the_order_of_computation(chromium, saved, width):
     path, explanation = saved["dense"]
     opened(chromium, path, width)
     met = [press_tab(chromium).get_attribute("id") for _ in range(len(explanation) + 1)]
@@ -103,7 +97,7 @@ def test_the_tab_key_goes_in_the_order_of_computation(chromium, saved, width):  
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_text_can_be_read(chromium, saved, scheme):  # noqa: F811
+def test_every_text_can_be_read(chromium, saved, scheme):
     path, _ = saved["dense"]
     opened(chromium, path, 1280, scheme)
     found = chromium.execute_script(CONTRASTS.replace('"main"', '".xpnet-page"'))
