@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.common import machine, write
-from tests.derivatives import test_gradients as cases
+from tests.support import gradient_cases as cases
 from tests.support.helpers import PAIRS, network, relative
 from tests.support.loops import backpropagate
 from xpnet.backends import Backend, available_backends, get_backend
