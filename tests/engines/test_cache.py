@@ -14,10 +14,8 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 
-from tests.support.helpers import needs, needs_posix
+from tests.support.helpers import needs_numba, needs_posix
 from xpnet.engines.loops import cache, own_folder
-
-needs_numba = needs("numba")
 
 SOURCE = "def run():\n    return {}\n"
 

@@ -12,14 +12,12 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.support.helpers import needs, relative
+from tests.support.helpers import needs_numba, relative
 from tests.support.poison import poison_memory
 from xpnet.backends.openblas import OpenBLAS
 from xpnet.engines import choose
 from xpnet.engines.loops import cache
 from xpnet.layers import BatchNorm, Dense, Dropout, Embedding, LayerNorm
-
-needs_numba = needs("numba")
 
 
 @pytest.fixture(autouse=True)

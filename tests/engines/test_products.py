@@ -12,18 +12,13 @@ import pytest
 
 import xpnet
 from tests.support.fused_cases import case, program_of
-from tests.support.helpers import relative
+from tests.support.helpers import needs_numba, needs_openblas, relative
 from xpnet.backends import openblas
 from xpnet.backends.openblas import blas_threads, bundled
 from xpnet.engines.graph import remembered
-from xpnet.engines.loops.cache import numba_version
 from xpnet.engines.threads import team_for
 from xpnet.optimizers import SGD
 
-needs_numba = pytest.mark.skipif(
-    numba_version() is None or bundled() is None,
-    reason='numba, or an OpenBLAS beside NumPy, is not here: pip install "xpnet[fast]"',
-)
 TOLERANCE = {"float32": 1e-6, "float64": 1e-15}
 
 
@@ -49,6 +44,7 @@ def tiled(monkeypatch, dtype, has=True):
 
 
 @needs_numba
+@needs_openblas
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("k", [1, 37])
 def test_tiles_make_the_whole_and_write_nothing_else(monkeypatch, dtype, k):
@@ -70,6 +66,7 @@ def test_tiles_make_the_whole_and_write_nothing_else(monkeypatch, dtype, k):
 
 
 @needs_numba
+@needs_openblas
 def test_what_is_not_a_number_shows_in_a_tile(monkeypatch):
     _, multiply = tiled(monkeypatch, "float32")
     A, B = np.ones((8, 3), "float32"), np.zeros((3, 32), "float32")
@@ -82,6 +79,7 @@ def test_what_is_not_a_number_shows_in_a_tile(monkeypatch):
 
 
 @needs_numba
+@needs_openblas
 @pytest.mark.parametrize(
     ("sizes", "fit"),
     [
@@ -108,6 +106,7 @@ def test_which_products_are_done_by_tiles(monkeypatch, sizes, fit):
 
 
 @needs_numba
+@needs_openblas
 @pytest.mark.parametrize(
     ("sizes", "fit"),
     [((32, 32, 2048), True), ((32, 32, 2049), False), ((8, 8, 64), True), ((8, 7, 64), False),
@@ -119,6 +118,7 @@ def test_which_products_in_float64(monkeypatch, sizes, fit):
 
 
 @needs_numba
+@needs_openblas
 @pytest.mark.parametrize("target", [{}, {"NUMBA_ENABLE_AVX": "0"}, {"NUMBA_CPU_NAME": "generic"}])
 def test_registers_are_those_that_numba_compiles_for(target):
     """On a CPU that has more: vectors of 64 bytes were fifty times slower there."""
@@ -134,6 +134,7 @@ def test_registers_are_those_that_numba_compiles_for(target):
 
 
 @needs_numba
+@needs_openblas
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(
     ("sizes", "fit"),
@@ -157,6 +158,7 @@ def test_a_product_by_tiles_or_by_the_blas(dtype, sizes, fit):
 
 
 @needs_numba
+@needs_openblas
 @pytest.mark.parametrize("room", [0, 10_000])
 @pytest.mark.parametrize("sizes", [(24, 80, 19), (80, 24, 19), (50, 7, 19), (7, 50, 19)])
 def test_the_shares_of_three_threads_make_the_whole(room, sizes):
@@ -214,6 +216,7 @@ def test_one_compilation_serves_all_widths(monkeypatch):
 
 
 @needs_numba
+@needs_openblas
 def test_an_openblas_that_lacks_a_function_is_none(monkeypatch):
     """A symbol that machine code does not find would end the process."""
     from xpnet.engines.loops import products
@@ -225,6 +228,7 @@ def test_an_openblas_that_lacks_a_function_is_none(monkeypatch):
 
 
 @needs_numba
+@needs_openblas
 def test_addresses_are_integers():
     """Of a signed and an unsigned one numba makes float64, which has 53 bits."""
     from xpnet.engines.loops import products

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.support.helpers import NO_OPENBLAS, needs, needs_fork, relative
+from tests.support.helpers import NO_OPENBLAS, needs_fork, needs_numba, relative
 from tests.support.poison import poison_memory
 from xpnet.backends.openblas import blas_threads, bundled
 from xpnet.engines import choose, threads
@@ -23,8 +23,6 @@ from xpnet.engines.loops.cache import numba_version
 from xpnet.engines.loops.teamwork import Team
 from xpnet.engines.threads import team_for
 from xpnet.layers import BatchNorm, Dense, Dropout, LayerNorm
-
-needs_numba = needs("numba")
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.support.helpers import needs
+from tests.support.helpers import needs_numba
 from xpnet.backends import to_numpy
 from xpnet.optimizers import Accumulated, Averaged, Clipped
 
@@ -87,7 +87,7 @@ def test_a_loss_of_another_shape_or_dtype_is_refused(backend, name):
             xpnet.Stack([net]).fit(X, Y, epochs=1)
 
 
-@needs("numba")
+@needs_numba
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_wrong_loss_is_an_error_before_any_warning_of_compiled_steps(name):
     function, match = LOSSES[name]
@@ -255,7 +255,7 @@ def test_an_optimizer_returns_what_it_was_given(backend, name):
         trained(net, optimizer=Own(update), compile=False)
 
 
-@needs("numba")
+@needs_numba
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_a_wrong_optimizer_is_an_error_before_any_warning_of_compiled_steps(name):
     update, match = OPTIMIZERS[name]

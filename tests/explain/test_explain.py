@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.package.test_package import loaded_after
 from tests.support.chains import chained, each_chain, examples, small
 from tests.support.helpers import PAIRS, network, random_targets
+from tests.support.processes import loaded_after
 from xpnet.backends import get_backend, to_numpy
 from xpnet.equations.activations import ACTIVATIONS, Activation, elementwise
 from xpnet.equations.parameters import view

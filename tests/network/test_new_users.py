@@ -10,8 +10,8 @@ import pytest
 
 import xpnet
 from tests.support.backends import open_backend
-from tests.support.helpers import ROOT, needed, network
-from tests.training.test_review_training import Plain
+from tests.support.helpers import ROOT, needs_numba, network
+from tests.support.own import Plain
 from xpnet.backends import to_numpy
 from xpnet.engines.cuda.runner import CudaRunner
 from xpnet.engines.loops.runner import FusedRunner
@@ -113,11 +113,6 @@ def test_a_range_test_shows_its_suggestion_on_one_line():
 # --- compile=True where it cannot be
 
 
-@pytest.fixture
-def needs_numba():
-    needed("numba")
-
-
 def warned(match, **settings):
     """One warning in a fit with ``compile=True``, at the line of this file that calls it."""
     of_network = {k: settings.pop(k) for k in ("activation", "loss", "backend") if k in settings}
@@ -158,7 +153,7 @@ ROUGH = xpnet.Loss(
 )
 
 
-@pytest.mark.usefixtures("needs_numba")
+@needs_numba
 @pytest.mark.parametrize(
     ("name", "settings"),
     [

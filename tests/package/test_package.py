@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import doctest
 import importlib
-import json
-import os
 import pkgutil
 import re
-import subprocess
-import sys
 import tomllib
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -19,6 +15,7 @@ import pytest
 
 import xpnet
 from tests.support.helpers import ROOT
+from tests.support.processes import loaded_after
 from xpnet.equations.activations import ACTIVATIONS
 from xpnet.equations.initializers import INITIALIZERS
 from xpnet.losses import LOSSES
@@ -57,19 +54,6 @@ def module_of(name: str) -> ModuleType:
         if error.name not in ("numba", "llvmlite"):
             raise
         pytest.skip('needs numba: pip install "xpnet[fast]"')
-
-
-def loaded_after(code: str) -> set[str]:
-    """The modules that a fresh interpreter has imported after the code."""
-    run = subprocess.run(
-        [sys.executable, "-c", f"{code}\nimport json, sys\nprint(json.dumps(list(sys.modules)))"],
-        env={**os.environ, "PYTHONPATH": str(FOLDER.parent)},
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
-    return set(json.loads(run.stdout.splitlines()[-1]))
 
 
 def test_import_loads_no_framework():

@@ -10,11 +10,9 @@ import threading
 
 import pytest
 
-from tests.support.helpers import needs
+from tests.support.helpers import needs_numba
 from xpnet import backends
 from xpnet.undisturbed import imported, undisturbed
-
-needs_numba = needs("numba")
 
 
 def press():

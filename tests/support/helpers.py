@@ -12,6 +12,7 @@ import pytest
 
 import xpnet
 from xpnet.backends import Backend, to_numpy
+from xpnet.backends.openblas import bundled
 from xpnet.equations.activations import ACTIVATIONS
 from xpnet.equations.parameters import layout
 from xpnet.losses import LOSSES
@@ -47,7 +48,9 @@ def needs(package: str) -> pytest.MarkDecorator:
     return pytest.mark.skipif(find_spec(package) is None, reason=remedy)
 
 
+needs_numba = needs("numba")
 NO_OPENBLAS = "needs the OpenBLAS inside NumPy's own wheels: pip install numpy"
+needs_openblas = pytest.mark.skipif(bundled() is None, reason=NO_OPENBLAS)
 needs_posix = pytest.mark.skipif(
     os.name != "posix", reason="needs the modes, owners, pipes and signals of POSIX"
 )

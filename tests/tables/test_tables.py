@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 import xpnet
 from tests.support.helpers import FRUIT, needed
+from tests.support.tables import MAKERS, frame_of, written
 from xpnet.tables import (
     Schema,
     Table,
@@ -48,11 +49,6 @@ HOSTILE = (
     "a;b",
     "#",
 )
-
-
-def written(path: Path, text: str | bytes) -> Path:
-    path.write_bytes(text.encode() if isinstance(text, str) else text)
-    return path
 
 
 def message(path: Path, text: str | bytes, use=lambda table: Schema.fit(table, "y")) -> str:
@@ -254,15 +250,6 @@ FRAME = {
     "flag": [True, False, True, True],
     "s": ["p", "q", "p", "q"],
 }
-
-
-def frame_of(library: str, data: dict) -> object:
-    """The data as a frame of a library, or a skip."""
-    needed("narwhals")
-    return getattr(needed(library), MAKERS[library])(data)
-
-
-MAKERS = {"pandas": "DataFrame", "polars": "DataFrame", "pyarrow": "table"}
 
 
 @pytest.mark.parametrize("library", MAKERS)

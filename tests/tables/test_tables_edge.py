@@ -15,7 +15,7 @@ import pytest
 
 import xpnet
 from tests.support.helpers import DATA, needed
-from tests.tables.test_tables import frame_of, written
+from tests.support.tables import frame_of, written
 from xpnet.tables import (
     Schema,
     Table,

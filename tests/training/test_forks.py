@@ -6,14 +6,9 @@ import os
 import subprocess
 import sys
 
-import pytest
-
-from tests.support.helpers import NO_OPENBLAS, needs, needs_fork
-from xpnet.backends.openblas import bundled
+from tests.support.helpers import needs_fork, needs_numba, needs_openblas
 
 pytestmark = needs_fork
-needs_openblas = pytest.mark.skipif(bundled() is None, reason=NO_OPENBLAS)
-needs_numba = needs("numba")
 
 HEAD = """
 import os, signal, sys, threading, time

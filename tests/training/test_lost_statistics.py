@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.engines.test_compiled import needs_numba
 from tests.support.cuda_cases import needs_gxx
 from tests.support.fake_cupy import install
+from tests.support.helpers import needs_numba
 from xpnet.errors import DivergenceError
 from xpnet.layers import BatchNorm, Dense
 from xpnet.report.worst import worst

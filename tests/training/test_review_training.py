@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from typing import NamedTuple
 
 import numpy as np
 import pytest
 
 import xpnet
 from tests.support.helpers import needed, network
+from tests.support.own import Plain
 from xpnet.backends import get_backend
 from xpnet.backends.numpy_backend import NumpyBackend
 from xpnet.layers import BatchNorm, Residual
@@ -426,21 +426,6 @@ def test_the_errors_of_a_gradient_check_are_in_the_order_of_the_layers(wrong):
     gradient.weights[wrong][...] *= 1.05  # a view of gradient.flat
     errors = xpnet.gradient_check(net, X, rows, gradient=gradient)
     assert [error > 1e-3 for error in errors] == [l == wrong for l in range(3)]
-
-
-class Plain(NamedTuple):
-    """A user's own optimizer: gradient descent."""
-
-    learning_rate: float = 0.1
-
-    def init(self, xp, theta):
-        return ()
-
-    def coefficients(self, t, rate):
-        return (rate,)
-
-    def update(self, xp, c, g, state, theta):
-        return theta - g * c[0], state
 
 
 def test_an_optimizer_of_ones_own_is_a_named_tuple(backend):

@@ -1,0 +1,20 @@
+"""A user's table, as a file or as a frame."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.support.helpers import needed
+
+MAKERS = {"pandas": "DataFrame", "polars": "DataFrame", "pyarrow": "table"}
+
+
+def written(path: Path, text: str | bytes) -> Path:
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return path
+
+
+def frame_of(library: str, data: dict) -> object:
+    """The data as a frame of a library, or a skip."""
+    needed("narwhals")
+    return getattr(needed(library), MAKERS[library])(data)
