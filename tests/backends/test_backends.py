@@ -12,8 +12,11 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.support.helpers import needed
-from xpnet.backends import Backend, move, to_numpy
+from tests.support.helpers import needed, network
+from xpnet.backends import Backend, get_backend, move, to_numpy
+from xpnet.backends.numpy_backend import NumpyBackend
+from xpnet.derivatives.gradient import gradient
+from xpnet.equations.activations import ACTIVATIONS
 
 NAMES = ("numpy", "cupy", "torch", "jax", "array-api-strict")
 rng = np.random.default_rng(0)
@@ -279,6 +282,21 @@ def test_float16_is_widened(backend):
     np.testing.assert_array_equal(to_numpy(net(half)), expected)
 
 
+def test_integers_that_jax_would_wrap_are_refused():
+    jax = needed("jax")
+    try:
+        jax.config.update("jax_enable_x64", False)
+        with pytest.raises(ValueError, match="need JAX's 64-bit mode"):
+            xpnet.asarray(np.asarray([0, 2**31]), "jax")
+        with pytest.raises(ValueError, match="need JAX's 64-bit mode"):
+            xpnet.asarray(np.asarray([2**32], dtype=np.uint64), "jax")
+        fits = xpnet.asarray(np.asarray([-(2**31), 2**31 - 1]), "jax")
+        assert xpnet.to_numpy(fits).tolist() == [-(2**31), 2**31 - 1]
+    finally:
+        jax.config.update("jax_enable_x64", True)
+    assert int(xpnet.asarray(np.asarray([2**40]), "jax")[0]) == 2**40
+
+
 def test_bfloat16_is_widened():
     torch = needed("torch")
     brain = torch.asarray(X).to(torch.bfloat16)
@@ -468,6 +486,15 @@ def test_to_without_a_backend_stays_where_it_is(backend):
     assert net.dtype == "float32"
 
 
+def test_a_network_on_a_users_own_backend_goes_to_float64():
+    class Mine(NumpyBackend):
+        name = "mine"
+
+    net = xpnet.Network([4, 5, 3], loss="cross_entropy", backend=Mine(np, "cpu"), activation="tanh")
+    assert net.to(dtype="float64").backend is net.backend
+    assert max(xpnet.gradient_check(net, X, LABELS)) < 1e-7
+
+
 def test_a_network_without_sizes_goes_elsewhere_too(backend):
     net = xpnet.Network(hidden=(5,), rng=2).to(backend)
     net.fit(X, LABELS, epochs=1)
@@ -549,3 +576,20 @@ def test_take_gives_rows_in_the_order_of_the_index(backend):
     np.testing.assert_array_equal(to_numpy(rows), X[index])
     labels = backend.take(xpnet.asarray(LABELS, backend, dtype=backend.index_dtype), there)
     np.testing.assert_array_equal(to_numpy(labels), LABELS[index])
+
+
+@pytest.mark.parametrize("activation", list(ACTIVATIONS))
+@pytest.mark.parametrize("loss", ["cross_entropy", "huber", "binary_cross_entropy"])
+def test_a_step_on_torch_copies_no_number_to_the_device(monkeypatch, activation, loss):
+    """Such a copy waits for a GPU."""
+    aliases = needed("array_api_compat.torch._aliases")
+    net = network(get_backend("torch"), [4, 5, 3], activation=activation, loss=loss)
+    Y = LABELS if loss == "cross_entropy" else np.eye(3)[LABELS]
+    X_there, Y_there = move(net.backend, X, "float64"), move(net.backend, Y)
+
+    def refuse(x, other):
+        assert not isinstance(x, (int, float)), "a number is made a tensor"
+        return x
+
+    monkeypatch.setattr(aliases, "_scalar_to_tensor", refuse)
+    gradient(net.backend, net.layers, net.loss, net.parameters, X_there, Y_there, None, 1.0 / 7)

@@ -125,6 +125,11 @@ def test_any_sequence_of_integers_is_taken_as_widths(sizes):
     assert xpnet.Network(sizes).sizes == tuple(sizes)
 
 
+def test_sizes_and_hidden_are_not_both_given():
+    with pytest.raises(ValueError, match="leave hidden out"):
+        xpnet.Network([5, 8, 3], hidden=(7,))
+
+
 @pytest.mark.parametrize(
     ("setting", "value", "match"),
     [
@@ -646,6 +651,17 @@ def test_settings_of_a_fit(settings, error, match):
     rejects(net, error, match, lambda: net.fit(X, LABELS, **settings))
     fresh = xpnet.Network()
     rejects(fresh, error, match, lambda: fresh.fit(X, LABELS, **settings))
+
+
+@pytest.mark.parametrize("max_norm", ["3", True, [1.0], -1.0, float("nan")])
+def test_a_max_norm_that_is_no_number_is_refused_before_the_first_step(max_norm):
+    with pytest.raises(ValueError, match="the limit of max_norm must be a finite number > 0"):
+        make().fit(X, LABELS, max_norm=max_norm)
+
+
+def test_metrics_without_validation_data_are_refused():
+    with pytest.raises(ValueError, match=r"metrics \(f1\) are of the validation data"):
+        make().fit(X, LABELS, metrics=["f1"])
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from xpnet.backends import to_numpy
 
 TEXT = ["b", "a", "c", "a", "b", "c"]
 X = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)
+CODES = np.arange(6) % 3
 
 TAKEN = {
     "StringDType": lambda: np.asarray(TEXT, np.dtypes.StringDType()),
@@ -183,6 +184,26 @@ def test_read_only_and_strided_arrays_are_data(backend):
     for same in (fixed, wide, np.asfortranarray(X), X.astype(">f4")):
         np.testing.assert_array_equal(to_numpy(net(same)), expected)
         net.to().fit(same, np.ones((6, 2)), epochs=1)
+
+
+def test_sparse_arrays_are_refused_with_a_remedy():
+    sparse = needed("scipy.sparse")
+    net = xpnet.Network([3, 4, 3], loss="cross_entropy")
+    for use in (net.fit, net.evaluate):
+        with pytest.raises(TypeError, match=r"sparse arrays are not taken.*toarray"):
+            use(sparse.csr_array(X), CODES)
+    with pytest.raises(TypeError, match="got csr_matrix"):
+        xpnet.asarray(sparse.csr_matrix(X), "numpy")
+
+
+def test_masked_entries_are_refused_and_masks_of_nothing_taken():
+    net = xpnet.Network([3, 4, 3], loss="cross_entropy")
+    hidden = np.ma.masked_array(X, mask=np.median(X) < X)
+    with pytest.raises(ValueError, match="X has masked entries"):
+        net(hidden)
+    with pytest.raises(ValueError, match="Y has masked entries"):
+        net.fit(X, np.ma.masked_array(CODES, mask=CODES == 1))
+    np.testing.assert_array_equal(net(np.ma.masked_array(X)), net(X))
 
 
 # --- classes

@@ -9,8 +9,9 @@ import pytest
 
 import xpnet
 from tests.support.chains import CHAINS, chained, each_chain, examples
-from tests.support.helpers import needed, relative
+from tests.support.helpers import needed, network, relative
 from xpnet.backends import get_backend, move, to_numpy
+from xpnet.backends.numpy_backend import NumpyBackend
 from xpnet.derivatives.gradient import gradient
 from xpnet.engines.step import Recipe, start, step
 from xpnet.equations import passes
@@ -148,6 +149,40 @@ def test_evaluation_uses_running_statistics_and_no_masks(backend):
         np.testing.assert_allclose(to_numpy(net(X[:n])), whole[:n], rtol=1e-12)
     history = net.fit(X, Y, epochs=1, learning_rate=0.0, validation_data=(X, Y))
     assert history.validation_loss[0] == pytest.approx(net.evaluate(X, Y)["loss"], rel=1e-13)
+
+
+def test_a_last_batch_of_one_leaves_the_running_variance(backend):
+    """33 examples in batches of 32: the variance of the last one alone is none."""
+    X, Y = np.random.default_rng(0).normal(size=(33, 5)), np.arange(33) % 3
+    nets = [network(backend, [5, 4, BatchNorm(), 3], loss="cross_entropy") for _ in range(2)]
+    settings = {"epochs": 1, "batch_size": 32, "learning_rate": 0.0, "shuffle": False}
+    nets[0].fit(X, Y, **settings)
+    nets[1].fit(X[:32], Y[:32], **settings)
+    (mean, variance), (mean_32, variance_32) = (net.statistics for net in nets)
+    np.testing.assert_array_equal(to_numpy(variance), to_numpy(variance_32))
+    assert np.all(to_numpy(mean) != to_numpy(mean_32))
+
+
+@pytest.mark.parametrize(
+    ("width", "expected"),
+    [(5, 3 + 3 + 3 + 2), (7, 4 + 4 + 3 + 2)],  # Z, dW or dP, db, and dA of two inner layers alone
+)
+def test_a_first_residual_layer_forms_no_gradient_of_the_input(width, expected):
+    rng, products = np.random.default_rng(0), []
+
+    class Counting(NumpyBackend):
+        def matmul(self, a, b, out=None):
+            products.append(b.shape)
+            return super().matmul(a, b, out=out)
+
+    net = network(
+        Counting(np, "cpu"), [5, Residual([6, width]), 3], activation="tanh", loss="huber"
+    )
+    X, rows = rng.normal(size=(40, 5)), rng.normal(size=(40, 3))
+    assert max(xpnet.gradient_check(net, X, rows)) < 1e-8
+    products.clear()
+    net.gradient(X, rows)
+    assert len(products) == expected
 
 
 def test_an_error_in_a_fit_brings_statistics_back(backend):

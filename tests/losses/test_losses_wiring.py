@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.support.helpers import needed, relative
+from tests.support.helpers import needed, network, relative
 from xpnet.backends import to_numpy
 from xpnet.equations.parameters import layout
 from xpnet.equations.penalties import Penalty
@@ -73,6 +73,11 @@ def test_the_short_form_trains(backend, loss, Y, width):
 def test_a_fit_that_changes_nothing_reports_what_evaluate_does(backend, loss, Y, width):
     net, history = trained(loss, Y, backend, epochs=1, learning_rate=0.0)
     assert net.evaluate(X, Y)["loss"] == pytest.approx(history.loss[0], rel=1e-13)
+
+
+def test_rows_that_sum_to_one_but_for_rounding_have_the_gradient_of_their_loss(backend):
+    net = network(backend, [3, 5, 3], loss="cross_entropy", activation="tanh")
+    assert max(xpnet.gradient_check(net, X, np.full((N, 3), 0.33331))) < 1e-8
 
 
 @each_case

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.support.helpers import needed
+from tests.support.helpers import needed, network
 from xpnet.backends import move, to_numpy
 from xpnet.equations.activations import ACTIVATIONS
 from xpnet.losses import LOSSES, GaussianNLL, Masked, MultiCrossEntropy, Quantile
@@ -114,6 +114,14 @@ def test_accuracy_of_heads_is_the_mean_of_theirs(backend, w):
     expected = np.average((P == Y).mean(axis=1), weights=w)
     got = found(backend, "accuracy", A, Y, w, MultiCrossEntropy(heads))
     assert got == pytest.approx(expected, rel=1e-13)
+
+
+def test_accuracy_of_integer_rows_is_that_of_their_labels(backend):
+    X, labels = np.random.default_rng(0).normal(size=(6, 4)), np.arange(6) % 3
+    net = network(backend, [4, 5, 3], loss="cross_entropy")
+    expected = net.evaluate(X, labels)["accuracy"]
+    assert net.evaluate(X, np.eye(3, dtype=np.int64)[labels])["accuracy"] == expected
+    assert 0 < expected < 1
 
 
 def test_ties_go_to_the_smaller_index(backend):
@@ -252,6 +260,27 @@ def test_targets_that_are_not_there_are_left_out(backend, sk):
         expected = np.mean([score(y, a) for y, a in columns])
         got = found(backend, metric, A, Y, loss=Masked(LOSSES["huber"]), batch=20)
         assert got == pytest.approx(expected, rel=1e-12)
+
+
+def test_labels_that_are_not_there_are_left_out_of_metrics(backend, sk):
+    loss = Masked(LOSSES["binary_cross_entropy"])
+    net = network(backend, [5, 4, 3], loss=loss)
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(40, 5))
+    P, rows = to_numpy(net(X)), (X[:, :3] > 0.3).astype(float)
+    rows[rng.uniform(size=rows.shape) < 0.3] = np.nan
+    rows[0] = np.nan
+    there = ~np.isnan(rows)
+    right = (P > 0.5) == (rows > 0.5)
+    share = [right[n][there[n]].mean() for n in range(40) if there[n].any()]
+    f1 = [sk.f1_score(rows[m, k], P[m, k] > 0.5) for k, m in enumerate(there.T)]
+    found = net.evaluate(X, rows, metrics=["accuracy", "f1"], batch_size=13)
+    assert found["accuracy"] == pytest.approx(np.mean(share), rel=1e-12)
+    assert found["f1"] == pytest.approx(np.mean(f1), rel=1e-12)
+    one = network(backend, [5, 4, 1], loss=loss)
+    m = there[:, 0]
+    expected = sk.roc_auc_score(rows[m, 0], to_numpy(one(X))[m, 0])
+    assert one.evaluate(X, rows[:, 0], metrics="auc")["auc"] == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,9 @@ import pytest
 
 import xpnet
 from tests.support.helpers import needed, network, relative
+from tests.support.own import Plain
 from xpnet import schedules
+from xpnet.backends import get_backend, to_numpy
 from xpnet.optimizers import (
     LBFGS,
     OPTIMIZERS,
@@ -96,6 +98,23 @@ def test_a_plateau_lowers_the_rate(validation_data):
     assert relative(again, expected) <= 1e-14
 
 
+@pytest.mark.parametrize("validation", [{}, {"validation_data": (X[:9], Y[:9])}])
+def test_a_schedule_observes_the_validation_loss_or_the_loss_where_there_is_none(validation):
+    seen = []
+
+    class Watching:
+        def __call__(self, t):
+            return 0.01
+
+        def observe(self, value):
+            seen.append(value)
+
+    history = network(get_backend("numpy"), SIZES).fit(
+        X, Y, epochs=3, learning_rate=Watching(), **validation
+    )
+    assert seen == (history.validation_loss if validation else history.loss)
+
+
 def test_the_network_and_its_validation_have_the_average(backend):
     mean = Averaged(Clipped(Adam(0.05), norm=1.0), decay=None, start=4)
     net, history = fitted(backend, mean, validation_data=(X, Y))
@@ -128,6 +147,21 @@ def test_another_learning_rate_compiles_nothing_anew():
     for rate in (0.1, 0.01, schedules.OneCycle(0.1)):
         theta("jax", Counting(rate), compile=True)
     assert len(compiled) == 1
+
+
+def test_fit_counts_the_steps_of_adam(backend):
+    """The corrections of step t, over the batches and the epochs."""
+    net = network(backend, [3, 5, 3], loss="huber")
+    X, Y = np.random.default_rng(1).normal(size=(2, 6, 3))
+    by_hand, adam = network(get_backend("numpy"), [3, 5, 3], loss="huber"), Adam(0.05)
+    moments = adam.init(np, by_hand.parameters)
+    for t, rows in enumerate([slice(0, 4), slice(4, 6)] * 3, start=1):
+        g = by_hand.gradient(X[rows], Y[rows]).flat
+        theta, c = by_hand.parameters.copy(), adam.coefficients(t, 0.05)
+        theta, moments = adam.update(np, c, g, moments, theta)
+        by_hand.set_parameters(theta)
+    net.fit(X, Y, epochs=3, batch_size=4, optimizer=adam, shuffle=False)
+    np.testing.assert_allclose(to_numpy(net.parameters), by_hand.parameters, rtol=1e-11, atol=1e-14)
 
 
 @pytest.mark.parametrize("optimizer", ["lbfgs", LBFGS(history=5)])
@@ -169,3 +203,18 @@ def test_a_schedule_that_fails_leaves_the_network_as_it_was():
     with pytest.raises(ValueError, match="gives nan at step 5"):
         net.fit(X, Y, learning_rate=lambda t: 0.1 if t < 5 else float("nan"), **FIT)
     assert np.array_equal(net.parameters, before)
+
+
+def test_an_optimizer_of_ones_own_is_a_named_tuple(backend):
+    found, expected = (network(backend, SIZES) for _ in range(2))
+    found.fit(X, Y, epochs=2, batch_size=16, optimizer=Plain(), learning_rate=0.2)
+    expected.fit(X, Y, epochs=2, batch_size=16, optimizer="sgd", learning_rate=0.2)
+    found, expected = (to_numpy(net.parameters) for net in (found, expected))
+    np.testing.assert_allclose(found, expected, rtol=1e-13)
+
+    class Loose:
+        learning_rate = 0.1
+        init, coefficients, update = Plain.init, Plain.coefficients, Plain.update
+
+    with pytest.raises(TypeError, match="is a NamedTuple of its settings"):
+        network(get_backend("numpy"), SIZES).fit(X, Y, optimizer=Loose())

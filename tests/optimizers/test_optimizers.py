@@ -6,6 +6,7 @@ import math
 from itertools import product
 from typing import Any, NamedTuple
 
+import mpmath as mp
 import numpy as np
 import pytest
 
@@ -176,6 +177,15 @@ def test_correction_of_adam_loses_no_digits():
     rate, epsilon = Adam(beta1=0.0, beta2=0.999, epsilon=1.0).coefficients(1, rate=1.0)
     assert rate == pytest.approx(math.sqrt(0.001), rel=1e-15)
     assert epsilon == pytest.approx(math.sqrt(0.001), rel=1e-15)
+
+
+def test_the_correction_of_adam_keeps_digits_that_a_difference_loses():
+    """1 − β⁷ with β = 1 − 1e-12 in double precision is off by 2e-5."""
+    beta = 1.0 - 1e-12
+    rate, _ = Adam(beta1=0.0, beta2=beta).coefficients(7, 1.0)
+    with mp.workdps(50):
+        expected = float(mp.sqrt(1 - mp.mpf(beta) ** 7))
+    assert rate == pytest.approx(expected, rel=1e-14)
 
 
 def test_momentum_of_nadam_at_a_late_step():

@@ -666,6 +666,17 @@ def test_a_history_is_shown_in_a_line():
     assert repr(xpnet.History()) == "History(0 epochs, engine='plain')"
 
 
+def test_a_history_without_an_accuracy_says_which_metrics_it_has():
+    X, Y = data()
+    history = xpnet.Network(SIZES).fit(
+        X, Y, epochs=1, metrics=["f1", "top_k_accuracy"], validation_data=(X, Y)
+    )
+    match = "has validation_f1, validation_top_k_accuracy and no validation_accuracy"
+    with pytest.raises(AttributeError, match=match):
+        history.validation_accuracy  # noqa: B018
+    assert xpnet.Network(SIZES).fit(X, Y, epochs=1).validation_accuracy == []
+
+
 def test_compile_is_a_truth_value_or_none():
     net = xpnet.Network([3, 4, 1], loss="squared_error")
     with pytest.raises(ValueError, match="compile must be True, False or None, got 'yes'"):

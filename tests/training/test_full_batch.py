@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from tests.support.helpers import needed, relative
+from tests.support.helpers import needed, network, relative
 from xpnet import Network
 from xpnet.backends import move, to_numpy
 from xpnet.optimizers import LBFGS, minimize
@@ -17,6 +17,8 @@ from xpnet.optimizers.line_search import Point, _cubic, strong_wolfe
 from xpnet.optimizers.pairs import Pairs
 
 START = np.tile([-1.2, 1.0], 5)
+X = np.random.default_rng(0).normal(size=(40, 5))
+LABELS = np.arange(40) % 3
 
 
 def rosenbrock(x):
@@ -449,3 +451,33 @@ def test_the_interpolation_knows_no_unit(scale):
     """(a − 1)² between 0 and 3, whatever it is multiplied by."""
     low, high = (Point(a, scale * (a - 1) ** 2, scale * 2 * (a - 1), None, None) for a in (0, 3))
     assert _cubic(low, high) == pytest.approx(1.0, rel=1e-12)
+
+
+# --- a fit of a network
+
+
+def test_an_iteration_of_lbfgs_is_an_epoch():
+    net = Network([5, 8, 3], loss="cross_entropy", rng=3)
+    assert net.fit(X, LABELS, optimizer="lbfgs", epochs=3).epoch == [1, 2, 3]
+    assert net.fit(X, LABELS, optimizer="lbfgs", epochs=2).epoch == [4, 5]
+    assert net.epoch == 5
+
+
+def test_lbfgs_that_has_nothing_to_do_tells_its_loss_and_gradient(backend):
+    net = network(backend, [5, 8, 3], loss="cross_entropy")
+    before = to_numpy(net.parameters).copy()
+    value, g = net.value_and_gradient(X, LABELS)
+    history = net.fit(X, LABELS, epochs=5, optimizer=LBFGS(tolerance_gradient=100.0))
+    assert history.stopped == "converged"
+    assert history.epoch == [net.epoch] == [1]
+    assert history.loss == pytest.approx([value], rel=1e-13)
+    assert history.gradient_norm == pytest.approx(np.abs(to_numpy(g.flat)).max(), rel=1e-12)
+    np.testing.assert_array_equal(to_numpy(net.parameters), before)
+
+
+def test_the_gradient_norm_of_lbfgs_is_that_of_its_last_point(backend):
+    net = network(backend, [5, 8, 3], loss="cross_entropy")
+    history = net.fit(X, LABELS, epochs=4, optimizer="lbfgs")
+    g = net.gradient(X, LABELS).flat
+    assert history.gradient_norm == pytest.approx(np.abs(to_numpy(g)).max(), rel=1e-9)
+    assert len(history) == 4

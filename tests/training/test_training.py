@@ -116,6 +116,16 @@ def test_examples_of_weight_zero_are_as_if_they_were_not_there(backend):
     assert relative(with_zeros.parameters, without.parameters) <= 1e-12
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("small", [1e-30, 1e-38, 1e-40, 1e-50, 1e-310])
+def test_a_weight_that_underflows_leaves_the_parameters_finite(backend, dtype, small):
+    net = xpnet.Network([6, 6, 4], loss="cross_entropy", backend=backend, dtype=dtype)
+    X, Y = data(N=6)
+    w = np.where(np.arange(6) < 3, 1.0, small)
+    net.fit(X, Y, sample_weight=w, batch_size=1, epochs=1, shuffle=False)
+    assert np.isfinite(to_numpy(net.parameters)).all()
+
+
 def test_accuracy_counts_right_labels(backend):
     net = network(backend, SIZES, loss="cross_entropy")
     X, Y = data()
@@ -325,6 +335,15 @@ def test_divergence_names_epoch_and_step_and_leaves_the_network_as_it_was(backen
     assert 2 <= caught.value.step <= 4
     assert not np.isfinite(caught.value.loss)
     assert state(net) == before
+
+
+def test_a_last_step_that_diverges_is_noticed(backend):
+    net = xpnet.Network([6, 4], loss="squared_error", backend=backend)
+    before = to_numpy(net.parameters).copy()
+    X, Y = data("squared_error")
+    with np.errstate(all="ignore"), pytest.raises(xpnet.DivergenceError):
+        net.fit(X, Y, epochs=1, batch_size=None, optimizer=SGD(1e39))
+    np.testing.assert_array_equal(to_numpy(net.parameters), before)
 
 
 def press_control_c(net, history):

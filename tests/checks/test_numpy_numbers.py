@@ -1,0 +1,55 @@
+"""NumPy's own numbers are settings, as Python's are."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import xpnet
+from xpnet.optimizers import SGD, Adam
+
+rng = np.random.default_rng(0)
+X = rng.normal(size=(40, 5))
+Y = np.arange(40) % 3
+
+
+def new(**settings):
+    return xpnet.Network([5, 8, 3], rng=3, **{"loss": "cross_entropy", **settings})
+
+
+@pytest.mark.parametrize("number", [np.float32(0.25), np.float64(0.25), np.float16(0.25)])
+def test_a_number_of_numpys_is_a_setting(number):
+    losses, layers, schedules = xpnet.losses, xpnet.layers, xpnet.schedules
+    assert losses.Huber(number) is losses.Huber(0.25)
+    assert losses.CrossEntropy(number) is losses.CrossEntropy(0.25)
+    assert losses.GaussianNLL(number) is losses.GaussianNLL(0.25)
+    assert losses.Quantile(number) is losses.Quantile(np.asarray([number])) is losses.Quantile(0.25)
+    assert xpnet.Penalty(l1=number, l2=number) == xpnet.Penalty(0.25, 0.25)
+    assert layers.Dropout(number).rate == xpnet.EarlyStopping(min_delta=number).min_delta == 0.25
+    assert schedules.OneCycle(0.1, steps=8, warmup=number) == schedules.OneCycle(
+        0.1, steps=8, warmup=0.25
+    )
+    found, expected = new(), new()
+    found.fit(X, Y, epochs=1, max_norm=number, validation_fraction=number)
+    expected.fit(X, Y, epochs=1, max_norm=0.25, validation_fraction=0.25)
+    np.testing.assert_array_equal(found.parameters, expected.parameters)
+
+
+def test_an_integer_of_numpys_is_a_setting():
+    n = np.int64(3)
+    losses, schedules, optimizers = xpnet.losses, xpnet.schedules, xpnet.optimizers
+    assert losses.MultiCrossEntropy(np.asarray([2, 3])) is losses.MultiCrossEntropy((2, 3))
+    assert schedules.Step(0.1, steps=n) == schedules.Step(0.1, steps=3)
+    assert schedules.Cosine(0.1, warmup=n) == schedules.Cosine(0.1, warmup=3)
+    assert schedules.ReduceOnPlateau(0.1, patience=n) == schedules.ReduceOnPlateau(0.1, patience=3)
+    history = new().fit(X, Y, optimizer=optimizers.LBFGS(history=n), epochs=5)
+    assert len(history) == 5
+    A = np.asarray([[0.1, 0.5, 0.4], [0.5, 0.4, 0.1]])
+    assert xpnet.metrics.TopKAccuracy(np.int64(2))(np, A, np.asarray([2, 2])) == 0.5
+    settings = {"epochs": 9, "learning_rate": 0.0, "batch_size": None}
+    assert len(new().fit(X, Y, early_stopping=n, **settings)) == 4
+
+
+@pytest.mark.parametrize("number", [np.float32(0.25), np.float64(0.25), np.int64(1)])
+def test_a_number_of_numpys_is_a_learning_rate(number):
+    assert Adam(number).learning_rate == SGD(number).learning_rate == number
