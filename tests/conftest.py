@@ -19,10 +19,9 @@ import tempfile
 os.environ["XPNET_CACHE"] = tempfile.mkdtemp(prefix="xpnet-tests-")
 atexit.register(shutil.rmtree, os.environ["XPNET_CACHE"], ignore_errors=True)
 
-for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):  # before NumPy loads: the products
-    os.environ.setdefault(
-        variable, "1"
-    )  # here are small, and the tests themselves run side by side
+# before NumPy loads: the products here are small, and the tests themselves run side by side
+for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")
 
 from importlib import import_module
 
@@ -31,7 +30,20 @@ import pytest
 from tests.support.backends import NAMES, open_backend, opened
 from tests.support.browser import chromium
 from tests.support.command import fruit
+from tests.support.cuda_cases import needs_gxx
+from tests.support.helpers import needs_numba
 from xpnet.backends import Backend
+
+SLOW_FIXTURES = {"chromium", "site"}
+SLOW_MARKS = (needs_gxx.mark, needs_numba.mark)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow what opens a browser, builds the site, or compiles C++ or loops."""
+    for item in items:
+        uses = SLOW_FIXTURES.intersection(getattr(item, "fixturenames", ()))
+        if uses or any(mark in SLOW_MARKS for mark in item.iter_markers()):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session", autouse=True)
