@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,12 +10,7 @@ from xpnet.backends import Backend
 from xpnet.equations.streams import ORDER, permutation
 from xpnet.typing import Host
 
-__all__ = ["Batches", "Order", "slices"]
-
-
-def slices(n: int, size: int) -> Iterator[slice]:
-    """Yield consecutive slices of length at most ``size`` that cover 0 … n − 1 and end at n."""
-    return (slice(i, min(i + size, n)) for i in range(0, n, size))
+__all__ = ["Batches", "Order"]
 
 
 class Order(NamedTuple):

@@ -13,7 +13,7 @@ from xpnet.checks.inputs import examples, features
 from xpnet.derivatives.gradient import gradient
 from xpnet.derivatives.gradients import Gradients
 from xpnet.derivatives.objective import objective
-from xpnet.engines.batches import slices
+from xpnet.engines.pieces import pieces
 from xpnet.engines.placement import home, rows_that_fit
 from xpnet.equations import passes
 from xpnet.equations.masks import context
@@ -52,9 +52,7 @@ class NetworkPasses(NetworkState):
         fitting = rows_that_fit(self.backend, self.layers, self.dtype, n_networks(self._theta))
         size = batch_size or fitting or X.shape[0]
         with self.backend.context():
-            parts = [
-                self._outputs(move(self.backend, X[part, :])) for part in slices(X.shape[0], size)
-            ]
+            parts = [self._outputs(x) for (x,) in pieces(self.backend, size, X)]
             A = self.backend.xp.concat(parts, axis=-2)
         return A[..., 0, :] if single else A
 
@@ -63,8 +61,8 @@ class NetworkPasses(NetworkState):
         rows = self.backend.rows_in_cache
         if rows is None or X.shape[0] <= rows:
             return self._outputs_at_once(X)
-        pieces = [self._outputs_at_once(X[part, :]) for part in slices(X.shape[0], rows)]
-        return self.backend.xp.concat(pieces, axis=-2)
+        parts = [self._outputs_at_once(x) for (x,) in pieces(self.backend, rows, X)]
+        return self.backend.xp.concat(parts, axis=-2)
 
     def _outputs_at_once(self, X: ArrayLike) -> Any:
         theta, views = self._theta, self._views

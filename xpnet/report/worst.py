@@ -12,7 +12,7 @@ import numpy as np
 
 from xpnet.backends import to_numpy
 from xpnet.checks.inputs import examples
-from xpnet.engines.batches import slices
+from xpnet.engines.pieces import pieces
 from xpnet.equations import passes
 from xpnet.losses import per_example
 from xpnet.typing import ArrayLike, Host
@@ -42,10 +42,10 @@ def losses(net: Network, X: ArrayLike, Y: ArrayLike) -> Host:
     fixed = net.backend, layers, net.parameters
     found = []
     with net.backend.context():
-        for part in slices(data.X.shape[0], _AT_ONCE):
-            Z = passes.forward(*fixed, data.X[part, :], net.statistics).Z
+        for x, y in pieces(net.backend, _AT_ONCE, data.X, data.Y):
+            Z = passes.forward(*fixed, x, net.statistics).Z
             activation = layers[-1].activation
-            found.append(per_example(net.backend.xp, loss, activation, Z, data.Y[part, ...])[0])
+            found.append(per_example(net.backend.xp, loss, activation, Z, y)[0])
         return np.concatenate([to_numpy(each) for each in found]).astype(np.float64)
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from xpnet.backends import Backend, move
 from xpnet.checks.inputs import Examples
-from xpnet.engines.batches import slices
+from xpnet.engines.pieces import pieces
 from xpnet.engines.placement import rows_that_fit
 from xpnet.equations import passes
 from xpnet.equations.parameters import Layers, for_each, n_networks
@@ -48,20 +48,14 @@ def evaluate(
     and added up there in float64. The host waits for the device once, and once more a metric.
     """
     X, Y, w, _ = data  # on the device, or on the host
-    size = batch_size or max(1, _NUMBERS_AT_ONCE // (n_networks(theta) * _width(layers)))
-    if batch_size is None:
-        fitting = rows_that_fit(backend, layers, _dtype(theta), n_networks(theta))
-        size = min(size, fitting or size)
+    size = batch_size or _rows_at_once(backend, layers, theta)
     losses: list[Any] = []
     outputs: list[Any] = []
     parts: dict[str, list[Any]] = {metric.name: [] for metric in metrics}
     with backend.context():
         xp, f = backend.xp, layers[-1].activation
         weights = None if w is None else move(backend, w, str(np.dtype(_dtype(theta))))
-        for part in slices(X.shape[0], size):
-            x, y = move(backend, X[part, :]), for_each(xp, theta, move(backend, Y[part, ...]))
-            w_part = None if weights is None else for_each(xp, theta, weights[part])
-            Z = passes.forward(backend, layers, theta, x, stats).Z
+        for Z, y, w_part in _passes(backend, layers, theta, stats, size, X, Y, weights):
             A = predictions(xp, loss, f, Z) if metrics else None
             if any(metric.whole for metric in metrics):
                 outputs.append(A)
@@ -83,6 +77,29 @@ def evaluate(
     mean = np.average(every, axis=-1, weights=w)
     results: dict[str, Any] = {"loss": float(mean) if mean.ndim == 0 else mean}
     return results | {metric.name: metric.of_parts(read[metric.name]) for metric in metrics}
+
+
+def _passes(
+    backend: Backend,
+    layers: Layers,
+    theta: Array,
+    stats: tuple[Array, ...],
+    size: int,
+    X: Array,
+    Y: Array,
+    w: Array | None = None,
+) -> Iterator[tuple[Any, Any, Any]]:
+    """Yield Z_L, Y and w of the examples, ``size`` at a time, on the device."""
+    for x, y, w_part in pieces(backend, size, X, Y, w):
+        Z = passes.forward(backend, layers, theta, x, stats).Z
+        yield Z, for_each(backend.xp, theta, y), for_each(backend.xp, theta, w_part)
+
+
+def _rows_at_once(backend: Backend, layers: Layers, theta: Array) -> int:
+    """The examples of a pass: few enough for the cache, and for the device's free memory."""
+    size = max(1, _NUMBERS_AT_ONCE // (n_networks(theta) * _width(layers)))
+    fitting = rows_that_fit(backend, layers, _dtype(theta), n_networks(theta))
+    return min(size, fitting or size)
 
 
 def _width(layers: Layers) -> int:
