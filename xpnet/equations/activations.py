@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from xpnet.equations.built_in import built_in, is_built_in
 from xpnet.equations.returned import ReturnedError, array_like
@@ -23,7 +23,7 @@ from xpnet.equations.special import normal_cdf, normal_pdf, sigmoid
 from xpnet.errors import quoted
 from xpnet.typing import Array, Namespace
 
-__all__ = ["ACTIVATIONS", "Activation", "elementwise"]
+__all__ = ["ACTIVATIONS", "FORMULAS", "Activation", "elementwise"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -286,19 +286,73 @@ def _softmax_second(xp: Namespace, Z: Array, A: Array, tZ: Array, dA: Array) -> 
     return tA * (dA - mean) - A * xp.sum(tA * dA, axis=-1, keepdims=True)
 
 
+class _Row(NamedTuple):
+    """An activation, and the formulas that `xpnet.explain` prints for it.
+
+    ``value`` is f(Z) and ``slope`` f'(Z), from Z or from A, entry by entry; both are "" for an
+    activation that mixes entries. ``letters`` explains the letters in them.
+    """
+
+    activation: Activation
+    value: str = ""
+    slope: str = ""
+    letters: str = ""
+
+
 _ROWS = (
-    Activation("identity", _identity, _identity_product, _identity_product, _zero_second),
-    Activation("relu", _relu, _relu_product, _relu_product, _zero_second),
-    Activation("leaky_relu", _leaky_relu, _leaky_relu_product, _leaky_relu_product, _zero_second),
-    elementwise("elu", _elu, _elu_d, _elu_d2),
-    elementwise("selu", _selu, _selu_d, _selu_d2),
-    elementwise("gelu", _gelu, _gelu_d, _gelu_d2),
-    elementwise("silu", _silu, _silu_d, _silu_d2),
-    elementwise("tanh", _tanh, _tanh_d, _tanh_d2),
-    elementwise("sigmoid", sigmoid, _sigmoid_d, _sigmoid_d2),
-    elementwise("softplus", _softplus, _softplus_d, _sigmoid_d),
-    elementwise("exp", _exp, _exp_d, _exp_d),
-    Activation("softmax", _softmax, _softmax_product, _softmax_product, _softmax_second),
+    _Row(
+        Activation("identity", _identity, _identity_product, _identity_product, _zero_second),
+        "Z",
+        "1",
+    ),
+    _Row(
+        Activation("relu", _relu, _relu_product, _relu_product, _zero_second),
+        "max(Z, 0)",
+        "[Z > 0]",
+    ),
+    _Row(
+        Activation(
+            "leaky_relu", _leaky_relu, _leaky_relu_product, _leaky_relu_product, _zero_second
+        ),
+        "max(Z, 0.01 · Z)",
+        "[Z > 0] + 0.01 · [Z ≤ 0]",
+    ),
+    _Row(
+        elementwise("elu", _elu, _elu_d, _elu_d2),
+        "max(Z, 0) + exp(min(Z, 0)) − 1",
+        "exp(min(Z, 0))",
+    ),
+    _Row(
+        elementwise("selu", _selu, _selu_d, _selu_d2),
+        "λ · max(Z, 0) + λ · α · (exp(min(Z, 0)) − 1)",
+        "λ · [Z > 0] + λ · α · exp(Z) ∘ [Z ≤ 0]",
+        "λ ≈ 1.0507, α ≈ 1.6733",
+    ),
+    _Row(
+        elementwise("gelu", _gelu, _gelu_d, _gelu_d2),
+        "Z ∘ Φ(Z)",
+        "Φ(Z) + Z ∘ φ(Z)",
+        "Φ and φ: the normal distribution and its density",
+    ),
+    _Row(
+        elementwise("silu", _silu, _silu_d, _silu_d2),
+        "Z ∘ σ(Z)",
+        "σ(Z) + Z ∘ σ(Z) ∘ (1 − σ(Z))",
+        "σ(z) = 1 / (1 + exp(−z))",
+    ),
+    _Row(elementwise("tanh", _tanh, _tanh_d, _tanh_d2), "tanh(Z)", "1 − A ∘ A"),
+    _Row(
+        elementwise("sigmoid", sigmoid, _sigmoid_d, _sigmoid_d2),
+        "1 / (1 + exp(−Z))",
+        "A ∘ (1 − A)",
+    ),
+    _Row(
+        elementwise("softplus", _softplus, _softplus_d, _sigmoid_d),
+        "ln(1 + exp(Z))",
+        "1 / (1 + exp(−Z))",
+    ),
+    _Row(elementwise("exp", _exp, _exp_d, _exp_d), "exp(Z)", "A"),
+    _Row(Activation("softmax", _softmax, _softmax_product, _softmax_product, _softmax_second)),
 )
 
 
@@ -307,7 +361,10 @@ def _named(name: str) -> Activation:
     return _OWN[name]
 
 
-_OWN = {row.name: built_in(row) for row in _ROWS}
+_OWN = {row.activation.name: built_in(row.activation) for row in _ROWS}
+
+FORMULAS = {row.activation.name: row[1:] for row in _ROWS if row.value}
+"""f(Z), f'(Z) and their letters, as printed, of the activations that act on each entry alone."""
 
 ACTIVATIONS: dict[str, Activation] = dict(_OWN)
 """Every named activation, by its name."""

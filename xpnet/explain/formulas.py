@@ -1,7 +1,7 @@
 """Print activations, losses and their derivatives as formulas for people.
 
-    A = f(Z), f'(Z) from Z or from A          a row of `DERIVATIVES`
-    N loss from A and Y, ∂loss_n/∂A           a row of `LOSS_FORMULAS`, with R = A − Y
+    A = f(Z), f'(Z) from Z or from A      `xpnet.equations.activations.FORMULAS`
+    N loss from A and Y, ∂loss_n/∂A       `xpnet.losses.FORMULAS`, with R = A − Y
 
 Letters are matrices and every operation is entry by entry; ∘ and · are products. [condition] is 1
 where the condition holds and 0 elsewhere. Σ goes over all entries. A test evaluates each formula
@@ -13,8 +13,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from xpnet.equations.activations import Activation
+from xpnet.equations.activations import FORMULAS, Activation
 from xpnet.equations.built_in import is_built_in
+from xpnet.losses import FORMULAS as LOSS_FORMULAS
 from xpnet.losses import Loss
 
 __all__ = [
@@ -30,49 +31,9 @@ __all__ = [
     "loss_value",
 ]
 
-DERIVATIVES: dict[str, tuple[str, str]] = {
-    "identity": ("Z", "1"),
-    "relu": ("max(Z, 0)", "[Z > 0]"),
-    "leaky_relu": ("max(Z, 0.01 · Z)", "[Z > 0] + 0.01 · [Z ≤ 0]"),
-    "elu": ("max(Z, 0) + exp(min(Z, 0)) − 1", "exp(min(Z, 0))"),
-    "selu": (
-        "λ · max(Z, 0) + λ · α · (exp(min(Z, 0)) − 1)",
-        "λ · [Z > 0] + λ · α · exp(Z) ∘ [Z ≤ 0]",
-    ),
-    "gelu": ("Z ∘ Φ(Z)", "Φ(Z) + Z ∘ φ(Z)"),
-    "silu": ("Z ∘ σ(Z)", "σ(Z) + Z ∘ σ(Z) ∘ (1 − σ(Z))"),
-    "tanh": ("tanh(Z)", "1 − A ∘ A"),
-    "sigmoid": ("1 / (1 + exp(−Z))", "A ∘ (1 − A)"),
-    "softplus": ("ln(1 + exp(Z))", "1 / (1 + exp(−Z))"),
-    "exp": ("exp(Z)", "A"),
-}
+DERIVATIVES = {name: row[:2] for name, row in FORMULAS.items()}
 """f(Z) and f'(Z) of the activations that act on each entry separately; softmax does not."""
 
-LOSS_FORMULAS: dict[str, tuple[str, str]] = {
-    "squared_error": ("Σ R ∘ R", "2 · R"),
-    "mean_squared_error": ("Σ R ∘ R", "2 · R / n"),
-    "absolute_error": ("Σ |R|", "sign(R) / n"),
-    "huber": ("Σ C ∘ (R − C / 2)", "C / n"),
-    "log_cosh": ("Σ ln(cosh(R))", "tanh(R) / n"),
-    "quantile": ("Σ max(−τ · R, (1 − τ) · R)", "((1 − τ) · [R > 0] − τ · [R < 0]) / n"),
-    "poisson": ("Σ (A − Y ∘ ln(A))", "(1 − Y / A) / n"),
-    "gaussian_nll": (
-        "Σ (ln(v) + (μ − y)² / v) / 2",
-        "[dμ | ds]: dμ = (μ − y) / (v n), ds = (1 − (μ − y)² / v) / (2 n)",
-    ),
-    "binary_cross_entropy": ("−Σ (Y ∘ ln(A) + (1 − Y) ∘ ln(1 − A))", ""),
-    "cross_entropy": ("−Σ Y ∘ ln(A)", ""),
-}
-"""N times the loss (N n times if it is a mean over n outputs), and ∂loss_n/∂A.
-
-The latter is "" if the loss is only computed together with its output activation.
-"""
-
-_CONSTANTS = {
-    "gelu": "; Φ and φ: the normal distribution and its density",
-    "selu": "; λ ≈ 1.0507, α ≈ 1.6733",
-    "silu": "; σ(z) = 1 / (1 + exp(−z))",
-}
 _LETTERS = {
     "R": "R = {A} − Y",
     "C": "C = clip(R, −δ, δ)",
@@ -109,7 +70,7 @@ def activation_note(f: Activation, l: str) -> str:
         return f"softmax: exp(z_k) / Σ_j exp(z_j) at place k, in each row{_where(f)}"
     if not is_known(f) or f.name in ("identity", "tanh"):
         return ""
-    return f"{f.name}(Z_{l}) = {_of(DERIVATIVES[f.name][0], l)}{_CONSTANTS.get(f.name, '')}"
+    return f"{f.name}(Z_{l}) = {_of(FORMULAS[f.name][0], l)}{_constants(f)}"
 
 
 def derivative_note(f: Activation, l: str) -> str:
@@ -121,7 +82,7 @@ def derivative_note(f: Activation, l: str) -> str:
         )
     if not is_known(f):
         return "the activation's own vjp, its vector-Jacobian product"
-    note = f"{f.name}'(Z_{l}) = {_of(DERIVATIVES[f.name][1], l)}{_CONSTANTS.get(f.name, '')}"
+    note = f"{f.name}'(Z_{l}) = {_of(FORMULAS[f.name][1], l)}{_constants(f)}"
     if f.name == "sigmoid":
         note += f"; computed from e = exp(−|Z_{l}|) as e / (1 + e)², as 1 − A_{l} loses its digits"
     return note
@@ -138,7 +99,7 @@ def derivative_reads(f: Activation, l: str) -> tuple[str, ...]:
         return (f"A_{l}",)
     if not is_known(f):
         return f"Z_{l}", f"A_{l}"
-    slope = DERIVATIVES[f.name][1]
+    slope = FORMULAS[f.name][1]
     return tuple(f"{letter}_{l}" for letter in "ZA" if letter in slope)
 
 
@@ -155,6 +116,12 @@ def _of(text: str, l: str, A: str = "") -> str:
     """Replace A and Z in a formula by layer l's matrices."""
     letters = {"A": A or f"A_{l}", "Z": f"Z_{l}"}
     return re.sub(r"\b[AZ]\b", lambda found: letters[found[0]], text)
+
+
+def _constants(f: Activation) -> str:
+    """Return the meaning of the letters in f's formulas, after a semicolon."""
+    letters = FORMULAS[f.name][2]
+    return f"; {letters}" if letters else ""
 
 
 def _where(f: Activation) -> str:

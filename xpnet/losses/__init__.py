@@ -55,6 +55,27 @@ _ROWS = (
 LOSSES: dict[str, Loss] = {row.name: row for row in _ROWS}
 """Every named loss, by its name."""
 
+FORMULAS: dict[str, tuple[str, str]] = {
+    "squared_error": ("Σ R ∘ R", "2 · R"),
+    "mean_squared_error": ("Σ R ∘ R", "2 · R / n"),
+    "absolute_error": ("Σ |R|", "sign(R) / n"),
+    "huber": ("Σ C ∘ (R − C / 2)", "C / n"),
+    "log_cosh": ("Σ ln(cosh(R))", "tanh(R) / n"),
+    "quantile": ("Σ max(−τ · R, (1 − τ) · R)", "((1 − τ) · [R > 0] − τ · [R < 0]) / n"),
+    "poisson": ("Σ (A − Y ∘ ln(A))", "(1 − Y / A) / n"),
+    "gaussian_nll": (
+        "Σ (ln(v) + (μ − y)² / v) / 2",
+        "[dμ | ds]: dμ = (μ − y) / (v n), ds = (1 − (μ − y)² / v) / (2 n)",
+    ),
+    "binary_cross_entropy": ("−Σ (Y ∘ ln(A) + (1 − Y) ∘ ln(1 − A))", ""),
+    "cross_entropy": ("−Σ Y ∘ ln(A)", ""),
+}
+"""The formulas that `xpnet.explain` prints, with R = A − Y: N times the loss, and ∂loss_n/∂A.
+
+If the loss is a mean over n outputs, the first is N n times the loss. The second is "" if the loss
+is only computed together with its output activation.
+"""
+
 _WITH_SETTINGS: dict[str, Callable[..., Loss]] = {
     "huber": Huber,
     "quantile": Quantile,
