@@ -10,12 +10,8 @@ from xpnet.equations.activations import ACTIVATIONS, Activation
 from xpnet.equations.parameters import Allocator, Layers, layout
 from xpnet.equations.protocol import Defaults
 from xpnet.errors import look_up, quoted
-from xpnet.layers.batch_norm import BatchNorm
-from xpnet.layers.dense import Dense, as_layers
-from xpnet.layers.dropout import Dropout
-from xpnet.layers.embedding import Embedding
-from xpnet.layers.layer_norm import LayerNorm
-from xpnet.layers.residual import Residual
+from xpnet.layers import LAYERS, Dense, Embedding, Residual
+from xpnet.layers.dense import as_layers
 from xpnet.losses import Loss
 
 __all__ = ["HIDDEN", "Specification", "check_classes", "from_config", "plan"]
@@ -124,15 +120,6 @@ def _check_order(layers: Sequence[Any]) -> None:
         raise ValueError("an Embedding can only be the first layer: it reads columns of the input")
 
 
-_KINDS = {
-    "dense": Dense,
-    "dropout": Dropout,
-    "layer_norm": LayerNorm,
-    "batch_norm": BatchNorm,
-    "embedding": Embedding,
-}
-
-
 def check_classes(layers: Sequence[Any]) -> None:
     """Check that `from_config` can rebuild every layer from its class.
 
@@ -143,7 +130,7 @@ def check_classes(layers: Sequence[Any]) -> None:
         and from its ``config()`` xpnet's layer would be rebuilt.
     """
     for layer in layers:
-        if type(layer) not in (*_KINDS.values(), Residual):
+        if type(layer) not in LAYERS.values():
             raise ValueError(
                 f"{layer!r} is of a class of your own, {type(layer).__name__}, which a model file "
                 "cannot hold: keep net.parameters and net.statistics instead, or pickle the network"
@@ -159,4 +146,4 @@ def from_config(config: dict[str, Any], own: dict[str, Activation]) -> Any:
         return Residual([from_config(inner, own) for inner in settings["layers"]])
     if settings.get("activation") in own:
         settings["activation"] = own[settings["activation"]]
-    return look_up("layer", kind, _KINDS)(**settings)
+    return look_up("layer", kind, LAYERS)(**settings)
