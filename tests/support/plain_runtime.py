@@ -8,9 +8,10 @@ it takes seconds. The same names, NumPy's functions behind them. Arrays are guar
 from typing import Any
 
 import numpy as np
-from numpy import bool_, cos, floor, inf, log, nan, sin, sqrt
+from numpy import bool_, inf, nan
 
 from tests.support.guarded import check_all_written, guarded, operand, poisoned
+from xpnet.engines.graph.operations import OF_NUMPY
 
 f32 = float32 = np.float32
 f64 = float64 = np.float64
@@ -20,6 +21,7 @@ exp_f32 = exp_f64 = np.exp
 expm1_f32 = expm1_f64 = np.expm1
 tanh_f32 = tanh_f64 = np.tanh
 log1p_f32 = log1p_f64 = np.log1p
+globals().update({name: getattr(np, name) for name in OF_NUMPY})
 
 
 def i32(x: Any) -> Any:
@@ -82,8 +84,9 @@ def meet(barrier, met, threads):
 
 
 __all__ = [
-    "bool_", "compiled", "cos", "dgemm", "dgemm_columns", "dgemm_rows", "empty", "exp_f32",
-    "exp_f64", "expm1_f32", "expm1_f64", "f32", "f64", "float32", "float64", "floor", "i32", "i64",
-    "inf", "int32", "int64", "log", "log1p_f32", "log1p_f64", "meet", "nan", "sgemm",
-    "sgemm_columns", "sgemm_rows", "share", "sin", "sqrt", "tanh_f32", "tanh_f64",
+    "bool_", "compiled", "dgemm", "dgemm_columns", "dgemm_rows", "empty", "exp_f32", "exp_f64",
+    "expm1_f32", "expm1_f64", "f32", "f64", "float32", "float64", "i32", "i64", "inf", "int32",
+    "int64", "log1p_f32", "log1p_f64", "meet", "nan", "sgemm", "sgemm_columns", "sgemm_rows",
+    "share", "tanh_f32", "tanh_f64",
 ]  # fmt: skip
+__all__ += OF_NUMPY

@@ -10,7 +10,7 @@ import math
 from typing import Any
 
 from xpnet.engines.graph.nodes import Node
-from xpnet.engines.graph.operations import OPERATORS
+from xpnet.engines.graph.operations import FUNCTIONS, OPERATORS
 from xpnet.engines.graph.shapes import FLOATS, TraceError
 
 __all__ = ["COMBINE", "TYPES", "constant", "expression", "start_value", "type_of"]
@@ -29,9 +29,6 @@ _FORMS = {
     "minimum": "least({0}, {1})",
 }
 _WRAPPING = ("add", "subtract", "multiply", "negative", "square")
-_FUNCTIONS = {"abs": "fabs"} | {
-    name: name for name in ("exp", "expm1", "log", "log1p", "sqrt", "tanh", "sin", "cos", "floor")
-}
 
 
 def type_of(dtype: str) -> str:
@@ -66,8 +63,8 @@ def expression(node: Node, args: list[str]) -> str:
         return f"{args[0]} > 0 ? ({kind})1 : ({args[0]} < 0 ? ({kind})-1 : {args[0]})"
     if node.op == "abs" and node.dtype not in FLOATS:
         return f"{args[0]} < 0 ? -{args[0]} : {args[0]}"
-    if node.op in _FUNCTIONS:
-        return f"{_FUNCTIONS[node.op]}{'f' if kind == 'float' else ''}({args[0]})"
+    if node.op in FUNCTIONS:
+        return f"{FUNCTIONS[node.op]}{'f' if kind == 'float' else ''}({args[0]})"
     if node.op not in _FORMS:
         raise TraceError(f"the operation {node.op}")
     if node.op in _WRAPPING and kind in ("int", "long long"):

@@ -10,15 +10,12 @@ from typing import Any
 
 from xpnet.engines.graph.indexing import reshape
 from xpnet.engines.graph.nodes import Graph, Node, Size
-from xpnet.engines.graph.operations import binary, cast, unary
+from xpnet.engines.graph.operations import FUNCTIONS, binary, cast, unary
 from xpnet.engines.graph.shapes import FLOATS, TraceError, broadcast, promote, same_length
 
 __all__ = ["Namespace", "TraceBackend"]
 
-_UNARY = (
-    "abs", "exp", "expm1", "log", "log1p", "sqrt", "square", "tanh", "sign", "floor", "sin", "cos",
-    "negative",
-)  # fmt: skip
+_UNARY = (*FUNCTIONS, "square", "sign", "negative")
 _TESTS = ("isnan", "isfinite", "logical_not")
 _BINARY = (
     "add", "subtract", "multiply", "divide", "pow", "maximum", "minimum", "less", "less_equal",

@@ -9,7 +9,16 @@ from xpnet.engines.graph.shapes import FLOATS, TraceError, broadcast, promote
 if TYPE_CHECKING:
     from xpnet.engines.graph.nodes import Node
 
-__all__ = ["OPERATORS", "binary", "cast", "is_number", "unary"]
+__all__ = [
+    "FUNCTIONS",
+    "OF_NUMPY",
+    "OPERATORS",
+    "VECTORISED",
+    "binary",
+    "cast",
+    "is_number",
+    "unary",
+]
 
 OPERATORS = {
     "add": "{0} + {1}",
@@ -33,6 +42,29 @@ OPERATORS = {
     "same": "{0}",
 }
 """Operations that are written alike in Python and C++, as expressions of their arguments."""
+
+FUNCTIONS = {
+    "abs": "fabs",
+    "exp": "exp",
+    "expm1": "expm1",
+    "log": "log",
+    "log1p": "log1p",
+    "sqrt": "sqrt",
+    "tanh": "tanh",
+    "sin": "sin",
+    "cos": "cos",
+    "floor": "floor",
+}
+"""Functions of one number that compiled steps may use: the standard's name, and that in C.
+
+In numba's loops, abs is Python's, and `VECTORISED` are ours. The others are `OF_NUMPY`.
+"""
+
+VECTORISED = ("exp", "expm1", "log1p", "tanh")
+"""Functions that `xpnet.engines.loops.functions` writes for float32 and for float64."""
+
+OF_NUMPY = tuple(name for name in FUNCTIONS if name not in ("abs", *VECTORISED))
+"""Functions that are NumPy's in numba's loops, by the same name."""
 
 _NOT_OF_BOOL = ("add", "subtract", "pow", "maximum", "minimum")
 COMPARISONS = ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")

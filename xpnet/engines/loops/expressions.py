@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from xpnet.engines.graph.lengths import TYPES
 from xpnet.engines.graph.nodes import Node
-from xpnet.engines.graph.operations import OPERATORS
+from xpnet.engines.graph.operations import FUNCTIONS, OPERATORS, VECTORISED
 from xpnet.engines.graph.shapes import FLOATS, TraceError, same_length
 
 __all__ = ["accumulate", "expression", "start_value"]
@@ -15,20 +15,12 @@ __all__ = ["accumulate", "expression", "start_value"]
 
 _FORMS = {
     **OPERATORS,
-    "abs": "abs({0})",
+    **{name: f"{name}({{0}})" for name in FUNCTIONS},
+    **{name: f"{name}_{{kind}}({{0}})" for name in VECTORISED},
     "logical_not": "not {0}",
     "where": "{1} if {0} else {2}",
     "maximum": "{0} if ({0} > {1}) | ({0} != {0}) else {1}",
     "minimum": "{0} if ({0} < {1}) | ({0} != {0}) else {1}",
-    "exp": "exp_{kind}({0})",
-    "expm1": "expm1_{kind}({0})",
-    "log": "log({0})",
-    "log1p": "log1p_{kind}({0})",
-    "sqrt": "sqrt({0})",
-    "tanh": "tanh_{kind}({0})",
-    "sin": "sin({0})",
-    "cos": "cos({0})",
-    "floor": "floor({0})",
 }
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numba
 import numpy as np
 
+from xpnet.engines.graph.operations import OF_NUMPY
 from xpnet.engines.loops.barrier import meet, share
 from xpnet.engines.loops.functions import functions
 from xpnet.engines.loops.options import OPTIONS
@@ -24,11 +25,12 @@ from xpnet.engines.loops.products import (
 )
 
 __all__ = [
-    "bool_", "compiled", "cos", "dgemm", "dgemm_columns", "dgemm_rows", "empty", "exp_f32",
-    "exp_f64", "expm1_f32", "expm1_f64", "f32", "f64", "float32", "float64", "floor", "i32", "i64",
-    "inf", "int32", "int64", "log", "log1p_f32", "log1p_f64", "meet", "nan", "sgemm",
-    "sgemm_columns", "sgemm_rows", "share", "sin", "sqrt", "tanh_f32", "tanh_f64",
+    "bool_", "compiled", "dgemm", "dgemm_columns", "dgemm_rows", "empty", "exp_f32", "exp_f64",
+    "expm1_f32", "expm1_f64", "f32", "f64", "float32", "float64", "i32", "i64", "inf", "int32",
+    "int64", "log1p_f32", "log1p_f64", "meet", "nan", "sgemm", "sgemm_columns", "sgemm_rows",
+    "share", "tanh_f32", "tanh_f64",
 ]  # fmt: skip
+__all__ += OF_NUMPY
 
 f32 = float32 = np.float32
 f64 = float64 = np.float64
@@ -37,7 +39,7 @@ i64 = int64 = np.int64
 bool_ = np.bool_
 inf, nan = np.inf, np.nan
 empty = np.empty
-cos, floor, log, sin, sqrt = np.cos, np.floor, np.log, np.sin, np.sqrt
+globals().update({name: getattr(np, name) for name in OF_NUMPY})
 
 _F32, _F64 = functions("f32"), functions("f64")
 exp_f32, expm1_f32, tanh_f32, log1p_f32 = (_F32[n] for n in ("exp", "expm1", "tanh", "log1p"))
