@@ -11,6 +11,7 @@ import pytest
 import xpnet
 from tests.support.helpers import needs_numba
 from xpnet.backends import to_numpy
+from xpnet.layers import Residual
 from xpnet.optimizers import Accumulated, Averaged, Clipped
 
 X = np.random.default_rng(0).normal(size=(20, 4))
@@ -285,6 +286,45 @@ def test_an_optimizers_state_is_a_tuple_of_arrays(state):
     own = Own(lambda xp, c, g, s, t: (t, s), lambda xp, theta: state)
     with pytest.raises(ValueError, match="init of Own must return a tuple of arrays"):
         trained(xpnet.Network([4, 3], loss="squared_error"), optimizer=own)
+
+
+class Gain:
+    """A layer B = γ ∘ A that returns dγ as a new array, whatever buffer it is given."""
+
+    def bind(self, fan_in, allocator, defaults):
+        allocator.number()
+        return BoundGain(fan_in, fan_in, (allocator.row("gain", fan_in),))
+
+    def config(self):
+        return {"layer": "gain"}
+
+
+class BoundGain(NamedTuple):
+    fan_in: int
+    fan_out: int
+    slots: tuple[Any, ...]
+    kind: str = "gain"
+    n_stats: int = 0
+    children: tuple[Any, ...] = ()
+
+    def forward(self, backend, p, stats, A, ctx):
+        return A * p[0], A, ()
+
+    def gradients(self, backend, p, saved, dB, g, needed):
+        return [backend.xp.sum(dB * saved, axis=-2, keepdims=True)], dB * p[0]
+
+    def initial(self, seed, initializer):
+        return [np.full((1, self.fan_in), 0.5)]
+
+    def initial_stats(self):
+        return ()
+
+
+@pytest.mark.parametrize("layers", [[Gain()], [Residual([Gain()])]], ids=["alone", "within"])
+def test_a_gradient_that_a_layer_returns_as_a_new_array_counts(backend, layers):
+    settings = {"loss": "squared_error", "backend": backend, "dtype": "float64"}
+    net = xpnet.Network([4, 5, *layers, 3], **settings)
+    assert max(xpnet.gradient_check(net, X[:5], Y[:5])) < 1e-6
 
 
 class Scale:

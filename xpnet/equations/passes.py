@@ -35,6 +35,7 @@ from xpnet.equations.protocol import (
     Context,
     check_forward,
     check_gradients,
+    fill_buffers,
 )
 from xpnet.equations.returned import is_own
 from xpnet.typing import Array
@@ -199,6 +200,7 @@ def chain_gradients(
         found = layer.gradients(backend, p[part], saved[l], dA, g[part], needed)
         if is_own(layer):
             check_gradients(layer, found, dA, needed)
+            fill_buffers(g[part], found[0])
         d, dA = found
         dp = d + dp
     return dp, dA

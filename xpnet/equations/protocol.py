@@ -108,7 +108,8 @@ class BoundLayer(Protocol):
     ) -> tuple[list[Array], Array]:
         """(gradients in the order of p, dA); gradients go into the buffers g that are not None.
 
-        May overwrite dB. If dA is not ``needed``, it may be None.
+        A user's layer may return new arrays instead, which are then copied. May overwrite dB. If dA
+        is not ``needed``, it may be None.
         """
 
     def initial(self, seed: int, initializer: str | None) -> list[Host]:
@@ -160,6 +161,16 @@ def check_gradients(layer: BoundLayer, found: Any, dB: Array, needed: bool) -> N
         array_like(f"gradients of {_name(layer)}", f"d{slot.name}", d, shape, dB.dtype)
     if needed:
         _check_rows(layer, "dA", dA, dB, layer.fan_in)
+
+
+def fill_buffers(g: Sequence[Array], dp: Sequence[Array]) -> None:
+    """Write gradients that a user's layer returned as new arrays into the buffers g.
+
+    The buffers are views of the whole gradient. What a layer does not write there would be lost.
+    """
+    for buffer, d in zip(g, dp, strict=True):
+        if buffer is not None and d is not buffer:
+            buffer[...] = d
 
 
 def _check_rows(layer: BoundLayer, what: str, found: Any, like: Array, width: int) -> None:
