@@ -105,6 +105,27 @@ def test_a_metric(metric, again):
     assert again(found)(np, A, Y) == metric(np, A, Y)
 
 
+def _cube(xp, Z):
+    return Z * Z * Z
+
+
+def _cube_d(xp, Z, A):
+    return Z * Z * 3.0
+
+
+def _cube_d2(xp, Z, A):
+    return Z * 6.0
+
+
+@WAYS
+def test_a_network_with_an_elementwise_activation_of_ones_own(again):
+    own = xpnet.elementwise("cube", _cube, _cube_d, _cube_d2)
+    net = xpnet.Network([4, 5, 3], activation=own, loss="cross_entropy", rng=1)
+    found = again(net)
+    assert np.array_equal(found(X), net(X))
+    assert np.array_equal(found.gradient(X, LABELS).flat, net.gradient(X, LABELS).flat)
+
+
 @WAYS
 @pytest.mark.parametrize(
     "thing",

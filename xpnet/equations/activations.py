@@ -94,14 +94,25 @@ def elementwise(
         if not callable(function) or isinstance(function, type):
             raise TypeError(f"{what} must be a function of arrays, got {quoted(function)}")
 
-    def product(xp: Namespace, Z: Array, A: Array, t: Any) -> Array:
-        return _factor(name, "df", df(xp, Z, A)) * t
+    product = _Product(name, "df", df)
+    return Activation(
+        name, f, product, product, None if d2f is None else _Product(name, "d2f", d2f)
+    )
 
-    def second(xp: Namespace, Z: Array, A: Array, tZ: Array, dA: Array) -> Array:
-        assert d2f is not None
-        return _factor(name, "d2f", d2f(xp, Z, A)) * tZ * dA
 
-    return Activation(name, f, product, product, None if d2f is None else second)
+@dataclass(frozen=True, eq=False)
+class _Product:
+    """A derivative, times one or two arrays; an object, since closures can't be pickled."""
+
+    name: str
+    what: str
+    factor: Callable[[Namespace, Array, Array], Array]
+
+    def __call__(self, xp: Namespace, Z: Array, A: Array, *t: Array) -> Array:
+        found = _factor(self.name, self.what, self.factor(xp, Z, A))
+        for each in t:
+            found = found * each
+        return found
 
 
 def _factor(name: str, what: str, found: Any) -> Any:
