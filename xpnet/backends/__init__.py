@@ -21,8 +21,11 @@ __all__ = [
     "asarray",
     "available_backends",
     "get_backend",
+    "is_array_of_library",
+    "is_on_host",
     "move",
     "to_numpy",
+    "uses_products_of_numpy",
 ]
 
 
@@ -30,17 +33,18 @@ class _Library(NamedTuple):
     module: str  # module of this package
     package: str  # package to import
     install: str  # command that installs it
+    uses_numpy: bool = False  # whether its products are NumPy's
 
 
 _LIBRARIES = {
-    "numpy": _Library("numpy_backend", "numpy", "pip install numpy"),
+    "numpy": _Library("numpy_backend", "numpy", "pip install numpy", uses_numpy=True),
     "cupy": _Library(
         "cupy_backend", "cupy", 'pip install "xpnet[cuda12]" (or "xpnet[cuda13]" for CUDA 13)'
     ),
     "torch": _Library("torch_backend", "torch", 'pip install "xpnet[torch]"'),
     "jax": _Library("jax_backend", "jax", 'pip install "xpnet[jax]"'),
     "array-api-strict": _Library(
-        "strict_backend", "array_api_strict", "pip install array-api-strict"
+        "strict_backend", "array_api_strict", "pip install array-api-strict", uses_numpy=True
     ),
 }
 
@@ -157,6 +161,27 @@ def _describe(name: str, library: _Library) -> BackendInfo:
     except (RuntimeError, MemoryError) as error:
         return BackendInfo(name, False, version, (), str(error))
     return BackendInfo(name, True, version, tuple(module.devices()), None)
+
+
+def uses_products_of_numpy(name: str) -> bool:
+    """Whether the backend of that name computes its products by NumPy; "auto" may."""
+    return name == "auto" or (name in _LIBRARIES and _LIBRARIES[name].uses_numpy)
+
+
+def is_array_of_library(x: Any) -> bool:
+    """Whether x is an array of a backend's library other than NumPy."""
+    library = library_of(x)
+    known = library in _BY_PACKAGE and library != "numpy"
+    return known and hasattr(x, "dtype") and hasattr(x, "shape")
+
+
+def is_on_host(x: Any) -> bool:
+    """Whether x lies in host memory; anything that is no array of a backend's library does."""
+    name = _BY_PACKAGE.get(library_of(x))
+    if name is None:
+        return True
+    module = import_module(f"xpnet.backends.{_LIBRARIES[name].module}")
+    return bool(module.is_on_host(x))
 
 
 def to_numpy(x: Array) -> Host:

@@ -13,7 +13,7 @@ from xpnet.backends.cublas import PRECISIONS, fix_workspaces, product
 from xpnet.errors import look_up
 from xpnet.typing import Array, Host, Namespace
 
-__all__ = ["CupyBackend", "create", "devices", "to_numpy"]
+__all__ = ["CupyBackend", "create", "devices", "is_on_host", "to_numpy"]
 
 _PIECE = 2**26
 """Most bytes copied to a device at once; CuPy pins and keeps a host buffer of up to twice that."""
@@ -235,6 +235,11 @@ def _lacks_memory(error: Exception) -> bool:
     name = type(error).__name__
     status = getattr(error, "status", None)
     return name == "OutOfMemoryError" or bool(status and status == _NO_MEMORY.get(name))
+
+
+def is_on_host(x: Any) -> bool:
+    """Return False: every array of CuPy lies on a GPU."""
+    return False
 
 
 def devices() -> list[str]:

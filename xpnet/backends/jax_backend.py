@@ -14,7 +14,7 @@ from xpnet.backends.tracked import refuse_tracked
 from xpnet.errors import quoted
 from xpnet.typing import Array, Host
 
-__all__ = ["JaxBackend", "create", "devices", "to_numpy"]
+__all__ = ["JaxBackend", "create", "devices", "is_on_host", "to_numpy"]
 
 
 def to_numpy(x: Array) -> Host:
@@ -120,6 +120,11 @@ def _jit(function: Callable[..., Any], static: int) -> Callable[..., Any]:
         function, static_argnums=tuple(range(static)), donate_argnums=(static,)
     )
     return compiled
+
+
+def is_on_host(x: Any) -> bool:
+    """Whether the array lies in host memory."""
+    return all(device.platform == "cpu" for device in x.devices())
 
 
 def devices() -> list[str]:

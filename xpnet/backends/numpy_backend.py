@@ -10,7 +10,7 @@ from xpnet.backends.base import Backend
 from xpnet.errors import quoted
 from xpnet.typing import Array, Host
 
-__all__ = ["NumpyBackend", "create", "devices", "to_numpy"]
+__all__ = ["NumpyBackend", "create", "devices", "is_on_host", "to_numpy"]
 
 
 def to_numpy(x: Array) -> Host:
@@ -45,6 +45,11 @@ class NumpyBackend(Backend):
     def take(self, x: Array, index: Array) -> Any:
         """Return the rows x[index]; "clip" skips the range check, two to three times as fast."""
         return x.take(index, axis=0, mode="clip")
+
+
+def is_on_host(x: Any) -> bool:
+    """Return True: every array of NumPy lies in host memory."""
+    return True
 
 
 def devices() -> list[str]:

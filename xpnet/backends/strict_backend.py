@@ -10,7 +10,7 @@ from xpnet.backends.base import Backend
 from xpnet.errors import quoted
 from xpnet.typing import Array, Host
 
-__all__ = ["StrictBackend", "create", "devices", "to_numpy"]
+__all__ = ["StrictBackend", "create", "devices", "is_on_host", "to_numpy"]
 
 
 def to_numpy(x: Array) -> Host:
@@ -31,6 +31,11 @@ class StrictBackend(Backend):
     def device_name(self) -> Any:
         """Return the name by which `get_backend` finds this device."""
         return _name(self.device)
+
+
+def is_on_host(x: Any) -> bool:
+    """Return False: also the simulated CPU counts as a device."""
+    return False
 
 
 def devices() -> list[str]:

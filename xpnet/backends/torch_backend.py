@@ -10,7 +10,7 @@ from xpnet.backends.tracked import NoTape, refuse_tracked
 from xpnet.errors import quoted
 from xpnet.typing import Array, Host, Namespace
 
-__all__ = ["TorchBackend", "create", "devices", "to_numpy"]
+__all__ = ["TorchBackend", "create", "devices", "is_on_host", "to_numpy"]
 
 
 def to_numpy(x: Array) -> Host:
@@ -82,6 +82,11 @@ class TorchBackend(Backend):
     def context(self) -> AbstractContextManager[Any]:
         """Return a context without torch's tape: xpnet has equations for derivatives."""
         return NoTape()
+
+
+def is_on_host(x: Any) -> bool:
+    """Whether the tensor lies in host memory."""
+    return str(x.device) == "cpu"
 
 
 def devices() -> list[str]:

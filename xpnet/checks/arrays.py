@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from xpnet.backends import Backend, move, to_numpy
-from xpnet.backends.base import library_of
+from xpnet.backends import Backend, is_array_of_library, move, to_numpy
 from xpnet.backends.tracked import refuse_tracked
 from xpnet.checks.missing import check_present, first_place
 from xpnet.errors import printable, quoted
@@ -30,7 +29,6 @@ __all__ = [
 ]
 
 
-_LIBRARIES = ("torch", "cupy", "jax", "jaxlib", "array_api_strict")
 _REAL = ("int", "uint", "bool", "float", "double", "bfloat")  # "double": pandas with Arrow
 _PLAIN = ": of a structured array, give numpy.lib.recfunctions.structured_to_unstructured(x)"
 _REMEDIES = {
@@ -89,8 +87,7 @@ def check_unmasked(name: str, x: ArrayLike) -> None:
 
 def is_array(x: ArrayLike) -> bool:
     """Whether it is an array or a scalar of an array library, not a data frame or its column."""
-    of_numpy = isinstance(x, (np.ndarray, np.generic))
-    return of_numpy or (library_of(x) in _LIBRARIES and hasattr(x, "dtype") and hasattr(x, "shape"))
+    return isinstance(x, (np.ndarray, np.generic)) or is_array_of_library(x)
 
 
 def _read(name: str, x: ArrayLike) -> Host:

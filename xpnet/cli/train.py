@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from xpnet.backends import DTYPES
+from xpnet.backends import DTYPES, uses_products_of_numpy
 from xpnet.cli import digits, fashion_mnist, table
 from xpnet.cli.kinds import MODEL
 from xpnet.cli.models import model_file
@@ -19,7 +19,6 @@ from xpnet.errors import quoted
 __all__ = ["add_parser", "wants_tuning"]
 
 _DATA_SETS = {"digits": digits.run, "fashion-mnist": fashion_mnist.run}
-_ON_NUMPY = ("numpy", "auto", "array-api-strict")  # backends that use NumPy's products, or may
 _OF_TABLES = ("target", "task", "text", "embed", "ignore", "validation")
 
 
@@ -94,7 +93,7 @@ def _add_table_options(group: Any) -> None:
 
 def wants_tuning(options: argparse.Namespace) -> bool:
     """Whether the command is a training that may restart with faster kernels for NumPy."""
-    return options.run is run and not options.no_tune and options.backend in _ON_NUMPY
+    return options.run is run and not options.no_tune and uses_products_of_numpy(options.backend)
 
 
 def check(options: argparse.Namespace) -> None:

@@ -7,8 +7,7 @@ import math
 import numpy as np
 
 from xpnet import checks
-from xpnet.backends import Backend, get_backend
-from xpnet.backends.base import library_of
+from xpnet.backends import Backend, get_backend, is_on_host
 from xpnet.equations.parameters import Layers, slots
 from xpnet.typing import Array
 
@@ -26,23 +25,13 @@ def home(backend: Backend, X: Array, dtype: str, stream: bool | None = None) -> 
     if stream is False or (stream is None and backend.free_memory() is None):
         return backend
     X = checks.as_array("X", X)
-    if backend.owns(X) or not _is_on_host(X):
+    if backend.owns(X) or not is_on_host(X):
         return backend
     free = backend.free_memory()
     size = math.prod(X.shape) * np.dtype(dtype).itemsize
     if stream or (free is not None and size > _SHARE * free):
         return get_backend("numpy")
     return backend
-
-
-def _is_on_host(x: Array) -> bool:
-    """Whether an array that is not of the network's library lies in host memory."""
-    library = library_of(x)
-    if library == "torch":
-        return str(x.device) == "cpu"
-    if library in ("jax", "jaxlib"):
-        return all(device.platform == "cpu" for device in x.devices())
-    return library not in ("cupy", "array_api_strict")
 
 
 def rows_that_fit(backend: Backend, layers: Layers, dtype: str, n_networks: int = 1) -> int | None:
