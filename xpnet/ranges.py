@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -26,6 +26,7 @@ __all__ = [
     "check_positive",
     "check_positive_integer",
     "instance",
+    "is_choice",
     "is_count",
     "is_finite",
     "is_number",
@@ -73,9 +74,9 @@ def _plain(value: Any) -> Any:
     """The value as a Python number if it is any other kind of number, else unchanged."""
     if isinstance(value, np.generic):
         return value.item()
-    return (
-        float(value) if isinstance(value, Real) and not isinstance(value, (int, float)) else value
-    )
+    if isinstance(value, (int, float)):
+        return value
+    return float(value) if isinstance(value, Real) else value
 
 
 def check_learning_rate(value: Any) -> None:
@@ -139,6 +140,11 @@ def is_count(value: Any, least: int = 0) -> bool:
     """Whether it is an integer from ``least`` to `MOST`."""
     integer = isinstance(value, Integral) and not isinstance(value, bool)
     return integer and least <= int(value) <= MOST
+
+
+def is_choice(value: object, choices: Collection[str]) -> bool:
+    """Whether it is one of those names."""
+    return isinstance(value, str) and value in choices
 
 
 def check_count(name: str, value: Any) -> None:

@@ -16,14 +16,16 @@ import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from types import ModuleType
 from typing import Any, BinaryIO
 
 from xpnet.errors import quoted
 
+fcntl: ModuleType | None
 try:
     import fcntl
 except ImportError:  # Windows, where an open file cannot be deleted
-    fcntl = None  # type: ignore[assignment]
+    fcntl = None
 
 __all__ = ["check_writable", "open_regular", "path_of", "path_text", "whole_file"]
 

@@ -102,7 +102,7 @@ class Backend:
 
     # --- arrays in and out
 
-    def dtype(self, name: str) -> Any:
+    def dtype(self, name: object) -> Any:
         """Return the namespace's dtype of that name ("float32", "int64", …)."""
         if not isinstance(name, str) or not hasattr(self.xp, name):
             raise ValueError(f"dtype must be a name such as float32 or int64, got {quoted(name)}")

@@ -38,7 +38,7 @@ class JaxBackend(Backend):
 
         return "int64" if jax.config.jax_enable_x64 else "int32"
 
-    def dtype(self, name: str) -> Any:
+    def dtype(self, name: object) -> Any:
         """Return the dtype of that name; float64 turns on JAX's 64-bit mode, process-wide."""
         if name == "float64":
             import jax

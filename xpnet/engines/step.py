@@ -52,12 +52,17 @@ def start(recipe: Recipe, theta: Array, stats: tuple[Array, ...] = ()) -> State:
     buffer = xp.zeros_like(theta) if recipe.backend.in_place else None
     stats = tuple(xp.asarray(stat, copy=True) for stat in stats)
     moments = recipe.optimizer.init(xp, theta)
+    _check_moments(recipe.optimizer, moments)
+    return State(theta, moments, buffer, stats)
+
+
+def _check_moments(optimizer: Optimizer, moments: object) -> None:
+    """Check what `init` returned: a user's own may return anything."""
     if not isinstance(moments, tuple) or not all(hasattr(x, "shape") for x in moments):
         raise ReturnedError(
-            f"init of {type(recipe.optimizer).__name__} must return a tuple of arrays, got "
+            f"init of {type(optimizer).__name__} must return a tuple of arrays, got "
             f"{quoted(moments, 100)}"
         )
-    return State(theta, moments, buffer, stats)
 
 
 def step(

@@ -89,7 +89,7 @@ def elementwise(
     Activation('square')
     """
 
-    given = {"f": f, "df": df} | ({} if d2f is None else {"d2f": d2f})
+    given: dict[str, object] = {"f": f, "df": df} | ({} if d2f is None else {"d2f": d2f})
     for what, function in given.items():
         if not callable(function) or isinstance(function, type):
             raise TypeError(f"{what} must be a function of arrays, got {quoted(function)}")

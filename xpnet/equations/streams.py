@@ -35,7 +35,7 @@ if TYPE_CHECKING:  # numpy.random takes 10 ms to import; NumPy imports it when f
 LARGEST = 2**128  # seeds are below this: a SeedSequence gives 128 bits
 
 
-def seed_from(rng: Rng, name: str = "rng") -> int:
+def seed_from(rng: object, name: str = "rng") -> int:
     """Return the seed, a non-negative integer, that ``rng`` stands for (SPEC 7).
 
     An integer is the seed itself. A SeedSequence gives 128 bits of its state. A Generator is drawn

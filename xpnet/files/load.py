@@ -130,10 +130,7 @@ def load(
     and all bytes with the file's checksum. A file of xpnet 0.1.0 has no checksum; it loads too.
     """
     path = path_text(path)
-    if not isinstance(custom, (tuple, list)) or not all(isinstance(c, _OWN) for c in custom):
-        raise TypeError(
-            f"custom is a tuple of Activation and Loss, such as (mine,), got {quoted(custom)}"
-        )
+    _check_custom(custom)
     wanted = None if dtype is None else dtype_name(dtype)
     with opened(path) as file:
         settings = _settings(path, file)
@@ -148,6 +145,13 @@ def load(
             theta, stats = filled(net.layers, file.tensors, numbers, net.dtype)
     net.take(move(backend, theta), tuple(move(backend, stat) for stat in stats))
     return net
+
+
+def _check_custom(custom: object) -> None:
+    if not isinstance(custom, (tuple, list)) or not all(isinstance(c, _OWN) for c in custom):
+        raise TypeError(
+            f"custom is a tuple of Activation and Loss, such as (mine,), got {quoted(custom)}"
+        )
 
 
 def _plan(

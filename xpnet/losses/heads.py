@@ -35,7 +35,7 @@ def head_slices(heads: tuple[int, ...]) -> list[slice]:
     return [slice(a, b) for a, b in pairwise(accumulate(heads, initial=0))]
 
 
-def _sizes(heads: Iterable[int]) -> tuple[int, ...]:
+def _sizes(heads: object) -> tuple[int, ...]:
     sizes = tuple(items(_HEADS, heads)) if isinstance(heads, Iterable) else ()
     if not sizes or not all(is_count(n, 2) for n in sizes):
         raise ValueError(f"{_HEADS}; got {quoted(heads)}")

@@ -33,7 +33,7 @@ from xpnet.metrics.metric import (
     ratio,
     weighted_sums,
 )
-from xpnet.ranges import is_count
+from xpnet.ranges import is_choice, is_count
 from xpnet.typing import Array, Host, Namespace
 
 __all__ = ["AUC", "F1", "Accuracy", "TopKAccuracy"]
@@ -127,7 +127,7 @@ def F1(average: str = "macro") -> Metric:
         of class 1 only, for two classes; 0 if neither targets nor predictions have that class. Both
         as in scikit-learn. With several heads, it is the mean of the heads' values.
     """
-    if not isinstance(average, str) or average not in ("macro", "binary"):
+    if not is_choice(average, ("macro", "binary")):
         raise ValueError(f'average must be "macro" or "binary", got {quoted(average)}')
 
     def statistics(xp: Namespace, A: Array, Y: Array, w: Array, loss: Loss | None) -> Array:

@@ -15,6 +15,7 @@ from xpnet.ranges import (
     check_fraction,
     check_learning_rate,
     check_not_negative,
+    is_choice,
 )
 from xpnet.typing import Array, Namespace
 
@@ -97,7 +98,7 @@ class Muon(Kind, _Settings):
         for name, value in (("momentum", momentum), ("beta1", beta1), ("beta2", beta2)):
             check_fraction(name, value)
         nesterov = bool(check_flag("nesterov", nesterov))
-        if not isinstance(scale, str) or scale not in SCALES:
+        if not is_choice(scale, SCALES):
             raise ValueError(f"scale must be one of {', '.join(SCALES)}, got {quoted(scale)}")
         return super().__new__(
             cls,

@@ -13,6 +13,7 @@ import numpy as np
 from xpnet.checks import without_nan
 from xpnet.errors import quoted
 from xpnet.files.jsonable import names_of, number_of, text_of
+from xpnet.ranges import is_choice
 from xpnet.tables.cells import TEXT
 from xpnet.tables.columns import codes, levels, mean_and_scale, standardised
 from xpnet.tables.table import Table
@@ -142,7 +143,7 @@ def task_of(table: Table, name: str) -> tuple[str, str]:
 def fit_target(table: Table, name: str, task: str | None, rows: Host | slice) -> Target:
     """Fit the target for the given task, or for the one that `task_of` chooses."""
     chosen = task_of(table, name)[0] if task is None else task
-    if not isinstance(chosen, str) or chosen not in TASKS:
+    if not is_choice(chosen, TASKS):
         raise ValueError(f"task must be {' or '.join(map(repr, TASKS))}, got {quoted(task)}")
     return TASKS[chosen].fit(table, name, rows)
 

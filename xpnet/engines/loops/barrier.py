@@ -23,10 +23,12 @@ _SPINS = 20_000  # checks of the barrier before the thread yields its core
 
 def _system_yield() -> Any:
     """Return the operating system's function that yields the core to other threads."""
-    if sys.platform != "win32":
-        return types.ExternalFunction("sched_yield", types.int32())
-    llvmlite.binding.load_library_permanently("kernel32.dll")
-    return types.ExternalFunction("SwitchToThread", types.int32())
+    if sys.platform == "win32":
+        llvmlite.binding.load_library_permanently("kernel32.dll")
+        name = "SwitchToThread"
+    else:
+        name = "sched_yield"
+    return types.ExternalFunction(name, types.int32())
 
 
 _yield_core = _system_yield()
