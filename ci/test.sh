@@ -1,27 +1,23 @@
 #!/usr/bin/env bash
 # Every check, the same by hand and in CI: bash ci/test.sh
 #
-# Makes two virtual environments in a temporary folder and removes them at the end: a bare one, for
-# the README's two commands on a machine with nothing but Python, and one with every optional
-# backend that runs on a CPU, and with what reads Parquet and data frames.
+# The tasks are those of noxfile.py. They run in two virtual environments, in a temporary folder
+# that is removed at the end: a bare one, for the README's two commands on a machine with nothing
+# but Python, and one with every optional backend that runs on a CPU, and with what reads Parquet
+# and data frames.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-echo "== the README's first command, with the package's own dependencies alone"
-python3 -m venv "$work/bare"
-(
-  . "$work/bare/bin/activate"
-  pip install --quiet . && (cd "$work" && xpnet train digits && xpnet info digits.safetensors)
-)
+python3 -m venv "$work/nox"
+"$work/nox/bin/pip" install --quiet nox
+task() { "$work/nox/bin/nox" --envdir "$work/tasks" --session "$@"; }
+task_here() { task "$1" --no-venv --no-install "${@:2}"; } # in the active environment
 
-echo "== the README's second command, without optional backends"
-(
-  . "$work/bare/bin/activate"
-  pip install --quiet -e ".[test]" && pytest -q
-)
+echo "== the README's two commands, without optional backends"
+task readme -- -q
 
 echo "== the same with torch, JAX, numba, pyarrow, pandas, matplotlib, Sphinx and a browser"
 if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
@@ -30,19 +26,17 @@ if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
 fi
 python3 -m venv "$work/full"
 . "$work/full/bin/activate"
+pip install --quiet --upgrade pip # groups need pip 25.1
 pip install --quiet torch==2.13.0
 pip install --quiet jax
-pip install --quiet -e ".[test,data,fast,plot,browser,docs]" pandas  # no &&: set -e passes over what fails before one
-pytest -q --durations=5
+pip install --quiet -e . --group full # no &&: set -e passes over what fails before one
+task_here tests -- -q --durations=5
 
 echo "== the site, with its examples executed"
-python -m docs "$work/site" -q
+task_here docs -- "$work/site" -q
 
 echo "== CuPy's backend on a stand-in for CuPy"
-XPNET_CUPY_STAND_IN=1 pytest -q -m gpu
+task_here cupy -- -q
 
-echo "== style and types"
-pip install --quiet -e ".[lint]"
-ruff check .
-ruff format --check .
-mypy
+echo "== style, types, spelling, workflows and settings"
+task_here lint

@@ -22,7 +22,7 @@ def build(target: Path, *options: str) -> int:
     try:
         from sphinx.cmd.build import build_main
     except ImportError as error:
-        raise ImportError('the site is built by Sphinx: pip install -e ".[docs]"') from error
+        raise ImportError("the site is built by Sphinx: pip install -e . --group docs") from error
     # what docs/source_pages.py makes of a link depends on files that Sphinx does not watch: -E
     return build_main(["-b", "html", "-E", "-W", "--keep-going", *options, str(HERE), str(target)])
 

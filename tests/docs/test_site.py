@@ -42,7 +42,7 @@ VOID = {"xpnet.__version__"}  # a text, which the reference's first page names
 def site(tmp_path_factory, worker_id):
     """The folder of the built site. One process builds it, the others wait and take the same."""
     if absent := [package for package in NEEDED if not find_spec(package)]:
-        pytest.skip(f'the site needs {", ".join(absent)}: pip install -e ".[docs]"')
+        pytest.skip(f"the site needs {', '.join(absent)}: pip install -e . --group docs")
     folder = tmp_path_factory.getbasetemp()
     target = (folder if worker_id == "master" else folder.parent) / "site"
     with open(f"{target}.lock", "w") as lock:

@@ -28,7 +28,6 @@ _INSTALLED_AS = {
     "array_api_strict": "array-api-strict",
     "matplotlib": '"xpnet[plot]"',
     "numba": '"xpnet[fast]"',
-    "selenium": '"xpnet[browser]"',
     "sklearn": "scikit-learn",
     "torch": "torch==2.13.0",
 }

@@ -1,0 +1,75 @@
+#!/usr/bin/env -S uv run --script
+# /// script
+# dependencies = ["nox"]
+# ///
+"""The project's tasks: ``nox --list`` names them, ``nox -s lint`` runs one.
+
+Each task has its own environment, with the dependency groups it needs and without torch and JAX.
+``nox --no-venv --no-install -s tests`` runs a task in the active environment, and installs
+nothing; ci/test.sh does so. Arguments after ``--`` go to the task's program.
+"""
+
+from __future__ import annotations
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.reuse_venv = "yes"
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+
+
+def install(session: nox.Session, *groups: str) -> None:
+    """Install the checkout and dependency groups."""
+    session.install("-e", ".", *nox.project.dependency_groups(PROJECT, *groups))
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, types, spelling, workflows, settings: every hook of .pre-commit-config.yaml."""
+    install(session, "lint")
+    session.run("pre-commit", "run", "--all-files", "--show-diff-on-failure", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """The test suite, on every array library in the environment."""
+    install(session, "test")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session(default=False)
+def cupy(session: nox.Session) -> None:
+    """CuPy's backend without a GPU: its numerical tests, on a stand-in for CuPy."""
+    install(session, "test")
+    session.run("pytest", "-m", "gpu", *session.posargs, env={"XPNET_CUPY_STAND_IN": "1"})
+
+
+@nox.session(default=False)
+def docs(session: nox.Session) -> None:
+    """The site with its examples executed, in docs/_build/html; a warning is an error."""
+    install(session, "docs")
+    session.run("python", "-m", "docs", *session.posargs)
+
+
+@nox.session(default=False)
+def fuzz(session: nox.Session) -> None:
+    """Random training steps, compiled and plain, compared."""
+    install(session, "full")
+    session.run("python", "-m", "benchmarks", "fuzz", *(session.posargs or ("--plain", "10000")))
+
+
+@nox.session(default=False, venv_backend="venv", reuse_venv=False)
+def readme(session: nox.Session) -> None:
+    """The README's two commands, in a new environment with only Python and its pip."""
+    session.run("pip", "install", "--quiet", ".")
+    with session.chdir(session.virtualenv.location):  # away from the checkout's own xpnet
+        session.run("xpnet", "train", "digits")
+        session.run("xpnet", "info", "digits.safetensors")
+    session.run("pip", "install", "--quiet", "-e", ".[test]")
+    session.run("pytest", *session.posargs)
+
+
+if __name__ == "__main__":
+    nox.main()
