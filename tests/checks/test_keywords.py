@@ -9,6 +9,8 @@ import pytest
 
 import xpnet
 from xpnet.checks import keywords
+from xpnet.network import stack
+from xpnet.training import settings
 
 X = np.random.default_rng(0).normal(size=(12, 3))
 LABELS = np.arange(12) % 2
@@ -93,3 +95,69 @@ def test_every_name_from_elsewhere_leads_somewhere(name):
 )
 def test_what_the_messages_say_to_write_works(make):
     assert make() is not None
+
+
+# --- one row for each keyword of fit
+
+DATA = {"X", "Y", "sample_weight", "class_weight", "validation_data"}
+"""Arguments of `fit` that are no settings."""
+
+WRONG = {
+    "epochs": (0, "epochs must be a positive integer"),
+    "batch_size": (0, "batch_size must be a positive integer"),
+    "learning_rate": (-1.0, "learning_rate must be a finite number"),
+    "validation_fraction": (0.5, "give validation_data or validation_fraction"),
+    "optimizer": ("adaam", "unknown optimizer 'adaam'"),
+    "shuffle": ("no", "shuffle must be True or False"),
+    "penalty": (3, "penalty must be"),
+    "max_norm": (-1.0, "the limit of max_norm"),
+    "early_stopping": ("no", "early_stopping must be"),
+    "metrics": (["acc"], "unknown metric 'acc'"),
+    "callbacks": (3, "a callback is a function"),
+    "progress": ("no", "progress must be True, False or None"),
+    "compile": ("no", "compile must be True, False or None"),
+    "stream": ("no", "stream must be True, False or None"),
+}
+"""A wrong value for each setting, beside ``validation_data``, and the beginning of its error."""
+
+
+def keywords_of(method):
+    """Its keywords: default and annotation, by name."""
+    given = inspect.signature(method).parameters.values()
+    return {p.name: (p.default, p.annotation) for p in given if p.kind is p.KEYWORD_ONLY}
+
+
+def test_every_keyword_of_fit_has_a_row_and_a_setting():
+    keywords = {*keywords_of(xpnet.Network.fit)} - DATA
+    assert {*settings._ROWS} == keywords == {*WRONG}
+    # the optimizer has the learning rate; a stack gives `rates`, and `epochs` decides `is_open`
+    assert {*settings.Settings._fields} == keywords - {"learning_rate"} | {"rates", "is_open"}
+
+
+def test_a_stack_shares_keywords_with_a_network():
+    shared, own = keywords_of(xpnet.Stack.fit), keywords_of(xpnet.Network.fit)
+    assert {name: own[name] for name in shared} == shared
+    assert [name for name in own if name in shared] == [*shared]
+    # the types that a type checker reads
+    checked = settings.StackKeywords.__annotations__
+    assert {name: annotation for name, (_, annotation) in shared.items()} == {
+        name: annotation.__forward_arg__ for name, annotation in checked.items()
+    }
+
+
+@pytest.mark.parametrize("upper", WRONG)
+def test_of_two_wrong_keywords_the_upper_row_s_error_is_raised(upper):
+    rows = [*settings._ROWS]
+    for lower in rows[rows.index(upper) :]:
+        given = {name: WRONG[name][0] for name in (lower, upper)}
+        with pytest.raises((ValueError, TypeError), match=f"^{WRONG[upper][1]}"):
+            xpnet.Network([3, 2]).fit(X, LABELS, validation_data=(X, LABELS), **given)
+
+
+def test_a_stack_takes_the_defaults_of_a_network(monkeypatch):
+    given = []
+    monkeypatch.setattr(stack, "settings", lambda keywords: given.append(keywords) or 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        xpnet.Stack([xpnet.Network([3, 2])]).fit(X, LABELS, epochs=7)
+    defaults = {name: default for name, (default, _) in keywords_of(xpnet.Network.fit).items()}
+    assert given == [{**defaults, "epochs": 7}]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from xpnet.errors import nearest, quoted
 
-__all__ = ["explains_keywords"]
+__all__ = ["explains_keywords", "shares_keywords"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -89,6 +89,41 @@ def explains_keywords(call: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
             return method(*args, **kwargs)
 
         return checked
+
+    return decorate
+
+
+def shares_keywords(
+    source: Callable[..., Any], names: Iterable[str]
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Decorate a method that takes ``**keywords``: it shares keywords with another method.
+
+    Its signature, for help(), shows the named keywords of ``source`` in place of ``**keywords``.
+    The method receives every keyword of ``source``, with its default if the call does not give it.
+
+    Parameters
+    ----------
+    source : function
+        The method whose signature has the keywords, and their defaults.
+    names
+        The keywords that are shared, such as a TypedDict's.
+    """
+    theirs = inspect.signature(source).parameters.values()
+    keywords = [p for p in theirs if p.kind is inspect.Parameter.KEYWORD_ONLY]
+    defaults = {keyword.name: keyword.default for keyword in keywords}
+    known = {*names}
+
+    def decorate(method: Callable[P, R]) -> Callable[P, R]:
+        own = inspect.signature(method)
+        places = [p for p in own.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
+        shown = [keyword for keyword in keywords if keyword.name in known]
+
+        @wraps(method)
+        def filled(*args: P.args, **kwargs: P.kwargs) -> R:
+            return method(*args, **{**defaults, **kwargs})
+
+        filled.__signature__ = own.replace(parameters=places + shown)  # type: ignore[attr-defined]
+        return filled
 
     return decorate
 

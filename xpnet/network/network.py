@@ -182,23 +182,7 @@ class Network(NetworkPasses):
         from xpnet.training.fit import fit
         from xpnet.training.settings import settings
 
-        chosen = settings(
-            epochs=epochs,
-            batch_size=batch_size,
-            optimizer=optimizer,
-            learning_rate=learning_rate,
-            shuffle=shuffle,
-            penalty=penalty,
-            max_norm=max_norm,
-            validation_data=validation_data,
-            validation_fraction=validation_fraction,
-            early_stopping=early_stopping,
-            metrics=metrics,
-            callbacks=callbacks,
-            progress=progress,
-            compile=compile,
-            stream=stream,
-        )
+        chosen = settings(locals())  # has a row for each keyword, by name
         return fit(self, X, Y, sample_weight, class_weight, validation_data, chosen)
 
     def evaluate(

@@ -8,26 +8,26 @@ Every product is one batch of R products. No network depends on another.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from operator import attrgetter, index
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
 from xpnet import checks
 from xpnet.backends import Backend, to_numpy
-from xpnet.checks.keywords import explains_keywords
+from xpnet.checks.keywords import explains_keywords, shares_keywords
 from xpnet.equations.streams import WEIGHTS, seed_from, words
 from xpnet.errors import quoted
 from xpnet.network.network import Network
 from xpnet.ranges import items
 from xpnet.training.history import History
+from xpnet.training.settings import Settings, StackKeywords, settings
 from xpnet.typing import ArrayLike, Host
 
 if TYPE_CHECKING:
     from xpnet.equations.streams import Rng
     from xpnet.metrics import Metric
-    from xpnet.training.settings import Settings
 
 __all__ = ["Stack"]
 
@@ -173,26 +173,8 @@ class Stack:
         return found
 
     @explains_keywords("Stack.fit")
-    def fit(
-        self,
-        X: ArrayLike,
-        Y: ArrayLike,
-        *,
-        epochs: int | None = None,
-        batch_size: int | None = 128,
-        optimizer: Any = "adam",
-        learning_rate: Any = None,
-        shuffle: bool = True,
-        sample_weight: ArrayLike | None = None,
-        class_weight: Mapping[Any, float] | str | None = None,
-        penalty: Any = None,
-        max_norm: Any = None,
-        validation_data: tuple[Any, Any] | None = None,
-        validation_fraction: float | None = None,
-        metrics: str | Metric | Sequence[str | Metric] = (),
-        callbacks: Any = (),
-        progress: bool | None = None,
-    ) -> History:
+    @shares_keywords(Network.fit, StackKeywords.__annotations__)
+    def fit(self, X: ArrayLike, Y: ArrayLike, **keywords: Unpack[StackKeywords]) -> History:
         """Train all networks on the same batches, from their present parameters.
 
         Parameters
@@ -224,29 +206,17 @@ class Stack:
             As for `Network.fit`: the complete epochs are kept.
         """
         from xpnet.training.fit import fit
-        from xpnet.training.settings import settings
 
-        rates = _rates(learning_rate, len(self))
-        chosen = settings(
-            epochs=epochs,
-            batch_size=batch_size,
-            optimizer=optimizer,
-            learning_rate=learning_rate if rates is None else 0.0,  # replaces a schedule too
-            shuffle=shuffle,
-            penalty=penalty,
-            max_norm=max_norm,
-            validation_data=validation_data,
-            validation_fraction=validation_fraction,
-            early_stopping=None,
-            metrics=metrics,
-            callbacks=callbacks,
-            progress=progress,
-            compile=None,
-        )
+        given: dict[str, Any] = {**keywords}
+        weights = given["sample_weight"], given["class_weight"]
+        rates = _rates(given["learning_rate"], len(self))
+        if rates is not None:
+            given["learning_rate"] = 0.0  # the rates replace a schedule too
+        chosen = settings(given)
         _check(chosen)
         chosen = chosen._replace(rates=rates, callbacks=chosen.callbacks.seeing(self))
         with _quiet():
-            return fit(self._net, X, Y, sample_weight, class_weight, validation_data, chosen)
+            return fit(self._net, X, Y, *weights, given["validation_data"], chosen)
 
 
 def _quiet() -> np.errstate:

@@ -1,19 +1,26 @@
-"""The settings of a fit, checked before anything changes."""
+"""The settings of a fit, checked before anything changes.
+
+The table of checks, at the end, has a row for each keyword of `Network.fit` that is a setting.
+"""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 from xpnet import checks
 from xpnet.equations.penalties import MaxNorm, Penalty, as_penalty
-from xpnet.metrics import Metric, find_metric
-from xpnet.optimizers import get_optimizer
-from xpnet.ranges import instance, is_count, items
+from xpnet.ranges import check_flag, instance, is_count, items
 from xpnet.training.callbacks import Callbacks
 from xpnet.training.early_stopping import EarlyStopping
 from xpnet.training.length import FEWEST
+from xpnet.typing import ArrayLike
 
-__all__ = ["Settings", "as_metrics", "settings"]
+if TYPE_CHECKING:
+    from xpnet.metrics import Metric
+
+__all__ = ["Settings", "StackKeywords", "as_metrics", "settings"]
 
 
 class Settings(NamedTuple):
@@ -39,59 +46,78 @@ class Settings(NamedTuple):
     is_open: bool = False
 
 
-def settings(
-    *,
-    epochs: Any,
-    batch_size: Any,
-    optimizer: Any,
-    learning_rate: Any,
-    shuffle: bool,
-    penalty: Any,
-    max_norm: Any,
-    validation_data: Any,
-    validation_fraction: Any,
-    early_stopping: Any,
-    metrics: Any,
-    callbacks: Any,
-    progress: bool | None,
-    compile: bool | None,
-    stream: bool | None = None,
-) -> Settings:
-    """Check the settings and return them; an error says which one is wrong."""
-    if epochs is not None:
-        checks.positive_integer("epochs", epochs)
-    if batch_size is not None:
-        checks.positive_integer("batch_size", batch_size)
-    if not callable(learning_rate):
-        checks.learning_rate(learning_rate)
-    if validation_data is not None and validation_fraction is not None:
-        raise ValueError("give validation_data or validation_fraction, not both")
-    return Settings(
-        FEWEST if epochs is None else int(epochs),
-        None if batch_size is None else int(batch_size),
-        get_optimizer(optimizer, learning_rate),
-        bool(checks.check_flag("shuffle", shuffle)),
-        as_penalty(penalty),
-        _max_norm(max_norm),
-        validation_fraction,
-        _early_stopping(early_stopping),
-        _metrics_of_validation(metrics, validation_data, validation_fraction),
-        Callbacks(() if callbacks is None else callbacks),
-        checks.check_flag("progress", progress, may_be_open=True),
-        checks.check_flag("compile", compile, may_be_open=True),
-        checks.check_flag("stream", stream, may_be_open=True),
-        is_open=epochs is None,
-    )
+class StackKeywords(TypedDict, total=False):
+    """The keywords of `Network.fit` that `Stack.fit` takes too, with the same defaults."""
+
+    epochs: int | None
+    batch_size: int | None
+    optimizer: Any
+    learning_rate: Any
+    shuffle: bool
+    sample_weight: ArrayLike | None
+    class_weight: Mapping[Any, float] | str | None
+    penalty: Any
+    max_norm: Any
+    validation_data: tuple[Any, Any] | None
+    validation_fraction: float | None
+    metrics: str | Metric | Sequence[str | Metric]
+    callbacks: Any
+    progress: bool | None
 
 
-def _max_norm(value: Any) -> MaxNorm | None:
+def settings(given: Mapping[str, Any]) -> Settings:
+    """Check the keywords of a fit, row by row, and return its settings.
+
+    An error says which keyword is wrong. Names without a row, such as X, are left out.
+    """
+    found = {
+        name: row.check(name, given[name], *(given[other] for other in row.others))
+        for name, row in _ROWS.items()
+    }
+    del found["learning_rate"]  # the optimizer has it
+    return Settings(**found, is_open=given["epochs"] is None)
+
+
+def _epochs(name: str, value: Any) -> int:
+    """Return the number of epochs; without one, a number for `Settings.is_open` to replace."""
+    return FEWEST if value is None else checks.positive_integer(name, value)
+
+
+def _batch_size(name: str, value: Any) -> int | None:
+    return None if value is None else checks.positive_integer(name, value)
+
+
+def _learning_rate(_: str, value: Any) -> None:
+    """Check a number; the optimizer checks a schedule."""
+    if not callable(value):
+        checks.learning_rate(value)
+
+
+def _validation_fraction(name: str, value: Any, data: Any) -> Any:
+    """Return it unchanged, for `hold_out` to check; raise ValueError if there are data too."""
+    if value is not None and data is not None:
+        raise ValueError(f"give validation_data or {name}, not both")
+    return value
+
+
+def _optimizer(_: str, value: Any, learning_rate: Any) -> Any:
+    from xpnet.optimizers import get_optimizer  # when a fit needs it: `import xpnet` stays short
+
+    return get_optimizer(value, learning_rate)
+
+
+def _penalty(_: str, value: Any) -> Penalty | None:
+    return as_penalty(value)
+
+
+def _max_norm(_: str, value: Any) -> MaxNorm | None:
     """Return a `MaxNorm` or None; a number is its limit."""
     if value is None or isinstance(value, MaxNorm):
         return value
     return MaxNorm(value)
 
 
-def _early_stopping(value: Any) -> EarlyStopping | None:
+def _early_stopping(name: str, value: Any) -> EarlyStopping | None:
     """Return an `EarlyStopping` or None; True means its defaults, an integer its patience."""
     if value is None or value is False:
         return None
@@ -100,13 +126,15 @@ def _early_stopping(value: Any) -> EarlyStopping | None:
     if is_count(value):
         return EarlyStopping(patience=value)
     found: EarlyStopping = instance(
-        "early_stopping", value, EarlyStopping, "True, a patience or xpnet.EarlyStopping()"
+        name, value, EarlyStopping, "True, a patience or xpnet.EarlyStopping()"
     )
     return found
 
 
 def as_metrics(value: Any) -> tuple[Metric, ...]:
     """The metrics given, by name or as `Metric`; a single one needs no list."""
+    from xpnet.metrics import Metric, find_metric
+
     if value is None:
         return ()
     if isinstance(value, (str, Metric)):
@@ -115,12 +143,48 @@ def as_metrics(value: Any) -> tuple[Metric, ...]:
     return tuple(map(find_metric, given))
 
 
-def _metrics_of_validation(value: Any, data: Any, fraction: Any) -> tuple[Metric, ...]:
+def _metrics(name: str, value: Any, data: Any, fraction: Any) -> tuple[Metric, ...]:
     """Return the metrics; raise ValueError if there is no validation data for them."""
     found = as_metrics(value)
     if found and data is None and fraction is None:
         raise ValueError(
-            f"metrics ({found[0].name}) are of the validation data: give validation_data or "
+            f"{name} ({found[0].name}) are of the validation data: give validation_data or "
             "validation_fraction"
         )
     return found
+
+
+def _callbacks(_: str, value: Any) -> Callbacks:
+    return Callbacks(() if value is None else value)
+
+
+class _Row(NamedTuple):
+    """A keyword's check; see `settings`.
+
+    ``check(name, value, *others)`` returns the setting, or raises an error with the name.
+    ``others`` are the keywords whose values it needs too.
+    """
+
+    check: Callable[..., Any]
+    others: tuple[str, ...] = ()
+
+
+_open_flag = partial(check_flag, may_be_open=True)
+
+_ROWS = {
+    "epochs": _Row(_epochs),
+    "batch_size": _Row(_batch_size),
+    "learning_rate": _Row(_learning_rate),
+    "validation_fraction": _Row(_validation_fraction, ("validation_data",)),
+    "optimizer": _Row(_optimizer, ("learning_rate",)),
+    "shuffle": _Row(check_flag),
+    "penalty": _Row(_penalty),
+    "max_norm": _Row(_max_norm),
+    "early_stopping": _Row(_early_stopping),
+    "metrics": _Row(_metrics, ("validation_data", "validation_fraction")),
+    "callbacks": _Row(_callbacks),
+    "progress": _Row(_open_flag),
+    "compile": _Row(_open_flag),
+    "stream": _Row(_open_flag),
+}
+"""Every keyword of `Network.fit` that is a setting; of two errors, the upper row's is raised."""
