@@ -24,13 +24,13 @@ __all__ = [
     "check_learning_rate",
     "check_not_negative",
     "check_positive",
-    "check_positive_integer",
     "instance",
     "is_choice",
     "is_count",
     "is_finite",
     "is_number",
     "items",
+    "positive_integer",
     "takes",
 ]
 
@@ -80,18 +80,25 @@ def _plain(value: Any) -> Any:
 
 
 def check_learning_rate(value: Any) -> None:
-    """Check that it is a finite number ≥ 0, or a schedule: a function of the step."""
+    """Check that it is a finite number ≥ 0, or a schedule: a function of the step.
+
+    Raises
+    ------
+    TypeError
+        It is neither a number nor a schedule.
+    ValueError
+        It is a negative or infinite number, or NaN.
+    """
+    what = "learning_rate must be a number or a schedule"
     if isinstance(value, type):
-        raise TypeError(
-            f"learning_rate must be a number or a schedule, got the class {quoted(value)}"
-        )
-    if not callable(value):
+        raise TypeError(f"{what}, got the class {quoted(value)}")
+    if callable(value):
+        if not takes(value, 1):
+            raise TypeError(f"{what}, a function of the step, got {quoted(value)}")
+    elif not is_number(value):
+        raise TypeError(f"{what}, got {quoted(value)}")
+    else:
         check_not_negative("learning_rate", value)
-    elif not takes(value, 1):
-        raise TypeError(
-            f"learning_rate must be a number or a schedule, a function of the step, got "
-            f"{quoted(value)}"
-        )
 
 
 def takes(function: Any, n: int) -> bool:
@@ -136,10 +143,13 @@ def is_finite(value: Any) -> bool:
         return False
 
 
+def _is_integer(value: object) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
 def is_count(value: Any, least: int = 0) -> bool:
     """Whether it is an integer from ``least`` to `MOST`."""
-    integer = isinstance(value, Integral) and not isinstance(value, bool)
-    return integer and least <= int(value) <= MOST
+    return _is_integer(value) and least <= int(value) <= MOST
 
 
 def is_choice(value: object, choices: Collection[str]) -> bool:
@@ -153,10 +163,22 @@ def check_count(name: str, value: Any) -> None:
         raise ValueError(f"{name} must be an integer ≥ 0, got {quoted(value)}")
 
 
-def check_positive_integer(name: str, value: Any) -> None:
-    """Check that it is an integer ≥ 1."""
+def positive_integer(name: str, value: Any) -> int:
+    """``value`` as an int, from 1 to `MOST`.
+
+    Raises
+    ------
+    TypeError
+        It is not an integer.
+    ValueError
+        It is an integer out of this range.
+    """
+    if not _is_integer(value):
+        raise TypeError(f"{name} must be a positive integer, got {quoted(value)}")
     if not is_count(value, 1):
-        raise ValueError(f"{name} must be an integer ≥ 1, got {quoted(value)}")
+        more = "" if value < 1 else f"at most {MOST}, "
+        raise ValueError(f"{name} must be a positive integer, {more}got {quoted(int(value))}")
+    return int(value)
 
 
 def check_flag(name: str, value: Any, *, may_be_open: bool = False) -> bool | None:

@@ -634,8 +634,16 @@ def test_a_float64_network_takes_what_overflows_float32():
         ({"learning_rate": -0.1}, ValueError, r"learning_rate must be a finite number ≥ 0, got -0"),
         ({"learning_rate": np.nan}, ValueError, "learning_rate must be a finite number ≥ 0"),
         ({"learning_rate": np.inf}, ValueError, "learning_rate must be a finite number ≥ 0"),
-        ({"learning_rate": "0.1"}, TypeError, "learning_rate must be a number, got '0.1'"),
-        ({"learning_rate": True}, TypeError, "learning_rate must be a number, got True"),
+        (
+            {"learning_rate": "0.1"},
+            TypeError,
+            "learning_rate must be a number or a schedule, got '0.1'",
+        ),
+        (
+            {"learning_rate": True},
+            TypeError,
+            "learning_rate must be a number or a schedule, got True",
+        ),
         ({"validation_data": (X[:, :3], LABELS)}, ValueError, "X has 3 columns"),
         ({"validation_data": (X, LABELS + 1)}, ValueError, "class labels must lie in 0 … 2"),
         ({"validation_data": (X, LABELS[:5])}, ValueError, "X has 6 examples, but Y has"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+from numbers import Integral, Real
 
 import numpy as np
 import pytest
@@ -275,13 +276,21 @@ each_setting = pytest.mark.parametrize(
 )
 
 
+def fault(setting, value):
+    """The error's type: these settings tell a wrong type from a number out of range."""
+    right = {"rate": Real, "count from 1": Integral}.get(setting)
+    if right is None:
+        return ValueError, TypeError
+    return ValueError if isinstance(value, right) and not isinstance(value, bool) else TypeError
+
+
 @each_setting
 def test_values_that_a_setting_cannot_have_are_refused_by_its_name(kind, name):
     others, named = KINDS[kind]
     for value in BAD[named[name]]:
         if (value is None and (name, value) in OPEN) or (value == [0.1] and name in LISTS):
             continue
-        with pytest.raises((ValueError, TypeError)) as caught:
+        with pytest.raises(fault(named[name], value)) as caught:
             kind(**{**others, name: value})
         assert name in str(caught.value), (value, str(caught.value))
         assert len(str(caught.value)) < 350
@@ -300,7 +309,8 @@ def test_values_that_a_setting_can_have(kind, name):
 @pytest.mark.parametrize("epochs", BAD["count from 1"])
 @pytest.mark.parametrize("kind", [schedules.Step, schedules.Exponential])
 def test_a_length_in_epochs_is_one_too(kind, epochs):
-    with pytest.raises(ValueError, match="epochs"):
+    error = ValueError if epochs is None else fault("count from 1", epochs)  # None: not given
+    with pytest.raises(error, match="epochs"):
         kind(0.1, epochs=epochs)
 
 
@@ -325,7 +335,8 @@ def test_one_quantile_of_several(quantile):
 
 @pytest.mark.parametrize("iterations", BAD["count from 1"])
 def test_iterations(iterations):
-    with pytest.raises(ValueError, match="max_iterations must be an integer ≥ 1"):
+    error = fault("count from 1", iterations)
+    with pytest.raises(error, match="max_iterations must be a positive integer"):
         optimizers.minimize(lambda x: (x @ x, 2 * x), np.ones(2), max_iterations=iterations)
 
 
@@ -335,7 +346,7 @@ def test_a_learning_rate_that_replaces_an_optimizer_s(rate):
         if rate is None:  # its own
             assert optimizers.get_optimizer(optimizer, rate) is optimizer
             continue
-        with pytest.raises((ValueError, TypeError), match="learning_rate"):
+        with pytest.raises(fault("rate", rate), match="learning_rate"):
             optimizers.get_optimizer(optimizer, rate)
 
 

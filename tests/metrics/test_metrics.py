@@ -387,7 +387,7 @@ def test_a_metric_that_does_not_suit(metric, loss, n, match):
 
 
 def test_settings_out_of_range():
-    with pytest.raises(ValueError, match="k must be an integer of 1 or more, got 0"):
+    with pytest.raises(ValueError, match="k must be a positive integer, got 0"):
         TopKAccuracy(0)
     with pytest.raises(ValueError, match='average must be "macro" or "binary"'):
         F1("weighted")

@@ -26,7 +26,6 @@ from xpnet.checks.names import (
     find_activation,
     find_initializer,
     find_loss,
-    learning_rate,
     positive_integer,
 )
 from xpnet.checks.targets import MANY_CLASSES, check_targets, column_of_labels, targets
@@ -53,7 +52,6 @@ __all__ = [
     "is_integer",
     "is_missing",
     "labels_on_host",
-    "learning_rate",
     "positive_integer",
     "real",
     "targets",

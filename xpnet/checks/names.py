@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from xpnet.backends import DTYPES
 from xpnet.equations.activations import ACTIVATIONS, Activation
 from xpnet.equations.built_in import is_built_in
 from xpnet.equations.initializers import INITIALIZERS
 from xpnet.errors import look_up, quoted
 from xpnet.losses import LOSSES, Loss
-from xpnet.ranges import MOST, check_flag, check_not_negative, is_number
+from xpnet.ranges import check_flag, positive_integer
 from xpnet.typing import ArrayLike
 
 __all__ = [
@@ -25,23 +23,12 @@ __all__ = [
     "find_activation",
     "find_initializer",
     "find_loss",
-    "learning_rate",
     "positive_integer",
 ]
 
 
 _TARGETS = ("rows", "probabilities", "counts", "labels", "head labels")
 _LONGEST = 100  # most characters of a user's own name
-
-
-def positive_integer(name: str, value: Any) -> int:
-    """``value`` as an int, from 1 to the largest length of an array."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{name} must be a positive integer, got {quoted(value)}")
-    if not 1 <= value <= MOST:
-        more = "" if value < 1 else f"at most {MOST}, "
-        raise ValueError(f"{name} must be a positive integer, {more}got {quoted(int(value))}")
-    return int(value)
 
 
 def find_activation(activation: str | Activation) -> Activation:
@@ -160,12 +147,3 @@ def check_outputs(loss: Loss, output: Activation) -> None:
             f"loss {loss.name!r} has no function of_output, and none of_preactivation for the "
             f"output {output.name!r}: give one, or name its outputs (outputs=)"
         )
-
-
-def learning_rate(value: Any) -> None:
-    """Check that it is a finite number ≥ 0, or None."""
-    if value is None:
-        return
-    if not is_number(value):
-        raise TypeError(f"learning_rate must be a number, got {quoted(value)}")
-    check_not_negative("learning_rate", value)

@@ -33,7 +33,7 @@ from xpnet.metrics.metric import (
     ratio,
     weighted_sums,
 )
-from xpnet.ranges import is_choice, is_count
+from xpnet.ranges import is_choice, positive_integer
 from xpnet.typing import Array, Host, Namespace
 
 __all__ = ["AUC", "F1", "Accuracy", "TopKAccuracy"]
@@ -94,8 +94,7 @@ def TopKAccuracy(k: int = 5) -> Metric:
 
     Among equal outputs, the one with the smaller index ranks first, so that k = 1 is the accuracy.
     """
-    if not is_count(k, 1):
-        raise ValueError(f"k must be an integer of 1 or more, got {quoted(k)}")
+    k = positive_integer("k", k)
 
     def statistics(xp: Namespace, A: Array, Y: Array, w: Array, loss: Loss | None) -> Array:
         y = (Y if Y.ndim < A.ndim else xp.argmax(Y, axis=-1))[..., None]

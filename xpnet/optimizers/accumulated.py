@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from xpnet.optimizers.wrapper import Wrapper, check_optimizer, updated
-from xpnet.ranges import check_positive_integer
+from xpnet.ranges import positive_integer
 from xpnet.typing import Array, Namespace
 
 __all__ = ["Accumulated"]
@@ -43,7 +43,7 @@ class Accumulated(Wrapper, _Settings):
     def __new__(cls, optimizer: Any, steps: int) -> Accumulated:
         """Check the settings."""
         check_optimizer(optimizer)
-        check_positive_integer("steps", steps)
+        positive_integer("steps", steps)
         return super().__new__(cls, optimizer, steps)
 
     def init(self, xp: Namespace, theta: Array) -> tuple[Array, ...]:

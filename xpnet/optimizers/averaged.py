@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from xpnet.optimizers.wrapper import Wrapper, check_optimizer, updated
-from xpnet.ranges import check_fraction, check_positive_integer
+from xpnet.ranges import check_fraction, positive_integer
 from xpnet.typing import Array, Namespace
 
 __all__ = ["Averaged"]
@@ -53,8 +53,8 @@ class Averaged(Wrapper, _Settings):
         check_optimizer(optimizer)
         if decay is not None:
             check_fraction("decay", decay)
-        check_positive_integer("start", start)
-        check_positive_integer("every", every)
+        positive_integer("start", start)
+        positive_integer("every", every)
         return super().__new__(cls, optimizer, decay, start, every)
 
     def init(self, xp: Namespace, theta: Array) -> tuple[Array, ...]:

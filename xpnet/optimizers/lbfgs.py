@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from xpnet.optimizers.line_search import Point, strong_wolfe
 from xpnet.optimizers.pairs import Pairs
-from xpnet.ranges import Kind, check_not_negative, check_positive_integer
+from xpnet.ranges import Kind, check_not_negative, positive_integer
 from xpnet.typing import Array, Namespace
 
 __all__ = ["LBFGS", "Result", "minimize"]
@@ -77,7 +77,7 @@ class LBFGS(Kind, _Settings):
         cls, history: int = 10, tolerance_gradient: float = 1e-5, tolerance_change: float = 1e-9
     ) -> LBFGS:
         """Check the settings."""
-        check_positive_integer("history", history)
+        positive_integer("history", history)
         check_not_negative("tolerance_gradient", tolerance_gradient)
         check_not_negative("tolerance_change", tolerance_change)
         return super().__new__(cls, int(history), tolerance_gradient, tolerance_change)
@@ -91,7 +91,7 @@ class LBFGS(Kind, _Settings):
         callback: Callback | None = None,
     ) -> Result:
         """Run `minimize` with these settings."""
-        check_positive_integer("max_iterations", max_iterations)
+        positive_integer("max_iterations", max_iterations)
         return _Minimization(xp, self, value_and_gradient, theta).run(max_iterations, callback)
 
 

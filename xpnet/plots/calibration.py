@@ -12,7 +12,7 @@ from xpnet.backends import to_numpy
 from xpnet.errors import quoted
 from xpnet.plots.axes import COLOURS, axes, describe, legend, plain
 from xpnet.plots.outputs import classified
-from xpnet.ranges import check_positive_integer
+from xpnet.ranges import positive_integer
 from xpnet.typing import ArrayLike, Host
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class CalibrationDisplay:
         cls, happened: Any, probability: Any, *, of: str = "the event", bins: int = 10
     ) -> CalibrationDisplay:
         """Make the display from events (N,), true or false, and their probabilities (N,)."""
-        check_positive_integer("bins", bins)
+        positive_integer("bins", bins)
         y, p = to_numpy(happened), to_numpy(probability).astype(np.float64)
         if y.shape != p.shape or p.ndim != 1 or len(p) == 0:
             raise ValueError(f"happened and probability must be (N,), got {y.shape} and {p.shape}")

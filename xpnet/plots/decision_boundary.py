@@ -12,7 +12,7 @@ from xpnet.backends import to_numpy
 from xpnet.checks import without_nan
 from xpnet.plots.axes import MARKERS, axes, class_colours, colour_bar, describe, legend, plain
 from xpnet.plots.outputs import answers, classified, is_for_classes, loss_of, quantities
-from xpnet.ranges import check_positive_integer
+from xpnet.ranges import positive_integer
 from xpnet.typing import ArrayLike, Host
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class DecisionBoundaryDisplay:
         ValueError
             If there are not two inputs, or if there are several labels or heads.
         """
-        check_positive_integer("resolution", resolution)
+        positive_integer("resolution", resolution)
         if input_names is None:
             input_names = net.feature_names or ("x_0", "x_1")
         if net.sizes[0] != 2 or len(input_names) != 2:

@@ -10,7 +10,7 @@ import numpy as np
 
 from xpnet.backends import to_numpy
 from xpnet.plots.axes import axes, colour_bar, diverging
-from xpnet.ranges import check_positive_integer
+from xpnet.ranges import positive_integer
 from xpnet.typing import Host
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class FirstLayerDisplay:
         ValueError
             If the inputs do not fill an image of that shape.
         """
-        check_positive_integer("most", most)
+        positive_integer("most", most)
         W = to_numpy(net.weights[0]).astype(np.float64)
         units = np.argsort(-np.linalg.norm(W, axis=1), kind="stable")[:most]
         return cls(W[units], _image_shape(W.shape[1], shape), units, len(W))

@@ -6,7 +6,7 @@ import math
 from typing import NamedTuple
 
 from xpnet.errors import quoted
-from xpnet.ranges import Kind, check_count, check_flag, check_not_negative, check_positive_integer
+from xpnet.ranges import Kind, check_count, check_flag, check_not_negative, positive_integer
 from xpnet.schedules.settings import check_rate, open_length
 
 __all__ = ["Cosine"]
@@ -69,11 +69,11 @@ class Cosine(Kind, _Settings):
             )
         restarts = bool(check_flag("restarts", restarts))
         if steps is not None:
-            check_positive_integer("steps", steps)
+            positive_integer("steps", steps)
         elif restarts:
             raise ValueError("restarts need steps, the length of the first cosine")
         check_count("warmup", warmup)
-        check_positive_integer("growth", growth)
+        positive_integer("growth", growth)
         return super().__new__(cls, learning_rate, minimum, steps, warmup, restarts, growth)
 
     def bind(self, total_steps: int, steps_per_epoch: int) -> Cosine:

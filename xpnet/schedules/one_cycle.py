@@ -6,7 +6,7 @@ import math
 from typing import NamedTuple
 
 from xpnet.errors import quoted
-from xpnet.ranges import Kind, check_positive_integer, is_finite, is_number
+from xpnet.ranges import Kind, is_finite, is_number, positive_integer
 from xpnet.schedules.settings import check_rate, open_length
 
 __all__ = ["OneCycle"]
@@ -56,7 +56,7 @@ class OneCycle(Kind, _Settings):
         """Check the settings."""
         check_rate(learning_rate)
         if steps is not None:
-            check_positive_integer("steps", steps)
+            positive_integer("steps", steps)
         if not is_number(warmup) or not 0 <= warmup <= 1:
             raise ValueError(
                 f"warmup must lie in [0, 1], a share of the steps, got {quoted(warmup)}"

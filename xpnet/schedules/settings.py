@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from xpnet.errors import quoted
-from xpnet.ranges import check_not_negative, check_positive_integer, is_number
+from xpnet.ranges import check_not_negative, is_number, positive_integer
 
 __all__ = ["check_factor", "check_length", "check_rate", "length", "open_length"]
 
@@ -22,14 +22,12 @@ def check_factor(name: str, value: Any) -> None:
 
 
 def check_length(steps: Any, epochs: Any) -> None:
-    """Raise unless exactly one of the two is given, as an integer ≥ 1."""
+    """Raise unless exactly one of the two is given, as a positive integer."""
     if (steps is None) == (epochs is None):
         raise ValueError(
             f"give either steps or epochs, got steps={quoted(steps)} and epochs={quoted(epochs)}"
         )
-    check_positive_integer(
-        "epochs" if steps is None else "steps", epochs if steps is None else steps
-    )
+    positive_integer("epochs" if steps is None else "steps", epochs if steps is None else steps)
 
 
 def length(steps: int | None, epochs: int | None, steps_per_epoch: int) -> int | None:

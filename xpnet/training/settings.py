@@ -9,9 +9,15 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
-from xpnet import checks
 from xpnet.equations.penalties import MaxNorm, Penalty, as_penalty
-from xpnet.ranges import check_flag, instance, is_count, items
+from xpnet.ranges import (
+    check_flag,
+    check_learning_rate,
+    instance,
+    is_count,
+    items,
+    positive_integer,
+)
 from xpnet.training.callbacks import Callbacks
 from xpnet.training.early_stopping import EarlyStopping
 from xpnet.training.length import FEWEST
@@ -80,17 +86,17 @@ def settings(given: Mapping[str, Any]) -> Settings:
 
 def _epochs(name: str, value: Any) -> int:
     """Return the number of epochs; without one, a number for `Settings.is_open` to replace."""
-    return FEWEST if value is None else checks.positive_integer(name, value)
+    return FEWEST if value is None else positive_integer(name, value)
 
 
 def _batch_size(name: str, value: Any) -> int | None:
-    return None if value is None else checks.positive_integer(name, value)
+    return None if value is None else positive_integer(name, value)
 
 
 def _learning_rate(_: str, value: Any) -> None:
-    """Check a number; the optimizer checks a schedule."""
-    if not callable(value):
-        checks.learning_rate(value)
+    """Check a given rate before the optimizer: of two errors, this one comes first."""
+    if value is not None:
+        check_learning_rate(value)
 
 
 def _validation_fraction(name: str, value: Any, data: Any) -> Any:
