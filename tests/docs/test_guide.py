@@ -7,9 +7,6 @@ import re
 
 import xpnet
 from tests.support.helpers import ROOT
-from xpnet.engines.cuda.runner import CudaRunner
-from xpnet.engines.loops.runner import FusedRunner
-from xpnet.engines.streamed import StreamedRunner
 
 
 def test_the_guide_has_the_defaults_and_the_words_of_a_history():
@@ -17,9 +14,6 @@ def test_the_guide_has_the_defaults_and_the_words_of_a_history():
     settings = inspect.signature(xpnet.EarlyStopping).parameters.values()
     defaults = ", ".join(f"{s.name}={s.default!r}" for s in settings)
     assert f"`early_stopping=True` | `xpnet.EarlyStopping({defaults})`" in guide
-    engines = {FusedRunner.engine, CudaRunner.engine, StreamedRunner.engine, "plain", "jit"}
-    table = guide.partition("`history.engine` |")[2].partition("\n\n")[0]
-    assert set(re.findall(r'`"(\w+)"` \|', table)) == engines
     told = set(re.findall(r'"([\w ]+)"', xpnet.History.__doc__.partition("stopped :")[2]
                           .partition("best_epoch :")[0]))  # fmt: skip
     table = guide.partition("`history.stopped` |")[2].partition("`history.engine` |")[0]

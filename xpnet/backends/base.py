@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -16,9 +16,12 @@ from xpnet.backends.lanes import Lane
 from xpnet.errors import quoted
 from xpnet.typing import Array, Host, Namespace
 
-__all__ = ["DTYPES", "Backend", "library_of", "native_copy"]
+__all__ = ["DTYPES", "Backend", "CompiledAs", "library_of", "native_copy"]
 
 DTYPES = ("float32", "float64")
+
+CompiledAs = Literal["loops", "kernels", "jit", ""]
+"""The values of `Backend.compiled_as`."""
 
 
 def library_of(x: Any) -> str:
@@ -60,7 +63,7 @@ class Backend:
     packages: tuple[str, ...] = ()  # top-level packages of this backend's arrays
     in_place: bool = False
     index_dtype: str = "int64"
-    compiled_as: str = ""
+    compiled_as: CompiledAs = ""
     uses_openblas: bool = False
     rows_in_cache: int | None = None
     float64_is_global: bool = False

@@ -7,6 +7,7 @@ from typing import Any
 
 from xpnet.engines.batches import Order
 from xpnet.engines.graph.shapes import KernelError, TraceError
+from xpnet.engines.names import FUSED, Engine
 from xpnet.engines.runner import PlainRunner, warn_of_plain
 from xpnet.engines.step import Recipe, State
 from xpnet.typing import Array
@@ -21,7 +22,7 @@ class CompiledRunner:
     the middle of a fit. If no program can be made for it, the fit continues in the plain loop.
     """
 
-    engine = "fused"
+    engine: Engine = FUSED
     threads: int | None = None
     state: State
 

@@ -21,6 +21,7 @@ import numpy as np
 
 from xpnet.backends import Backend
 from xpnet.engines.batches import Order
+from xpnet.engines.names import JIT, PLAIN, Engine
 from xpnet.engines.step import Recipe, State, step
 from xpnet.equations.built_in import is_known
 from xpnet.errors import warn
@@ -33,7 +34,7 @@ class Runner(Protocol):
     """The interface of a runner, as the training loop uses it."""
 
     state: State
-    engine: str
+    engine: Engine
     threads: int | None
     """Number of threads that share whole steps; None if at most the products use several."""
 
@@ -74,7 +75,7 @@ class PlainRunner:
         self._step: Callable[..., Any] = step
         if compile:
             self._step = compiled(recipe, step)
-        self.engine = "plain" if self._step is step else "jit"
+        self.engine: Engine = PLAIN if self._step is step else JIT
 
     def piece(self, left: int) -> int:
         """Return 1: steps run one at a time."""

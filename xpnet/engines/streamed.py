@@ -14,6 +14,7 @@ import numpy as np
 
 from xpnet.engines import choose
 from xpnet.engines.batches import Batches, Order
+from xpnet.engines.names import STREAMED, Engine
 from xpnet.engines.runner import compiled, read_together
 from xpnet.engines.step import Recipe, State, advance
 from xpnet.equations.masks import needs_masks
@@ -29,7 +30,7 @@ __all__ = ["StreamedRunner"]
 class StreamedRunner:
     """Runs the steps one by one, each on a batch copied from host memory."""
 
-    engine = "streamed"
+    engine: Engine = STREAMED
     threads: int | None = None
 
     def __init__(

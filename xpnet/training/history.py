@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from xpnet.engines.names import PLAIN, Engine
+
 if TYPE_CHECKING:
     from xpnet.plots.loss_curve import LossCurveDisplay
 
@@ -45,9 +47,9 @@ class History:
         For L-BFGS, the largest absolute entry of the gradient at its end; the optimizer compares it
         with its ``tolerance_gradient``.
     engine : str
-        The engine that ran the steps: "plain", "jit" (a backend that compiles the step), "fused"
-        (compiled loops, or CUDA kernels), or "streamed" (batches from host memory). Engines agree
-        to rounding, not to the bit.
+        The engine that ran the steps: "plain", "fused" (compiled loops, or CUDA kernels), "jit" (a
+        backend that compiles the step), or "streamed" (batches from host memory). Engines agree to
+        rounding, not to the bit.
     threads : int or None
         The number of threads of NumPy's products, or of the team that ran whole compiled steps. A
         rule of the shapes chooses it (`xpnet.engines.threads`); None if it is not known. A
@@ -63,7 +65,7 @@ class History:
     stopped: str | None = None
     best_epoch: int | None = None
     gradient_norm: float | None = None
-    engine: str = "plain"
+    engine: Engine = PLAIN
     threads: int | None = None
 
     def __len__(self) -> int:
