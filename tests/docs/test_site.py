@@ -123,7 +123,7 @@ def luminance(colour):
     return sum(c * weight for c, weight in zip(linear, (0.2126, 0.7152, 0.0722), strict=True))
 
 
-@pytest.mark.parametrize("name", ["step"])
+@pytest.mark.parametrize("name", ["step", "floors"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_in_a_drawing_stands_out(name, scheme):
     style = (ROOT / "docs" / "img" / f"{name}.svg").read_text(encoding="utf-8")

@@ -3,32 +3,19 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from docs.draw_floors import floors
 from tests.support.helpers import ROOT
 
 NO_FLOOR = {"__init__", "__main__", "_version", "parameters"}  # the last: a former name
 
 
-def table() -> list[tuple[set[str], set[str]]]:
-    """Each floor's folders and where they may go up to, the highest first."""
-    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    head = text.index("| floor | what stands there | goes up to |")
-    found = []
-    for line in text[head:].splitlines()[2:]:
-        if not line.startswith("|"):
-            break
-        names, _, upwards = line.strip("|").split("|")
-        found.append((set(re.findall(r"`(\w+)`", names)), set(re.findall(r"`(\w+)`", upwards))))
-    return found
-
-
-FLOORS = table()
+FLOORS = [(set(rooms), set(upwards)) for rooms, upwards in floors()]
 LEVEL = {name: -i for i, (names, _) in enumerate(FLOORS) for name in names}
 UPWARDS = {name: upwards for names, upwards in FLOORS for name in names}
 
