@@ -22,10 +22,14 @@ extensions = [
     "sphinx.ext.linkcode",
     "sphinx_gallery.gen_gallery",
     "docs.source_pages",
+    "docs.mathml",
 ]
 exclude_patterns = ["_build", "sg_execution_times.rst", "gallery/sg_execution_times.rst"]
 default_role = "py:obj"
 
+myst_enable_extensions = ["dollarmath"]
+myst_fence_as_directive = ["math"]  # ```math, as GitHub has it
+html_math_renderer = "mathml"  # docs/mathml.py
 myst_heading_anchors = 4
 myst_url_schemes = ["http", "https", "mailto", "site"]  # site: docs/source_pages.py
 

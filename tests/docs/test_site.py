@@ -16,6 +16,7 @@ from html.parser import HTMLParser
 from importlib import import_module
 from importlib.util import find_spec
 from inspect import ismodule
+from types import SimpleNamespace
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -112,6 +113,24 @@ def test_what_is_loaded_lies_beside_the_page(pages):
 
 def test_every_picture_has_a_text(pages):
     assert {str(path): page.without_alt for path, page in pages.items() if page.without_alt} == {}
+
+
+@pytest.mark.parametrize("name", ["backprop"])
+def test_equations_are_mathml(site, pages, name):
+    source = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+    page = (site / f"{name}.html").read_text(encoding="utf-8")
+    assert page.count('display="block"') == source.count("```math\n") > 0
+    loads = pages[site / f"{name}.html"].loads
+    assert not [address for address in loads if "mathjax" in address.lower()]
+
+
+def test_an_equation_that_cannot_be_translated_is_an_error():
+    mathml = pytest.importorskip("docs.mathml", reason='needs Sphinx: pip install -e ".[docs]"')
+    nodes, error = import_module("docutils.nodes"), import_module("sphinx.errors").ExtensionError
+    node = nodes.math_block("", r"\nonsense{1}")
+    node.source, node.line = "page.md", 7
+    with pytest.raises(error, match=r"page\.md:7.*nonsense"):
+        mathml.block(SimpleNamespace(body=[]), node)
 
 
 RULE = re.compile(r"([\w.]+) \{ fill: #(\w{6});")
@@ -228,6 +247,37 @@ def test_a_page_has_no_script_error_and_does_not_scroll_sideways(site, browser, 
     assert browser.find_element("tag name", "h1").is_displayed()
     assert browser.execute_script(OVERHANG) <= 0
     assert browser.get_log("browser") == []
+
+
+# where an element ends, the page not scrolled; and how much of its width it hides
+BOTTOM = "return document.querySelector(arguments[0]).getBoundingClientRect().bottom;"
+HIDDEN = """
+const parts = [...document.querySelectorAll(arguments[0])];
+return parts.map((part) => part.scrollWidth - part.clientWidth);
+"""
+
+
+@pytest.mark.parametrize(("name", "part"), [("backprop", ".beside"), ("backprop", "article pre")])
+def test_the_first_screen_has(site, browser, name, part):
+    resize(browser, 1280)
+    browser.get((site / f"{name}.html").as_uri())
+    assert 0 < browser.execute_script(BOTTOM, part) <= 800
+
+
+@pytest.mark.parametrize(("name", "n"), [("backprop", 2)])
+def test_the_first_equations_are_whole_on_a_phone(site, browser, name, n):
+    resize(browser, 390)
+    browser.get((site / f"{name}.html").as_uri())
+    assert browser.execute_script(HIDDEN, ".beside .equation") == [0] * n
+
+
+def test_a_wide_equation_scrolls_in_its_own_box(site, browser):
+    resize(browser, 390)
+    browser.get((site / "backprop.html").as_uri())
+    hidden = browser.execute_script(HIDDEN, ".equation")
+    assert max(hidden) > 0  # so that the test of the whole page says something
+    box = browser.find_elements("class name", "equation")[hidden.index(max(hidden))]
+    assert box.value_of_css_property("overflow-x") == "auto"
 
 
 # of the line that the address leads to: what stands between its anchor and the next one
