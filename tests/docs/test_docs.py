@@ -1,6 +1,7 @@
 """The documentation's code runs, and its links lead where they say.
 
-In docs/backprop.md a link to a line of code quotes that line, whole or in part:
+A ```console block is a command and what it prints. In docs/backprop.md a link to a line of code
+quotes that line, whole or in part:
 
     [`dA = backend.matmul(dZ, W[l])`](../xpnet/equations/passes.py#L72)
 
@@ -10,20 +11,28 @@ that is no longer in the file is left for a person.
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 
 import pytest
 
 from docs.blocks import FENCE, run
 from tests.support.helpers import ROOT
+from xpnet.backends import available_backends
 
 DOCS = sorted((*(ROOT / "docs").glob("*.md"), *(ROOT / "docs" / "decisions").glob("*.md")))
 PAGES = [page for page in (ROOT / "README.md", *DOCS) if page.exists()]
+CONSOLE = [page for page in PAGES if "```console\n" in page.read_text(encoding="utf-8")]
 QUOTING = [page for page in DOCS if page.name == "backprop.md"]
 
 LINK = re.compile(r"\]\(([^()\s]+)\)")
 LINE = re.compile(r"\]\((\.\./xpnet/[\w/]+\.py)#L(\d+)\)")
 INLINE = re.compile(r"`[^`\n]*`")
+TIME = re.compile(r"\d+\.\d s\b")
+SOMETIMES = re.compile(r"restarted with OPENBLAS_CORETYPE=|epoch +\d+ of \d+: loss ")
+"""Lines that `xpnet train` prints on some machines only: other kernels, more epochs if slow."""
 QUOTED = re.compile(r"\[`([^`]+)`\]\((\.\./xpnet/[\w/]+\.py)#L(\d+)\)")
 
 NEEDS = {
@@ -73,6 +82,52 @@ def test_code_runs(page, tmp_path, monkeypatch):
         pytest.importorskip(package, reason=remedy)
     monkeypatch.chdir(tmp_path)
     run(page)
+
+
+def printed_by(command, folder):
+    """The lines that the last command of `a && b` prints; `pip install` comes before it."""
+    name, *arguments = command.rpartition("&&")[2].split()
+    assert name == "xpnet", command
+    run = subprocess.run(
+        [sys.executable, "-m", "xpnet", *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return run.stdout.splitlines()
+
+
+@pytest.mark.parametrize("page", CONSOLE, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_console_block_has_what_the_command_prints(page, tmp_path):
+    """All of it, to the digit, apart from times."""
+    for language, block in FENCE.findall(read(page)):
+        if language == "console":
+            command, *shown = TIME.sub("… s", block).splitlines()
+            assert command.startswith("$ ")
+            printed = [TIME.sub("… s", line) for line in printed_by(command[2:], tmp_path)]
+            kept = [line for line in printed if line in shown or not SOMETIMES.match(line)]
+            assert kept == shown
+
+
+def test_the_home_page_shows_the_first_command_of_the_readme():
+    shown = re.search(r"^\$ (.+)$", read(ROOT / "docs" / "index.md"), re.MULTILINE)[1]
+    first = re.search(r"^```sh\n(.+?) *(#.*)?$", read(ROOT / "README.md"), re.MULTILINE)[1]
+    assert shown.replace("install -q", "install") == first
+
+
+def test_the_readme_begins_with_what_decides():
+    """In forty lines: a sentence, an example that checks itself, both commands, the backends."""
+    lines = read(ROOT / "README.md").splitlines()[:40]
+    assert lines[2].startswith("xpnet trains ")
+    places = [
+        next(i for i, line in enumerate(lines) if line.startswith(start))
+        for start in ("```python", "assert ", "pip install . && ", "pip install -e", "| `numpy`")
+    ]
+    assert places == sorted(places)
+    listed = {line.split("`")[1] for line in lines if line.startswith("| `")}
+    assert listed == {row.name for row in available_backends()}
 
 
 @pytest.mark.parametrize("page", NEEDS)

@@ -115,7 +115,7 @@ def test_every_picture_has_a_text(pages):
     assert {str(path): page.without_alt for path, page in pages.items() if page.without_alt} == {}
 
 
-@pytest.mark.parametrize("name", ["backprop"])
+@pytest.mark.parametrize("name", ["index", "backprop"])
 def test_equations_are_mathml(site, pages, name):
     source = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
     page = (site / f"{name}.html").read_text(encoding="utf-8")
@@ -256,15 +256,20 @@ const parts = [...document.querySelectorAll(arguments[0])];
 return parts.map((part) => part.scrollWidth - part.clientWidth);
 """
 
+HOME = ("h1", "article .equation", ".highlight-console", "article strong", ".picture")
 
-@pytest.mark.parametrize(("name", "part"), [("backprop", ".beside"), ("backprop", "article pre")])
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [*(("index", part) for part in HOME), ("backprop", ".beside"), ("backprop", "article pre")],
+)
 def test_the_first_screen_has(site, browser, name, part):
     resize(browser, 1280)
     browser.get((site / f"{name}.html").as_uri())
     assert 0 < browser.execute_script(BOTTOM, part) <= 800
 
 
-@pytest.mark.parametrize(("name", "n"), [("backprop", 2)])
+@pytest.mark.parametrize(("name", "n"), [("index", 1), ("backprop", 2)])
 def test_the_first_equations_are_whole_on_a_phone(site, browser, name, n):
     resize(browser, 390)
     browser.get((site / f"{name}.html").as_uri())
