@@ -6,10 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from xpnet import checks
-from xpnet.checks.inputs import examples
 from xpnet.checks.keywords import explains_keywords
-from xpnet.engines.placement import home
 from xpnet.network.predictions import NetworkPasses
 from xpnet.training.history import History
 from xpnet.typing import ArrayLike
@@ -200,12 +197,7 @@ class Network(NetworkPasses):
         from xpnet.training.evaluation import evaluate, metrics_for
         from xpnet.training.settings import as_metrics
 
-        if batch_size is not None:
-            checks.positive_integer("batch_size", batch_size)
-        X, Y = self.in_order(X), self.encode(Y)
-        layers, loss = self.decided_by(Y)
-        place = home(self.backend, X, self.dtype)
-        data = examples(place, layers, loss, self.dtype, X, Y, sample_weight)
+        layers, loss, data = self._given(X, Y, sample_weight, batch_size)
         found = metrics_for(as_metrics(metrics), loss, layers[-1].fan_out, data.classes)
         fixed = self.backend, layers, loss, self._theta
         return evaluate(*fixed, data, batch_size, self._stats, found)

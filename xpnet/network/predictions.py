@@ -1,4 +1,4 @@
-"""Predictions and gradients of a network, with checks of their input."""
+"""Predictions, losses and gradients of a network, with checks of their input."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from xpnet import checks
 from xpnet.backends import move, to_numpy
-from xpnet.checks.inputs import examples, features
+from xpnet.checks.inputs import Examples, examples, features
 from xpnet.derivatives.gradient import gradient
 from xpnet.derivatives.gradients import Gradients
 from xpnet.derivatives.objective import objective
@@ -17,8 +17,9 @@ from xpnet.engines.pieces import pieces
 from xpnet.engines.placement import home, rows_that_fit
 from xpnet.equations import passes
 from xpnet.equations.masks import context
-from xpnet.equations.parameters import layout, n_networks, unpack
+from xpnet.equations.parameters import Layers, layout, n_networks, unpack
 from xpnet.equations.penalties import as_penalty
+from xpnet.losses import Loss
 from xpnet.network.labels import decide
 from xpnet.network.state import NetworkState
 from xpnet.typing import Array, ArrayLike, Host
@@ -70,6 +71,62 @@ class NetworkPasses(NetworkState):
             views = self._views = theta, unpack(self.backend.xp, self.layers, theta)
         p = None if views is None else views[1]
         return passes.outputs(self.backend, self.layers, theta, X, self._stats, p)
+
+    def losses(self, X: ArrayLike, Y: ArrayLike, batch_size: int | None = None) -> Any:
+        """Return loss_n = loss(A_n, y_n) of every example, with A_n = f_L(Z_L) of its outputs.
+
+        The weighted mean Σ w_n loss_n / Σ w_n is the loss of `evaluate` and of
+        `value_and_gradient`. loss_n itself has no weight and no penalty. Dropout and batch
+        normalisation act as in predictions.
+
+        Parameters
+        ----------
+        X : (N, n_0), or (n_0,) for one example
+        Y : (N,) labels (integers or text) or (N, n_L), or without the N for one example
+            With a masked loss, a missing target adds nothing to its example's loss. With several
+            heads, loss_n is the sum over the heads.
+        batch_size : int, optional
+            Examples computed at a time. None: as many as `evaluate` takes.
+
+        Returns
+        -------
+        array (N,), or () for one example
+            On the network's device, in its dtype. NaN where the outputs are NaN.
+
+        Raises
+        ------
+        ValueError, TypeError
+            Bad input, as in `evaluate`.
+
+        Examples
+        --------
+        >>> import numpy as np, xpnet
+        >>> net = xpnet.Network([2, 1], loss="squared_error", initializer="zeros")
+        >>> net.losses(np.eye(2), [1.0, 3.0]).tolist()
+        [1.0, 9.0]
+        """
+        from xpnet.training.evaluation import losses
+
+        layers, loss, data = self._given(X, Y, None, batch_size)
+        fixed = self.backend, layers, loss, self._theta
+        each = losses(*fixed, data, batch_size, self._stats)
+        single = data.X.shape[0] == 1 and checks.as_array("X", X).ndim == 1
+        return each[..., 0] if single else each
+
+    def _given(
+        self,
+        X: ArrayLike,
+        Y: ArrayLike,
+        sample_weight: ArrayLike | None,
+        batch_size: int | None,
+    ) -> tuple[Layers, Loss, Examples]:
+        """Check the data of a pass in pieces, which stay on the host if the device is too small."""
+        if batch_size is not None:
+            checks.positive_integer("batch_size", batch_size)
+        X, Y = self.in_order(X), self.encode(Y)
+        layers, loss = self.decided_by(Y)
+        place = home(self.backend, X, self.dtype)
+        return layers, loss, examples(place, layers, loss, self.dtype, X, Y, sample_weight)
 
     def gradient(
         self,

@@ -159,6 +159,11 @@ class Stack:
         with _quiet():
             return self._net.predict(X, batch_size)
 
+    def losses(self, X: ArrayLike, Y: ArrayLike, batch_size: int | None = None) -> Any:
+        """Return loss_n of every example for each network, (R, N), as `Network.losses`."""
+        with _quiet():
+            return self._net.losses(X, Y, batch_size)
+
     def evaluate(
         self,
         X: ArrayLike,

@@ -1,4 +1,4 @@
-"""The mean loss and metrics over a data set, in batches."""
+"""The losses of examples, their mean and metrics over a data set, in batches."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from xpnet.typing import Array
 if TYPE_CHECKING:
     from xpnet.network.state import NetworkState
 
-__all__ = ["evaluate", "metrics_for", "validate"]
+__all__ = ["evaluate", "losses", "metrics_for", "validate"]
 
 _NUMBERS_AT_ONCE = 2**22  # numbers of the widest layer in a batch: 16 MB in float32
 
@@ -49,7 +49,7 @@ def evaluate(
     """
     X, Y, w, _ = data  # on the device, or on the host
     size = batch_size or _rows_at_once(backend, layers, theta)
-    losses: list[Any] = []
+    each: list[Any] = []
     outputs: list[Any] = []
     parts: dict[str, list[Any]] = {metric.name: [] for metric in metrics}
     with backend.context():
@@ -63,20 +63,37 @@ def evaluate(
                 if not metric.whole:
                     found = metric.statistics(xp, A, y, w_part, loss)
                     parts[metric.name].append(found)
-            losses.append(per_example(xp, loss, f, Z, y)[0])
+            each.append(per_example(xp, loss, f, Z, y)[0])
         for metric in metrics:
             if metric.whole:
                 A = xp.concat(outputs, axis=-2)
                 y, w_all = (for_each(xp, theta, x) for x in (move(backend, Y), weights))
                 whole = metric.statistics(xp, A, y, w_all, loss)
                 parts[metric.name].append(whole)
-        every = backend.to_numpy(xp.concat(losses, axis=-1)).astype(np.float64)
+        every = backend.to_numpy(xp.concat(each, axis=-1)).astype(np.float64)
         read = {name: list(backend.to_numpy(xp.stack(found))) for name, found in parts.items()}
     if w is not None:
         every = np.where(w > 0, every, 0.0)  # NaN and infinity at weight 0 count for nothing
     mean = np.average(every, axis=-1, weights=w)
     results: dict[str, Any] = {"loss": float(mean) if mean.ndim == 0 else mean}
     return results | {metric.name: metric.of_parts(read[metric.name]) for metric in metrics}
+
+
+def losses(
+    backend: Backend,
+    layers: Layers,
+    loss: Loss,
+    theta: Array,
+    data: Examples,
+    batch_size: int | None = None,
+    stats: tuple[Array, ...] = (),
+) -> Any:
+    """Return loss_n of every example, without weights: (N,), or (R, N) for a stack's θ."""
+    size = batch_size or _rows_at_once(backend, layers, theta)
+    xp, f = backend.xp, layers[-1].activation
+    with backend.context():
+        passed = _passes(backend, layers, theta, stats, size, data.X, data.Y)
+        return xp.concat([per_example(xp, loss, f, Z, y)[0] for Z, y, _ in passed], axis=-1)
 
 
 def _passes(
