@@ -27,11 +27,11 @@ from importlib import import_module
 
 import pytest
 
-from tests.support.backends import NAMES, open_backend, opened
+from tests.support.backends import open_backend, opened
 from tests.support.browser import chromium
 from tests.support.command import fruit
 from tests.support.cuda_cases import needs_gxx
-from tests.support.helpers import needs_numba
+from tests.support.helpers import BACKENDS, needs_numba
 from xpnet.backends import Backend
 
 SLOW_FIXTURES = {"chromium", "site"}
@@ -69,7 +69,7 @@ def hostile_strict() -> None:
 
 
 @pytest.fixture(
-    params=[pytest.param(n, marks=pytest.mark.gpu if n == "cupy" else ()) for n in NAMES]
+    params=[pytest.param(n, marks=pytest.mark.gpu if n == "cupy" else ()) for n in BACKENDS]
 )
 def backend(request: pytest.FixtureRequest) -> Backend:
     """Each array library in turn."""
@@ -84,7 +84,7 @@ def pytest_terminal_summary(terminalreporter) -> None:
 
     Where tests run in several processes, this one has opened none yet.
     """
-    for name in NAMES:
+    for name in BACKENDS:
         open_backend(name)
     ran = [
         f"{name} {import_module(b.packages[0]).__version__}"

@@ -12,13 +12,12 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.support.helpers import needed, network
+from tests.support.helpers import BACKENDS, needed, network
 from xpnet.backends import Backend, get_backend, move, to_numpy
 from xpnet.backends.numpy_backend import NumpyBackend
 from xpnet.derivatives.gradient import gradient
 from xpnet.equations.activations import ACTIVATIONS
 
-NAMES = ("numpy", "cupy", "torch", "jax", "array-api-strict")
 rng = np.random.default_rng(0)
 X = rng.normal(size=(7, 4)).astype(np.float32)
 LABELS = np.arange(7) % 3
@@ -66,7 +65,7 @@ def is_of(backend: Backend, x: Any) -> bool:
 
 
 def test_a_backend_knows_its_name_namespace_and_device(backend):
-    assert backend.name in NAMES
+    assert backend.name in BACKENDS
     with backend.context():
         made = backend.xp.ones((2, 3), device=backend.device)
     assert is_of(backend, made)
@@ -93,7 +92,7 @@ def test_backends_of_other_libraries_and_devices_differ(backend):
         assert xpnet.get_backend("array-api-strict", "device2") != backend
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", BACKENDS)
 def test_a_device_has_a_name_as_text(name):
     chosen = other(name)
     row = next(r for r in xpnet.available_backends() if r.name == name)
@@ -106,7 +105,7 @@ def test_a_device_has_a_name_as_text(name):
 
 def test_available_backends_lists_all_five_with_a_reason_or_a_version():
     rows = xpnet.available_backends()
-    assert sorted(row.name for row in rows) == sorted(NAMES)
+    assert sorted(row.name for row in rows) == sorted(BACKENDS)
     for row in rows:
         if row.usable:
             assert row.version
@@ -132,7 +131,7 @@ def test_auto_is_cupy_where_a_cuda_device_answers_and_else_numpy(monkeypatch):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", BACKENDS)
 def test_values_and_dtype_go_from_every_backend_to_every_other(backend, name, dtype):
     target = other(name)
     wide(backend, target)
@@ -353,7 +352,7 @@ def test_an_array_of_another_device_of_the_library_is_moved():
     np.testing.assert_array_equal(to_numpy(moved), X)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", BACKENDS)
 def test_what_is_copied_to_another_library_shares_no_memory(backend, name):
     target = other(name)
     if target.name == backend.name:
@@ -379,7 +378,7 @@ def test_to_numpy_shares_memory_with_the_host_and_copies_nothing():
 # --- what a network holds is its own
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", BACKENDS)
 def test_parameters_are_a_copy_of_what_was_given(backend, name):
     source = other(name)
     net = xpnet.Network([4, 5, 3], backend=backend)
@@ -459,7 +458,7 @@ def test_a_gradient_stays_as_it_was_when_the_next_is_taken(backend):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", BACKENDS)
 def test_a_network_goes_from_every_backend_to_every_other(backend, name, dtype):
     target = other(name)
     net = xpnet.Network([4, 6, 3], loss="cross_entropy", backend=backend, rng=4)
@@ -502,7 +501,7 @@ def test_a_network_without_sizes_goes_elsewhere_too(backend):
     assert net.sizes == (4, 5, 3)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", BACKENDS)
 def test_results_stay_on_the_networks_device(backend, name):
     source = other(name)
     net = xpnet.Network([4, 6, 3], loss="cross_entropy", backend=backend)

@@ -13,11 +13,9 @@ import pytest
 
 import xpnet
 from tests.support.command import SMALL, fails
-from tests.support.helpers import needed
+from tests.support.helpers import BACKENDS, needed
 from xpnet.cli import main
 from xpnet.datasets import load_digits, stratified_split
-
-NAMES = ("numpy", "cupy", "torch", "jax", "array-api-strict")
 
 
 def accuracy(text: str) -> float:
@@ -177,7 +175,7 @@ def test_backends_lists_all_five(capsys):
     out, err = capsys.readouterr()
     assert err == ""
     rows = {line.split()[0]: line for line in out.splitlines()}
-    assert tuple(sorted(rows)) == tuple(sorted(NAMES))
+    assert tuple(sorted(rows)) == tuple(sorted(BACKENDS))
     for info in xpnet.available_backends():
         if info.usable:
             assert f"{info.version}" in rows[info.name]

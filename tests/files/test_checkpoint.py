@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.support.helpers import needed
+from tests.support.helpers import BACKENDS, needed
 from xpnet.backends import Backend, to_numpy
 
 safetensors_numpy = needed("safetensors.numpy")
@@ -23,7 +23,6 @@ X = np.random.default_rng(0).normal(size=(23, 4)).astype(np.float32)
 LABELS = np.arange(23) % 3
 ROWS = np.random.default_rng(1).normal(size=(23, 3)).astype(np.float32)
 FIT = {"epochs": 2, "batch_size": 5}
-HOSTS = ("numpy", "array-api-strict", "torch", "jax", "cupy")
 
 
 def trained(**settings: Any) -> xpnet.Network:
@@ -79,7 +78,7 @@ def test_what_is_saved_comes_back_to_the_bit(backend, tmp_path, dtype):
     np.testing.assert_array_equal(to_numpy(again(X)), to_numpy(net(X)))
 
 
-@pytest.mark.parametrize("name", HOSTS)
+@pytest.mark.parametrize("name", BACKENDS)
 def test_a_file_goes_to_any_other_backend(backend, tmp_path, name):
     net = trained(backend=backend, dtype="float64")
     net.save(tmp_path / "m.safetensors")

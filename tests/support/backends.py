@@ -10,7 +10,6 @@ import pytest
 from tests.support import fake_cupy
 from xpnet.backends import Backend, get_backend
 
-NAMES = ("numpy", "array-api-strict", "torch", "jax", "cupy")
 DEVICES = {"array-api-strict": "device1"}
 
 opened: dict[str, Backend | str] = {}

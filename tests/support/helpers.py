@@ -23,6 +23,9 @@ DATA = Path(__file__).parent / "data"
 FRUIT = DATA / "fruit.csv"
 """A small table of numbers and text, with names that hurt."""
 
+BACKENDS = ("numpy", "array-api-strict", "torch", "jax", "cupy")
+"""The names of all backends, here or not."""
+
 _INSTALLED_AS = {
     "array_api_compat": "array-api-compat",
     "array_api_strict": "array-api-strict",
