@@ -14,10 +14,11 @@ from typing import Any, Self
 import numpy as np
 
 from xpnet.errors import quoted
+from xpnet.pickles import made_by
 
 __all__ = [
     "MOST",
-    "Kind",
+    "PlainSettings",
     "check_count",
     "check_flag",
     "check_fraction",
@@ -37,37 +38,34 @@ __all__ = [
 MOST = 2**63 - 1  # largest value of any count
 
 
-class Kind:
-    """A base for settings that are tuples: plain numbers, and equality only within a class.
+class PlainSettings:
+    """A base for settings: frozen dataclasses of plain Python values, checked when they are made.
 
-    As plain tuples, Nadam(0.1) and RAdam(0.1) would be equal. A library that caches compiled steps
-    by their settings would then run one for the other; `jax.jit` does so for nested tuples.
+    Equality of dataclasses is by class too. A library that caches compiled steps by their settings,
+    as `jax.jit` does, therefore never runs Nadam(0.1) in place of RAdam(0.1).
     """
 
     __slots__ = ()
 
-    def __new__(cls, *settings: Any) -> Self:
-        """Make settings plain Python: not every library multiplies by NumPy numbers."""
-        return super().__new__(cls, *map(_plain, settings))
+    def __post_init__(self) -> None:
+        """Check the settings, and make them plain: not every library multiplies by NumPy's."""
+        self._check()
+        for name, value in self._asdict().items():
+            object.__setattr__(self, name, _plain(value))
 
-    def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and bool(tuple.__eq__(self, other))  # type: ignore[operator]
+    def _check(self) -> None:
+        """Raise if a setting has a value that it cannot have."""
 
-    def __ne__(self, other: object) -> bool:
-        return not self == other
-
-    def __hash__(self) -> int:
-        return hash((type(self), tuple.__hash__(self)))  # type: ignore[arg-type]
-
-    def __getnewargs_ex__(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Arguments with which copies and pickles call the class; some are keyword-only."""
-        return (), self._asdict()  # type: ignore[attr-defined]
+    def _asdict(self) -> dict[str, Any]:
+        """The settings by name, in their order."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}  # type: ignore[attr-defined]
 
     def _replace(self, **changes: Any) -> Self:
-        """A copy with some settings changed; they are checked like those of a new object."""
-        return type(self)(**{**self._asdict(), **changes})  # type: ignore[attr-defined]
+        """A copy with some settings changed, as by `dataclasses.replace`."""
+        return type(self)(**{**self._asdict(), **changes})
 
-    __replace__ = _replace
+    def __reduce__(self) -> Any:
+        return made_by(type(self), **self._asdict())  # so copies and pickles are checked too
 
 
 def _plain(value: Any) -> Any:

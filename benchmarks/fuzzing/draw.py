@@ -290,7 +290,7 @@ class _Drawing:
             "beta1": 0.5,
             "rho": 0.5,
         }
-        fields = optimizer._fields
+        fields = optimizer._asdict()
         found = {k: v for k, v in known.items() if k in fields and self.chance(0.6)}
         if found.get("nesterov") and not found.get("momentum", optimizer.momentum):
             found["momentum"] = 0.9

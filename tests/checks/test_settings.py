@@ -15,6 +15,7 @@ from xpnet import layers, losses, metrics, optimizers, schedules, training
 from xpnet.backends import get_backend
 from xpnet.equations import penalties
 from xpnet.optimizers import Adam
+from xpnet.ranges import PlainSettings
 
 # --- defaults
 
@@ -301,7 +302,7 @@ def test_values_that_a_setting_can_have(kind, name):
     others, named = KINDS[kind]
     for value in GOOD[named[name]]:
         made = kind(**{**others, name: value})
-        if isinstance(made, tuple):  # of plain numbers, for every array library
+        if isinstance(made, PlainSettings):  # of plain numbers, for every array library
             assert type(getattr(made, name)).__module__ != "numpy"
             assert callable(value) or getattr(made, name) == value
 

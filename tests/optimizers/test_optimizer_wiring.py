@@ -8,12 +8,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 
 import xpnet
 from tests.support.helpers import needed, network, relative
-from tests.support.own import Plain
+from tests.support.own import Plain, PlainData
 from xpnet import schedules
 from xpnet.backends import get_backend, to_numpy
 from xpnet.optimizers import (
@@ -205,9 +207,11 @@ def test_a_schedule_that_fails_leaves_the_network_as_it_was():
     assert np.array_equal(net.parameters, before)
 
 
-def test_an_optimizer_of_ones_own_is_a_named_tuple(backend):
+@pytest.mark.parametrize("within", [lambda own: own, lambda own: Clipped(own, 1e9)])
+@pytest.mark.parametrize("own", [Plain(), PlainData()], ids=repr)
+def test_an_optimizer_of_ones_own_is_a_named_tuple_or_dataclass(backend, own, within):
     found, expected = (network(backend, SIZES) for _ in range(2))
-    found.fit(X, Y, epochs=2, batch_size=16, optimizer=Plain(), learning_rate=0.2)
+    found.fit(X, Y, epochs=2, batch_size=16, optimizer=within(own), learning_rate=0.2)
     expected.fit(X, Y, epochs=2, batch_size=16, optimizer="sgd", learning_rate=0.2)
     found, expected = (to_numpy(net.parameters) for net in (found, expected))
     np.testing.assert_allclose(found, expected, rtol=1e-13)
@@ -216,5 +220,11 @@ def test_an_optimizer_of_ones_own_is_a_named_tuple(backend):
         learning_rate = 0.1
         init, coefficients, update = Plain.init, Plain.coefficients, Plain.update
 
-    with pytest.raises(TypeError, match="is a NamedTuple of its settings"):
-        network(get_backend("numpy"), SIZES).fit(X, Y, optimizer=Loose())
+    @dataclass
+    class Changing:  # has no hash
+        learning_rate: float = 0.1
+        init, coefficients, update = Plain.init, Plain.coefficients, Plain.update
+
+    for refused in (Loose(), Changing()):
+        with pytest.raises(TypeError, match=r"is a NamedTuple of its settings, or a frozen datac"):
+            network(get_backend("numpy"), SIZES).fit(X, Y, optimizer=refused)

@@ -336,8 +336,8 @@ def test_settings_of_two_kinds_are_never_equal():
     """A compiled step is kept by its settings: Nadam's must not be run as RAdam's."""
     for a, b in product(ALL, ALL):
         assert (a == b) == (a is b)
-        assert (hash(a) == hash(b)) == (a is b)
         assert (a != b) == (a is not b)
+        assert len({(a,), (b,)}) == (1 if a is b else 2)  # as keys of a compiled step
     assert Adam(0.01) == Adam(0.01)
     assert hash(Adam(0.01)) == hash(Adam(0.01))
     assert Adam() != (0.001, 0.9, 0.999, 1e-8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 
@@ -18,3 +19,11 @@ class Plain(NamedTuple):
 
     def update(self, xp, c, g, state, theta):
         return theta - g * c[0], state
+
+
+@dataclass(frozen=True)
+class PlainData:
+    """The same optimizer as a dataclass."""
+
+    learning_rate: float = 0.1
+    init, coefficients, update = Plain.init, Plain.coefficients, Plain.update

@@ -13,6 +13,8 @@ from functools import wraps
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
+from xpnet.ranges import PlainSettings
+
 __all__ = ["NotBuiltInError", "built_in", "is_built_in", "is_known", "one_of_each", "value_key"]
 
 T = TypeVar("T")
@@ -63,8 +65,9 @@ def value_key(x: Any) -> Any:
     NotBuiltInError
         A part of x is a user's own.
     """
-    if isinstance(x, tuple) and _is_built_in_type(type(x)):
-        return (type(x), *map(value_key, x))
+    if isinstance(x, (tuple, PlainSettings)) and _is_built_in_type(type(x)):
+        parts = x if isinstance(x, tuple) else x._asdict().values()
+        return (type(x), *map(value_key, parts))
     if x is None or type(x) in (bool, int, str):
         return type(x), x
     if type(x) is float:

@@ -19,23 +19,19 @@ touched.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from xpnet.equations.parameters import Layout
 from xpnet.equations.sums import of_squares, total
-from xpnet.ranges import Kind, check_flag, check_not_negative, check_positive, instance
+from xpnet.ranges import PlainSettings, check_flag, check_not_negative, check_positive, instance
 from xpnet.typing import Array, Namespace
 
 __all__ = ["MaxNorm", "Penalty", "as_penalty"]
 
 
-class _Strengths(NamedTuple):
-    l1: float = 0.0
-    l2: float = 0.0
-    biases: bool = False
-
-
-class Penalty(Kind, _Strengths):
+@dataclass(frozen=True, slots=True)
+class Penalty(PlainSettings):
     """``λ₁ Σ|W| + ½ λ₂ Σ W²``, added to the mean loss; the elastic net if both are above 0.
 
     Parameters
@@ -58,13 +54,16 @@ class Penalty(Kind, _Strengths):
     [0.11, -0.12, 0.0]
     """
 
-    __slots__ = ()
+    l1: float = 0.0
+    l2: float = 0.0
+    biases: bool = False
 
-    def __new__(cls, l1: float = 0.0, l2: float = 0.0, biases: bool = False) -> Penalty:
-        """Check the strengths."""
-        check_not_negative("l1", l1)
-        check_not_negative("l2", l2)
-        return super().__new__(cls, float(l1), float(l2), bool(check_flag("biases", biases)))
+    def _check(self) -> None:
+        check_not_negative("l1", self.l1)
+        check_not_negative("l2", self.l2)
+        check_flag("biases", self.biases)
+        object.__setattr__(self, "l1", float(self.l1))
+        object.__setattr__(self, "l2", float(self.l2))
 
     def value(self, xp: Namespace, theta: Array, layout: Layout) -> Array:
         """``λ₁ Σ|W| + ½ λ₂ Σ W²`` (...,), of θ (..., P)."""
@@ -88,11 +87,8 @@ class Penalty(Kind, _Strengths):
         return layout.size if self.biases else layout.n_weights
 
 
-class _Limit(NamedTuple):
-    limit: float
-
-
-class MaxNorm(Kind, _Limit):
+@dataclass(frozen=True, slots=True)
+class MaxNorm(PlainSettings):
     """‖W_j‖ ≤ c for the weights W_j into each neuron j: a longer row is scaled to length c.
 
     N. Srebro and A. Shraibman, "Rank, trace-norm and max-norm" (2005), in the form of
@@ -104,12 +100,11 @@ class MaxNorm(Kind, _Limit):
         c, finite and above 0.
     """
 
-    __slots__ = ()
+    limit: float
 
-    def __new__(cls, limit: float) -> MaxNorm:
-        """Check the limit."""
-        check_positive("the limit of max_norm", limit)
-        return super().__new__(cls, float(limit))
+    def _check(self) -> None:
+        check_positive("the limit of max_norm", self.limit)
+        object.__setattr__(self, "limit", float(self.limit))
 
     def project(self, xp: Namespace, theta: Array, layout: Layout, in_place: bool = False) -> Array:
         """θ (..., P) with no row of a weight matrix longer than c; the rest unchanged."""

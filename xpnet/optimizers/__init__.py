@@ -1,6 +1,6 @@
 """Optimizers: pure functions of the flat vector.
 
-An optimizer is a NamedTuple of its settings with three methods:
+An optimizer is a frozen dataclass of its settings, or a NamedTuple, with three methods:
 
     init(xp, theta) -> state                       arrays, a tuple
     coefficients(t, rate) -> (float, …)            numbers for step t = 1, 2, …, from the host
@@ -44,7 +44,7 @@ from xpnet.optimizers.nadam import Nadam
 from xpnet.optimizers.radam import RAdam
 from xpnet.optimizers.rmsprop import RMSProp
 from xpnet.optimizers.sgd import SGD
-from xpnet.optimizers.wrapper import check_named, is_optimizer
+from xpnet.optimizers.wrapper import changed, check_named, is_optimizer
 from xpnet.ranges import check_learning_rate
 from xpnet.typing import Array, Namespace
 
@@ -141,8 +141,8 @@ def with_learning_rate(optimizer: Any, learning_rate: Any) -> Any:
         learning_rate = float(learning_rate)
     if hasattr(optimizer, "optimizer"):
         inner = with_learning_rate(optimizer.optimizer, learning_rate)
-        return type(optimizer)(**{**optimizer._asdict(), "optimizer": inner})
-    return type(optimizer)(**{**optimizer._asdict(), "learning_rate": learning_rate})
+        return changed(optimizer, optimizer=inner)
+    return changed(optimizer, learning_rate=learning_rate)
 
 
 def bind(optimizer: Any, layout: Layout) -> Any:

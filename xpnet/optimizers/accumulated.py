@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from xpnet.optimizers.wrapper import Wrapper, check_optimizer, updated
 from xpnet.ranges import positive_integer
@@ -11,12 +12,8 @@ from xpnet.typing import Array, Namespace
 __all__ = ["Accumulated"]
 
 
-class _Settings(NamedTuple):
-    optimizer: Any
-    steps: int
-
-
-class Accumulated(Wrapper, _Settings):
+@dataclass(frozen=True, slots=True)
+class Accumulated(Wrapper):
     """An optimizer that moves only at every k-th step, along the mean of k batches' gradients.
 
         s ← s + g                                 at every step
@@ -37,22 +34,21 @@ class Accumulated(Wrapper, _Settings):
         k ≥ 1.
     """
 
-    __slots__ = ()
+    optimizer: Any
+    steps: int
     own = 1
 
-    def __new__(cls, optimizer: Any, steps: int) -> Accumulated:
-        """Check the settings."""
-        check_optimizer(optimizer)
-        positive_integer("steps", steps)
-        return super().__new__(cls, optimizer, steps)
+    def _check(self) -> None:
+        check_optimizer(self.optimizer)
+        positive_integer("steps", self.steps)
 
     def init(self, xp: Namespace, theta: Array) -> tuple[Array, ...]:
         """The initial state: s = 0, then the inner optimizer's state."""
-        return xp.zeros_like(theta), *super().init(xp, theta)
+        return xp.zeros_like(theta), *Wrapper.init(self, xp, theta)
 
     def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
         """The inner optimizer's coefficients at its step t/k; none if k does not divide t."""
-        return () if t % self.steps else super().coefficients(t // self.steps, rate)
+        return () if t % self.steps else Wrapper.coefficients(self, t // self.steps, rate)
 
     def update(
         self, xp: Namespace, c: tuple[Any, ...], g: Array, state: tuple[Array, ...], theta: Array

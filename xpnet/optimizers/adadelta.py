@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from xpnet.ranges import (
-    Kind,
+    PlainSettings,
     check_fraction,
     check_learning_rate,
     check_positive,
@@ -15,13 +16,8 @@ from xpnet.typing import Array, Namespace
 __all__ = ["Adadelta"]
 
 
-class _Settings(NamedTuple):
-    learning_rate: Any
-    rho: float
-    epsilon: float
-
-
-class Adadelta(Kind, _Settings):
+@dataclass(frozen=True, slots=True)
+class Adadelta(PlainSettings):
     """Steps on the scale of the latest steps, independent of the gradient's units.
 
         v ← ρ v + (1 − ρ) g²
@@ -42,15 +38,15 @@ class Adadelta(Kind, _Settings):
         ε > 0; with ε = 0, θ would never move.
     """
 
-    __slots__ = ()
+    learning_rate: Any = 1.0
+    rho: float = 0.9
+    epsilon: float = 1e-6
     takes_many = True
 
-    def __new__(cls, learning_rate: Any = 1.0, rho: float = 0.9, epsilon: float = 1e-6) -> Adadelta:
-        """Check the settings."""
-        check_learning_rate(learning_rate)
-        check_fraction("rho", rho)
-        check_positive("epsilon", epsilon)
-        return super().__new__(cls, learning_rate, rho, epsilon)
+    def _check(self) -> None:
+        check_learning_rate(self.learning_rate)
+        check_fraction("rho", self.rho)
+        check_positive("epsilon", self.epsilon)
 
     def init(self, xp: Namespace, theta: Array) -> tuple[Array, ...]:
         """The initial state: v = a = 0."""

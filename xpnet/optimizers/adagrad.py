@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from xpnet.optimizers.moments import reciprocal
-from xpnet.ranges import Kind, check_learning_rate, check_not_negative
+from xpnet.ranges import PlainSettings, check_learning_rate, check_not_negative
 from xpnet.typing import Array, Namespace
 
 __all__ = ["Adagrad"]
 
 
-class _Settings(NamedTuple):
-    learning_rate: Any
-    epsilon: float
-
-
-class Adagrad(Kind, _Settings):
+@dataclass(frozen=True, slots=True)
+class Adagrad(PlainSettings):
     """Steps scaled by the root of the sum of all squared gradients.
 
         s ← s + g²
@@ -33,14 +30,13 @@ class Adagrad(Kind, _Settings):
         ε ≥ 0; with ε = 0, an entry whose gradient has always been 0 becomes NaN.
     """
 
-    __slots__ = ()
+    learning_rate: Any = 0.01
+    epsilon: float = 1e-10
     takes_many = True
 
-    def __new__(cls, learning_rate: Any = 0.01, epsilon: float = 1e-10) -> Adagrad:
-        """Check the settings."""
-        check_learning_rate(learning_rate)
-        check_not_negative("epsilon", epsilon)
-        return super().__new__(cls, learning_rate, epsilon)
+    def _check(self) -> None:
+        check_learning_rate(self.learning_rate)
+        check_not_negative("epsilon", self.epsilon)
 
     def init(self, xp: Namespace, theta: Array) -> tuple[Array, ...]:
         """The initial state: s = 0."""

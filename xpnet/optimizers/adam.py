@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from xpnet.optimizers.moments import adam_coefficients, adam_step
 from xpnet.ranges import (
-    Kind,
+    PlainSettings,
     check_fraction,
     check_learning_rate,
     check_not_negative,
@@ -16,14 +17,8 @@ from xpnet.typing import Array, Namespace
 __all__ = ["Adam"]
 
 
-class _Settings(NamedTuple):
-    learning_rate: Any
-    beta1: float
-    beta2: float
-    epsilon: float
-
-
-class Adam(Kind, _Settings):
+@dataclass(frozen=True, slots=True)
+class Adam(PlainSettings):
     """Steps scaled by running means of the gradient and of its square.
 
         m ← β₁ m + (1 − β₁) g            v ← β₂ v + (1 − β₂) g²
@@ -42,22 +37,17 @@ class Adam(Kind, _Settings):
         ε ≥ 0.
     """
 
-    __slots__ = ()
+    learning_rate: Any = 0.001
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
     takes_many = True
 
-    def __new__(
-        cls,
-        learning_rate: Any = 0.001,
-        beta1: float = 0.9,
-        beta2: float = 0.999,
-        epsilon: float = 1e-8,
-    ) -> Adam:
-        """Check the settings."""
-        check_learning_rate(learning_rate)
-        check_fraction("beta1", beta1)
-        check_fraction("beta2", beta2)
-        check_not_negative("epsilon", epsilon)
-        return super().__new__(cls, learning_rate, beta1, beta2, epsilon)
+    def _check(self) -> None:
+        check_learning_rate(self.learning_rate)
+        check_fraction("beta1", self.beta1)
+        check_fraction("beta2", self.beta2)
+        check_not_negative("epsilon", self.epsilon)
 
     def init(self, xp: Namespace, theta: Array) -> tuple[Array, ...]:
         """The initial state: m = v = 0."""

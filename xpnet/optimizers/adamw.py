@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from xpnet.optimizers.moments import adam_coefficients, adam_step
 from xpnet.ranges import (
-    Kind,
+    PlainSettings,
     check_flag,
     check_fraction,
     check_learning_rate,
@@ -20,17 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["AdamW"]
 
 
-class _Settings(NamedTuple):
-    learning_rate: Any
-    beta1: float
-    beta2: float
-    epsilon: float
-    weight_decay: float
-    decay_biases: bool
-    layout: Layout | None
-
-
-class AdamW(Kind, _Settings):
+@dataclass(frozen=True, slots=True)
+class AdamW(PlainSettings):
     """Adam, with weights that also shrink by a fixed fraction at every step.
 
         w ← (1 − η λ) w                       weights; with decay_biases, all of θ
@@ -57,29 +49,22 @@ class AdamW(Kind, _Settings):
         Where the weights lie in θ; `fit` sets it by `bind`.
     """
 
-    __slots__ = ()
+    learning_rate: Any = 0.001
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
+    weight_decay: float = 0.01
+    decay_biases: bool = False
+    layout: Layout | None = None
     takes_many = True
 
-    def __new__(
-        cls,
-        learning_rate: Any = 0.001,
-        beta1: float = 0.9,
-        beta2: float = 0.999,
-        epsilon: float = 1e-8,
-        weight_decay: float = 0.01,
-        decay_biases: bool = False,
-        layout: Layout | None = None,
-    ) -> AdamW:
-        """Check the settings."""
-        check_learning_rate(learning_rate)
-        check_fraction("beta1", beta1)
-        check_fraction("beta2", beta2)
-        check_not_negative("epsilon", epsilon)
-        check_not_negative("weight_decay", weight_decay)
-        decay_biases = bool(check_flag("decay_biases", decay_biases))
-        return super().__new__(
-            cls, learning_rate, beta1, beta2, epsilon, weight_decay, decay_biases, layout
-        )
+    def _check(self) -> None:
+        check_learning_rate(self.learning_rate)
+        check_fraction("beta1", self.beta1)
+        check_fraction("beta2", self.beta2)
+        check_not_negative("epsilon", self.epsilon)
+        check_not_negative("weight_decay", self.weight_decay)
+        check_flag("decay_biases", self.decay_biases)
 
     def bind(self, layout: Layout) -> AdamW:
         """The same optimizer, told by ``layout`` where the weights lie."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from xpnet.optimizers.wrapper import Wrapper, check_optimizer, updated
 from xpnet.ranges import check_fraction, positive_integer
@@ -11,14 +12,8 @@ from xpnet.typing import Array, Namespace
 __all__ = ["Averaged"]
 
 
-class _Settings(NamedTuple):
-    optimizer: Any
-    decay: float | None
-    start: int
-    every: int
-
-
-class Averaged(Wrapper, _Settings):
+@dataclass(frozen=True, slots=True)
+class Averaged(Wrapper):
     """An optimizer whose result is an average, a, of the θ that its steps pass through.
 
         a ← θ                       up to step s = start
@@ -43,27 +38,26 @@ class Averaged(Wrapper, _Settings):
         ≥ 1, in steps.
     """
 
-    __slots__ = ()
+    optimizer: Any
+    decay: float | None = 0.999
+    start: int = 1
+    every: int = 1
     own = 1
 
-    def __new__(
-        cls, optimizer: Any, decay: float | None = 0.999, start: int = 1, every: int = 1
-    ) -> Averaged:
-        """Check the settings."""
-        check_optimizer(optimizer)
-        if decay is not None:
-            check_fraction("decay", decay)
-        positive_integer("start", start)
-        positive_integer("every", every)
-        return super().__new__(cls, optimizer, decay, start, every)
+    def _check(self) -> None:
+        check_optimizer(self.optimizer)
+        if self.decay is not None:
+            check_fraction("decay", self.decay)
+        positive_integer("start", self.start)
+        positive_integer("every", self.every)
 
     def init(self, xp: Namespace, theta: Array) -> tuple[Array, ...]:
         """The initial state: a = θ, then the inner optimizer's state."""
-        return xp.asarray(theta, copy=True), *super().init(xp, theta)
+        return xp.asarray(theta, copy=True), *Wrapper.init(self, xp, theta)
 
     def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
         """The share of θ in the new average, then the inner optimizer's coefficients."""
-        return self._share(t), *super().coefficients(t, rate)
+        return self._share(t), *Wrapper.coefficients(self, t, rate)
 
     def _share(self, t: int) -> float:
         if t <= self.start:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from xpnet.equations.sums import of_squares
 from xpnet.optimizers.wrapper import Wrapper, check_optimizer, updated
@@ -12,13 +13,8 @@ from xpnet.typing import Array, Namespace
 __all__ = ["Clipped"]
 
 
-class _Settings(NamedTuple):
-    optimizer: Any
-    norm: float | None
-    value: float | None
-
-
-class Clipped(Wrapper, _Settings):
+@dataclass(frozen=True, slots=True)
+class Clipped(Wrapper):
     """An optimizer on clipped gradients: at most ``norm`` long, no entry beyond ±``value``.
 
         g ← min(max(g, −value), value)
@@ -36,24 +32,22 @@ class Clipped(Wrapper, _Settings):
         > 0; at least one must be given.
     """
 
-    __slots__ = ()
+    optimizer: Any
+    norm: float | None = None
+    value: float | None = None
 
     @property
     def takes_many(self) -> bool:
         """Whether the inner optimizer computes the coefficients of many steps at once."""
         return getattr(self.optimizer, "takes_many", False)
 
-    def __new__(
-        cls, optimizer: Any, norm: float | None = None, value: float | None = None
-    ) -> Clipped:
-        """Check the settings."""
-        check_optimizer(optimizer)
-        if norm is None and value is None:
+    def _check(self) -> None:
+        check_optimizer(self.optimizer)
+        if self.norm is None and self.value is None:
             raise ValueError("Clipped needs a norm, a value or both")
-        for name, bound in (("norm", norm), ("value", value)):
+        for name, bound in (("norm", self.norm), ("value", self.value)):
             if bound is not None:
                 check_positive(name, bound)
-        return super().__new__(cls, optimizer, norm, value)
 
     def update(
         self, xp: Namespace, c: tuple[Any, ...], g: Array, state: tuple[Array, ...], theta: Array

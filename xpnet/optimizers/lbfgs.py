@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from xpnet.optimizers.line_search import Point, strong_wolfe
 from xpnet.optimizers.pairs import Pairs
-from xpnet.ranges import Kind, check_not_negative, positive_integer
+from xpnet.ranges import PlainSettings, check_not_negative, positive_integer
 from xpnet.typing import Array, Namespace
 
 __all__ = ["LBFGS", "Result", "minimize"]
@@ -50,13 +51,8 @@ class Result(NamedTuple):
     reason: str
 
 
-class _Settings(NamedTuple):
-    history: int
-    tolerance_gradient: float
-    tolerance_change: float
-
-
-class LBFGS(Kind, _Settings):
+@dataclass(frozen=True, slots=True)
+class LBFGS(PlainSettings):
     """The settings of `minimize` for a `fit` on all examples at once; an epoch is one iteration.
 
     Parameters
@@ -70,17 +66,15 @@ class LBFGS(Kind, _Settings):
         where f and f' are the values before and after.
     """
 
-    __slots__ = ()
+    history: int = 10
+    tolerance_gradient: float = 1e-5
+    tolerance_change: float = 1e-9
     full_batch = True
 
-    def __new__(
-        cls, history: int = 10, tolerance_gradient: float = 1e-5, tolerance_change: float = 1e-9
-    ) -> LBFGS:
-        """Check the settings."""
-        positive_integer("history", history)
-        check_not_negative("tolerance_gradient", tolerance_gradient)
-        check_not_negative("tolerance_change", tolerance_change)
-        return super().__new__(cls, int(history), tolerance_gradient, tolerance_change)
+    def _check(self) -> None:
+        positive_integer("history", self.history)
+        check_not_negative("tolerance_gradient", self.tolerance_gradient)
+        check_not_negative("tolerance_change", self.tolerance_change)
 
     def minimize(
         self,

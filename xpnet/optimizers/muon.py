@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -10,7 +11,7 @@ from xpnet.errors import quoted
 from xpnet.optimizers.moments import adam_coefficients, adam_step, first_moment
 from xpnet.optimizers.newton_schulz import orthogonalise
 from xpnet.ranges import (
-    Kind,
+    PlainSettings,
     check_flag,
     check_fraction,
     check_learning_rate,
@@ -27,19 +28,8 @@ __all__ = ["Muon"]
 SCALES = ("match_rms_adamw", "original")
 
 
-class _Settings(NamedTuple):
-    learning_rate: Any
-    momentum: float
-    nesterov: bool
-    weight_decay: float
-    beta1: float
-    beta2: float
-    epsilon: float
-    scale: str
-    layout: Layout | None
-
-
-class Muon(Kind, _Settings):
+@dataclass(frozen=True, slots=True)
+class Muon(PlainSettings):
     """Orthogonalised momentum for weight matrices W (m, n), Adam's step for everything else.
 
         U ← μ U + (1 − μ) G                 H = μ U + (1 − μ) G with nesterov, else U
@@ -77,41 +67,26 @@ class Muon(Kind, _Settings):
         Where the matrices lie in θ; `fit` sets it by `bind`.
     """
 
-    __slots__ = ()
+    learning_rate: Any = 0.001
+    momentum: float = 0.95
+    nesterov: bool = True
+    weight_decay: float = 0.1
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
+    scale: str = "match_rms_adamw"
+    layout: Layout | None = None
 
-    def __new__(
-        cls,
-        learning_rate: Any = 0.001,
-        momentum: float = 0.95,
-        nesterov: bool = True,
-        weight_decay: float = 0.1,
-        beta1: float = 0.9,
-        beta2: float = 0.999,
-        epsilon: float = 1e-8,
-        scale: str = "match_rms_adamw",
-        layout: Layout | None = None,
-    ) -> Muon:
-        """Check the settings."""
-        check_learning_rate(learning_rate)
-        check_not_negative("weight_decay", weight_decay)
-        check_not_negative("epsilon", epsilon)
-        for name, value in (("momentum", momentum), ("beta1", beta1), ("beta2", beta2)):
-            check_fraction(name, value)
-        nesterov = bool(check_flag("nesterov", nesterov))
-        if not is_choice(scale, SCALES):
-            raise ValueError(f"scale must be one of {', '.join(SCALES)}, got {quoted(scale)}")
-        return super().__new__(
-            cls,
-            learning_rate,
-            momentum,
-            bool(check_flag("nesterov", nesterov)),
-            weight_decay,
-            beta1,
-            beta2,
-            epsilon,
-            scale,
-            layout,
-        )
+    def _check(self) -> None:
+        check_learning_rate(self.learning_rate)
+        check_not_negative("weight_decay", self.weight_decay)
+        check_not_negative("epsilon", self.epsilon)
+        check_fraction("momentum", self.momentum)
+        check_fraction("beta1", self.beta1)
+        check_fraction("beta2", self.beta2)
+        check_flag("nesterov", self.nesterov)
+        if not is_choice(self.scale, SCALES):
+            raise ValueError(f"scale must be one of {', '.join(SCALES)}, got {quoted(self.scale)}")
 
     def bind(self, layout: Layout) -> Muon:
         """The same optimizer, told by ``layout`` where the matrices lie."""

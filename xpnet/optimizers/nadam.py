@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from xpnet.optimizers.moments import correction, first_moment, reciprocal, second_moment
 from xpnet.ranges import (
-    Kind,
+    PlainSettings,
     check_fraction,
     check_learning_rate,
     check_not_negative,
@@ -18,15 +19,8 @@ from xpnet.typing import Array, Namespace
 __all__ = ["Nadam"]
 
 
-class _Settings(NamedTuple):
-    learning_rate: Any
-    beta1: float
-    beta2: float
-    epsilon: float
-    momentum_decay: float
-
-
-class Nadam(Kind, _Settings):
+@dataclass(frozen=True, slots=True)
+class Nadam(PlainSettings):
     """Adam with Nesterov's momentum, whose strength μ_t grows with the steps.
 
         m ← β₁ m + (1 − β₁) g              v ← β₂ v + (1 − β₂) g²
@@ -49,23 +43,18 @@ class Nadam(Kind, _Settings):
         ψ ≥ 0.
     """
 
-    __slots__ = ()
+    learning_rate: Any = 0.002
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
+    momentum_decay: float = 0.004
 
-    def __new__(
-        cls,
-        learning_rate: Any = 0.002,
-        beta1: float = 0.9,
-        beta2: float = 0.999,
-        epsilon: float = 1e-8,
-        momentum_decay: float = 0.004,
-    ) -> Nadam:
-        """Check the settings."""
-        check_learning_rate(learning_rate)
-        check_fraction("beta1", beta1)
-        check_fraction("beta2", beta2)
-        check_not_negative("epsilon", epsilon)
-        check_not_negative("momentum_decay", momentum_decay)
-        return super().__new__(cls, learning_rate, beta1, beta2, epsilon, momentum_decay)
+    def _check(self) -> None:
+        check_learning_rate(self.learning_rate)
+        check_fraction("beta1", self.beta1)
+        check_fraction("beta2", self.beta2)
+        check_not_negative("epsilon", self.epsilon)
+        check_not_negative("momentum_decay", self.momentum_decay)
 
     def init(self, xp: Namespace, theta: Array) -> tuple[Array, ...]:
         """The initial state: m = v = 0."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from xpnet.optimizers.moments import reciprocal
 from xpnet.ranges import (
-    Kind,
+    PlainSettings,
     check_fraction,
     check_learning_rate,
     check_not_negative,
@@ -16,14 +17,8 @@ from xpnet.typing import Array, Namespace
 __all__ = ["RMSProp"]
 
 
-class _Settings(NamedTuple):
-    learning_rate: Any
-    rho: float
-    momentum: float
-    epsilon: float
-
-
-class RMSProp(Kind, _Settings):
+@dataclass(frozen=True, slots=True)
+class RMSProp(PlainSettings):
     """Gradients divided by the root of a running mean of their squares, optionally with momentum μ.
 
         v ← ρ v + (1 − ρ) g²
@@ -43,22 +38,17 @@ class RMSProp(Kind, _Settings):
         ε ≥ 0; with ε = 0, an entry whose gradient has always been 0 becomes NaN.
     """
 
-    __slots__ = ()
+    learning_rate: Any = 0.01
+    rho: float = 0.99
+    momentum: float = 0.0
+    epsilon: float = 1e-8
     takes_many = True
 
-    def __new__(
-        cls,
-        learning_rate: Any = 0.01,
-        rho: float = 0.99,
-        momentum: float = 0.0,
-        epsilon: float = 1e-8,
-    ) -> RMSProp:
-        """Check the settings."""
-        check_learning_rate(learning_rate)
-        check_fraction("rho", rho)
-        check_fraction("momentum", momentum)
-        check_not_negative("epsilon", epsilon)
-        return super().__new__(cls, learning_rate, rho, momentum, epsilon)
+    def _check(self) -> None:
+        check_learning_rate(self.learning_rate)
+        check_fraction("rho", self.rho)
+        check_fraction("momentum", self.momentum)
+        check_not_negative("epsilon", self.epsilon)
 
     def init(self, xp: Namespace, theta: Array) -> tuple[Array, ...]:
         """The initial state: v = 0, and u = 0 if there is momentum."""

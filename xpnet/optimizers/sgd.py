@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
-from xpnet.ranges import Kind, check_flag, check_fraction, check_learning_rate
+from xpnet.ranges import PlainSettings, check_flag, check_fraction, check_learning_rate
 from xpnet.typing import Array, Namespace
 
 __all__ = ["SGD"]
 
 
-class _Settings(NamedTuple):
-    learning_rate: Any
-    momentum: float
-    nesterov: bool
-
-
-class SGD(Kind, _Settings):
+@dataclass(frozen=True, slots=True)
+class SGD(PlainSettings):
     """Gradient descent; with momentum μ, a running sum u of gradients replaces the gradient.
 
         u ← μ u + g
@@ -35,19 +31,17 @@ class SGD(Kind, _Settings):
         and momentum" (2013), in PyTorch's form. It needs a momentum above 0.
     """
 
-    __slots__ = ()
+    learning_rate: Any = 0.01
+    momentum: float = 0.0
+    nesterov: bool = False
     takes_many = True
 
-    def __new__(
-        cls, learning_rate: Any = 0.01, momentum: float = 0.0, nesterov: bool = False
-    ) -> SGD:
-        """Check the settings."""
-        check_learning_rate(learning_rate)
-        check_fraction("momentum", momentum)
-        nesterov = bool(check_flag("nesterov", nesterov))
-        if nesterov and momentum == 0:
+    def _check(self) -> None:
+        check_learning_rate(self.learning_rate)
+        check_fraction("momentum", self.momentum)
+        check_flag("nesterov", self.nesterov)
+        if self.nesterov and self.momentum == 0:
             raise ValueError("nesterov needs a momentum above 0")
-        return super().__new__(cls, learning_rate, momentum, nesterov)
 
     def init(self, xp: Namespace, theta: Array) -> tuple[Array, ...]:
         """The initial state: u = 0 if there is momentum, else nothing."""

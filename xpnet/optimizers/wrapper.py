@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import is_dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from xpnet.equations.returned import array_like, arrays_like, is_own, pair
 from xpnet.errors import quoted
-from xpnet.ranges import Kind
+from xpnet.ranges import PlainSettings
 from xpnet.typing import Array, Namespace
 
 if TYPE_CHECKING:
     from xpnet.equations.parameters import Layout
 
-__all__ = ["Wrapper", "check_named", "check_optimizer", "is_optimizer", "updated"]
+__all__ = ["Wrapper", "changed", "check_named", "check_optimizer", "is_optimizer", "updated"]
 
 
-class Wrapper(Kind):
+class Wrapper(PlainSettings):
     """An optimizer that forwards every call; a wrapper overrides the methods that it changes.
 
     Its state is ``own`` arrays of the wrapper, followed by the inner optimizer's state.
@@ -95,9 +96,17 @@ def check_optimizer(value: Any) -> None:
 
 
 def check_named(value: Any) -> None:
-    """Raise a TypeError unless the optimizer's settings have names."""
-    if not hasattr(value, "_asdict"):
+    """Raise a TypeError unless the optimizer's settings have names and never change."""
+    is_named = hasattr(value, "_asdict") or is_dataclass(value)
+    if not is_named or type(value).__hash__ is None:
         raise TypeError(
-            "an optimizer of your own is a NamedTuple of its settings, learning_rate among them, "
-            f"got {quoted(value)}"
+            "an optimizer of your own is a NamedTuple of its settings, or a frozen dataclass, "
+            f"learning_rate among them, got {quoted(value)}"
         )
+
+
+def changed(optimizer: Any, /, **settings: Any) -> Any:
+    """A copy of a named optimizer with some settings changed."""
+    if not hasattr(optimizer, "_asdict"):
+        return replace(optimizer, **settings)
+    return type(optimizer)(**{**optimizer._asdict(), **settings})  # calls a subclass's own checks

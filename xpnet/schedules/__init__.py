@@ -2,9 +2,9 @@
 
     rate = schedule(t)         t = 1, 2, …, on the host
 
-A schedule is a NamedTuple of its settings. The first is the learning rate η that it starts from or
-reaches. A schedule can be given wherever a learning rate can: ``Adam(learning_rate=Cosine(0.01))``.
-So can any other function of the step. Optional methods:
+A schedule is a frozen dataclass of its settings. The first is the learning rate η that it starts
+from or reaches. A schedule can be given wherever a learning rate can:
+``Adam(learning_rate=Cosine(0.01))``. So can any other function of the step. Optional methods:
 
     bind(total_steps, steps_per_epoch) -> schedule     sets open settings from the fit's length
     observe(value)                                     receives an epoch's loss (ReduceOnPlateau)

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from dataclasses import KW_ONLY, dataclass
 
 from xpnet.errors import quoted
-from xpnet.ranges import Kind, check_count, check_flag, check_not_negative, positive_integer
+from xpnet.ranges import (
+    PlainSettings,
+    check_count,
+    check_flag,
+    check_not_negative,
+    positive_integer,
+)
 from xpnet.schedules.settings import check_rate, open_length
 
 __all__ = ["Cosine"]
 
 
-class _Settings(NamedTuple):
-    learning_rate: float
-    minimum: float
-    steps: int | None
-    warmup: int
-    restarts: bool
-    growth: int
-
-
-class Cosine(Kind, _Settings):
+@dataclass(frozen=True, slots=True)
+class Cosine(PlainSettings):
     """A line up to η, then half a cosine down to the minimum; with restarts, the cosine repeats.
 
         η_t = η t/(w + 1)                                    t = 1 … w
@@ -48,33 +46,27 @@ class Cosine(Kind, _Settings):
         ≥ 1: each cosine is this many times as long as the one before.
     """
 
-    __slots__ = ()
+    learning_rate: float
+    minimum: float = 0.0
+    _: KW_ONLY
+    steps: int | None = None
+    warmup: int = 0
+    restarts: bool = False
+    growth: int = 1
 
-    def __new__(
-        cls,
-        learning_rate: float,
-        minimum: float = 0.0,
-        *,
-        steps: int | None = None,
-        warmup: int = 0,
-        restarts: bool = False,
-        growth: int = 1,
-    ) -> Cosine:
-        """Check the settings."""
-        check_rate(learning_rate)
-        check_not_negative("minimum", minimum)
-        if float(minimum) > float(learning_rate):
-            raise ValueError(
-                f"minimum must be ≤ learning_rate {quoted(learning_rate)}, got {quoted(minimum)}"
-            )
-        restarts = bool(check_flag("restarts", restarts))
-        if steps is not None:
-            positive_integer("steps", steps)
-        elif restarts:
+    def _check(self) -> None:
+        check_rate(self.learning_rate)
+        check_not_negative("minimum", self.minimum)
+        if float(self.minimum) > float(self.learning_rate):
+            highest = f"learning_rate {quoted(self.learning_rate)}"
+            raise ValueError(f"minimum must be ≤ {highest}, got {quoted(self.minimum)}")
+        check_flag("restarts", self.restarts)
+        if self.steps is not None:
+            positive_integer("steps", self.steps)
+        elif self.restarts:
             raise ValueError("restarts need steps, the length of the first cosine")
-        check_count("warmup", warmup)
-        positive_integer("growth", growth)
-        return super().__new__(cls, learning_rate, minimum, steps, warmup, restarts, growth)
+        check_count("warmup", self.warmup)
+        positive_integer("growth", self.growth)
 
     def bind(self, total_steps: int, steps_per_epoch: int) -> Cosine:
         """The same schedule; if ``steps`` is None, it is set from the length of the fit."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import KW_ONLY, dataclass
+from typing import Self
 
-from xpnet.ranges import Kind, check_not_negative
+from xpnet.ranges import PlainSettings, check_not_negative
 from xpnet.schedules.settings import (
     check_factor,
     check_length,
@@ -16,11 +17,8 @@ from xpnet.schedules.settings import (
 __all__ = ["Constant", "Exponential", "InverseScaling", "Step"]
 
 
-class _Constant(NamedTuple):
-    learning_rate: float
-
-
-class Constant(Kind, _Constant):
+@dataclass(frozen=True, slots=True)
+class Constant(PlainSettings):
     """η_t = η.
 
     Parameters
@@ -29,26 +27,35 @@ class Constant(Kind, _Constant):
         η, finite and ≥ 0.
     """
 
-    __slots__ = ()
+    learning_rate: float
 
-    def __new__(cls, learning_rate: float) -> Constant:
-        """Check the settings."""
-        check_rate(learning_rate)
-        return super().__new__(cls, learning_rate)
+    def _check(self) -> None:
+        check_rate(self.learning_rate)
 
     def __call__(self, t: int) -> float:
         """The learning rate η_t."""
         return self.learning_rate
 
 
-class _Decay(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Decay(PlainSettings):
     learning_rate: float
-    factor: float
-    steps: int | None
-    epochs: int | None
+    factor: float = 0.1
+    _: KW_ONLY
+    steps: int | None = None
+    epochs: int | None = None
+
+    def _check(self) -> None:
+        check_rate(self.learning_rate)
+        check_factor("factor", self.factor)
+        check_length(self.steps, self.epochs)
+
+    def bind(self, total_steps: int, steps_per_epoch: int) -> Self:
+        """The same schedule, with its length in steps."""
+        return self._replace(steps=length(self.steps, self.epochs, steps_per_epoch), epochs=None)
 
 
-class Step(Kind, _Decay):
+class Step(_Decay):
     """η_t = η γ^⌊(t − 1)/s⌋: multiplied by γ after every s steps.
 
     It is torch.optim.lr_scheduler.StepLR, called once per step (``steps``) or per epoch
@@ -66,24 +73,6 @@ class Step(Kind, _Decay):
 
     __slots__ = ()
 
-    def __new__(
-        cls,
-        learning_rate: float,
-        factor: float = 0.1,
-        *,
-        steps: int | None = None,
-        epochs: int | None = None,
-    ) -> Step:
-        """Check the settings."""
-        check_rate(learning_rate)
-        check_factor("factor", factor)
-        check_length(steps, epochs)
-        return super().__new__(cls, learning_rate, factor, steps, epochs)
-
-    def bind(self, total_steps: int, steps_per_epoch: int) -> Step:
-        """The same schedule, with its length in steps."""
-        return self._replace(steps=length(self.steps, self.epochs, steps_per_epoch), epochs=None)
-
     def __call__(self, t: int) -> float:
         """The learning rate η_t."""
         if self.steps is None:
@@ -91,7 +80,7 @@ class Step(Kind, _Decay):
         return float(self.learning_rate * self.factor ** ((t - 1) // self.steps))
 
 
-class Exponential(Kind, _Decay):
+class Exponential(_Decay):
     """η_t = η γ^((t − 1)/s): multiplied by γ gradually over every s steps.
 
     With s = 1 it is torch.optim.lr_scheduler.ExponentialLR, called once per step.
@@ -108,24 +97,6 @@ class Exponential(Kind, _Decay):
 
     __slots__ = ()
 
-    def __new__(
-        cls,
-        learning_rate: float,
-        factor: float = 0.1,
-        *,
-        steps: int | None = None,
-        epochs: int | None = None,
-    ) -> Exponential:
-        """Check the settings."""
-        check_rate(learning_rate)
-        check_factor("factor", factor)
-        check_length(steps, epochs)
-        return super().__new__(cls, learning_rate, factor, steps, epochs)
-
-    def bind(self, total_steps: int, steps_per_epoch: int) -> Exponential:
-        """The same schedule, with its length in steps."""
-        return self._replace(steps=length(self.steps, self.epochs, steps_per_epoch), epochs=None)
-
     def __call__(self, t: int) -> float:
         """The learning rate η_t."""
         if self.steps is None:
@@ -133,13 +104,8 @@ class Exponential(Kind, _Decay):
         return float(self.learning_rate * self.factor ** ((t - 1) / self.steps))
 
 
-class _InverseScaling(NamedTuple):
-    learning_rate: float
-    power: float
-    scale: float
-
-
-class InverseScaling(Kind, _InverseScaling):
+@dataclass(frozen=True, slots=True)
+class InverseScaling(PlainSettings):
     """η_t = η / (1 + c (t − 1))^p.
 
     Robbins and Monro, "A stochastic approximation method" (1951), for ½ < p ≤ 1. scikit-learn's
@@ -156,16 +122,14 @@ class InverseScaling(Kind, _InverseScaling):
         c ≥ 0.
     """
 
-    __slots__ = ()
+    learning_rate: float
+    power: float = 0.5
+    scale: float = 1.0
 
-    def __new__(
-        cls, learning_rate: float, power: float = 0.5, scale: float = 1.0
-    ) -> InverseScaling:
-        """Check the settings."""
-        check_rate(learning_rate)
-        check_not_negative("power", power)
-        check_not_negative("scale", scale)
-        return super().__new__(cls, learning_rate, power, scale)
+    def _check(self) -> None:
+        check_rate(self.learning_rate)
+        check_not_negative("power", self.power)
+        check_not_negative("scale", self.scale)
 
     def __call__(self, t: int) -> float:
         """The learning rate η_t."""

@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from dataclasses import KW_ONLY, dataclass
 
 from xpnet.errors import quoted
-from xpnet.ranges import Kind, is_finite, is_number, positive_integer
+from xpnet.ranges import PlainSettings, is_finite, is_number, positive_integer
 from xpnet.schedules.settings import check_rate, open_length
 
 __all__ = ["OneCycle"]
 
 
-class _Settings(NamedTuple):
-    learning_rate: float
-    steps: int | None
-    warmup: float
-    start: float
-    end: float
-
-
-class OneCycle(Kind, _Settings):
+@dataclass(frozen=True, slots=True)
+class OneCycle(PlainSettings):
     """Half a cosine up from η/a to η, then half a cosine down to η/(a b).
 
         k = t − 1,   p = w s − 1 the peak,   c(u) = ½ (1 + cos(π u))
@@ -42,29 +35,24 @@ class OneCycle(Kind, _Settings):
         a and b, ≥ 1.
     """
 
-    __slots__ = ()
+    learning_rate: float
+    _: KW_ONLY
+    steps: int | None = None
+    warmup: float = 0.3
+    start: float = 25.0
+    end: float = 1e4
 
-    def __new__(
-        cls,
-        learning_rate: float,
-        *,
-        steps: int | None = None,
-        warmup: float = 0.3,
-        start: float = 25.0,
-        end: float = 1e4,
-    ) -> OneCycle:
-        """Check the settings."""
-        check_rate(learning_rate)
-        if steps is not None:
-            positive_integer("steps", steps)
-        if not is_number(warmup) or not 0 <= warmup <= 1:
+    def _check(self) -> None:
+        check_rate(self.learning_rate)
+        if self.steps is not None:
+            positive_integer("steps", self.steps)
+        if not is_number(self.warmup) or not 0 <= self.warmup <= 1:
             raise ValueError(
-                f"warmup must lie in [0, 1], a share of the steps, got {quoted(warmup)}"
+                f"warmup must lie in [0, 1], a share of the steps, got {quoted(self.warmup)}"
             )
-        for name, value in (("start", start), ("end", end)):
+        for name, value in (("start", self.start), ("end", self.end)):
             if not is_finite(value) or value < 1:
                 raise ValueError(f"{name} must be a finite number ≥ 1, got {quoted(value)}")
-        return super().__new__(cls, learning_rate, steps, warmup, start, end)
 
     def bind(self, total_steps: int, steps_per_epoch: int) -> OneCycle:
         """The same schedule; if ``steps`` is None, it is set to the length of the fit."""

@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import math
+from dataclasses import KW_ONLY, dataclass
 from typing import NamedTuple
 
-from xpnet.ranges import Kind, check_count, check_not_negative
+from xpnet.ranges import PlainSettings, check_count, check_not_negative
 from xpnet.schedules.settings import check_factor, check_rate
 
 __all__ = ["Memory", "Plateau", "ReduceOnPlateau"]
 
 
-class _Settings(NamedTuple):
-    learning_rate: float
-    factor: float
-    patience: int
-    threshold: float
-    cooldown: int
-    minimum: float
-
-
-class ReduceOnPlateau(Kind, _Settings):
+@dataclass(frozen=True, slots=True)
+class ReduceOnPlateau(PlainSettings):
     """η ← max(γ η, η_min) after ``patience`` + 1 epochs in a row without a better value.
 
     A value is better if it is below the best so far by more than ``threshold`` times ``|best|``.
@@ -46,26 +39,21 @@ class ReduceOnPlateau(Kind, _Settings):
         η_min ≥ 0.
     """
 
-    __slots__ = ()
+    learning_rate: float
+    factor: float = 0.1
+    patience: int = 10
+    _: KW_ONLY
+    threshold: float = 1e-4
+    cooldown: int = 0
+    minimum: float = 0.0
 
-    def __new__(
-        cls,
-        learning_rate: float,
-        factor: float = 0.1,
-        patience: int = 10,
-        *,
-        threshold: float = 1e-4,
-        cooldown: int = 0,
-        minimum: float = 0.0,
-    ) -> ReduceOnPlateau:
-        """Check the settings."""
-        check_rate(learning_rate)
-        check_factor("factor", factor)
-        for name, value in (("patience", patience), ("cooldown", cooldown)):
+    def _check(self) -> None:
+        check_rate(self.learning_rate)
+        check_factor("factor", self.factor)
+        for name, value in (("patience", self.patience), ("cooldown", self.cooldown)):
             check_count(name, value)
-        check_not_negative("threshold", threshold)
-        check_not_negative("minimum", minimum)
-        return super().__new__(cls, learning_rate, factor, patience, threshold, cooldown, minimum)
+        check_not_negative("threshold", self.threshold)
+        check_not_negative("minimum", self.minimum)
 
     def bind(self, total_steps: int, steps_per_epoch: int) -> Plateau:
         """The schedule of one fit, with a memory of its own."""
