@@ -10,23 +10,17 @@ docs/architecture.md says what stands where.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from xpnet import layers, losses, training
 from xpnet._version import __version__
 from xpnet.backends import Backend, asarray, available_backends, get_backend, to_numpy
 from xpnet.derivatives.gradients import Gradients
 from xpnet.equations.activations import Activation, elementwise
-from xpnet.equations.penalties import MaxNorm, Penalty
-from xpnet.errors import DivergenceError, FileError, quoted
-from xpnet.files.load import load
+from xpnet.errors import DivergenceError, FileError
 from xpnet.losses import Loss
 from xpnet.network import Network
-from xpnet.network.gradient_check import gradient_check
-from xpnet.network.rate_range import learning_rate_range
-from xpnet.network.stack import Stack
-from xpnet.training import EarlyStopping, History
+from xpnet.when_used import when_used
 
 if TYPE_CHECKING:
     from xpnet import (
@@ -40,6 +34,13 @@ if TYPE_CHECKING:
         schedules,
         tables,
     )
+    from xpnet.equations.penalties import MaxNorm, Penalty
+    from xpnet.files.load import load
+    from xpnet.network.gradient_check import gradient_check
+    from xpnet.network.rate_range import learning_rate_range
+    from xpnet.network.stack import Stack
+    from xpnet.training.early_stopping import EarlyStopping
+    from xpnet.training.history import History
 
 __all__ = [
     "Activation",
@@ -77,23 +78,31 @@ __all__ = [
     "training",
 ]
 
-_WHEN_USED = (
+_MODULES = (
     "datasets",
     "doctor",
     "explain",
+    "files",
     "metrics",
     "optimizers",
     "plots",
     "report",
     "schedules",
     "tables",
-)  # 40 modules, half of the import time
+)
+_PLACES = {
+    "EarlyStopping": "training.early_stopping",
+    "History": "training.history",
+    "MaxNorm": "equations.penalties",
+    "Penalty": "equations.penalties",
+    "Stack": "network.stack",
+    "gradient_check": "network.gradient_check",
+    "learning_rate_range": "network.rate_range",
+    "load": "files.load",
+}
 
-
-def __getattr__(name: str) -> Any:
-    if name in _WHEN_USED:
-        return import_module(f"xpnet.{name}")
-    raise AttributeError(f"module 'xpnet' has no attribute {quoted(name)}")
+if not TYPE_CHECKING:  # a type checker reports unknown names
+    __getattr__ = when_used(__name__, _MODULES, _PLACES)
 
 
 def __dir__() -> list[str]:

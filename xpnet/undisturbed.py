@@ -8,7 +8,6 @@ inherits locks that nobody will release.
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -47,6 +46,8 @@ def imported(name: str) -> Any:
 
 @contextmanager
 def _control_c_held_back() -> Iterator[None]:
+    import signal  # slow, and `import xpnet` needs none of it
+
     before = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(before):
         yield  # handlers run only in the main thread; SIG_IGN and SIG_DFL stay

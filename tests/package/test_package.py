@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import doctest
 import importlib
 import pkgutil
 import re
+import textwrap
 import tomllib
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -38,7 +40,27 @@ HEAVY = (
     "numpy.random",  # 10 ms, which the first network pays
     "xpnet.cli",
 )
+WHEN_USED = (
+    "json",
+    "signal",
+    "xpnet.derivatives.objective",
+    "xpnet.engines.batches",
+    "xpnet.engines.step",
+    "xpnet.equations.penalties",
+    "xpnet.files.load",
+    "xpnet.files.save",
+    "xpnet.network.gradient_check",
+    "xpnet.network.rate_range",
+    "xpnet.network.stack",
+    "xpnet.training.callbacks",
+    "xpnet.training.early_stopping",
+    "xpnet.training.history",
+    "xpnet.training.settings",
+    "xpnet.whole_file",
+)
+"""Modules that a network needs in some of its methods at most."""
 FOLDER = Path(xpnet.__file__).parent
+LAZY = [name for name in xpnet._MODULES if name in xpnet.__all__]
 MODULES = sorted(
     module.name
     for module in pkgutil.walk_packages(xpnet.__path__, "xpnet.")
@@ -60,6 +82,38 @@ def test_import_loads_no_framework():
     beyond_numpy = loaded_after("import xpnet") - loaded_after("import numpy")
     assert "xpnet.network" in beyond_numpy
     assert beyond_numpy.isdisjoint(HEAVY)
+
+
+def test_import_loads_what_a_network_is_made_of_and_no_more():
+    beyond_numpy = loaded_after("import xpnet") - loaded_after("import numpy")
+    assert beyond_numpy.isdisjoint({*WHEN_USED, *(f"xpnet.{name}" for name in LAZY)})
+    assert len(beyond_numpy) <= 70  # each costs about 0.2 ms
+
+
+@pytest.mark.parametrize("name", sorted(xpnet._PLACES))
+def test_a_name_that_is_imported_when_used_is_one_object(name):
+    code = (
+        f"import xpnet; first = xpnet.{name}; from xpnet import {name}; "
+        f"assert first is {name} is vars(xpnet)['{name}']"
+    )
+    assert f"xpnet.{xpnet._PLACES[name]}" in loaded_after(code)
+    assert name in xpnet.__all__
+    assert name in dir(xpnet)
+
+
+@pytest.mark.parametrize("package", ["xpnet", "xpnet.training", "xpnet.network", "xpnet.files"])
+def test_a_name_that_does_not_exist_is_an_attribute_error(package):
+    module = importlib.import_module(package)
+    with pytest.raises(AttributeError, match=f"module '{package}' has no attribute 'nothing'"):
+        _ = module.nothing
+    assert set(module.__all__) <= set(dir(module))
+
+
+@pytest.mark.parametrize(
+    "path", ["files.load.describe", "training.callbacks.MOMENTS", "network.stack.Stack"]
+)
+def test_a_module_is_an_attribute_of_its_package_from_the_start(path):
+    assert f"xpnet.{path.rpartition('.')[0]}" in loaded_after(f"import xpnet; xpnet.{path}")
 
 
 def test_a_network_on_numpy_trains_without_any_framework():
@@ -153,9 +207,6 @@ def test_the_cuda_extras_bring_what_compiles_kernels():
         assert extras[f"cuda{number}"] == [f"cupy-cuda{number}x[ctk]>=14"]
 
 
-LAZY = xpnet._WHEN_USED
-
-
 @pytest.mark.parametrize("name", LAZY)
 def test_a_module_that_is_imported_when_used_is_an_attribute_from_the_start(name):
     assert f"xpnet.{name}" in loaded_after(f"import xpnet; xpnet.{name}.__all__")
@@ -163,9 +214,12 @@ def test_a_module_that_is_imported_when_used_is_an_attribute_from_the_start(name
     assert name in dir(xpnet)
 
 
-def test_type_checkers_know_the_modules_that_are_imported_when_used():
+def test_type_checkers_know_what_is_imported_when_used():
     source = (FOLDER / "__init__.py").read_text(encoding="utf-8")
     block = source.partition("if TYPE_CHECKING:")[2].partition("__all__")[0]
-    assert set(LAZY) == set(re.findall(r"\w+", block)) - {"from", "xpnet", "import"}
+    imports = ast.parse(textwrap.dedent(block)).body
+    places = {alias.name: node.module for node in imports for alias in node.names}
+    expected = {name: f"xpnet.{place}" for name, place in xpnet._PLACES.items()}
+    assert places == expected | dict.fromkeys(LAZY, "xpnet")
     packages = {m.name for m in pkgutil.iter_modules(xpnet.__path__) if m.ispkg}
     assert set(LAZY) == packages & set(xpnet.__all__) - {"layers", "losses", "training"}

@@ -2,4 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from xpnet.when_used import when_used
+
 __all__: list[str] = []
+
+_MODULES = ("container", "jsonable", "load", "save", "saved_tensors")
+
+if not TYPE_CHECKING:
+    __getattr__ = when_used(__name__, _MODULES, {})

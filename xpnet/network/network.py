@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from xpnet.checks.keywords import explains_keywords
 from xpnet.network.predictions import NetworkPasses
-from xpnet.training.history import History
 from xpnet.typing import ArrayLike
 
 if TYPE_CHECKING:
     from xpnet.explain import Explanation
     from xpnet.metrics import Metric
+    from xpnet.training.history import History
 
 __all__ = ["Network"]
 

@@ -12,13 +12,11 @@ from xpnet.backends import move, to_numpy
 from xpnet.checks.inputs import Examples, examples, features
 from xpnet.derivatives.gradient import gradient
 from xpnet.derivatives.gradients import Gradients
-from xpnet.derivatives.objective import objective
 from xpnet.engines.pieces import pieces
 from xpnet.engines.placement import home, rows_that_fit
 from xpnet.equations import passes
 from xpnet.equations.masks import context
 from xpnet.equations.parameters import Layers, layout, n_networks, unpack
-from xpnet.equations.penalties import as_penalty
 from xpnet.losses import Loss
 from xpnet.network.labels import decide
 from xpnet.network.state import NetworkState
@@ -211,6 +209,9 @@ class NetworkPasses(NetworkState):
         >>> gradient.shape
         (13,)
         """
+        from xpnet.derivatives.objective import objective
+        from xpnet.equations.penalties import as_penalty
+
         fixed, X = self.to(), self.in_order(X)
         fixed.complete(X, Y)
         assert fixed.loss is not None
