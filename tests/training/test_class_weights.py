@@ -53,6 +53,8 @@ def test_they_weigh_the_loss_as_repeated_rows_do():
         (LABELS, {"a": 1.0}, ValueError, "has the class 'a'"),
         (LABELS, {0: -1.0}, ValueError, r"class_weight\[0\] must be a finite number ≥ 0, got -1.0"),
         (LABELS, {0: np.nan}, ValueError, r"class_weight\[0\] must be a finite number"),
+        (LABELS, {0: 10**400}, ValueError, r"class_weight\[0\] must be a finite number"),
+        (LABELS, {0: True}, ValueError, r"class_weight\[0\] must be a finite number"),
         (LABELS, {0: "2"}, ValueError, r"class_weight\[0\] must be a finite number"),
         (LABELS, "equal", ValueError, "must be a dict or \"balanced\", got 'equal'"),
         (LABELS, [1, 2], TypeError, 'must be a dict or "balanced"'),

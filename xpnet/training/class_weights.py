@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from xpnet.backends import to_numpy
 from xpnet.checks import as_array, is_integer
 from xpnet.errors import quoted
+from xpnet.ranges import check_not_negative
 from xpnet.typing import ArrayLike, Host
 
 __all__ = ["class_weights"]
@@ -86,8 +86,6 @@ def _from_mapping(class_weight: Mapping[Any, Any], n_classes: int) -> Host:
             raise ValueError(
                 f"class_weight has the class {quoted(c)}, but the classes are 0 … {n_classes - 1}"
             )
-        number = isinstance(weight, (int, float, np.integer, np.floating))
-        if not number or not math.isfinite(weight) or weight < 0:
-            raise ValueError(f"class_weight[{c}] must be a finite number ≥ 0, got {quoted(weight)}")
+        check_not_negative(f"class_weight[{c}]", weight)
         weights[int(c)] = weight
     return weights
