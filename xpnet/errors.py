@@ -7,7 +7,9 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from xpnet.pickles import made_by
 
 __all__ = [
     "DivergenceError",
@@ -71,12 +73,15 @@ class DivergenceError(ArithmeticError):
         )
         self.epoch, self.step, self.loss, self._what = epoch, step, loss, what
 
-    def __reduce__(self) -> tuple[type[DivergenceError], tuple[int, int, float, str]]:
-        return DivergenceError, (self.epoch, self.step, self.loss, self._what)
+    def __reduce__(self) -> Any:
+        return made_by(DivergenceError, self.epoch, self.step, self.loss, self._what)
 
 
 class FileError(ValueError):
     """Raised when a file is damaged or of the wrong kind; nothing is built from it."""
+
+    def __reduce__(self) -> Any:
+        return made_by(type(self), *self.args)
 
 
 def printable(text: str, most: int = 200) -> str:

@@ -33,7 +33,7 @@ class Pickled:
 
     __slots__ = ()
 
-    def __reduce_ex__(self, protocol: Any) -> Any:
+    def __reduce__(self) -> Any:
         return unpickled, (_name(type(self)), __version__), self.__getstate__()
 
 

@@ -21,7 +21,7 @@ from xpnet.optimizers import Adam
 
 PICKLES = {
     f"pickle {protocol}": lambda x, protocol=protocol: pickle.loads(pickle.dumps(x, protocol))
-    for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1)
+    for protocol in range(pickle.HIGHEST_PROTOCOL + 1)
 }
 COPIES = {"copy": copy.copy, "deepcopy": copy.deepcopy, **PICKLES}
 WAYS = pytest.mark.parametrize("again", COPIES.values(), ids=COPIES)
@@ -182,6 +182,11 @@ def test_an_error(again):
 @WAYS
 def test_a_network_a_stack_and_gradients(backend, again):
     net = xpnet.Network([4, 5, 3], backend=backend, dtype="float64", rng=1)
+    try:
+        again(net.parameters)
+    except TypeError:
+        assert backend.name == "array-api-strict"  # its arrays have slots
+        pytest.skip("protocols 0 and 1 cannot hold the library's arrays")
     stack = xpnet.Stack([xpnet.Network([4, 5, 3], backend=backend, rng=r) for r in (1, 2)])
     for one in (net, stack):
         found = again(one)

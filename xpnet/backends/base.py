@@ -14,6 +14,7 @@ import numpy as np
 
 from xpnet.backends.lanes import Lane
 from xpnet.errors import quoted
+from xpnet.pickles import made_by
 from xpnet.typing import Array, Host, Namespace
 
 __all__ = ["DTYPES", "Backend", "CompiledAs", "library_of", "native_copy"]
@@ -84,7 +85,7 @@ class Backend:
     def __reduce__(self) -> Any:
         from xpnet.backends import get_backend  # xp is a module, which cannot be pickled
 
-        return get_backend, (self.name, self.device_name(), *self.settings())
+        return made_by(get_backend, self.name, self.device_name(), *self.settings())
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Backend:
         return self

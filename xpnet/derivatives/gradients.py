@@ -11,6 +11,7 @@ from xpnet import checks
 from xpnet.backends import to_numpy
 from xpnet.backends.tracked import stored
 from xpnet.equations.parameters import Layers, dense_parameters
+from xpnet.pickles import Pickled
 from xpnet.ranges import items
 from xpnet.typing import Array, Host, Namespace
 
@@ -44,7 +45,7 @@ def _as_list(name: str, given: Any, n: int) -> list[Array]:
     return parts
 
 
-class Gradients:
+class Gradients(Pickled):
     """∂loss/∂θ, which unpacks as ``weight_gradients, bias_gradients``.
 
     Attributes

@@ -20,14 +20,15 @@ from typing import Any, NamedTuple
 from xpnet.equations.built_in import built_in, is_built_in
 from xpnet.equations.returned import ReturnedError, array_like
 from xpnet.equations.special import normal_cdf, normal_pdf, sigmoid
-from xpnet.errors import quoted
+from xpnet.errors import look_up, quoted
+from xpnet.pickles import Pickled, made_by, outdated
 from xpnet.typing import Array, Namespace
 
 __all__ = ["ACTIVATIONS", "FORMULAS", "Activation", "elementwise"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Activation:
+class Activation(Pickled):
     """One activation: its function and three derivative products.
 
     Parameters
@@ -68,9 +69,13 @@ class Activation:
     def __deepcopy__(self, memo: dict[int, Any]) -> Activation:
         return self  # no copy: compiled steps are found by the activation's identity
 
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        named = is_built_in(self)
-        return (_named, (self.name,)) if named else super().__reduce_ex__(protocol)
+    def __reduce__(self) -> Any:
+        return made_by(Activation.named, self.name) if is_built_in(self) else super().__reduce__()
+
+    @classmethod
+    def named(cls, name: str) -> Activation:
+        """Return xpnet's own activation of that name; pickles call this."""
+        return look_up("activation", name, _OWN)
 
 
 def elementwise(
@@ -368,8 +373,8 @@ _ROWS = (
 
 
 def _named(name: str) -> Activation:
-    """Return the built-in activation of that name; unpickling calls this."""
-    return _OWN[name]
+    """Every network's pickle called this before pickles had a version."""
+    raise outdated("an earlier xpnet")
 
 
 _OWN = {row.activation.name: built_in(row.activation) for row in _ROWS}

@@ -14,6 +14,7 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from xpnet.pickles import made_by
 from xpnet.typing import Array, Namespace
 
 if TYPE_CHECKING:
@@ -113,6 +114,9 @@ class Layout(NamedTuple):
     size: int
     n_weights: int
     matrices: tuple[tuple[int, int, int], ...]
+
+    def __reduce__(self) -> Any:
+        return made_by(Layout, *self)
 
 
 def layout(layers: Layers) -> Layout:

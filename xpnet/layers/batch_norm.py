@@ -11,13 +11,14 @@ from xpnet.backends.base import Backend
 from xpnet.equations.parameters import Allocator, Slot
 from xpnet.equations.protocol import Context, Defaults, Stats
 from xpnet.layers.normalization import affine_gradients, input_gradient, normalize
+from xpnet.pickles import Pickled
 from xpnet.ranges import check_fraction, check_not_negative
 from xpnet.typing import Array, Host
 
 __all__ = ["BatchNorm", "BatchNormLayer"]
 
 
-class BatchNorm:
+class BatchNorm(Pickled):
     """B = γ ∘ (A − μ)/√(variance + ε) + β, with μ and variance over the examples of the batch.
 
     Training uses each batch's own μ and variance; everything else uses running means of them:

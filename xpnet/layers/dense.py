@@ -20,13 +20,14 @@ from xpnet.equations.passes import (
     dense_preactivation_gradient,
 )
 from xpnet.equations.protocol import Context, Defaults, Stats
+from xpnet.pickles import Pickled
 from xpnet.ranges import items
 from xpnet.typing import Array, Host
 
 __all__ = ["Dense", "DenseLayer", "as_layers"]
 
 
-class Dense:
+class Dense(Pickled):
     """A dense layer of ``units`` units.
 
     Parameters

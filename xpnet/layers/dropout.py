@@ -9,13 +9,14 @@ from xpnet.backends.base import Backend
 from xpnet.equations.masks import keep
 from xpnet.equations.parameters import Allocator, Slot
 from xpnet.equations.protocol import Context, Defaults, Stats
+from xpnet.pickles import Pickled
 from xpnet.ranges import check_fraction
 from xpnet.typing import Array, Host
 
 __all__ = ["Dropout", "DropoutLayer"]
 
 
-class Dropout:
+class Dropout(Pickled):
     """In training, set each entry to zero with probability ``rate``; scale the others up.
 
         B = A ∘ M / (1 − rate)         dA = dB ∘ M / (1 − rate)

@@ -14,13 +14,14 @@ from xpnet.equations.initializers import initial_weights
 from xpnet.equations.parameters import Allocator, Slot
 from xpnet.equations.protocol import Context, Defaults, Stats
 from xpnet.errors import quoted
+from xpnet.pickles import Pickled
 from xpnet.ranges import is_count, items
 from xpnet.typing import Array, Host, Namespace
 
 __all__ = ["Embedding", "EmbeddingLayer"]
 
 
-class Embedding:
+class Embedding(Pickled):
     """Replace integer columns of the input by vectors; numeric columns pass unchanged.
 
         B = [numeric columns | O_1 E_1 | O_2 E_2 | …]        dE_i = O_iᵀ dB_i

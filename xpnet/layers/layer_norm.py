@@ -11,13 +11,14 @@ from xpnet.backends.base import Backend
 from xpnet.equations.parameters import Allocator, Slot
 from xpnet.equations.protocol import Context, Defaults, Stats
 from xpnet.layers.normalization import affine_gradients, input_gradient, normalize
+from xpnet.pickles import Pickled
 from xpnet.ranges import check_not_negative
 from xpnet.typing import Array, Host
 
 __all__ = ["LayerNorm", "LayerNormLayer"]
 
 
-class LayerNorm:
+class LayerNorm(Pickled):
     """B = γ ∘ (A − μ)/√(variance + ε) + β, with μ and variance over the features of an example.
 
     Ba, Kiros and Hinton, "Layer normalization" (2016). The variance is the biased one, as in

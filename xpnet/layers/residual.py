@@ -14,12 +14,13 @@ from xpnet.equations.passes import chain, chain_gradients, dense_input_gradient
 from xpnet.equations.protocol import BoundLayer, Context, Defaults, Stats
 from xpnet.layers.dense import Dense, as_layers
 from xpnet.layers.embedding import Embedding
+from xpnet.pickles import Pickled
 from xpnet.typing import Array, Host
 
 __all__ = ["Residual", "ResidualLayer"]
 
 
-class Residual:
+class Residual(Pickled):
     """A chain of layers F whose input is added to its output.
 
         B = F(A) + A             dA = F's dA + dB

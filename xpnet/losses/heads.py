@@ -19,6 +19,7 @@ from xpnet.equations.built_in import built_in, is_built_in, one_of_each
 from xpnet.errors import quoted
 from xpnet.losses.cross_entropy import check_smoothing, label_cross_entropy
 from xpnet.losses.loss import Loss, LossFunction
+from xpnet.pickles import made_by
 from xpnet.ranges import is_count, items
 from xpnet.typing import Array, Namespace
 
@@ -46,10 +47,10 @@ def _sizes(heads: object) -> tuple[int, ...]:
 class _SoftmaxHeads(Activation):
     heads: tuple[int, ...] = ()
 
-    def __reduce_ex__(self, protocol: Any) -> Any:
+    def __reduce__(self) -> Any:
         if not is_built_in(self):
-            return super().__reduce_ex__(protocol)
-        return softmax_heads, (self.heads,)  # unpickling returns the same object
+            return super().__reduce__()
+        return made_by(softmax_heads, self.heads)  # unpickling returns the same object
 
 
 def softmax_heads(heads: Iterable[int]) -> Activation:

@@ -21,6 +21,7 @@ from xpnet.equations.activations import ACTIVATIONS, Activation
 from xpnet.equations.built_in import is_built_in
 from xpnet.equations.returned import array_like, pair
 from xpnet.equations.sums import total
+from xpnet.pickles import Pickled, made_by
 from xpnet.typing import Array, Namespace
 
 __all__ = ["Loss", "LossFunction", "from_preactivation", "per_example"]
@@ -29,7 +30,7 @@ LossFunction = Callable[[Any, Any, Any], tuple[Any, Any]]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Loss:
+class Loss(Pickled):
     """A loss: its functions, and the outputs and targets it takes.
 
     Parameters
@@ -87,10 +88,12 @@ class Loss:
     def __deepcopy__(self, memo: dict[int, Any]) -> Loss:
         return self  # no copy: compiled steps are found by the loss's identity
 
-    def __reduce_ex__(self, protocol: Any) -> Any:
+    def __reduce__(self) -> Any:
+        from xpnet.losses import loss_from_config
+
         if self.config is None or not is_built_in(self):
-            return super().__reduce_ex__(protocol)
-        return _restored, (dict(self.config),)
+            return super().__reduce__()
+        return made_by(loss_from_config, dict(self.config))
 
     @property
     def output_activation(self) -> Activation:
@@ -117,13 +120,6 @@ class Loss:
                 f"the last layer has {n_outputs}, which is no multiple of it"
             )
         return n_targets
-
-
-def _restored(config: dict[str, Any]) -> Loss:
-    """Return the loss with that config; unpickling calls this."""
-    from xpnet.losses import loss_from_config
-
-    return loss_from_config(config)
 
 
 def per_example(

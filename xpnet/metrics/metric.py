@@ -14,7 +14,7 @@ infinite output is treated as a number: it ranks first or last, and makes an err
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial, wraps
 from typing import Any, ParamSpec
 
@@ -27,6 +27,7 @@ from xpnet.equations.sums import total
 from xpnet.errors import quoted
 from xpnet.losses import Loss
 from xpnet.metrics.counted import OfBatch
+from xpnet.pickles import made_by
 from xpnet.typing import Array, Host, Namespace
 
 __all__ = [
@@ -83,9 +84,13 @@ class Metric:
     def __repr__(self) -> str:
         return f"Metric({self.name!r})"
 
-    def __reduce_ex__(self, protocol: Any) -> Any:
+    def __reduce__(self) -> Any:
         made = self.__dict__.get("_made")  # not a field, so that `dataclasses.replace` drops it
-        return super().__reduce_ex__(protocol) if made is None else (made, ())
+        if made is not None:
+            return made_by(made.func, *made.args, **made.keywords)
+        given: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
+        given["statistics"] = given["statistics"].statistics  # without the `OfBatch` around it
+        return made_by(type(self), **given)
 
     def __call__(
         self, xp: Namespace, A: Array, Y: Array, w: Array | None = None, loss: Loss | None = None

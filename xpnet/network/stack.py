@@ -20,6 +20,7 @@ from xpnet.checks.keywords import explains_keywords, shares_keywords
 from xpnet.equations.streams import WEIGHTS, seed_from, words
 from xpnet.errors import quoted
 from xpnet.network.network import Network
+from xpnet.pickles import Pickled
 from xpnet.ranges import items
 from xpnet.training.history import History
 from xpnet.training.settings import Settings, StackKeywords, settings
@@ -44,7 +45,7 @@ _ALIKE = (
 )
 
 
-class Stack:
+class Stack(Pickled):
     """Networks that differ only in their parameters and seeds, trained together.
 
     Parameters

@@ -106,9 +106,25 @@ class NetworkState(NetworkParameters):
         self._theta = self.backend.from_numpy(theta)
         self._stats = tuple(self.backend.from_numpy(stat.astype(self.dtype)) for stat in stats)
 
+    def __copy__(self) -> Self:
+        """A copy with the same arrays: without the views of θ, and without the mark of a fit."""
+        new = object.__new__(type(self))
+        new.__dict__.update({**self.__dict__, "_views": None})
+        new.__dict__.pop("_fit", None)
+        return new
+
     def __getstate__(self) -> dict[str, Any]:
-        """The attributes of a copy: without the views of θ, and without the mark of a fit."""
-        return {**{k: v for k, v in self.__dict__.items() if k != "_fit"}, "_views": None}
+        """The attributes for a pickle; bound layers are left out, since the plan makes them."""
+        state = {**copy.copy(self).__dict__, "_plan": tuple(self._plan)}
+        del state["_layers"]
+        plan, *others = self._written
+        return {**state, "_written": (tuple(plan), *others)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        plan, (written, *others) = Specification(*state["_plan"]), state["_written"]
+        layers = None if plan.n_in is None else plan.build(state["loss"])
+        self.__dict__.update(state, _plan=plan, _layers=layers)
+        self._written = Written(Specification(*written), *others)
 
     @property
     def plan(self) -> Specification:
@@ -197,8 +213,7 @@ class NetworkState(NetworkParameters):
 
         Without ``backend``, the copy keeps this network's library and its precision.
         """
-        new = object.__new__(type(self))
-        new.__dict__.update(self.__getstate__())
+        new = copy.copy(self)
         if backend is not None:
             new.backend = get_backend(backend, device)
         elif device is not None:
@@ -230,8 +245,7 @@ class NetworkState(NetworkParameters):
         >>> bool(np.all(net.fresh().parameters == xpnet.Network([2, 3, 1], rng=7).parameters))
         True
         """
-        new = object.__new__(type(self))
-        new.__dict__.update(self.__getstate__())  # without the mark of a fit
+        new = copy.copy(self)
         new.seed = self.seed if rng is None else seed_from(rng)
         new._begin()
         return new

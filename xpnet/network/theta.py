@@ -11,6 +11,7 @@ from xpnet.backends.tracked import stored
 from xpnet.derivatives.gradients import fill_dense
 from xpnet.equations.parameters import Layers, dense_parameters, layout
 from xpnet.errors import quoted
+from xpnet.pickles import Pickled
 from xpnet.ranges import items
 from xpnet.training.fit_owner import FitOwner
 from xpnet.typing import Array, ArrayLike
@@ -18,7 +19,7 @@ from xpnet.typing import Array, ArrayLike
 __all__ = ["NetworkParameters"]
 
 
-class NetworkParameters:
+class NetworkParameters(Pickled):
     """The part of `xpnet.Network` that holds its numbers."""
 
     backend: Backend

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import KW_ONLY, dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from xpnet.ranges import PlainSettings, check_count, check_not_negative
 from xpnet.schedules.settings import check_factor, check_rate
@@ -85,6 +85,12 @@ class Plateau:
 
     def __init__(self, settings: ReduceOnPlateau) -> None:
         self.settings, self.memory = settings, Memory(settings.learning_rate)
+
+    def __reduce__(self) -> Any:
+        return self.settings.bind, (0, 0), tuple(self.memory)
+
+    def __setstate__(self, memory: tuple[Any, ...]) -> None:
+        self.memory = Memory(*memory)
 
     def __repr__(self) -> str:
         return f"Plateau({self.settings!r}, {self.memory!r})"

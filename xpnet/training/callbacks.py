@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xpnet.errors import look_up, quoted
+from xpnet.pickles import made_by
 from xpnet.ranges import takes
 from xpnet.training.history import History
 
@@ -127,6 +128,9 @@ def json_lines(path: str | os.PathLike[str]) -> Callback:
 @dataclass(frozen=True)
 class _JsonLines:
     path: str | os.PathLike[str]
+
+    def __reduce__(self) -> Any:
+        return made_by(json_lines, self.path)
 
     def __call__(self, net: NetworkState, history: History) -> None:
         """Append the last epoch's values."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from xpnet.checks import positive_integer
 from xpnet.errors import look_up
+from xpnet.pickles import Pickled
 from xpnet.ranges import check_flag, check_not_negative
 from xpnet.training.history import History
 
@@ -20,7 +21,7 @@ __all__ = ["EarlyStopping", "Watch"]
 LARGER_IS_BETTER = ("accuracy", "f1", "r2", "auc")
 
 
-class EarlyStopping:
+class EarlyStopping(Pickled):
     """End the fit if a value has not improved for ``patience`` epochs.
 
     Parameters

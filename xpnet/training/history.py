@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xpnet.engines.names import PLAIN, Engine
+from xpnet.pickles import Pickled
 
 if TYPE_CHECKING:
     from xpnet.plots.loss_curve import LossCurveDisplay
@@ -18,7 +19,7 @@ __all__ = ["History", "typical"]
 
 
 @dataclass(repr=False)
-class History:
+class History(Pickled):
     """The record that `fit` returns; for a `Stack`, each number is a list of R numbers.
 
     Attributes
