@@ -14,6 +14,7 @@ import os
 import shutil
 import signal
 import tempfile
+from pathlib import Path
 
 # compiled loops that lie in the user's cache would be taken, and change the last bits of a fit
 os.environ["XPNET_CACHE"] = tempfile.mkdtemp(prefix="xpnet-tests-")
@@ -22,6 +23,13 @@ atexit.register(shutil.rmtree, os.environ["XPNET_CACHE"], ignore_errors=True)
 # before NumPy loads: the products here are small, and the tests themselves run side by side
 for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
+
+# JAX compiles each operation for each shape, most of the suite's time: each is compiled once, for
+# every process of a run and for later runs
+_CACHE = Path(__file__).parents[1] / ".pytest_cache" / "jax"
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_CACHE))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 
 from importlib import import_module
 
