@@ -76,9 +76,10 @@ def hostile_strict() -> None:
         )
 
 
-@pytest.fixture(
-    params=[pytest.param(n, marks=pytest.mark.gpu if n == "cupy" else ()) for n in BACKENDS]
-)
+OF_BACKEND = {"cupy": pytest.mark.gpu, "jax": pytest.mark.slow}  # JAX compiles each operation
+
+
+@pytest.fixture(params=[pytest.param(n, marks=OF_BACKEND.get(n, ())) for n in BACKENDS])
 def backend(request: pytest.FixtureRequest) -> Backend:
     """Each array library in turn."""
     found = open_backend(request.param)

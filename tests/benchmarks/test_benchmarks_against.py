@@ -85,6 +85,7 @@ def test_each_process_imports_its_own_xpnet_and_this_harness(tmp_path):
     assert found == {"this": ["False", harness], "other": ["True", harness]}
 
 
+@pytest.mark.slow
 def test_this_checkout_beside_itself():
     job = Job("xpnet, plain", WORKLOADS[0], 0.01)
     with sources(this=ROOT, other=ROOT) as environments:
@@ -98,6 +99,7 @@ def test_a_folder_without_xpnet_ends_the_run(tmp_path):
         main(["cpu", "--quick", "--against", str(tmp_path)])
 
 
+@pytest.mark.slow
 def test_a_checkout_that_cannot_be_measured_ends_the_run(tmp_path):
     (tmp_path / "xpnet").mkdir()
     (tmp_path / "xpnet" / "__init__.py").write_text("raise RuntimeError('broken')\n")

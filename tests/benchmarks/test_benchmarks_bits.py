@@ -17,6 +17,7 @@ def other(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_only_what_another_last_bit_reaches_differs(other, capsys):
     command = ["--against", str(other), "--backends", "numpy"]
     assert main(command) == 0

@@ -238,6 +238,7 @@ def test_the_plot_is_the_same_bytes_from_the_same_figures(tmp_path):
 # --- the processes
 
 
+@pytest.mark.slow
 def test_the_quick_form_measures_and_writes_what_it_says(tmp_path):
     out = tmp_path / "cpu.json"
     variables = ["--tuned-env", "XPNET_BENCHMARK_TEST=1"]
@@ -265,6 +266,7 @@ def test_the_quick_form_measures_and_writes_what_it_says(tmp_path):
     assert f"{TINY.title}, tuned BLAS kernels XPNET_BENCHMARK_TEST=1" in printed
 
 
+@pytest.mark.slow
 def test_a_part_is_not_written_where_the_whole_result_is():
     results = ROOT / "benchmarks" / "results"
     before = {path.name: path.read_bytes() for path in results.iterdir()}
@@ -272,6 +274,7 @@ def test_a_part_is_not_written_where_the_whole_result_is():
     assert before == {path.name: path.read_bytes() for path in results.iterdir()}
 
 
+@pytest.mark.slow
 def test_a_contender_that_is_absent_or_fails_is_named_and_the_others_go_on(tmp_path):
     (tmp_path / "sklearn").mkdir()
     (tmp_path / "sklearn" / "__init__.py").write_text("raise ImportError('not here')")

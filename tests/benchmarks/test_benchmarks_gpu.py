@@ -39,6 +39,7 @@ def contender(name, workload):
     return peer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TRAINING)
 def test_first_steps_are_those_of_numpy_in_float64(name):
     X, Y = data(TINY)
@@ -52,6 +53,7 @@ def test_first_steps_are_those_of_numpy_in_float64(name):
     assert np.abs(expected - before).max() > 1e-4  # a step would be seen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TRAINING)
 def test_training_lowers_the_loss(name):
     X, Y = data(TINY)
@@ -171,6 +173,7 @@ def test_what_no_time_was_left_for_is_named(tmp_path, capsys):
     assert line in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_later_run_measures_what_the_first_left_out(tmp_path, capsys):
     out = tmp_path / "gpu.json"
     arguments = ["gpu", "--dry", "--peers", "xpnet", "--precisions", "float32", "--out", str(out)]

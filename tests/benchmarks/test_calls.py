@@ -16,6 +16,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+@pytest.mark.slow
 def test_bad_calls_raise_documented_errors_and_change_nothing():
     found = run_calls(seed=1_000_000, n=300, torch_every=0)
     assert found["wrong"] == []

@@ -287,6 +287,7 @@ def test_captured_epochs_give_the_bits_of_steps_that_are_launched(prototype, mon
     assert losses == before
 
 
+@pytest.mark.slow
 @needs_gxx
 def test_a_steps_figures_come_from_fits(monkeypatch):
     fake_cupy.install(monkeypatch, kernels=True)

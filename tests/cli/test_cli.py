@@ -278,6 +278,7 @@ def program(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_the_module_is_the_command(tmp_path):
     run = program(tmp_path, *SMALL)
     assert (run.returncode, run.stderr) == (0, "")
@@ -287,6 +288,7 @@ def test_the_module_is_the_command(tmp_path):
     assert "16 × 64" in info.stdout
 
 
+@pytest.mark.slow
 def test_the_module_fails_with_one_line_and_a_status(tmp_path):
     run = program(tmp_path, "info", "missing.safetensors")
     assert run.returncode == 1

@@ -98,6 +98,7 @@ def test_only_a_file_of_its_kind_is_replaced_and_that_is_said(files, fruit, caps
             assert path.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_page_on_a_training_replaces_pages_only(files, capsys):
     needed("matplotlib")
     for name in ("table.csv", "model", "text"):
@@ -168,6 +169,7 @@ def test_models_and_pages_do_not_go_to_stdout(tmp_path, capsys, monkeypatch, arg
     assert os.listdir() == []
 
 
+@pytest.mark.slow
 @needs_posix
 @pytest.mark.parametrize("out", ["-", "/dev/stdout"])
 def test_a_pipe_takes_predictions(fruit, tmp_path, out):
@@ -180,6 +182,7 @@ def test_a_pipe_takes_predictions(fruit, tmp_path, out):
     assert err.decode() == "standard input: 36 rows; wrote standard output\n"
 
 
+@pytest.mark.slow
 @needs_posix
 def test_a_named_pipe_takes_predictions_and_a_file_behind_stdout_is_that_file(fruit, tmp_path):
     os.mkfifo(tmp_path / "pipe")
@@ -193,6 +196,7 @@ def test_a_named_pipe_takes_predictions_and_a_file_behind_stdout_is_that_file(fr
     assert len(rows_of(tmp_path / "p.csv")) == 37
 
 
+@pytest.mark.slow
 @needs_posix
 @pytest.mark.parametrize(
     "arguments",
@@ -215,6 +219,7 @@ def test_a_reader_that_closes_the_pipe_ends_it_silently(fruit, tmp_path, argumen
     assert err in ("", f"{FRUIT}: 36 rows; wrote standard output\n")
 
 
+@pytest.mark.slow
 @needs_posix
 def test_a_full_disk_behind_stdout_is_one_line(tmp_path):
     if not os.path.exists("/dev/full"):
@@ -228,6 +233,7 @@ def test_a_full_disk_behind_stdout_is_one_line(tmp_path):
 # --- any terminal
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
 def test_no_encoding_makes_a_success_a_failure(tmp_path, encoding):
     rows = [["größe", "y"], *([i, i / 3] for i in range(40))]
@@ -503,6 +509,7 @@ def test_its_model_is_written_and_the_status_is_130(tmp_path, capsys, monkeypatc
     assert main(predict(model, FRUIT, tmp_path / "p.csv")) == 0
 
 
+@pytest.mark.slow
 @needs_posix
 def test_ctrl_c_as_it_is_pressed(tmp_path):
     rng = np.random.default_rng(0)

@@ -40,6 +40,7 @@ def real(name: str, folder: Path) -> Path:
 # --- real data, from the file to the predictions
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "least"), [("breast_cancer", 0.95), ("wine", 0.95), ("iris", 0.9)]
 )

@@ -382,6 +382,7 @@ def test_compile_only_compiles(capsys, monkeypatch):
     assert capsys.readouterr().out == "done\n"
 
 
+@pytest.mark.slow
 def test_the_cache_is_filled(monkeypatch, tmp_path):
     monkeypatch.setenv("XPNET_CACHE", str(tmp_path))
     monkeypatch.setattr(compiled, "_COMMON", ((128,),))
@@ -397,6 +398,7 @@ def test_the_cache_is_filled(monkeypatch, tmp_path):
     assert compiled.numba_report().cached is True
 
 
+@pytest.mark.slow
 def test_this_machine_is_examined(capsys):
     assert main(["doctor", "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)

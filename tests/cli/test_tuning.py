@@ -154,6 +154,7 @@ def forms(folder: Path) -> dict[str, list[str]]:
     return {"module": ["-m", "xpnet"], "script": [str(folder / "a script")]}
 
 
+@pytest.mark.slow
 @on_posix
 @pytest.mark.parametrize("form", ["module", "script"])
 def test_training_restarts_once_with_the_kernels_and_says_so(tmp_path, form):
@@ -167,6 +168,7 @@ def test_training_restarts_once_with_the_kernels_and_says_so(tmp_path, form):
     assert (tmp_path / "name with a space.model").exists()  # the options went with it
 
 
+@pytest.mark.slow
 @on_posix
 @pytest.mark.parametrize(
     ("options", "environ"),

@@ -71,6 +71,7 @@ def test_equals_torch_autograd(backend, activation, loss):
     assert relative(found.flat, expected) <= 1e-12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("activation", "loss"), PAIRS)
 def test_equals_jax_grad(activation, loss):
     needed("jax")

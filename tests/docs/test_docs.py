@@ -75,6 +75,7 @@ def mended(page):
     return QUOTED.sub(mend, read(page))
 
 
+@pytest.mark.slow
 @of_page
 def test_code_runs(page, tmp_path, monkeypatch):
     if page.name in NEEDS:

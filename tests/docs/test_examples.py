@@ -37,6 +37,7 @@ def test_there_are_examples():
     assert len(EXAMPLES) >= 10
 
 
+@pytest.mark.slow
 @of_example
 def test_it_runs_and_ends_in_a_picture(path, shown):
     source = path.read_text(encoding="utf-8")

@@ -26,6 +26,7 @@ def failures(engine, seeds):
     return [(one.seed, one.what) for one in found if one.status == "failed"], found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", range(0, 240, PIECE))
 def test_programs_in_plain_python_are_the_plain_step(first):
     failed, found = failures("plain", range(first, first + PIECE))

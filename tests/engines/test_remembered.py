@@ -7,7 +7,7 @@ import pytest
 
 import xpnet
 from tests.support.fused_cases import case, program_of
-from tests.support.helpers import needed
+from tests.support.helpers import needs_numba
 from xpnet.engines.graph import remembered
 from xpnet.engines.loops import program
 from xpnet.equations import penalties
@@ -114,9 +114,9 @@ def test_an_activation_that_a_user_adds_to_the_table_is_recorded_anew(recordings
     assert made(activation="own") is not made(activation="own")
 
 
+@needs_numba
 def test_a_fit_with_the_same_shapes_trains_on_its_own_data():
     """What is remembered is the program, and not an array."""
-    needed("numba")
     X = np.random.default_rng(0).normal(size=(40, 3)).astype("float32")
     losses = [
         [

@@ -330,6 +330,7 @@ MADE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MADE)
 def test_losses_that_nobody_has_are_forgotten(name):
     gc.collect()

@@ -77,6 +77,7 @@ def test_jax_without_its_64_bit_mode_adds_in_pairs(monkeypatch):
         jax.config.update("jax_enable_x64", True)
 
 
+@pytest.mark.slow
 def test_ten_million_rows_of_float32():
     x = np.full((10_000_000, 1), 0.7, np.float32)
     exact = 10_000_000 * float(np.float32(0.7))

@@ -90,6 +90,7 @@ def test_a_stack_of_three_networks_is_three_networks(backend, chain):
             assert relative(to_numpy(stacked)[r], alone) <= 1e-14
 
 
+@pytest.mark.slow
 @each_chain
 def test_the_step_under_jit_is_the_step(chain):
     jax = needed("jax")

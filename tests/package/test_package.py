@@ -207,6 +207,7 @@ def test_the_cuda_extras_bring_what_compiles_kernels():
         assert extras[f"cuda{number}"] == [f"cupy-cuda{number}x[ctk]>=14"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LAZY)
 def test_a_module_that_is_imported_when_used_is_an_attribute_from_the_start(name):
     assert f"xpnet.{name}" in loaded_after(f"import xpnet; xpnet.{name}.__all__")

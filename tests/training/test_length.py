@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.support.helpers import needed, network
+from tests.support.helpers import needed, needs_numba, network
 from xpnet.optimizers import Adam
 from xpnet.schedules import OneCycle, ReduceOnPlateau
 from xpnet.training import length
@@ -150,8 +150,8 @@ def test_engines_stop_at_the_same_epoch(backend, short):
         assert len(fit(backend, learning_rate=0.0, **settings)[1]) == 18
 
 
+@needs_numba
 def test_compiled_loops_stop_there_too(short):
-    needed("numba")
     _, history = fit("numpy", learning_rate=0.0, compile=True)
     assert (len(history), history.engine) == (18, "fused")
 

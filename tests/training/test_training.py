@@ -187,6 +187,7 @@ def test_an_open_loss_is_decided_by_targets_and_kept_by_fit_alone():
 # --- compiled and not
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["cross_entropy", "poisson", "binary_cross_entropy"])
 def test_the_step_under_jit_is_the_step(loss):
     jax = needed("jax")
@@ -205,6 +206,7 @@ def test_the_step_under_jit_is_the_step(loss):
     assert relative(found.theta, eager.theta) <= 1e-13
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("activation", list(ACTIVATIONS))
 def test_every_activation_compiles(activation):
     jax = needed("jax")
@@ -219,6 +221,7 @@ def test_every_activation_compiles(activation):
     assert relative(found, net.gradient(X, Y).flat) <= 1e-13
 
 
+@pytest.mark.slow
 def test_compiling_or_not_changes_nothing_but_rounding(backend):
     if backend.name == "numpy":
         needed("numba")
@@ -234,6 +237,7 @@ def test_compiling_or_not_changes_nothing_but_rounding(backend):
     assert relative(found[2], found[1]) <= 1e-12
 
 
+@pytest.mark.slow
 def test_jax_without_its_64_bit_mode():
     needed("jax")
     code = (
