@@ -27,5 +27,6 @@ def run(page: Path) -> dict[str, Any]:
     namespace: dict[str, Any] = {"__name__": page.stem}
     for block in blocks:
         above = text[: block.start(2)].count("\n")  # so that a traceback has the page's lines
-        exec(compile("\n" * above + block[2], str(page), "exec"), namespace)
+        source = "\n" * above + block[2]
+        exec(compile(source, str(page), "exec", dont_inherit=True), namespace)  # as in a shell
     return namespace
