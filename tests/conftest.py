@@ -35,7 +35,7 @@ from importlib import import_module
 
 import pytest
 
-from tests.support.backends import open_backend, opened
+from tests.support.backends import OF_BACKEND, open_backend, opened
 from tests.support.browser import chromium
 from tests.support.command import fruit
 from tests.support.cuda_cases import needs_gxx
@@ -74,9 +74,6 @@ def hostile_strict() -> None:
         import_module("array_api_strict").set_array_api_strict_flags(
             boolean_indexing=False, data_dependent_shapes=False
         )
-
-
-OF_BACKEND = {"cupy": pytest.mark.gpu, "jax": pytest.mark.slow}  # JAX compiles each operation
 
 
 @pytest.fixture(params=[pytest.param(n, marks=OF_BACKEND.get(n, ())) for n in BACKENDS])

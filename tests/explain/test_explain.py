@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.support.chains import chained, each_chain, examples, small
+from tests.support.chains import EVERY_KIND, chained, each_chain, examples, small
 from tests.support.helpers import PAIRS, network, random_targets
 from tests.support.processes import loaded_after
 from xpnet.backends import get_backend, to_numpy
@@ -56,7 +56,7 @@ def widest(explanation):
 # --- values
 
 
-@pytest.mark.parametrize("chain", ["residual, projected", "residual in residual", "all"])
+@pytest.mark.parametrize("chain", EVERY_KIND)
 def test_every_kind_of_layer_on_every_backend(backend, chain):
     """The gradient's bits: every kind of layer is in one of these."""
     assert_same_pass(chained(backend, chain, dtype="float32" if chain == "all" else "float64"))

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Collection, Sequence
+from typing import Any
 
 import pytest
 
 from tests.support import fake_cupy
+from tests.support.helpers import BACKENDS
 from xpnet.backends import Backend, get_backend
 
 DEVICES = {"array-api-strict": "device1"}
+OF_BACKEND = {"cupy": pytest.mark.gpu, "jax": pytest.mark.slow}  # JAX compiles each operation
 
 opened: dict[str, Backend | str] = {}
 
@@ -29,3 +33,20 @@ def open_backend(name: str) -> Backend | str:
         except (ImportError, RuntimeError) as error:
             opened[name] = str(error)
     return opened[name]
+
+
+def on_backends(name: str, values: Sequence[Any], jax: Collection[Any]) -> pytest.MarkDecorator:
+    """Each value on every backend, and on JAX, which compiles anew for each, those given."""
+
+    def said(value: Any) -> str:
+        return "-".join(value) if isinstance(value, tuple) else str(value)
+
+    params = [
+        pytest.param(
+            backend, value, marks=OF_BACKEND.get(backend, ()), id=f"{backend}-{said(value)}"
+        )
+        for value in values
+        for backend in BACKENDS
+        if backend != "jax" or value in jax
+    ]
+    return pytest.mark.parametrize(("backend", name), params, indirect=["backend"])

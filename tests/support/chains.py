@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tests.support.backends import on_backends
 from tests.support.helpers import network, random_targets
 from xpnet.backends import get_backend, to_numpy
 from xpnet.layers import BatchNorm, Dense, Dropout, Embedding, LayerNorm, Residual
@@ -33,7 +34,11 @@ CHAINS = {
     ],
 }
 
+EVERY_KIND = ("residual, projected", "residual in residual", "all")
+"""Chains of which one has each kind of layer."""
+
 each_chain = pytest.mark.parametrize("chain", list(CHAINS))
+each_chain_few_on_jax = on_backends("chain", list(CHAINS), jax=EVERY_KIND)
 
 
 def chained(backend, chain, **settings):
