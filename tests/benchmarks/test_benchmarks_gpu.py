@@ -108,6 +108,7 @@ def test_xpnets_path_on_a_gpu_runs_on_the_stand_in(monkeypatch, workload):
     np.testing.assert_allclose(peer.predict(X[:8]), same.predict(X[:8]), rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_each_precision_is_told_to_the_library():
     import jax
     import torch

@@ -63,6 +63,7 @@ def test_classes_of_real_data(tmp_path, capsys, name, least):
     assert abs(np.mean(labels[test] == most) - figure(said, "baseline accuracy")) < 1e-4
 
 
+@pytest.mark.slow
 def test_a_quantity_of_real_data(tmp_path, capsys):
     data, model, out = real("diabetes", tmp_path), tmp_path / "m.safetensors", tmp_path / "p.csv"
     assert main(train(data, "target", model)) == 0

@@ -292,6 +292,7 @@ def every_kind_of_kernel():
 each_gpu = pytest.mark.parametrize("arch", ["75", "80", "90"])
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(NVCC is None, reason="no nvcc, which compiles the kernels for a GPU")
 @each_gpu
 def test_nvcc_compiles_every_kernel(arch, tmp_path):
@@ -304,6 +305,7 @@ def test_nvcc_compiles_every_kernel(arch, tmp_path):
     assert made.read_text().count(".visible .entry") == source.read_text().count("__global__")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(nvrtc() is None, reason="no NVRTC: pip install nvidia-cuda-nvrtc-cu12")
 @each_gpu
 def test_nvrtc_compiles_every_kernel(arch):

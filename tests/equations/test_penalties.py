@@ -111,6 +111,7 @@ def test_l2_is_the_weight_decay_of_torch(backend):
     assert relative(mine, t.detach().numpy()) <= 1e-14
 
 
+@pytest.mark.slow
 def test_in_a_jitted_step():
     jax = needed("jax")
     backend = xpnet.get_backend("jax")

@@ -228,6 +228,7 @@ def test_float32_stays_float32_and_close(backend, loss):
         assert relative(a, b) <= 2e-6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", [*CASES, Masked(Quantile((0.2, 0.7))), *LOSSES.values()], ids=repr)
 def test_runs_under_jit(loss):
     jax = needed("jax")

@@ -343,6 +343,7 @@ def test_float32_is_within_a_millionth_of_float64(backend, name):
     assert single == pytest.approx(double, rel=2e-6, abs=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_statistics_run_under_jit(name):
     jax = needed("jax")

@@ -288,6 +288,7 @@ def test_a_stack_of_networks_is_each_of_them(backend, optimizer):
         assert relative(found, run(backend, optimizer, theta, steps=7)[0]) <= 1e-13
 
 
+@pytest.mark.slow
 @of_all
 def test_under_jit_it_is_the_same(optimizer):
     jax = needed("jax")
