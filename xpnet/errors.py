@@ -135,7 +135,7 @@ def unknown_name(kind: str, name: object, known: Mapping[str, object]) -> ValueE
     here = _ELSEWHERE.get(kind, {}).get(plain)
     near = here if here in known else nearest(plain, known)
     hint = f"did you mean {near!r}? " if near else ""
-    return ValueError(f"unknown {kind} {quoted(name)}: {hint}known are {', '.join(known)}")
+    return ValueError(f"unknown {kind} {quoted(name)}: {hint}it must be one of {', '.join(known)}")
 
 
 def look_up(kind: str, name: object, known: Mapping[str, T]) -> T:

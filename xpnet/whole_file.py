@@ -40,14 +40,16 @@ def path_text(path: Any) -> str:
     try:
         return os.fsdecode(path)
     except TypeError as error:
-        raise TypeError(f"a file's name is a str or a pathlib.Path, got {quoted(path)}") from error
+        raise TypeError(
+            f"a file's name must be a str or a pathlib.Path, got {quoted(path)}"
+        ) from error
 
 
 def path_of(path: Any) -> str:
     """Like `path_text`, but a ValueError if the name is empty or contains NUL."""
     text = path_text(path)
     if not text or "\0" in text:
-        raise ValueError(f"a file's name has characters, none of them NUL, got {quoted(text)}")
+        raise ValueError(f"a file's name must not be empty or contain NUL, got {quoted(text)}")
     return text
 
 
@@ -94,9 +96,9 @@ def check_writable(path: str | os.PathLike[str]) -> None:
     if not os.access(folder, os.W_OK):
         raise PermissionError(f"the folder {folder!r} cannot be written to")
     if os.path.exists(path) and not os.path.isfile(path):
-        raise FileExistsError(f"{path!r} is no regular file: it is left as it is")
+        raise FileExistsError(f"{path!r} is not a regular file, so it is left unchanged")
     if os.path.exists(path) and not os.access(path, os.W_OK):
-        raise PermissionError(f"{path!r} is write-protected: it is left as it is")
+        raise PermissionError(f"{path!r} is write-protected, so it is left unchanged")
 
 
 def open_regular(path: str | os.PathLike[str], what: str = "file") -> int:
@@ -118,7 +120,7 @@ def open_regular(path: str | os.PathLike[str], what: str = "file") -> int:
         raise FileNotFoundError(missing) from error
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
-        raise FileNotFoundError(f"{missing}: it is no regular file")
+        raise FileNotFoundError(f"{missing}: it is not a regular file")
     return handle
 
 

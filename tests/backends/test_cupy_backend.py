@@ -468,7 +468,7 @@ def test_a_fit_that_runs_out_of_memory_says_what_it_asked_for_and_changes_nothin
     before, state = to_numpy(net.parameters).copy(), net.epoch
     card.limit = card.used[0] + 1000
     with pytest.raises(
-        MemoryError, match=r"[\d,]+ bytes were asked for; [\d,]+ of [\d,]+ are free"
+        MemoryError, match=r"[\d,]+ bytes were requested; [\d,]+ of [\d,]+ are free"
     ):
         net.fit(np.tile(X, (9, 1)), np.tile(TARGETS["cross_entropy"], 9), epochs=2)
     card.limit = 2**30
@@ -516,13 +516,17 @@ def test_a_cupy_without_a_compiler_says_what_to_install(card, monkeypatch):
         raise RuntimeError("Failed to find CUDA headers.\nAnd more")
 
     monkeypatch.setattr(cupy, "RawModule", broken)
-    with pytest.raises(RuntimeError, match=r"needs.*CUDA headers\.\).*cuda12.*cuda13"):
+    with pytest.raises(
+        RuntimeError, match=r"cannot compute there.*CUDA headers\.\).*cuda12.*cuda13"
+    ):
         get_backend("cupy")
 
 
 def test_a_cupy_without_cublas_says_what_to_install(card, monkeypatch):
     monkeypatch.delattr(sys.modules["cupy_backends.cuda.libs"], "cublas")
-    with pytest.raises(RuntimeError, match=r"needs.*ImportError.*cublas.*cuda12.*cuda13"):
+    with pytest.raises(
+        RuntimeError, match=r"cannot compute there.*ImportError.*cublas.*cuda12.*cuda13"
+    ):
         get_backend("cupy")
 
 
@@ -534,11 +538,11 @@ def test_a_card_that_is_full_says_so_at_once(card, monkeypatch, name, status):
         raise failure(name, status)
 
     monkeypatch.setattr(cupy, "RawModule", full)
-    with pytest.raises(MemoryError, match="cuda:1 has no memory left"):
+    with pytest.raises(MemoryError, match="cuda:1 has no free memory"):
         get_backend("cupy", device=1)
     rows = {row.name: row for row in xpnet.available_backends()}
     assert not rows["cupy"].usable
-    assert "no memory left" in rows["cupy"].reason
+    assert "no free memory" in rows["cupy"].reason
 
 
 def test_memory_is_given_back(card):

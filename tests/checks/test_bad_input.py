@@ -144,7 +144,7 @@ def test_sizes_and_hidden_are_not_both_given():
         ("backend", "nunpy", "unknown backend 'nunpy': did you mean 'numpy'"),
         ("backend", "pytorch", "did you mean 'torch'"),
         ("backend", "array_api_strict", "did you mean 'array-api-strict'"),
-        ("backend", "tensorflow", "known are numpy, cupy, torch, jax, array-api-strict"),
+        ("backend", "tensorflow", "it must be one of numpy, cupy, torch, jax, array-api-strict"),
         ("dtype", "flaot32", "dtype .*float32.*'flaot32'"),
         ("dtype", "float16", "dtype must be one of float32, float64, got 'float16'"),
         ("dtype", "float16", 'got \'float16\'.*float32.*"cupy", precision="float16"'),
@@ -198,9 +198,9 @@ def test_an_optimizer_is_a_name_or_an_instance(optimizer):
 @pytest.mark.parametrize(
     ("activation", "match"),
     [
-        (["relu"], "one for each of the 2 layers, the output's included; got 1"),
-        (["relu", "relu", "softmax"], "one for each of the 2 layers, the output's included; got 3"),
-        ([], "one for each of the 2 layers, the output's included; got 0"),
+        (["relu"], "one for each of the 2 layers, including the output, got 1"),
+        (["relu", "relu", "softmax"], "one for each of the 2 layers, including the output, got 3"),
+        ([], "one for each of the 2 layers, including the output, got 0"),
     ],
 )
 def test_a_list_of_activations_has_one_for_each_layer(activation, match):
@@ -209,7 +209,7 @@ def test_a_list_of_activations_has_one_for_each_layer(activation, match):
 
 
 def test_a_list_of_activations_leaves_no_place_for_output():
-    with pytest.raises(ValueError, match="names the output's already: leave output out"):
+    with pytest.raises(ValueError, match="already names the output's: leave output out"):
         xpnet.Network([4, 5, 3], activation=["relu", "softmax"], output="softmax")
 
 
@@ -296,8 +296,11 @@ def test_a_network_without_sizes_is_not_saved(tmp_path):
         (X[:, :3], r"X has 3 columns, but the first layer expects 4 \(sizes\[0\]\)"),
         (np.zeros((6, 5), np.float32), r"X has 5 columns, but the first layer expects 4"),
         (X[0, :3], r"X has 3 columns, but the first layer expects 4"),
-        (X[None], r"X must be \(examples, 4\), or \(4,\) for one, got the shape \(1, 6, 4\)"),
-        (X[0, 0], r"X must be \(examples, 4\), or \(4,\) for one, got the shape \(\)"),
+        (
+            X[None],
+            r"X must be \(examples, 4\), or \(4,\) for one example, got the shape \(1, 6, 4\)",
+        ),
+        (X[0, 0], r"X must be \(examples, 4\), or \(4,\) for one example, got the shape \(\)"),
         (X[:0], "X has no examples"),
     ],
 )
@@ -487,10 +490,10 @@ def probabilities(*, off: float = 0.0, low: float = 0.0) -> Any:
 @pytest.mark.parametrize(
     ("Y", "match"),
     [
-        (probabilities(off=0.25), "rows that sum to 1; one differs by 0.25"),
-        (probabilities(off=-0.25), "rows that sum to 1; one differs by 0.25"),
+        (probabilities(off=0.25), "rows that sum to 1; one sum differs by 0.25"),
+        (probabilities(off=-0.25), "rows that sum to 1; one sum differs by 0.25"),
         (probabilities(low=-0.5), "targets ≥ 0"),
-        (np.zeros((6, 3), np.float32), "rows that sum to 1; one differs by 1"),
+        (np.zeros((6, 3), np.float32), "rows that sum to 1; one sum differs by 1"),
         (np.full((6, 3), np.inf, np.float32), "sum to 1"),
     ],
 )
@@ -742,7 +745,7 @@ def test_a_learning_rate_is_a_number(optimizer):
     [
         (
             np.ones(5, np.float32),
-            r"sample_weight must be \(6,\), one number an example, got \(5,\)",
+            r"sample_weight must be \(6,\), one number for each example, got \(5,\)",
         ),
         (np.ones((6, 1), np.float32), r"sample_weight must be \(6,\).*, got \(6, 1\)"),
         (np.ones((), np.float32), r"sample_weight must be \(6,\).*, got \(\)"),
@@ -926,14 +929,18 @@ def test_a_missing_gpu():
 @pytest.mark.parametrize(
     ("name", "device", "match"),
     [
-        ("numpy", "cuda", r'"numpy" has the device "cpu" only, not \'cuda\'.*backend="cupy"'),
-        ("array-api-strict", "device9", "device 'device9': array-api-strict has .*device1"),
-        ("torch", "cuda:99", "device 'cuda:99': torch .* has .*cpu"),
-        ("torch", 99, "device 99: torch .* has .*cpu"),
+        ("numpy", "cuda", r'"numpy" has only the device "cpu", not \'cuda\'.*backend="cupy"'),
+        (
+            "array-api-strict",
+            "device9",
+            "device 'device9' is not available: array-api-strict has .*device1",
+        ),
+        ("torch", "cuda:99", "device 'cuda:99' is not available: torch .* has .*cpu"),
+        ("torch", 99, "device 99 is not available: torch .* has .*cpu"),
         ("torch", "nonsense", "nonsense.*torch .* has .*cpu"),
-        ("jax", "cpu:99", "device 'cpu:99': JAX has "),
-        ("jax", "nonsense", "device 'nonsense': JAX has "),
-        ("cupy", "cuda:99", "device 'cuda:99': CuPy finds"),
+        ("jax", "cpu:99", "device 'cpu:99' is not available: JAX has "),
+        ("jax", "nonsense", "device 'nonsense' is not available: JAX has "),
+        ("cupy", "cuda:99", "device 'cuda:99' is not available: CuPy finds"),
     ],
 )
 def test_a_device_that_is_not_there(name, device, match):
@@ -948,7 +955,7 @@ def test_a_device_that_is_not_there(name, device, match):
 
 def test_a_backend_object_takes_no_second_device(backend):
     net = make(backend=backend)
-    match = "has its device already: leave device out"
+    match = "already has a device: leave device out"
     rejects(net, ValueError, match, lambda: xpnet.get_backend(backend, "cpu"))
     rejects(net, ValueError, match, lambda: net.to(backend, device="cpu"))
 

@@ -145,11 +145,17 @@ def test_text_and_numbers_do_not_mix_without_a_word():
 @pytest.mark.parametrize(
     ("kind", "found"),
     [
-        ({1.0, 2.0}, "a set is no array"),
-        ((x for x in X), "a generator is no array"),
-        ({"a": 1}, "a dict is no array"),
-        (np.zeros(6, [("a", "f4"), ("b", "f4")]), "got dtype void64: of a structured array"),
-        (np.rec.array(np.zeros(6, [("a", "f4")])), "got dtype record32: of a structured array"),
+        ({1.0, 2.0}, "a set is not an array"),
+        ((x for x in X), "a generator is not an array"),
+        ({"a": 1}, "a dict is not an array"),
+        (
+            np.zeros(6, [("a", "f4"), ("b", "f4")]),
+            "got dtype void64: give numpy.lib.recfunctions.structured",
+        ),
+        (
+            np.rec.array(np.zeros(6, [("a", "f4")])),
+            "got dtype record32: give numpy.lib.recfunctions.structured",
+        ),
         (X.astype("datetime64[s]"), "got dtype datetime64.*: give numbers"),
         (X + 1j, "got dtype complex64.*real and imaginary"),
         (X.astype("S"), "got dtype bytes"),
@@ -190,7 +196,7 @@ def test_sparse_arrays_are_refused_with_a_remedy():
     sparse = needed("scipy.sparse")
     net = xpnet.Network([3, 4, 3], loss="cross_entropy")
     for use in (net.fit, net.evaluate):
-        with pytest.raises(TypeError, match=r"sparse arrays are not taken.*toarray"):
+        with pytest.raises(TypeError, match=r"sparse arrays are not supported.*toarray"):
             use(sparse.csr_array(X), CODES)
     with pytest.raises(TypeError, match="got csr_matrix"):
         xpnet.asarray(sparse.csr_matrix(X), "numpy")

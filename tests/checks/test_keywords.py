@@ -54,9 +54,9 @@ def test_an_unknown_keyword_is_told_what_to_write(call, name, match):
 
 
 def test_it_is_the_user_s_line_that_has_too_many_by_place():
-    with pytest.raises(TypeError, match=r"^Network\(\) takes sizes by place .* hidden=…; got 2"):
+    with pytest.raises(TypeError, match=r"^Network\(\) takes sizes by position .* hidden=…; got 2"):
         xpnet.Network([3, 2], "relu")
-    with pytest.raises(TypeError, match=r"^fit\(\) takes X, Y by place .* epochs=…; got 3"):
+    with pytest.raises(TypeError, match=r"^fit\(\) takes X, Y by position .* epochs=…; got 3"):
         xpnet.Network([3, 2]).fit(X, LABELS, 10)
 
 

@@ -192,7 +192,7 @@ def test_backends_lists_all_five(capsys):
     [
         (["--backend", "nunpy"], "unknown backend 'nunpy': did you mean 'numpy'"),
         (["--backend", "pytorch"], "did you mean 'torch'"),
-        (["--device", "cuda:7"], 'backend "numpy" has the device "cpu" only'),
+        (["--device", "cuda:7"], 'backend "numpy" has only the device "cpu"'),
         (["--hidden", "0"], "hidden.*positive integers.*'0'"),
         (["--hidden", "32,-1"], "hidden.*positive integers.*'32,-1'"),
         (["--hidden", "32;16"], "hidden.*positive integers.*'32;16'"),

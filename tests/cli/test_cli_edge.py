@@ -610,7 +610,7 @@ LONG = "a b" * 2000
     [
         ([LONG], "choose from"),
         (["train", "digits", "--dtype", LONG], "choose from"),
-        (["train", "digits", "--backend", LONG], "known are numpy"),
+        (["train", "digits", "--backend", LONG], "it must be one of numpy"),
         (["train", "digits", "--device", LONG], 'for a GPU use backend="cupy"'),
         (["train", "digits", f"--{LONG}"], "see xpnet train --help"),
         (["train", "fruit.csv", "--target", "fruit", "--embed", f"colour:{LONG}"], "colour:8"),

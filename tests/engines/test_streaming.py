@@ -163,7 +163,7 @@ def test_memory_of_a_batch_under_way_is_given_back_after_its_copy(card, callback
 def test_running_out_of_memory_in_a_step_leaves_the_network(card):
     net = network("cupy", "float32")
     before = to_numpy(net.parameters).copy()
-    with pytest.raises(MemoryError, match="bytes were asked for"):
+    with pytest.raises(MemoryError, match="bytes were requested"):
         net.fit(
             BIG,
             BIG_LABELS,

@@ -328,7 +328,7 @@ def test_a_page_is_written_whole_or_not_at_all(tmp_path):
     with pytest.raises(FileNotFoundError, match="no folder"):
         explanation.save(tmp_path / "none" / "pass.html")
     (tmp_path / "folder").mkdir()
-    with pytest.raises(FileExistsError, match="no regular file"):
+    with pytest.raises(FileExistsError, match="not a regular file"):
         explanation.save(tmp_path / "folder")
     path = tmp_path / "pass.html"
     path.write_text("before")

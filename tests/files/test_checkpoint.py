@@ -471,7 +471,7 @@ def test_what_is_no_regular_file_is_left_as_it_is(tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     for path in (pipe, tmp_path):
-        with pytest.raises(FileExistsError, match="no regular file: it is left"):
+        with pytest.raises(FileExistsError, match="not a regular file, so it is left"):
             net.save(path)
     assert stat.S_ISFIFO(os.stat(pipe).st_mode)
 

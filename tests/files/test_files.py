@@ -130,7 +130,7 @@ def test_a_write_protected_file_is_left_as_it_is(tmp_path, monkeypatch):
     path.write_bytes(b"old")
     access = os.access  # root may write to everything
     monkeypatch.setattr(os, "access", lambda p, m: p != str(path) and access(p, m))
-    with pytest.raises(PermissionError, match="write-protected: it is left"):
+    with pytest.raises(PermissionError, match="write-protected, so it is left"):
         NET.save(path)
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["f"]
@@ -339,14 +339,14 @@ def test_check_writable_takes_what_can_be_written(tmp_path):
 @pytest.mark.parametrize("path", [None, 3, True, 1.5, [], object()])
 def test_what_is_no_name_of_a_file_is_a_type_error(path):
     for act in (xpnet.load, describe, *WRITERS.values()):
-        with pytest.raises(TypeError, match=r"a file's name is a str or a pathlib\.Path, got"):
+        with pytest.raises(TypeError, match=r"a file's name must be a str or a pathlib\.Path, got"):
             act(path)
 
 
 @pytest.mark.parametrize("path", ["", "a\0b"])
 @pytest.mark.parametrize("writer", WRITERS)
 def test_no_file_is_written_under_no_name(path, writer):
-    with pytest.raises(ValueError, match="a file's name has characters, none of them NUL"):
+    with pytest.raises(ValueError, match="a file's name must not be empty or contain NUL"):
         WRITERS[writer](path)
 
 

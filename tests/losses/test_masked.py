@@ -179,7 +179,7 @@ def test_infinity_and_nothing_at_all_are_found(backend):
     for loss, bad, match in (
         (plain, y, "Y has NaN or infinite entries"),
         (masked, np.where(np.isnan(y), np.inf, y), "Y has NaN or infinite entries"),
-        (masked, y * np.nan, "Y is NaN throughout: no target is left"),
+        (masked, y * np.nan, "every entry of Y is NaN: no target is left"),
     ):
         with pytest.raises(ValueError, match=match):
             checks.check_targets(backend, "Y", move(backend, bad), loss)

@@ -145,6 +145,6 @@ def test_a_schema_predicts_no_class_of_nan():
     outputs = np.full((4, 2), 0.5)
     outputs[2, 1] = np.nan
     schema = Schema.fit(table, "kind")
-    with pytest.raises(ValueError, match="the outputs of 1 of 4 examples are NaN, the first that"):
+    with pytest.raises(ValueError, match="the outputs of 1 of 4 examples are NaN, the first in"):
         schema.predictions(outputs)
     assert schema.predictions(outputs[:2])["prediction"].tolist() == ["a", "a"]

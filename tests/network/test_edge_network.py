@@ -197,7 +197,7 @@ def test_another_order_is_put_right_by_name_with_one_warning(k):
             warnings.simplefilter("always")
             found = use(turned)
         assert [str(w.message)[:41] for w in caught] == [
-            "the columns of X stand in another order t"
+            "the columns of X are in a different order"
         ], name
         np.testing.assert_array_equal(found, expected, err_msg=name)
 
@@ -225,7 +225,7 @@ def test_a_missing_or_new_column_is_an_error(k, columns, match):
 def test_one_example_is_taken_by_name_too():
     net = named(frames()[0])
     row = frames(("c", "b", "a"))[0].iloc[2]
-    with pytest.warns(UserWarning, match="put right by name"):
+    with pytest.warns(UserWarning, match="reordered by name"):
         np.testing.assert_array_equal(net(row), net(X[2]))
 
 
@@ -246,7 +246,7 @@ def test_names_that_are_no_text_are_not_taken_by_place(columns):
     if columns == "tuples":
         columns = pandas.MultiIndex.from_tuples([("a", 0), ("b", 0), ("c", 0)])
     frame, net = pandas.DataFrame(X, columns=columns), named(frames()[0])
-    with pytest.raises(ValueError, match=r"which is no text, .*fitted on 'a', 'b', 'c': name"):
+    with pytest.raises(ValueError, match=r"whose name is not text, .*fitted on 'a', 'b', 'c': use"):
         net(frame)
     frame.columns = net.feature_names
     np.testing.assert_allclose(net(frame), net(X))
@@ -511,7 +511,7 @@ def test_a_lazy_frame_is_refused_without_another_warning():
     frame = needed("polars").DataFrame(X, schema=list(NAMES)).lazy()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        with pytest.raises(TypeError, match="a LazyFrame is no array"):
+        with pytest.raises(TypeError, match="a LazyFrame is not an array"):
             xpnet.Network().fit(frame, LABELS)
 
 

@@ -56,7 +56,7 @@ def test_a_number_stands_for_no_class():
 
 @pytest.mark.parametrize("labels", [np.zeros(40, int), np.asarray(["ape"] * 40)])
 def test_one_class_alone_is_no_classification(labels):
-    with pytest.raises(ValueError, match="Y has the same class throughout"):
+    with pytest.raises(ValueError, match="all labels in Y are the same"):
         xpnet.Network().fit(X, labels)
 
 

@@ -355,7 +355,7 @@ def test_hostile_names_of_a_table(tmp_path, capsys):
     ("page", "said"),
     [
         ("no/such/r.html", "--report no/such/r.html: there is no folder"),
-        (".", "is no regular file"),
+        (".", "is not a regular file"),
         ("m", "--report m is the model file as well: give another name"),
     ],
 )

@@ -421,13 +421,13 @@ GOOD = {"x": [1.0, 2.0, 3.0, 4.0], "y": ["a", "b", "a", "b"]}
         (lambda: Schema.fit(Table(GOOD), "y", rows=np.arange(0)), ValueError, "one at least"),
         (lambda: Schema.fit(Table(GOOD), "y").transform(GOOD), TypeError, "a table is read by"),
         (lambda: Schema.fit(Table(GOOD), "y").features(None), TypeError, "a table is read by"),
-        (lambda: read_csv(3), TypeError, "a file's name is a str or a pathlib.Path, got 3"),
-        (lambda: read_csv(None), TypeError, "a file's name is a str"),
-        (lambda: read_csv(""), ValueError, "a file's name has characters"),
+        (lambda: read_csv(3), TypeError, "a file's name must be a str or a pathlib.Path, got 3"),
+        (lambda: read_csv(None), TypeError, "a file's name must be a str"),
+        (lambda: read_csv(""), ValueError, "a file's name must not be empty"),
         (lambda: read_csv("a\0b"), ValueError, "none of them NUL"),
-        (lambda: read_table(["t.csv"]), TypeError, "a file's name is a str"),
-        (lambda: read_parquet(3.5), TypeError, "a file's name is a str"),
-        (lambda: read_schema(None), TypeError, "a file's name is a str"),
+        (lambda: read_table(["t.csv"]), TypeError, "a file's name must be a str"),
+        (lambda: read_parquet(3.5), TypeError, "a file's name must be a str"),
+        (lambda: read_schema(None), TypeError, "a file's name must be a str"),
         (lambda: held_out(None, 2.5, 0.2), TypeError, "the number of rows, must be a positive int"),
         (lambda: held_out(None, 10, "0.2"), TypeError, "held out must be a number, got '0.2'"),
         (lambda: held_out(np.arange(3), 10, 0.2), ValueError, r"labels must be \(10,\)"),
@@ -455,7 +455,7 @@ def test_what_is_no_table_is_not_written(path, columns, error, said):
     with pytest.raises(error, match=said):
         write_csv(path, columns)
     assert path.read_text() == "before"
-    with pytest.raises(TypeError, match="a file's name is a str"):
+    with pytest.raises(TypeError, match="a file's name must be a str"):
         write_csv(3, {"a": [1.0]})
 
 
@@ -471,7 +471,7 @@ def test_what_is_no_model_is_not_saved(tmp_path):
         ((None, schema, path), "net must be a Network, got None"),
         ((schema, net, path), "net must be a Network"),
         ((net, "schema", path), "schema must be a Schema, .*got 'schema'"),
-        ((net, schema, 3), "a file's name is a str"),
+        ((net, schema, 3), "a file's name must be a str"),
     ):
         with pytest.raises(TypeError, match=said):
             save_model(*arguments)

@@ -653,7 +653,7 @@ def test_a_class_is_not_made_of_nan():
     X = np.ones((4, 3), np.float32)
     X[2, 1] = np.nan
     assert np.isnan(net.predict(X)[2]).all()
-    with pytest.raises(ValueError, match=r"1 of 4 examples are NaN, the first that of example 2"):
+    with pytest.raises(ValueError, match=r"1 of 4 examples are NaN, the first in row 2"):
         net.predict_classes(X)
     assert net.predict_classes(X[:2]).shape == (2,)
 

@@ -105,7 +105,8 @@ def get_backend(
     if isinstance(name, Backend):
         for setting in given if device is None else ["device"]:
             raise ValueError(
-                f"a Backend has its {setting} already: leave {setting} out, or give a name"
+                f"a Backend already has a {setting}: leave {setting} out, or give the name of a "
+                "backend"
             )
         return name
     if not isinstance(name, str):
@@ -200,7 +201,7 @@ def to_numpy(x: Array) -> Host:
 def _foreign_to_numpy(x: Array) -> Host:
     if hasattr(x, "nnz"):  # NumPy would make a single object of it
         raise TypeError(
-            f"sparse arrays are not taken, got {type(x).__name__}: make it dense (x.toarray())"
+            f"sparse arrays are not supported, got {type(x).__name__}: make it dense (x.toarray())"
         )
     if hasattr(x, "__dlpack__") and not hasattr(x, "__array__"):
         return np.from_dlpack(x)
@@ -211,7 +212,7 @@ def _foreign_to_numpy(x: Array) -> Host:
     except ValueError as error:
         if not isinstance(x, (list, tuple)):
             raise
-        text = "the rows of a nested list must have the same length, and be nested 64 deep at most"
+        text = "the rows of a nested list must have the same length, and be nested at most 64 deep"
         raise ValueError(text) from error
 
 

@@ -222,11 +222,12 @@ class CupyBackend(Backend):
                 raise
             total = self.device.mem_info[1]
             asked = getattr(error, "_size", None)
-            words = "" if asked is None else f" {asked:,} bytes were asked for;"
+            words = "" if asked is None else f" {asked:,} bytes were requested;"
             free = f"{self.free_memory():,} of {total:,} are free"
             raise MemoryError(
-                f"{self.device_name()} is out of memory:{words} {free}. Take a smaller batch_size, "
-                "or leave the data in host memory: fit(stream=True) brings it batch by batch"
+                f"{self.device_name()} is out of memory:{words} {free}. Use a smaller "
+                "batch_size, or keep the data in host memory: fit(stream=True) copies it batch "
+                "by batch"
             ) from error
 
 
@@ -267,8 +268,8 @@ def create(device: Any, precision: str | None = None, deterministic: bool | None
     if not found:
         raise RuntimeError(
             f"cupy {cupy.__version__} is installed, but no CUDA device answers{why}: check "
-            "nvidia-smi; a driver that is too old for this CuPy's CUDA needs an update, or "
-            'pip install "xpnet[cuda12]" in place of "xpnet[cuda13]"; or use backend="numpy"'
+            "nvidia-smi; a driver that is too old for this CuPy's CUDA needs an update, or pip "
+            'install "xpnet[cuda12]" instead of "xpnet[cuda13]"; or use backend="numpy"'
         )
     chosen = _device(cupy, device, found)
     precision = _precision(chosen, precision)
@@ -296,13 +297,13 @@ def _check_toolkit(cupy: Any, device: Any) -> None:
     except Exception as error:  # an error of NVRTC or the driver, a missing library or header
         if _lacks_memory(error):
             raise MemoryError(
-                f"cuda:{device.id} has no memory left to begin with: see in nvidia-smi what else "
-                "runs there, or take another device"
+                f"cuda:{device.id} has no free memory: see in nvidia-smi what else runs there, "
+                "or use a different device"
             ) from error
         what = f"{type(error).__name__}: {error}".splitlines()[0]
         raise RuntimeError(
-            f"cupy {cupy.__version__} finds cuda:{device.id}, but not what it needs to compute "
-            f'there ({what}): pip install "xpnet[cuda12]" (or "xpnet[cuda13]" for CUDA 13) brings '
+            f"cupy {cupy.__version__} finds cuda:{device.id}, but cannot compute there "
+            f'({what}): pip install "xpnet[cuda12]" (or "xpnet[cuda13]" for CUDA 13) installs '
             'CUDA\'s compiler, headers and cuBLAS; or use backend="numpy"'
         ) from error
 
@@ -315,7 +316,7 @@ def _device(cupy: Any, device: Any, found: list[str]) -> Any:
         return device
     number = str(device).removeprefix("cuda").removeprefix(":") or "0"
     if f"cuda:{number}" not in found:
-        raise RuntimeError(f"device {device!r}: CuPy finds {', '.join(found)}")
+        raise RuntimeError(f"device {device!r} is not available: CuPy finds {', '.join(found)}")
     return cupy.cuda.Device(int(number))
 
 
@@ -328,6 +329,6 @@ def _precision(device: Any, name: str | None) -> str:
         raise RuntimeError(
             f"precision {name!r} needs a card of compute capability {wanted / 10} or more, but "
             f"cuda:{device.id} has {has / 10}: leave precision out"
-            + (', or take "float16"' if has >= PRECISIONS["float16"].capability else "")
+            + (', or use "float16"' if has >= PRECISIONS["float16"].capability else "")
         )
     return name

@@ -40,8 +40,8 @@ def _pinned(shape: tuple[int, ...], dtype: Any) -> Host:
     except RuntimeError as error:  # CUDA's error, which CuPy's pool of pinned memory passes on
         size = math.prod(shape) * np.dtype(dtype).itemsize
         raise MemoryError(
-            f"{size:,} bytes of pinned host memory for a batch cannot be had ({error}): take a "
-            "smaller batch_size"
+            f"{size:,} bytes of pinned host memory for a batch cannot be allocated ({error}): "
+            "use a smaller batch_size"
         ) from error
     return buffer
 

@@ -107,8 +107,8 @@ def _check_fits_32_bits(x: Host) -> None:
     limits = np.iinfo(np.int32 if x.dtype.kind == "i" else np.uint32)
     if x.size and not limits.min <= int(x.min()) <= int(x.max()) <= limits.max:
         raise ValueError(
-            f"integers from {x.min()} to {x.max()} need JAX's 64-bit mode: "
-            'jax.config.update("jax_enable_x64", True), or a float64 network, turns it on'
+            f"integers from {x.min()} to {x.max()} need JAX's 64-bit mode: turn it on with "
+            'jax.config.update("jax_enable_x64", True), or make a float64 network'
         )
 
 
@@ -149,4 +149,6 @@ def create(device: Any) -> Backend:
     try:
         return JaxBackend(xp, jax.devices(platform)[int(index)])
     except (RuntimeError, IndexError, ValueError) as error:
-        raise RuntimeError(f"device {quoted(device)}: JAX has {', '.join(devices())}") from error
+        raise RuntimeError(
+            f"device {quoted(device)} is not available: JAX has {', '.join(devices())}"
+        ) from error

@@ -61,7 +61,7 @@ def create(device: Any) -> Backend:
     """Return the backend on the named device: None or "cpu"."""
     if device is not None and (not isinstance(device, str) or device != "cpu"):
         raise ValueError(
-            f'backend "numpy" has the device "cpu" only, not {quoted(device)}; '
-            'for a GPU use backend="cupy"'
+            f'backend "numpy" has only the device "cpu", not {quoted(device)}; for a GPU use '
+            'backend="cupy"'
         )
     return NumpyBackend(np, "cpu")

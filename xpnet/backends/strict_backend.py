@@ -59,5 +59,5 @@ def create(device: Any) -> Backend:
         return StrictBackend(xp, device if isinstance(device, xp.Device) else xp.Device(device))
     except (ValueError, TypeError) as error:
         raise ValueError(
-            f"device {quoted(device)}: array-api-strict has {', '.join(devices())}"
+            f"device {quoted(device)} is not available: array-api-strict has {', '.join(devices())}"
         ) from error

@@ -107,14 +107,16 @@ def create(device: Any) -> Backend:
         try:
             chosen = torch.device(f"cuda:{device}" if isinstance(device, int) else device)
         except (RuntimeError, TypeError) as error:
-            raise ValueError(
-                f"device {quoted(device)}: torch {torch.__version__} has {', '.join(devices())}"
-            ) from error
+            raise ValueError(_no_device(torch, device)) from error
     if chosen.type == "cuda":
         if (chosen.index or 0) >= torch.cuda.device_count():
-            raise RuntimeError(
-                f"device {quoted(device)}: torch {torch.__version__} has {', '.join(devices())}"
-            )
+            raise RuntimeError(_no_device(torch, device))
         if chosen.index is None:
             chosen = torch.device("cuda", torch.cuda.current_device())
     return TorchBackend(_Namespace(xp), chosen)
+
+
+def _no_device(torch: Any, device: object) -> str:
+    """Return the message for a device that torch does not have."""
+    known = ", ".join(devices())
+    return f"device {quoted(device)} is not available: torch {torch.__version__} has {known}"

@@ -67,8 +67,8 @@ def refuse_tracked(x: Any, name: str = "x") -> None:
         _check_tensor(x, name)
     elif library in ("jax", "jaxlib") and "jax" in sys.modules and _is_tracer(x):
         raise TypeError(
-            f"{name} is a JAX tracer (of jax.grad, jax.jit or jax.vmap), and xpnet takes arrays "
-            "with values: call it outside of the transformed function; for the gradient of the "
+            f"{name} is a JAX tracer (of jax.grad, jax.jit or jax.vmap), but xpnet needs arrays "
+            "with values: call it outside the transformed function; for the gradient of the "
             "loss call net.gradient(X, Y)"
         )
 
@@ -85,7 +85,7 @@ def _check_tensor(x: Any, name: str) -> None:
         raise TypeError(f"{name} is a meta tensor of torch, which has no numbers")
     if x.layout is not torch.strided:
         raise TypeError(
-            f"sparse arrays are not taken: make {name} dense, {name.lower()}.to_dense()"
+            f"sparse arrays are not supported: make {name} dense, {name.lower()}.to_dense()"
         )
     remedy = _REMEDY.format(name=name.lower())
     if torch._C._functorch.is_functorch_wrapped_tensor(x):

@@ -30,7 +30,7 @@ __all__ = [
 
 
 _REAL = ("int", "uint", "bool", "float", "double", "bfloat")  # "double": pandas with Arrow
-_PLAIN = ": of a structured array, give numpy.lib.recfunctions.structured_to_unstructured(x)"
+_PLAIN = ": give numpy.lib.recfunctions.structured_to_unstructured(x)"
 _REMEDIES = {
     "complex": ": give its real and imaginary parts as columns",
     "datetime": ": give numbers, such as the days since a date",
@@ -70,8 +70,8 @@ def as_array(name: str, x: ArrayLike) -> Any:
     host = _read(name, x)
     if host.ndim == 0 and host.dtype == object:
         raise TypeError(
-            f"{name} must hold real numbers, got dtype object: a {type(x).__name__} is no array; "
-            "give an array, a data frame or nested lists"
+            f"{name} must hold real numbers, got dtype object: a {type(x).__name__} is not an "
+            "array: give an array, a data frame or nested lists"
         )
     return _of_numbers(name, x, host)
 
@@ -80,8 +80,8 @@ def check_unmasked(name: str, x: ArrayLike) -> None:
     """Check that no entry of a masked array is masked."""
     if isinstance(x, np.ma.MaskedArray) and np.any(x.mask):
         raise ValueError(
-            f"{name} has masked entries, which would count as if they were there: remove those "
-            "examples, or fill them (x.filled(…))"
+            f"{name} has masked entries, which would be used as if they were valid: remove "
+            "those examples, or fill them (x.filled(…))"
         )
 
 
@@ -182,7 +182,8 @@ def features(backend: Backend, X: ArrayLike, width: int, dtype: str) -> tuple[An
     X = X if there else real("X", X)
     if len(X.shape) not in (1, 2):
         raise ValueError(
-            f"X must be (examples, {width}), or ({width},) for one, got the shape {tuple(X.shape)}"
+            f"X must be (examples, {width}), or ({width},) for one example, got the shape "
+            f"{tuple(X.shape)}"
         )
     if X.shape[-1] != width:
         is_column = len(X.shape) == 2 and tuple(X.shape) == (width, 1)
@@ -201,8 +202,8 @@ def without_nan(outputs: Host) -> Host:
     lost = np.isnan(outputs).reshape(-1, outputs.shape[-1]).any(axis=-1)
     if lost.any():
         raise ValueError(
-            f"the outputs of {lost.sum()} of {lost.size} examples are NaN, the first that of "
-            f"example {int(lost.argmax())}: look for NaN in X, leave such examples out or fill them"
+            f"the outputs of {lost.sum()} of {lost.size} examples are NaN, the first in row "
+            f"{int(lost.argmax())}: look for NaN in X, and leave such examples out or fill them"
         )
     return outputs
 
@@ -237,7 +238,7 @@ def example_weights(sample_weight: ArrayLike, n_examples: int, dtype: str) -> Ho
     w = to_numpy(real("sample_weight", sample_weight)).astype(np.float64)
     if w.shape != (n_examples,):
         raise ValueError(
-            f"sample_weight must be ({n_examples},), one number an example, got {w.shape}"
+            f"sample_weight must be ({n_examples},), one number for each example, got {w.shape}"
         )
     wrong = ~np.isfinite(w) | (w < 0)
     if np.any(wrong):

@@ -58,14 +58,14 @@ def in_order(X: ArrayLike, names: Names | None) -> Any:
     for name in found:
         if not isinstance(name, str):
             raise ValueError(
-                f"X has the column {printable(quoted(name), 40)}, which is no text, and the "
-                f"network was fitted on {_shown(list(names))}: name the columns so, or give an "
+                f"X has the column {printable(quoted(name), 40)}, whose name is not text, but "
+                f"the network was fitted on {_shown(list(names))}: use these names, or give an "
                 "array without names"
             )
     _check_same(found, names)
     warn(
-        "the columns of X stand in another order than in the fit and are put right by name: write "
-        "X[list(net.feature_names)]"
+        "the columns of X are in a different order than in the fit and are reordered by name: "
+        "write X[list(net.feature_names)]"
     )
     from xpnet.checks import as_array
 
@@ -76,7 +76,7 @@ def in_order(X: ArrayLike, names: Names | None) -> Any:
 def _check_same(found: list[str], names: Names) -> None:
     twice = [name for name, n in Counter(found).items() if n > 1]
     missing, new = sorted(set(names) - set(found)), sorted(set(found) - set(names))
-    wrong = (("has no column", missing), ("has the new column", new), ("has twice", twice))
+    wrong = (("has no column", missing), ("has the new column", new), ("repeats the column", twice))
     told = [f"{what} {_shown(some)}" for what, some in wrong if some]
     if told:
         raise ValueError(

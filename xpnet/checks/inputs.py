@@ -95,8 +95,8 @@ def infer_widths(
 def _at_least_two(n: int) -> int:
     if n < 2:
         raise ValueError(
-            "Y has the same class throughout, so there is nothing to learn: give sizes where there "
-            "are classes that it lacks"
+            "all labels in Y are the same, so there is nothing to learn: give sizes if there "
+            "are classes that Y lacks"
         )
     return n
 
@@ -108,7 +108,7 @@ def _classes(labels: Host) -> int:
         raise ValueError(f"class labels must not be negative, got {lowest}")
     if n > max(checks.MANY_CLASSES, len(labels)):
         raise ValueError(
-            f"class labels up to {n - 1} ask for {n} outputs: number the classes 0, 1, … , name a "
-            "loss for numbers, or give sizes"
+            f"class labels up to {n - 1} would need {n} outputs: number the classes 0, 1, … , "
+            "name a loss for numbers, or give sizes"
         )
     return n

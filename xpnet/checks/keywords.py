@@ -83,8 +83,8 @@ def explains_keywords(call: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
                     raise TypeError(_unknown(call, name))
             if len(args) - 1 > len(places):
                 raise TypeError(
-                    f"{call}() takes {', '.join(places)} by place and the rest by keyword, such as "
-                    f"{names[len(places)]}=…; got {len(args) - 1} by place"
+                    f"{call}() takes {', '.join(places)} by position and the rest by keyword, "
+                    f"such as {names[len(places)]}=…; got {len(args) - 1} by position"
                 )
             return method(*args, **kwargs)
 

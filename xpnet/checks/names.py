@@ -54,12 +54,14 @@ def _check_own(kind: str, given: Any, known: Mapping[str, Any]) -> None:
     """Check that the name of a user's own object is not already one of xpnet's."""
     if not isinstance(given.name, str) or not 0 < len(given.name) <= _LONGEST:
         raise ValueError(
-            f"the name of a user's own {kind} is text of at most {_LONGEST} characters, got "
-            f"{quoted(given.name)}"
+            f"the name of a user's own {kind} must be text of at most {_LONGEST} characters, "
+            f"got {quoted(given.name)}"
         )
     of_heads = given.name.startswith("softmax(") and not is_built_in(given)  # `softmax_heads`
     if known.get(given.name, given) is not given or of_heads:
-        raise ValueError(f"{given.name!r} is the name of xpnet's own {kind}: give yours another")
+        raise ValueError(
+            f"{given.name!r} is the name of xpnet's own {kind}: give yours a different name"
+        )
 
 
 def _check_loss(loss: Loss) -> None:
@@ -126,11 +128,11 @@ def activation_list(
         raise TypeError(f"activation must be a name or a list of names, got {quoted(activation)}")
     if len(activation) != n_layers:
         raise ValueError(
-            f"a list of activations has one for each of the {n_layers} layers, the output's "
-            f"included; got {len(activation)}"
+            f"a list of activations must have one for each of the {n_layers} layers, including "
+            f"the output, got {len(activation)}"
         )
     if output is not None:
-        raise ValueError("the list of activations names the output's already: leave output out")
+        raise ValueError("the list of activations already names the output's: leave output out")
     *hidden, last = map(find_activation, activation)
     return hidden, last
 
@@ -144,6 +146,6 @@ def check_outputs(loss: Loss, output: Activation) -> None:
         )
     if loss.of_output is None and output.name not in loss.of_preactivation:
         raise ValueError(
-            f"loss {loss.name!r} has no function of_output, and none of_preactivation for the "
-            f"output {output.name!r}: give one, or name its outputs (outputs=)"
+            f"loss {loss.name!r} has neither of_output nor of_preactivation for the output "
+            f"{output.name!r}: give one, or name its outputs (outputs=)"
         )

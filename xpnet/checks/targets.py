@@ -32,8 +32,8 @@ def targets(
     if not shape or shape[0] != n_examples:
         is_column = single and tuple(Y.shape) == (columns, 1)
         raise ValueError(
-            f"X has {n_examples} examples, but Y has the shape {tuple(Y.shape)}: one target for "
-            f"each is needed{'; for one example give y.T or y.ravel()' if is_column else ''}"
+            f"X has {n_examples} examples, but Y has the shape {tuple(Y.shape)}: each example "
+            f"needs one target{'; for one example give y.T or y.ravel()' if is_column else ''}"
         )
     if loss.targets == "labels" and len(shape) == 1 and (width > 1 or is_integer(Y)):
         return _labels(backend, Y, shape, (width,), 0)
@@ -94,7 +94,7 @@ def _check_range(xp: Namespace, labels: ArrayLike, width: int, least: int, where
         labels = xp.astype(labels, xp.int8)
     lowest, highest = int(xp.min(labels)), int(xp.max(labels))
     if lowest < least or highest >= width:
-        missing = ", or be −1 for one that is not there" if least < 0 else ""
+        missing = ", or be −1 for a missing label" if least < 0 else ""
         wider = f": {highest + 1} classes need a last width of {highest + 1} (sizes[-1])"
         remedy = wider if lowest >= 0 and highest < MANY_CLASSES and not where else ""
         raise ValueError(
@@ -116,9 +116,9 @@ def _check_values(backend: Backend, rows: Array, loss: Loss) -> None:
         worst = float(xp.max(xp.abs(xp.sum(rows, axis=-1) - 1.0)))
         if worst > 1e-4:
             raise ValueError(
-                f"loss {loss.name!r} takes rows that sum to 1; one differs by {worst:.3g}. Labels "
-                "have the shape (N,); several at once, or numbers, need another loss "
-                "('binary_cross_entropy', 'mean_squared_error')"
+                f"loss {loss.name!r} takes rows that sum to 1; one sum differs by {worst:.3g}. "
+                "Labels have the shape (N,); several labels for each example, or numbers, need "
+                "a different loss ('binary_cross_entropy', 'mean_squared_error')"
             )
 
 
@@ -129,5 +129,5 @@ def check_targets(backend: Backend, name: str, Y: ArrayLike, loss: Loss) -> None
         return check_finite(backend, name, Y)
     there, missing = (Y >= 0, "−1") if loss.heads else (~xp.isnan(Y), "NaN")
     if not bool(xp.any(there)):
-        raise ValueError(f"{name} is {missing} throughout: no target is left to train on")
+        raise ValueError(f"every entry of {name} is {missing}: no target is left to train on")
     return check_finite(backend, name, xp.where(there, Y, 0))
