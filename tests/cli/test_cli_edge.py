@@ -88,13 +88,13 @@ def test_only_a_file_of_its_kind_is_replaced_and_that_is_said(files, fruit, caps
         if name == own:
             capsys.readouterr()
             assert main(arguments) == 0
-            assert f"wrote {name}, in place of " in capsys.readouterr().out
+            assert f"wrote {name}, replacing " in capsys.readouterr().out
             assert path.read_bytes() != before
         else:
             status, line = status_of(arguments, capsys)
             assert status == 1
-            assert f"{name} is there already and is not " in line
-            assert "give another name" in line
+            assert f"{name} already exists and is not " in line
+            assert "give a different name" in line
             assert path.read_bytes() == before
 
 
@@ -103,12 +103,12 @@ def test_a_page_on_a_training_replaces_pages_only(files, capsys):
     needed("matplotlib")
     for name in ("table.csv", "model", "text"):
         arguments = ["train", "digits", "--out", "m", "--report", name]
-        assert f"--report {name} is there already" in fails(capsys, arguments)
+        assert f"--report {name} already exists" in fails(capsys, arguments)
     assert not Path("m").exists()
     main(
         ["train", "digits", "--epochs", "1", "--hidden", "4", "--out", "m", "--report", "page.html"]
     )
-    assert "wrote page.html, in place of an older page" in capsys.readouterr().out
+    assert "wrote page.html, replacing an older page" in capsys.readouterr().out
 
 
 def test_an_empty_file_is_of_any_kind(fruit, tmp_path):
@@ -165,7 +165,7 @@ def test_models_and_pages_do_not_go_to_stdout(tmp_path, capsys, monkeypatch, arg
         needed("matplotlib")
     status, line = status_of(arguments, capsys)
     assert status == 2
-    assert "does not go to standard output: name a file" in line
+    assert "cannot be written to standard output: name a file" in line
     assert os.listdir() == []
 
 
@@ -397,8 +397,8 @@ def test_the_last_of_several_epochs_and_widths_counts_and_that_is_said(tmp_path,
     assert main(train(FRUIT, "fruit", model, *twice)) == 0
     net, err = xpnet.load(model), capsys.readouterr().err
     assert (net.sizes[1:-1], net.epoch) == ((4,), 2)
-    assert "xpnet: warning: --hidden is given twice: '(4,)' counts, not '(9,)'" in err
-    assert "--epochs is given twice: '2' counts, not '3'" in err
+    assert "xpnet: warning: --hidden is given twice: '(4,)' is used, not '(9,)'" in err
+    assert "--epochs is given twice: '2' is used, not '3'" in err
 
 
 def test_a_long_value_is_cut_in_a_message(tmp_path, capsys, monkeypatch):

@@ -323,9 +323,9 @@ def test_what_was_predicted_before_is_replaced_but_the_input_never(fruit, tmp_pa
     capsys.readouterr()
     for name in ("t.csv", "hard.csv", "soft.csv"):
         line = fails(capsys, predict(fruit, data, tmp_path / name))
-        assert "is the file that is read: give another name" in line
-        assert "is the file that is read" in fails(capsys, train(data, "fruit", tmp_path / name))
-    assert "is the file that is read" in fails(capsys, predict(fruit, data, fruit))
+        assert "is the input file: give a different name" in line
+        assert "is the input file" in fails(capsys, train(data, "fruit", tmp_path / name))
+    assert "is the input file" in fails(capsys, predict(fruit, data, fruit))
     assert data.read_bytes() == FRUIT.read_bytes()
 
 
@@ -429,11 +429,11 @@ def test_a_table_that_the_model_does_not_know(fruit, tmp_path, capsys, rows, sai
         (["--targt", "fruit"], "unrecognized arguments: --targt fruit, did you mean --target"),
         (
             ["--target", "fruit", "--ignore", "colour,grown in"],
-            "name one column each time, --ignore colour --ignore 'grown in'$",
+            "name one column per option, --ignore colour --ignore 'grown in'$",
         ),
         (
             ["--target", "fruit", "--embed", "colour:2,grown in"],
-            "name one column each time, --embed colour:2 --embed 'grown in'$",
+            "name one column per option, --embed colour:2 --embed 'grown in'$",
         ),
         (["--target", "fruit", "--ignore", "colour,color"], "no column 'colour,color'"),
         (["--target", "fruit", "--text", "fruit"], "'fruit' is the target"),

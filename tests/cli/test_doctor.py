@@ -392,7 +392,7 @@ def test_the_cache_is_filled(monkeypatch, tmp_path):
         return
     assert compiled.numba_report().cached is False
     head, *networks = compiled.fill_cache().splitlines()
-    assert head.startswith(f"2 networks' loops are compiled in {tmp_path}")
+    assert head.startswith(f"the loops of 2 networks of any width are compiled in {tmp_path}")
     losses = ("cross_entropy", "mean_squared_error")
     assert networks == [f"  hidden 128: relu, {loss}, Adam" for loss in losses]
     assert compiled.numba_report().cached is True

@@ -380,14 +380,14 @@ def test_hostile_classes_and_columns_of_a_table(tmp_path, capsys):
     ("arguments", "said"),
     [
         (["none.safetensors", "digits"], "no model file"),
-        (["{model}"], "name the data too"),
+        (["{model}"], "name a file"),
         (["{model}", "none.csv"], "none.csv"),
         (["digits", "--example", "5000"], "0 … 1437"),
         (["digits", "--entry", "2,10,0"], "row must lie in 0 … 9"),
         (["digits", "--entry", "2"], "an entry is L,I,J"),
         (["digits", "--examples", "0"], "--examples must be a positive integer"),
         (["digits", "--html", "none/pass.html"], "--html none"),
-        (["{model}", "{data}", "--html", "{model}"], "is the file that is read"),
+        (["{model}", "{data}", "--html", "{model}"], "is the input file"),
         (["{model}", "{targetless}"], "no column 'fruit'"),
     ],
 )

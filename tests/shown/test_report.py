@@ -356,7 +356,7 @@ def test_hostile_names_of_a_table(tmp_path, capsys):
     [
         ("no/such/r.html", "--report no/such/r.html: there is no folder"),
         (".", "is not a regular file"),
-        ("m", "--report m is the model file as well: give another name"),
+        ("m", "--report m is also the model file: give a different name"),
     ],
 )
 @pytest.mark.parametrize("data", ["digits", "table"])
@@ -372,7 +372,7 @@ def test_the_page_is_never_the_table(tmp_path, capsys):
     data = tmp_path / "t.csv"
     data.write_bytes(FRUIT.read_bytes())
     line = fails(capsys, ["train", str(data), "--target", "fruit", "--report", str(data)])
-    assert "is the file that is read: give another name" in line
+    assert "is the input file: give a different name" in line
     assert data.read_bytes() == FRUIT.read_bytes()
 
 

@@ -58,7 +58,7 @@ def test_what_is_not_there_is_named_with_the_way_to_get_it(tmp_path, monkeypatch
 def test_a_file_of_another_kind_is_refused(folder):
     with gzip.open(folder / "train-labels-idx1-ubyte.gz", "wb") as file:
         file.write(b"\x00\x00\x0d\x01" + bytes(8))
-    with pytest.raises(ValueError, match="does not begin as an idx file of bytes does"):
+    with pytest.raises(ValueError, match="does not begin like an idx file of bytes"):
         load_fashion_mnist("train", folder)
 
 

@@ -65,7 +65,7 @@ def test_weights_of_classes_are_not_those_of_validation():
 def test_a_class_too_small_to_set_aside_is_named(labels, name):
     codes = np.arange(40) % 2 + (np.arange(40) == 7)
     net = new() if name == "2" else xpnet.Network()
-    with pytest.raises(ValueError, match=f"^class {name} has 1 examples.*another fraction"):
+    with pytest.raises(ValueError, match=f"^class {name} has 1 examples.*different fraction"):
         net.fit(X, NAMES[codes] if labels is None else labels, validation_fraction=0.2)
 
 

@@ -23,11 +23,13 @@ def add_parser(commands: Any) -> None:
         "doctor",
         help="measure this machine and say what would make it faster",
         description="Measure matrix products and a training step on every array library, name the "
-        "BLAS and its kernels, look for numba and CUDA, and say what to do about what is missing.",
+        "BLAS and its kernels, look for numba and CUDA, and say how to install what is missing.",
     )
-    parser.add_argument("--json", action="store_true", help="the same as data, for programs")
     parser.add_argument(
-        "--compile", action="store_true", help="only fill the compiled code's cache"
+        "--json", action="store_true", help="print the results as JSON, for programs"
+    )
+    parser.add_argument(
+        "--compile", action="store_true", help="only fill the cache of compiled code"
     )
     parser.set_defaults(run=run, check=lambda _: None)
 

@@ -29,34 +29,37 @@ def add_parser(commands: Any) -> None:
         "explain",
         help="print every equation of one pass, with its values",
         description="Print every equation of one forward and one backward pass: shapes, costs and "
-        "values. `xpnet explain digits` takes the network that `xpnet train digits` starts from; "
-        "with a model, its own.",
+        "values. `xpnet explain digits` shows the network that `xpnet train digits` starts "
+        "from; with a model file, the network is the one in the file.",
     )
     parser.add_argument("model", type=Path, help="digits, or a file that xpnet train wrote")
     parser.add_argument(
         "data",
         nargs="?",
-        help="what the model was trained on: digits, or a .csv or .parquet file (-: from stdin)",
+        help="the data that the model was trained on: digits, or a .csv or .parquet file (-: "
+        "from stdin)",
     )
     parser.add_argument(
         "--examples",
         type=at_least(1, "--examples"),
         default=64,
         metavar="N",
-        help="as many rows of the data, drawn at random, of every class its share (64)",
+        help="number of rows of the data, drawn at random in proportion to the classes (64)",
     )
     parser.add_argument(
         "--example",
         type=at_least(0, "--example"),
         metavar="N",
-        help="row N of the data alone, counted from 0",
+        help="only row N of the data, counted from 0",
     )
     parser.add_argument(
         "--entry", type=_entry, metavar="L,I,J", help="show entry (I, J) of dW_L as a dot product"
     )
-    parser.add_argument("--html", type=Path, metavar="PAGE", help="write a page as well")
+    parser.add_argument("--html", type=Path, metavar="PAGE", help="also write a page (HTML)")
     add_where(parser)
-    parser.add_argument("--dtype", choices=DTYPES, help="another than the model's")
+    parser.add_argument(
+        "--dtype", choices=DTYPES, help="dtype to compute in (default: the model's)"
+    )
     parser.set_defaults(run=run, check=check)
 
 
@@ -85,8 +88,8 @@ def check(options: argparse.Namespace) -> None:
     check_where(options)
     if options.data is None and str(options.model) != "digits":
         raise UsageError(
-            f"what goes through {quoted(str(options.model))} is missing: name the data too, as in "
-            "xpnet explain model.safetensors data.csv"
+            f"the data for {quoted(str(options.model))} are missing: name a file, as in xpnet "
+            "explain model.safetensors data.csv"
         )
     if options.html is not None:
         read = [path for path in (options.model, options.data) if path is not None]

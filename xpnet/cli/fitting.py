@@ -87,7 +87,7 @@ def _best_epochs(found: History | None) -> int:
         return _MOST // 4
     losses = found.validation_loss
     best = int(np.argmin(np.where(np.isnan(losses), np.inf, losses))) + 1
-    say(f"{best} epochs serve a fifth of the training rows best")
+    say(f"{best} epochs are best, judged by a fifth of the training rows")
     return best
 
 

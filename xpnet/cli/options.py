@@ -49,7 +49,9 @@ class Last(_Once):
     """Store an option's last value, with a warning: a script may give a default first."""
 
     def _again(self, first: str, second: str) -> None:
-        complain(f"warning: {self.option_strings[-1]} is given twice: {second} counts, not {first}")
+        complain(
+            f"warning: {self.option_strings[-1]} is given twice: {second} is used, not {first}"
+        )
 
 
 class Parser(argparse.ArgumentParser):
@@ -96,7 +98,7 @@ def _did_you_mean(word: str, known: Sequence[str]) -> str:
 def add_where(parser: Any) -> None:
     """Add --backend and --device."""
     parser.add_argument("--backend", default="numpy", help="numpy, cupy, torch, jax or auto")
-    parser.add_argument("--device", help="such as cuda:1; the library's default otherwise")
+    parser.add_argument("--device", help="such as cuda:1 (default: the library's)")
 
 
 def check_where(options: argparse.Namespace) -> None:

@@ -32,7 +32,9 @@ def check_out(out: Path, kind: Kind, *inputs: Path, option: str = "--out") -> No
     It must not if it is one of the inputs, or a file of a different kind than ``kind``.
     """
     if str(out) == "-" and kind is not TABLE:
-        raise UsageError(f"{option} -: {kind.name} does not go to standard output: name a file")
+        raise UsageError(
+            f"{option} -: {kind.name} cannot be written to standard output: name a file"
+        )
     if kind is TABLE and _takes_a_stream(out):
         return
     try:
@@ -41,11 +43,11 @@ def check_out(out: Path, kind: Kind, *inputs: Path, option: str = "--out") -> No
         raise type(error)(f"{option} {out}: {error}") from error
     for path in inputs:
         if out.exists() and path.exists() and os.path.samefile(out, path):
-            raise OSError(f"{option} {out} is the file that is read: give another name")
+            raise OSError(f"{option} {out} is the input file: give a different name")
     if _has_content(out) and not kind.fits(out):
         raise FileExistsError(
-            f"{option} {out} is there already and is not {kind.name}, so it is left as it is: give "
-            "another name, or remove it"
+            f"{option} {out} already exists and is not {kind.name}, so it is left unchanged: "
+            "give a different name, or remove it"
         )
 
 
@@ -53,7 +55,7 @@ def said_of(out: Path, kind: Kind) -> str:
     """Return the message for a written file; call it before writing, to detect an older file."""
     if is_stdout(out):
         return "wrote standard output"
-    older = f", in place of {kind.older}" if _has_content(out) else ""
+    older = f", replacing {kind.older}" if _has_content(out) else ""
     return f"wrote {out}{older}"
 
 

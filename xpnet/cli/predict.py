@@ -31,8 +31,8 @@ def add_parser(commands: Any) -> None:
         "predict",
         help="predict for the rows of a table and write a CSV file",
         description="Predict for every row of a table with a model that xpnet trained on one: the "
-        "class and the probability of each, or the quantity. Columns may be in any order; the "
-        "target need not be there.",
+        "class and the probability of each class, or the quantity. Columns may be in any order; "
+        "the target may be missing.",
     )
     parser.add_argument("model", type=Path, help="a file that xpnet train wrote for a table")
     parser.add_argument(

@@ -30,7 +30,7 @@ def check_report(options: argparse.Namespace, out: Path, *inputs: Path) -> None:
     matplotlib()
     check_out(page, PAGE, *inputs, option="--report")
     if os.path.realpath(page) == os.path.realpath(out):
-        raise ValueError(f"--report {page} is the model file as well: give another name")
+        raise ValueError(f"--report {page} is also the model file: give a different name")
 
 
 def report_of_images(

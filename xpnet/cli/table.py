@@ -68,7 +68,7 @@ def _check_columns(table: Table, options: argparse.Namespace) -> None:
         table.require(name)
     if options.target in others:
         raise UsageError(
-            f"{quoted(options.target)} is the target: it can't be left out, and --task says its "
+            f"{quoted(options.target)} is the target: it can't be left out, and --task sets its "
             "kind"
         )
 
@@ -154,8 +154,8 @@ def _embedded(table: Table, given: Iterable[str]) -> dict[str, int | None]:
         name, _, dim = text.rpartition(":")
         if text not in table.names and name in table.names and not dim.isdecimal():
             raise UsageError(
-                f"--embed {printable(text)}: after the colon comes how many numbers stand for a "
-                f"category, such as {name}:8; got {quoted(dim)}"
+                f"--embed {printable(text)}: after the colon, give the number of values for "
+                f"each category, such as {name}:8; got {quoted(dim)}"
             )
         if text in table.names or not (name and dim.isdecimal()):
             found[text] = None
@@ -180,7 +180,7 @@ def _check_one_each(table: Table, options: argparse.Namespace) -> None:
             names = {part.partition(":")[0] for part in parts}
             if len(parts) > 1 and text not in table.names and names <= {*table.names}:
                 each = " ".join(f"--{option} {shlex.quote(part)}" for part in parts)
-                raise UsageError(f"--{option} {text}: name one column each time, {each}")
+                raise UsageError(f"--{option} {text}: name one column per option, {each}")
 
 
 def _labels(table: Table, name: str, task: str) -> Host | None:
@@ -195,7 +195,7 @@ def _split(
         return held_out(labels, len(table), 0.2 if fraction is None else fraction)
     except ValueError as error:
         raise ValueError(
-            f"{table.source}, column {name!r}: {error} (--validation 0 holds none out)"
+            f"{table.source}, column {name!r}: {error} (--validation 0 holds out no rows)"
         ) from error
 
 

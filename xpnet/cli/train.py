@@ -28,8 +28,8 @@ def add_parser(commands: Any) -> None:
         "train",
         help="train on a data set or on your own table and write a model file",
         description="Train on the UCI digits (1797 images of 8 × 8 pixels, shipped with the "
-        "package), on Fashion-MNIST or on a table of your own, test on examples that were held "
-        "out, and write a model file.",
+        "package), on Fashion-MNIST or on a table of your own, test on held-out examples, and "
+        "write a model file.",
     )
     parser.add_argument(
         "data", help="digits, fashion-mnist, or a .csv or .parquet file (-: CSV from stdin)"
@@ -47,18 +47,18 @@ def add_parser(commands: Any) -> None:
         "--epochs",
         action=Last,
         type=at_least(1, "--epochs"),
-        help="passes over the data (digits 30; a table as many, up to 200, as serve a fifth of "
-        "the training rows best)",
+        help="passes over the data (digits 30; for a table, the number up to 200 that is best "
+        "for a fifth of the training rows)",
     )
     parser.add_argument(
         "--seed",
         type=at_least(0, "--seed", LARGEST - 1),
         default=0,
-        help="of the weights and of the order of examples (0)",
+        help="seed of the weights and of the order of examples (0)",
     )
     parser.add_argument("--out", type=Path, help="model file (the data's name, .safetensors)")
     parser.add_argument(
-        "--report", type=Path, metavar="PAGE", help="write a page on the training (HTML)"
+        "--report", type=Path, metavar="PAGE", help="also write a report on the training (HTML)"
     )
     parser.add_argument(
         "--no-tune", action="store_true", help="don't restart with faster OpenBLAS kernels"
@@ -72,19 +72,26 @@ def _add_table_options(group: Any) -> None:
     group.add_argument(
         "--task",
         choices=["classification", "regression"],
-        help="by default classification for text and for few different whole numbers",
+        help="default: classification if the target is text or has few different whole numbers",
     )
     group.add_argument(
-        "--text", metavar="COLUMN", action="append", help="numbers that are categories (repeat)"
+        "--text",
+        metavar="COLUMN",
+        action="append",
+        help="a column of numbers that are categories (may be repeated)",
     )
     group.add_argument(
         "--embed",
         metavar="COLUMN[:DIM]",
         action="append",
-        help="categories as DIM learned numbers each instead of one-hot (repeat)",
+        help="a column whose categories become DIM learned numbers each instead of one-hot (may "
+        "be repeated)",
     )
     group.add_argument(
-        "--ignore", metavar="COLUMN", action="append", help="a column to leave out (repeat)"
+        "--ignore",
+        metavar="COLUMN",
+        action="append",
+        help="a column to leave out (may be repeated)",
     )
     group.add_argument(
         "--validation", type=fraction, metavar="FRACTION", help="rows held out to test on (0.2)"

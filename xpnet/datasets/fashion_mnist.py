@@ -82,21 +82,21 @@ def _read(path: str, n_axes: int) -> Host:
     """
     if not os.path.isfile(path):
         raise FileNotFoundError(
-            f"there is no {path!r}: on Debian and Ubuntu `apt-get install dataset-fashion-mnist` "
-            "brings Fashion-MNIST; elsewhere put its four files into a folder and set "
-            "FASHION_MNIST to it"
+            f"there is no {path!r}: on Debian and Ubuntu `apt-get install "
+            "dataset-fashion-mnist` installs Fashion-MNIST; elsewhere put its four files into a "
+            "folder and set FASHION_MNIST to it"
         )
     try:
         with gzip.open(path, "rb") as file:
             if file.read(4) != bytes((0, 0, 8, n_axes)):
-                raise ValueError(f"it does not begin as an idx file of bytes does ({n_axes} axes)")
+                raise ValueError(f"it does not begin like an idx file of bytes with {n_axes} axes")
             shape = np.frombuffer(file.read(4 * n_axes), ">u4", n_axes).tolist()
             size = math.prod(shape)
             if not 0 < size <= _LARGEST:
-                raise ValueError(f"it promises {size:,} numbers")
+                raise ValueError(f"its header says that it has {size:,} numbers")
             content = file.read(size + 1)
         if len(content) != size:
-            raise ValueError(f"it has not the {size:,} numbers that it promises")
+            raise ValueError(f"it does not have the {size:,} numbers that its header says")
         return np.frombuffer(content, np.uint8).reshape(shape)
     except (EOFError, OSError, ValueError, zlib.error) as error:
         raise FileError(f"{path!r} is not an idx file, or is damaged: {error}") from error

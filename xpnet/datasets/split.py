@@ -51,7 +51,7 @@ def stratified_split(labels: Any, fraction: float = 0.2, seed: Rng = 0) -> tuple
         if n_test in (0, len(members)):
             raise ValueError(
                 f"class {quoted(label)} has {len(members)} examples: a fraction of {fraction} "
-                "leaves one side without any: take another fraction, or leave that class out"
+                "leaves one side without any: use a different fraction, or leave that class out"
             )
         test.append(members[permutation(seed, SPLIT, (k,), len(members))[:n_test]])
     chosen = np.sort(np.concatenate(test))

@@ -81,5 +81,8 @@ def fill_cache() -> str:
             net.fit(X, Y, epochs=1, batch_size=2, compile=True, progress=False)
             done.append(f"  hidden {', '.join(map(str, hidden))}: relu, {loss}, Adam")
     seconds = time.perf_counter() - began
-    head = f"{len(done)} networks' loops are compiled in {folder()} ({seconds:.0f} s), of any width"
+    head = (
+        f"the loops of {len(done)} networks of any width are compiled in {folder()} "
+        f"({seconds:.0f} s)"
+    )
     return "\n".join([f"{head}:", *done])

@@ -101,7 +101,7 @@ def _busy(cpu: Cpu) -> str | None:
     if cpu.load is None or cpu.load < _BUSY * cpu.processors:
         return None
     alone = "export OPENBLAS_NUM_THREADS=1 while it lasts" if cpu.processors > 1 else "wait"
-    return f"other work runs here (load {cpu.load:.1f}), which lowers every figure: {alone}"
+    return f"other programs are running (load {cpu.load:.1f}), which lowers every figure: {alone}"
 
 
 def _rates(products: Mapping[str, float]) -> str:
@@ -118,15 +118,18 @@ def _better(report: Report) -> str | None:
     """Return what to do about the kernels, if anything."""
     if report.tuned is None:
         unknown = report.blas.kernels is None
-        return "pip install threadpoolctl, to be told the kernels" if unknown else None
+        return "pip install threadpoolctl, to see the kernels" if unknown else None
     line = " ".join(f"{name}={value}" for name, value in report.tuned.environment.items())
     if report.tuned.products is None:
-        return f"{line}, which this CPU can run, could not be tried: NumPy did not start with it"
+        return (
+            f"{line}, which this CPU can run, could not be tried: NumPy did not start with this "
+            "setting"
+        )
     rates = _rates(report.tuned.products)
     by_itself = report.tuned.automatic
     if not _faster(report.tuned.products, report.products):
         against = "; xpnet train --no-tune leaves the kernels alone" if by_itself else ""
-        return f"none: {line} gives {rates}, no more{against}"
+        return f"none: {line} gives {rates}, which is no faster{against}"
     return f"export {line}  # {rates}{'; xpnet train does so by itself' if by_itself else ''}"
 
 

@@ -82,7 +82,7 @@ def restart_tuned() -> None:
     if not environment or not sys.executable:
         return
     chosen = " ".join(f"{name}={value}" for name, value in environment.items())
-    print(f"restarted with {chosen}: faster kernels for NumPy's products (--no-tune: without)")
+    print(f"restarted with {chosen}: faster kernels for NumPy's products (--no-tune prevents this)")
     sys.stdout.flush()
     sys.stderr.flush()
     os.execve(

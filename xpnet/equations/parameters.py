@@ -142,8 +142,8 @@ def check_size(n_parameters: int, dtype: str) -> None:
     if there is not None and needed > there:
         raise MemoryError(
             f"the network would have {n_parameters:.4g} parameters, and drawing them takes "
-            f"{needed / 1e9:.4g} GB of memory, where this machine has {there / 1e9:.4g}: make "
-            "the widths smaller"
+            f"{needed / 1e9:.4g} GB of memory, but this machine has {there / 1e9:.4g}: make the "
+            "widths smaller"
         )
 
 

@@ -51,7 +51,7 @@ def array_like(whose: object, what: str, found: Any, shape: Sequence[Any], dtype
     if found.dtype != dtype:
         raise ReturnedError(
             f"{_name(whose)} must return {what} of dtype {dtype}, as it was given, got "
-            f"{found.dtype}: write numbers as Python's, and convert arrays by xp.astype"
+            f"{found.dtype}: use Python numbers, and convert arrays with xp.astype"
         )
     return found
 
@@ -60,7 +60,7 @@ def arrays_like(whose: object, what: str, found: Any, templates: Sequence[Any]) 
     """Check for one array per template, of its shape and dtype."""
     if not isinstance(found, (tuple, list)) or len(found) != len(templates):
         raise ReturnedError(
-            f"{_name(whose)} must return {len(templates)} {what}, a tuple, got {_told(found)}"
+            f"{_name(whose)} must return a tuple of {len(templates)} {what}, got {_told(found)}"
         )
     for k, (each, like) in enumerate(zip(found, templates, strict=True)):
         array_like(whose, f"{what}[{k}]", each, like.shape, like.dtype)

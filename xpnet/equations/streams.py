@@ -62,7 +62,9 @@ def seed_from(rng: object, name: str = "rng") -> int:
 def words(seed: int, purpose: int, counter: tuple[int, ...], n: int) -> Host:
     """Return n raw 64-bit words of the stream (seed, purpose, counter); see `seed_from`."""
     if type(seed) is not int:  # NumPy would walk nested lists, some of them endless
-        raise TypeError(f"a seed is an int, got {type(seed).__name__}: seed_from makes one")
+        raise TypeError(
+            f"a seed must be an int, got {type(seed).__name__}: make one with seed_from"
+        )
     sequence = np.random.SeedSequence(seed, spawn_key=(purpose, *counter))
     words: Host = np.random.Philox(sequence).random_raw(n)
     return words
