@@ -126,7 +126,7 @@ def test_numbas_files_in_a_folder_that_is_a_link_are_not_used(place):
     place.mkdir(0o700)
     (place.parent / "open").mkdir()
     (place / "__pycache__").symlink_to(place.parent / "open")
-    with pytest.warns(UserWarning, match="__pycache__ is no folder"):
+    with pytest.warns(UserWarning, match="__pycache__ is not a folder"):
         assert cache.folder() != place
 
 

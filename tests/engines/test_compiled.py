@@ -266,7 +266,7 @@ def test_what_cannot_be_compiled_runs_in_the_plain_loop_and_says_so():
         "rough", lambda xp, Z: np.sinc(Z), lambda xp, Z, A: np.cos(Z), lambda xp, Z, A: -np.sin(Z)
     )
     sizes = [6, Dense(5, rough), 3]
-    with pytest.warns(UserWarning, match="plain loop: the code hands an array to NumPy"):
+    with pytest.warns(UserWarning, match="plain loop: the code passes an array to NumPy"):
         assert trained(sizes, True)[1].engine == "plain"
 
 

@@ -81,7 +81,9 @@ def test_kernels_that_cannot_be_made_are_named_once_and_done_without(monkeypatch
 
     backend = get_backend("cupy")  # which looks whether any can be made
     monkeypatch.setattr(sys.modules["cupy"], "RawModule", broken)
-    with pytest.warns(UserWarning, match="cannot be made: RuntimeError: no NVRTC here$") as seen:
+    with pytest.warns(
+        UserWarning, match="cannot be compiled: RuntimeError: no NVRTC here$"
+    ) as seen:
         net, history = trained(backend)
     assert len(seen) == 1
     assert history.engine == "plain"

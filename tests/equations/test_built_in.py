@@ -315,7 +315,7 @@ def test_an_activation_needs_a_name_of_its_own(name):
 def test_explain_prints_no_equation_of_xpnets_for_a_variant():
     net = xpnet.Network([3, 4, 1], loss=variant(LOSSES["mean_squared_error"]), rng=1)
     printed = str(net.explain(X, Y))
-    assert "what mean_squared_error gives for example n" in printed
+    assert "loss_n: the mean_squared_error of example n" in printed
     assert "as the loss mean_squared_error computes it" in printed
 
 

@@ -230,7 +230,7 @@ def test_the_total_of_the_products_is_without_the_additions_of_the_biases():
     net, X, Y = small()  # 5-7-4, 20 examples
     text = str(net.explain(X, Y, check=False))
     products = 2 * 20 * (2 * 5 * 7 + 3 * 7 * 4)
-    assert f"5 products of matrices: {products / 1000:.3g} k FLOPs, the additions" in text
+    assert f"5 matrix products: {products / 1000:.3g} k FLOPs, without the additions" in text
     assert net.explain(X, Y, check=False)["Z_1"].flops == 2 * 20 * 5 * 7 + 20 * 7
 
 
@@ -339,9 +339,9 @@ def test_an_output_may_be_saturated():
 
 def test_gradients_out_of_range_are_reported():
     net, X, Y = small(loss="squared_error")
-    assert "leap" in warned(net.explain(X, Y * 1e6, check=False))["dW_1"]
+    assert "overshoot" in warned(net.explain(X, Y * 1e6, check=False))["dW_1"]
     Y = to_numpy(net(X))
-    assert "nothing is learned" in warned(net.explain(X, Y, check=False))["dW_1"]
+    assert "this layer learns nothing" in warned(net.explain(X, Y, check=False))["dW_1"]
 
 
 def test_values_that_are_not_finite_are_counted(backend):
@@ -352,7 +352,7 @@ def test_values_that_are_not_finite_are_counted(backend):
     explanation = net.explain(*examples(9), check=False)
     said = warned(explanation)
     assert list(said) == ["Z_1"]  # where they begin, and not in each row after it
-    assert said["Z_1"].startswith("9 of 63 entries are not finite, and begin to be so here")
+    assert said["Z_1"].startswith("9 of 63 entries are not finite, and the problem begins here")
     assert all(math.isnan(explanation[s].norm) for s in ("Z_1", "Z_2", "loss", "dW_2", "dW_1"))
 
 

@@ -78,7 +78,7 @@ def test_every_activation_has_a_printed_form():
         ("tanh", "dA_1 ∘ tanh'(Z_1)", "tanh'(Z_1) = 1 − A_1 ∘ A_1", ["dA_1", "A_1"]),
         ("relu", "dA_1 ∘ relu'(Z_1)", "relu'(Z_1) = [Z_1 > 0]", ["dA_1", "Z_1"]),
         ("identity", "dA_1", "identity'(Z_1) = 1", ["dA_1"]),
-        ("softmax", "A_1 ∘ (dA_1 − rowsum(A_1 ∘ dA_1))", "no f' entry by entry", ["dA_1", "A_1"]),
+        ("softmax", "A_1 ∘ (dA_1 − rowsum(A_1 ∘ dA_1))", "no entrywise f'", ["dA_1", "A_1"]),
     ],
 )
 def test_derivatives_name_the_matrices_of_their_layer(activation, equation, note, read):
@@ -152,11 +152,11 @@ def test_printed_derivatives_of_losses_are_what_is_computed(name):
     [
         ("squared_error", ["R = A_2 − Y"]),
         (Huber(2.0), ["R = A_2 − Y; C = clip(R, −δ, δ); δ = 2.0", "a mean over n outputs"]),
-        (Quantile((0.1, 0.9)), ["R = each block of A_2 − Y; τ = [0.1, 0.9], one a block"]),
+        (Quantile((0.1, 0.9)), ["R = each block of A_2 − Y; τ = [0.1, 0.9], one for each block"]),
         (GaussianNLL(0.5, full=True), ["v = exp(s) + 0.5", "a mean over n targets", "½ ln 2π"]),
         (CrossEntropy(0.1), ["Y smoothed: (1 − ε) Y + ε/n, ε = 0.1"]),
         (MultiCrossEntropy((2, 2)), ["softmax and Y in each head"]),
-        (Masked(Huber(2.0)), ["δ = 2.0", "only where y is there"]),
+        (Masked(Huber(2.0)), ["δ = 2.0", "only where y is present"]),
     ],
     ids=str,
 )

@@ -66,7 +66,7 @@ def _layers(explanation: Explanation, inside: str) -> Iterator[Band]:
         rest = tuple(row for row in rows if not _is_above(row, within))
         yield Band(title, f"{short}, before the layers within it", first, layer, is_inner)
         yield from _layers(explanation, f"{l}.")
-        behind = f"{short}, behind the layers within it"
+        behind = f"{short}, after the layers within it"
         yield Band(behind, behind, rest, None, is_inner)
 
 

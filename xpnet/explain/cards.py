@@ -113,7 +113,7 @@ def _figures(row: Row) -> str:
     facts = [
         ("FLOPs", amount(row.flops or None) + _added(row)),
         ("bytes read and written", amount(row.bytes or None, "B")),
-        ("time", duration(row.seconds) or ("with a row beside it" if row.bytes else "")),
+        ("time", duration(row.seconds) or ("included in a neighbouring row" if row.bytes else "")),
         ("mean", number(row.mean)),
         ("standard deviation", number(row.std)),
         ("norm", number(row.norm)),
@@ -127,4 +127,4 @@ def _added(row: Row) -> str:
     if not row.summed:
         return ""
     rest = (row.flops or 0) - product_flops(row.operands[0].shape, row.operands[1].shape)
-    return f", of them {amount(rest)} to add {row.operands[-1].symbol}" if rest else ""
+    return f", of which {amount(rest)} to add {row.operands[-1].symbol}" if rest else ""

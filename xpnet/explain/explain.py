@@ -74,7 +74,7 @@ def _pick(X: ArrayLike, Y: ArrayLike, example: Any) -> tuple[Any, Any]:
     """Return all examples, or example number ``example`` as a batch of one."""
     if example is None:
         return X, Y
-    wrong = TypeError(f"example must be the row of X to take, got {quoted(example)}")
+    wrong = TypeError(f"example must be the number of a row of X, got {quoted(example)}")
     if isinstance(example, (bool, np.bool_)):
         raise wrong
     try:

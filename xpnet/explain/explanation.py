@@ -51,7 +51,7 @@ class Explanation:
         for row in self.rows:
             if row.symbol == symbol:
                 return row
-        raise KeyError(f"{symbol!r}: there are {', '.join(row.symbol for row in self.rows)}")
+        raise KeyError(f"no row {symbol!r}: there are {', '.join(row.symbol for row in self.rows)}")
 
     def __repr__(self) -> str:
         return f"Explanation({len(self.rows)} equations; {self.title})"

@@ -10,7 +10,7 @@ from xpnet.explain.rows import Layer, Operand, Row
 
 __all__ = ["CHECKED_BY", "check_said", "check_warning", "with_warnings"]
 
-CHECKED_BY = "gradient against differences of the loss, relative error, in float64"
+CHECKED_BY = "gradient against finite differences of the loss, relative error, in float64"
 
 _ENOUGH = 16  # least number of examples from which to judge a relu unit dead
 _DEAD = 0.1  # least share of a layer's units
@@ -47,8 +47,8 @@ def _not_finite(row: Row) -> str:
     """Return the warning for the first row that is not finite; later rows follow from it."""
     wrong = int(row.array.size - np.isfinite(row.array).sum())
     return (
-        f"{wrong:,} of {row.array.size:,} entries are not finite, and begin to be so here: what is "
-        "computed from them is not warned of again"
+        f"{wrong:,} of {row.array.size:,} entries are not finite, and the problem begins here: "
+        "results computed from them get no warning"
     )
 
 
@@ -62,8 +62,8 @@ def check_warning(layer: Layer) -> str:
     if layer.check is None or layer.check <= _CHECK:
         return ""
     return (
-        f"the gradient differs from differences of the loss by {layer.check:.1e} of its size, in "
-        "float64: a mistake, or a kink (relu) close to an example"
+        f"the gradient differs from finite differences of the loss by {layer.check:.1e} of its "
+        "size, in float64: a mistake, or a kink (relu) close to an example"
     )
 
 
@@ -95,6 +95,6 @@ def _ratio(row: Row, layer: Layer) -> Iterator[str]:
     ratio = row.norm / W
     name = f"‖{row.symbol}‖/‖{layer.parameters[0].symbol}‖ = {ratio:.1e}"
     if ratio < _SMALLEST:
-        yield f"{name} is small: unless the loss is near its least, nothing is learned here"
+        yield f"{name} is small: unless the loss is near its minimum, this layer learns nothing"
     if ratio > _LARGEST:
-        yield f"{name} is large: a step of plain gradient descent would leap"
+        yield f"{name} is large: a step of plain gradient descent would overshoot"

@@ -38,12 +38,12 @@ _LETTERS = {
     "R": "R = {A} − Y",
     "C": "C = clip(R, −δ, δ)",
     "δ": "δ = {delta}",
-    "τ": "τ = {quantiles}, one a block",
+    "τ": "τ = {quantiles}, one for each block",
     "v": "[μ | s] = {whole}, v = exp(s){least}, y = Y",
 }
 _EXACT = (
-    "computed from Z_{L}, with P = {P}, as P ∘ (1 − Y) − Y ∘ (1 − P): that is P − Y, which has no "
-    "digits left where the network is sure"
+    "computed from Z_{L}, with P = {P}, as P ∘ (1 − Y) − Y ∘ (1 − P): the same as P − Y, which "
+    "loses its digits where the network is sure"
 )
 _BY = {
     "cross_entropy": "; a 1 − P that is almost 0 is summed from the row's other entries",
@@ -77,14 +77,16 @@ def derivative_note(f: Activation, l: str) -> str:
     """Return the formula of f'(Z_l); for softmax, a note on what replaces it."""
     if is_softmax(f):
         return (
-            "softmax has no f' entry by entry: each output depends on its whole row, whose "
-            f"vector-Jacobian product this is; rowsum: the sum, in each row{_where(f)}"
+            "softmax has no entrywise f': each output depends on its whole row, so this is the "
+            f"row's vector-Jacobian product; rowsum: the sum of each row{_where(f)}"
         )
     if not is_known(f):
         return "the activation's own vjp, its vector-Jacobian product"
     note = f"{f.name}'(Z_{l}) = {_of(FORMULAS[f.name][1], l)}{_constants(f)}"
     if f.name == "sigmoid":
-        note += f"; computed from e = exp(−|Z_{l}|) as e / (1 + e)², as 1 − A_{l} loses its digits"
+        note += (
+            f"; computed from e = exp(−|Z_{l}|) as e / (1 + e)², because 1 − A_{l} loses its digits"
+        )
     return note
 
 
@@ -135,11 +137,11 @@ def loss_value(loss: Loss, f: Activation, L: str) -> tuple[str, str]:
     """Return the right side of loss = …, and a note."""
     name, A = _formula(loss), _output(loss, f, L)
     if name not in LOSS_FORMULAS:
-        return "(1/N) Σ_n loss_n", f"loss_n: what {loss.name} gives for example n"
+        return "(1/N) Σ_n loss_n", f"loss_n: the {loss.name} of example n"
     sign, _, term = LOSS_FORMULAS[name][0].partition("Σ")
     said = ["Σ: over all entries", *_letters(loss, term, A), *_settings(loss)]
     if f.name in loss.of_preactivation:
-        said.append(f"computed from Z_{L}, as ln of an output that is 0 is −∞")
+        said.append(f"computed from Z_{L}, because ln of an output of 0 is −∞")
     if (loss.config or {}).get("full"):
         said.append("plus ½ ln 2π")
     return f"{sign}({_mean(loss, '1/N', '1/(N n)')}) Σ{_of(term, L, A)}", "; ".join(said)
@@ -158,7 +160,7 @@ def loss_gradient(loss: Loss, f: Activation, L: str) -> tuple[str, str]:
         return f"∂loss/∂Z_{L}", f"as the loss {loss.name} computes it"
     slope = LOSS_FORMULAS[name][1]
     A = f"A_{L}"
-    said = [f"loss_n is example n's: ∂loss_n/∂{A} = {_of(slope, L)}"]
+    said = [f"loss_n: the loss of example n; ∂loss_n/∂{A} = {_of(slope, L)}"]
     note = "; ".join([*said, *_letters(loss, slope, A), *_settings(loss)])
     if f.name == "identity" and is_known(f):
         return f"(∂loss_n/∂{A}) / N", note
@@ -170,7 +172,7 @@ def loss_gradient(loss: Loss, f: Activation, L: str) -> tuple[str, str]:
 def _matched(name: str, loss: Loss, f: Activation, L: str) -> tuple[str, str]:
     """Return (A − Y) / N, or (A − Y) / (N n) if the loss is a mean over outputs, and a note."""
     A = _output(loss, f, L)
-    said = [f"{loss.name.removeprefix('masked_')} after {f.name}: f' has cancelled"]
+    said = [f"{loss.name.removeprefix('masked_')} after {f.name}: f' cancels"]
     said += _settings(loss)
     if name in _BY and not _smoothing(loss):
         said.append((_EXACT + _BY[name]).format(L=L, P=A))
@@ -218,7 +220,7 @@ def _letters(loss: Loss, term: str, A: str) -> list[str]:
     blocks = f"each block of {A}" if loss.outputs_per_target > 1 else A  # wider than Y
     found = [text.format(A=blocks, whole=A, **config) for text in said]
     if least and "ds" in term:
-        found.append("ds times exp(s) / v, as v is more than exp(s)")
+        found.append("ds times exp(s) / v, because v is more than exp(s)")
     return found
 
 
@@ -229,6 +231,6 @@ def _settings(loss: Loss) -> list[str]:
         f"a mean over n {n}": loss.over_outputs == "mean",
         f"Y smoothed: (1 − ε) Y + ε/n, ε = {_smoothing(loss):g}": bool(_smoothing(loss)),
         "softmax and Y in each head": bool(loss.heads),
-        "only where y is there, n counts those": loss.masked,
+        "only where y is present; n counts those entries": loss.masked,
     }
     return [text for text, holds in said.items() if holds]

@@ -12,27 +12,27 @@ from xpnet.explain.mathml import mathml
 __all__ = ["legend"]
 
 _LINES = (
-    "Every row of X is one example, and there are N. The forward equations go layer by layer from "
-    "`A_0 = X` to `A_{L}`, the output. The loss turns the pass around; the backward ones go from "
-    "`dZ_{L}` to the first layer. Where there are two columns, read the left one downwards and the "
-    "right one upwards. The numbers at the right give the order.",
+    "Every row of X is one example, and there are N. The forward equations go layer by layer "
+    "from `A_0 = X` to `A_{L}`, the output. The forward pass ends with the loss. The backward "
+    "equations go from `dZ_{L}` to the first layer. Where there are two columns, read the left "
+    "one downwards and the right one upwards. The numbers on the right give the order.",
     "`dM` always stands for `∂loss/∂M` and has the shape of `M`. `∘` multiplies entry by entry, "
     "`1ᵀ` is a row of N ones, `f'` the derivative of the activation f. The loss is a mean over "
     "N examples, so everything is divided by N: once, in `dZ_{L}`.",
     "Layer l has `n_l` units, its width; `n_0` is the number of columns of X. Here {widths}. `W_l` "
     "is `n_l` × `n_k`, where k is the layer before l: row i holds the weights of unit i. `b_l` is "
     "a row of `n_l` numbers, which is added to every row.",
-    "To write a backward pass, start with `dZ_{L}`. For each dense layer l, on the output `A_k` "
-    "of the layer k before it, from the last to the first: `dW_l = dZ_lᵀ A_k`, `db_l = 1ᵀ "
-    "dZ_l`, `dA_k = dZ_l W_l`, and through the activation of k: `dZ_k = dA_k ∘ f'(Z_k)`, for "
-    "every activation but softmax, which mixes the outputs of a row and has a product of its own. "
-    "The first layer needs no `dA_0`.",
-    "In a product, the two numbers in one colour are the axis that is summed over: they must be "
-    "equal, and cancel. The other two are the shape of the result.",
+    "To write a backward pass, start with `dZ_{L}`. Go through the dense layers from the last "
+    "to the first. If layer l reads the output `A_k` of layer k, then `dW_l = dZ_lᵀ A_k`, `db_l "
+    "= 1ᵀ dZ_l`, `dA_k = dZ_l W_l`. The activation of layer k gives `dZ_k = dA_k ∘ f'(Z_k)`, "
+    "except for softmax, which mixes the outputs of a row and has its own product. The first "
+    "layer needs no `dA_0`.",
+    "In a product, the two numbers of the same colour are the length of the axis that is summed "
+    "over: they must be equal, and cancel. The other two are the shape of the result.",
     "A cell of a heatmap is the entry of largest magnitude in its block: blue below 0, orange "
     "above, violet where it is not finite; the scale is printed beside it. Open an equation for "
-    "its costs: a FLOP is one addition or multiplication, and the bytes are those of its operands "
-    "read once and its result written once.",
+    "its costs: a FLOP is one addition or multiplication, and the bytes count each operand read "
+    "once and the result written once.",
 )
 
 

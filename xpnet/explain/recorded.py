@@ -143,7 +143,7 @@ class RecordedDropout(Recorded):
         self, p: Sequence[Array], A: Array, B: Array, saved: Any, seconds: float
     ) -> None:
         """Record A_l = A_k."""
-        note = f"dropout ({self.layer.rate:g}) acts in training alone"
+        note = f"dropout ({self.layer.rate:g}) acts only in training"
         of_k = ((f"A_{self.k}", A.shape),)
         self.log.forward(self.l, f"A_{self.l}", f"A_{self.k}", B, of_k, seconds=seconds, note=note)
 
@@ -165,7 +165,7 @@ class RecordedNorm(Recorded):
         l, k, n, shape = self.l, self.k, self.log.size(A), A.shape
         over = "the features of each example"
         if self.layer.kind == "batch norm":
-            over = "the batches of the training so far"
+            over = "the training batches so far"
         note = f"μ: mean, s = √(variance + {self.layer.epsilon:g}), over {over}"
         self.log.forward(
             l, f"X̂_{l}", f"(A_{k} − μ_{l}) / s_{l}", saved[0], ((f"A_{k}", shape),), flops=2 * n,
@@ -193,7 +193,7 @@ class RecordedNorm(Recorded):
         else:
             right = f"(D − mean(D) − X̂_{l} ∘ mean(D ∘ X̂_{l})) / s_{l}"
             note, flops = (
-                f"D = γ_{l} ∘ dA_{l}; means over the features: μ and s are of A_{k}",
+                f"D = γ_{l} ∘ dA_{l}; means over the features, because μ and s depend on A_{k}",
                 8 * n,
             )
         self.log.backward(l, f"dA_{k}", right, dA, read, flops=flops, note=note)
@@ -275,7 +275,7 @@ class RecordedResidual(Recorded):
             f"dA_{l}",
             dB,
             (of_l,),
-            note="enters the layers within, from behind",
+            note="enters the layers within, from their end",
         )
         dp, dA = self.layer.gradients(backend, p, saved, dB, g, needed)
         if self.layer.projection is not None:

@@ -19,10 +19,10 @@ _EQUATION = 35
 _HEAD = ("", "shape", "FLOPs", "bytes", "time", "mean", "std", "norm")
 _WIDTHS = (13, 7, 7, 7, 9, 8, 8)  # least widths of all columns but the equation
 _READ = (
-    "dM is ∂loss/∂M, ∘ the product entry by entry, 1ᵀ a row of N ones; examples are rows. Layer l "
-    "has n_l units, n_0 is the number of columns of X, and W_l is n_l × the width before it: a row "
-    "for each unit. FLOPs of Z_l include the additions of b_l. Bytes: operands read once, the "
-    "result written once. Without a time: computed together with a row beside it."
+    "dM is ∂loss/∂M, ∘ the entrywise product, 1ᵀ a row of N ones; examples are rows. Layer l "
+    "has n_l units, n_0 is the number of columns of X, and W_l is n_l × the width before it: a "
+    "row for each unit. FLOPs of Z_l include the additions of b_l. Bytes: operands read once, "
+    "the result written once. A row without a time is computed together with a neighbouring row."
 )
 
 
@@ -71,8 +71,8 @@ def _totals(rows: Sequence[Row]) -> list[str]:
     flops = sum(product_flops(row.operands[0].shape, row.operands[1].shape) for row in products)
     seconds = sum(row.seconds or 0.0 for row in rows)
     return [
-        f"{len(products)} products of matrices: {amount(flops)} FLOPs, the additions of the biases "
-        f"apart; all equations took {duration(seconds)}",
+        f"{len(products)} matrix products: {amount(flops)} FLOPs, without the additions of the "
+        f"biases; all equations took {duration(seconds)}",
         *textwrap.wrap(_READ, WIDTH),
     ]
 

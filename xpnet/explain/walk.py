@@ -49,13 +49,13 @@ def walk(net: NetworkState, layers: Layers, loss: Loss, X: ArrayLike, Y: ArrayLi
 
 
 def _inputs(log: Log, X: ArrayLike, Y: ArrayLike, loss: Loss, n_out: int) -> None:
-    log.forward("0", "A_0", "X", X, note="X: one example a row")
+    log.forward("0", "A_0", "X", X, note="X: one example per row")
     labels = log.host(Y)
     if loss.targets == "labels" and labels.ndim == 1:
         rows = np.eye(n_out, dtype=log.rows[0].array.dtype)[labels]
         log.forward("0", "Y", "one-hot labels", rows, note="a 1 in the column of each label")
     else:
-        log.forward("0", "Y", "targets", labels, note="one example a row")
+        log.forward("0", "Y", "targets", labels, note="one example per row")
 
 
 def _loss(log: Log, L: str, loss: Loss, f: Any, Z: Array, Y: ArrayLike, N: int) -> Any:
@@ -64,7 +64,7 @@ def _loss(log: Log, L: str, loss: Loss, f: Any, Z: Array, Y: ArrayLike, N: int) 
     This is the only place where the scale 1/N appears.
     """
     from_Z = f.name in loss.of_preactivation
-    shown = f"shown for the reader, as the loss and dZ_{L} need Z_{L} alone" if from_Z else ""
+    shown = f"shown for the reader; the loss and dZ_{L} need only Z_{L}" if from_Z else ""
     A = dense.activation(log, L, f, Z, shown)
     xp, scale = log.backend.xp, 1.0 / N
     (total, dZ), seconds = log.timed(from_preactivation, xp, loss, f, Z, Y, None, scale)

@@ -76,7 +76,7 @@ class _RowBody(Body):
         """Declare an array of this lane's columns of a row, or of its sums over rows."""
         columns = self.layout.count(node.columns)
         if columns > _LONGEST_ROW:
-            raise TraceError(f"rows of {columns} columns, of which a kernel keeps {_LONGEST_ROW}")
+            raise TraceError(f"rows of {columns} columns; a kernel keeps at most {_LONGEST_ROW}")
         start = " = {}" if is_sum else ""
         kind = "double" if is_sum else type_of(node.dtype)
         self.kernel.declare(name, f"{kind} {name}[{-(-columns // LANES)}]{start};")

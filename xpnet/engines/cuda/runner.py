@@ -76,7 +76,7 @@ class CudaRunner(CompiledRunner):
                 steps = _Steps(self._backend, program, given, self._counter, self._batch)
         except Exception as error:  # from NVRTC, a missing library or header, driver, memory
             what = f"{type(error).__name__}: {error}".splitlines()[0]
-            raise KernelError(f"its CUDA kernels cannot be made: {what}") from error
+            raise KernelError(f"its CUDA kernels cannot be compiled: {what}") from error
         self._steps[n_coefficients] = steps
 
     def _named(self, program: CudaProgram, data: Any) -> dict[str, Any]:

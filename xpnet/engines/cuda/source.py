@@ -218,7 +218,7 @@ class Kernel:
 
     def _examples(self, name: str) -> str:
         if name != "N":
-            raise TraceError("the number of all examples, which CUDA kernels do not know")
+            raise TraceError("the total number of examples, which CUDA kernels do not know")
         self.step()
         starts = self.use("starts")
         return self.head(name, f"long long {name} = {starts}[s + 1] - {starts}[s]")

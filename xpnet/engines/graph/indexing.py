@@ -47,7 +47,7 @@ def _is_full(part: Any) -> bool:
 
 def _with_new_axes(x: Node, parts: list[Any]) -> Node:
     if any(p is not None and not _is_full(p) for p in parts):
-        raise TraceError("a new axis together with a part")
+        raise TraceError("a new axis together with a slice")
     lengths = iter(x.shape)
     shape = tuple(1 if p is None else next(lengths) for p in parts)
     return same_or_view(x, shape)
@@ -57,7 +57,7 @@ def _column(x: Node, at: int) -> Node:
     """Return x[..., at]."""
     length = x.shape[-1]
     if isinstance(length, Size):
-        raise TraceError("the code takes a single example")
+        raise TraceError("the code reads a single example")
     if not -length <= at < length:
         raise TraceError(f"the column {at} of {length}")
     if length == 1:  # x without its last axis; a view would be as long as one row
@@ -70,7 +70,7 @@ def _columns(x: Node, part: slice) -> Node:
     if _is_full(part):
         return x
     if isinstance(length, Size):
-        raise TraceError("the code takes a part of the examples")
+        raise TraceError("the code slices the examples")
     start, stop, step = part.indices(length)
     if step != 1:
         raise TraceError("a slice with a step")
@@ -93,7 +93,7 @@ def reshape(x: Node, shape: Any) -> Node:
     if any(same_length(n, -1) for n in shape):
         known = [n for n in shape if not same_length(n, -1)]
         if any(isinstance(n, Size) for n in (*known, *x.shape)):
-            raise TraceError("a length that follows from the number of examples")
+            raise TraceError("a length of −1 that depends on the number of examples")
         rest = math.prod(x.shape) // max(math.prod(known), 1)
         shape = tuple(rest if same_length(n, -1) else n for n in shape)
     if same_shape(shape, x.shape):

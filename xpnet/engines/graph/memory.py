@@ -54,7 +54,7 @@ class Memory:
     def find(self, node: Node) -> str:
         """Return the variable of a node; raise TraceError if it has none."""
         if id(node) not in self.places:
-            raise TraceError(f"{node} is used in a way that compiled steps lack")
+            raise TraceError(f"{node} is used in a way that compiled steps do not support")
         return self.places[id(node)]
 
     def buffer(self, node: Node) -> str:
@@ -122,7 +122,7 @@ def _place(plan: Plan, memory: Memory, node: Node, numbers: Numbers) -> None:
         place = memory.find(base)
         if kind == "reshape":
             if id(base) in memory.leading:
-                raise TraceError("a reshape of columns that lie in a wider array")
+                raise TraceError("a reshape of some columns of a wider array")
             made = _reshaped(place, base, node, numbers)
         else:
             made = _columns(place, base, how[0], how[-1] if how[1:] else how[0] + 1, numbers)

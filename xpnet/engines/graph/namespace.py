@@ -44,7 +44,7 @@ class Namespace:
             return lambda a, b: _binary("bitwise" + name[7:], a, b)
         if name in _REDUCTIONS:
             return lambda x, axis=None, keepdims=False: self._reduce(name, x, axis, keepdims)
-        raise TraceError(f"the function {name}, which compiled steps lack")
+        raise TraceError(f"the function {name}, which compiled steps do not support")
 
     # --- making arrays
 

@@ -84,7 +84,7 @@ class Graph:
     ) -> Node:
         """Return the node of this operation; create it if there is none yet."""
         if len(shape) > 2:
-            raise TraceError(f"an array of {len(shape)} axes, where compiled steps have two")
+            raise TraceError(f"an array of {len(shape)} axes; compiled steps support at most two")
         key = (op, tuple(map(id, args)), tuple(map(_hashable, shape)), dtype, _hashable(attr))
         found = self._nodes.get(key)
         if found is None:
@@ -123,11 +123,14 @@ class Graph:
             return self.add("constant", (), (), "bool", value)
         if isinstance(value, int) and like.dtype not in FLOATS:
             if like.dtype == "bool":
-                raise TraceError("an integer meets an array of bool")
+                raise TraceError("an operation combines an integer with an array of bool")
             return self.add("constant", (), (), like.dtype, value)
         if isinstance(value, (int, float)):
             return self.add("constant", (), (), "weak", float(value))
-        raise TraceError(f"a value of type {type(value).__name__} meets an array of the step")
+        raise TraceError(
+            f"an operation combines a value of type {type(value).__name__} with an array of the "
+            "step"
+        )
 
 
 def _hashable(x: Any) -> Any:
@@ -272,10 +275,10 @@ class Node:
     __int__ = __index__ = __float__ = __bool__
 
     def __iter__(self) -> Any:
-        raise TraceError("the code walks over an array")
+        raise TraceError("the code iterates over an array")
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
-        raise TraceError("the code hands an array to NumPy")
+        raise TraceError("the code passes an array to NumPy")
 
 
 def without_axes(node: Node) -> Node:

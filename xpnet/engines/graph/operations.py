@@ -94,7 +94,9 @@ def cast(x: Node, dtype: str) -> Node:
         value = bool(x.attr) if dtype == "bool" else x.attr
         return x.graph.add("constant", (), x.shape, dtype, value)
     if dtype == "weak" and not is_number(x):
-        raise TraceError(f"a floating number meets an array of {x.dtype}")
+        raise TraceError(
+            f"an operation combines a floating-point number with an array of {x.dtype}"
+        )
     if x.op == "cast" and x.args[0].op == "constant":
         return cast(x.args[0], dtype)
     return x.graph.add("cast", (x,), x.shape, dtype)

@@ -173,7 +173,7 @@ def _fill(group: Group, stored: set[int]) -> None:
         for arg in node.args:
             visit(arg)
         if not any(same_length(domain(node), n) for n in (1, group.rows)):
-            raise TraceError("arrays of different numbers of rows meet in one operation")
+            raise TraceError("one operation combines arrays with different numbers of rows")
         group.nodes.append(node)
 
     for node in group.targets:

@@ -34,7 +34,7 @@ def promote(a: str, b: str) -> str:
     """Return the dtype that results from two dtypes."""
     kinds = {a, b}
     if kinds == {"float32", "float64"} or ("bool" in kinds and not kinds <= {"bool", "weak"}):
-        raise TraceError(f"{a} meets {b}")
+        raise TraceError(f"an operation combines {a} with {b}")
     return max(a, b, key=_ORDER.index)
 
 

@@ -66,7 +66,7 @@ def kept_of(group: Group, slots: dict[int, int]) -> set[int]:
             if slots[id(arg)] != columns_slot(node, slots):
                 kept.add(id(arg))
             elif not same_length(arg.columns, length_of(node)):
-                raise TraceError("arrays of different numbers of columns meet in one operation")
+                raise TraceError("one operation combines arrays with different numbers of columns")
     return kept
 
 

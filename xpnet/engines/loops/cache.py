@@ -70,8 +70,9 @@ def _of_numba(path: Path) -> Path:
 def _in_place_of(path: Path, fault: str) -> Path:
     """Warn once, and return a temporary folder of this process instead."""
     warn(
-        f"compiled code is not kept in {path}: {fault}, and what lies there would be run. Delete "
-        "it and let only yourself write there, or name another folder in XPNET_CACHE"
+        f"compiled code is not kept in {path}: {fault}, and the code there would be run. Delete "
+        "it and make the folder writable only for yourself, or name a different folder in "
+        "XPNET_CACHE"
     )
     return _temporary()
 
@@ -241,7 +242,7 @@ def _digests(source: str) -> bytes:
     lines = []
     for file in _kept(source):
         if not is_own_file(file):
-            raise PermissionError(f"{file} is not the user's own")
+            raise PermissionError(f"{file} is not a file of this user")
         lines.append(f"{hashlib.sha256(file.read_bytes()).hexdigest()} {file.name}\n")
     return "".join(lines).encode()
 

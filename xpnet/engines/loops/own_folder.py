@@ -40,7 +40,7 @@ def at_fault(folder: Path) -> str | None:
     for path in (folder, *folder.parents):
         found = path.lstat()
         if not stat.S_ISDIR(found.st_mode):
-            return f"{path} is no folder"
+            return f"{path} is not a folder"
         if found.st_uid != os.getuid() and (path == folder or found.st_uid != 0):
             return f"{path} belongs to another user"
         sticky = path != folder and found.st_mode & stat.S_ISVTX

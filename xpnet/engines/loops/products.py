@@ -32,7 +32,9 @@ def _function(name: str, kind: Any) -> Any:
 
     found = bundled()
     if found is None or not found.has(f"cblas_{name}"):  # unresolved, it would crash the process
-        raise ImportError("NumPy has no OpenBLAS of its own here, which compiled steps call")
+        raise ImportError(
+            "compiled steps call the OpenBLAS that comes with NumPy, and this NumPy has none"
+        )
     llvmlite.binding.load_library_permanently(found.path)
     integer = types.int64 if found.wide else types.int32
     matrix = types.uintp, integer
