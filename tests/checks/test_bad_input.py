@@ -652,7 +652,7 @@ def test_a_float64_network_takes_what_overflows_float32():
         ({"validation_data": (X, LABELS[:5])}, ValueError, "X has 6 examples, but Y has"),
         ({"validation_data": (X,)}, (TypeError, ValueError), "validation_data"),
         ({"validation_data": X}, (TypeError, ValueError), "validation_data"),
-        ({"callbacks": 5}, TypeError, "a callback is a function .* got 5"),
+        ({"callbacks": 5}, TypeError, "a callback must be a function .* got 5"),
         ({"callbacks": [{"epoch_end": print}]}, TypeError, "give the dict itself"),
         ({"callbacks": {"begin": print}}, ValueError, "unknown moment of callbacks 'begin'"),
     ],
@@ -671,7 +671,7 @@ def test_a_max_norm_that_is_no_number_is_refused_before_the_first_step(max_norm)
 
 
 def test_metrics_without_validation_data_are_refused():
-    with pytest.raises(ValueError, match=r"metrics \(f1\) are of the validation data"):
+    with pytest.raises(ValueError, match=r"metrics \(f1\) are measured on the validation data"):
         make().fit(X, LABELS, metrics=["f1"])
 
 

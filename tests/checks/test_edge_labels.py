@@ -253,7 +253,7 @@ def test_labels_that_lack_a_class_are_told_to_name_them():
         (("a", None), TypeError, r"classes\[1\] must be text, got None"),
         (("a",), ValueError, "two or more different names, got 1"),
         ((), ValueError, "two or more different names, got 0"),
-        (("a", "b", "a"), ValueError, "two or more different names, 'a' is there twice"),
+        (("a", "b", "a"), ValueError, "two or more different names, got 'a' more than once"),
     ],
 )
 def test_classes_are_different_names_in_order(classes, error, match):
@@ -265,9 +265,11 @@ def test_classes_go_with_the_sizes_and_the_loss():
     with pytest.raises(ValueError, match=r"there are 2 classes .*, but the output has 3 units"):
         xpnet.Network([3, 4, 3], loss="cross_entropy", classes=("a", "b"))
     for loss in ("squared_error", xpnet.losses.MultiCrossEntropy((2, 2))):
-        with pytest.raises(ValueError, match="is not for one label an example"):
+        with pytest.raises(ValueError, match="does not take one label for each example"):
             xpnet.Network(hidden=(4,), loss=loss, classes=("a", "b"))
     net = xpnet.Network(hidden=(4,), classes=("a", "b"))
-    with pytest.raises(ValueError, match="'mean_squared_error' is not for one label an example"):
+    with pytest.raises(
+        ValueError, match="'mean_squared_error' does not take one label for each example"
+    ):
         net.fit(X, np.linspace(0, 1, 6))
     assert net.classes == ("a", "b")

@@ -113,7 +113,7 @@ WRONG = {
     "max_norm": (-1.0, "the limit of max_norm"),
     "early_stopping": ("no", "early_stopping must be"),
     "metrics": (["acc"], "unknown metric 'acc'"),
-    "callbacks": (3, "a callback is a function"),
+    "callbacks": (3, "a callback must be a function"),
     "progress": ("no", "progress must be True, False or None"),
     "compile": ("no", "compile must be True, False or None"),
     "stream": ("no", "stream must be True, False or None"),

@@ -295,7 +295,7 @@ def test_a_doubtful_table_is_trained_with_a_line_for_each_doubt(tmp_path, capsys
     assert main(train(data, "y", model, *QUICK)) == 0
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 2
-    assert lines[0].startswith(f"xpnet: warning: {data}, column 'price' is taken as text of 60")
+    assert lines[0].startswith(f"xpnet: warning: {data}, column 'price' is treated as text with 60")
     assert lines[1].startswith(f"xpnet: warning: {data}, line 31, column 'x': 123456789.0 lies far")
     clean = [rows[0][1:], *(row[1:] for row in rows[1:] if row[1] != 123456789)]
     assert main(train(write(data, clean), "y", model, *QUICK)) == 0

@@ -255,7 +255,7 @@ def test_text_may_be_embedded(backend, tmp_path, capsys):
     assert "'colour': embedded, 3 numbers each, 'green', 'purple', 'red', 'yellow'" in said
     data = write(tmp_path / "t.csv", changed(0, "mauve"))
     line = fails(capsys, predict(model, data, tmp_path / "q.csv"))
-    assert f"{data}, line 5, column 'colour': the category 'mauve' is none of the" in line
+    assert f"{data}, line 5, column 'colour': the category 'mauve' is not one of the" in line
     assert sorted(os.listdir(tmp_path)) == ["m", "p.csv", "t.csv"]
 
 
@@ -408,7 +408,7 @@ def test_a_bad_cell_stops_training_and_prediction(fruit, tmp_path, capsys, colum
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        (changed(0, "mauve"), ", line 5, column 'colour': the category 'mauve' is none of the"),
+        (changed(0, "mauve"), ", line 5, column 'colour': the category 'mauve' is not one of the"),
         ([row[1:] for row in rows_of(FRUIT)], " has no column 'colour': its columns are"),
         (rows_of(FRUIT)[1:], " has no column 'colour': its columns are 'red', 'Wye valley', '151'"),
         (rows_of(FRUIT)[:1], " has no rows below its header"),
@@ -466,7 +466,7 @@ def test_decimals_are_no_categories_unless_they_are_said_to_be(tmp_path, capsys)
     rows = [["price", "size", "y"], *([f"{k % 7}.5", k % 4, "ab"[k % 2]] for k in range(40))]
     data, model = write(tmp_path / "t.csv", rows), tmp_path / "m.safetensors"
     line = fails(capsys, train(data, "y", model, *QUICK, "--embed", "price"))
-    assert "line 2, column 'price': 0.5 is no category to embed: leave the column out" in line
+    assert "line 2, column 'price': 0.5 is not a category to embed: leave the column out" in line
     assert not model.exists()
     assert main(train(data, "y", model, *QUICK, "--embed", "size")) == 0
     assert main(train(data, "y", model, *QUICK, "--embed", "price", "--text", "price")) == 0

@@ -183,7 +183,9 @@ def test_a_schedule_is_a_function_of_the_step(rate):
 def test_an_array_of_any_library_is_no_answer_of_a_callback(backend):
     net = xpnet.Network([4, 3], loss="squared_error")
     one = xpnet.asarray(1.0, backend)
-    with pytest.raises(TypeError, match="a callback returns True to end the fit, else nothing"):
+    with pytest.raises(
+        TypeError, match="a callback must return True to end the fit, or else nothing"
+    ):
         net.fit(X, Y, epochs=1, callbacks=lambda net, history: one)
 
 
@@ -193,7 +195,9 @@ def test_a_callback_returns_true_or_nothing(answer):
     for moment in ("fit_begin", "step_end", "epoch_end", "fit_end"):
         done = moment in ("epoch_end", "fit_end")  # whole epochs, which the network keeps
         before = net.epoch
-        with pytest.raises(TypeError, match="a callback returns True to end the fit, else nothing"):
+        with pytest.raises(
+            TypeError, match="a callback must return True to end the fit, or else nothing"
+        ):
             net.fit(X, Y, epochs=1, callbacks={moment: lambda net, history: answer})
         assert net.epoch == before + done
 
@@ -211,7 +215,7 @@ def test_what_a_logger_returns_means_nothing():
 
 
 def test_a_callback_takes_two_arguments():
-    with pytest.raises(TypeError, match=r"a callback is a function of \(net, history\)"):
+    with pytest.raises(TypeError, match=r"a callback must be a function of \(net, history\)"):
         trained(xpnet.Network([4, 3], loss="squared_error"), callbacks=lambda net: None)
 
 

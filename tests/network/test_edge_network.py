@@ -426,7 +426,7 @@ def test_columns_and_pairs_are_taken_or_told_what_to_write():
         with pytest.raises(ValueError, match=r"gradient must be \(26,\), got"):
             xpnet.gradient_check(net, X, Y, gradient=gradient)
     with_norm = xpnet.Network([3, 4, xpnet.layers.LayerNorm(), 2], loss="squared_error")
-    with pytest.raises(ValueError, match="parameters beside those of dense layers"):
+    with pytest.raises(ValueError, match="parameters outside dense layers"):
         xpnet.gradient_check(with_norm, X, Y, gradient=tuple(with_norm.gradient(X, Y)))
 
 

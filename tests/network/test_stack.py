@@ -397,16 +397,16 @@ def test_networks_that_are_not_alike_are_refused():
         (xpnet.Network(SIZES, dtype="float64"), "dtype"),
         (xpnet.Network(SIZES, output="identity"), "output"),  # net's will follow its loss
     ):
-        with pytest.raises(ValueError, match=rf"networks\[1\] has another ({what}) than"):
+        with pytest.raises(ValueError, match=rf"networks\[1\] has a different ({what}) than"):
             xpnet.Stack([net, other])
     trained = net.to()
     trained.fit(*data(), epochs=1)
     untrained = network(numpy, SIZES, dtype="float32", loss="cross_entropy")
-    with pytest.raises(ValueError, match=r"another epoch than networks\[0\]: 0, not 1"):
+    with pytest.raises(ValueError, match=r"different epoch than networks\[0\]: 0, not 1"):
         xpnet.Stack([trained, untrained])
     strict = needed("array_api_strict")
     assert strict
-    with pytest.raises(ValueError, match="another backend"):
+    with pytest.raises(ValueError, match="a different backend"):
         xpnet.Stack([net, xpnet.Network(SIZES, backend="array-api-strict")])
 
 
@@ -417,7 +417,7 @@ def test_what_is_no_sequence_of_networks_is_refused():
         xpnet.Stack(128)
     with pytest.raises(TypeError, match=r"networks\[1\] must be an xpnet.Network, got 'net'"):
         xpnet.Stack([xpnet.Network(SIZES), "net"])
-    with pytest.raises(ValueError, match="needs one network at least"):
+    with pytest.raises(ValueError, match="needs at least one network"):
         xpnet.Stack([])
     with pytest.raises(ValueError, match="no sizes yet"):
         xpnet.Stack([xpnet.Network(), xpnet.Network()])
@@ -426,7 +426,7 @@ def test_what_is_no_sequence_of_networks_is_refused():
 @pytest.mark.parametrize(
     ("settings", "error", "match"),
     [
-        ({"optimizer": "lbfgs"}, ValueError, "LBFGS searches along a line of its own"),
+        ({"optimizer": "lbfgs"}, ValueError, "LBFGS needs a separate line search"),
         ({"learning_rate": ReduceOnPlateau(0.1)}, ValueError, "ReduceOnPlateau watches the loss"),
         ({"learning_rate": [0.1, 0.2]}, ValueError, r"\(3,\), one for each network; got .*\(2,\)"),
         ({"learning_rate": [0.1, -0.2, 0.3]}, ValueError, "finite and ≥ 0"),

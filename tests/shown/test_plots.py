@@ -93,7 +93,7 @@ def test_a_loss_that_falls_tenfold_has_a_logarithmic_axis(n, scale):
 
 
 def test_a_history_without_epochs_or_without_that_value():
-    with pytest.raises(ValueError, match="no epoch yet"):
+    with pytest.raises(ValueError, match="no epochs yet"):
         xpnet.History().plot()
     with pytest.raises(ValueError, match="did you mean 'validation_loss'"):
         plots.LossCurveDisplay.from_history(history(), ["validation_los"])
@@ -200,7 +200,9 @@ def test_what_is_no_single_classification_is_refused():
             with pytest.raises(ValueError, match=said):
                 display.from_network(net, X, Y)
     net = xpnet.Network([2, 3], loss="cross_entropy")
-    with pytest.raises(ValueError, match="class_names must have 3 names, one a class, got 2"):
+    with pytest.raises(
+        ValueError, match="class_names must have 3 names, one for each class, got 2"
+    ):
         plots.ConfusionDisplay.from_network(net, X, [0, 1, 2, 0], class_names="ab")
 
 
@@ -353,9 +355,12 @@ def test_a_square_is_found_and_few_units_are_shown():
 @pytest.mark.parametrize(
     ("shape", "said"),
     [
-        (None, r"12 inputs make no square image: give shape=\(height, width\) with 12 pixels"),
-        ((3, 5), r"shape=\(3, 5\) has not the 12 pixels"),
-        ((-3, -4), "has not the 12 pixels"),
+        (
+            None,
+            r"12 inputs do not make a square image: give shape=\(height, width\) with 12 pixels",
+        ),
+        ((3, 5), r"shape=\(3, 5\) does not have 12 pixels"),
+        ((-3, -4), "does not have 12 pixels"),
     ],
 )
 def test_inputs_that_fill_no_image(shape, said):
@@ -402,7 +407,7 @@ def test_a_plane_of_one_class_has_no_boundary():
 
 def test_a_plane_needs_two_inputs():
     net = xpnet.Network([3, 2], loss="cross_entropy")
-    with pytest.raises(ValueError, match="two inputs, and the network has 3"):
+    with pytest.raises(ValueError, match="two inputs, but the network has 3"):
         plots.DecisionBoundaryDisplay.from_network(net, np.ones((2, 3)), [0, 1])
 
 

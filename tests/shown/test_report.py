@@ -98,7 +98,7 @@ def test_the_figures_in_print_are_what_evaluate_says(tmp_path):
     assert shown["F1, mean of the classes"] == f"{values['f1']:.4f}"
     assert shown["loss"] == f"{values['loss']:.4f}"
     names, counts = np.unique(Y, return_counts=True)
-    most = f"accuracy of always {str(names[counts.argmax()])!r}"
+    most = f"accuracy of always predicting {str(names[counts.argmax()])!r}"
     assert shown[most] == f"{counts.max() / counts.sum():.4f}"
 
 
@@ -162,7 +162,7 @@ def test_a_quantity_is_in_its_own_unit(tmp_path):
     shown = metrics(tree)
     assert float(shown["RMSE"]) == pytest.approx(np.sqrt(np.mean((a - y) ** 2)), rel=1e-4)
     assert float(shown["mean absolute error"]) == pytest.approx(np.mean(abs(a - y)), rel=1e-4)
-    assert float(shown["RMSE of always their mean"]) == pytest.approx(scale, rel=1e-4)
+    assert float(shown["RMSE of always predicting the mean"]) == pytest.approx(scale, rel=1e-4)
     assert float(shown["R²"]) == pytest.approx(1 - np.mean((a - y) ** 2) / y.var(), abs=1e-4)
     assert "predicted price" in text
     first = table_with(tree, "actual")[1]
@@ -290,7 +290,7 @@ def test_the_worst_images_are_the_right_ones(tmp_path):
     each = losses(net, images[test] / 16.0, labels[test])
     _, tree = parsed(page)
     for image, i in zip(every(tree, "img"), np.argsort(-each)[:12].tolist(), strict=True):
-        assert image.get("alt").startswith(f"example {i}: {labels[test][i]}, taken for ")
+        assert image.get("alt").startswith(f"example {i}: {labels[test][i]}, predicted as ")
 
 
 def test_a_report_does_not_change_what_is_trained(tmp_path):

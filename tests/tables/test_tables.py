@@ -135,7 +135,7 @@ def test_one_slip_does_not_make_text_of_numbers_but_many_do():
         ("x,yy\n1,2\n", " has no column 'y': did you mean 'yy'? its columns are 'x', 'yy'"),
         ("x;y\n1;2\n", "(one column: the separator must be a comma)"),
         ("5.1,a\n4.9,b\n", "(the first line must be a header, the columns' names)"),
-        ("y\n1\n2\n", ": beside the target 'y' no column is left"),
+        ("y\n1\n2\n", ": no column is left besides the target 'y'"),
         ("x,y\n1,a\n,b\n", ", line 3, column 'x': the cell is empty"),
         ("x,y\n1,a\n2,\n", ", line 3, column 'y': the cell is empty"),
         ('x,y\n1,"a\nb"\n2,\n', ", line 4, column 'y': the cell is empty"),
@@ -227,7 +227,7 @@ def test_columns_of_a_table_are_numbers_or_text():
     [
         ({"a": [1, 2], "b": [1]}, ValueError, "differ in length"),
         ({"a": np.zeros((2, 1))}, ValueError, "one dimension"),
-        ({1: [1]}, TypeError, "a column's name is a str, got 1"),
+        ({1: [1]}, TypeError, "a column's name must be a str, got 1"),
         ({"a": ["\ud800"]}, ValueError, "column 'a' holds text that is not Unicode"),
     ],
 )
@@ -372,8 +372,16 @@ def test_columns_may_be_in_any_order_and_others_among_them():
 @pytest.mark.parametrize(
     ("column", "cell", "said"),
     [
-        ("colour", "mauve", "the category 'mauve' is none of the training's 4 categories: 'green'"),
-        ("fruit", "pear", "the class 'pear' is none of the training's 3 classes: 'apple', 'lemon'"),
+        (
+            "colour",
+            "mauve",
+            "the category 'mauve' is not one of the training's 4 categories: 'green'",
+        ),
+        (
+            "fruit",
+            "pear",
+            "the class 'pear' is not one of the training's 3 classes: 'apple', 'lemon'",
+        ),
         ("colour", "", "the cell is empty"),
         ("weight, g", "heavy", "'heavy' is not a number"),
         ("weight, g", "-inf", "'-inf' is not a finite number"),
@@ -464,7 +472,7 @@ def test_classes_that_are_numbers_are_in_their_order_and_keep_their_text():
     assert schema.transform(table)[1][:3].tolist() == [2, 1, 0]
     codes = Table({"x": np.arange(40), "y": ["007", "12"] * 20})
     assert Schema.fit(codes, "y").target.classes == ("007", "12")
-    with pytest.raises(ValueError, match=r"the classes '1' and '1\.0' are one number"):
+    with pytest.raises(ValueError, match=r"the classes '1' and '1\.0' are the same number"):
         Schema.fit(Table({"x": np.arange(60), "y": ["1", "1.0", "2"] * 20}), "y")
 
 
@@ -529,7 +537,9 @@ def test_numbers_are_embedded_as_the_text_they_are():
     schema = Schema.fit(table, "y", embed={"month": 1})
     assert schema.columns == (Embedded("month", ("1", "12", "2"), 1),)
     assert schema.features(table)[:, 0].tolist() == [0, 1, 2, 0]
-    with pytest.raises(ValueError, match="row 1, column 'month': the category '3' is none of the"):
+    with pytest.raises(
+        ValueError, match="row 1, column 'month': the category '3' is not one of the"
+    ):
         schema.features(Table({"month": [3]}))
 
 
@@ -554,11 +564,15 @@ def test_options_name_columns_that_are_there(option):
 
 def test_a_column_of_keys_is_an_error_before_it_fills_the_memory():
     table = Table({"key": [f"k{i}" for i in range(1001)], "y": ["a", *["b"] * 1000]})
-    with pytest.raises(ValueError, match="column 'key' has 1001 different texts, and 1000 are the"):
+    with pytest.raises(
+        ValueError, match="column 'key' has 1001 different texts, but at most 1000 are"
+    ):
         Schema.fit(table, "y")
     assert Schema.fit(table, "y", embed={"key": None}).width == 1
     keys = Table({"key": [f"k{i}" for i in range(10_001)], "y": ["a", *["b"] * 10_000]})
-    with pytest.raises(ValueError, match="10001 different texts, and 10000 are the most") as error:
+    with pytest.raises(
+        ValueError, match="10001 different texts, but at most 10000 are allowed"
+    ) as error:
         Schema.fit(keys, "y", embed={"key": None})
     assert "--embed" not in str(error.value)
 
@@ -646,27 +660,27 @@ def good() -> dict:
 @pytest.mark.parametrize(
     ("where", "value", "said"),
     [
-        (("version",), 2, "version 2, and this xpnet reads 1"),
-        (("columns",), {}, "'columns' is no list"),
+        (("version",), 2, "version 2, but this xpnet reads 1"),
+        (("columns",), {}, "'columns' is not a list"),
         (("columns",), [], "no columns"),
-        (("columns", 0), 3, "a column is no JSON object, but int"),
+        (("columns", 0), 3, "a column is not a JSON object, but int"),
         (("columns", 0, "kind"), "date", "kind 'date' is unknown: number, text, embedded"),
-        (("columns", 0, "name"), 3, "'name' is no text: 3"),
-        (("columns", 0, "name"), "c", "two of one name"),
+        (("columns", 0, "name"), 3, "'name' is not text: 3"),
+        (("columns", 0, "name"), "c", "two with the same name"),
         (("columns", 0, "mean"), math.nan, "'mean' must be finite"),
-        (("columns", 0, "mean"), "1", "'mean' is no number: '1'"),
+        (("columns", 0, "mean"), "1", "'mean' is not a number: '1'"),
         (("columns", 0, "scale"), 0, "'scale' must be finite and greater than 0"),
         (("columns", 0, "scale"), 10**400, "'scale' must be finite"),
-        (("columns", 1, "categories"), ["u", "u"], "'categories' must be different texts"),
+        (("columns", 1, "categories"), ["u", "u"], "'categories' must be different strings"),
         (("columns", 1, "categories"), [], "'categories' must have 1 or more"),
         (("columns", 2, "dim"), 0, "'dim' must be an integer of 1 or more: 0"),
         (("columns", 2, "dim"), 2.0, "'dim' must be an integer of 1 or more: 2.0"),
         (("columns", 2, "dim"), True, "'dim' must be an integer of 1 or more: True"),
         (("columns", 2, "categories"), [], "'categories' must have 1 or more"),
-        (("target",), None, "the target is no JSON object, but NoneType"),
+        (("target",), None, "the target is not a JSON object, but NoneType"),
         (("target", "task"), "rank", "task 'rank' is unknown: classification, regression"),
         (("target", "classes"), ["p"], "'classes' must have 2 or more"),
-        (("target", "classes"), ["p", 1], "'classes' must be different texts"),
+        (("target", "classes"), ["p", 1], "'classes' must be different strings"),
     ],
 )
 def test_a_schema_that_is_damaged_says_where(where, value, said):

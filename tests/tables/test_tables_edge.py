@@ -342,7 +342,7 @@ def test_what_text_looks_like(texts, look):
     [
         (
             [f"{i + 1},{i:03}" for i in range(40)],
-            "column 'x' is taken as text of 40 categories, bu",
+            "column 'x' is treated as text with 40 categories",
         ),
         ([f"{i / 7:.2f}".replace(".", ",") for i in range(40)], "such as '0,00' in row 1, '0,14' "),
         ([f"${i}" for i in range(40)], "numbers in another notation, such as '$0' in row 1"),
@@ -363,7 +363,7 @@ def test_text_that_looks_like_numbers_or_dates_is_one_warning(cells, said):
     Schema.fit(table, "y", text=["x"])  # who says that it is text is not asked again
     Schema.fit(table, "y", ignore=["x"])
     target = Table({"x": [*"abcd"] * 10, "y": cells})
-    with pytest.warns(UserWarning, match="column 'y' is taken as text of .* classes"):
+    with pytest.warns(UserWarning, match="column 'y' is treated as text with .* classes"):
         Schema.fit(target, "y")
     Schema.fit(target, "y", "classification")
 
@@ -391,40 +391,68 @@ GOOD = {"x": [1.0, 2.0, 3.0, 4.0], "y": ["a", "b", "a", "b"]}
 @pytest.mark.parametrize(
     ("call", "error", "said"),
     [
-        (lambda: Table(None), TypeError, "columns are a dict, such as"),
-        (lambda: Table([("a", [1])]), TypeError, "columns are a dict, such as"),
-        (lambda: Table({"a": "text"}), TypeError, "column 'a' is a list of cells"),
-        (lambda: Table({"a": 3}), TypeError, "column 'a' is a list of cells"),
-        (lambda: Table({"a": {1, 2}}), TypeError, "column 'a' is a list of cells"),
-        (lambda: Table({"a": None}), TypeError, "column 'a' is a list of cells"),
-        (lambda: Table({"a": [1]}, source=3), TypeError, "source is what errors call the table"),
+        (lambda: Table(None), TypeError, "columns must be a dict, such as"),
+        (lambda: Table([("a", [1])]), TypeError, "columns must be a dict, such as"),
+        (lambda: Table({"a": "text"}), TypeError, "column 'a' must be a list of cells"),
+        (lambda: Table({"a": 3}), TypeError, "column 'a' must be a list of cells"),
+        (lambda: Table({"a": {1, 2}}), TypeError, "column 'a' must be a list of cells"),
+        (lambda: Table({"a": None}), TypeError, "column 'a' must be a list of cells"),
+        (
+            lambda: Table({"a": [1]}, source=3),
+            TypeError,
+            "source must be a str, the name of the table",
+        ),
         (lambda: Table({"a": [1]}, lines=[1, 2]), ValueError, r"lines must be \(1,\)"),
-        (lambda: Table(GOOD).numbers(3), TypeError, "a column is given by its name, a str, got 3"),
-        (lambda: Schema.fit(GOOD, "y"), TypeError, "a table is read by read_csv .* got dict"),
+        (
+            lambda: Table(GOOD).numbers(3),
+            TypeError,
+            "a column must be given by its name, a str, got 3",
+        ),
+        (lambda: Schema.fit(GOOD, "y"), TypeError, "the table must be an xpnet Table .* got dict"),
         (lambda: Schema.fit(None, "y"), TypeError, "got NoneType"),
-        (lambda: Schema.fit(Table(GOOD), 1), TypeError, "the target is given by its name, a str"),
-        (lambda: Schema.fit(Table(GOOD), None), TypeError, "the target is given by its name"),
+        (
+            lambda: Schema.fit(Table(GOOD), 1),
+            TypeError,
+            "the target must be given by its name, a str",
+        ),
+        (lambda: Schema.fit(Table(GOOD), None), TypeError, "the target must be given by its name"),
         (lambda: Schema.fit(Table(GOOD), "y", 3), ValueError, "task must be .*, got 3"),
         (lambda: Schema.fit(Table(GOOD), "y", ["regression"]), ValueError, "task must be"),
-        (lambda: Schema.fit(Table(GOOD), "y", text="x"), TypeError, "text is a list of columns"),
-        (lambda: Schema.fit(Table(GOOD), "y", ignore=3), TypeError, "ignore is a list of columns"),
-        (lambda: Schema.fit(Table(GOOD), "y", ignore=[3]), TypeError, "each of ignore is given by"),
-        (lambda: Schema.fit(Table(GOOD), "y", embed=["x"]), TypeError, "embed is a dict"),
-        (lambda: Schema.fit(Table(GOOD), "y", embed={1: 2}), TypeError, "each of embed is given"),
-        (lambda: Schema.fit(Table(GOOD), "y", rows=[0.5]), TypeError, "rows are indices"),
-        (lambda: Schema.fit(Table(GOOD), "y", rows="ab"), TypeError, "rows are indices"),
+        (
+            lambda: Schema.fit(Table(GOOD), "y", text="x"),
+            TypeError,
+            "text must be a list of columns",
+        ),
+        (
+            lambda: Schema.fit(Table(GOOD), "y", ignore=3),
+            TypeError,
+            "ignore must be a list of columns",
+        ),
+        (lambda: Schema.fit(Table(GOOD), "y", ignore=[3]), TypeError, "each of ignore must be"),
+        (lambda: Schema.fit(Table(GOOD), "y", embed=["x"]), TypeError, "embed must be a dict"),
+        (
+            lambda: Schema.fit(Table(GOOD), "y", embed={1: 2}),
+            TypeError,
+            "each of embed must be given",
+        ),
+        (lambda: Schema.fit(Table(GOOD), "y", rows=[0.5]), TypeError, "rows must be indices"),
+        (lambda: Schema.fit(Table(GOOD), "y", rows="ab"), TypeError, "rows must be indices"),
         (
             lambda: Schema.fit(Table(GOOD), "y", rows=np.array([9])),
             ValueError,
             "the table's 4 rows",
         ),
-        (lambda: Schema.fit(Table(GOOD), "y", rows=np.arange(0)), ValueError, "one at least"),
-        (lambda: Schema.fit(Table(GOOD), "y").transform(GOOD), TypeError, "a table is read by"),
-        (lambda: Schema.fit(Table(GOOD), "y").features(None), TypeError, "a table is read by"),
+        (
+            lambda: Schema.fit(Table(GOOD), "y", rows=np.arange(0)),
+            ValueError,
+            "rows must be one or more indices",
+        ),
+        (lambda: Schema.fit(Table(GOOD), "y").transform(GOOD), TypeError, "the table must be"),
+        (lambda: Schema.fit(Table(GOOD), "y").features(None), TypeError, "the table must be"),
         (lambda: read_csv(3), TypeError, "a file's name must be a str or a pathlib.Path, got 3"),
         (lambda: read_csv(None), TypeError, "a file's name must be a str"),
         (lambda: read_csv(""), ValueError, "a file's name must not be empty"),
-        (lambda: read_csv("a\0b"), ValueError, "none of them NUL"),
+        (lambda: read_csv("a\0b"), ValueError, "must not be empty or contain NUL"),
         (lambda: read_table(["t.csv"]), TypeError, "a file's name must be a str"),
         (lambda: read_parquet(3.5), TypeError, "a file's name must be a str"),
         (lambda: read_schema(None), TypeError, "a file's name must be a str"),
@@ -441,13 +469,17 @@ def test_a_wrong_type_says_what_to_write(call, error, said):
 @pytest.mark.parametrize(
     ("columns", "error", "said"),
     [
-        (None, TypeError, "columns are a dict"),
-        ([[1.0]], TypeError, "columns are a dict"),
-        ({3: [1.0]}, TypeError, "a column's name is a str, got 3"),
-        ({"a": "text"}, TypeError, "column 'a' is a list of cells"),
+        (None, TypeError, "columns must be a dict"),
+        ([[1.0]], TypeError, "columns must be a dict"),
+        ({3: [1.0]}, TypeError, "a column's name must be a str, got 3"),
+        ({"a": "text"}, TypeError, "column 'a' must be a list of cells"),
         ({"a": np.zeros((2, 2))}, ValueError, "column 'a' must have one dimension"),
         ({"a": [object()]}, TypeError, "column 'a' must hold text or numbers"),
-        ({"a": [1.0], "b": [1.0, 2.0]}, ValueError, "differ in length: 'a' has 1 rows and 'b' 2"),
+        (
+            {"a": [1.0], "b": [1.0, 2.0]},
+            ValueError,
+            "differ in length: 'a' has 1 rows and 'b' has 2",
+        ),
     ],
 )
 def test_what_is_no_table_is_not_written(path, columns, error, said):
@@ -476,7 +508,7 @@ def test_what_is_no_model_is_not_saved(tmp_path):
         with pytest.raises(TypeError, match=said):
             save_model(*arguments)
     with pytest.raises(
-        ValueError, match="the network has 5 inputs and 2 outputs, and the schema 1"
+        ValueError, match="the network has 5 inputs and 2 outputs, but the schema has 1"
     ):
         save_model(xpnet.Network([5, 2]), schema, path)
     assert not path.exists()

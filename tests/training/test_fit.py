@@ -400,11 +400,11 @@ def test_what_early_stopping_watches():
         (lambda: new().fit(*data(), max_norm=0.0), ValueError, "limit"),
         (lambda: new().fit(*data(), learning_rate=lambda t: -1.0), ValueError, "schedule"),
         (lambda: new().fit(*data(), callbacks={"epoch": print}), ValueError, "epoch_end"),
-        (lambda: new().fit(*data(), callbacks=[3]), TypeError, "a callback is a function"),
+        (lambda: new().fit(*data(), callbacks=[3]), TypeError, "a callback must be a function"),
         (
             lambda: new().fit(*data(), callbacks={"step_end": 3}),
             TypeError,
-            r"a callback is a function of \(net, history\), got 3 for 'step_end'",
+            r"a callback must be a function of \(net, history\), got 3 for 'step_end'",
         ),
         (
             lambda: new().fit(*data(), callbacks=[{"epoch_end": print}]),
@@ -419,7 +419,7 @@ def test_what_early_stopping_watches():
         (
             lambda: new().fit(*data(), callbacks="print"),
             TypeError,
-            "a callback is a function .* got 'print'",
+            "a callback must be a function .* got 'print'",
         ),
         (
             lambda: new().fit(*data(), callbacks={"epoch_begin": print}),
@@ -671,7 +671,7 @@ def test_a_history_without_an_accuracy_says_which_metrics_it_has():
     history = xpnet.Network(SIZES).fit(
         X, Y, epochs=1, metrics=["f1", "top_k_accuracy"], validation_data=(X, Y)
     )
-    match = "has validation_f1, validation_top_k_accuracy and no validation_accuracy"
+    match = "has validation_f1, validation_top_k_accuracy but not validation_accuracy"
     with pytest.raises(AttributeError, match=match):
         history.validation_accuracy  # noqa: B018
     assert xpnet.Network(SIZES).fit(X, Y, epochs=1).validation_accuracy == []

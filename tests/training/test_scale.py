@@ -52,8 +52,11 @@ FAR = {
     "below 0": (with_column(-rng.exponential(500.0, N)), "column 2 has mean -"),
     "images 0 to 255": (rng.integers(0, 256, (N, 64)), "column .* has mean 1"),
     "all at 50": (50 * UNIT, "column . has mean"),
-    "all at 0.001": (1e-3 * UNIT, "column . varies most, by a standard deviation of 0.00"),
-    "near each other": (1.0 + 1e-3 * UNIT, "column . varies most, by a standard deviation of 0.00"),
+    "all at 0.001": (1e-3 * UNIT, "column . varies most, with a standard deviation of 0.00"),
+    "near each other": (
+        1.0 + 1e-3 * UNIT,
+        "column . varies most, with a standard deviation of 0.00",
+    ),
 }
 
 

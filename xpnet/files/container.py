@@ -85,8 +85,8 @@ class Container:
             raise ValueError("it is empty")
         if n > _LARGEST and len(prefix) == 8:
             raise ValueError(
-                f"its header would have {n:,} bytes, and {_LARGEST:,} are the most: it is of "
-                "another kind"
+                f"its header would have {n:,} bytes, but at most {_LARGEST:,} are allowed: it "
+                "is a different kind of file"
             )
         if len(prefix) < 8 or n > size - 8:
             raise ValueError(f"it is too short for a header of {n:,} bytes ({size:,} bytes)")
@@ -108,7 +108,7 @@ class Container:
         if digest is None:
             return header
         if not re.fullmatch("[0-9a-f]{64}", digest) or header.count(digest.encode()) != 1:
-            raise ValueError(f"its {_DIGEST} is no checksum: {quoted(digest)}")
+            raise ValueError(f"its {_DIGEST} is not a checksum: {quoted(digest)}")
         return header.replace(digest.encode(), _BLANK.encode())
 
     def numbers(self, dtype: str) -> Host:
@@ -136,8 +136,8 @@ class Container:
             raise ValueError("it has parameters or statistics that are NaN or infinite")
         if self._hash.hexdigest() != self.metadata.get(_DIGEST, self._hash.hexdigest()):
             raise ValueError(
-                "its checksum is that of other bytes: it is damaged, or was changed by another "
-                "program after xpnet wrote it"
+                "its checksum does not match its bytes: it is damaged, or was changed by "
+                "another program after xpnet wrote it"
             )
         return numbers
 
@@ -177,7 +177,7 @@ def _tensor(name: str, found: Any) -> Tensor:
     """A header's entry as a `Tensor`; its shape and dtype must match its number of bytes."""
     entry = mapping(found, quoted(name))
     if set(entry) != {"dtype", "shape", "data_offsets"}:
-        raise ValueError(f"the header has no dtype, shape and data_offsets of {quoted(name)}")
+        raise ValueError(f"the header needs dtype, shape and data_offsets of {quoted(name)}")
     dtype, shape, places = text_of(entry, "dtype"), list_of(entry, "shape"), entry["data_offsets"]
     if not isinstance(places, list) or len(places) != 2:
         raise ValueError(f"the data_offsets of {quoted(name)} are not two numbers")
@@ -187,7 +187,9 @@ def _tensor(name: str, found: Any) -> Tensor:
     if dtype not in _SIZES or len(shape) > _AXES:
         raise ValueError(f"{quoted(name)} has {len(shape)} axes of the dtype {quoted(dtype)}")
     if math.prod(shape) * _SIZES[dtype] != stop - start:
-        raise ValueError(f"{quoted(name)} has {stop - start} bytes, for {quoted(shape)} {dtype}")
+        raise ValueError(
+            f"{quoted(name)} has {stop - start} bytes, which do not fit {quoted(shape)} {dtype}"
+        )
     return Tensor(dtype, tuple(shape), start, stop)
 
 
@@ -199,7 +201,7 @@ def _check_places(tensors: Iterable[Tensor], size: int) -> None:
             raise ValueError("its tensors overlap, or leave gaps")
         at = tensor.stop
     if at != size:
-        raise ValueError(f"its tensors need {at:,} bytes, and {size:,} are there")
+        raise ValueError(f"its tensors need {at:,} bytes, but it has {size:,}")
 
 
 def sealed(content: bytes) -> bytes:

@@ -32,7 +32,7 @@ def loads(text: str | bytes) -> Any:
         raise ValueError(f"its JSON is not UTF-8, from byte {error.start} on") from error
     except json.JSONDecodeError as error:
         at = f"line {error.lineno}, column {error.colno}"
-        raise ValueError(f"it has text that is no JSON, from {at} on") from error
+        raise ValueError(f"it has text that is not JSON, from {at} on") from error
     except RecursionError:
         raise ValueError("its JSON is nested too deeply") from None
 
@@ -41,7 +41,7 @@ def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
-        raise ValueError(f"the key {quoted(twice)} stands twice in its JSON")
+        raise ValueError(f"its JSON has the key {quoted(twice)} more than once")
     return found
 
 
@@ -80,7 +80,7 @@ def _check_keys(
 def mapping(found: Any, what: str) -> Mapping[str, Any]:
     """``found``, checked to be a JSON object."""
     if not isinstance(found, dict):
-        raise ValueError(f"{what} is no JSON object, but {type(found).__name__}")
+        raise ValueError(f"{what} is not a JSON object, but {type(found).__name__}")
     return found
 
 
@@ -94,7 +94,7 @@ def text_of(found: Mapping[str, Any], key: str) -> str:
     """``found[key]``, checked to be a string."""
     value = _part(found, key)
     if not isinstance(value, str):
-        raise ValueError(f"{key!r} is no text: {quoted(value)}")
+        raise ValueError(f"{key!r} is not text: {quoted(value)}")
     return value
 
 
@@ -102,7 +102,7 @@ def number_of(found: Mapping[str, Any], key: str, above: float = -math.inf) -> f
     """``found[key]`` as a float, checked to be finite and greater than ``above``."""
     value = _part(found, key)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ValueError(f"{key!r} is no number: {quoted(value)}")
+        raise ValueError(f"{key!r} is not a number: {quoted(value)}")
     if not (abs(value) <= sys.float_info.max and value > above):
         raise ValueError(f"{key!r} must be finite and greater than {above}: {quoted(value)}")
     return float(value)
@@ -122,7 +122,7 @@ def list_of(found: Mapping[str, Any], key: str) -> list[Any]:
     """``found[key]``, checked to be a list."""
     value = _part(found, key)
     if not isinstance(value, list):
-        raise ValueError(f"{key!r} is no list: {quoted(value)}")
+        raise ValueError(f"{key!r} is not a list: {quoted(value)}")
     return value
 
 
@@ -130,7 +130,7 @@ def names_of(found: Mapping[str, Any], key: str, least: int) -> tuple[str, ...]:
     """``found[key]``, checked to be ``least`` or more different strings, none of them empty."""
     value = list_of(found, key)
     if not all(isinstance(name, str) and name for name in value) or len(set(value)) < len(value):
-        raise ValueError(f"{key!r} must be different texts: {quoted(value)}")
+        raise ValueError(f"{key!r} must be different strings: {quoted(value)}")
     if len(value) < least:
-        raise ValueError(f"{key!r} must have {least} or more: {quoted(value)}")
+        raise ValueError(f"{key!r} must have {least} or more entries: {quoted(value)}")
     return tuple(value)

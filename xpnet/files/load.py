@@ -67,7 +67,7 @@ def _settings(path: str, file: Container) -> dict[str, Any]:
     """The settings that `config_of` wrote, if this xpnet knows the format and the version."""
     kind = file.metadata.get("format")
     if kind != FORMAT:
-        found = "another kind of safetensors file" if kind is None else printable(kind)
+        found = "a different kind of safetensors file" if kind is None else printable(kind)
         raise FileError(f"{path!r} is not an xpnet model of a known kind, but {found}")
     with blaming(path, _UNUSABLE):
         unknown = [n for n in file.metadata if n not in _METADATA and not n.startswith(EXTRA)]
@@ -86,12 +86,12 @@ def _check_version(written_by: str) -> None:
     """Check that the file is not of a later xpnet, whose settings are unknown here."""
     release = re.match(r"(\d{1,9})\.(\d{1,9})(?:\.(\d{1,9}))?(?![\d])", written_by)
     if release is None:
-        raise ValueError(f"its xpnet_version is no version: {quoted(written_by)}")
+        raise ValueError(f"its xpnet_version is not a version: {quoted(written_by)}")
     own = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", __version__)
     assert own is not None
     if [int(n or 0) for n in release.groups()] > [int(n or 0) for n in own.groups()]:
         raise ValueError(
-            f"xpnet {quoted(written_by)} wrote it, and this is {__version__}: install that version"
+            f"xpnet {quoted(written_by)} wrote it, but this is {__version__}: install that version"
         )
 
 
@@ -150,7 +150,7 @@ def load(
 def _check_custom(custom: object) -> None:
     if not isinstance(custom, (tuple, list)) or not all(isinstance(c, _OWN) for c in custom):
         raise TypeError(
-            f"custom is a tuple of Activation and Loss, such as (mine,), got {quoted(custom)}"
+            f"custom must be a tuple of Activation and Loss, such as (mine,), got {quoted(custom)}"
         )
 
 
@@ -212,9 +212,9 @@ def _classes(found: Any, what: str = "classes") -> tuple[str, ...] | None:
     if found is None:
         return None
     if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
-        raise ValueError(f"its {what} are not texts: {quoted(found)}")
+        raise ValueError(f"its {what} are not text: {quoted(found)}")
     if not found or len(set(found)) < len(found):
-        raise ValueError(f"its {what} are none, or not different: {quoted(found)}")
+        raise ValueError(f"its {what} are empty, or not all different: {quoted(found)}")
     return tuple(found)
 
 
@@ -238,4 +238,7 @@ def _check_known(
 ) -> None:
     for name in names:
         if name is not None and name not in known and name not in own:
-            raise ValueError(f"it has the {kind} {quoted(name)}, give yours in custom=(…,)")
+            raise ValueError(
+                f"it has the {kind} {quoted(name)}, which xpnet does not know: give yours in "
+                "custom=(…,)"
+            )

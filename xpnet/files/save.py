@@ -77,8 +77,8 @@ def _loss_config(loss: Loss | None) -> Any:
         return dict(loss.config)
     if loss.name in LOSSES:
         raise ValueError(
-            f"the network's loss is a variant of xpnet's own {loss.name!r} and has its name, by "
-            "which a file would bring back xpnet's: give it another, net.loss = "
+            f"the network's loss is a variant of xpnet's own {loss.name!r} and has the same "
+            "name, so a file would load as xpnet's: give it a different name, net.loss = "
             f'dataclasses.replace(net.loss, name="my_{loss.name}"), and save again'
         )
     return loss.name

@@ -82,7 +82,9 @@ def gradient_check(
         raise TypeError(f"net must be an xpnet.Network, got {quoted(net)}")
     positive_integer("directions", directions)
     if not is_finite(epsilon) or not epsilon > 0:
-        raise ValueError(f"epsilon must be above 0, got {quoted(epsilon)}: 1e-5 serves most")
+        raise ValueError(
+            f"epsilon must be above 0, got {quoted(epsilon)}: 1e-5 suits most networks"
+        )
     check_flag("training", training)
     net, X = net.to(dtype="float64"), net.in_order(X)
     if gradient is None:
@@ -122,8 +124,8 @@ def _flat(net: NetworkPasses, gradient: Array) -> Host:
         if sum(slot.size for layer in dense for slot in layer.slots) == P:
             return g
         raise ValueError(
-            "gradient is (weights, biases), but the network has parameters beside those of dense "
-            "layers: give all of it, a vector in the layout of net.parameters"
+            "gradient is (weights, biases), but the network also has parameters outside dense "
+            "layers: give the whole gradient, a vector in the layout of net.parameters"
         )
     flat = real("gradient", gradient.flat if isinstance(gradient, Gradients) else gradient)
     if tuple(flat.shape) != (P,):

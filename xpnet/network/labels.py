@@ -69,8 +69,8 @@ def _text_of_objects(host: Host) -> Host | None:
     for n, cell in enumerate(cells):
         if not isinstance(cell, str):
             raise TypeError(
-                f"Y mixes text and other kinds: label {n} is {quoted(cell)}, another "
-                f"{quoted(first)}: make text of all, such as [str(y) for y in Y]"
+                f"Y mixes text and other kinds: label {n} is {quoted(cell)}, another is "
+                f"{quoted(first)}: convert all to text, such as [str(y) for y in Y]"
             )
     return host.astype(object).astype(str)
 
@@ -104,8 +104,8 @@ def encode(Y: ArrayLike, classes: tuple[str, ...] | None) -> Any:
         return Y
     if classes is None:
         raise TypeError(
-            f"Y must hold real numbers, got dtype {text.dtype}: labels as text are numbered by a "
-            "network's first fit, with a loss for classes"
+            f"Y must hold real numbers, got dtype {text.dtype}: text labels are "
+            "numbered by a network's first fit, with a loss for classes"
         )
     known = np.asarray(classes)
     order = np.argsort(known, kind="stable")  # given classes may be in any order
@@ -113,8 +113,8 @@ def encode(Y: ArrayLike, classes: tuple[str, ...] | None) -> Any:
     if np.any(known[codes] != text):
         new = np.unique(text[known[codes] != text]).tolist()
         raise ValueError(
-            f"unknown class {quoted(new[0])}: the network knows {shown(classes)}. For a first fit "
-            "that lacks some name them all, xpnet.Network(classes=(…))"
+            f"unknown class {quoted(new[0])}: the network knows {shown(classes)}. If some are "
+            "missing in the first fit, name all of them, xpnet.Network(classes=(…))"
         )
     return codes
 
@@ -131,7 +131,10 @@ def given_classes(classes: Any, loss: Loss | None) -> tuple[str, ...] | None:
     """
     if classes is None:
         return None
-    what = 'classes must be the names of the labels in the order of the outputs, ("cat", "dog")'
+    what = (
+        'classes must be the names of the labels in the order of the outputs, such as ("cat", '
+        '"dog")'
+    )
     names = items(what, None if isinstance(classes, (set, frozenset)) else classes)
     for k, name in enumerate(names):
         if not isinstance(name, str):
@@ -142,7 +145,7 @@ def given_classes(classes: Any, loss: Loss | None) -> tuple[str, ...] | None:
     found = tuple(map(str, names))
     twice = next((name for k, name in enumerate(found) if name in found[:k]), None)
     if len(found) < 2 or twice is not None:
-        what = f"{quoted(twice)} is there twice" if len(found) > 1 else f"got {len(found)}"
+        what = f"got {quoted(twice)} more than once" if len(found) > 1 else f"got {len(found)}"
         raise ValueError(f"classes must be two or more different names, {what}")
     check_loss(found, loss)
     return found
@@ -152,8 +155,8 @@ def check_loss(classes: tuple[str, ...] | None, loss: Loss | None) -> None:
     """Raise ValueError if there are classes but the loss is not for one label an example."""
     if classes is not None and loss is not None and not has_names(loss):
         raise ValueError(
-            f"loss {loss.name!r} is not for one label an example, so classes have no meaning: "
-            'leave classes out, or take loss="cross_entropy"'
+            f"loss {loss.name!r} does not take one label for each example, so classes have no "
+            'meaning: leave classes out, or use loss="cross_entropy"'
         )
 
 
@@ -172,7 +175,7 @@ def check_outputs(classes: tuple[str, ...], loss: Loss, n_outputs: int) -> None:
         )
     if loss.targets == "probabilities" and n_outputs == 1 and n > 2:
         raise ValueError(
-            f"{told}, but the one output of loss {loss.name!r} tells two apart: take "
+            f"{told}, but the one output of loss {loss.name!r} distinguishes only two: use "
             f'loss="cross_entropy" and a last width of {n} (sizes[-1])'
         )
 
@@ -218,7 +221,7 @@ def decide(A: Host, loss: Loss | None, threshold: float) -> Host:
         return np.asarray(A.argmax(axis=-1))
     if loss is not None and loss.targets != "labels":
         raise ValueError(
-            f"loss {loss.name!r} is for numbers, so an output stands for no class: call "
-            'predict, or name a loss for classes, such as "binary_cross_entropy"'
+            f"loss {loss.name!r} is for numbers, so its outputs are not classes: call predict, "
+            'or name a loss for classes, such as "binary_cross_entropy"'
         )
     return (A[..., 0] > threshold).astype(np.int64)

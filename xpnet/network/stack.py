@@ -236,7 +236,7 @@ def _networks(networks: Any) -> tuple[Network, ...]:
         raise TypeError(f"a Stack takes a sequence of networks, got {quoted(networks)}")
     given = tuple(items("a Stack takes a sequence of networks", networks))
     if not given:
-        raise ValueError("a Stack needs one network at least")
+        raise ValueError("a Stack needs at least one network")
     for r, net in enumerate(given):
         if not isinstance(net, Network):
             raise TypeError(f"networks[{r}] must be an xpnet.Network, got {quoted(net)}")
@@ -244,9 +244,9 @@ def _networks(networks: Any) -> tuple[Network, ...]:
             first, own = map(attrgetter(name), (given[0], net))
             if first != own:
                 raise ValueError(
-                    f"networks[{r}] has another {name.removeprefix('plan.')} than networks[0]: "
-                    f"{quoted(own)}, not {quoted(first)}; the networks of a stack differ in their "
-                    "parameters and seeds alone"
+                    f"networks[{r}] has a different {name.removeprefix('plan.')} than "
+                    f"networks[0]: {quoted(own)}, not {quoted(first)}; the networks of a stack "
+                    "may differ only in their parameters and seeds"
                 )
     return given
 
@@ -274,11 +274,11 @@ def _check(settings: Settings) -> None:
     name = type(optimizer).__name__
     if getattr(optimizer, "full_batch", False):
         raise ValueError(
-            f"{name} searches along a line of its own for each network: it trains no stack. Take "
-            "an optimizer that goes by batches, or train stack[r] one by one"
+            f"{name} needs a separate line search for each network, so it cannot train a stack. "
+            "Use an optimizer that takes batches, or train each stack[r] separately"
         )
     if hasattr(schedules.bind(optimizer.learning_rate, 1, 1), "observe"):
         raise ValueError(
             f"{type(optimizer.learning_rate).__name__} watches the loss of one network: give a "
-            "stack another schedule, or a learning rate for each network"
+            "stack a different schedule, or a learning rate for each network"
         )

@@ -92,7 +92,7 @@ class NetworkParameters(Pickled):
         """Set the layers' statistics to copies, in the shapes of `statistics`."""
         self._refuse_in_a_fit()
         wanted = [tuple(s.shape) for s in self._stats]
-        parts = items("statistics must be a list of arrays, as net.statistics has", statistics)
+        parts = items("statistics must be a list of arrays, like net.statistics", statistics)
         statistics = [checks.real(f"statistics[{k}]", s) for k, s in enumerate(parts)]
         given = [tuple(s.shape) for s in statistics]
         if given != wanted:
@@ -105,14 +105,16 @@ class NetworkParameters(Pickled):
         owner: FitOwner | None = self.__dict__.get("_fit")
         if owner is not None and owner.is_here() and not owner.is_own():
             raise RuntimeError(
-                f"the network is in a fit, {owner.where()}, whose next epoch would replace what is "
-                "set: wait until it has ended, or set a copy's (net.to())"
+                f"the network is in a fit, {owner.where()}, whose next epoch would overwrite "
+                "the new values: wait until it has ended, or change a copy (net.to())"
             )
 
     def _finite_copy(self, name: str, x: ArrayLike) -> Any:
         copy = self._own_copy(x)
         with self.backend.context():
-            checks.check_finite(self.backend, name, copy, "a network with them has no output")
+            checks.check_finite(
+                self.backend, name, copy, "with them, a network has no valid output"
+            )
         return copy
 
     def _own_copy(self, theta: Array) -> Any:

@@ -123,9 +123,9 @@ class CalibrationDisplay:
         ax.set(xlim=(-0.04, 1.04), ylim=(-0.04, 1.04), aspect="equal")
         ax.grid(alpha=0.25)
         title = f"Calibration, mean error {self.error:.4f}"
-        describe(ax, title, f"probability of {plain(self.of)}", "share that came true")
+        describe(ax, title, f"probability of {plain(self.of)}", "observed share")
         artists = (self.diagonal_, self.points_)
-        names = ("as probable as said", "area: examples")
+        names = ("perfectly calibrated", "area: examples")
         self.legend_ = legend(ax, artists, names, "upper left")
         return self
 

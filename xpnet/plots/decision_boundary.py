@@ -85,7 +85,7 @@ class DecisionBoundaryDisplay:
             input_names = net.feature_names or ("x_0", "x_1")
         if net.sizes[0] != 2 or len(input_names) != 2:
             raise ValueError(
-                f"a decision boundary is drawn over two inputs, and the network has "
+                "a decision boundary is drawn over two inputs, but the network has "
                 f"{net.sizes[0]} ({len(input_names)} names)"
             )
         X, loss = net.in_order(X), loss_of(net, Y)

@@ -94,12 +94,14 @@ def _image_shape(n: int, shape: Any) -> tuple[int, int]:
         side = math.isqrt(n)
         if side * side != n:
             raise ValueError(
-                f"{n} inputs make no square image: give shape=(height, width) with {n} pixels"
+                f"{n} inputs do not make a square image: give shape=(height, width) with {n} pixels"
             )
         return side, side
     height, width = map(int, shape)
     if height < 1 or width < 1 or height * width != n:
-        raise ValueError(f"shape={tuple(shape)} has not the {n} pixels that the layer's inputs are")
+        raise ValueError(
+            f"shape={tuple(shape)} does not have {n} pixels, one for each input of the layer"
+        )
     return height, width
 
 

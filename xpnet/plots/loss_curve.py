@@ -69,7 +69,7 @@ class LossCurveDisplay:
         """
         values = history.values()
         if not values:
-            raise ValueError("the history has no epoch yet: fit returns one that has")
+            raise ValueError("the history has no epochs yet: use the one that fit returns")
         names = (names,) if isinstance(names, str) else names
         names = names or [name for name in ("loss", "validation_loss") if name in values]
         curves = {name: look_up("value", name, values) for name in names}

@@ -83,7 +83,7 @@ def quantities(net: NetworkPasses, X: ArrayLike, Y: ArrayLike) -> tuple[Host, Ho
     loss, X, Y = _checked(net, X, Y)
     if is_for_classes(loss):
         raise ValueError(
-            f"loss {loss.name!r} is for classes, so no quantity is predicted: take "
+            f"loss {loss.name!r} is for classes, so no quantity is predicted: use "
             "ConfusionDisplay or CalibrationDisplay"
         )
     n, A = Y.shape[1], answers(net, loss, X)
@@ -128,7 +128,7 @@ def _check_is_one_classification(loss: Loss, n_outputs: int) -> None:
         what = "has several heads" if loss.heads else "predicts no single class"
         raise ValueError(
             f"loss {loss.name!r} with {n_outputs} outputs {what}: give from_predictions the "
-            "labels of one, or take PredictionErrorDisplay for numbers"
+            "labels of one, or use PredictionErrorDisplay for numbers"
         )
 
 
@@ -138,7 +138,7 @@ def class_names(
     """Return the names as given, those of the network's text labels, or numbers."""
     names = tuple(map(str, given if given is not None else met or range(n)))
     if len(names) != n:
-        raise ValueError(f"class_names must have {n} names, one a class, got {len(names)}")
+        raise ValueError(f"class_names must have {n} names, one for each class, got {len(names)}")
     return names
 
 

@@ -81,7 +81,7 @@ class PredictionErrorDisplay:
         y, a = (to_numpy(x).astype(np.float64) for x in (Y, predicted))
         y, a = (x[:, None] if x.ndim == 1 else x for x in (y, a))
         if y.shape != a.shape or y.ndim != 2 or y.size == 0:
-            raise ValueError(f"Y and predicted must be (N, K) alike, got {y.shape} and {a.shape}")
+            raise ValueError(f"Y and predicted must both be (N, K), got {y.shape} and {a.shape}")
         names = ["target"] if y.shape[1] == 1 else [f"target {k}" for k in range(y.shape[1])]
         names = names if target_names is None else [str(name) for name in target_names]
         if len(names) != y.shape[1]:

@@ -109,7 +109,7 @@ def _curves(report: Report) -> Iterator[str]:
 def _of_validation(report: Report) -> str:
     if not report.history.validation_loss:
         return ""
-    return f'<p class="dim">Validation is by {escape(report.judged_by)}, after each epoch.</p>'
+    return f'<p class="dim">Validation uses {escape(report.judged_by)}, after each epoch.</p>'
 
 
 def _settings(report: Report) -> dict[str, str]:

@@ -53,9 +53,10 @@ def _classes(report: Report) -> Judged:
     calibration = CalibrationDisplay.from_network(net, X, Y, class_names=found.names)
     values = net.evaluate(X, Y, metrics=("accuracy", "f1"))
     most = confusion.counts.sum(axis=1)
+    frequent = found.names[int(most.argmax())]
     metrics = {
         "accuracy": f"{values['accuracy']:.4f}",
-        f"accuracy of always {found.names[int(most.argmax())]!r}": f"{most.max() / most.sum():.4f}",
+        f"accuracy of always predicting {frequent!r}": f"{most.max() / most.sum():.4f}",
         "F1, mean of the classes": f"{values['f1']:.4f}",
         "loss": f"{values['loss']:.4f}",
         "calibration error": f"{calibration.error:.4f}",
@@ -75,7 +76,7 @@ def _classes(report: Report) -> Judged:
 
 
 def _by_class(confusion: ConfusionDisplay) -> Iterator[tuple[str, ...]]:
-    yield "class", "examples", "recall", "precision", "most often taken for"
+    yield "class", "examples", "recall", "precision", "most often mistaken for"
     for k, name in enumerate(confusion.class_names):
         wrong = np.where(np.arange(len(confusion.counts)) == k, 0, confusion.counts[k])
         j = int(wrong.argmax())
@@ -95,7 +96,7 @@ def _quantity(report: Report) -> Judged:
     metrics = {
         "R²": f"{values['r2']:.4f}",
         "RMSE": f"{values['rmse'] * scale:.6g}",
-        "RMSE of always their mean": f"{float(np.std(y)):.6g}",
+        "RMSE of always predicting the mean": f"{float(np.std(y)):.6g}",
         "mean absolute error": f"{values['mae'] * scale:.6g}",
         "loss": f"{values['loss']:.4f}",
     }

@@ -39,7 +39,7 @@ class Images:
         return f'<div class="gallery">{"".join(map(self._figure, cases))}</div>'
 
     def _figure(self, case: Case) -> str:
-        caption = f"{case.actual}, taken for {case.predicted}; loss {case.loss:.3g}"
+        caption = f"{case.actual}, predicted as {case.predicted}; loss {case.loss:.3g}"
         data = base64.b64encode(self._png(case.number)).decode("ascii")
         return (
             f'<figure><img alt="example {case.number}: {escape(caption)}" width="96" '

@@ -108,7 +108,8 @@ def _array_of(name: str, values: Any) -> Host:
         return to_numpy(values)
     if isinstance(values, (str, bytes, Mapping, Set)) or not isinstance(values, Iterable):
         raise TypeError(
-            f"column {quoted(name)} is a list of cells, such as [1.0, 2.5], got {quoted(values)}"
+            f"column {quoted(name)} must be a list of cells, such as [1.0, 2.5], got "
+            f"{quoted(values)}"
         )
     return _objects(list(values))
 

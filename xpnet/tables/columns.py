@@ -181,8 +181,8 @@ def levels(table: Table, name: str, most: int = MOST) -> set[str]:
         look = look_of(found)
         like = "" if look is None else f"they look like {look}: write those plainly; "
         raise ValueError(
-            f"{table.where(name)} has {len(found)} different texts, and {most} "
-            f"are the most: {like}if they are names or keys, leave the column out (--ignore, or "
+            f"{table.where(name)} has {len(found)} different texts, but at most {most} are "
+            f"allowed: {like}if they are names or keys, leave the column out (--ignore, or "
             f"ignore=){remedy}"
         )
     return found
@@ -198,8 +198,8 @@ def check_categories(table: Table, name: str) -> None:
         raise table.error(
             int(decimal[0]),
             name,
-            f"{cell!r} is no category to embed: leave the column out of --embed (embed=), so that "
-            "it is a number; or if such texts are names, say so with --text (text=) too",
+            f"{cell!r} is not a category to embed: leave the column out of --embed (embed=), so "
+            "that it is a number; or, if such texts are names, also give --text (text=)",
         )
 
 
@@ -212,6 +212,6 @@ def codes(table: Table, name: str, known: tuple[str, ...], one: str, many: str) 
     if len(new):
         cell = cells[new[0]]
         of = f"{len(known)} {many}: {shown(known, 8)}"
-        what = f"the {one} {quoted(cell, 60)} is none of the training's {of}"
+        what = f"the {one} {quoted(cell, 60)} is not one of the training's {of}"
         raise table.error(int(new[0]), name, what)
     return found

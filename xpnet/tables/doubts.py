@@ -20,7 +20,7 @@ _FAR = 100.0  # standard deviations from the mean of the training rows
 _REMEDIES = {
     NUMBERS: "write them as 1234.5, without separators and signs",
     DATES: "turn them into numbers, such as days or months, or leave the column out",
-    HOLES: "leave those rows or the column out, or fill the holes",
+    HOLES: "leave out those rows or the column, or fill the holes",
 }
 
 
@@ -32,9 +32,9 @@ def doubts_of_text(table: Table, names: Iterable[str], kind: str) -> Iterator[st
         if look is not None:
             n = len(set(cells))
             yield (
-                f"{table.where(name)} is taken as text of {n} {kind}, but looks "
-                f"like {look}, such as {_examples(table, cells, look)}: {_REMEDIES[look]} (or say "
-                "that it is text, by --text or text=)"
+                f"{table.where(name)} is treated as text with {n} {kind}, but looks like "
+                f"{look}, such as {_examples(table, cells, look)}: {_REMEDIES[look]} (or, if it "
+                "is text, say so with --text or text=)"
             )
 
 
@@ -84,6 +84,6 @@ def far_cells(table: Table, name: str, mean: float, scale: float) -> Iterator[st
         others = f", and {n - 1} more cells so far" if n > 1 else ""
         yield (
             f"{table.source}, {table.place(row)}, column {quoted(name)}: {float(values[row])!r} "
-            f"is {far[row]:.3g} standard deviations from the mean of the training rows"
-            f"{others}: predictions for such rows mean little"
+            f"is {far[row]:.3g} standard deviations from the mean of the training rows{others}: "
+            "predictions for such rows are unreliable"
         )

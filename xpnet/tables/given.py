@@ -39,14 +39,14 @@ def open_table(path: Any) -> Iterator[BinaryIO]:
 def name_of(what: str, name: Any) -> str:
     """``name``, checked to be a column's name, a str."""
     if not isinstance(name, str):
-        raise TypeError(f"{what} is given by its name, a str, got {quoted(name)}")
+        raise TypeError(f"{what} must be given by its name, a str, got {quoted(name)}")
     return name
 
 
 def names_given(what: str, names: Any) -> frozenset[str]:
     """Several names as a set; a single str is refused, since its letters would be the names."""
     if isinstance(names, str) or not isinstance(names, Iterable):
-        raise TypeError(f'{what} is a list of columns, such as ["size"], got {quoted(names)}')
+        raise TypeError(f'{what} must be a list of columns, such as ["size"], got {quoted(names)}')
     return frozenset(name_of(f"each of {what}", name) for name in names)
 
 
@@ -54,7 +54,7 @@ def dims_given(embed: Any) -> dict[str, Any]:
     """The columns to embed, with the number of numbers for each category, or None."""
     if embed is not None and not isinstance(embed, Mapping):
         raise TypeError(
-            f'embed is a dict of columns, such as {{"colour": 8}} (None: by the number of '
+            'embed must be a dict of columns, such as {"colour": 8} (None: by the number of '
             f"categories), got {quoted(embed)}"
         )
     return {name_of("each of embed", name): dim for name, dim in (embed or {}).items()}
@@ -64,9 +64,11 @@ def rows_given(rows: Array, n: int) -> Host:
     """``rows`` as an array, checked to be one or more indices of a table of n rows."""
     found = np.asarray(rows)
     if found.dtype.kind not in "iu" or found.ndim != 1:
-        raise TypeError(f"rows are indices (n,) of whole numbers, got {quoted(rows)}")
+        raise TypeError(f"rows must be indices (n,), whole numbers, got {quoted(rows)}")
     if not len(found) or found.min() < -n or found.max() >= n:
-        raise ValueError(f"rows are indices of the table's {n} rows, one at least: {quoted(rows)}")
+        raise ValueError(
+            f"rows must be one or more indices of the table's {n} rows, got {quoted(rows)}"
+        )
     return found
 
 
@@ -74,12 +76,12 @@ def named(columns: Any) -> Mapping[str, Any]:
     """``columns``, checked to be a mapping whose keys are str."""
     if not isinstance(columns, Mapping):
         raise TypeError(
-            'columns are a dict, such as {"size": [1.0, 2.5]} (a data frame: from_frame), got '
-            f"{quoted(columns)}"
+            'columns must be a dict, such as {"size": [1.0, 2.5]} (a data frame: from_frame), '
+            f"got {quoted(columns)}"
         )
     for name in columns:
         if not isinstance(name, str):
-            raise TypeError(f"a column's name is a str, got {quoted(name)}")
+            raise TypeError(f"a column's name must be a str, got {quoted(name)}")
     return columns
 
 
@@ -90,5 +92,5 @@ def check_lengths(lengths: Mapping[str, int], what: str) -> None:
         if n != lengths[first]:
             raise ValueError(
                 f"{what} differ in length: {quoted(first)} has {lengths[first]} rows and "
-                f"{quoted(name)} {n}; a column is shorter than another"
+                f"{quoted(name)} has {n}"
             )

@@ -34,8 +34,8 @@ def save_model(net: Network, schema: Schema, path: str | os.PathLike[str]) -> No
     path, widths = path_of(path), (net.sizes[0], net.sizes[-1])
     if widths != (schema.width, schema.target.width):
         raise ValueError(
-            f"the network has {widths[0]} inputs and {widths[1]} outputs, and the schema "
-            f"{schema.width} and {schema.target.width}: make the network by schema.width and "
+            f"the network has {widths[0]} inputs and {widths[1]} outputs, but the schema has "
+            f"{schema.width} and {schema.target.width}: make the network with schema.width and "
             "schema.target.width"
         )
     save(net, path, extra={_KEY: schema.to_json()})

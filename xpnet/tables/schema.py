@@ -102,12 +102,12 @@ class Schema:
             table.require(name)
         if target in {*text, *embed, *ignore}:
             raise ValueError(
-                f"{quoted(target)} is the target: it can't be left out, and task says its kind"
+                f"{quoted(target)} is the target: it can't be left out, and task sets its kind"
             )
         names = [name for name in table.names if name != target and name not in ignore]
         if not names:
             raise ValueError(
-                f"{table.source}: beside the target {quoted(target)} no column is left"
+                f"{table.source}: no column is left besides the target {quoted(target)}"
             )
         train = slice(None) if rows is None else rows_given(rows, len(table))
 
@@ -213,7 +213,7 @@ class Schema:
         found = mapping(loads(text), "the schema")
         if found.get("version") != _VERSION:  # `check_known` finds a wrong type, such as 1.0
             raise ValueError(
-                f"the schema has version {quoted(found.get('version'))}, and this xpnet reads "
+                f"the schema has version {quoted(found.get('version'))}, but this xpnet reads "
                 f"{_VERSION}"
             )
         columns = [mapping(column, "a column") for column in list_of(found, "columns")]
@@ -227,7 +227,7 @@ class Schema:
     def _check_names(self) -> None:
         names = [column.name for column in self.columns] + [self.target.name]
         if len(names) < 2 or len(set(names)) < len(names):
-            raise ValueError("the schema has no columns, or two of one name")
+            raise ValueError("the schema has no columns, or two with the same name")
 
 
 def _known(kinds: Mapping[str, Any], found: Mapping[str, Any], key: str) -> Any:

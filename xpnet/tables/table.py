@@ -46,7 +46,9 @@ class Table:
         lines: Host | None = None,
     ) -> None:
         if not isinstance(source, str):
-            raise TypeError(f"source is what errors call the table, a str, got {quoted(source)}")
+            raise TypeError(
+                f"source must be a str, the name of the table in errors, got {quoted(source)}"
+            )
         self.columns = {name: column(name, values) for name, values in named(columns).items()}
         self.source = source
         self.lines = lines
@@ -178,8 +180,8 @@ def check_table(table: Any) -> Table:
     """The table, or a TypeError that says how to make one."""
     if not isinstance(table, Table):
         raise TypeError(
-            "a table is read by read_csv or read_parquet, or made by Table({…}) or of a data "
-            f"frame by from_frame(frame); got {type(table).__name__}"
+            "the table must be an xpnet Table (from read_csv, read_parquet, Table({…}) or "
+            f"from_frame(frame)), got {type(table).__name__}"
         )
     return table
 

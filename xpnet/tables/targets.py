@@ -45,7 +45,8 @@ class Classes:
         found = levels(table, name)
         if len(found) == 1:
             raise ValueError(
-                f"{table.where(name)} has one class, {quoted(min(found))}: a target has two or more"
+                f"{table.where(name)} has one class, {quoted(min(found))}: a target needs two "
+                "or more"
             )
         if table.is_text(name) or not _all_numbers(found):
             return cls(name, tuple(sorted(found)))
@@ -53,8 +54,8 @@ class Classes:
         for a, b in pairwise(classes):
             if Decimal(a) == Decimal(b):  # floats would merge integers beyond 2⁵³
                 raise ValueError(
-                    f"{table.where(name)}: the classes {quoted(a)} and {quoted(b)} are one number: "
-                    "write it one way"
+                    f"{table.where(name)}: the classes {quoted(a)} and {quoted(b)} are the same "
+                    "number: write it in one way"
                 )
         return cls(name, tuple(classes))
 

@@ -85,8 +85,8 @@ def _answer(function: Callback, answer: Any) -> bool:
         return bool(answer)
     if isinstance(answer, (str, Number)) or hasattr(answer, "__array__"):
         raise TypeError(
-            f"a callback returns True to end the fit, else nothing: {quoted(function, 100)} "
-            f"returned {quoted(answer, 100)}"
+            "a callback must return True to end the fit, or else nothing: "
+            f"{quoted(function, 100)} returned {quoted(answer, 100)}"
         )
     return False  # for instance what a logger returns, if a lambda passes it on
 
@@ -98,12 +98,14 @@ def _functions(moment: str, given: Any) -> tuple[Callback, ...]:
     for function in functions:
         if isinstance(function, Mapping):
             raise TypeError(
-                "callbacks is a list of functions, or one dict of moments to functions: give the "
-                f"dict itself, without a list or a moment around it; got {quoted(given)}"
+                "callbacks must be a list of functions, or one dict of moments to functions: "
+                "give the dict itself, without a list or a moment around it; got "
+                f"{quoted(given)}"
             )
         if not callable(function) or not takes(function, 2):
             raise TypeError(
-                f"a callback is a function of (net, history), got {quoted(function)} for {moment!r}"
+                f"a callback must be a function of (net, history), got {quoted(function)} for "
+                f"{moment!r}"
             )
     return functions
 

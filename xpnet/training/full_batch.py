@@ -42,9 +42,9 @@ def _check(net: NetworkState, settings: Settings) -> None:
             f"with {' or '.join(sorted(changing))}"
         )
     if settings.max_norm is not None:
-        raise ValueError(f"{name} cannot keep a max_norm: leave it out, or use a penalty")
+        raise ValueError(f"{name} cannot enforce a max_norm: leave it out, or use a penalty")
     if settings.compile:
-        warn(f"compile=True does nothing with {name}, which goes by evaluations instead of steps")
+        warn(f"compile=True does nothing with {name}, which has evaluations instead of steps")
 
 
 class _Search:

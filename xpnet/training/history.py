@@ -86,8 +86,8 @@ class History(Pickled):
         """
         if self.metrics and "validation_accuracy" not in self.metrics:
             raise AttributeError(
-                f"history.metrics has {', '.join(self.metrics)} and no validation_accuracy: ask "
-                'for it too, fit(metrics=["accuracy", …])'
+                f"history.metrics has {', '.join(self.metrics)} but not validation_accuracy: "
+                'add it, fit(metrics=["accuracy", …])'
             )
         return self.metrics.get("validation_accuracy", [])
 

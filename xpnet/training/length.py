@@ -99,8 +99,8 @@ def warn_if_falling(settings: Settings, history: History) -> None:
     finite = np.isfinite(history.loss[-1])
     if np.all(_falls_fast(history.loss, n, 10) | ~finite):
         warn(
-            f"the loss still falls fast after {n} epochs, the default for these data: train on "
-            f"with another fit, or give fit a larger number, epochs={4 * n}"
+            f"the loss still falls fast after {n} epochs, the default for these data: train "
+            f"further with a second fit, or give fit a larger number, epochs={4 * n}"
         )
 
 

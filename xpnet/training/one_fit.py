@@ -57,8 +57,8 @@ def one_fit(net: NetworkState) -> Iterator[Kept]:
     owner = net.__dict__.setdefault("_fit", own)  # atomic: two threads may arrive together
     if owner is not own and owner.is_here():
         raise RuntimeError(
-            f"the network is in a fit already, {owner.where()}: two at once would lose one's work. "
-            f"{owner.remedy()} (net.to(), copy.copy(stack))"
+            f"the network is already in a fit, {owner.where()}: of two fits at the same time, "
+            f"one would be lost. {owner.remedy()} (net.to(), copy.copy(stack))"
         )
     net.__dict__["_fit"] = own
     try:

@@ -41,9 +41,10 @@ def hint_at_scale(net: NetworkState, place: Backend, data: Examples, settings: S
     found = far_from_unit(_sample(place, data), columns) if columns else None
     if found:
         warn(
-            f"X is far from unit scale: {found}. Standardise it for fit, and alike for predict: "
-            "(X - mean) / sd, with mean = X.mean(axis=0) and sd = X.std(axis=0) of the training "
-            "rows, 1 for a constant column. If this scale is right, give fit a number of epochs="
+            f"X is far from unit scale: {found}. Standardise it for fit, and in the same way "
+            "for predict: (X - mean) / sd, with mean = X.mean(axis=0) and sd = X.std(axis=0) of "
+            "the training rows, 1 for a constant column. If this scale is intended, give fit a "
+            "number of epochs="
         )
 
 
@@ -67,7 +68,7 @@ def far_from_unit(X: Host, columns: list[int] | None = None) -> str | None:
     if deviation.max() <= SMALL:
         worst = int(deviation.argmax())
         sd = X[:, worst].std()
-        return f"column {numbers[worst]} varies most, by a standard deviation of {sd:.2g}"
+        return f"column {numbers[worst]} varies most, with a standard deviation of {sd:.2g}"
     return None
 
 

@@ -154,8 +154,8 @@ def _metrics(name: str, value: Any, data: Any, fraction: Any) -> tuple[Metric, .
     found = as_metrics(value)
     if found and data is None and fraction is None:
         raise ValueError(
-            f"{name} ({found[0].name}) are of the validation data: give validation_data or "
-            "validation_fraction"
+            f"{name} ({found[0].name}) are measured on the validation data: give "
+            "validation_data or validation_fraction"
         )
     return found
 
