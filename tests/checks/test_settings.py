@@ -354,7 +354,7 @@ def test_a_learning_rate_that_replaces_an_optimizer_s(rate):
 @pytest.mark.parametrize("rate", [math.nan, math.inf, -1.0, -1e-300])
 def test_a_rate_that_a_users_schedule_gives(rate):
     net = network(get_backend("numpy"), [3, 1])
-    with pytest.raises(ValueError, match="a learning rate is a finite number ≥ 0"):
+    with pytest.raises(ValueError, match="a learning rate must be a finite number ≥ 0"):
         net.fit(np.ones((4, 3)), np.ones((4, 1)), learning_rate=lambda t: rate, epochs=1)
 
 

@@ -170,7 +170,9 @@ def test_a_metric_returns_numbers(backend, own, match):
 @pytest.mark.parametrize("rate", [None, "0.1", [0.1, 0.2], np.nan, -1.0, 10**400, 1j])
 def test_a_schedule_gives_a_finite_number(rate):
     net = xpnet.Network([4, 3], loss="squared_error")
-    with pytest.raises(ValueError, match=r"gives .* at step 1: a learning rate is a finite number"):
+    with pytest.raises(
+        ValueError, match=r"gives .* at step 1: a learning rate must be a finite number"
+    ):
         trained(net, learning_rate=lambda t: rate)
 
 
@@ -436,5 +438,5 @@ class Bare:
 
 @pytest.mark.parametrize("wrapped", WRAPPERS)
 def test_an_optimizer_within_another_is_a_named_tuple_too(wrapped):
-    with pytest.raises(TypeError, match="is a NamedTuple of its settings"):
+    with pytest.raises(TypeError, match="must be a NamedTuple or a frozen dataclass"):
         wrapped(Bare())

@@ -58,7 +58,7 @@ def test_the_same_settings_are_the_same_object():
         (lambda: Quantile(()), "quantiles must be numbers between 0 and 1"),
         (lambda: Quantile((0.1, 0.1)), "quantiles must differ"),
         (lambda: GaussianNLL(-1e-6), "minimum_variance must be a finite number ≥ 0, got -1e-06"),
-        (lambda: MultiCrossEntropy((3, 1)), r"integers of 2 and more, .* got \(3, 1\)"),
+        (lambda: MultiCrossEntropy((3, 1)), r"integers ≥ 2, .* got \(3, 1\)"),
         (lambda: softmax_heads(()), "heads must be the number of classes of each head"),
         (lambda: loss_from_config("hubber"), "unknown loss 'hubber': did you mean 'huber'"),
         (lambda: loss_from_config({"name": "x", "a": 1}), "unknown loss with settings 'x'"),
@@ -86,9 +86,9 @@ def test_masked_within_masked_is_refused_however_deep(depth):
     assert loss_from_config(nested(1)) is Masked(Huber())
     with pytest.raises(ValueError, match="a masked loss cannot be masked again"):
         loss_from_config(nested(depth))
-    with pytest.raises(ValueError, match="'masked_huber' is masked already"):
+    with pytest.raises(ValueError, match="'masked_huber' is already masked"):
         Masked(Masked(Huber()))
-    with pytest.raises(ValueError, match="'masked_multi_cross_entropy' is masked already"):
+    with pytest.raises(ValueError, match="'masked_multi_cross_entropy' is already masked"):
         Masked(Masked(MultiCrossEntropy((2, 3))))
 
 

@@ -160,12 +160,12 @@ def test_a_users_own_loss_can_be_masked(backend):
     ],
 )
 def test_a_loss_that_is_no_mean_over_targets_is_refused(loss):
-    with pytest.raises(ValueError, match="is no mean or sum over targets"):
+    with pytest.raises(ValueError, match="is not a mean or sum over targets"):
         Masked(loss)
 
 
 def test_what_cannot_be_masked():
-    with pytest.raises(ValueError, match="'masked_huber' is masked already"):
+    with pytest.raises(ValueError, match="'masked_huber' is already masked"):
         Masked(Masked(Huber()))
     with pytest.raises(TypeError, match="Masked takes a Loss"):
         Masked("huber")

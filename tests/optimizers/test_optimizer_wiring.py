@@ -226,5 +226,5 @@ def test_an_optimizer_of_ones_own_is_a_named_tuple_or_dataclass(backend, own, wi
         init, coefficients, update = Plain.init, Plain.coefficients, Plain.update
 
     for refused in (Loose(), Changing()):
-        with pytest.raises(TypeError, match=r"is a NamedTuple of its settings, or a frozen datac"):
+        with pytest.raises(TypeError, match=r"must be a NamedTuple or a frozen datac"):
             network(get_backend("numpy"), SIZES).fit(X, Y, optimizer=refused)

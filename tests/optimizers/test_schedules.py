@@ -218,7 +218,9 @@ def test_any_function_of_the_step_is_a_schedule():
     assert rate_at(Adam(learning_rate=lambda t: 1 / t).learning_rate, 4) == 0.25
     assert rate_at(0.1, 4) == 0.1
     for wrong in (math.nan, -1.0, math.inf):
-        with pytest.raises(ValueError, match=r"gives .* at step 4: a learning rate is a finite"):
+        with pytest.raises(
+            ValueError, match=r"gives .* at step 4: a learning rate must be a finite"
+        ):
             rate_at(lambda t, wrong=wrong: wrong, 4)
 
 

@@ -75,7 +75,7 @@ def plan(
 ) -> Specification:
     """Make the plan from a network's settings; see `xpnet.Network`."""
     if sizes is not None and hidden is not HIDDEN:
-        raise ValueError("sizes name every layer already: leave hidden out, or sizes")
+        raise ValueError("sizes already name every layer: leave hidden out, or sizes")
     n_in, layers = (None, as_layers("hidden", hidden)) if sizes is None else _parse(sizes)
     dense = [layer for layer in layers if isinstance(layer, Dense)]
     if n_in is None:
@@ -83,7 +83,7 @@ def plan(
     _check_order([*layers, dense[-1]])
     if dense[-1].activation is not None:
         if output is not None:
-            raise ValueError("the last layer names its activation already: leave output out")
+            raise ValueError("the last layer already names its activation: leave output out")
         output = dense[-1].activation
     activations, named = activation_list(activation, output, len(dense))
     within = activations[0] if activations else _only(activation)
@@ -132,8 +132,9 @@ def check_classes(layers: Sequence[Any]) -> None:
     for layer in layers:
         if type(layer) not in LAYERS.values():
             raise ValueError(
-                f"{layer!r} is of a class of your own, {type(layer).__name__}, which a model file "
-                "cannot hold: keep net.parameters and net.statistics instead, or pickle the network"
+                f"{layer!r} is an instance of your own class, {type(layer).__name__}, which a "
+                "model file cannot hold: keep net.parameters and net.statistics instead, or "
+                "pickle the network"
             )
         check_classes(getattr(layer, "layers", ()))
 

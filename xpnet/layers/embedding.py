@@ -99,7 +99,7 @@ def _listed(name: str, given: Any) -> list[Any]:
         return [given]
     listed = items(f"{name} must be an integer or a list of integers", given)
     if not listed:
-        raise ValueError(f"{name} must name one integer or more, got {quoted(given)}")
+        raise ValueError(f"{name} must name at least one integer, got {quoted(given)}")
     return listed
 
 

@@ -28,7 +28,7 @@ __all__ = ["MultiCrossEntropy", "head_slices", "masked_heads", "softmax_heads"]
 _SOFTMAX = ACTIVATIONS["softmax"]
 
 
-_HEADS = "heads must be the number of classes of each head, integers of 2 and more, as in (3, 4, 2)"
+_HEADS = "heads must be the number of classes of each head, integers ≥ 2, as in (3, 4, 2)"
 
 
 def head_slices(heads: tuple[int, ...]) -> list[slice]:

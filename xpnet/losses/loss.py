@@ -116,8 +116,8 @@ class Loss(Pickled):
         n_targets, rest = divmod(n_outputs, self.outputs_per_target)
         if rest:
             raise ValueError(
-                f"loss {self.name!r} takes {self.outputs_per_target} outputs for each target, but "
-                f"the last layer has {n_outputs}, which is no multiple of it"
+                f"loss {self.name!r} takes {self.outputs_per_target} outputs for each target, "
+                f"but the last layer has {n_outputs}, which is not a multiple of it"
             )
         return n_targets
 

@@ -46,12 +46,12 @@ def Masked(loss: Loss) -> Loss:
     if not isinstance(loss, Loss):
         raise TypeError(f"Masked takes a Loss, such as xpnet.losses.Huber(), got {quoted(loss)}")
     if loss.masked:
-        raise ValueError(f"loss {loss.name!r} is masked already")
+        raise ValueError(f"loss {loss.name!r} is already masked")
     if loss.heads and is_built_in(loss):
         return masked_heads(loss)
     if loss.over_outputs not in ("mean", "sum"):
         raise ValueError(
-            f"loss {loss.name!r} is no mean or sum over targets (over_outputs), so that a single "
+            f"loss {loss.name!r} is not a mean or sum over targets (over_outputs), so a single "
             "one cannot be left out: give such examples the weight 0"
         )
     return _masked(loss)

@@ -51,8 +51,8 @@ def find_metric(metric: str | Metric, loss: Loss | None = None, n_outputs: int =
     if loss is not None and loss.targets not in found.targets:
         suited = [name for name, row in METRICS.items() if loss.targets in row.targets]
         raise ValueError(
-            f"metric {found.name!r} does not suit the {loss.targets} of loss {loss.name!r}, which "
-            f"{', '.join(suited) or 'none'} would"
+            f"metric {found.name!r} does not suit the {loss.targets} of loss {loss.name!r}: use "
+            f"{', '.join(suited) or 'none'}"
         )
     if found.name == "auc" and n_outputs > (2 if loss is None or loss.targets == "labels" else 1):
         raise ValueError(f"metric 'auc' is for two classes, but there are {n_outputs} outputs")

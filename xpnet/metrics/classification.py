@@ -155,7 +155,7 @@ def _columns_of_heads(xp: Namespace, A: Array, loss: Loss | None, average: str) 
     sizes = (loss.heads if loss else ()) or (max(2, A.shape[-1]),)
     if average == "binary" and max(sizes) > 2:
         raise ValueError(
-            f'F1("binary") is for two classes, but there are {max(sizes)}: take "macro"'
+            f'F1("binary") is for two classes, but there are {max(sizes)}: use "macro"'
         )
     return [_count_up(xp, A, n)[1 if average == "binary" else 0 :] for n in sizes]
 

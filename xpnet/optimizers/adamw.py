@@ -74,8 +74,8 @@ class AdamW(PlainSettings):
         """The initial state: m = v = 0."""
         if self.layout is None and not self.decay_biases:
             raise ValueError(
-                "AdamW decays the weights alone and does not know where they lie: bind(layout) "
-                "tells it (fit does so), or decay_biases=True takes all of θ"
+                "AdamW decays only the weights and does not know where they are in θ: call "
+                "bind(layout) as fit does, or set decay_biases=True to decay all of θ"
             )
         return xp.zeros_like(theta), xp.zeros_like(theta)
 

@@ -153,7 +153,7 @@ def _parts(layout: Layout | None) -> list[_Part]:
     """The parts of θ, in order; together they are all of it."""
     if layout is None:
         raise ValueError(
-            "Muon does not know where the matrices lie in θ: bind(layout) tells it (fit does so)"
+            "Muon does not know where the matrices are in θ: call bind(layout) as fit does"
         )
     cuts: list[tuple[int, int, tuple[int, int] | None]] = [
         (offset, offset + m * n, (m, n)) for offset, m, n in layout.matrices

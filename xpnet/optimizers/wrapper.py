@@ -100,8 +100,8 @@ def check_named(value: Any) -> None:
     is_named = hasattr(value, "_asdict") or is_dataclass(value)
     if not is_named or type(value).__hash__ is None:
         raise TypeError(
-            "an optimizer of your own is a NamedTuple of its settings, or a frozen dataclass, "
-            f"learning_rate among them, got {quoted(value)}"
+            "an optimizer of your own must be a NamedTuple or a frozen dataclass of its "
+            f"settings, including learning_rate, got {quoted(value)}"
         )
 
 

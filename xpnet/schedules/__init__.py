@@ -59,8 +59,8 @@ def rate_at(learning_rate: Any, t: int) -> float:
         rate = math.nan
     if not math.isfinite(rate) or rate < 0:
         raise ValueError(
-            f"the schedule {quoted(learning_rate, 100)} gives {quoted(found, 100)} at step {t}: a "
-            "learning rate is a finite number ≥ 0"
+            f"the schedule {quoted(learning_rate, 100)} gives {quoted(found, 100)} at step {t}: "
+            "a learning rate must be a finite number ≥ 0"
         )
     return rate
 
