@@ -4,8 +4,8 @@
 
 CuPy's own products refuse a stream that is being captured, so cuBLAS is called by ctypes, on a
 handle of its own. A graph keeps the addresses of its arrays, so an epoch's arrays are written into
-memory that stays. No card has run it: on a stand-in it gives the bits of steps that are launched
-one by one. It changes `xpnet.engines.cuda.runner`.
+memory that is kept. It has never run on a GPU. On a stand-in for CuPy its results have the same
+bits as those of steps that are launched one by one. It changes `xpnet.engines.cuda.runner`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _FLOAT64 = cublas._COMPUTE_64F
 
 def install() -> None:
     """Have every compiled fit on CuPy capture its steps, in this process."""
-    runner: Any = cuda_runner  # whose classes it changes
+    runner: Any = cuda_runner  # the module whose classes are changed
     runner._Epoch = LastingEpoch
     runner._Steps._call = _call
     runner._Steps.captured = _captured
@@ -43,7 +43,7 @@ def install() -> None:
 
 
 class Gemm:
-    """Products on one stream by cuBLAS itself, which does not mind a capture."""
+    """Products on one stream by cuBLAS itself, which allows a capture."""
 
     def __init__(self, backend: Any) -> None:
         import cupy
@@ -70,7 +70,7 @@ class Gemm:
             raise RuntimeError(f"{name} returned {status}")
 
     def product(self, a: Any, b: Any, out: Any, precision: str) -> Callable[[], None]:
-        """The call that writes a b into ``out``, with its arguments made ready."""
+        """Return the call that writes a b into ``out``, with its arguments prepared."""
         of_a, of_b, of_out = (cublas._operand(x) for x in (a, b, out))
         (m, k), n = a.shape, b.shape[1]
         name = str(a.dtype)
@@ -80,16 +80,16 @@ class Gemm:
         integer, pointer = ctypes.c_int, ctypes.c_void_p
         arguments = (
             self._handle,
-            *(integer(x) for x in (of_b.transposed, of_a.transposed, n, m, k)),  # by columns
+            *(integer(x) for x in (of_b.transposed, of_a.transposed, n, m, k)),  # column by column
             ctypes.byref(one),
             *(pointer(b.data.ptr), kind, integer(of_b.ld)),
             *(pointer(a.data.ptr), kind, integer(of_a.ld)),
             ctypes.byref(zero),
             *(pointer(out.data.ptr), kind, integer(of_out.ld)),
             integer(compute),
-            integer(-1),  # the algorithm is cuBLAS's choice
+            integer(-1),  # cuBLAS chooses the algorithm
         )
-        kept = a, b, out  # as long as a graph has their addresses
+        kept = a, b, out  # kept as long as a graph has their addresses
 
         def call() -> None:
             assert kept
@@ -99,7 +99,7 @@ class Gemm:
 
 
 def _call(self: Any, call: Any, n_examples: int) -> Callable[[], Any]:
-    """A launch or a product of a step, as something to call."""
+    """Return a launch or a product of a step as a callable."""
     if isinstance(call, Product):
         if not hasattr(self._backend, "gemm"):
             self._backend.gemm = Gemm(self._backend)
@@ -111,7 +111,7 @@ def _call(self: Any, call: Any, n_examples: int) -> Callable[[], Any]:
 
 
 class LastingEpoch:
-    """An epoch's orders and coefficients, in memory that the next epoch writes over."""
+    """An epoch's orders and coefficients, in memory that the next epoch overwrites."""
 
     def __init__(self, backend: Any, order: Any, c: Sequence[Any]) -> None:
         self.arrays: dict[str, Any] = {}
@@ -119,7 +119,7 @@ class LastingEpoch:
         self.renew(order, c)
 
     def renew(self, order: Any, c: Sequence[Any]) -> bool:
-        """Take the next epoch's numbers; whether any array had to be made anew."""
+        """Take the next epoch's numbers; return whether any array had to be replaced."""
         self.order, self.c = order, c
         moved = False
         for name, new in self._numbers(order, c).items():
@@ -140,7 +140,7 @@ class LastingEpoch:
 
 
 def _run(self: Any, order: Any, first: int, last: int, c: Sequence[Any], key: Any) -> list[Any]:
-    """The steps first … last − 1: 16 at a time where they are alike, else one by one."""
+    """Run the steps first … last − 1: 16 at a time if they are alike, else one by one."""
     totals: list[Any] | None = self.run_plainly(order, first, last, c, key)
     if totals is not None:
         return totals
@@ -160,14 +160,14 @@ def _run(self: Any, order: Any, first: int, last: int, c: Sequence[Any], key: An
 
 
 def _begin(self: Any, order: Any, c: Sequence[Any], key: Any) -> None:
-    """Bring a new epoch's numbers to the device; graphs of arrays that moved are dropped."""
+    """Copy a new epoch's numbers to the device; drop the graphs of arrays that moved."""
     if self._epoch is None:
         self._epoch = LastingEpoch(self._backend, order, c)
     elif self._epoch.order is order and self._epoch.c is c:
         return
     elif self._epoch.renew(order, c):
         for steps in self._steps.values():
-            steps._epoch = None  # its views, calls and graphs are made anew
+            steps._epoch = None  # its views, calls and graphs are made again
             steps.graphs = {}
     self._at = -1
     if key is not None:

@@ -1,8 +1,9 @@
-"""What only a card can say, in about a minute: python ci/card_figures.py OUT.json [--captured]
+"""Figures that need a GPU, in about a minute: python ci/card_figures.py OUT.json [--captured]
 
-Microseconds of a step at six shapes, in float32 and TF32, launch by launch or (``--captured``) as
-captured graphs; and, launch by launch only, what a launch, a graph's node, a small product, and the
-ticket at the end of the optimizer's kernel cost. ``--small`` is for a stand-in.
+The microseconds of a step at six shapes, in float32 and TF32: launch by launch, or with
+``--captured`` as captured graphs. Launch by launch it also measures the cost of a launch, a graph's
+node, a small product, and the ticket at the end of the optimizer's kernel. ``--small`` is for a
+stand-in for CuPy.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ extern "C" __global__ void adam(
 
 
 def main() -> None:
-    """Measure; each figure is printed and written as soon as it is there."""
+    """Measure; print and write each figure as soon as it is known."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path)
     parser.add_argument("--captured", action="store_true")
@@ -72,7 +73,7 @@ def main() -> None:
         options.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
     if options.captured:
-        import captured_epochs  # beside this file
+        import captured_epochs  # in this file's folder
 
         captured_epochs.install()
     how = "captured" if options.captured else "launched"
@@ -88,7 +89,7 @@ def main() -> None:
 def step_figures(
     sizes: tuple[int, ...], batch: int, steps: int, precision: str
 ) -> dict[str, float]:
-    """Microseconds of a step, from fits of 2 and of 6 epochs, and seconds of the first fit."""
+    """Return a step's microseconds, from fits of 2 and 6 epochs, and the first fit's seconds."""
     backend = xpnet.get_backend("cupy", precision=precision)
     rng = np.random.default_rng(0)
     X = xpnet.asarray(rng.random((batch * steps, sizes[0]), dtype="f"), backend=backend)
@@ -109,7 +110,7 @@ def step_figures(
 
 
 def timed(act: Callable[[], Any], repeats: int, warm: int = 3) -> dict[str, float]:
-    """Microseconds of ``act``: by the device's clock, and until the host can go on."""
+    """Return the microseconds of ``act`` by the device's clock, and until the host can go on."""
     import cupy
 
     for _ in range(warm):
@@ -127,7 +128,7 @@ def timed(act: Callable[[], Any], repeats: int, warm: int = 3) -> dict[str, floa
 
 
 def launches(note: Callable[[str, Any], None]) -> None:
-    """A launch, graphs of 1 to 480 dependent nodes, and a small product."""
+    """Time a launch, graphs of 1 to 480 dependent nodes, and a small product."""
     import cupy
 
     stream = cupy.cuda.Stream(non_blocking=True)
@@ -152,7 +153,7 @@ def launches(note: Callable[[str, Any], None]) -> None:
 
 
 def tickets(note: Callable[[str, Any], None], n: int) -> None:
-    """What a fence and a ticket of each block cost the kernel of Adam on n parameters."""
+    """Return what a fence and a ticket in each block cost Adam's kernel on n parameters."""
     import cupy
 
     arrays = (*(cupy.zeros(n, "f") for _ in range(4)), cupy.zeros(1, "i"), np.int32(n))

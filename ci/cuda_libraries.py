@@ -1,4 +1,4 @@
-"""Prints which CUDA libraries CuPy finds, and how long that takes: python ci/cuda_libraries.py."""
+"""Print which CUDA libraries CuPy finds, and how long that takes: python ci/cuda_libraries.py."""
 
 from __future__ import annotations
 
