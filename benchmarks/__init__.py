@@ -1,5 +1,5 @@
-"""Benchmarks of xpnet, which write what they measured into ``results``.
+"""Benchmarks of xpnet, which write their results into ``results``.
 
-``python -m benchmarks`` has those of training and prediction; the others run as
-``python -m benchmarks.NAME``, and so does ``tables``, which brings the results into the docs.
+``python -m benchmarks`` runs those of training and prediction. The others run as
+``python -m benchmarks.NAME``. So does ``tables``, which writes the results into the docs.
 """

@@ -1,6 +1,6 @@
 """``python -m benchmarks``: the benchmarks of training and prediction, and their plot; bad calls.
 
-The other benchmarks run as modules of their own: `python -m benchmarks.NAME`.
+The other benchmarks are separate modules: `python -m benchmarks.NAME`.
 """
 
 from __future__ import annotations

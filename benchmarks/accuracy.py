@@ -4,8 +4,8 @@
 
 784-256-128-10, batch 128. xpnet and torch: relu, dropout 0.1, AdamW with one cycle of the learning
 rate to 3e-3. scikit-learn's MLPClassifier has neither dropout nor that schedule: relu and Adam at
-1e-3. A peer that is not installed is named as absent. Seconds are those of the whole training, on
-whatever else the machine does: for a comparison of speed see the other benchmarks.
+1e-3. A peer that is not installed is listed as absent. The seconds are those of the whole training,
+whatever else runs on the machine. To compare speeds, use the other benchmarks.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Data = tuple[Any, Any, Any, Any]
 
 
 def with_xpnet(data: Data, epochs: int, seed: int) -> float:
-    """Test accuracy of xpnet."""
+    """Return the test accuracy of xpnet."""
     X, Y, X_test, Y_test = data
     sizes = [784, *(layer for n in HIDDEN for layer in (n, Dropout(RATE))), 10]
     net = xpnet.Network(sizes, rng=seed)
@@ -42,7 +42,7 @@ def with_xpnet(data: Data, epochs: int, seed: int) -> float:
 
 
 def with_torch(data: Data, epochs: int, seed: int) -> float:
-    """Test accuracy of torch, with its fused AdamW."""
+    """Return the test accuracy of torch, with its fused AdamW."""
     import torch
     from torch import nn
 
@@ -71,7 +71,7 @@ def with_torch(data: Data, epochs: int, seed: int) -> float:
 
 
 def with_sklearn(data: Data, epochs: int, seed: int) -> float:
-    """Test accuracy of scikit-learn."""
+    """Return the test accuracy of scikit-learn."""
     import warnings
 
     from sklearn.neural_network import MLPClassifier
@@ -79,7 +79,7 @@ def with_sklearn(data: Data, epochs: int, seed: int) -> float:
     X, Y, X_test, Y_test = data
     net = MLPClassifier(HIDDEN, batch_size=BATCH, max_iter=epochs, tol=0.0, random_state=seed)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that it has not converged
+        warnings.simplefilter("ignore")  # scikit-learn warns that it has not converged
         net.fit(X, Y)
     return float(net.score(X_test, Y_test))
 
@@ -92,7 +92,7 @@ PEERS: dict[str, tuple[str, Callable[[Data, int, int], float]]] = {
 
 
 def main() -> None:
-    """Each peer in turn, seed by seed; a table and JSON."""
+    """Train each peer in turn, seed by seed; print a table and write JSON."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--seeds", type=int, default=3)

@@ -1,12 +1,12 @@
-"""This checkout beside another one: xpnet alone, in turn, and the ratio of their medians.
+"""Compare two checkouts of xpnet: time them in turn, and print the ratio of their medians.
 
     python -m benchmarks cpu --against FOLDER [--rounds 15] [--most 60] [--shapes NAME …]
                              [--engines compiled plain] [--out FILE]
 
-FOLDER holds the other checkout's ``xpnet/``. Both are measured by this checkout's harness, each in
-a process of its own. A ratio above 1 says that this checkout is slower. Its 90 % interval comes
-from a bootstrap over rounds: a round holds one figure of each, so a slow moment meets both. A ratio
-is accepted at 1.02 at most with an interval that ends at 1.06 at most; until then more rounds
+FOLDER holds the other checkout's ``xpnet/``. This checkout's harness measures both, each in
+its own process. A ratio above 1 means that this checkout is slower. Its 90 % interval comes from a
+bootstrap over rounds. A round has one figure of each, so a slow moment affects both. A ratio is
+accepted if it is at most 1.02 and its interval ends at 1.06 or below. Until then more rounds
 follow, up to ``--most``.
 """
 
@@ -44,7 +44,7 @@ Pairs = Sequence[tuple[float, float]]
 
 
 def run(options: argparse.Namespace) -> int:
-    """Measure, print, write; 1 if a ratio is not accepted."""
+    """Measure, print and write; return 1 if a ratio is not accepted."""
     rounds = options.rounds or (2 if options.quick else ROUNDS)
     most = max(rounds, options.most or (rounds if options.quick else MOST))
     found: dict[str, Any] = {"machine": machine(), "rows": []}
@@ -67,12 +67,12 @@ def _chosen(options: argparse.Namespace) -> list[Workload]:
 
 @contextmanager
 def sources(**checkouts: Path) -> Iterator[dict[str, dict[str, str]]]:
-    """Environments in which Python imports xpnet from each checkout and benchmarks from this one.
+    """Return environments that import xpnet from each checkout and benchmarks from this one.
 
     Raises
     ------
     SystemExit
-        A folder without xpnet in it.
+        The folder has no xpnet.
     """
     with tempfile.TemporaryDirectory() as folder:
         found = {}
@@ -84,15 +84,15 @@ def sources(**checkouts: Path) -> Iterator[dict[str, dict[str, str]]]:
             link.parent.mkdir()
             link.symlink_to(package, target_is_directory=True)
             path = os.pathsep.join([str(link.parent), str(ROOT)])
-            found[name] = {"PYTHONPATH": path, "PYTHONSAFEPATH": "1"}  # not the working folder
+            found[name] = {"PYTHONPATH": path, "PYTHONSAFEPATH": "1"}  # without the working folder
         yield found
 
 
 def compared(
     job: Job, environments: Mapping[str, Mapping[str, str]], rounds: int, most: int
 ) -> dict[str, Any]:
-    """The figures of both and the verdict, after as many rounds as it takes."""
-    for environment in environments.values():  # compiles outside the processes that are measured
+    """Return the figures of both and the verdict, after as many rounds as needed."""
+    for environment in environments.values():  # compiles outside the measured processes
         with Process(job, environment) as worker:
             worker.answer()
     with (
@@ -117,14 +117,14 @@ def _round(running: Mapping[str, Process], r: int) -> tuple[float, float]:
 
 
 def _figure(name: str, answer: Mapping[str, Any], key: str) -> float:
-    """The answer's number; the run ends where a checkout cannot be measured."""
+    """Return the answer's number; end the run if a checkout cannot be measured."""
     if key not in answer:
         raise SystemExit(f"{name} checkout: {answer.get('failed') or answer.get('absent')}")
     return float(answer[key])
 
 
 def judged(pairs: Pairs) -> dict[str, Any]:
-    """The ratio of medians, its 90 % interval, and whether both are accepted."""
+    """Return the ratio of medians, its 90 % interval, and whether both are accepted."""
     draw = random.Random(0)
     ratios = [_ratio(draw.choices(pairs, k=len(pairs))) for _ in range(RESAMPLES)]
     cuts = quantiles(ratios, n=20, method="inclusive")
@@ -139,7 +139,7 @@ def _ratio(pairs: Pairs) -> float:
 
 
 def _line(engine: str, workload: Workload, row: Mapping[str, Any]) -> str:
-    """Such as "784-128-10, 64, compiled: 212 µs, the other 210; ratio 1.01 (90 %: …), …"."""
+    """Return "784-128-10, 64, compiled: 212 µs, the other 210; ratio 1.01 (90 %: …), …"."""
     unit = "s" if workload.unit == "run" else "µs"
     this, other = (cell(row[name]["median"], workload.unit) for name in ("this", "other"))
     interval = " to ".join(map(times, row["interval"]))

@@ -1,11 +1,11 @@
-"""The five steps of docs/backprop.md from loops to matrices, timed: microseconds an example.
+"""The five steps of docs/backprop.md from loops to matrices, timed in microseconds per example.
 
     python -m benchmarks.backprop_steps [--rounds 15] [--threads 1] [--out FILE]
 
-The functions are the page's own: its blocks are run, and what they define is called here on the
-sizes below, in float64. The gradients are compared before anything is timed. Steps that take one
-example at a time are timed on the batch's first few; BLAS has one thread unless told otherwise, as
-the loops have.
+The functions come from the page itself: its blocks are run, and the functions that they define are
+called here on the sizes below, in float64. The gradients are compared before anything is timed.
+Steps that take one example at a time are timed on the first few examples of the batch. BLAS has one
+thread by default, as the loops have.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ OUT = Path(__file__).parent / "results" / "backprop_steps.json"
 
 
 def one_by_one(page: Page, net: xpnet.Network, X: Any, Y: Any) -> Calls:
-    """The steps that take an example at a time: each call gives a list of [dW, db]."""
+    """Return the steps that take one example at a time; each call returns a list of [dW, db]."""
     W, b, examples = *with_layer_0(net), list(zip(X, Y, strict=True))
 
     def each(layer: Callable[..., Any]) -> Callable[[], Any]:
@@ -49,7 +49,7 @@ def one_by_one(page: Page, net: xpnet.Network, X: Any, Y: Any) -> Calls:
 
 
 def at_once(page: Page, net: xpnet.Network, X: Any, Y: Any) -> Calls:
-    """The steps that take a batch: each call gives the mean's [dW, db]."""
+    """Return the steps that take a batch; each call returns [dW, db] of the mean."""
     W, b = with_layer_0(net)
     return {
         "4. no loop over n": lambda: page["batch"](W, b, X, Y),
@@ -58,17 +58,17 @@ def at_once(page: Page, net: xpnet.Network, X: Any, Y: Any) -> Calls:
 
 
 def with_layer_0(net: xpnet.Network) -> tuple[list[Any], list[Any]]:
-    """W and b as the page has them: layer l has the index l."""
+    """Return W and b as on the page: layer l has the index l."""
     return [None, *net.weights], [None, *net.biases]
 
 
 def flat(gradient: Any) -> Any:
-    """One vector of [dW, db]."""
+    """Return [dW, db] as one vector."""
     return np.concatenate([a.ravel() for arrays in gradient for a in arrays if a is not None])
 
 
 def check_equal(singly: Calls, together: Calls) -> None:
-    """The mean of the one is the other, or an AssertionError."""
+    """Raise an AssertionError unless the mean of one is the other."""
     found = [np.mean([flat(one) for one in call()], axis=0) for call in singly.values()]
     found += [flat(call()) for call in together.values()]
     for gradient in found[1:]:
@@ -76,7 +76,7 @@ def check_equal(singly: Calls, together: Calls) -> None:
 
 
 def measure(page: Page, sizes: tuple[int, ...], N: int, rounds: int) -> dict[str, Any]:
-    """One row: median microseconds an example of each step."""
+    """Return one row: the median microseconds per example of each step."""
     rng = np.random.default_rng(0)
     X, Y = rng.normal(size=(N, sizes[0])), rng.uniform(-1, 1, (N, sizes[-1]))
     net = xpnet.Network(

@@ -1,12 +1,12 @@
-"""This checkout beside another one: do both compute the same bits?
+"""Check whether this checkout and another one compute the same bits.
 
     python -m benchmarks.bits --against FOLDER [--backends numpy …] [--compiled]
 
-FOLDER holds the other checkout's ``xpnet/``. Each one trains, in a process of its own, networks of
-every kind of layer by every optimizer and every loss, on every backend that is installed: steps one
-by one, jitted and streamed, stacks, and with ``--compiled`` numba's loops. θ, the layers'
-statistics, the history and predictions are compared by their digests, bit by bit. A change that
-only moves code keeps all of them.
+FOLDER holds the other checkout's ``xpnet/``. Each one trains networks in its own process: every
+kind of layer, optimizer and loss, on every backend that is installed. Steps run one by one, jitted
+and streamed, in stacks, and with ``--compiled`` in numba's loops. θ, the layers' statistics, the
+history and predictions are compared bit by bit, by their digests. A change that only moves code
+keeps all of them.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ TARGETS: dict[str, Callable[[np.random.Generator], Any]] = {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Compare; 1 if a digest differs."""
+    """Compare the checkouts; return 1 if a digest differs."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -91,9 +91,9 @@ def _of_process(environment: dict[str, str], options: argparse.Namespace) -> dic
 
 
 def digests(backends: list[str] | None, compiled: bool) -> dict[str, str]:
-    """Each case's digest."""
+    """Return the digest of each case."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # both checkouts say the same
+        warnings.simplefilter("ignore")  # both checkouts give the same warnings
         names = backends or [found.name for found in xpnet.available_backends() if found.usable]
         return {
             f"{name}: {case}": digest(name, **settings)
@@ -103,7 +103,7 @@ def digests(backends: list[str] | None, compiled: bool) -> dict[str, str]:
 
 
 def cases(backend: str, compiled: bool) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The fits of a backend: on NumPy every optimizer with every chain, else some of them."""
+    """Yield a backend's fits: on NumPy every optimizer with every chain, elsewhere some of them."""
     many = backend == "numpy"
     optimizers: dict[str, Any] = {**{name: name for name in OPTIMIZERS}, **WRAPPED}
     for chain in CHAINS:
@@ -129,7 +129,7 @@ def digest(
     stack: int = 0,
     **settings: Any,
 ) -> str:
-    """What a fit with validation leaves, in 64 letters."""
+    """Return the digest of the results of a fit with validation, 64 letters."""
     rng = np.random.default_rng(1)
     X = rng.normal(size=(N, 5)).astype("float32")
     if chain == "embedding":

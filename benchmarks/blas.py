@@ -1,6 +1,6 @@
-"""Which BLAS is loaded, and a setting of its environment.
+"""The BLAS libraries that are loaded, and settings of their environment.
 
-It imports no more than it must, so that a worker's process has its own library alone.
+This module imports as little as possible, so that a worker's process loads only its own library.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ __all__ = ["assignment", "pools"]
 
 
 def pools() -> list[dict[str, Any]]:
-    """Every BLAS and OpenMP that is loaded: name, version, threads, and a BLAS's kernels.
+    """Return every BLAS and OpenMP that is loaded: name, version, threads, and a BLAS's kernels.
 
-    Empty where threadpoolctl is not installed.
+    Empty if threadpoolctl is not installed.
     """
     if not find_spec("threadpoolctl"):
         return []
@@ -33,7 +33,7 @@ def pools() -> list[dict[str, Any]]:
 
 
 def assignment(text: str) -> tuple[str, str]:
-    """The two parts of NAME=VALUE."""
+    """Return the two parts of NAME=VALUE."""
     name, sign, value = text.partition("=")
     if not (name and sign):
         raise ArgumentTypeError(f"must be NAME=VALUE, got {text!r}")

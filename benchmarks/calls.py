@@ -1,9 +1,9 @@
 """Bad calls of the public API: only documented errors, and a network as it was.
 
-Every call of `benchmarks.call_list` with one or two arguments from the zoo of
-`benchmarks.call_values`, in processes whose memory is limited. Where a bad value is no error, it is
-taken; what ends a process, raises another kind of error, changes the network, or repeats a value of
-more than 200 characters is wrong. Exit status 1 if anything is.
+Every call of `benchmarks.call_list` gets one or two arguments from the zoo of
+`benchmarks.call_values`, in processes with limited memory. A bad value may be accepted without an
+error. A call is wrong if it ends the process, raises a different kind of error, changes the
+network, or repeats more than 200 characters of a value. The exit status is 1 if any call is wrong.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from benchmarks.common import machine, write
 
 __all__ = ["add_arguments", "run", "run_calls"]
 
-_EACH = 2500  # calls of a process
+_EACH = 2500  # calls per process
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of the command."""
+    """Add the options of the command."""
     parser.add_argument("-n", type=int, default=50_000, help="calls")
     parser.add_argument("--seed", type=int, default=0, help="that of the first call")
     parser.add_argument("--torch-every", type=int, default=5, help="processes on backend torch")
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Make the calls, and write what came of them."""
+    """Make the calls and write their outcomes."""
     found = run_calls(options.seed, options.n, options.torch_every)
     for failure in found["wrong"]:
         print(json.dumps(failure, ensure_ascii=False))
@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def run_calls(seed: int, n: int, torch_every: int = 5) -> dict[str, Any]:
-    """The outcomes of n calls by their kind, and those that are wrong."""
+    """Return the outcomes of n calls by kind, and the wrong ones."""
     outcomes: Counter[str] = Counter()
     wrong: list[dict[str, Any]] = []
     for k, first in enumerate(range(seed, seed + n, _EACH)):
@@ -64,7 +64,7 @@ def run_calls(seed: int, n: int, torch_every: int = 5) -> dict[str, Any]:
 
 
 def _process(first: int, n: int, backend: str) -> tuple[dict[str, int], list[dict[str, Any]]]:
-    """Those of one process; a process that does not come to its end is wrong."""
+    """Return the outcomes of one process; a process that does not finish is wrong."""
     command = [sys.executable, "-m", "benchmarks.call_worker", str(first), str(n), backend]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]

@@ -1,4 +1,4 @@
-"""What the benchmarks share: the machine in words, and timings that take turns."""
+"""Shared by the benchmarks: a description of the machine, and timings in turn."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 
 
 def machine() -> dict[str, Any]:
-    """Versions, processor, BLAS and thread counts: what a timing depends on, and no path or name.
+    """Return what a timing depends on: versions, processor, BLAS, threads; no path and no name.
 
-    ``blas`` is there where threadpoolctl is installed: of every BLAS that is loaded its name,
-    version, kernels ("architecture") and threads.
+    ``blas`` needs threadpoolctl. It has the name, version, kernels ("architecture") and threads of
+    every BLAS that is loaded.
     """
     found: dict[str, Any] = {
         "python": platform.python_version(),
@@ -43,9 +43,9 @@ def machine() -> dict[str, Any]:
 
 
 def blas_threads(n: int | None) -> AbstractContextManager[Any]:
-    """Within it BLAS takes at most n threads, where threadpoolctl is installed to tell it so.
+    """Limit BLAS to n threads within this context, if threadpoolctl is installed.
 
-    None leaves the number alone.
+    None changes nothing.
     """
     if n is None:
         return nullcontext()
@@ -59,14 +59,14 @@ def blas_threads(n: int | None) -> AbstractContextManager[Any]:
 
 
 def _cpus() -> int:
-    """How many processors this process may use."""
+    """Return the number of processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def _cpu_model() -> str:
-    """The processor's name, as far as the system tells it."""
+    """Return the processor's name, if the system knows it."""
     info = Path("/proc/cpuinfo")
     if info.exists():
         for line in info.read_text(encoding="utf-8", errors="replace").splitlines():
@@ -79,11 +79,11 @@ def _cpu_model() -> str:
 def interleave(
     candidates: Mapping[str, Callable[[], Any]], *, rounds: int = 7, seconds: float = 0.02
 ) -> dict[str, list[float]]:
-    """Seconds a call of each candidate, one figure a round.
+    """Return the seconds per call of each candidate, one figure per round.
 
-    In every round each candidate has its turn, so that a slow moment of the machine meets them all;
-    the one that begins changes from round to round. A turn is so many calls that it takes about
-    ``seconds`` or longer, which a first, untimed turn finds out. The garbage collector rests.
+    The candidates take turns in every round, so that a slow moment of the machine affects them all.
+    Each round begins with a different one. A turn has as many calls as take about ``seconds`` or
+    longer; a first, untimed turn finds this number. The garbage collector is off.
     """
     timers = {name: timeit.Timer(call) for name, call in candidates.items()}
     calls = {name: _calls(timer, seconds) for name, timer in timers.items()}
@@ -97,7 +97,7 @@ def interleave(
 
 
 def _calls(timer: timeit.Timer, seconds: float) -> int:
-    """How many calls take about so many seconds; one where a single call is longer."""
+    """Return how many calls take about this many seconds, at least 1."""
     calls = 1
     while (taken := timer.timeit(calls)) < seconds / 2:
         calls = min(10 * calls, 1 + int(calls * seconds / max(taken, 1e-9)))
@@ -105,6 +105,6 @@ def _calls(timer: timeit.Timer, seconds: float) -> int:
 
 
 def write(path: Path, result: Mapping[str, Any]) -> None:
-    """Write a result as JSON, with a folder for it where there is none."""
+    """Write a result as JSON; create its folder if there is none."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,17 +1,18 @@
-"""Training on this CPU: xpnet and its peers, each in its own process, in turn.
+"""Time training on this CPU: xpnet and its peers, each in its own process, in turn.
 
     python -m benchmarks cpu [--rounds 7] [--quick] [--only SETTING] [--shapes NAME …]
                              [--peers NAME …] [--tuned-env NAME=VALUE …] [--out FILE]
     python -m benchmarks cpu --against FOLDER [--rounds 15] [--most 60] [--engines NAME …]
 
-The second form holds this checkout against another one (`benchmarks/against.py`).
+The second form compares this checkout with another one (`benchmarks/against.py`).
 
-Two settings, one after the other: every library as it comes ("default"), and with the environment
-that makes OpenBLAS use the CPU's best kernels ("tuned"); only the first where OpenBLAS does so by
-itself. Each figure is that of a whole training loop over data in memory, a fresh order every epoch
-and its batches gathered, by step; for Fashion-MNIST that of ten epochs. Warm-up and compilation are
-outside it and reported apart. Numbers of threads are each library's own. A part of the contenders,
-shapes or settings is written only where --out says.
+There are two settings, one after the other: every library with its defaults ("default"), and the
+environment that makes OpenBLAS use the CPU's best kernels ("tuned"). If OpenBLAS does so by itself,
+there is only the first. Each figure is the time per step of a whole training loop over data in
+memory, with a new order every epoch and gathered batches; for Fashion-MNIST it is the time of ten
+epochs. Warm-up and compilation are excluded and reported separately. Each library chooses its own
+number of threads. If only some contenders, shapes or settings run, the result is written only to
+--out.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ QUICK_ROUNDS, QUICK_SECONDS, QUICK_PAUSE = 2, 0.02, 0.02
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Of this command."""
+    """Add the options of this command."""
     names = [workload.name for workload in WORKLOADS]
     parser.add_argument("--rounds", type=int, help=f"{ROUNDS}; of whole runs {RUN_ROUNDS}")
     parser.add_argument("--quick", action="store_true", help="two short rounds, the least shape")
@@ -67,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Measure, print, write."""
+    """Measure, print and write."""
     if options.against:
         return against.run(options)
     began = time.perf_counter()
@@ -98,7 +99,7 @@ def run(options: argparse.Namespace) -> int:
 def measure(
     options: argparse.Namespace, setting: str, workload: Workload, tuned: dict[str, str]
 ) -> dict[str, Any]:
-    """One workload in one setting, printed as soon as it is there."""
+    """Measure one workload in one setting, and print it at once."""
     rounds = options.rounds or (RUN_ROUNDS if workload.epochs else ROUNDS)
     seconds, pause = SECONDS, PAUSE
     if options.quick:
@@ -117,9 +118,9 @@ def measure(
 
 
 def compile_first(jobs: Mapping[str, Job], variables: Mapping[str, str]) -> float | None:
-    """Fill xpnet's cache in a process of its own; the seconds, near none where it was filled.
+    """Fill xpnet's cache in a separate process; return the seconds, almost 0 if it was full.
 
-    What compiles in the process that is measured adds the compiler's memory to the peak.
+    Compiling in the measured process would add the compiler's memory to the peak.
     """
     if "xpnet" not in jobs:
         return None
@@ -128,6 +129,6 @@ def compile_first(jobs: Mapping[str, Job], variables: Mapping[str, str]) -> floa
 
 
 def chosen(names: Sequence[str] | None, workload: Workload) -> list[str]:
-    """The contenders, in the table's order; a whole run has no products, which train nothing."""
+    """Return the contenders in the table's order; products train nothing, so a run has none."""
     wanted = [name for name in CONTENDERS if names is None or name in names]
     return [n for n in wanted if not (workload.epochs and n.startswith("products"))]

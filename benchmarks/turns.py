@@ -1,4 +1,4 @@
-"""Contenders in processes of their own, one running at a time, all in turn over several rounds."""
+"""Contenders in separate processes, which run one at a time, in turn, over several rounds."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ class Process:
         )
 
     def answer(self) -> dict[str, Any]:
-        """The next one; {"failed": why} from a worker that has ended without it."""
+        """Return the next answer; {"failed": why} if the worker has ended without one."""
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         found: dict[str, Any] = json.loads(line) if line else {"failed": self._last_words()}
         return found
 
     def ask(self, word: str) -> dict[str, Any]:
-        """The answer to "round" or "report"."""
+        """Return the answer to "round" or "report"."""
         assert self.process.stdin is not None
-        with suppress(BrokenPipeError):  # `answer` says why
+        with suppress(BrokenPipeError):  # `answer` will say why
             self.process.stdin.write(word + "\n")
             self.process.stdin.flush()
         return self.answer()
@@ -80,11 +80,11 @@ def take_turns(
     pause: float,
     together: bool = False,
 ) -> dict[str, dict[str, Any]]:
-    """Every contender's figures, or why it has none ("absent", "failed").
+    """Return every contender's figures, or why it has none ("absent", "failed").
 
-    They are prepared one after the other, or all ``together``, then have their turns; the one that
-    begins changes from round to round. Before each turn stands a pause, in which another library's
-    threads fall asleep.
+    They are prepared one after the other, or all ``together``, and then take turns. Each round
+    begins with a different one. Before each turn there is a pause, in which the threads of other
+    libraries go to sleep.
     """
     found: dict[str, dict[str, Any]] = {}
     running: dict[str, Process] = {}
@@ -105,7 +105,7 @@ def take_turns(
 def _rounds(
     running: Mapping[str, Process], rounds: int, pause: float
 ) -> dict[str, list[dict[str, Any]]]:
-    """Every answer of each."""
+    """Return every answer of each contender."""
     answers: dict[str, list[dict[str, Any]]] = {name: [] for name in running}
     for r in range(rounds):
         for name, answer in turns(running, turned(list(running), r), pause).items():
@@ -116,7 +116,7 @@ def _rounds(
 def turns(
     running: Mapping[str, Process], names: Sequence[str], pause: float
 ) -> dict[str, dict[str, Any]]:
-    """The answers of one round, asked in that order, each after a pause."""
+    """Return the answers of one round, in that order, each after a pause."""
     answers = {}
     for name in names:
         time.sleep(pause)
@@ -125,13 +125,13 @@ def turns(
 
 
 def turned(names: Sequence[str], r: int) -> list[str]:
-    """The r-th rotation."""
+    """Return the r-th rotation."""
     first = r % max(1, len(names))
     return [*names[first:], *names[:first]]
 
 
 def _figures(answers: Sequence[dict[str, Any]], report: dict[str, Any]) -> dict[str, Any]:
-    """Of all rounds, and the report; or the failure, if there was one."""
+    """Return the figures of all rounds and the report, or the failure if there was one."""
     for answer in (*answers, report):
         if "failed" in answer:
             return answer

@@ -1,10 +1,10 @@
-"""One contender in a process of its own, which its parent asks for one round after the other.
+"""One contender in its own process, which runs rounds at its parent's request.
 
     python -m benchmarks.worker JOB
 
-JOB is a `Job` as JSON. On standard input stand the words "round" or "report", one a line; the
-answer to each is a line of JSON on standard output, after a first one that says whether the
-contender is ready. Whatever a library prints goes to standard error.
+JOB is a `Job` as JSON. Standard input has the words "round" or "report", one per line. The answer
+to each is a line of JSON on standard output. A line before them says whether the contender is
+ready. Whatever a library prints goes to standard error.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ SOME_ROWS, SOME_OUTPUTS = 8, 64
 
 
 def some(outputs: Any) -> list[Any]:
-    """A few of the outputs, as lists."""
+    """Return a few of the outputs as lists."""
     found: list[Any] = np.asarray(outputs, dtype=np.float64)[..., :SOME_OUTPUTS].tolist()
     return found
 
 
 @dataclass(frozen=True)
 class Job:
-    """What a worker is to do.
+    """The task of a worker.
 
-    ``examples`` is 0 for training; else so many are predicted in one call. A round takes about
-    ``seconds``, unless it is a whole run. After so many ``first_steps`` from the common start, a
-    GPU's contender reports outputs, which are compared with a reference's.
+    ``examples`` is 0 for training, otherwise the number of examples predicted in one call. A round
+    takes about ``seconds``, unless it is a whole run. After ``first_steps`` steps from the common
+    start, a contender on a GPU reports outputs, which are compared with a reference's.
     """
 
     contender: str
@@ -52,22 +52,21 @@ class Job:
     first_steps: int = 0
 
     def to_json(self) -> str:
-        """One line."""
+        """Return the job as one line."""
         return json.dumps(asdict(self) | {"workload": self.workload._asdict()})
 
     @classmethod
     def from_json(cls, text: str) -> Job:
-        """What `to_json` wrote."""
+        """Return the job that `to_json` wrote."""
         values = json.loads(text)
         workload = Workload(**values.pop("workload"))
         return cls(workload=workload._replace(sizes=tuple(workload.sizes)), **values)
 
 
 def peak_memory() -> int:
-    """Bytes of this process that were resident at most.
+    """Return the peak resident memory of this process in bytes.
 
-    Linux's VmHWM begins anew when a program begins, where the ru_maxrss of a child begins with its
-    parent's.
+    Linux's VmHWM starts again with each program; the ru_maxrss of a child starts at its parent's.
     """
     status = Path("/proc/self/status")
     if status.exists():
@@ -81,7 +80,7 @@ def peak_memory() -> int:
 
 
 class _Worker:
-    """The contender, and how many of its turns fill a round."""
+    """Return the contender, and the number of its turns that fill a round."""
 
     def __init__(self, job: Job) -> None:
         self.job, self.workload = job, job.workload
@@ -103,7 +102,7 @@ class _Worker:
         self.rounds = 0
 
     def _turn(self) -> tuple[Callable[[int], None], int]:
-        """What a round repeats, and how many units of the figure one of it is."""
+        """Return the function that a round repeats, and how many units one call counts as."""
         if not self.job.examples:
             return self.peer.train, self.workload.steps
         rng = np.random.default_rng(2)
@@ -118,7 +117,7 @@ class _Worker:
         return calls, 1
 
     def _turns(self) -> int:
-        """How many fill a round: doubled until they take a tenth of it, then in proportion."""
+        """Return how many calls fill a round: doubled up to a tenth of it, then in proportion."""
         turns = 1
         while (taken := self._timed(turns)) < self.job.seconds / 10:
             turns *= 2
@@ -128,7 +127,7 @@ class _Worker:
         return self._seconds(lambda: self.turn(turns))
 
     def _seconds(self, act: Callable[[], None]) -> float:
-        """By the contender's own clock (CUDA events), or the host's."""
+        """Time with the contender's own clock (CUDA events), or the host's."""
         if hasattr(self.peer, "elapsed"):
             taken: float = self.peer.elapsed(act)
             return taken
@@ -141,12 +140,12 @@ class _Worker:
         self.peer.train(self.workload.epochs)
 
     def round(self) -> dict[str, Any]:
-        """Seconds of a unit; of a run also its accuracy, which is outside the seconds."""
+        """Return the seconds per unit; for a run also its accuracy, whose time is excluded."""
         if not self.workload.epochs:
             return {"seconds": self._timed(self.turns) / (self.turns * self.units)}
         taken = self._seconds(self._whole_run)
         self.rounds += 1
-        self.peak = self.peak or peak_memory()  # before the test images are there
+        self.peak = self.peak or peak_memory()  # before the test images are loaded
         return {"seconds": taken, **self._accuracy()}
 
     def _accuracy(self) -> dict[str, float]:
@@ -157,7 +156,7 @@ class _Worker:
         return {"accuracy": float((np.asarray(self.peer.predict(X)).argmax(axis=1) == Y).mean())}
 
     def report(self) -> dict[str, Any]:
-        """Versions, threads, pools and memory."""
+        """Return versions, threads, pools and memory."""
         return {
             **self.ready,
             "turns_a_round": self.turns,
@@ -169,7 +168,7 @@ class _Worker:
         }
 
     def _outputs(self) -> dict[str, Any]:
-        """What the network gives after its first steps from the common start."""
+        """Return the network's outputs after its first steps from the common start."""
         if not self.job.first_steps or not hasattr(self.peer, "first_steps"):
             return {}
         self.peer.start(0)
@@ -178,7 +177,7 @@ class _Worker:
 
 
 def _installed(distribution: str) -> bool:
-    """Whether it has metadata: a package that only lies on the path has none."""
+    """Whether the package has metadata; one that is only on the path has none."""
     try:
         return bool(version(distribution))
     except ModuleNotFoundError:
@@ -186,14 +185,14 @@ def _installed(distribution: str) -> bool:
 
 
 def _own_output() -> TextIO:
-    """Standard output for the answers alone; what others write there goes to standard error."""
+    """Keep standard output for the answers; redirect all other output to standard error."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     return answers
 
 
 def main() -> None:
-    """Prepare, then answer until the parent closes the pipe."""
+    """Prepare the contender, then answer until the parent closes the pipe."""
     answers = _own_output()
 
     def answer(content: dict[str, Any]) -> None:
