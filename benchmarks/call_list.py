@@ -1,4 +1,4 @@
-"""Every public call with arguments that it takes: what `benchmarks.calls` spoils one or two of."""
+"""Every public call with valid arguments, one or two of which `benchmarks.calls` replaces."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Arguments = dict[str, Any]
 
 
 class Subjects(NamedTuple):
-    """What the calls are made on: a trained network, an open one, a stack, and a model file."""
+    """The objects that are called: a trained network, an open one, a stack, and a model file."""
 
     net: xpnet.Network
     open: xpnet.Network
@@ -30,7 +30,7 @@ class Subjects(NamedTuple):
 
     @property
     def file(self) -> Path:
-        """A model file that is there."""
+        """Return the path of a model file that exists."""
         return self.folder / "model.safetensors"
 
 
@@ -41,13 +41,13 @@ class Call(NamedTuple):
     ----------
     function : (subjects) -> callable
     arguments : () -> dict
-        What it takes, anew for each call.
+        Makes valid arguments for each call.
     errors : tuple of exceptions
-        What it may raise beside ValueError and TypeError, since its documentation says so.
+        Documented errors besides ValueError and TypeError.
     fixed : tuple of str
-        Arguments that stay.
+        Arguments that are never replaced.
     raises_own : bool
-        Whether it calls functions that are given, which raise what they like.
+        Whether it calls functions of the caller, which may raise any error.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Call(NamedTuple):
 
 
 def data() -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """X (12, 4) and integer labels (12,) of three classes."""
+    """Return X (12, 4) and integer labels (12,) of three classes."""
     return np.random.default_rng(0).normal(size=(N, 4)).astype(np.float32), np.arange(N) % 3
 
 
@@ -78,14 +78,14 @@ def _fit_arguments(*left_out: str) -> Callable[[], Arguments]:
 
 
 def _used(*layers: Any, **settings: Any) -> Any:
-    """A network of these, and its outputs and gradient."""
+    """Make a network of these settings; return its outputs and gradient."""
     X, Y = data()
     net = xpnet.Network([4, *layers, 3], **settings)
     return net(X), net.value_and_gradient(X, Y)
 
 
 def _made(kind: Any, use: Callable[[Any], Any] | None = None, **needed: Any) -> Call:
-    """A class or a maker with settings: made, and then used where it can be."""
+    """Return the call of a class or a maker with settings; the result is used if possible."""
     names = [name for name in inspect.signature(kind).parameters if name not in ("self", "args")]
     defaults = {
         name: parameter.default
@@ -117,7 +117,7 @@ def _scored(loss: Any) -> Any:
 
 
 def _settings() -> Iterator[Call]:
-    """Everything that is a setting of something."""
+    """Yield the calls whose arguments are settings."""
     layers, losses = xpnet.layers, xpnet.losses
     needed: dict[str, Any] = {"units": 3, "rate": 0.5, "categories": 3, "dim": 2, "layers": [5]}
     kind: Any
@@ -150,7 +150,7 @@ def _settings() -> Iterator[Call]:
 
 
 def _of_network() -> Iterator[Call]:
-    """The methods of a network and of a stack."""
+    """Yield the methods of a network and of a stack."""
     elsewhere = (ImportError, RuntimeError)
     sizes = (MemoryError,)
     network = {
@@ -204,7 +204,7 @@ def _objective(s: Subjects) -> Callable[..., Any]:
 
 
 def _in(folder: Path, save: Callable[[Any], Any]) -> Callable[..., Any]:
-    """A writer that writes into the folder, whatever relative path it is given."""
+    """Return a writer that writes every relative path into the folder."""
 
     def write(path: Any) -> Any:
         return save(folder / path if isinstance(path, (str, Path)) else path)
@@ -213,7 +213,7 @@ def _in(folder: Path, save: Callable[[Any], Any]) -> Callable[..., Any]:
 
 
 def _functions() -> Iterator[Call]:
-    """The functions of the package, and the displays."""
+    """Yield the functions of the package, and the displays."""
     elsewhere = (ImportError, RuntimeError)
     x = {"x": np.ones(3), "backend": "numpy", "device": None, "dtype": "float32"}
     yield Call("asarray", lambda s: xpnet.asarray, lambda: dict(x), elsewhere)
@@ -254,5 +254,5 @@ def _own_activation(**given: Any) -> Any:
 
 
 def calls() -> list[Call]:
-    """All of them."""
+    """Return all calls."""
     return [*_of_network(), *_functions(), *_settings()]

@@ -1,7 +1,7 @@
-"""Values that hardly any argument is meant to take: the zoo of `benchmarks.calls`.
+"""Values that are wrong for almost every argument: the zoo of `benchmarks.calls`.
 
-Each is made anew for its call, from the seed of that call. Long values are of "z" and 7, so that a
-message that repeats one in full is found.
+Each value is made for its call, from the seed of that call. Long values consist of "z" or 7, so
+that a message that repeats one in full is found.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ _ARRAYS: dict[str, Make] = {
 
 
 def _others(package: str, make: dict[str, Callable[[Any], Any]]) -> dict[str, Make]:
-    """Values of a package, where it is installed."""
+    """Return the values of packages that are installed."""
     if importlib.util.find_spec(package) is None:
         return {}
 
@@ -180,7 +180,7 @@ _TORCH: dict[str, Callable[[Any], Any]] = {
 
 @cache
 def values() -> dict[str, Make]:
-    """Every value by its name."""
+    """Return every value by its name."""
     return {
         **_PLAIN,
         **_MADE,

@@ -2,7 +2,7 @@
 
     python -m benchmarks.call_worker FIRST N
 
-A line of JSON for each call that fails the check, and one at the end with the counts.
+It prints a line of JSON for each call that fails the check, and a last one with the counts.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ _INTERNAL = re.compile(
 
 
 class _Late(BaseException):
-    """A call took longer than it may."""
+    """A call took too long."""
 
 
 def subjects(folder: Path, backend: str) -> Subjects:
-    """Networks that nothing has been done to yet, and their file."""
+    """Return unused networks and their file."""
     net = xpnet.Network(WIDTHS, loss="cross_entropy", backend=backend, rng=3)
     net.fit(*data(), epochs=1, compile=False)
     stack = xpnet.Stack([xpnet.Network(WIDTHS, loss="cross_entropy", rng=r) for r in range(2)])
@@ -57,7 +57,7 @@ def subjects(folder: Path, backend: str) -> Subjects:
 
 
 def _state(s: Subjects) -> tuple[Any, ...]:
-    """Everything that a failed call must leave as it was."""
+    """Return everything that a failed call must leave unchanged."""
     kept: list[Any] = []
     for net in (s.net, s.open, s.stack._net):
         kept += [net.epoch, net.seed, net.loss, net.plan, net.dtype, net.classes, net.feature_names]
@@ -70,7 +70,7 @@ def _state(s: Subjects) -> tuple[Any, ...]:
 
 
 def attempt(s: Subjects, call: Call, seed: int) -> tuple[str, str | None]:
-    """What a call does with a bad argument or two: (its outcome, what is wrong with that)."""
+    """Make a call with one or two bad arguments; return (its outcome, what is wrong with it)."""
     rng = np.random.default_rng(seed)
     zoo = values()
     given = call.arguments()
@@ -96,7 +96,7 @@ def attempt(s: Subjects, call: Call, seed: int) -> tuple[str, str | None]:
 
 
 def _wrong(error: BaseException, call: Call) -> str | None:
-    """What is wrong with an error, if anything is."""
+    """Return what is wrong with an error, if anything."""
     if isinstance(error, (RecursionError, NotImplementedError)) or not isinstance(
         error, (ValueError, TypeError, MemoryError, *call.errors)
     ):
@@ -127,7 +127,7 @@ def _quiet() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _limited() -> Iterator[None]:
-    """Within it, a call that takes too long is ended."""
+    """End a call that takes too long within this context."""
 
     def late(*_: Any) -> None:
         raise _Late

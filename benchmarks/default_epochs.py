@@ -4,10 +4,10 @@
 
 Every data set is split by `train_test_split`, a quarter for the test, and fitted once for 1,000
 epochs or 5,000 steps, at least 30 epochs, with the test score after each epoch (accuracy, or R²).
-A rule is then read off: the epochs that it takes, and the score there. Beside it stand the scores
-of scikit-learn's MLPClassifier and MLPRegressor as they come (200 epochs at most), with the same
-layers, on up to 10,000 rows. Means over the seeds. A second table is the accuracy by the scale of
-X.
+For each rule this gives the epochs that it takes and the score there. The table also has the scores
+of scikit-learn's MLPClassifier and MLPRegressor with defaults (at most 200 epochs), with the same
+layers, on up to 10,000 rows. All figures are means over the seeds. A second table has the accuracy
+by the scale of X.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Array = np.ndarray[Any, Any]
 
 
 class Case(NamedTuple):
-    """A data set; ``seeds`` bounds how often it is split."""
+    """A data set; ``seeds`` limits how often it is split."""
 
     name: str
     X: Array
@@ -45,7 +45,7 @@ class Case(NamedTuple):
 
 
 class Fit(NamedTuple):
-    """A long fit: the loss and the test score of each epoch, and scikit-learn's score or None."""
+    """A long fit: each epoch's loss and test score, and scikit-learn's score or None."""
 
     per_epoch: int
     loss: list[float]
@@ -57,7 +57,7 @@ Rule = Callable[[Fit], int]
 
 
 def cases() -> list[Case]:
-    """Small and large, raw and standardised, classes and numbers."""
+    """Return data sets: small and large, raw and standardised, classes and numbers."""
     wine, iris, cancer, digits = (
         load(return_X_y=True)
         for load in (
@@ -106,7 +106,7 @@ def _made(n: int) -> tuple[Array, Array]:
 
 
 def split(case: Case, seed: int) -> tuple[Array, Array, Array, Array]:
-    """X and Y to train on, X and Y of the test."""
+    """Return X and Y for training, and X and Y for the test."""
     classes = case.Y.dtype.kind == "i"
     train, test = train_test_split(
         np.arange(len(case.Y)),
@@ -121,7 +121,7 @@ def split(case: Case, seed: int) -> tuple[Array, Array, Array, Array]:
 
 
 def fit(case: Case, seed: int) -> Fit:
-    """Train far beyond every rule, and scikit-learn's network beside it."""
+    """Train far beyond every rule, and train scikit-learn's network too."""
     X, Y, X_test, Y_test = split(case, seed)
     classes = Y.dtype.kind == "i"
     per_epoch = -(-len(X) // 128)
@@ -139,12 +139,12 @@ def fit(case: Case, seed: int) -> Fit:
 
 
 def _of_sklearn(X: Array, Y: Array, X_test: Array, Y_test: Array, seed: int) -> float | None:
-    """The score of its default; None for many rows, which take it minutes."""
+    """Return the score of its defaults; None for many rows, which take minutes."""
     if len(X) > PEER_ROWS:
         return None
     kind = MLPClassifier if Y.dtype.kind == "i" else MLPRegressor
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that it has not converged
+        warnings.simplefilter("ignore")  # scikit-learn warns that it has not converged
         return float(kind(random_state=seed).fit(X, Y).score(X_test, Y_test))
 
 
@@ -152,12 +152,12 @@ def _of_sklearn(X: Array, Y: Array, X_test: Array, Y_test: Array, seed: int) -> 
 
 
 def steps(n: int, most: int) -> Rule:
-    """n steps, within 10 and ``most`` epochs."""
+    """Return the epochs of n steps, limited to 10 … ``most``."""
     return lambda fit: min(max(10, min(most, -(-n // fit.per_epoch))), len(fit.loss))
 
 
 def tolerance(rule: Rule, tol: float = 1e-4, patience: int = 10) -> Rule:
-    """scikit-learn's stop: the lowest loss fell by less than ``tol`` in each of so many epochs."""
+    """scikit-learn's rule: the lowest loss fell by less than ``tol`` in each of n epochs."""
 
     def epochs(fit: Fit) -> int:
         best, since, n = np.inf, 0, rule(fit)
@@ -172,7 +172,7 @@ def tolerance(rule: Rule, tol: float = 1e-4, patience: int = 10) -> Rule:
 
 
 def chosen(fit: Fit) -> int:
-    """xpnet's: `xpnet.training.length`."""
+    """xpnet's rule, `xpnet.training.length`."""
     n = length.default_epochs(fit.per_epoch)
     return next((k for k in range(1, n) if length.stands_still(fit.loss[:k], n)), n)
 
@@ -187,7 +187,7 @@ RULES: dict[str, Rule] = {
 
 
 def rules_table(seeds: int) -> list[dict[str, Any]]:
-    """A row a data set."""
+    """Return one row per data set."""
     rows = []
     for case in cases():
         fits = [fit(case, seed) for seed in range(min(seeds, case.seeds))]
@@ -215,7 +215,7 @@ CHANGES: dict[str, Callable[[Array, float], Array]] = {
 
 
 def scale_table(seeds: int) -> list[dict[str, Any]]:
-    """Accuracy of default fits where standardised columns are scaled or shifted."""
+    """Return the accuracy of default fits if standardised columns are scaled or shifted."""
     made = datasets.make_classification(600, 12, n_informative=6, n_classes=3, random_state=2)
     rows = []
     for name, (X, Y) in (("wine", datasets.load_wine(return_X_y=True)), ("made", made)):

@@ -11,7 +11,7 @@ __all__ = ["best", "exponent", "ratio", "summary"]
 
 
 def summary(seconds: Sequence[float]) -> dict[str, Any]:
-    """The figures themselves, median and quartiles (of two: both), in four digits."""
+    """Return the figures, their median and quartiles (of two: both), in four digits."""
     lower, upper = min(seconds), max(seconds)
     if len(seconds) > 2:
         lower, _, upper = quantiles(seconds, method="inclusive")
@@ -29,23 +29,23 @@ def _digits(x: float) -> float:
 def best(
     contenders: Mapping[str, Mapping[str, Any]], among: Collection[str]
 ) -> tuple[str, float] | None:
-    """The name and the median of the quickest of those that have one."""
+    """Return the name and median of the fastest contender with figures."""
     medians = {name: row["median"] for name, row in contenders.items() if "median" in row}
     name = min((name for name in medians if name in among), key=medians.__getitem__, default=None)
     return None if name is None else (name, medians[name])
 
 
 def ratio(contenders: Mapping[str, Mapping[str, Any]], name: str, to: str) -> float | None:
-    """How many times the median of the one is that of the other; None where one has none."""
+    """Return the ratio of two medians; None if either is missing."""
     above, below = (contenders.get(one, {}).get("median") for one in (name, to))
     return None if above is None or below is None else above / below
 
 
 def exponent(x: Sequence[float], y: Sequence[float]) -> float:
-    """p of y ≈ c xᵖ: the least-squares slope of log y over log x, in the upper range.
+    """Return p of y ≈ c xᵖ: the least-squares slope of log y over log x, in the upper range.
 
-    That is the larger half of the points, the middle one included, and at least two: below it, what
-    does not grow decides.
+    The upper range is the larger half of the points, with the middle one, and at least two. Below
+    it, constant costs dominate.
     """
     points = sorted(zip(x, y, strict=True))
     upper = points[min(len(points) // 2, len(points) - 2) :]

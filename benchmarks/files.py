@@ -2,9 +2,10 @@
 
     python -m benchmarks files [--cases 20000] [--seed 14] [--out FILE]
 
-Bits, truncations and splices may only give the same network or a FileError. Settings, headers and
-numbers are edited behind a new checksum too: such a file may be another network's, which must then
-be saved as the same settings and tensors. Every tenth file goes through `xpnet info` as well.
+After changed bits, truncations and splices, only the same network or a FileError is allowed. Edits
+of settings, headers and numbers also come with a new checksum: such a file may describe a different
+network, which must then be saved with the same settings and tensors. `xpnet info` reads every tenth
+file.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ CASES, SEED, INFO_EVERY = 20_000, 14, 10
 
 
 class Outcome(NamedTuple):
-    """What came of one file: refused, same, described, or failed and why."""
+    """The outcome of one file: refused, same, described, or failed and why."""
 
     mutation: str
     model: str
@@ -45,14 +46,14 @@ class Outcome(NamedTuple):
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Of this command."""
+    """Add the options of this command."""
     parser.add_argument("--cases", type=int, default=CASES)
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--out", type=Path)
 
 
 def models(folder: Path) -> dict[str, bytes]:
-    """Files of small networks with every kind of layer and setting, by name."""
+    """Return files of small networks with every kind of layer and setting, by name."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(20, 4)).astype(np.float32)
     codes = np.column_stack([np.arange(20) % 3, X[:, 1:]])
@@ -73,7 +74,7 @@ def models(folder: Path) -> dict[str, bytes]:
 
 
 def _table_models(folder: Path, rng: np.random.Generator) -> None:
-    """As `xpnet train data.csv` writes them: classes, and a quantity."""
+    """Add files like those of `xpnet train data.csv`: for classes, and for a quantity."""
     colours = np.array(["red", "green", "blue"])[np.arange(30) % 3]
     columns = {"colour": colours, "size": rng.normal(size=30), "price": rng.normal(size=30)}
     table = Table({**columns, "kind": np.array(["x", "y"])[np.arange(30) % 2]})
@@ -85,7 +86,7 @@ def _table_models(folder: Path, rng: np.random.Generator) -> None:
 
 
 def tried(files: dict[str, bytes], folder: Path, seed: int, case: int) -> Outcome:
-    """Mutate one of the files, by (seed, case) alone, and load it."""
+    """Mutate one of the files, which depends only on (seed, case), and load it."""
     rng = np.random.default_rng([seed, case])
     mutation = list(MUTATIONS)[case % len(MUTATIONS)]
     model = list(files)[rng.integers(len(files))]
@@ -119,7 +120,7 @@ def _loaded(path: Path, again: Path, original: bytes, mutation: str, model: str)
 
 
 def _differs(content: bytes, again: bytes) -> str:
-    """What the mutated file says that the loaded network's does not; read by safetensors."""
+    """Return the first difference of the mutated file from the loaded network's."""
     from safetensors.numpy import load
 
     found, written = (header_of(c)[0]["__metadata__"] for c in (content, again))
@@ -137,7 +138,7 @@ def _differs(content: bytes, again: bytes) -> str:
 
 
 def _wrong_info(path: Path, result: str) -> str:
-    """What is wrong with the command's answer: its status, its lines, its characters."""
+    """Return what is wrong with the command's answer: its status, lines or characters."""
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
@@ -153,7 +154,7 @@ def _wrong_info(path: Path, result: str) -> str:
 
 
 def run(options: argparse.Namespace) -> int:
-    """All cases; a table, JSON, and status 1 where one failed."""
+    """Run all cases; print a table, write JSON, and return 1 if one failed."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "models").mkdir()

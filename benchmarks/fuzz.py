@@ -2,16 +2,17 @@
 
     python -m benchmarks fuzz [--plain 1000] [--gpp 200] [--numba 30] [--seed 0] [--resume]
 
---plain runs the source of a program as plain Python on arrays that look at every access, in less
-than 0.1 s; --gpp compiles its CUDA kernels by g++, in 2 s, and --numba its loops, in 10 s.
+--plain runs the source of a program as plain Python on arrays that check every access, in less than
+0.1 s. --gpp compiles its CUDA kernels with g++, in 2 s. --numba compiles its loops, in 10 s.
 
-A draw has random layers, activations, losses, optimizers, penalties and weights, a user's own among
-them, widths around 1 and around a vector's length, and ragged batches (`benchmarks.fuzzing`). What
-a program makes of θ, the optimizer's state, the statistics and the losses is compared with what the
-plain step makes of them. A draw that fails prints the line that does it again.
+A draw has random layers, activations, losses, optimizers, penalties and weights, including a
+user's own. Its widths are around 1 and around a vector's length, its batches ragged
+(`benchmarks.fuzzing`). θ, the optimizer's state, the statistics and the losses after the program's
+step are compared with those after the plain step. A draw that fails prints the command that repeats
+it.
 
-Counts and seeds are written when all is done, every minute, and on Ctrl-C; --resume does again what
-failed, and goes on behind the last seed that was done.
+Counts and seeds are written every minute, at the end, and on Ctrl-C. --resume repeats the failed
+draws and continues after the last seed.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ PIECE, SECONDS = 50, 60.0  # draws a worker takes at once; between two lines of 
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Of this command."""
+    """Add the options of this command."""
     for engine, run in ENGINES.items():
         does = (run.__doc__ or "").partition("\n")[0]
         parser.add_argument(f"--{engine}", type=int, metavar="DRAWS", help=f"so many {does}")
@@ -65,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Every engine that is asked for; 1 where a draw failed."""
+    """Run every requested engine; return 1 if a draw failed."""
     wanted = {engine: n for engine in ENGINES if (n := getattr(options, engine))} or {
         "plain": PLAIN
     }
@@ -103,7 +104,7 @@ def _keep(out: Path | None, kept: dict[str, Any], tally: Tally) -> None:
 
 
 class Tally:
-    """What came of the seeds first … next − 1."""
+    """The outcomes of the seeds first … next − 1."""
 
     def __init__(self, engine: str, first: int, before: dict[str, Any] | None = None) -> None:
         before = before or {"first": first, "next": first}
@@ -116,7 +117,7 @@ class Tally:
         self.seconds = float(before.get("seconds", 0.0))
 
     def add(self, one: Outcome) -> None:
-        """One more, or one that failed before; a line for what failed."""
+        """Add a draw, new or repeated; print a line if it failed."""
         before = [draw for draw in self.failed if draw["seed"] == one.seed]
         if before:
             self.failed.remove(before[0])
@@ -134,12 +135,12 @@ class Tally:
             print(f"seed {one.seed}: {one.what}\n{line}", flush=True)
 
     def line(self) -> str:
-        """The counts in a line."""
+        """Return the counts as a line."""
         counts = ", ".join(f"{n:,} {status}" for status, n in sorted(self.statuses.items()))
         return f"{self.engine}: seeds {self.first} … {self.next - 1}: {counts}"
 
     def plain_data(self) -> dict[str, Any]:
-        """For the file."""
+        """Return the counts as JSON for the file."""
         return {
             "first": self.first,
             "next": self.next,
@@ -153,7 +154,7 @@ class Tally:
 
 
 def _count(tally: Tally, n: int, workers: int, keep: Callable[[], None]) -> None:
-    """Those that failed before, then draws up to the n-th, in order of their seeds."""
+    """Yield the draws that failed before, then draws up to the n-th, in order of their seeds."""
     began = time.monotonic()
     seeds = [draw["seed"] for draw in tally.failed] + [*range(tally.next, tally.first + n)]
     for one in _outcomes(tally.engine, seeds, workers):
@@ -175,5 +176,5 @@ def _outcomes(engine: str, seeds: Sequence[int], workers: int) -> Iterator[Outco
 
 
 def _begin() -> None:
-    """A worker: Ctrl-C is for the process that waits for it."""
+    """Set up a worker: Ctrl-C is for the process that waits for it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

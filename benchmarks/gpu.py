@@ -1,15 +1,14 @@
-"""Training on a GPU: xpnet on CuPy and its peers, each in its own process, in turn.
+"""Time training on a GPU: xpnet on CuPy and its peers, each in its own process, in turn.
 
     python -m benchmarks gpu [--minutes M] [--rounds 5] [--precisions NAME …] [--shapes TITLE …]
                              [--peers NAME …] [--add] [--dry] [--out FILE]
 
-Data lie on the device for all; times are between CUDA events (JAX's by the host's clock, until the
-device has computed). All begin with the same parameters, and after the first steps on the same
-batches each one's outputs are compared with NumPy's in float64. TF32 and bfloat16 are measured
-where products weigh. What no time is left for, or no data are here for, is named;
---add keeps what an earlier run on the same card has written, and measures the rest. --dry runs all
-of it on the CPU, on tiny networks, to try the script out: its figures mean nothing, and it writes
-only where --out says.
+The data of all contenders are on the device. Times are between CUDA events (for JAX by the host's
+clock, until the device is done). All begin with the same parameters. After the first steps on the
+same batches, each one's outputs are compared with NumPy's in float64. TF32 and bfloat16 are
+measured if products take most of the time. Workloads without time or data are listed. --add keeps
+the results of an earlier run on the same card, and measures the rest. --dry runs everything on the
+CPU, on tiny networks, to try the script: its figures mean nothing, and it writes only to --out.
 """
 
 from __future__ import annotations
@@ -45,14 +44,14 @@ TOLERANCES = {"float32": 1e-3, "tf32": 3e-2, "bfloat16": 1e-1}
 """How far outputs may lie from float64's, as a share of the largest, to be called the same."""
 
 ENVIRONMENT = {
-    "XLA_PYTHON_CLIENT_PREALLOCATE": "false",  # the others need memory too
+    "XLA_PYTHON_CLIENT_PREALLOCATE": "false",  # leaves memory for the other contenders
     "XLA_FLAGS": "--xla_gpu_enable_command_buffer=FUSION,CUBLAS,CUBLASLT,WHILE",
 }
 _WEIGH, _LARGE = 300_000, 10_000_000  # parameters
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Of this command."""
+    """Add the options of this command."""
     parser.add_argument("--minutes", type=float, default=60, help="begin nothing after so many")
     parser.add_argument("--rounds", type=int, help=f"{ROUNDS}; of whole runs {RUN_ROUNDS}")
     parser.add_argument("--precisions", nargs="+", choices=PRECISIONS, metavar="NAME")
@@ -64,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Measure, print, write after every workload."""
+    """Measure; print and write after every workload."""
     began = time.perf_counter()
     out = options.out or (None if options.dry else OUT)
     result = {"machine": machine(), "card": card(options.dry), "dry": options.dry}
@@ -92,7 +91,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def earlier(options: argparse.Namespace, out: Path | None, on: str) -> dict[str, Any]:
-    """What an earlier run has found, where it is to be kept."""
+    """Return the results of an earlier run, if they are to be kept."""
     if not options.add or out is None or not out.exists():
         return {}
     found = json.loads(out.read_text(encoding="utf-8"))
@@ -103,7 +102,7 @@ def earlier(options: argparse.Namespace, out: Path | None, on: str) -> dict[str,
 
 
 def without_data(workload: Workload) -> str | None:
-    """Why its data are not here."""
+    """Return why its data are missing."""
     try:
         if workload.epochs:
             data(workload)
@@ -113,7 +112,7 @@ def without_data(workload: Workload) -> str | None:
 
 
 def card(dry: bool) -> str:
-    """The GPU in words: name, driver, memory, largest clock, power limit."""
+    """Describe the GPU: name, driver, memory, largest clock, power limit."""
     if dry or which("nvidia-smi") is None:
         return "no GPU"
     query = "--query-gpu=name,driver_version,memory.total,clocks.max.sm,power.limit"
@@ -123,7 +122,7 @@ def card(dry: bool) -> str:
 
 
 def chosen(options: argparse.Namespace) -> Iterator[Workload]:
-    """Every workload in every precision that it is measured in."""
+    """Yield every workload with each of its precisions."""
     for workload in DRY_WORKLOADS if options.dry else GPU_WORKLOADS:
         for precision in options.precisions or PRECISIONS:
             weighs = workload.parameters > _WEIGH and not workload.epochs
@@ -137,7 +136,7 @@ def chosen(options: argparse.Namespace) -> Iterator[Workload]:
 def measure(
     options: argparse.Namespace, workload: Workload, references: dict[str, np.ndarray[Any, Any]]
 ) -> dict[str, Any]:
-    """One workload, printed as soon as it is there."""
+    """Measure one workload, and print it at once."""
     rounds = options.rounds or (RUN_ROUNDS if workload.epochs else ROUNDS)
     seconds = SECONDS
     if options.dry:
@@ -160,7 +159,7 @@ def measure(
 
 
 def compare(contenders: dict[str, Any], expected: np.ndarray[Any, Any], tolerance: float) -> None:
-    """Replace outputs by their ``error``; who computes something else has failed."""
+    """Replace outputs by their ``error``; a contender with wrong outputs has failed."""
     right = np.asarray(some(expected))
     for name, row in contenders.items():
         if "outputs" not in row:
@@ -173,7 +172,7 @@ def compare(contenders: dict[str, Any], expected: np.ndarray[Any, Any], toleranc
 
 
 def _ran(result: dict[str, Any]) -> bool:
-    """Whether xpnet has a figure in every workload that was begun, and nobody failed."""
+    """Whether xpnet has a figure for every workload that was started, and no contender failed."""
     rows = [w["contenders"] for found in result["settings"].values() for w in found.values()]
     failed = any("failed" in row for contenders in rows for row in contenders.values())
     return bool(rows) and not failed

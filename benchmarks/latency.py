@@ -1,8 +1,9 @@
-"""How long a prediction takes: of one example and of 10,000, at 784-128-10.
+"""Time a prediction of one example and of 10,000, at 784-128-10.
 
     python -m benchmarks latency [--rounds 7] [--quick] [--peers NAME …] [--out FILE]
 
-From an array on the host to probabilities on the host, each contender in its own process, in turn.
+A prediction goes from an array on the host to probabilities on the host. Each contender has its own
+process; they take turns.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ ROUNDS, SECONDS, PAUSE = 7, 0.3, 0.25
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Of this command."""
+    """Add the options of this command."""
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--quick", action="store_true", help="two short rounds")
     parser.add_argument(
@@ -36,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Both numbers of examples; a table and JSON."""
+    """Time both numbers of examples; print a table and write JSON."""
     rounds, seconds, pause = options.rounds, SECONDS, PAUSE
     if options.quick:
         rounds, seconds, pause = 2, 0.02, 0.02

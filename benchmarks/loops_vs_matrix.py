@@ -1,13 +1,13 @@
-"""A loop over every weight against the matrix form: the same gradient, and the time of each.
+"""Compare a loop over every weight with the matrix form: the same gradient, and both times.
 
     python -m benchmarks.loops_vs_matrix [--rounds 15] [--threads 1] [--out FILE]
 
 The loops (`tests.support.loops`, Python over NumPy elements, float64) take a batch one example
 after the other. The matrix form runs on NumPy in float64 and float32, twice: as ``net.gradient``,
-with the checks of its edge, and as the bare passes on prepared arrays. Both results are compared
-before anything is timed. For large widths the loops are timed on the batch's first few examples,
-and the time is scaled to all of them; the table marks that. BLAS has one thread unless told
-otherwise, as the loops have.
+which checks its arguments, and as the bare passes on prepared arrays. Both results are compared
+before anything is timed. For large widths the loops are timed on the first few examples of the
+batch, and the time is scaled to all of them; the table marks this. BLAS has one thread by default,
+as the loops have.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ OUT = Path(__file__).parent / "results" / "loops_vs_matrix.json"
 
 
 def derivative(z: Any) -> Any:
-    """tanh'(z) = 1 − tanh(z)²."""
+    """Return tanh'(z) = 1 − tanh(z)²."""
     return 1.0 - np.tanh(z) ** 2
 
 
 def loops(
     net: xpnet.Network, X: np.ndarray[Any, Any], Y: np.ndarray[Any, Any]
 ) -> Callable[[], list[list[list[Any]]]]:
-    """A call that gives [weightgrad, biasgrad] of each example, one after the other."""
+    """Return a call that returns [weightgrad, biasgrad] of each example, one after the other."""
     weights, biases = list(net.weights), list(net.biases)
 
     def run() -> list[list[list[Any]]]:
@@ -58,7 +58,7 @@ def loops(
 def bare_passes(
     net: xpnet.Network, X: np.ndarray[Any, Any], Y: np.ndarray[Any, Any]
 ) -> Callable[[], Any]:
-    """A call of the passes alone, on arrays of the network's dtype: the flat gradient."""
+    """Return a call of only the passes, on arrays of the network's dtype: the flat gradient."""
     theta, loss, out = net.parameters, LOSSES["squared_error"], np.empty_like(net.parameters)
     scale = 1.0 / len(X)
 
@@ -69,7 +69,7 @@ def bare_passes(
 
 
 def candidates(sizes: tuple[int, ...], N: int) -> tuple[dict[str, Callable[[], Any]], int]:
-    """What is timed, by name, and how many of the N examples the loops take."""
+    """Return the timed calls by name, and how many of the N examples the loops take."""
     rng = np.random.default_rng(0)
     X, Y = rng.normal(size=(N, sizes[0])), rng.uniform(-1, 1, (N, sizes[-1]))
     net = xpnet.Network(sizes, activation="tanh", output="tanh", loss="squared_error", rng=0)
@@ -86,7 +86,7 @@ def candidates(sizes: tuple[int, ...], N: int) -> tuple[dict[str, Callable[[], A
 def matrix_forms(
     net: xpnet.Network, X: np.ndarray[Any, Any], Y: np.ndarray[Any, Any]
 ) -> dict[str, Callable[[], Any]]:
-    """``net.gradient`` and the passes on arrays of the network's dtype."""
+    """Return ``net.gradient`` and the passes on arrays of the network's dtype."""
     X, Y = X.astype(net.dtype), Y.astype(net.dtype)
     return {
         f"net.gradient {net.dtype}": lambda: net.gradient(X, Y),
@@ -95,7 +95,7 @@ def matrix_forms(
 
 
 def check_equal(net: xpnet.Network, X: np.ndarray[Any, Any], Y: np.ndarray[Any, Any]) -> None:
-    """The mean of the loops' gradients is the matrix form's, or an AssertionError."""
+    """Raise an AssertionError unless the mean of the loops' gradients is the matrix form's."""
     flat = [
         np.concatenate([array.reshape(-1) for arrays in example for array in arrays])
         for example in loops(net, X, Y)()
@@ -106,7 +106,7 @@ def check_equal(net: xpnet.Network, X: np.ndarray[Any, Any], Y: np.ndarray[Any, 
 
 
 def measure(sizes: tuple[int, ...], N: int, rounds: int) -> dict[str, Any]:
-    """One row: median seconds of each candidate for N examples, and their ratios."""
+    """Return one row: median seconds of each candidate for N examples, and their ratios."""
     calls, n = candidates(sizes, N)
     seconds = interleave(calls, rounds=rounds)
     seconds["loops"] = [s * N / n for s in seconds["loops"]]
@@ -122,12 +122,12 @@ def measure(sizes: tuple[int, ...], N: int, rounds: int) -> dict[str, Any]:
 
 
 def rounded(x: float) -> float:
-    """Four digits: more are noise."""
+    """Round to four digits: more are noise."""
     return float(f"{x:.4g}")
 
 
 def line(row: dict[str, Any]) -> str:
-    """A row of the table: microseconds, and in how much less time the matrix form has it."""
+    """Return a row of the table: microseconds, and how many times faster the matrix form is."""
     medians, ratios = row["median_seconds"], row["loops_over_matrix"]
     N, n = row["examples"], row["examples_the_loops_were_timed_on"]
     cells = [f"{'-'.join(map(str, row['sizes'])):>11} {N:>4}"]
@@ -137,13 +137,13 @@ def line(row: dict[str, Any]) -> str:
 
 
 def header() -> str:
-    """The names over the columns."""
+    """Return the names of the columns."""
     names = [f"{form} {dtype}" for dtype in DTYPES for form in ("gradient", "passes")]
     return f"{'layers':>11} {'N':>4} {'loops':>12}  " + " ".join(f"{name:>20}" for name in names)
 
 
 def table(rounds: int) -> list[dict[str, Any]]:
-    """Every row, printed as it is measured."""
+    """Measure every row, and print it at once."""
     print("one gradient of the squared error, tanh layers: microseconds (loops ÷ matrix form)")
     print(header())
     rows = []

@@ -1,8 +1,8 @@
-"""Damage to model files: bits, bytes, splices, and edits of what a header says.
+"""Damage to model files: bits, bytes, splices, and edits of the header.
 
-A mutation is a function of (content, other contents, rng) that gives new content. Those under
-`SEALED` compute the checksum anew, or leave it out as older files do, so that the checks behind it
-are reached.
+A mutation is a function of (content, other contents, rng) that returns new content. Those in
+`SEALED` compute a new checksum, or leave it out like older files, so that the checks after it are
+reached.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ _DEEP = "nested deeply"  # stands for many brackets, which Python itself writes 
 
 
 def header_of(content: bytes) -> Content:
-    """The header of a safetensors file, and its numbers."""
+    """Return the header of a safetensors file, and its numbers."""
     size = int.from_bytes(content[:8], "little")
     return json.loads(content[8 : 8 + size]), content[8 + size :]
 
 
 def joined(header: bytes, numbers: bytes) -> bytes:
-    """A file of a header's text and numbers."""
+    """Return the file with this header's text and these numbers."""
     header += b" " * (-len(header) % 8)
     return len(header).to_bytes(8, "little") + header + numbers
 
 
 def _flipped(content: bytes, others: list[bytes], rng: Rng) -> bytes:
-    """One bit to eight."""
+    """Flip one to eight bits."""
     found = np.frombuffer(content, np.uint8).copy()
     for at in rng.integers(0, len(found), rng.integers(1, 9)):
         found[at] ^= np.uint8(1 << rng.integers(8))
@@ -45,7 +45,7 @@ def _flipped(content: bytes, others: list[bytes], rng: Rng) -> bytes:
 
 
 def _cut(content: bytes, others: list[bytes], rng: Rng) -> bytes:
-    """Cut short, or with a part left out, doubled, or more at its end."""
+    """Truncate the file, leave out or double a part, or append to it."""
     a, b = sorted(rng.integers(0, len(content) + 1, 2).tolist())
     return (
         content[:a],
@@ -56,7 +56,7 @@ def _cut(content: bytes, others: list[bytes], rng: Rng) -> bytes:
 
 
 def _spliced(content: bytes, others: list[bytes], rng: Rng) -> bytes:
-    """The beginning of this file and the end of another, or its header with other numbers."""
+    """Join the beginning of this file to the end of another, or its header to other numbers."""
     other = others[rng.integers(len(others))]
     if rng.random() < 0.5:
         return content[: rng.integers(len(content))] + other[rng.integers(len(other)) :]
@@ -65,7 +65,7 @@ def _spliced(content: bytes, others: list[bytes], rng: Rng) -> bytes:
 
 
 def _retyped(content: bytes, others: list[bytes], rng: Rng) -> bytes:
-    """Characters of the header replaced, its length in order, its checksum as it was."""
+    """Replace characters of the header; its length is correct, its checksum the old one."""
     size = int.from_bytes(content[:8], "little")
     header, numbers = bytearray(content[8 : 8 + size]), content[8 + size :]
     for _ in range(rng.integers(1, 4)):
@@ -77,7 +77,7 @@ def _retyped(content: bytes, others: list[bytes], rng: Rng) -> bytes:
 
 
 def _hostile(rng: Rng) -> Any:
-    """A value that no setting should have, or hardly any."""
+    """Return a value that is wrong for almost every setting."""
     values: tuple[Any, ...] = (
         None, True, False, -1, 0, 1, 2, 7, 10**400, -(10**400), 2**63, 2**31, 0.5, -0.0, 1e308,
         float("nan"), float("inf"), "", "relu", "x" * 5_000, "\x1b[31m\n", "\ud800", "float64",
@@ -88,7 +88,7 @@ def _hostile(rng: Rng) -> Any:
 
 
 def _places(value: Any, found: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
-    """Every (container, key) within a value of JSON."""
+    """Return every (container, key) within a value of JSON."""
     pairs: Any = ()
     if isinstance(value, dict):
         pairs = list(value.items())
@@ -101,7 +101,7 @@ def _places(value: Any, found: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
 
 
 def _edit(value: Any, rng: Rng) -> None:
-    """One place of a value of JSON: replaced, left out, doubled, renamed, or taken from another."""
+    """Replace, leave out, double or rename one place of a value of JSON, or copy another there."""
     places = _places(value, [])
     (container, key), (from_, there) = (places[rng.integers(len(places))] for _ in range(2))
     how = int(rng.integers(6))
@@ -120,7 +120,7 @@ def _edit(value: Any, rng: Rng) -> None:
 
 
 def _text(value: Any, rng: Rng) -> str:
-    """JSON of a value; now and then with a key that stands twice."""
+    """Return JSON of a value, sometimes with a repeated key."""
     text = json.dumps(value).replace(f'"{_DEEP}"', "[" * 3_000 + "]" * 3_000)
     if rng.random() < 0.05 and text.startswith("{") and text != "{}":
         entry = text[1:].partition(":")[0]
@@ -129,7 +129,7 @@ def _text(value: Any, rng: Rng) -> str:
 
 
 def _resettled(content: bytes, others: list[bytes], rng: Rng) -> bytes:
-    """The settings, or a table's schema, edited in one place or two."""
+    """Edit the settings, or a table's schema, in one place or two."""
     header, numbers = header_of(content)
     texts = [name for name in ("network", "extra.schema") if name in header["__metadata__"]]
     name = texts[rng.integers(len(texts))]
@@ -142,7 +142,7 @@ def _resettled(content: bytes, others: list[bytes], rng: Rng) -> bytes:
 
 
 def _relabelled(content: bytes, others: list[bytes], rng: Rng) -> bytes:
-    """The header itself edited: metadata, and tensors' names, dtypes, shapes and places."""
+    """Edit the header: metadata, and tensors' names, dtypes, shapes and places."""
     header, numbers = header_of(content)
     for _ in range(rng.integers(1, 3)):
         if header:
@@ -151,7 +151,7 @@ def _relabelled(content: bytes, others: list[bytes], rng: Rng) -> bytes:
 
 
 def _renumbered(content: bytes, others: list[bytes], rng: Rng) -> bytes:
-    """The numbers changed: bits, zeros, negative ones, NaN, infinity."""
+    """Change the numbers: bits, zeros, negative ones, NaN, infinity."""
     header, numbers = header_of(content)
     kinds = {entry["dtype"] for name, entry in header.items() if name != "__metadata__"}
     values = np.frombuffer(numbers, "<f8" if kinds == {"F64"} else "<f4").copy()
@@ -162,7 +162,7 @@ def _renumbered(content: bytes, others: list[bytes], rng: Rng) -> bytes:
 
 
 def _closed(header: dict[str, Any], numbers: bytes, rng: Rng) -> bytes:
-    """The file of them: with its checksum, or without one, as files of 0.1.0 are."""
+    """Return the file of both, with its checksum or, like files of 0.1.0, without one."""
     metadata = header.get("__metadata__")
     if isinstance(metadata, dict):
         metadata.pop("sha256", None)
