@@ -130,7 +130,7 @@ _ARRAYS: dict[str, Make] = {
 
 
 def _others(package: str, make: dict[str, Callable[[Any], Any]]) -> dict[str, Make]:
-    """Return the values of packages that are installed."""
+    """Return the values of a package; none if it is not installed."""
     if importlib.util.find_spec(package) is None:
         return {}
 

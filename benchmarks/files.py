@@ -74,7 +74,7 @@ def models(folder: Path) -> dict[str, bytes]:
 
 
 def _table_models(folder: Path, rng: np.random.Generator) -> None:
-    """Add files like those of `xpnet train data.csv`: for classes, and for a quantity."""
+    """Write files like those of `xpnet train data.csv`: for classes, and for a quantity."""
     colours = np.array(["red", "green", "blue"])[np.arange(30) % 3]
     columns = {"colour": colours, "size": rng.normal(size=30), "price": rng.normal(size=30)}
     table = Table({**columns, "kind": np.array(["x", "y"])[np.arange(30) % 2]})

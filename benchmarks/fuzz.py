@@ -154,7 +154,7 @@ class Tally:
 
 
 def _count(tally: Tally, n: int, workers: int, keep: Callable[[], None]) -> None:
-    """Yield the draws that failed before, then draws up to the n-th, in order of their seeds."""
+    """Run the draws that failed before, then draws up to the n-th, in order of their seeds."""
     began = time.monotonic()
     seeds = [draw["seed"] for draw in tally.failed] + [*range(tally.next, tally.first + n)]
     for one in _outcomes(tally.engine, seeds, workers):
