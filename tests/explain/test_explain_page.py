@@ -94,7 +94,7 @@ def test_the_page_says_what_its_letters_are():
     legend = re.sub(r"\s+", "", legend)
     assert "HereN=8,n0=6,n1=5,n2=3." in legend
     assert "Wlisnl×nk,wherekisthelayerbeforel:rowiholdstheweightsofuniti." in legend
-    assert "foreveryactivationbutsoftmax" in legend
+    assert "exceptforsoftmax" in legend
     text = re.sub(r"\s+", " ", "".join(tree.find(".//body").itertext()))
     assert "loss, relative error, in float64: " in text
     assert "tanh'(Z1) = 1 − A1 ∘ A1" in text
@@ -105,7 +105,7 @@ def test_costs_tell_the_bias_from_the_product():
     text = "".join(parsed(explanation._repr_html_()).find(".//body").itertext())
     row = explanation["Z_1"]
     assert row.flops == 2 * 9 * 5 * 8 + 9 * 8
-    assert "792, of them 72 to add b_1" in text
+    assert "792, of which 72 to add b_1" in text
 
 
 def test_folds_work_by_keyboard_and_have_names_of_their_own():

@@ -305,7 +305,7 @@ def test_classes_are_no_quantities():
     net = xpnet.Network([2, 3], loss="cross_entropy")
     with pytest.raises(ValueError, match=r"is for classes.*ConfusionDisplay"):
         plots.PredictionErrorDisplay.from_network(net, np.ones((2, 2)), [0, 1])
-    with pytest.raises(ValueError, match=r"must be \(N, K\) alike, got \(2, 1\) and \(3, 1\)"):
+    with pytest.raises(ValueError, match=r"must both be \(N, K\), got \(2, 1\) and \(3, 1\)"):
         plots.PredictionErrorDisplay.from_predictions([1, 2], [1, 2, 3])
     with pytest.raises(ValueError, match="target_names must have 1 names, got 2"):
         plots.PredictionErrorDisplay.from_predictions([1, 2], [1, 2], target_names="ab")

@@ -277,7 +277,7 @@ def test_digits_has_its_page(tmp_path, capsys):
     assert listed["epochs done"] == "2"
     assert listed["xpnet"] == xpnet.__version__
     assert listed["numpy"] == np.__version__
-    assert "Validation is by 359 test images" in text
+    assert "Validation uses 359 test images" in text
     assert page.stat().st_size < 300_000
 
 

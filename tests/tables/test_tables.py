@@ -193,7 +193,7 @@ def test_numbers_are_written_as_short_as_they_are_whole(path):
 
 def test_a_file_is_written_whole_or_not_at_all(path):
     path.write_text("before")
-    with pytest.raises(ValueError, match="shorter"):
+    with pytest.raises(ValueError, match="differ in length"):
         write_csv(path, {"a": np.zeros(3), "b": np.zeros(2)})
     assert path.read_text() == "before"
     assert os.listdir(path.parent) == ["t.csv"]
