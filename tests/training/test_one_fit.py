@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.support.helpers import needed, needs_fork, relative
+from tests.support.helpers import needs, needs_fork, needs_numba, relative
 from xpnet.backends import to_numpy
 
 X = np.random.default_rng(0).normal(size=(40, 4))
@@ -214,14 +214,15 @@ ENGINES = {
     "streamed": (lambda: network("torch"), {"stream": True}),
     "compiled": (lambda: network(), {"compile": True}),
 }
+NEEDS = {"streamed": needs("torch"), "compiled": needs_numba}
 
 
-@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=NEEDS.get(name, ())) for name in ENGINES]
+)
 def test_every_engine_keeps_whole_epochs(name):
     """An error in the middle of the third, and one after the last."""
     make, settings = ENGINES[name]
-    if name in ("streamed", "compiled"):
-        needed({"streamed": "torch", "compiled": "numba"}[name])
 
     def fail(net, history):
         if len(history.step_loss) == 11 or len(history) == 4:
