@@ -239,11 +239,11 @@ OPTIMIZERS = {
     ),
     "more state": (
         lambda xp, c, g, s, t: (t - c[0] * g, (s[0], s[0])),
-        "1 arrays of state, a tupl",
+        "a tuple of 1 arrays of state, got a tuple of 2",
     ),
     "a list of nothing": (
         lambda xp, c, g, s, t: (t - c[0] * g, None),
-        "1 arrays of state, a tuple",
+        "a tuple of 1 arrays of state, got None",
     ),
     "shorter θ": (lambda xp, c, g, s, t: (t[:3], s), "θ of the shape"),
     "another dtype": (
@@ -408,7 +408,7 @@ def test_a_right_layer_of_ones_own_has_a_right_gradient(backend):
         (
             xpnet.Loss("", of_output=half_square),
             ValueError,
-            "the name of a user's own loss is text",
+            "the name of a user's own loss must be text",
         ),
         (xpnet.Loss("z" * 500, of_output=half_square), ValueError, "at most 100 characters"),
         (xpnet.Loss("mine", half_square, targets="x"), ValueError, "targets of Loss.* must be one"),

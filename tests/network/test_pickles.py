@@ -13,15 +13,17 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.network.test_copies import LABELS, OPTIMIZERS, SCHEDULES, X
 from tests.support.helpers import ROOT
 from tests.support.loss_cases import CASES
+from tests.support.objects import OPTIMIZERS, SCHEDULES
 from xpnet import layers, metrics, pickles, schedules, training
 from xpnet.equations.activations import ACTIVATIONS
 from xpnet.losses import LOSSES, Masked, softmax_heads
 from xpnet.optimizers import Adam, Layout
 
 OLDER = Path(__file__).parents[1] / "support" / "data" / "older"
+X = np.random.default_rng(0).normal(size=(12, 4))
+LABELS = np.arange(12) % 3
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
 
 

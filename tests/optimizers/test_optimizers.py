@@ -347,7 +347,7 @@ def test_settings_of_two_kinds_are_never_equal():
 
 @pytest.mark.parametrize("optimizer", [AdamW(), Muon()])
 def test_one_that_needs_a_layout_says_so(optimizer):
-    with pytest.raises(ValueError, match=r"bind\(layout\) tells it"):
+    with pytest.raises(ValueError, match=r"call bind\(layout\) as fit does"):
         optimizer.init(np, np.zeros(3))
     bound = bind(Averaged(Clipped(optimizer, norm=1.0)), LAYOUT)
     assert bound.optimizer.optimizer == optimizer.bind(LAYOUT)
