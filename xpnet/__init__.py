@@ -2,10 +2,10 @@
 
 The same code runs on NumPy, CuPy, PyTorch, JAX and array-api-strict; there is no autograd tape.
 
-From the ground up: errors, pickles – whole_file, undisturbed, ranges – backends – equations (the
-passes) – losses, optimizers, schedules – checks, metrics, datasets – layers, derivatives – engines
-(how steps are run) – training – network – files, plots, doctor, pages – explain – report, tables –
-cli. docs/architecture.md says what stands where.
+From the ground up: errors, typing, pickles, when_used – whole_file, undisturbed, ranges – backends
+– equations (the passes) – losses, optimizers, schedules – checks, metrics, datasets – layers,
+derivatives – engines (how steps are run) – training – network – files, plots, doctor, pages –
+explain – report, tables – cli. docs/architecture.md says what stands where.
 """
 
 from __future__ import annotations

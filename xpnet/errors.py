@@ -74,14 +74,15 @@ class DivergenceError(ArithmeticError):
         self.epoch, self.step, self.loss, self._what = epoch, step, loss, what
 
     def __reduce__(self) -> Any:
-        return made_by(DivergenceError, self.epoch, self.step, self.loss, self._what)
+        made = made_by(DivergenceError, self.epoch, self.step, self.loss, self._what)
+        return *made, self.__dict__  # with notes
 
 
 class FileError(ValueError):
     """Raised when a file is damaged or of the wrong kind; nothing is built from it."""
 
     def __reduce__(self) -> Any:
-        return made_by(type(self), *self.args)
+        return *made_by(type(self), *self.args), self.__dict__  # with notes
 
 
 def printable(text: str, most: int = 200) -> str:

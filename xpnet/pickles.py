@@ -81,10 +81,13 @@ def outdated(other: str) -> pickle.UnpicklingError:
 
 
 def _name(thing: Any) -> Any:
-    """The public name of a class or function; the thing itself if it has none."""
+    """The public name of a class or function of xpnet; the thing itself if it has none."""
     own = thing.__qualname__
+    if not thing.__module__.startswith("xpnet."):
+        return thing
     for package in (sys.modules[name] for name in _PACKAGES if name in sys.modules):
-        if own.partition(".")[0] in package.__all__ and attrgetter(own)(package) == thing:
+        public = getattr(package, "__all__", ())  # not yet there while another thread imports it
+        if own.partition(".")[0] in public and attrgetter(own)(package) == thing:
             return f"{package.__name__}.{own}"
     return thing
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Collection, Mapping
+from dataclasses import fields
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -58,7 +59,8 @@ class PlainSettings:
 
     def _asdict(self) -> dict[str, Any]:
         """The settings by name, in their order."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}  # type: ignore[attr-defined]
+        own = fields(self)  # type: ignore[arg-type]  # every subclass is a dataclass
+        return {field.name: getattr(self, field.name) for field in own if field.init}
 
     def _replace(self, **changes: Any) -> Self:
         """A copy with some settings changed, as by `dataclasses.replace`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 import pickletools
 import re
@@ -40,6 +41,10 @@ def own_function(xp, A, Y):
     return A[..., 0] * 0.0, A * 0.0
 
 
+def own_factor(xp, Z, A=None):
+    return Z * 0.5
+
+
 def every_layer():
     inner = layers.Residual([5, layers.Dropout(0.5), layers.Dense(5, "tanh")])
     first = layers.Embedding([3], [2], columns=[3])
@@ -72,6 +77,7 @@ THINGS = {
     "losses": lambda: [*LOSSES.values(), *CASES, Masked(LOSSES["huber"])],
     "own loss": lambda: xpnet.Loss("mine", own_function),
     "activations": lambda: [*ACTIVATIONS.values(), softmax_heads((2, 3))],
+    "own elementwise activation": lambda: xpnet.elementwise("mine", own_factor, own_factor),
     "own activation": lambda: xpnet.Activation("mine", own_function, own_function, own_function),
     "errors": lambda: [xpnet.DivergenceError(1, 2, 3.0), xpnet.FileError("damaged")],
     "backend": lambda: xpnet.get_backend("numpy"),
@@ -187,3 +193,24 @@ def test_a_class_of_a_users_own_is_named_by_its_own_module():
         assert (type(again), again.note) == (Mine, "kept")
         assert f"{__name__}.Mine" in named(data)
         assert again.layers == net.layers
+
+
+def test_a_local_class_named_like_a_public_name_is_no_public_name():
+    def load():
+        class Own(Adam):
+            pass
+
+        return Own(0.5)
+
+    assert copy.copy(load()).learning_rate == 0.5
+
+
+def test_a_package_that_another_thread_still_imports_is_passed_over(monkeypatch):
+    monkeypatch.delattr(layers, "__all__")
+    assert pickle.loads(pickle.dumps(Adam(0.5))) == Adam(0.5)
+
+
+def test_notes_on_an_error_are_kept():
+    for error in (xpnet.FileError("damaged"), xpnet.DivergenceError(1, 2, 3.0)):
+        error.add_note("a note")
+        assert pickle.loads(pickle.dumps(error)).__notes__ == ["a note"]

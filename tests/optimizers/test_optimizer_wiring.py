@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import pytest
@@ -137,18 +138,23 @@ def test_accumulated_batches_are_a_larger_batch(backend):
     assert relative(found, expected) <= 1e-12
 
 
-def test_another_learning_rate_compiles_nothing_anew():
+def test_another_learning_rate_compiles_nothing_anew(monkeypatch):
+    """JAX calls the update only to compile a step; one of a user's own is compiled in each fit."""
     needed("jax")
-    compiled = []
+    compiled, update = [], SGD.update
 
-    class Counting(SGD):
-        def update(self, xp, *rest):
-            compiled.append(self)
-            return super().update(xp, *rest)
+    class Own(SGD):
+        pass
 
-    for rate in (0.1, 0.01, schedules.OneCycle(0.1)):
-        theta("jax", Counting(rate), compile=True)
-    assert len(compiled) == 1
+    def counted(self, *args):
+        compiled.append(type(self))
+        return update(self, *args)
+
+    monkeypatch.setattr(SGD, "update", counted)
+    for kind in (SGD, Own):
+        for rate in (0.1, 0.01, schedules.OneCycle(0.1)):
+            theta("jax", kind(rate, momentum=0.25), compile=True)  # no other test's
+    assert compiled == [SGD, Own, Own, Own]
 
 
 def test_fit_counts_the_steps_of_adam(backend):
@@ -228,3 +234,32 @@ def test_an_optimizer_of_ones_own_is_a_named_tuple_or_dataclass(backend, own, wi
     for refused in (Loose(), Changing()):
         with pytest.raises(TypeError, match=r"must be a NamedTuple or a frozen datac"):
             network(get_backend("numpy"), SIZES).fit(X, Y, optimizer=refused)
+
+
+def test_two_optimizers_of_ones_own_with_equal_fields_are_not_one(backend):
+    """They are equal as tuples, so that a library could take one's compiled step for the other."""
+
+    class Twice(NamedTuple):
+        learning_rate: float = 0.1
+        init, coefficients = Plain.init, Plain.coefficients
+
+        def update(self, xp, c, g, state, theta):
+            return theta - g * (2.0 * c[0]), state
+
+    assert Twice() == Plain()
+    found = []
+    for optimizer in (Plain(), Twice(), Clipped(Plain(), 1e9), Clipped(Twice(), 1e9)):
+        net = network(backend, SIZES)
+        net.fit(X, Y, epochs=1, batch_size=None, optimizer=optimizer, learning_rate=0.1)
+        found.append(to_numpy(net.parameters) - to_numpy(network(backend, SIZES).parameters))
+    np.testing.assert_allclose(found[1], 2.0 * found[0], rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(found[3], 2.0 * found[2], rtol=1e-9, atol=1e-12)
+
+
+def test_a_dataclass_derived_from_an_optimizer_may_have_class_variables():
+    @dataclass(frozen=True)
+    class Mine(SGD):
+        takes_many: ClassVar[bool] = False
+
+    assert Mine(0.5)._replace(momentum=0.5) == Mine(0.5, 0.5)
+    network(get_backend("numpy"), SIZES).fit(X, Y, epochs=1, optimizer=Mine(0.5))

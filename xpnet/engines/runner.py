@@ -53,12 +53,12 @@ class Runner(Protocol):
 def compiled(recipe: Recipe, function: Callable[..., Any]) -> Callable[..., Any]:
     """Return ``function`` compiled by the backend, or unchanged if the backend compiles nothing.
 
-    The first argument of ``function`` is the recipe. If the loss or an activation is user-defined,
-    ``function`` is compiled anew in each fit, because user code may read something that has changed
-    since the last fit. An optimizer or a penalty is identified by its class and settings, so it
-    causes no recompilation.
+    The first argument of ``function`` is the recipe. If any part of it is user-defined,
+    ``function`` is compiled anew in each fit. User code may read something that has changed since
+    the last fit, and two NamedTuples of different classes are equal if their fields are.
     """
-    given = function if is_known((recipe.layers, recipe.loss)) else partial(function)
+    parts = recipe.layers, recipe.loss, recipe.optimizer, recipe.penalty
+    given = function if is_known(parts) else partial(function)
     made = recipe.backend.compile(given, static=1)
     return function if made is given else made
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import NoneType
 from typing import Any, NamedTuple
 
 from xpnet.equations.built_in import built_in, is_built_in
@@ -70,7 +71,12 @@ class Activation(Pickled):
         return self  # no copy: compiled steps are found by the activation's identity
 
     def __reduce__(self) -> Any:
-        return made_by(Activation.named, self.name) if is_built_in(self) else super().__reduce__()
+        if is_built_in(self):
+            return made_by(Activation.named, self.name)
+        df, d2f = self.vjp, self.second
+        if not isinstance(df, _Product) or not isinstance(d2f, (_Product, NoneType)):
+            return super().__reduce__()
+        return made_by(elementwise, self.name, self.f, df.factor, d2f and d2f.factor)
 
     @classmethod
     def named(cls, name: str) -> Activation:

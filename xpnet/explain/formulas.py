@@ -19,7 +19,6 @@ from xpnet.losses import FORMULAS as LOSS_FORMULAS
 from xpnet.losses import Loss
 
 __all__ = [
-    "DERIVATIVES",
     "LOSS_FORMULAS",
     "activation_note",
     "derivative_equation",
@@ -30,9 +29,6 @@ __all__ = [
     "loss_gradient",
     "loss_value",
 ]
-
-DERIVATIVES = {name: row[:2] for name, row in FORMULAS.items()}
-"""f(Z) and f'(Z) of the activations that act on each entry separately; softmax does not."""
 
 _LETTERS = {
     "R": "R = {A} − Y",

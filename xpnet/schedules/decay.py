@@ -55,6 +55,7 @@ class _Decay(PlainSettings):
         return self._replace(steps=length(self.steps, self.epochs, steps_per_epoch), epochs=None)
 
 
+@dataclass(frozen=True, slots=True)
 class Step(_Decay):
     """η_t = η γ^⌊(t − 1)/s⌋: multiplied by γ after every s steps.
 
@@ -71,8 +72,6 @@ class Step(_Decay):
         s ≥ 1, given as exactly one of the two.
     """
 
-    __slots__ = ()
-
     def __call__(self, t: int) -> float:
         """The learning rate η_t."""
         if self.steps is None:
@@ -80,6 +79,7 @@ class Step(_Decay):
         return float(self.learning_rate * self.factor ** ((t - 1) // self.steps))
 
 
+@dataclass(frozen=True, slots=True)
 class Exponential(_Decay):
     """η_t = η γ^((t − 1)/s): multiplied by γ gradually over every s steps.
 
@@ -94,8 +94,6 @@ class Exponential(_Decay):
     steps, epochs : int
         s ≥ 1, given as exactly one of the two.
     """
-
-    __slots__ = ()
 
     def __call__(self, t: int) -> float:
         """The learning rate η_t."""
