@@ -95,8 +95,8 @@ def advance(
     key: Any = None,
 ) -> tuple[State, Any]:
     """Do a `step` on a gathered batch; ``rows`` are its examples' indices, for masks only."""
-    total, g, stats = batch_gradient(recipe, state, batch, rows, key)
-    return applied(recipe, state, g, stats, coefficients), total
+    loss_sum, g, stats = batch_gradient(recipe, state, batch, rows, key)
+    return applied(recipe, state, g, stats, coefficients), loss_sum
 
 
 def batch_gradient(

@@ -37,7 +37,7 @@ from xpnet.equations.protocol import (
     check_gradients,
     fill_buffers,
 )
-from xpnet.equations.returned import is_own
+from xpnet.equations.returned import is_users
 from xpnet.typing import Array
 
 __all__ = [
@@ -176,7 +176,7 @@ def chain(
     after: list[Any] = []
     for layer, part, kept in _parts(layers):
         found = layer.forward(backend, p[part], stats[kept], A, ctx)
-        if is_own(layer):
+        if is_users(layer):
             check_forward(layer, found, A)
         A, save, stat = found
         saved.append(save)
@@ -198,7 +198,7 @@ def chain_gradients(
     for l, (layer, part, _) in reversed(list(enumerate(_parts(layers)))):
         needed = l > 0 or not is_first
         found = layer.gradients(backend, p[part], saved[l], dA, g[part], needed)
-        if is_own(layer):
+        if is_users(layer):
             check_gradients(layer, found, dA, needed)
             fill_buffers(g[part], found[0])
         d, dA = found

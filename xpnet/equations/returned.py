@@ -23,7 +23,7 @@ __all__ = [
     "array_like",
     "arrays_like",
     "equal",
-    "is_own",
+    "is_users",
     "pair",
     "suppress_all_but",
 ]
@@ -87,14 +87,14 @@ def suppress_all_but(kind: type[Exception]) -> Iterator[None]:
         return
 
 
-def is_own(thing: object) -> bool:
+def is_users(thing: object) -> bool:
     """Whether its class is a user's own; xpnet's own layers and optimizers need no checks."""
     kind: Any = type(thing)
-    return _is_own_class(kind)
+    return _is_users_class(kind)
 
 
 @lru_cache(maxsize=256)  # called twice a step for every layer
-def _is_own_class(kind: type) -> bool:
+def _is_users_class(kind: type) -> bool:
     return not kind.__module__.startswith("xpnet.")
 
 

@@ -14,7 +14,7 @@ from xpnet._version import __version__
 from xpnet.equations.built_in import is_built_in
 from xpnet.files.container import sealed
 from xpnet.files.saved_tensors import tensors_of
-from xpnet.layers.build import check_classes
+from xpnet.layers.build import check_layer_types
 from xpnet.losses import LOSSES, Loss
 from xpnet.network.state import NetworkState
 from xpnet.whole_file import whole_file
@@ -37,7 +37,7 @@ def save(
     """
     from safetensors.numpy import save as to_bytes
 
-    check_classes(net.plan.layers)
+    check_layer_types(net.plan.layers)
     tensors = tensors_of(net)
     metadata = {
         "format": FORMAT,

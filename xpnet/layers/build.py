@@ -14,7 +14,7 @@ from xpnet.layers import LAYERS, Dense, Embedding, Residual
 from xpnet.layers.dense import as_layers
 from xpnet.losses import Loss
 
-__all__ = ["HIDDEN", "Specification", "check_classes", "from_config", "plan"]
+__all__ = ["HIDDEN", "Specification", "check_layer_types", "from_config", "plan"]
 
 
 HIDDEN = (100,)
@@ -120,7 +120,7 @@ def _check_order(layers: Sequence[Any]) -> None:
         raise ValueError("an Embedding can only be the first layer: it reads columns of the input")
 
 
-def check_classes(layers: Sequence[Any]) -> None:
+def check_layer_types(layers: Sequence[Any]) -> None:
     """Check that `from_config` can rebuild every layer from its class.
 
     Raises
@@ -136,7 +136,7 @@ def check_classes(layers: Sequence[Any]) -> None:
                 "model file cannot hold: keep net.parameters and net.statistics instead, or "
                 "pickle the network"
             )
-        check_classes(getattr(layer, "layers", ()))
+        check_layer_types(getattr(layer, "layers", ()))
 
 
 def from_config(config: dict[str, Any], own: dict[str, Activation]) -> Any:

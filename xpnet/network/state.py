@@ -75,9 +75,9 @@ class NetworkState(NetworkParameters):
         self.seed = seed_from(rng)
         self._written = Written(self._plan, self.loss, self._classes)
         self._views: tuple[Any, Sequence[Any]] | None = None  # θ and its views
-        self._begin()
+        self._reset()
 
-    def _begin(self) -> None:
+    def _reset(self) -> None:
         """Reset to the state that the user wrote, before any fit."""
         self._plan, self.loss, self._classes = self._written
         self._feature_names: tuple[str, ...] | None = None
@@ -86,7 +86,7 @@ class NetworkState(NetworkParameters):
         self._theta: Any = None
         self._stats: tuple[Any, ...] = ()
         if self._plan.n_in is not None:
-            self._start()
+            self._build()
             self._check_classes()
 
     def _check_classes(self) -> None:
@@ -94,7 +94,7 @@ class NetworkState(NetworkParameters):
         if self._classes is not None and self.loss is not None:
             check_outputs(self._classes, self.loss, self.layers[-1].fan_out)
 
-    def _start(self) -> None:
+    def _build(self) -> None:
         """Build the layers, with initial parameters and statistics."""
         self._layers = layers = self._plan.build(self.loss)
         check_size(layout(layers).size, self.dtype)
@@ -180,7 +180,7 @@ class NetworkState(NetworkParameters):
         Y = self.encode(Y)
         if self._layers is None:
             self._plan = self._plan.sized(*infer_widths(X, Y, self.loss, self._classes))
-            self._start()
+            self._build()
         self._layers, self.loss = self.decided_by(Y)
         self._check_classes()
 
@@ -247,7 +247,7 @@ class NetworkState(NetworkParameters):
         """
         new = copy.copy(self)
         new.seed = self.seed if rng is None else seed_from(rng)
-        new._begin()
+        new._reset()
         return new
 
     def as_written(self) -> Self:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import is_dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
-from xpnet.equations.returned import array_like, arrays_like, is_own, pair
+from xpnet.equations.returned import array_like, arrays_like, is_users, pair
 from xpnet.errors import quoted
 from xpnet.ranges import PlainSettings
 from xpnet.typing import Array, Namespace
@@ -72,7 +72,7 @@ def updated(
         The user's optimizer returned something else than (θ, state) of the same shapes and dtypes.
     """
     found: tuple[Any, tuple[Any, ...]] = optimizer.update(xp, c, g, state, theta)
-    if not is_own(optimizer):
+    if not is_users(optimizer):
         return found
     whose = f"update of {type(optimizer).__name__}"
     new, after = pair(whose, found, "(θ, state)")

@@ -137,9 +137,9 @@ class _Loop:
         """Move a column to the device; return a number unchanged."""
         return self.net.backend.from_numpy(x.astype(self.net.dtype)) if np.ndim(x) else x
 
-    def _step_end(self, total: Array, weight: float) -> None:
+    def _step_end(self, loss_sum: Array, weight: float) -> None:
         """Record the step's loss and call the callbacks; this waits for the step."""
-        loss = np.asarray(self.net.backend.to_numpy(total), dtype=np.float64) / weight
+        loss = np.asarray(self.net.backend.to_numpy(loss_sum), dtype=np.float64) / weight
         self.history.step_loss.append(loss.tolist())
         self.net.take(*self._copies(self.runner.state.stats))
         self.session.end_step()
