@@ -2,19 +2,22 @@
 
 N examples are rows, layer l = 1 … L has widths n_{l-1} → n_l, and A_0 = X:
 
-    Z_l = A_{l-1} W_lᵀ + b_l      W_l: (n_l, n_{l-1})   b_l: (n_l,)   Z_l, A_l: (N, n_l)
+    Z_l = A_{l-1} W_lᵀ + b_l      W_l: (n_l, n_{l-1})   b_l: (1, n_l)   Z_l, A_l: (N, n_l)
     A_l = f_l(Z_l)
     dZ_L = ∂loss/∂Z_L             where loss = Σ_n w_n loss_n / Σ_n w_n
     dW_l = dZ_lᵀ A_{l-1}          (n_l, n_{l-1})
-    db_l = 1ᵀ dZ_l                (n_l,)
+    db_l = 1ᵀ dZ_l                (1, n_l)
     dA_{l-1} = dZ_l W_l           (N, n_{l-1})
     dZ_{l-1} = dA_{l-1} ∘ f'_{l-1}(Z_{l-1})
 
-These are 3L − 1 products and L row sums, written as 1ᵀ dZ: on a CPU that is faster than a sum.
-docs/backprop.md derives them index by index. The equations of one dense layer come first, then the
-chain of all layers (`xpnet.layers`), each with its own equations. Vectors are rows (1, n_l).
-Examples are axis −2 and features axis −1. A leading axis, of θ (R, P) and of X (R, N, n_0) or
-(N, n_0), computes R networks at once.
+These are 3L − 1 products and L sums over the examples. The sums are computed as products 1ᵀ dZ,
+which is faster on a CPU. docs/backprop.md derives the equations index by index. Here the equations
+of one dense layer come first, then the chain of all layers (`xpnet.layers`), each with its own
+equations.
+
+In this file b_l is a row (1, n_l); `net.biases` gives it as (n_l,). Examples are axis −2 and
+features axis −1. θ (P,) holds a network's P parameters. θ (R, P) computes R networks at once; X is
+(R, N, n_0), or (N, n_0) shared by all.
 
 The functions are pure except that they write into buffers passed to them. They run on arrays of one
 device and check nothing: `xpnet.Network` checks its arguments.
@@ -124,9 +127,10 @@ def forward(
     ctx: Context = INFERENCE,
     p: Sequence[Array] | None = None,
 ) -> Trace:
-    """Run the forward pass up to Z_L; a matched loss starts from Z_L and never needs A_L.
+    """Run the forward pass up to Z_L.
 
-    ``p`` are the views of θ, if they exist already.
+    A loss paired with the output activation, as cross entropy with softmax, starts from Z_L and
+    never needs A_L. ``p`` are the views of θ, if they exist already.
     """
     p = unpack(backend.xp, layers, theta) if p is None else p
     A, saved, stats = chain(backend, layers[:-1], p, stats, X, ctx)
@@ -193,7 +197,10 @@ def chain_gradients(
     g: Sequence[Array],
     is_first: bool = False,
 ) -> tuple[list[Array], Array]:
-    """Every parameter's gradient, and dA of the input; that may be None if ``is_first``."""
+    """Return (the parameters' gradients, dA_0), where A_0 is the input of these layers.
+
+    dA_0 may be None if ``is_first``.
+    """
     dp: list[Any] = []
     for l, (layer, part, _) in reversed(list(enumerate(_parts(layers)))):
         needed = l > 0 or not is_first

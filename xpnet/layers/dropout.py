@@ -1,4 +1,4 @@
-"""Dropout: B = A ∘ M / (1 − rate), with M the mask of the entries that are kept."""
+"""Dropout: B = A ∘ M. The mask M is 1 / (1 − rate) where an entry is kept, and 0 elsewhere."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ __all__ = ["Dropout", "DropoutLayer"]
 class Dropout(Pickled):
     """In training, set each entry to zero with probability ``rate``; scale the others up.
 
-        B = A ∘ M / (1 − rate)         dA = dB ∘ M / (1 − rate)
+        B = A ∘ M         dA = dB ∘ M
 
-    Outside training B = A. Srivastava et al., "Dropout" (2014), in the inverted form. The mask
-    is a function of (seed, epoch, example, unit): the same bits on every backend and in any batch.
+    The mask M is 1 / (1 − rate) where an entry is kept, and 0 elsewhere. It is a function of (seed,
+    epoch, example, unit): the same bits on every backend and in any batch. Outside training B = A.
+    Srivastava et al., "Dropout" (2014), in the inverted form.
 
     Parameters
     ----------
@@ -51,10 +52,10 @@ class DropoutLayer(NamedTuple):
 
     fan_in: int
     rate: float
-    number: int
+    number: int  # the layer's, from which its masks follow
 
     kind: str = "dropout"
-    draws: bool = True
+    draws: bool = True  # masks
     n_stats: int = 0
     children: tuple[Any, ...] = ()
     slots: tuple[Slot, ...] = ()
@@ -67,7 +68,7 @@ class DropoutLayer(NamedTuple):
     def forward(
         self, backend: Backend, p: Sequence[Array], stats: Stats, A: Array, ctx: Context
     ) -> tuple[Array, Array, Stats]:
-        """A ∘ M / (1 − rate) in training, else A."""
+        """A ∘ M in training, else A."""
         if not ctx.training or self.rate == 0:
             return A, None, ()
         xp = backend.xp
@@ -84,7 +85,7 @@ class DropoutLayer(NamedTuple):
         g: Sequence[Array],
         needed: bool,
     ) -> tuple[list[Array], Array]:
-        """No gradients, and dA = dB ∘ M / (1 − rate); dA = dB outside training."""
+        """No gradients, and dA = dB ∘ M; dA = dB outside training."""
         return [], dB if saved is None else dB * saved
 
     def initial(self, seed: int, initializer: str | None) -> list[Host]:
