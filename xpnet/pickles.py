@@ -64,7 +64,7 @@ def unpickled(
     Raises
     ------
     pickle.UnpicklingError
-        The version is not this one.
+        The version is not this one, or xpnet has no such public name.
     """
     if version != __version__:
         raise outdated(f"xpnet {version}")

@@ -1,4 +1,7 @@
-"""Write files whole or not at all; xpnet creates files only here.
+"""Write files whole or not at all.
+
+xpnet writes its files here, with two exceptions: a log that grows by a line an epoch
+(`xpnet.training.json_lines`) and the cache of compiled loops (`xpnet.engines.loops.cache`).
 
 A file is written under a temporary name in the same folder, flushed to the disk, and renamed. Its
 mode is that of the file it replaces, or the one that the umask gives a new file.

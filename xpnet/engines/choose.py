@@ -1,4 +1,8 @@
-"""Choose the runner of a fit: the plain loop, compiled loops if worthwhile, or CUDA kernels."""
+"""Choose the runner of a fit: streamed, compiled loops if worthwhile, CUDA kernels, or plain.
+
+A streamed fit copies its data from the host batch by batch. The plain loop calls one step after
+another; on JAX it compiles the step by `jax.jit`.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +34,8 @@ _PAYS = 6.0
 
 Fixed = tuple[Any, ...]
 """Arguments of a compiled runner: the recipe, the state, the data, the batch size, and whether
-batches are gathered. If data are streamed, the lanes that bring them follow."""
+batches are gathered. If data are streamed, the lanes follow: the buffers through which batches
+travel from the host to the device (`xpnet.backends.lanes`)."""
 
 
 def choose_runner(
@@ -108,11 +113,12 @@ def _fused(fixed: Fixed, wanted: bool | None, seconds: float) -> Runner | None:
         return None
     from xpnet.engines.loops.runner import FusedRunner
 
+    recipe, _, _, batch, _ = fixed
+
     def pays(program: Program) -> bool:
         long_enough = seconds >= _PAYS * compile_seconds(recipe.layers)
         return bool(wanted) or long_enough or is_compiled(program.source)
 
-    recipe, _, _, batch, _ = fixed
     team = team_for(recipe.layers, batch)
     runner: Runner | None = _prepared(FusedRunner, (*fixed, team), wanted, pays)
     return runner
@@ -129,7 +135,7 @@ def cuda_runner(fixed: Fixed, wanted: bool | None) -> CudaRunner | None:
 def _prepared(kind: Any, fixed: Fixed, wanted: bool | None, pays: Callable[[Any], bool]) -> Any:
     """Return a runner of that kind, ready for the first step; None if impossible or not worthwhile.
 
-    Warn if compilation was requested, or expected, and is not possible.
+    If it is impossible, warn if compilation was requested, or if a CUDA kernel failed.
     """
     from xpnet.engines.graph.shapes import KernelError, TraceError
 

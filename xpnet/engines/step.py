@@ -69,15 +69,15 @@ def step(
     recipe: Recipe,
     state: State,
     data: tuple[Array, ...],
-    index: Array,
+    index: Array | None,
     coefficients: tuple[Any, ...],
     key: Any = None,
 ) -> tuple[State, Any]:
     """Gather the batch, compute its gradient and update θ; also return Σ w_n loss_n.
 
     The returned sum is that of the old θ. ``data`` is (X, Y, w), or (X, Y, w, rows) if row i of X
-    is not example i of the data set. ``key`` is the key of the epoch's masks; None if no layer
-    draws any.
+    is not example i of the data set. ``index`` selects the batch's rows of ``data``; None takes all
+    rows without gathering. ``key`` is the key of the epoch's masks; None if no layer draws any.
     """
     backend = recipe.backend
     batch = data if index is None else _gather(backend, data, index)
@@ -90,17 +90,20 @@ def advance(
     recipe: Recipe,
     state: State,
     batch: tuple[Any, Any, Any],
-    rows: Array,
+    rows: Array | None,
     coefficients: tuple[Any, ...],
     key: Any = None,
 ) -> tuple[State, Any]:
-    """Do a `step` on a gathered batch; ``rows`` are its examples' indices, for masks only."""
+    """Do a `step` on a gathered batch.
+
+    ``rows`` are its examples' indices in the data set, for masks only; None if no layer draws any.
+    """
     loss_sum, g, stats = batch_gradient(recipe, state, batch, rows, key)
     return applied(recipe, state, g, stats, coefficients), loss_sum
 
 
 def batch_gradient(
-    recipe: Recipe, state: State, batch: tuple[Any, Any, Any], rows: Array, key: Any = None
+    recipe: Recipe, state: State, batch: tuple[Any, Any, Any], rows: Array | None, key: Any = None
 ) -> tuple[Any, Any, tuple[Any, ...]]:
     """Return Σ w_n loss_n, the gradient of the batch's mean loss, and the layers' statistics."""
     backend, layers, loss, *_ = recipe
@@ -131,7 +134,7 @@ def _inverse_of_sum(xp: Namespace, w: Array) -> Any:
     return xp.astype(1.0 / total(xp, w, keepdims=True), w.dtype)
 
 
-def _rows(backend: Backend, batch: tuple[Any, ...], index: Array) -> Any:
+def _rows(backend: Backend, batch: tuple[Any, ...], index: Array | None) -> Any:
     """Return the index of each example in the data set."""
     if batch[3:]:
         return batch[3]

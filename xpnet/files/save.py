@@ -46,13 +46,14 @@ def save(
         **{f"{EXTRA}{name}": text for name, text in (extra or {}).items()},
     }
     with whole_file(path) as file:
-        file.write(sealed(to_bytes(tensors, metadata)))
+        file.write(sealed(to_bytes(tensors, metadata)))  # with a digest of the whole file
 
 
 def config_of(net: NetworkState) -> dict[str, Any]:
     """A network's settings, from which `load` builds it again.
 
-    A setting added later must also be in `_SINCE` and be read with a default: older files lack it.
+    Older files lack a setting that is added later. So add its name to `_SINCE` in files/load.py,
+    and read it there with a default.
     """
     return {
         "sizes": list(net.sizes),

@@ -128,7 +128,7 @@ class NetworkState(NetworkParameters):
 
     @property
     def plan(self) -> Specification:
-        """The specification of the layers, as the user wrote it."""
+        """The layers, unbound; a first fit fills in missing widths."""
         return self._plan
 
     @property

@@ -41,7 +41,10 @@ def loop(
     settings: Settings,
     kept: Kept,
 ) -> History:
-    """Train by minibatches of data that lie at ``place``, the network's device or the host."""
+    """Train by minibatches of data that lie at ``place``.
+
+    ``place`` is the network's own backend, or NumPy's for data that are streamed from the host.
+    """
     size, shuffle = settings.batch_size, settings.shuffle
     batches = Batches(place, data.X.shape[0], size, shuffle, net.seed, data.w)
     settings = settled(settings, batches.per_epoch)
@@ -68,8 +71,13 @@ class _Loop:
         self.masks = needs_masks(net.layers)
         state = start(self.recipe, net.parameters, net.statistics)
         self.runner: Runner = choose_runner(
-            *(self.recipe, state, (data.X, data.Y, w), batches),
-            *(settings.epochs, settings.compile, place is not net.backend),
+            self.recipe,
+            state,
+            (data.X, data.Y, w),
+            batches,
+            settings.epochs,
+            settings.compile,
+            streamed=place is not net.backend,
         )
         self.history.engine = self.runner.engine
         self.t = 0  # steps done
@@ -158,7 +166,8 @@ class _Loop:
     def _read(self, totals: list[Any]) -> Host:
         """Read the losses of an epoch's steps to the host, all at once, in float64.
 
-        Raise DivergenceError if a step's loss is not finite, for a stack that of all networks.
+        Raise DivergenceError if a step's loss is not finite. In a stack, only if every network's is
+        not finite.
         """
         losses = self.runner.read(totals)  # (S,), or (S, R) for a stack; one of R may diverge
         finite = np.isfinite(losses).reshape(len(losses), -1).any(axis=1)
@@ -168,11 +177,11 @@ class _Loop:
         return losses
 
     def _statistics(self, steps: int) -> tuple[tuple[Any, ...], Any]:
-        """The layers' statistics, and whether each network of a stack has lost its own.
+        """Return the layers' statistics, and for each network whether any are not finite.
 
-        Statistics that are infinite stay so: one check an epoch suffices. The statistics that a
-        network of a stack has lost become NaN, so that its outputs are NaN. If every network has
-        lost its own, raise DivergenceError.
+        Statistics that are not finite stay so: one check an epoch suffices. In a stack, all
+        statistics of such a network become NaN, so that its outputs are NaN. Raise DivergenceError
+        if no network's statistics are all finite.
         """
         stats = self.runner.state.stats
         if not stats:
@@ -190,9 +199,10 @@ class _Loop:
         return tuple(stat + mark[:, None, None] for stat in stats), lost
 
     def _check_last_step(self) -> None:
-        """Raise DivergenceError if the last step left θ not finite, in a stack every network's.
+        """Raise DivergenceError if the last step left θ not finite.
 
-        A step's loss is taken before the step, so only θ shows the effect of the last one.
+        In a stack, only if every network's is not finite. A step's loss is taken before the step,
+        so only θ shows the effect of the last one.
         """
         xp, theta = self.net.backend.xp, self.runner.state.theta
         largest = self.net.backend.to_numpy(xp.max(xp.abs(theta), axis=-1))

@@ -35,7 +35,7 @@ class Kept:
 
     @contextmanager
     def refusing(self) -> Iterator[None]:
-        """Within this context, an error is that of a setting: the fit's epochs are undone."""
+        """Within this context, an error means a wrong setting, so the whole fit is undone."""
         try:
             yield
         except Exception:

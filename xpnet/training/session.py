@@ -33,12 +33,17 @@ class Session:
 
     Attributes
     ----------
+    kept : Kept
+        The state to which the network returns if the fit raises.
     history : History
         What `Network.fit` returns; ``history.stopped`` is set once the fit should end.
     interrupt : Interrupt
         Whether Ctrl-C was pressed. It and ``bar`` are there while `run` runs.
     bar : Progress
         What the user sees of the fit.
+
+    The argument ``classes`` says whether the targets are class labels, so that an accuracy is
+    meaningful.
     """
 
     interrupt: Interrupt
@@ -99,7 +104,7 @@ class Session:
         self.bar.describe(self.history.last())
 
     def end_epoch(self) -> None:
-        """Show the epoch to all that watch it; one of them may end the fit."""
+        """Do callbacks, early stopping and the test for convergence; each may end the fit."""
         if self._call("epoch_end"):
             self.history.stopped = "callback"
         self._stop("early", self._is_early())
@@ -109,7 +114,7 @@ class Session:
         self._began = time.perf_counter()
 
     def _is_early(self) -> bool:
-        """Whether early stopping ends the fit; an error is that of its settings."""
+        """Whether early stopping ends the fit; an error here undoes the whole fit (`refusing`)."""
         with self.kept.refusing():
             return bool(self._watch and self._watch.observe(self.net, self.history))
 

@@ -1,5 +1,6 @@
 """Record a training step as a graph, and collect the arrays for its program.
 
+A program is the code that is written from a graph: compiled loops or CUDA kernels.
 `xpnet.engines.step.step` runs once on recorded arrays, so the compiled step is that of the plain
 loop. A layer, loss, optimizer or penalty needs no code of its own to be compiled, if it uses only
 functions of `xpnet.engines.graph.namespace`."""
@@ -35,6 +36,7 @@ class Recorded:
 
     def arrays(self) -> dict[str, Node]:
         """Return the inputs that a program is given in memory, except the order of the examples."""
+        # dtype "weak": a Python number, which is passed by value (`xpnet.engines.graph.shapes`)
         return {n: x for n, x in self.inputs.items() if x.dtype != "weak" and n != "index"}
 
     def changed(self) -> dict[str, Node]:
@@ -90,7 +92,7 @@ def record_step(
 ) -> Recorded:
     """Record `step` by one run on recorded arrays with these shapes and dtypes."""
     graph = Graph()
-    N, M = Size(graph, "N"), Size(graph, "M")
+    N, M = Size(graph, "N"), Size(graph, "M")  # examples in the batch, and in the data set
     inputs: dict[str, Node] = {}
 
     def record(name: str, x: Any, shape: Any = None, dtype: str | None = None) -> Node:
