@@ -135,7 +135,7 @@ def cuda_runner(fixed: Fixed, wanted: bool | None) -> CudaRunner | None:
 def _prepared(kind: Any, fixed: Fixed, wanted: bool | None, pays: Callable[[Any], bool]) -> Any:
     """Return a runner of that kind, ready for the first step; None if impossible or not worthwhile.
 
-    If it is impossible, warn if compilation was requested, or if a CUDA kernel failed.
+    If it is impossible, warn if compilation was requested, or if CUDA kernels do not compile.
     """
     from xpnet.engines.graph.shapes import KernelError, TraceError
 

@@ -114,7 +114,7 @@ class Session:
         self._began = time.perf_counter()
 
     def _is_early(self) -> bool:
-        """Whether early stopping ends the fit; an error here undoes the whole fit (`refusing`)."""
+        """Whether early stopping ends the fit; an error here means a wrong setting."""
         with self.kept.refusing():
             return bool(self._watch and self._watch.observe(self.net, self.history))
 
