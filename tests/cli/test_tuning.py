@@ -176,7 +176,7 @@ def test_training_restarts_once_with_the_kernels_and_says_so(tmp_path, form):
         ((*TRAIN, "--no-tune"), {}),
         (TRAIN, {"OPENBLAS_CORETYPE": "Haswell"}),
         (TRAIN, {"XPNET_TUNED": "1"}),
-        (("doctor", "--compile"), {}),
+        (("doctor",), {}),
     ],
 )
 def test_what_runs_as_it_is(tmp_path, options, environ):

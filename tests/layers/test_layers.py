@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.support.chains import CHAINS, chained, each_chain, each_chain_few_on_jax, examples
+from tests.support.chains import (
+    CHAINS,
+    EVERY_KIND,
+    chained,
+    each_chain,
+    each_chain_few_on_jax,
+    examples,
+)
 from tests.support.helpers import needed, network, relative
 from xpnet.backends import get_backend, move, to_numpy
 from xpnet.backends.numpy_backend import NumpyBackend
@@ -91,7 +98,7 @@ def test_a_stack_of_three_networks_is_three_networks(backend, chain):
 
 
 @pytest.mark.slow
-@each_chain
+@pytest.mark.parametrize("chain", EVERY_KIND)
 def test_the_step_under_jit_is_the_step(chain):
     jax = needed("jax")
     backend = get_backend("jax")
