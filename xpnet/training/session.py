@@ -104,7 +104,7 @@ class Session:
         self.bar.describe(self.history.last())
 
     def end_epoch(self) -> None:
-        """Do callbacks, early stopping and the test for convergence; each may end the fit."""
+        """Run callbacks, early stopping and the test for convergence; each may end the fit."""
         if self._call("epoch_end"):
             self.history.stopped = "callback"
         self._stop("early", self._is_early())
