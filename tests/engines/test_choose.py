@@ -35,7 +35,7 @@ def test_a_backend_that_compiles_nothing_says_so(name):
     backend = open_backend(name)
     if isinstance(backend, str):
         pytest.skip(backend)
-    match = rf"compile=True does nothing on backend '{name}', only on numpy, cupy and jax"
+    match = rf"compile=True has no effect on backend '{name}': it works on numpy, cupy and jax"
     warned(match, backend=backend)
 
 

@@ -50,8 +50,8 @@ def choose_runner(
     """Return the runner of a fit.
 
     ``compile`` is True, False, or None, which leaves the choice to this function. ``streamed`` says
-    that the data stay on the host. Arrays of a stack have three axes; compiled loops and CUDA
-    kernels support two, so a stack runs in the plain loop.
+    that the data stay on the host. A stack computes with arrays of three axes. Compiled loops
+    and CUDA kernels support two, so a stack runs in the plain loop.
     """
     if streamed:
         from xpnet.engines.streamed import StreamedRunner
@@ -73,7 +73,7 @@ def choose_runner(
     runner = PlainRunner(recipe, state, data, compiles)
     if compile and not compiled_as:
         name = recipe.backend.name
-        warn(f"compile=True does nothing on backend {name!r}, only on numpy, cupy and jax")
+        warn(f"compile=True has no effect on backend {name!r}: it works on numpy, cupy and jax")
     return runner
 
 

@@ -1,4 +1,4 @@
-"""One training step, as a function of arrays: (θ, optimizer state, g, statistics) → the same.
+"""One training step, as a function of arrays: (θ, optimizer state, statistics), batch → the same.
 
 θ are the parameters and g is the gradient. If θ has shape (R, P), one step trains R networks at
 once, all of them on the same batch. The weighted sum of losses Σ w_n loss_n then has shape (R,)
@@ -26,7 +26,7 @@ __all__ = ["Recipe", "State", "advance", "applied", "batch_gradient", "start", "
 
 
 class Recipe(NamedTuple):
-    """The fixed parts of a fit, hashable so that a backend can compile the rest."""
+    """The fixed parts of a fit, hashable so that a backend can compile the operations for it."""
 
     backend: Backend
     layers: Layers

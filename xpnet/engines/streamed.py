@@ -59,7 +59,7 @@ class StreamedRunner:
         kernels = backend.compiled_as == "kernels" and compile is not False
         self._kernels = self._made(batches.size, compile) if kernels else None
         if compile and self._advance is advance and not kernels:
-            warn(f"compile=True does nothing for data in host memory on backend {backend.name!r}")
+            warn(f"compile=True has no effect on data in host memory on backend {backend.name!r}")
         self._order: tuple[Order, Order] | None = None  # of the host's rows, of a lane's rows
 
     def _made(self, batch: int, wanted: bool | None) -> CudaRunner | None:

@@ -20,7 +20,7 @@ features axis −1. θ (P,) holds a network's P parameters. θ (R, P) computes R
 (R, N, n_0), or (N, n_0) shared by all.
 
 The functions are pure except that they write into buffers passed to them. They run on arrays of one
-device and check nothing: `xpnet.Network` checks its arguments.
+device. They check only what a user's layer returns: `xpnet.Network` checks the arguments.
 """
 
 from __future__ import annotations

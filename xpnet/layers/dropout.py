@@ -21,9 +21,9 @@ class Dropout(Pickled):
 
         B = A ∘ M         dA = dB ∘ M
 
-    The mask M is 1 / (1 − rate) where an entry is kept, and 0 elsewhere. It is a function of (seed,
-    epoch, example, unit): the same bits on every backend and in any batch. Outside training B = A.
-    Srivastava et al., "Dropout" (2014), in the inverted form.
+    The mask M is 1 / (1 − rate) where an entry is kept, and 0 elsewhere. It is a function of the
+    rate and (seed, epoch, layer, example, unit): the same bits on every backend and in any batch.
+    Outside training B = A. Srivastava et al., "Dropout" (2014), in the inverted form.
 
     Parameters
     ----------
