@@ -34,6 +34,8 @@ def expression(node: Node, args: list[str]) -> str:
     if node.op == "sign":
         one = f"{kind}(1.0)"
         return f"{one} if {args[0]} > 0 else (-{one} if {args[0]} < 0 else {args[0]})"
+    if node.op == "subtract" and args[0] == args[1] and node.dtype in FLOATS:
+        return f"{args[0]} * {kind}(0.0)"  # "reassoc" lets LLVM make 0 of x − x, and lose a NaN
     if node.op not in _FORMS:
         raise TraceError(f"the operation {node.op}")
     text = _FORMS[node.op].format(*args, kind=kind)
