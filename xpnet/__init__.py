@@ -16,7 +16,7 @@ from xpnet import layers, losses, training
 from xpnet._version import __version__
 from xpnet.backends import Backend, asarray, available_backends, get_backend, to_numpy
 from xpnet.derivatives.gradients import Gradients
-from xpnet.equations.activations import Activation, elementwise
+from xpnet.equations.activation import Activation, elementwise
 from xpnet.errors import DivergenceError, FileError
 from xpnet.losses import Loss
 from xpnet.network import Network

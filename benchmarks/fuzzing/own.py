@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benchmarks.fuzzing.formulas import ELEMENTWISE, ROWS, VECTORS, Formula, defined
-from xpnet.equations.activations import Activation
+from xpnet.equations.activation import Activation
 from xpnet.losses import Loss
 
 __all__ = ["own_activation", "own_loss", "own_optimizer"]

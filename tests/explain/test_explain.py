@@ -14,7 +14,8 @@ from tests.support.chains import EVERY_KIND, chained, each_chain, examples, smal
 from tests.support.helpers import PAIRS, network, random_targets
 from tests.support.processes import loaded_after
 from xpnet.backends import get_backend, to_numpy
-from xpnet.equations.activations import ACTIVATIONS, Activation, elementwise
+from xpnet.equations.activation import Activation, elementwise
+from xpnet.equations.activations import ACTIVATIONS
 from xpnet.equations.parameters import view
 from xpnet.explain.recorded import symbol
 from xpnet.losses import (

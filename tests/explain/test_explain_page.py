@@ -16,7 +16,7 @@ from tests.support.command import fails, rows_of, write
 from tests.support.helpers import FRUIT
 from xpnet.backends import get_backend
 from xpnet.cli import main
-from xpnet.equations.activations import elementwise
+from xpnet.equations.activation import elementwise
 from xpnet.explain.cards import figure
 from xpnet.explain.heatmap import levels, png, pooled
 from xpnet.explain.mathml import breakable, mathml

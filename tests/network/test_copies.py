@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -194,3 +195,17 @@ def test_a_backend(backend, again):
 def test_another_setting_is_checked_too(replaced):
     with pytest.raises(ValueError, match=r"must (be|lie)"):
         replaced()
+
+
+def half(xp, Z, A=None):
+    return Z * 0.5
+
+
+def doubled(xp, Z, A, t):
+    return t * 2.0
+
+
+def test_a_derivative_of_ones_own_is_kept():
+    """An activation with another jvp is no longer given by its f, f' and f'' alone."""
+    own = replace(xpnet.elementwise("half", half, half), jvp=doubled)
+    assert pickle.loads(pickle.dumps(own)).jvp is doubled

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from xpnet.backends import DTYPES
-from xpnet.equations.activations import ACTIVATIONS, Activation
+from xpnet.equations.activation import Activation
+from xpnet.equations.activations import ACTIVATIONS
 from xpnet.equations.built_in import is_built_in
 from xpnet.equations.initializers import INITIALIZERS
 from xpnet.errors import look_up, quoted

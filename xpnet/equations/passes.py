@@ -29,7 +29,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from xpnet.backends.base import Backend
-from xpnet.equations.activations import Activation
+from xpnet.equations.activation import Activation
 from xpnet.equations.parameters import Layers, pack, unpack
 from xpnet.equations.protocol import (
     INFERENCE,

@@ -16,7 +16,7 @@ from xpnet.equations.returned import ReturnedError, array_like, pair
 from xpnet.typing import Array, Host
 
 if TYPE_CHECKING:
-    from xpnet.equations.activations import Activation
+    from xpnet.equations.activation import Activation
 
 __all__ = [
     "INFERENCE",

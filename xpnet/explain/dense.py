@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from xpnet.equations import passes
-from xpnet.equations.activations import Activation
+from xpnet.equations.activation import Activation
 from xpnet.explain.formulas import (
     activation_note,
     derivative_equation,

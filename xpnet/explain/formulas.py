@@ -13,7 +13,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from xpnet.equations.activations import FORMULAS, Activation
+from xpnet.equations.activation import Activation
+from xpnet.equations.activations import FORMULAS
 from xpnet.equations.built_in import is_built_in
 from xpnet.losses import FORMULAS as LOSS_FORMULAS
 from xpnet.losses import Loss

@@ -15,7 +15,8 @@ from typing import Any
 from xpnet._version import __version__
 from xpnet.backends import DTYPES, Backend, get_backend, move
 from xpnet.checks import dtype_name
-from xpnet.equations.activations import ACTIVATIONS, Activation
+from xpnet.equations.activation import Activation
+from xpnet.equations.activations import ACTIVATIONS
 from xpnet.errors import FileError, printable, quoted
 from xpnet.files.container import Container, blaming, opened
 from xpnet.files.jsonable import check_known, integer_of, loads, mapping

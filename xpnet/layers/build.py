@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from xpnet.checks import activation_list, check_outputs, find_activation
-from xpnet.equations.activations import ACTIVATIONS, Activation
+from xpnet.equations.activation import Activation
+from xpnet.equations.activations import ACTIVATIONS
 from xpnet.equations.parameters import Allocator, Layers, layout
 from xpnet.equations.protocol import Defaults
 from xpnet.errors import look_up, quoted

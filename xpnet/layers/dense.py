@@ -9,7 +9,7 @@ import numpy as np
 
 from xpnet.backends.base import Backend
 from xpnet.checks import find_activation, positive_integer
-from xpnet.equations.activations import Activation
+from xpnet.equations.activation import Activation
 from xpnet.equations.initializers import default_for, initial_weights
 from xpnet.equations.parameters import Allocator, Slot
 from xpnet.equations.passes import (

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from xpnet.backends.base import Backend
-from xpnet.equations.activations import Activation
+from xpnet.equations.activation import Activation
 from xpnet.equations.initializers import initial_weights
 from xpnet.equations.parameters import Allocator, Slot
 from xpnet.equations.passes import chain, chain_gradients, dense_input_gradient

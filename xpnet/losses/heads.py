@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Any
 
-from xpnet.equations.activations import ACTIVATIONS, Activation
+from xpnet.equations.activation import Activation
+from xpnet.equations.activations import ACTIVATIONS
 from xpnet.equations.built_in import built_in, is_built_in, one_of_each
 from xpnet.errors import quoted
 from xpnet.losses.cross_entropy import check_smoothing, label_cross_entropy

@@ -17,7 +17,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from xpnet.equations.activations import ACTIVATIONS, Activation
+from xpnet.equations.activation import Activation
+from xpnet.equations.activations import ACTIVATIONS
 from xpnet.equations.built_in import is_built_in
 from xpnet.equations.returned import array_like, pair
 from xpnet.equations.sums import total

@@ -21,7 +21,7 @@ from typing import Any, ParamSpec
 import numpy as np
 
 from xpnet.backends import to_numpy
-from xpnet.equations.activations import Activation
+from xpnet.equations.activation import Activation
 from xpnet.equations.returned import ReturnedError
 from xpnet.equations.sums import total
 from xpnet.errors import quoted

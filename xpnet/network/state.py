@@ -14,7 +14,7 @@ from xpnet.backends import Backend, get_backend
 from xpnet.checks.feature_names import in_order, names_of
 from xpnet.checks.inputs import infer_loss, infer_widths
 from xpnet.checks.keywords import explains_keywords
-from xpnet.equations.activations import Activation
+from xpnet.equations.activation import Activation
 from xpnet.equations.parameters import Layers, check_size, layout, slots
 from xpnet.equations.streams import seed_from
 from xpnet.layers.build import HIDDEN, Specification, plan

@@ -9,7 +9,7 @@ from typing import Any
 from xpnet.engines.graph.namespace import Namespace
 from xpnet.engines.graph.nodes import Graph, Node, Size
 from xpnet.engines.step import Recipe, State
-from xpnet.equations.activations import Activation
+from xpnet.equations.activation import Activation
 from xpnet.equations.parameters import flatten
 from xpnet.losses import per_example
 
