@@ -23,7 +23,7 @@ import pytest
 
 import xpnet
 from tests.support.browser import look, resize
-from tests.support.helpers import ROOT
+from tests.support.helpers import ROOT, needed
 
 NEEDED = ("sphinx", "myst_parser", "furo", "sphinx_gallery", "sklearn", "matplotlib")
 PAGES = (
@@ -125,8 +125,8 @@ def test_equations_are_mathml(site, pages, name):
 
 
 def test_an_equation_that_cannot_be_translated_is_an_error():
-    mathml = pytest.importorskip("docs.mathml", reason='needs Sphinx: pip install -e ".[docs]"')
-    nodes, error = import_module("docutils.nodes"), import_module("sphinx.errors").ExtensionError
+    nodes, error = needed("docutils.nodes"), needed("sphinx.errors").ExtensionError
+    mathml = import_module("docs.mathml")
     node = nodes.math_block("", r"\nonsense{1}")
     node.source, node.line = "page.md", 7
     with pytest.raises(error, match=r"page\.md:7.*nonsense"):

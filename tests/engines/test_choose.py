@@ -34,7 +34,7 @@ def test_lbfgs_is_not_compiled():
 def test_a_backend_that_compiles_nothing_says_so(name):
     backend = open_backend(name)
     if isinstance(backend, str):
-        pytest.skip(backend)
+        pytest.skip(f"backend {name} is absent: {backend}")  # says what to install
     match = rf"compile=True has no effect on backend '{name}': it works on numpy, cupy and jax"
     warned(match, backend=backend)
 

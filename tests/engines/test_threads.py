@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.support.helpers import NO_OPENBLAS, needed
+from tests.support.helpers import needed, needs_openblas
 from xpnet.backends.openblas import blas_threads, bundled
 from xpnet.engines.threads import threads_for
 
@@ -27,11 +27,10 @@ def test_small_products_get_one_thread(sizes, batch, threads):
     assert threads_for(xpnet.Network(sizes).layers, batch) == threads
 
 
+@needs_openblas
 @pytest.mark.parametrize("compile", [False, None])
 def test_a_fit_sets_threads_and_gives_them_back(compile):
     library = bundled()
-    if library is None:
-        pytest.skip(NO_OPENBLAS)
     before = library.threads
     library.set_threads(2)
     seen = []
@@ -49,11 +48,10 @@ def test_a_fit_sets_threads_and_gives_them_back(compile):
         library.set_threads(before)
 
 
+@needs_openblas
 def test_a_limit_holds_until_its_own_fit_ends():
     """Fits in two threads overlap: the first one to begin may be the first one to end."""
     library = bundled()
-    if library is None:
-        pytest.skip(NO_OPENBLAS)
     before = library.threads
     library.set_threads(2)
     try:

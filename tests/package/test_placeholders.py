@@ -33,7 +33,7 @@ def tracked(*patterns):
     command = ["git", "ls-files", "-z", "--", *patterns]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
     if listed.returncode:
-        pytest.skip("needs a checkout: git lists its files")
+        pytest.skip("needs a clone: git lists the files, which an unpacked archive cannot")
     names = [name for name in listed.stdout.decode().split("\0") if name]
     return {name: (ROOT / name).read_text(encoding="utf-8", errors="replace") for name in names}
 

@@ -52,7 +52,7 @@ return found;
 def chromium(tmp_path_factory):
     webdriver = needed("selenium.webdriver")
     if not (CHROMIUM.exists() and DRIVER.exists()):
-        pytest.skip("the browser tests need Debian's packages chromium and chromium-driver")
+        pytest.skip("needs a browser: apt-get install chromium chromium-driver")
     options = webdriver.ChromeOptions()
     options.binary_location = str(CHROMIUM)
     for flag in [*FLAGS.split(), f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"]:

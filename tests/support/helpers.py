@@ -29,9 +29,11 @@ BACKENDS = ("numpy", "array-api-strict", "torch", "jax", "cupy")
 _INSTALLED_AS = {
     "array_api_compat": "array-api-compat",
     "array_api_strict": "array-api-strict",
+    "docutils": "-e . --group docs",
     "matplotlib": '"xpnet[plot]"',
     "numba": '"xpnet[fast]"',
     "sklearn": "scikit-learn",
+    "sphinx": "-e . --group docs",
     "torch": "torch==2.13.0",
 }
 """What pip calls a package, where that is not the name to import it by."""
