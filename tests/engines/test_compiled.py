@@ -355,3 +355,35 @@ def test_a_folder_that_cannot_be_written_to_is_left_alone(monkeypatch, tmp_path)
     (tmp_path / "file").write_text("no folder")
     assert cache.folder().is_dir()
     assert cache.folder() == cache.folder()
+
+
+def cancelling(text):
+    """A loss of a user's own that is Y, or NaN if A is not finite, and its gradient."""
+
+    def function(xp, A, Y):
+        return xp.sum(eval(text), axis=-1), xp.zeros_like(A)
+
+    return xpnet.Loss("cancelling", function)
+
+
+INFINITE = {
+    "a norm of one feature": ([3, Dense(1, "identity"), LayerNorm(), Dense(2)], "squared_error"),
+    "a softmax of one output": ([3, Dense(1, "softmax")], "squared_error"),
+    **{
+        text: ([3, Dense(1, "identity")], cancelling(text))
+        for text in ("(A + Y) - A", "(Y - A) + A", "A * 1.0 - A + Y", "2.0 * A - A - A")
+    },
+}
+
+
+@needs_numba
+@pytest.mark.parametrize("compile", [False, True])
+@pytest.mark.parametrize("case", INFINITE)
+def test_what_cancels_is_nan_where_it_is_not_finite(case, compile):
+    """LLVM may make 0 of x − x if additions may be reordered, even if x is infinite."""
+    sizes, loss = INFINITE[case]
+    net = xpnet.Network(sizes, loss=loss, rng=1)
+    net.set_parameters(np.full(net.parameters.shape, 3e38, np.float32))
+    X, Y = np.ones((9, 3), np.float32), np.ones((9, net.sizes[-1]), np.float32)
+    with np.errstate(all="ignore"), pytest.raises(xpnet.DivergenceError):
+        net.fit(X, Y, epochs=2, compile=compile)

@@ -15,7 +15,6 @@ from benchmarks.fuzzing.draw import draw
 from benchmarks.fuzzing.engines import by_plain_steps, perturbed
 from benchmarks.fuzzing.run import Outcome, outcome
 from tests.support.cuda_cases import needs_gxx
-from tests.support.helpers import needs_numba
 from xpnet.engines.graph import indexing, namespace, plan, slots
 from xpnet.engines.graph.shapes import TraceError, same_length
 
@@ -179,9 +178,3 @@ def test_an_error_of_a_program_is_a_failure_and_no_program_is_not(monkeypatch):
     assert failed.status == "failed"
     assert failed.what.startswith("IndexError: beyond (line ")
     assert "layers" in failed.what
-
-
-@needs_numba
-def test_a_nan_less_itself_stays_nan():
-    """Draw 261: a softmax over one output is exp(z − z), of which LLVM made 1, even of a NaN."""
-    assert outcome("numba", 261).status == "same"

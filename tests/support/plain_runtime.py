@@ -24,6 +24,11 @@ log1p_f32 = log1p_f64 = np.log1p
 globals().update({name: getattr(np, name) for name in OF_NUMPY})
 
 
+def plus(a: Any, b: Any) -> Any:
+    """The addition of one more term to a sum."""
+    return a + b
+
+
 def i32(x: Any) -> Any:
     """An int32 that wraps around, as a compiled one does."""
     return np.int64(x).astype(np.int32)
@@ -86,7 +91,7 @@ def meet(barrier, met, threads):
 __all__ = [
     "bool_", "compiled", "dgemm", "dgemm_columns", "dgemm_rows", "empty", "exp_f32", "exp_f64",
     "expm1_f32", "expm1_f64", "f32", "f64", "float32", "float64", "i32", "i64", "inf", "int32",
-    "int64", "log1p_f32", "log1p_f64", "meet", "nan", "sgemm", "sgemm_columns", "sgemm_rows",
-    "share", "tanh_f32", "tanh_f64",
+    "int64", "log1p_f32", "log1p_f64", "meet", "nan", "plus", "sgemm", "sgemm_columns",
+    "sgemm_rows", "share", "tanh_f32", "tanh_f64",
 ]  # fmt: skip
 __all__ += OF_NUMPY

@@ -10,7 +10,7 @@ from xpnet.engines.graph.nodes import Node
 from xpnet.engines.graph.operations import FUNCTIONS, OPERATORS, VECTORISED
 from xpnet.engines.graph.shapes import FLOATS, TraceError, same_length
 
-__all__ = ["accumulate", "expression", "start_value"]
+__all__ = ["accumulate", "added", "expression", "start_value"]
 
 
 _FORMS = {
@@ -34,8 +34,6 @@ def expression(node: Node, args: list[str]) -> str:
     if node.op == "sign":
         one = f"{kind}(1.0)"
         return f"{one} if {args[0]} > 0 else (-{one} if {args[0]} < 0 else {args[0]})"
-    if node.op == "subtract" and args[0] == args[1] and node.dtype in FLOATS:
-        return f"{args[0]} * {kind}(0.0)"  # "reassoc" lets LLVM make 0 of x − x, and lose a NaN
     if node.op not in _FORMS:
         raise TraceError(f"the operation {node.op}")
     text = _FORMS[node.op].format(*args, kind=kind)
@@ -75,6 +73,11 @@ def start_value(node: Node) -> str:
 def accumulate(node: Node, total: str, value: str) -> str:
     """Return the expression of a reduction's ``total`` with one more ``value``."""
     if node.op == "sum":
-        return f"{total} + {value}"
+        return added(node, total, value)
     sign = "<" if node.op == "min" else ">"
     return f"{value} if ({value} {sign} {total}) | ({value} != {value}) else {total}"
+
+
+def added(node: Node, total: str, value: str) -> str:
+    """Return the expression of a sum's ``total`` with one more ``value``, in any order."""
+    return f"plus({total}, {value})" if node.dtype in FLOATS else f"{total} + {value}"

@@ -16,7 +16,7 @@ from xpnet.engines.graph.nodes import Node
 from xpnet.engines.graph.operations import is_number
 from xpnet.engines.graph.plan import REDUCTIONS, Group, is_fused
 from xpnet.engines.graph.shapes import same_length
-from xpnet.engines.loops.expressions import accumulate, expression, start_value
+from xpnet.engines.loops.expressions import accumulate, added, expression, start_value
 
 if TYPE_CHECKING:
     from xpnet.engines.loops.source import Writer
@@ -65,7 +65,7 @@ class Loop:
             args = [self._row_value(arg) for arg in read_of(node)]
             name = self.writer.names[id(node)]
             if node.op == "sum_rows":
-                self.writer.write(f"{name}s += {args[0]}")
+                self.writer.write(f"{name}s = {added(node, f'{name}s', args[0])}")
                 continue
             self.writer.write(f"{name} = {self._expression(node, args)}")
             self._store(node, name)

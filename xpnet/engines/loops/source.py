@@ -17,7 +17,7 @@ from xpnet.engines.graph.nodes import Node, Size, is_scalar
 from xpnet.engines.graph.operations import is_number
 from xpnet.engines.graph.plan import Group, Plan
 from xpnet.engines.graph.shapes import same_length
-from xpnet.engines.loops.expressions import expression
+from xpnet.engines.loops.expressions import added, expression
 from xpnet.engines.loops.loop import Loop
 
 __all__ = ["Writer"]
@@ -180,7 +180,7 @@ class Writer:
         self.write(f"    for j in range({self.numbers.length(node.columns)}):")
         self.write(f"        {name}s = {kind}(0.0)")
         self.write(f"        for k in range({self.numbers.length(node.args[0].columns)}):")
-        self.write(f"            {name}s += {a} * {b}")
+        self.write(f"            {name}s = {added(node, f'{name}s', f'{a} * {b}')}")
         self.write(f"        {self._entry(node, 'ij')} = {name}s")
 
     def _entry(self, node: Node, index: str) -> str:
