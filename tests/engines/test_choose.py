@@ -27,7 +27,7 @@ def warned(match, **settings):
 
 
 def test_lbfgs_is_not_compiled():
-    warned("compile=True does nothing with LBFGS", optimizer="lbfgs")
+    warned("compile=True has no effect with LBFGS", optimizer="lbfgs")
 
 
 @pytest.mark.parametrize("name", ["torch", "array-api-strict"])

@@ -44,7 +44,7 @@ def _check(net: NetworkState, settings: Settings) -> None:
     if settings.max_norm is not None:
         raise ValueError(f"{name} cannot enforce a max_norm: leave it out, or use a penalty")
     if settings.compile:
-        warn(f"compile=True does nothing with {name}, which has evaluations instead of steps")
+        warn(f"compile=True has no effect with {name}, which has evaluations instead of steps")
 
 
 class _Search:
