@@ -1,6 +1,7 @@
-"""``python -m benchmarks``: the benchmarks of training and prediction, and their plot; bad calls.
+"""``python -m benchmarks``: the benchmarks of training and prediction, and their plot.
 
-The other benchmarks are separate modules: `python -m benchmarks.NAME`.
+It also runs the tests by random steps (fuzz), bad calls (calls) and damaged files (files). The
+other benchmarks are separate modules: `python -m benchmarks.NAME`.
 """
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ def _chosen(options: argparse.Namespace) -> list[Workload]:
 
 @contextmanager
 def sources(**checkouts: Path) -> Iterator[dict[str, dict[str, str]]]:
-    """Return environments that import xpnet from each checkout and benchmarks from this one.
+    """Yield environments that import xpnet from each checkout and benchmarks from this one.
 
     Raises
     ------

@@ -157,7 +157,7 @@ def steps(n: int, most: int) -> Rule:
 
 
 def tolerance(rule: Rule, tol: float = 1e-4, patience: int = 10) -> Rule:
-    """scikit-learn's rule: the lowest loss fell by less than ``tol`` in each of n epochs."""
+    """scikit-learn's rule: stop if over ``patience`` epochs in a row bring no fall of ``tol``."""
 
     def epochs(fit: Fit) -> int:
         best, since, n = np.inf, 0, rule(fit)

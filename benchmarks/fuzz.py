@@ -58,8 +58,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     for engine, run in ENGINES.items():
         does = (run.__doc__ or "").partition("\n")[0]
-        parser.add_argument(f"--{engine}", type=int, metavar="DRAWS", help=f"so many {does}")
-    parser.add_argument("--seed", type=int, default=0, help="the first draw's")
+        says = f"for N draws, {does[:1].lower()}{does[1:]}"
+        parser.add_argument(f"--{engine}", type=int, metavar="N", help=says)
+    parser.add_argument("--seed", type=int, default=0, help="seed of the first draw (0)")
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     parser.add_argument("--resume", action="store_true", help="go on with the counts of --out")
     parser.add_argument("--out", type=Path)

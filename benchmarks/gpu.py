@@ -52,7 +52,8 @@ _WEIGH, _LARGE = 300_000, 10_000_000  # parameters
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
-    parser.add_argument("--minutes", type=float, default=60, help="begin nothing after so many")
+    minutes = "start no workload after this many minutes (60)"
+    parser.add_argument("--minutes", type=float, default=60, help=minutes)
     parser.add_argument("--rounds", type=int, help=f"{ROUNDS}; of whole runs {RUN_ROUNDS}")
     parser.add_argument("--precisions", nargs="+", choices=PRECISIONS, metavar="NAME")
     parser.add_argument("--shapes", nargs="+", metavar="TITLE", help="such as '784-128-10, 64'")

@@ -75,7 +75,7 @@ SWEEPS = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Of this command."""
+    """Add the options of this command."""
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--quick", action="store_true", help="two rounds of the smallest points")
     parser.add_argument("--out", type=Path)

@@ -21,7 +21,7 @@ MARKERS = "osD^vP*X"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Of this command."""
+    """Add the options of this command."""
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--setting", choices=SETTINGS, help="the first of these that is there")
     parser.add_argument("--out", type=Path, default=OUT)

@@ -20,7 +20,7 @@ ACCURACY, MEMORY = -0.01, 1 / 3
 
 
 class Target(NamedTuple):
-    """At most so many times the best peer's time, and that of the products alone."""
+    """The largest allowed ratios of a step's time to the best peer's and to the products'."""
 
     default: float
     tuned: float

@@ -80,7 +80,7 @@ def peak_memory() -> int:
 
 
 class _Worker:
-    """Return the contender, and the number of its turns that fill a round."""
+    """The contender, and the number of its turns that fill a round."""
 
     def __init__(self, job: Job) -> None:
         self.job, self.workload = job, job.workload

@@ -31,8 +31,8 @@ Array = np.ndarray[Any, Any]
 class Workload(NamedTuple):
     """A training loop to be timed.
 
-    ``epochs`` is 0 where the figure is the time of a step, in so many epochs as fill a round; else
-    the figure is the time of a whole run of so many epochs from fresh parameters. ``stack`` is the
+    If ``epochs`` is 0, the figure is the time of a step, from as many epochs as fill a round. Else
+    it is the time of a whole run of ``epochs`` epochs from fresh parameters. ``stack`` is the
     number of networks that are trained at once; 0 for one, without a leading axis.
     """
 

@@ -153,7 +153,7 @@ def launches(note: Callable[[str, Any], None]) -> None:
 
 
 def tickets(note: Callable[[str, Any], None], n: int) -> None:
-    """Return what a fence and a ticket in each block cost Adam's kernel on n parameters."""
+    """Time what a fence and a ticket in each block cost Adam's kernel on n parameters."""
     import cupy
 
     arrays = (*(cupy.zeros(n, "f") for _ in range(4)), cupy.zeros(1, "i"), np.int32(n))

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Every check, the same by hand and in CI: bash ci/test.sh
 #
-# The tasks are those of noxfile.py. They run in two virtual environments, in a temporary folder
-# that is removed at the end: a bare one, for the README's two commands on a machine with nothing
-# but Python, and one with every optional backend that runs on a CPU, and with what reads Parquet
-# and data frames.
+# The tasks are those of noxfile.py. nox has its own environment. The tasks run in two others, in a
+# temporary folder that is removed at the end: a bare one, for the README's two commands on a
+# machine with nothing but Python, and one with every optional backend that runs on a CPU, and with
+# what reads Parquet and data frames.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -66,7 +66,7 @@ class Floor(NamedTuple):
 
 
 def floors() -> list[Floor]:
-    """The rows of the page's table, the highest first."""
+    """Return the rows of the page's table, the highest first."""
     lines = (DOCS / "architecture.md").read_text(encoding="utf-8").partition(HEAD)[2].splitlines()
     found = []
     for line in lines[2:]:
@@ -78,7 +78,7 @@ def floors() -> list[Floor]:
 
 
 def names(cell: str) -> tuple[str, ...]:
-    """What a cell has in backticks."""
+    """Return the names in backticks in a cell."""
     return tuple(re.findall(r"`(\w+)`", cell))
 
 
@@ -88,7 +88,7 @@ def kind(room: str) -> str:
 
 
 def rooms(house: list[Floor]) -> Iterator[str]:
-    """A rectangle with its name for each folder; those of a floor share its width."""
+    """Yield a rectangle with its name for each folder; those of a floor share its width."""
     for i, floor in enumerate(house):
         y, width = TOP + i * (HEIGHT + GAP), (WIDTH + GAP) / len(floor.rooms)
         for j, room in enumerate(floor.rooms):
@@ -99,7 +99,7 @@ def rooms(house: list[Floor]) -> Iterator[str]:
 
 
 def ways_up(house: list[Floor]) -> Iterator[str]:
-    """A dashed line at the right, with the folder's name where it arrives."""
+    """Yield a dashed line at the right, with the folder's name where it arrives."""
     level = {room: i for i, floor in enumerate(house) for room in floor.rooms}
     ways = [(i, room) for i, floor in enumerate(house) for room in floor.goes_up]
     arrivals = [level[room] for _, room in ways]
@@ -114,7 +114,7 @@ def ways_up(house: list[Floor]) -> Iterator[str]:
 
 
 def legend(bottom: int) -> Iterator[str]:
-    """What the lines mean."""
+    """Yield the legend: what the lines mean."""
     middle = (TOP + bottom) // 2
     yield f'<path d="M22 {TOP}V{bottom}"/>'
     at = f'x="16" y="{middle}" transform="rotate(-90 16 {middle})"'
@@ -125,7 +125,7 @@ def legend(bottom: int) -> Iterator[str]:
 
 
 def picture() -> str:
-    """The whole SVG."""
+    """Return the whole SVG."""
     house = floors()
     bottom = TOP + len(house) * (HEIGHT + GAP) - GAP
     width, height = LEFT + WIDTH + MARGIN, bottom + 20

@@ -27,7 +27,7 @@ AS_DRAWN = {
     "<mi>⊤</mi>": '<mi mathvariant="normal">T</mi>',
     '<mtable class="ams-align">': '<mtable class="ams-align" displaystyle="true">',
 }
-"""What docutils writes, and what replaces it.
+"""Docutils' output, and its replacement.
 
 Fonts without mathematics, such as a phone's, draw ' and ⊤ too wide. Sums and fractions in aligned
 equations are as large as in others.

@@ -57,7 +57,7 @@ def results(state: State, totals: Any) -> Results:
 
 
 def by_plain_steps(draw: Draw, change: Callable[[Any], Any] = np.asarray) -> Results:
-    """By `xpnet.engines.step.step` on NumPy, from the draw's arrays of floats, changed."""
+    """Run `xpnet.engines.step.step` on NumPy, from the draw's arrays of floats, changed."""
     case = case_of(draw)
     state, totals = _changed(own_state(np, case.fresh()), change), []
     data = tuple(x if x is None or x.dtype.kind != "f" else change(x) for x in case.data)
@@ -76,7 +76,7 @@ def _changed(state: State, change: Callable[[Any], Any]) -> State:
 
 
 def perturbed(draw: Draw, times: int = 3) -> Iterator[Results]:
-    """The same steps with different last bits: in the arrays; in sums and means; in all, wider."""
+    """Yield the same steps, rounded differently: in arrays, in sums and means, with more bits."""
     rng = np.random.default_rng(draw.seed)
 
     def noisy(x: Any) -> Any:
@@ -114,7 +114,7 @@ def stretches(case: Case) -> Iterator[tuple[int, int]]:
 
 
 def in_plain_python(draw: Draw) -> Results:
-    """By the source of a program, run as plain Python on guarded arrays.
+    """Run the source of a program as plain Python on guarded arrays.
 
     One thread does one step after another, in buffers that nobody has written in; a team does all.
     """
@@ -138,7 +138,7 @@ _LIMITS = "_ROW_BLOCKS", "_FLAT_BLOCKS", "_TILE_STRIPS", "_GRID"
 
 
 def by_gpp(draw: Draw) -> Results:
-    """By CUDA kernels that g++ compiles, on the stand-in for CuPy; with few blocks at times."""
+    """Run CUDA kernels that g++ compiles, on the stand-in for CuPy; with few blocks at times."""
     import pytest
 
     from tests.support.cuda_runs import run_cuda
@@ -152,7 +152,7 @@ def by_gpp(draw: Draw) -> Results:
 
 
 def by_numba(draw: Draw) -> Results:
-    """By loops that numba compiles, with checks of every index, and a team of threads at times."""
+    """Run loops that numba compiles, with checks of every index, and a team of threads at times."""
     import numba
     import pytest
 

@@ -38,7 +38,7 @@ class Xpnet:
         self.net = xpnet.Stack(nets) if self.workload.stack else nets[0]
 
     def train(self, epochs: int) -> None:
-        """One fit of so many epochs."""
+        """Fit for n epochs."""
         self._fit(self.X, self.Y, epochs=epochs)
 
     def first_steps(self, n: int) -> None:

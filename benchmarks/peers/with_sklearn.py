@@ -1,4 +1,4 @@
-"""scikit-learn's MLPClassifier: `fit` for so many epochs, without its tests for convergence."""
+"""scikit-learn's MLPClassifier: `fit` for n epochs, without its tests for convergence."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Sklearn:
         )
 
     def train(self, epochs: int) -> None:
-        """One fit of so many epochs."""
+        """Fit for n epochs."""
         self.net.set_params(max_iter=epochs, n_iter_no_change=epochs + 1)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)

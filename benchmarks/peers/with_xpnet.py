@@ -31,7 +31,7 @@ class Xpnet:
         self.net = xpnet.Network(self.workload.sizes, loss="cross_entropy", rng=seed)
 
     def train(self, epochs: int) -> None:
-        """One fit of so many epochs."""
+        """Fit for n epochs."""
         self.net.fit(
             self.X,
             self.Y,
