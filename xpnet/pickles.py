@@ -75,8 +75,9 @@ def unpickled(
 def outdated(other: str) -> pickle.UnpicklingError:
     """The error for a pickle of a different version."""
     return pickle.UnpicklingError(
-        f"this pickle was made by {other}, and this is xpnet {__version__}: pickles do not outlive "
-        "a version. To keep a network, use net.save(path) and xpnet.load(path)"
+        f"this pickle was made by {other}, but this is xpnet {__version__}: a pickle can be read "
+        "only by the version that made it. To keep a network, use net.save(path) and "
+        "xpnet.load(path)"
     )
 
 
