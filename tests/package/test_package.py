@@ -88,6 +88,7 @@ def test_import_loads_what_a_network_is_made_of_and_no_more():
     beyond_numpy = loaded_after("import xpnet") - loaded_after("import numpy")
     assert beyond_numpy.isdisjoint({*WHEN_USED, *(f"xpnet.{name}" for name in LAZY)})
     assert len(beyond_numpy) <= 70  # each costs about 0.2 ms
+    assert sum(name.partition(".")[0] == "xpnet" for name in beyond_numpy) <= 63
 
 
 @pytest.mark.parametrize("name", sorted(xpnet._PLACES))
