@@ -239,24 +239,20 @@ def _short_row(name: str, found: dict[str, Any]) -> list[str]:
 
 def home() -> str:
     """A step's time for the home page: xpnet, its products, JAX's scan, others at their best."""
-    found = next(iter(read("cpu.json")["settings"].values()))["784-128-10, 64"]["contenders"]
-    xpnet, products, JAX, torch, sklearn = (
-        f"{three_digits(min(found[name]['median'] for name in names) * 1e6)} µs"
-        for names in (
-            ("xpnet",),
-            ("products",),
-            ("JAX scan",),
-            ("torch eager", "torch fused Adam", "torch.compile"),
-            ("scikit-learn",),
-        )
-    )
+    found, name = read("cpu.json"), "784-128-10, 64"
+    _, *cells = _short_row(name, next(iter(found["settings"].values()))[name])
+    xpnet, _, JAX, torch, sklearn, products = (f"{cell} µs" for cell in cells)
     return (
         "A compiled training step of 784-128-10 with batch 64 takes "
-        f"**{xpnet}** on two cores; its\n"
+        f"**{xpnet}** on {_cores(found['machine']['cpus'])}; its\n"
         f"matrix products alone take {products}. JAX, with an epoch in one call, takes {JAX}, "
         f"PyTorch {torch},\nscikit-learn {sklearn}\n"
         "([how it is measured](performance.md), [cpu.json](../benchmarks/results/cpu.json))."
     )
+
+
+def _cores(n: int) -> str:
+    return {1: "one core", 2: "two cores"}.get(n, f"{n} cores")
 
 
 PAGES = {
