@@ -18,7 +18,7 @@ from tests.support.helpers import FRUIT, needed
 from xpnet.cli import main
 from xpnet.datasets import load_digits, stratified_split
 from xpnet.report import Images, Report, Rows
-from xpnet.report.worst import losses, worst
+from xpnet.report.worst import worst
 
 needed("matplotlib")
 
@@ -123,10 +123,12 @@ def test_the_losses_of_examples_are_those_that_evaluate_averages(backend):
     rng = np.random.default_rng(0)
     X, Y = rng.normal(size=(30, 4)), rng.integers(0, 3, 30)
     net = xpnet.Network([4, 6, 3], backend=backend, dtype="float64", rng=1)
-    each = losses(net, X, Y)
+    each = xpnet.to_numpy(net.losses(X, Y))
     assert each.mean() == pytest.approx(net.evaluate(X, Y)["loss"], rel=1e-12)
     P = xpnet.to_numpy(net.fit(X, Y, epochs=1) and net(X))
-    np.testing.assert_allclose(losses(net, X, Y), -np.log(P[np.arange(30), Y]), rtol=1e-9)
+    np.testing.assert_allclose(
+        xpnet.to_numpy(net.losses(X, Y)), -np.log(P[np.arange(30), Y]), rtol=1e-9
+    )
 
 
 def test_the_worst_are_those_with_the_largest_loss():
@@ -137,7 +139,7 @@ def test_the_worst_rows_are_shown_with_what_they_hold(tmp_path):
     net, X, Y, history = labelled()
     rows = Rows("wxyz", lambda i: [f"{x:.6f}" for x in X[i]], lambda i: f"line {i + 2}")
     _, tree = saved(tmp_path, Report("title", net, history, X, Y, "these rows", examples=rows))
-    each, found = losses(net, X, Y), net.predict_classes(X)
+    each, found = xpnet.to_numpy(net.losses(X, Y)), net.predict_classes(X)
     head, *shown = table_with(tree, "actual")
     assert head == ["row", "loss", "actual", "predicted", "w", "x", "y", "z"]
     assert len(shown) == 12
@@ -287,7 +289,7 @@ def test_the_worst_images_are_the_right_ones(tmp_path):
     images, labels = load_digits()
     _, test = stratified_split(labels, 0.2, seed=0)
     net = xpnet.load(model)
-    each = losses(net, images[test] / 16.0, labels[test])
+    each = xpnet.to_numpy(net.losses(images[test] / 16.0, labels[test]))
     _, tree = parsed(page)
     for image, i in zip(every(tree, "img"), np.argsort(-each)[:12].tolist(), strict=True):
         assert image.get("alt").startswith(f"example {i}: {labels[test][i]}, predicted as ")

@@ -7,16 +7,18 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from xpnet.backends import to_numpy
 from xpnet.plots import CalibrationDisplay, ConfusionDisplay, PredictionErrorDisplay
 from xpnet.plots.outputs import classified, is_for_classes, loss_of, quantities
 from xpnet.report.figures import svg
 from xpnet.report.report import Report
 from xpnet.report.shown import shortened
-from xpnet.report.worst import Case, losses, worst
+from xpnet.report.worst import Case, worst
 
 __all__ = ["Judged", "judge"]
 
 _WORST = 12  # number of worst examples shown
+_AT_ONCE = 8192  # examples in a batch
 
 
 class Judged(NamedTuple):
@@ -111,5 +113,5 @@ def _quantity(report: Report) -> Judged:
 
 
 def _cases(report: Report, answer: _Answer) -> list[Case]:
-    loss = losses(report.net, report.X, report.Y)
+    loss = to_numpy(report.net.losses(report.X, report.Y, _AT_ONCE))
     return [Case(i, float(loss[i]), *answer(i)) for i in worst(loss, _WORST)]

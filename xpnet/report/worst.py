@@ -1,23 +1,14 @@
-"""Find the examples with the largest loss.
-
-The mean of the losses (`Network.losses`) is the "loss" of `evaluate`.
-"""
+"""Find the examples with the largest loss."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from xpnet.backends import to_numpy
-from xpnet.typing import ArrayLike, Host
+from xpnet.typing import Host
 
-if TYPE_CHECKING:
-    from xpnet.network import Network
-
-__all__ = ["Case", "losses", "worst"]
-
-_AT_ONCE = 8192  # examples in a batch
+__all__ = ["Case", "worst"]
 
 
 class Case(NamedTuple):
@@ -27,11 +18,6 @@ class Case(NamedTuple):
     loss: float
     actual: str
     predicted: str
-
-
-def losses(net: Network, X: ArrayLike, Y: ArrayLike) -> Host:
-    """Return each example's loss, (N,) float64."""
-    return to_numpy(net.losses(X, Y, _AT_ONCE)).astype(np.float64)
 
 
 def worst(loss: Host, most: int) -> list[int]:
