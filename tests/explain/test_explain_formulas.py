@@ -13,7 +13,7 @@ from tests.support.chains import small
 from tests.support.helpers import PAIRS, ROOT, network, random_targets
 from xpnet.backends import get_backend
 from xpnet.equations.activations import ACTIVATIONS, FORMULAS
-from xpnet.explain.formulas import LOSS_FORMULAS
+from xpnet.losses import FORMULAS as LOSS_FORMULAS
 from xpnet.losses import (
     LOSSES,
     CrossEntropy,

@@ -20,7 +20,6 @@ from xpnet.losses import FORMULAS as LOSS_FORMULAS
 from xpnet.losses import Loss
 
 __all__ = [
-    "LOSS_FORMULAS",
     "activation_note",
     "derivative_equation",
     "derivative_note",
