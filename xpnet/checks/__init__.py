@@ -19,14 +19,12 @@ from xpnet.checks.arrays import (
 from xpnet.checks.missing import check_present, is_missing
 from xpnet.checks.names import (
     activation_list,
-    check_flag,
     check_functions,
     check_outputs,
     dtype_name,
     find_activation,
     find_initializer,
     find_loss,
-    positive_integer,
 )
 from xpnet.checks.targets import MANY_CLASSES, check_targets, column_of_labels, targets
 
@@ -35,7 +33,6 @@ __all__ = [
     "activation_list",
     "as_array",
     "check_finite",
-    "check_flag",
     "check_functions",
     "check_outputs",
     "check_present",
@@ -52,7 +49,6 @@ __all__ = [
     "is_integer",
     "is_missing",
     "labels_on_host",
-    "positive_integer",
     "real",
     "targets",
     "turned",

@@ -12,19 +12,15 @@ from xpnet.equations.built_in import is_built_in
 from xpnet.equations.initializers import INITIALIZERS
 from xpnet.errors import look_up, quoted
 from xpnet.losses import LOSSES, Loss
-from xpnet.ranges import check_flag, positive_integer
-from xpnet.typing import ArrayLike
 
 __all__ = [
     "activation_list",
-    "check_flag",
     "check_functions",
     "check_outputs",
     "dtype_name",
     "find_activation",
     "find_initializer",
     "find_loss",
-    "positive_integer",
 ]
 
 
@@ -111,11 +107,11 @@ def dtype_name(dtype: Any) -> str:
     return name
 
 
-def _as_text(x: ArrayLike) -> str:
+def _as_text(dtype: object) -> str:
     try:
-        return str(x)
+        return str(dtype)
     except Exception:  # nested too deeply, or an integer of too many digits
-        return quoted(x)
+        return quoted(dtype)
 
 
 def activation_list(

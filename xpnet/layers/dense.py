@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from xpnet.backends.base import Backend
-from xpnet.checks import find_activation, positive_integer
+from xpnet.checks import find_activation
 from xpnet.equations.activation import Activation
 from xpnet.equations.initializers import default_for, initial_weights
 from xpnet.equations.parameters import Allocator, Slot
@@ -21,7 +21,7 @@ from xpnet.equations.passes import (
 )
 from xpnet.equations.protocol import Context, Defaults, Stats
 from xpnet.pickles import Pickled
-from xpnet.ranges import items
+from xpnet.ranges import items, positive_integer
 from xpnet.typing import Array, Host
 
 __all__ = ["Dense", "DenseLayer", "as_layers"]

@@ -9,13 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from xpnet.backends.base import Backend
-from xpnet.checks import positive_integer
 from xpnet.equations.initializers import initial_weights
 from xpnet.equations.parameters import Allocator, Slot
 from xpnet.equations.protocol import Context, Defaults, Stats
 from xpnet.errors import quoted
 from xpnet.pickles import Pickled
-from xpnet.ranges import is_count, items
+from xpnet.ranges import is_count, items, positive_integer
 from xpnet.typing import Array, Host, Namespace
 
 __all__ = ["Embedding", "EmbeddingLayer"]

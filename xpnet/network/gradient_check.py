@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from xpnet.backends import to_numpy
-from xpnet.checks import check_flag, positive_integer, real, turned
+from xpnet.checks import real, turned
 from xpnet.derivatives.gradients import Gradients, fill_dense
 from xpnet.equations.parameters import flatten, layout
 from xpnet.equations.protocol import BoundLayer
 from xpnet.equations.streams import seed_from
 from xpnet.errors import quoted
 from xpnet.network.predictions import NetworkPasses
-from xpnet.ranges import is_finite
+from xpnet.ranges import check_flag, is_finite, positive_integer
 from xpnet.typing import Array, ArrayLike, Host
 
 if TYPE_CHECKING:

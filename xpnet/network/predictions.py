@@ -20,6 +20,7 @@ from xpnet.equations.parameters import Layers, layout, n_networks, unpack
 from xpnet.losses import Loss
 from xpnet.network.labels import decide
 from xpnet.network.state import NetworkState
+from xpnet.ranges import check_flag, positive_integer
 from xpnet.typing import Array, ArrayLike, Host
 
 __all__ = ["NetworkPasses"]
@@ -43,7 +44,7 @@ class NetworkPasses(NetworkState):
         """
         X = self.in_order(X)
         if batch_size is not None:
-            checks.positive_integer("batch_size", batch_size)
+            positive_integer("batch_size", batch_size)
         elif self.backend.free_memory() is None:
             return self(X)
         place = home(self.backend, X, self.dtype)
@@ -120,7 +121,7 @@ class NetworkPasses(NetworkState):
     ) -> tuple[Layers, Loss, Examples]:
         """Check the data of a pass in pieces, which stay on the host if the device is too small."""
         if batch_size is not None:
-            checks.positive_integer("batch_size", batch_size)
+            positive_integer("batch_size", batch_size)
         X, Y = self.in_order(X), self.encode(Y)
         layers, loss = self.decided_by(Y)
         place = home(self.backend, X, self.dtype)
@@ -161,7 +162,7 @@ class NetworkPasses(NetworkState):
             Whether dropout and batch normalisation act as in training. The masks are then those of
             the next epoch. Statistics do not change.
         """
-        checks.check_flag("training", training)
+        check_flag("training", training)
         X, Y = self.in_order(X), self.encode(Y)
         layers, loss = self.decided_by(Y)
         X, Y, w, _ = examples(self.backend, layers, loss, self.dtype, X, Y, sample_weight)

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from xpnet.checks import positive_integer
 from xpnet.errors import DivergenceError, quoted
 from xpnet.network.network import Network
-from xpnet.ranges import is_finite
+from xpnet.ranges import is_finite, positive_integer
 from xpnet.typing import ArrayLike, Host
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from xpnet.checks import positive_integer
 from xpnet.errors import quoted
 from xpnet.files.jsonable import integer_of, names_of, number_of, text_of
+from xpnet.ranges import positive_integer
 from xpnet.tables.looks import look_of
 from xpnet.tables.table import Table, shown
 from xpnet.typing import Host

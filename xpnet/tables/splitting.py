@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from xpnet.checks import positive_integer
 from xpnet.datasets import stratified_split
 from xpnet.equations.streams import SPLIT, permutation
 from xpnet.errors import quoted
-from xpnet.ranges import is_number
+from xpnet.ranges import is_number, positive_integer
 from xpnet.typing import Host
 
 __all__ = ["held_out"]

@@ -6,10 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from xpnet.checks import positive_integer
 from xpnet.errors import look_up
 from xpnet.pickles import Pickled
-from xpnet.ranges import check_flag, check_not_negative
+from xpnet.ranges import check_flag, check_not_negative, positive_integer
 from xpnet.training.history import History
 
 if TYPE_CHECKING:
