@@ -11,7 +11,7 @@ from xpnet.backends import Backend, is_array_of_library, move, to_numpy
 from xpnet.backends.tracked import refuse_tracked
 from xpnet.checks.missing import check_present, first_place
 from xpnet.errors import printable, quoted
-from xpnet.typing import ArrayLike, Host
+from xpnet.typing import Array, ArrayLike, Host
 
 __all__ = [
     "as_array",
@@ -209,7 +209,7 @@ def without_nan(outputs: Host) -> Host:
 
 
 def check_finite(
-    backend: Backend, name: str, x: ArrayLike, remedy: str = "remove or replace those examples"
+    backend: Backend, name: str, x: Array, remedy: str = "remove or replace those examples"
 ) -> None:
     """Check for NaN and infinity with two reductions on the device, without temporary arrays.
 

@@ -89,7 +89,7 @@ def _labels(
     return backend.xp.reshape(move(backend, Y, backend.index_dtype), shape)
 
 
-def _check_range(xp: Namespace, labels: ArrayLike, width: int, least: int, where: str) -> None:
+def _check_range(xp: Namespace, labels: Array, width: int, least: int, where: str) -> None:
     if xp.isdtype(labels.dtype, "bool"):
         labels = xp.astype(labels, xp.int8)
     lowest, highest = int(xp.min(labels)), int(xp.max(labels))
@@ -122,7 +122,7 @@ def _check_values(backend: Backend, rows: Array, loss: Loss) -> None:
             )
 
 
-def check_targets(backend: Backend, name: str, Y: ArrayLike, loss: Loss) -> None:
+def check_targets(backend: Backend, name: str, Y: Array, loss: Loss) -> None:
     """Check that targets are finite; for a masked loss all but one may be missing."""
     xp = backend.xp
     if not loss.masked:

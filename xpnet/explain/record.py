@@ -16,7 +16,7 @@ import numpy as np
 from xpnet.backends import to_numpy
 from xpnet.backends.base import Backend
 from xpnet.explain.rows import Operand, Row, product_flops, statistics
-from xpnet.typing import ArrayLike, Host
+from xpnet.typing import Array, Host
 
 __all__ = ["Log"]
 
@@ -29,7 +29,7 @@ class Log:
         self.itemsize = np.dtype(dtype).itemsize
         self.rows: list[Row] = []
 
-    def host(self, x: ArrayLike) -> Host:
+    def host(self, x: Array) -> Host:
         """Return a copy of x on the host."""
         return np.array(to_numpy(x))
 
@@ -40,7 +40,7 @@ class Log:
         self.backend.wait(result)
         return result, time.perf_counter() - began
 
-    def size(self, x: ArrayLike) -> int:
+    def size(self, x: Array) -> int:
         """Return the number of entries."""
         return prod(x.shape)
 

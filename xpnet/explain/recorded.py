@@ -148,7 +148,13 @@ class RecordedDropout(Recorded):
         self.log.forward(self.l, f"A_{self.l}", f"A_{self.k}", B, of_k, seconds=seconds, note=note)
 
     def tell_gradients(
-        self, p: Array, saved: Any, shape: tuple[int, ...], dp: Array, dA: Array, seconds: float
+        self,
+        p: Sequence[Array],
+        saved: Any,
+        shape: tuple[int, ...],
+        dp: Sequence[Array],
+        dA: Array,
+        seconds: float,
     ) -> None:
         """Record dA_k = dA_l."""
         of_l = ((f"dA_{self.l}", shape),)
@@ -175,7 +181,13 @@ class RecordedNorm(Recorded):
         self.log.forward(l, f"A_{l}", f"γ_{l} ∘ X̂_{l} + β_{l}", B, read, flops=2 * n)
 
     def tell_gradients(
-        self, p: Array, saved: Any, shape: tuple[int, ...], dp: Array, dA: Array, seconds: float
+        self,
+        p: Sequence[Array],
+        saved: Any,
+        shape: tuple[int, ...],
+        dp: Sequence[Array],
+        dA: Array,
+        seconds: float,
     ) -> None:
         """Record dγ_l and dβ_l, then dA_k."""
         l, k, ones = self.l, self.k, ("1ᵀ", (1, shape[-2]))
@@ -219,7 +231,13 @@ class RecordedEmbedding(Recorded):
         )  # fmt: skip
 
     def tell_gradients(
-        self, p: Array, saved: Any, shape: tuple[int, ...], dp: Array, dA: Array, seconds: float
+        self,
+        p: Sequence[Array],
+        saved: Any,
+        shape: tuple[int, ...],
+        dp: Sequence[Array],
+        dA: Array,
+        seconds: float,
     ) -> None:
         """Record dE = Oᵀ dA_l for each table E, with the columns of dA_l that belong to E."""
         start = len(self.layer.numeric)

@@ -20,7 +20,7 @@ from xpnet.explain.formulas import derivative_reads, loss_gradient, loss_value
 from xpnet.explain.record import Log
 from xpnet.explain.recorded import recorded
 from xpnet.losses import Loss, from_preactivation
-from xpnet.typing import Array, ArrayLike
+from xpnet.typing import Array
 
 if TYPE_CHECKING:
     from xpnet.network.state import NetworkState
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["walk"]
 
 
-def walk(net: NetworkState, layers: Layers, loss: Loss, X: ArrayLike, Y: ArrayLike) -> Log:
+def walk(net: NetworkState, layers: Layers, loss: Loss, X: Array, Y: Array) -> Log:
     """Record the gradient of the mean loss over X (N, n_0) and Y, computed on the device."""
     log, xp, L = Log(net.backend, net.dtype), net.backend.xp, str(len(layers))
     k = str(len(layers) - 1)
@@ -48,7 +48,7 @@ def walk(net: NetworkState, layers: Layers, loss: Loss, X: ArrayLike, Y: ArrayLi
     return log
 
 
-def _inputs(log: Log, X: ArrayLike, Y: ArrayLike, loss: Loss, n_out: int) -> None:
+def _inputs(log: Log, X: Array, Y: Array, loss: Loss, n_out: int) -> None:
     log.forward("0", "A_0", "X", X, note="X: one example per row")
     labels = log.host(Y)
     if loss.targets == "labels" and labels.ndim == 1:
@@ -58,7 +58,7 @@ def _inputs(log: Log, X: ArrayLike, Y: ArrayLike, loss: Loss, n_out: int) -> Non
         log.forward("0", "Y", "targets", labels, note="one example per row")
 
 
-def _loss(log: Log, L: str, loss: Loss, f: Any, Z: Array, Y: ArrayLike, N: int) -> Any:
+def _loss(log: Log, L: str, loss: Loss, f: Any, Z: Array, Y: Array, N: int) -> Any:
     """Record A_L, the mean loss and dZ_L; return dZ_L.
 
     This is the only place where the scale 1/N appears.

@@ -91,7 +91,12 @@ class CalibrationDisplay:
 
     @classmethod
     def from_predictions(
-        cls, happened: Any, probability: Any, *, of: str = "the event", bins: int = 10
+        cls,
+        happened: ArrayLike,
+        probability: ArrayLike,
+        *,
+        of: str = "the event",
+        bins: int = 10,
     ) -> CalibrationDisplay:
         """Make the display from events (N,), true or false, and their probabilities (N,)."""
         positive_integer("bins", bins)

@@ -73,7 +73,7 @@ class ConfusionDisplay:
 
     @classmethod
     def from_predictions(
-        cls, Y: ArrayLike, predicted: Any, *, class_names: Sequence[Any] | None = None
+        cls, Y: ArrayLike, predicted: ArrayLike, *, class_names: Sequence[Any] | None = None
     ) -> ConfusionDisplay:
         """Make the display from labels and predicted labels, both (N,), integers or text.
 

@@ -75,7 +75,7 @@ class PredictionErrorDisplay:
 
     @classmethod
     def from_predictions(
-        cls, Y: ArrayLike, predicted: Any, *, target_names: Sequence[Any] | None = None
+        cls, Y: ArrayLike, predicted: ArrayLike, *, target_names: Sequence[Any] | None = None
     ) -> PredictionErrorDisplay:
         """Make the display from targets and predictions, both (N,) or (N, K)."""
         y, a = (to_numpy(x).astype(np.float64) for x in (Y, predicted))

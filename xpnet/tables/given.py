@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from xpnet.errors import quoted
-from xpnet.typing import Array, Host
+from xpnet.typing import ArrayLike, Host
 from xpnet.whole_file import path_of
 
 __all__ = [
@@ -60,7 +60,7 @@ def dims_given(embed: Any) -> dict[str, Any]:
     return {name_of("each of embed", name): dim for name, dim in (embed or {}).items()}
 
 
-def rows_given(rows: Array, n: int) -> Host:
+def rows_given(rows: ArrayLike, n: int) -> Host:
     """``rows`` as an array, checked to be one or more indices of a table of n rows."""
     found = np.asarray(rows)
     if found.dtype.kind not in "iu" or found.ndim != 1:
