@@ -126,9 +126,8 @@ def test_the_losses_of_examples_are_those_that_evaluate_averages(backend):
     each = xpnet.to_numpy(net.losses(X, Y))
     assert each.mean() == pytest.approx(net.evaluate(X, Y)["loss"], rel=1e-12)
     P = xpnet.to_numpy(net.fit(X, Y, epochs=1) and net(X))
-    np.testing.assert_allclose(
-        xpnet.to_numpy(net.losses(X, Y)), -np.log(P[np.arange(30), Y]), rtol=1e-9
-    )
+    each = xpnet.to_numpy(net.losses(X, Y))
+    np.testing.assert_allclose(each, -np.log(P[np.arange(30), Y]), rtol=1e-9)
 
 
 def test_the_worst_are_those_with_the_largest_loss():
