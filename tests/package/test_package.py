@@ -85,6 +85,7 @@ def test_import_loads_no_framework():
 
 
 def test_import_loads_what_a_network_is_made_of_and_no_more():
+    assert {name for name in WHEN_USED if name.startswith("xpnet.")} <= {*MODULES}
     beyond_numpy = loaded_after("import xpnet") - loaded_after("import numpy")
     assert beyond_numpy.isdisjoint({*WHEN_USED, *(f"xpnet.{name}" for name in LAZY)})
     assert len(beyond_numpy) <= 70  # each costs about 0.2 ms
