@@ -35,19 +35,19 @@ from importlib import import_module
 
 import pytest
 
-from tests.support.backends import OF_BACKEND, open_backend, opened
+from tests.support.backends import OF_BACKEND, narrow_jax, open_backend, opened, or_skip
 from tests.support.browser import chromium
 from tests.support.command import fruit
 from tests.support.cuda_cases import needs_gxx
-from tests.support.helpers import BACKENDS, needs_numba
+from tests.support.helpers import BACKENDS, needs_jax, needs_numba
 from xpnet.backends import Backend
 
 SLOW_FIXTURES = {"chromium", "site"}
-SLOW_MARKS = (needs_gxx.mark, needs_numba.mark)
+SLOW_MARKS = (needs_gxx.mark, needs_jax.mark, needs_numba.mark)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as slow what opens a browser, builds the site, or compiles C++ or loops."""
+    """Mark as slow what opens a browser, builds the site, uses JAX, or compiles C++ or loops."""
     for item in items:
         uses = SLOW_FIXTURES.intersection(getattr(item, "fixturenames", ()))
         if uses or any(mark in SLOW_MARKS for mark in item.iter_markers()):
@@ -79,10 +79,7 @@ def hostile_strict() -> None:
 @pytest.fixture(params=[pytest.param(n, marks=OF_BACKEND.get(n, ())) for n in BACKENDS])
 def backend(request: pytest.FixtureRequest) -> Backend:
     """Each array library in turn."""
-    found = open_backend(request.param)
-    if isinstance(found, str):
-        pytest.skip(found)
-    return found
+    return or_skip(open_backend(request.param))
 
 
 def pytest_terminal_summary(terminalreporter) -> None:

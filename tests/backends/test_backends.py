@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
 import xpnet
-from tests.support.helpers import BACKENDS, needed, network
+from tests.support.backends import other
+from tests.support.helpers import BACKENDS, needed, needs_jax, network
 from xpnet.backends import Backend, get_backend, move, to_numpy
 from xpnet.backends.numpy_backend import NumpyBackend
 from xpnet.derivatives.gradient import gradient
@@ -24,32 +23,10 @@ LABELS = np.arange(7) % 3
 DTYPES = ("float32", "float64", "int32", "int64", "uint8", "bool")
 
 
-def other(name: str) -> Backend:
-    """A backend on its default device, or a skip."""
-    try:
-        return xpnet.get_backend(name)
-    except (ImportError, RuntimeError) as error:
-        pytest.skip(str(error))
-
-
 def wide(*backends: Backend) -> None:
     """64-bit numbers on JAX, which a float64 network turns on too."""
     for backend in backends:
         backend.dtype("float64")
-
-
-@pytest.fixture
-def narrow_jax() -> Iterator[None]:
-    """JAX's default, 32 bits; float64 networks of other tests have changed it."""
-    if importlib.util.find_spec("jax") is None:
-        yield
-        return
-    import jax
-
-    before = jax.config.jax_enable_x64
-    jax.config.update("jax_enable_x64", False)
-    yield
-    jax.config.update("jax_enable_x64", before)
 
 
 def dtype_of(x: Any) -> str:
@@ -281,18 +258,16 @@ def test_float16_is_widened(backend):
     np.testing.assert_array_equal(to_numpy(net(half)), expected)
 
 
+@needs_jax
+@pytest.mark.usefixtures("narrow_jax")
 def test_integers_that_jax_would_wrap_are_refused():
-    jax = needed("jax")
-    try:
-        jax.config.update("jax_enable_x64", False)
-        with pytest.raises(ValueError, match="need JAX's 64-bit mode"):
-            xpnet.asarray(np.asarray([0, 2**31]), "jax")
-        with pytest.raises(ValueError, match="need JAX's 64-bit mode"):
-            xpnet.asarray(np.asarray([2**32], dtype=np.uint64), "jax")
-        fits = xpnet.asarray(np.asarray([-(2**31), 2**31 - 1]), "jax")
-        assert xpnet.to_numpy(fits).tolist() == [-(2**31), 2**31 - 1]
-    finally:
-        jax.config.update("jax_enable_x64", True)
+    with pytest.raises(ValueError, match="need JAX's 64-bit mode"):
+        xpnet.asarray(np.asarray([0, 2**31]), "jax")
+    with pytest.raises(ValueError, match="need JAX's 64-bit mode"):
+        xpnet.asarray(np.asarray([2**32], dtype=np.uint64), "jax")
+    fits = xpnet.asarray(np.asarray([-(2**31), 2**31 - 1]), "jax")
+    assert xpnet.to_numpy(fits).tolist() == [-(2**31), 2**31 - 1]
+    wide(get_backend("jax"))
     assert int(xpnet.asarray(np.asarray([2**40]), "jax")[0]) == 2**40
 
 

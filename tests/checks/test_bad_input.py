@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import xpnet
+from tests.support.backends import other
 from tests.support.helpers import needed
 from xpnet.backends import Backend, to_numpy
 from xpnet.derivatives.gradient import gradient
@@ -410,20 +411,6 @@ def test_a_label_out_of_range(backend, place, label, match):
     rejects(net, ValueError, match, lambda: net.gradient(X[0], Y[4]))
 
 
-@pytest.fixture
-def narrow_jax() -> Iterator[None]:
-    """JAX's default: integers of 32 bits. float64 networks of other tests have changed it."""
-    if importlib.util.find_spec("jax") is None:
-        yield
-        return
-    import jax
-
-    before = jax.config.jax_enable_x64
-    jax.config.update("jax_enable_x64", False)
-    yield
-    jax.config.update("jax_enable_x64", before)
-
-
 @pytest.mark.usefixtures("narrow_jax")
 @pytest.mark.parametrize("dtype", [np.int64, np.uint64])
 def test_a_label_that_only_fits_64_bits_does_not_wrap_into_range(backend, dtype):
@@ -666,13 +653,13 @@ def test_settings_of_a_fit(settings, error, match):
 
 @pytest.mark.parametrize("max_norm", ["3", True, [1.0], -1.0, float("nan")])
 def test_a_max_norm_that_is_no_number_is_refused_before_the_first_step(max_norm):
-    with pytest.raises(ValueError, match="the limit of max_norm must be a finite number > 0"):
-        make().fit(X, LABELS, max_norm=max_norm)
+    net, match = make(), "the limit of max_norm must be a finite number > 0"
+    rejects(net, ValueError, match, lambda: net.fit(X, LABELS, max_norm=max_norm))
 
 
 def test_metrics_without_validation_data_are_refused():
-    with pytest.raises(ValueError, match=r"metrics \(f1\) are measured on the validation data"):
-        make().fit(X, LABELS, metrics=["f1"])
+    net, match = make(), r"metrics \(f1\) are measured on the validation data"
+    rejects(net, ValueError, match, lambda: net.fit(X, LABELS, metrics=["f1"]))
 
 
 @pytest.mark.parametrize(
@@ -944,10 +931,7 @@ def test_a_missing_gpu():
     ],
 )
 def test_a_device_that_is_not_there(name, device, match):
-    try:
-        xpnet.get_backend(name)
-    except (ImportError, RuntimeError) as error:
-        pytest.skip(str(error))
+    other(name)
     net = make()
     rejects(net, (ValueError, RuntimeError), match, lambda: xpnet.get_backend(name, device))
     rejects(net, (ValueError, RuntimeError), match, lambda: net.to(name, device=device))

@@ -19,7 +19,15 @@ from tests.support.gradient_cases import (
     problem,
     torch_gradient,
 )
-from tests.support.helpers import PAIRS, needed, network, random_targets, relative, widths_for
+from tests.support.helpers import (
+    PAIRS,
+    needed,
+    needs_jax,
+    network,
+    random_targets,
+    relative,
+    widths_for,
+)
 from xpnet.backends import get_backend, move, to_numpy
 from xpnet.derivatives.gradient import gradient
 from xpnet.equations import passes
@@ -72,10 +80,9 @@ def test_equals_torch_autograd(backend, activation, loss):
     assert relative(found.flat, expected) <= 1e-12
 
 
-@pytest.mark.slow
+@needs_jax
 @pytest.mark.parametrize(("activation", "loss"), PAIRS)
 def test_equals_jax_grad(activation, loss):
-    needed("jax")
     names = ["gelu", "elu", activation]
     net = network(get_backend("jax"), SIZES, activation=names, loss=loss)
     X, Y = problem(loss)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.support.backends import open_backend
+from tests.support.backends import open_backend, or_skip
 from tests.support.helpers import needs_numba
 from tests.support.own import Plain
 
@@ -32,9 +32,7 @@ def test_lbfgs_is_not_compiled():
 
 @pytest.mark.parametrize("name", ["torch", "array-api-strict"])
 def test_a_backend_that_compiles_nothing_says_so(name):
-    backend = open_backend(name)
-    if isinstance(backend, str):
-        pytest.skip(f"backend {name} is absent: {backend}")  # says what to install
+    backend = or_skip(open_backend(name))
     match = rf"compile=True has no effect on backend '{name}': it works on numpy, cupy and jax"
     warned(match, backend=backend)
 

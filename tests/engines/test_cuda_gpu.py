@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.support.backends import open_backend
+from tests.support.backends import open_backend, or_skip
 from tests.support.chains import chained, each_chain, examples
 from tests.support.helpers import relative
 from xpnet.backends import get_backend, to_numpy
@@ -18,10 +18,7 @@ pytestmark = pytest.mark.gpu
 
 @pytest.fixture
 def backend():
-    found = open_backend("cupy")
-    if isinstance(found, str):
-        pytest.skip(found)
-    return found
+    return or_skip(open_backend("cupy"))
 
 
 @each_chain

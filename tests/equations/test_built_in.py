@@ -13,7 +13,7 @@ import pytest
 import xpnet
 from tests.support import cuda_cases
 from tests.support.fused_cases import case, difference, program_of, run_plain, run_source
-from tests.support.helpers import needed
+from tests.support.helpers import needs_jax
 from xpnet.equations import built_in
 from xpnet.equations.activations import ACTIVATIONS
 from xpnet.equations.built_in import is_built_in, is_known
@@ -183,8 +183,10 @@ def test_cuda_kernels_are_written_anew_for_a_users_function():
         assert (cuda_cases.program_of(found) is cuda_cases.program_of(found)) is once
 
 
+@needs_jax
 def test_what_is_xpnets_own_is_compiled_once_on_jax():
-    jax = needed("jax")
+    import jax
+
     from xpnet.engines.runner import compiled
     from xpnet.engines.step import Recipe, step
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.support.helpers import needed, relative
+from tests.support.helpers import needed, needs_jax, relative
 from xpnet.backends import move, to_numpy
 from xpnet.equations.parameters import layout as layout_of
 from xpnet.equations.penalties import MaxNorm, Penalty
@@ -111,9 +111,10 @@ def test_l2_is_the_weight_decay_of_torch(backend):
     assert relative(mine, t.detach().numpy()) <= 1e-14
 
 
-@pytest.mark.slow
+@needs_jax
 def test_in_a_jitted_step():
-    jax = needed("jax")
+    import jax
+
     backend = xpnet.get_backend("jax")
     backend.dtype("float64")
     penalty, norm = Penalty(l1=0.1, l2=0.2), MaxNorm(0.5)

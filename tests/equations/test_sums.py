@@ -13,7 +13,7 @@ from tests.support.backends import open_backend
 from tests.support.cuda_cases import needs_gxx
 from tests.support.fake_cupy import install
 from tests.support.fused_cases import case, program_of, run_source
-from tests.support.helpers import needed
+from tests.support.helpers import needed, needs_jax
 from xpnet.backends import Backend, get_backend, to_numpy
 from xpnet.engines.cuda import kernels as cuda_kernels
 from xpnet.equations import sums
@@ -65,16 +65,13 @@ def test_a_device_without_float64_adds_in_pairs(n):
     check(backend, x.T, "float32", -1)
 
 
-def test_jax_without_its_64_bit_mode_adds_in_pairs(monkeypatch):
-    jax = needed("jax")
+@needs_jax
+@pytest.mark.usefixtures("narrow_jax")
+def test_jax_without_its_64_bit_mode_adds_in_pairs():
     backend = get_backend("jax")
     x = np.repeat(np.asarray(VALUES)[None, :], 20_000, axis=0)
-    jax.config.update("jax_enable_x64", False)
-    try:
-        check(backend, x, "float32", -2)
-        check(backend, x.T, "float32", -1)
-    finally:
-        jax.config.update("jax_enable_x64", True)
+    check(backend, x, "float32", -2)
+    check(backend, x.T, "float32", -1)
 
 
 @pytest.mark.slow

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 import xpnet
+from tests.support.backends import other
 from tests.support.helpers import BACKENDS, needed
-from xpnet.backends import Backend, to_numpy
+from xpnet.backends import to_numpy
 
 safetensors_numpy = needed("safetensors.numpy")
 
@@ -31,14 +32,6 @@ def trained(**settings: Any) -> xpnet.Network:
     net = xpnet.Network([4, 6, 5, 3], **settings)
     net.fit(X, LABELS, **FIT)
     return net
-
-
-def other(name: str) -> Backend:
-    """A backend by name, or a skip."""
-    try:
-        return xpnet.get_backend(name)
-    except (ImportError, RuntimeError) as error:
-        pytest.skip(str(error))
 
 
 def header(path: Path) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from tests.support.chains import (
     each_chain_few_on_jax,
     examples,
 )
-from tests.support.helpers import needed, network, relative
+from tests.support.helpers import needed, needs_jax, network, relative
 from xpnet.backends import get_backend, move, to_numpy
 from xpnet.backends.numpy_backend import NumpyBackend
 from xpnet.derivatives.gradient import gradient
@@ -97,10 +97,11 @@ def test_a_stack_of_three_networks_is_three_networks(backend, chain):
             assert relative(to_numpy(stacked)[r], alone) <= 1e-14
 
 
-@pytest.mark.slow
+@needs_jax
 @pytest.mark.parametrize("chain", EVERY_KIND)
 def test_the_step_under_jit_is_the_step(chain):
-    jax = needed("jax")
+    import jax
+
     backend = get_backend("jax")
     net = chained(backend, chain)
     X, Y = (move(backend, part) for part in examples())

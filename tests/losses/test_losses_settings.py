@@ -8,7 +8,7 @@ import pytest
 
 import xpnet
 from tests.support import exact
-from tests.support.helpers import needed, relative
+from tests.support.helpers import needed, needs_jax, relative
 from tests.support.loss_cases import (
     CASES,
     PAIRS,
@@ -228,10 +228,11 @@ def test_float32_stays_float32_and_close(backend, loss):
         assert relative(a, b) <= 2e-6
 
 
-@pytest.mark.slow
+@needs_jax
 @pytest.mark.parametrize("loss", [*CASES, Masked(Quantile((0.2, 0.7))), *LOSSES.values()], ids=repr)
 def test_runs_under_jit(loss):
-    jax = needed("jax")
+    import jax
+
     backend = get_backend("jax")
     backend.dtype("float64")
     if loss.targets in ("rows", "labels", "head labels"):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.support.helpers import needed, network
+from tests.support.helpers import needed, needs_jax, network
 from xpnet.backends import move, to_numpy
 from xpnet.equations.activations import ACTIVATIONS
 from xpnet.losses import LOSSES, GaussianNLL, Masked, MultiCrossEntropy, Quantile
@@ -343,10 +343,11 @@ def test_float32_is_within_a_millionth_of_float64(backend, name):
     assert single == pytest.approx(double, rel=2e-6, abs=1e-6)
 
 
-@pytest.mark.slow
+@needs_jax
 @pytest.mark.parametrize("name", CASES)
 def test_statistics_run_under_jit(name):
-    jax = needed("jax")
+    import jax
+
     backend = xpnet.get_backend("jax")
     backend.dtype("float64")
     A, Y, loss = CASES[name]

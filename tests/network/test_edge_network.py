@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.support.helpers import needed
+from tests.support.helpers import needed, needs_jax
 from xpnet.backends import to_numpy
 from xpnet.optimizers import SGD
 
@@ -314,9 +314,11 @@ def test_parameters_of_a_torch_model_are_copied():
     assert torch.allclose(net(rows), model(rows).detach())
 
 
+@needs_jax
 @pytest.mark.parametrize("name", ["jax", "numpy"])
 def test_a_tracer_of_jax_is_refused_with_what_to_call(name):
-    jax = needed("jax")
+    import jax
+
     net = xpnet.Network([3, 4, 2], loss="squared_error", backend=name)
     rows = jax.numpy.ones((5, 3))
     for transformed in (

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.support.helpers import needed, network, relative
+from tests.support.helpers import needs_jax, network, relative
 from tests.support.own import Plain, PlainData
 from xpnet import schedules
 from xpnet.backends import get_backend, to_numpy
@@ -138,9 +138,9 @@ def test_accumulated_batches_are_a_larger_batch(backend):
     assert relative(found, expected) <= 1e-12
 
 
+@needs_jax
 def test_another_learning_rate_compiles_nothing_anew(monkeypatch):
     """JAX calls the update only to compile a step; one of a user's own is compiled in each fit."""
-    needed("jax")
     compiled, update = [], SGD.update
 
     class Own(SGD):

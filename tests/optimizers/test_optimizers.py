@@ -10,7 +10,7 @@ import mpmath as mp
 import numpy as np
 import pytest
 
-from tests.support.helpers import needed, relative
+from tests.support.helpers import needed, needs_jax, relative
 from xpnet.backends import move, to_numpy
 from xpnet.equations.parameters import Layout
 from xpnet.optimizers import (
@@ -288,10 +288,11 @@ def test_a_stack_of_networks_is_each_of_them(backend, optimizer):
         assert relative(found, run(backend, optimizer, theta, steps=7)[0]) <= 1e-13
 
 
-@pytest.mark.slow
+@needs_jax
 @of_all
 def test_under_jit_it_is_the_same(optimizer):
-    jax = needed("jax")
+    import jax
+
     from xpnet.backends import get_backend
 
     backend = get_backend("jax")

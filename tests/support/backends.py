@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -33,6 +33,35 @@ def open_backend(name: str) -> Backend | str:
         except (ImportError, RuntimeError) as error:
             opened[name] = str(error)
     return opened[name]
+
+
+def or_skip(found: Backend | str) -> Backend:
+    """The backend, or a skip for the reason that it can't be had."""
+    if isinstance(found, str):
+        pytest.skip(found)
+    return found
+
+
+def other(name: str) -> Backend:
+    """A backend on its default device, or a skip."""
+    try:
+        return get_backend(name)
+    except (ImportError, RuntimeError) as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def narrow_jax() -> Iterator[None]:
+    """JAX's default, numbers of 32 bits; float64 networks of other tests have changed it."""
+    if isinstance(open_backend("jax"), str):  # opened before, since this turns 64 bits on
+        yield
+        return
+    import jax
+
+    before = jax.config.jax_enable_x64
+    jax.config.update("jax_enable_x64", False)
+    yield
+    jax.config.update("jax_enable_x64", before)
 
 
 def on_backends(name: str, values: Sequence[Any], jax: Collection[Any]) -> pytest.MarkDecorator:

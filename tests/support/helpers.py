@@ -52,6 +52,7 @@ def needs(package: str) -> pytest.MarkDecorator:
     return pytest.mark.skipif(find_spec(package) is None, reason=remedy)
 
 
+needs_jax = needs("jax")
 needs_numba = needs("numba")
 NO_OPENBLAS = "needs the OpenBLAS inside NumPy's own wheels: pip install numpy"
 needs_openblas = pytest.mark.skipif(bundled() is None, reason=NO_OPENBLAS)

@@ -14,7 +14,7 @@ import pytest
 
 import xpnet
 from tests.support.backends import on_backends
-from tests.support.helpers import needed, network, random_targets, relative
+from tests.support.helpers import needed, needs_jax, network, random_targets, relative
 from xpnet.backends import get_backend, move, to_numpy
 from xpnet.derivatives.gradient import gradient
 from xpnet.engines.step import Recipe, start, step
@@ -188,10 +188,11 @@ def test_an_open_loss_is_decided_by_targets_and_kept_by_fit_alone():
 # --- compiled and not
 
 
-@pytest.mark.slow
+@needs_jax
 @pytest.mark.parametrize("loss", ["cross_entropy", "poisson", "binary_cross_entropy"])
 def test_the_step_under_jit_is_the_step(loss):
-    jax = needed("jax")
+    import jax
+
     backend = get_backend("jax")
     net = network(backend, SIZES, loss=loss)
     X, Y = (move(backend, part) for part in data(loss))
@@ -207,10 +208,11 @@ def test_the_step_under_jit_is_the_step(loss):
     assert relative(found.theta, eager.theta) <= 1e-13
 
 
-@pytest.mark.slow
+@needs_jax
 @pytest.mark.parametrize("activation", list(ACTIVATIONS))
 def test_every_activation_compiles(activation):
-    jax = needed("jax")
+    import jax
+
     backend = get_backend("jax")
     net = network(backend, SIZES, activation=activation, loss="squared_error")
     X, Y = (move(backend, part) for part in data("squared_error"))
@@ -238,9 +240,8 @@ def test_compiling_or_not_changes_nothing_but_rounding(backend):
     assert relative(found[2], found[1]) <= 1e-12
 
 
-@pytest.mark.slow
+@needs_jax
 def test_jax_without_its_64_bit_mode():
-    needed("jax")
     code = (
         "import numpy as np, xpnet, jax\n"
         "X, Y = np.eye(8, dtype='float64'), np.arange(8) % 3\n"
