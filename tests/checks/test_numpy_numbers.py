@@ -6,15 +6,8 @@ import numpy as np
 import pytest
 
 import xpnet
+from tests.support.three_classes import X, Y, new
 from xpnet.optimizers import SGD, Adam
-
-rng = np.random.default_rng(0)
-X = rng.normal(size=(40, 5))
-Y = np.arange(40) % 3
-
-
-def new(**settings):
-    return xpnet.Network([5, 8, 3], rng=3, **{"loss": "cross_entropy", **settings})
 
 
 @pytest.mark.parametrize("number", [np.float32(0.25), np.float64(0.25), np.float16(0.25)])

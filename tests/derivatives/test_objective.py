@@ -7,10 +7,7 @@ import pytest
 
 import xpnet
 from tests.support.helpers import network
-
-rng = np.random.default_rng(0)
-X = rng.normal(size=(40, 5))
-Y = np.arange(40) % 3
+from tests.support.three_classes import X, Y
 
 
 def test_the_objective_looks_at_its_data_and_its_penalty():

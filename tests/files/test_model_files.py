@@ -16,7 +16,7 @@ import pytest
 import xpnet
 from benchmarks import files as mutated
 from benchmarks.mutations import header_of, joined
-from tests.support.helpers import DATA
+from tests.support.helpers import FRUIT, OLDER
 from xpnet.backends import to_numpy
 from xpnet.cli import main
 from xpnet.files.container import sealed
@@ -24,9 +24,6 @@ from xpnet.layers import BatchNorm, Dense, Dropout, Embedding, Residual
 from xpnet.losses import Huber, Masked, MultiCrossEntropy
 from xpnet.tables import read_schema, save_model
 from xpnet.tables.schema import Schema
-
-OLDER = DATA / "older"
-"""Files of 0.1.0 before it wrote checksums, and in outputs.json what the networks gave."""
 
 X = np.random.default_rng(0).normal(size=(20, 4))
 CODES = np.column_stack([np.arange(20) % 3, X[:, 1:]])
@@ -110,8 +107,8 @@ def test_a_file_without_a_checksum_loads(backend, name):
 
 
 def test_a_table_model_without_a_checksum_predicts(tmp_path):
-    fruit, out = DATA / "fruit.csv", tmp_path / "p.csv"
-    assert main(["predict", str(OLDER / "table.safetensors"), str(fruit), "--out", str(out)]) == 0
+    out = tmp_path / "p.csv"
+    assert main(["predict", str(OLDER / "table.safetensors"), str(FRUIT), "--out", str(out)]) == 0
     table = xpnet.tables.read_csv(out)
     names = [name for name in table.names if name.startswith("probability_")]
     found = np.column_stack([table.numbers(name)[:3] for name in names])
@@ -609,7 +606,7 @@ def test_a_loaded_network_owns_its_parameters(path):
 
 
 def table_model(path: Path) -> Schema:
-    table = xpnet.tables.read_csv(DATA / "fruit.csv")
+    table = xpnet.tables.read_csv(FRUIT)
     schema = Schema.fit(table, "fruit", embed={"colour": 2})
     sizes = [schema.width, *schema.input_layers(), schema.target.width]
     save_model(xpnet.Network(sizes, loss="cross_entropy"), schema, path)

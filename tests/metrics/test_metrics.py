@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 import xpnet
+from tests.support import helpers
 from tests.support.helpers import needed, needs_jax, network
-from xpnet.backends import move, to_numpy
+from xpnet.backends import to_numpy
 from xpnet.equations.activations import ACTIVATIONS
 from xpnet.losses import LOSSES, GaussianNLL, Masked, MultiCrossEntropy, Quantile
 from xpnet.metrics import AUC, F1, METRICS, TopKAccuracy, find_metric, predictions
@@ -27,9 +28,7 @@ def sk():
 
 
 def on_device(backend, x):
-    if x is None:
-        return None
-    return move(backend, x, backend.index_dtype if x.dtype.kind in "iu" else None)
+    return None if x is None else helpers.on_device(backend, x)
 
 
 def found(backend, metric, A, Y, w=None, loss=None, batch=None):

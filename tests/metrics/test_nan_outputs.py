@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tests.support.helpers import on_device
 from xpnet.backends import to_numpy
 from xpnet.losses import LOSSES, GaussianNLL, Masked, MultiCrossEntropy
 from xpnet.metrics import METRICS, Metric, TopKAccuracy
@@ -41,9 +42,7 @@ def parts_of(backend, metric, A, Y, w, loss, batches=1):
     """The statistics of a set in so many batches."""
 
     def given(x):
-        if x is None:
-            return None
-        return backend.from_numpy(x.astype(backend.index_dtype) if x.dtype.kind == "i" else x)
+        return None if x is None else on_device(backend, x)
 
     split = [[x] * batches if x is None else np.array_split(x, batches) for x in (A, Y, w)]
     pieces = zip(*split, strict=True)

@@ -12,7 +12,7 @@ import pytest
 
 import xpnet
 from tests.support.loss_cases import CASES
-from tests.support.objects import OPTIMIZERS, SCHEDULES
+from tests.support.objects import LABELS, OPTIMIZERS, SCHEDULES, X
 from xpnet import layers, metrics, schedules, training
 from xpnet.backends import to_numpy
 from xpnet.equations import penalties
@@ -26,9 +26,6 @@ PICKLES = {
 }
 COPIES = {"copy": copy.copy, "deepcopy": copy.deepcopy, **PICKLES}
 WAYS = pytest.mark.parametrize("again", COPIES.values(), ids=COPIES)
-
-X = np.random.default_rng(0).normal(size=(12, 4))
-LABELS = np.arange(12) % 3
 
 
 @WAYS

@@ -8,11 +8,8 @@ import numpy as np
 import pytest
 
 import xpnet
+from tests.support.three_classes import NAMES, X, Y
 
-rng = np.random.default_rng(0)
-X = rng.normal(size=(40, 5))
-Y = np.arange(40) % 3
-NAMES = np.asarray(["ape", "bee", "cat"])
 TEXT = NAMES[Y]
 COLUMN = r"Y has the shape \(40, 1\), but class labels have the shape \(40,\): take its column, Y\["
 

@@ -7,31 +7,27 @@ import pickle
 import pickletools
 import re
 from importlib import import_module
-from pathlib import Path
 from pkgutil import resolve_name
 
 import numpy as np
 import pytest
 
 import xpnet
-from tests.support.helpers import ROOT
+from tests.support.helpers import OLDER, ROOT
 from tests.support.loss_cases import CASES
-from tests.support.objects import OPTIMIZERS, SCHEDULES
+from tests.support.objects import LABELS, OPTIMIZERS, SCHEDULES, X
 from xpnet import layers, metrics, pickles, schedules, training
 from xpnet.equations.activations import ACTIVATIONS
 from xpnet.losses import LOSSES, Masked, softmax_heads
 from xpnet.optimizers import Adam, Layout
 
-OLDER = Path(__file__).parents[1] / "support" / "data" / "older"
-X = np.random.default_rng(0).normal(size=(12, 4))
-LABELS = np.arange(12) % 3
 STANDARD = {"numpy", "builtins", "collections", "copyreg", "_codecs", "__builtin__", "copy_reg"}
 """Packages that pickles of any kind name; protocols 0 to 2 write Python 2's names of two."""
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
 
 
-def network(sizes=(4, 5, 3), **settings):
-    """One that has been trained, if its sizes are known."""
+def untrained(sizes=(4, 5, 3), **settings):
+    """A network that has not been trained."""
     return xpnet.Network(list(sizes), **settings)
 
 
@@ -50,22 +46,22 @@ def own_factor(xp, Z, A=None):
 def every_layer():
     inner = layers.Residual([5, layers.Dropout(0.5), layers.Dense(5, "tanh")])
     first = layers.Embedding([3], [2], columns=[3])
-    return network([4, first, layers.LayerNorm(), 5, layers.BatchNorm(), inner, 3])
+    return untrained([4, first, layers.LayerNorm(), 5, layers.BatchNorm(), inner, 3])
 
 
 def fitted():
-    net = network(classes=["a", "b", "c"])
+    net = untrained(classes=["a", "b", "c"])
     return net, net.fit(X, np.asarray(["a", "b", "c"])[LABELS], epochs=1)
 
 
 THINGS = {
-    "network": network,
+    "network": untrained,
     "network with every layer": every_layer,
     "network with open sizes": xpnet.Network,
     "fitted network": lambda: fitted()[0],
     "history": lambda: fitted()[1],
-    "stack": lambda: xpnet.Stack([network(rng=r) for r in (1, 2)]),
-    "gradients": lambda: network().gradient(X, LABELS),
+    "stack": lambda: xpnet.Stack([untrained(rng=r) for r in (1, 2)]),
+    "gradients": lambda: untrained().gradient(X, LABELS),
     "early stopping": xpnet.EarlyStopping,
     "json_lines": lambda: training.json_lines("log.jsonl"),
     "layers": lambda: every_layer().plan.layers,
@@ -152,12 +148,12 @@ def test_a_pickle_of_another_version_names_save(make, protocol, monkeypatch):
             pickle.loads(changed)
 
 
-def test_a_network_of_before_pickles_had_a_version_names_save():
+def test_an_unversioned_pickle_of_a_network_names_save():
     with pytest.raises(pickle.UnpicklingError, match=r"by an earlier xpnet.*use net\.save\(path"):
         pickle.loads((OLDER / "network.pickle").read_bytes())
 
 
-def test_an_optimizer_of_before_never_becomes_one_with_default_settings():
+def test_an_unversioned_pickle_of_an_optimizer_has_no_settings():
     """It was Adam(0.5), a tuple; Python makes an object without any setting."""
     found = pickle.loads((OLDER / "adam.pickle").read_bytes())
     for name in Adam()._asdict():

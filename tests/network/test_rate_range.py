@@ -6,15 +6,8 @@ import numpy as np
 import pytest
 
 import xpnet
+from tests.support.three_classes import X, Y, new
 from xpnet.network.rate_range import _steepest
-
-rng = np.random.default_rng(0)
-X = rng.normal(size=(40, 5))
-Y = np.arange(40) % 3
-
-
-def new(**settings):
-    return xpnet.Network([5, 8, 3], rng=3, **{"loss": "cross_entropy", **settings})
 
 
 def test_a_range_test_needs_steps_enough():

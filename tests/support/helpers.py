@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import xpnet
-from xpnet.backends import Backend, to_numpy
+from xpnet.backends import Backend, move, to_numpy
 from xpnet.backends.openblas import bundled
 from xpnet.equations.activations import ACTIVATIONS
 from xpnet.equations.parameters import layout
@@ -20,6 +20,8 @@ from xpnet.losses import LOSSES
 ROOT = Path(__file__).resolve().parents[2]
 """The checkout."""
 DATA = Path(__file__).parent / "data"
+OLDER = DATA / "older"
+"""Pickles of before they named a version; files of 0.1.0 without checksums, with their outputs."""
 FRUIT = DATA / "fruit.csv"
 """A small table of numbers and text, with names that hurt."""
 
@@ -91,6 +93,11 @@ def random_targets(rng: np.random.Generator, loss: str, N: int, n: int) -> np.nd
     if kind == "counts":
         return rng.poisson(2.0, (N, n)).astype(np.float64)
     return rng.normal(size=(N, n))
+
+
+def on_device(backend: Backend, x: Any, dtype: str | None = None) -> Any:
+    """A host array on the backend's device: integers as its indices, others in the dtype."""
+    return move(backend, x, backend.index_dtype if x.dtype.kind in "iu" else dtype)
 
 
 def relative(found: Any, expected: Any) -> float:

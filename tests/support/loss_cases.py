@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tests.support.helpers import on_device
 from xpnet.backends import move, to_numpy
 from xpnet.equations.activations import ACTIVATIONS
 from xpnet.losses import CrossEntropy, GaussianNLL, Huber, MultiCrossEntropy, Quantile, per_example
@@ -39,10 +40,6 @@ def problem(loss, N=5, lead=(), seed=5):
     if loss.targets == "labels":
         return z, rng.integers(0, WIDTH, (*lead, N))
     return z, rng.normal(size=(*lead, N, loss.n_targets(WIDTH)))
-
-
-def on_device(backend, y, dtype=None):
-    return move(backend, y, dtype if y.dtype.kind == "f" else backend.index_dtype)
 
 
 def found(backend, loss, name, z, y, dtype=None):

@@ -1,12 +1,16 @@
-"""Optimizers and schedules with settings of every kind, for tests of copies and pickles."""
+"""Examples, and objects with settings of every kind, for tests of copies and pickles."""
 
 from __future__ import annotations
+
+import numpy as np
 
 from xpnet import optimizers, schedules
 from xpnet.equations import penalties
 from xpnet.equations.parameters import Layout
 from xpnet.optimizers import Adam
 
+X = np.random.default_rng(0).normal(size=(12, 4))
+LABELS = np.arange(12) % 3
 SCHEDULES = [
     schedules.Constant(0.1),
     schedules.Step(0.1, 0.5, steps=3),

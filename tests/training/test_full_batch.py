@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from tests.support.helpers import needed, network, relative
+from tests.support.three_classes import X
+from tests.support.three_classes import Y as LABELS
 from xpnet import Network
 from xpnet.backends import move, to_numpy
 from xpnet.optimizers import LBFGS, minimize
@@ -17,8 +19,6 @@ from xpnet.optimizers.line_search import Point, _cubic, strong_wolfe
 from xpnet.optimizers.pairs import Pairs
 
 START = np.tile([-1.2, 1.0], 5)
-X = np.random.default_rng(0).normal(size=(40, 5))
-LABELS = np.arange(40) % 3
 
 
 def rosenbrock(x):

@@ -6,15 +6,7 @@ import numpy as np
 import pytest
 
 import xpnet
-
-rng = np.random.default_rng(0)
-X = rng.normal(size=(40, 5))
-Y = np.arange(40) % 3
-NAMES = np.asarray(["ape", "bee", "cat"])
-
-
-def new(**settings):
-    return xpnet.Network([5, 8, 3], rng=3, **{"loss": "cross_entropy", **settings})
+from tests.support.three_classes import NAMES, X, Y, new
 
 
 def test_examples_of_weight_0_are_set_aside_nowhere():
@@ -59,14 +51,12 @@ def test_weights_of_classes_are_not_those_of_validation():
     assert weighted.loss != plain.loss
 
 
-@pytest.mark.parametrize(
-    ("labels", "name"), [(np.arange(40) % 2 + (np.arange(40) == 7), "2"), (None, "'cat'")]
-)
-def test_a_class_too_small_to_set_aside_is_named(labels, name):
+@pytest.mark.parametrize("text", [False, True])
+def test_a_class_too_small_to_set_aside_is_named(text):
     codes = np.arange(40) % 2 + (np.arange(40) == 7)
-    net = new() if name == "2" else xpnet.Network()
+    net, labels, name = (xpnet.Network(), NAMES[codes], "'cat'") if text else (new(), codes, "2")
     with pytest.raises(ValueError, match=f"^class {name} has 1 examples.*different fraction"):
-        net.fit(X, NAMES[codes] if labels is None else labels, validation_fraction=0.2)
+        net.fit(X, labels, validation_fraction=0.2)
 
 
 def test_a_quarter_is_set_aside_and_three_are_trained_on():

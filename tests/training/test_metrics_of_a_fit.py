@@ -8,29 +8,25 @@ import numpy as np
 import pytest
 
 import xpnet
-
-rng = np.random.default_rng(0)
-X = rng.normal(size=(40, 5))
-Y = np.arange(40) % 3
+from tests.support.three_classes import X, Y, new
 
 
-def new(**settings):
-    return xpnet.Network([5, 8, 3], rng=3, **{"loss": "cross_entropy", **settings})
-
-
-def steps(values):
-    """A metric of that name whose values are given, an epoch each."""
+def told(name, values, **settings):
+    """A metric of that name whose values are given, one for each epoch."""
     it = iter(values)
-    return lambda parts: np.asarray(next(it))
+
+    def statistics(xp, A, Y, w, loss):
+        return xp.sum(A, axis=-2)
+
+    return xpnet.metrics.Metric(
+        name, statistics, lambda parts: np.asarray(next(it)), ("labels",), **settings
+    )
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
 @pytest.mark.parametrize(("larger", "best"), [(True, 3), (False, 1)])
 def test_early_stopping_asks_the_metric_which_way_is_better(optimizer, larger, best):
-    skill = xpnet.metrics.Metric(
-        "skill", lambda xp, A, Y, w, loss: xp.sum(A, axis=-2), steps([1.0, 2, 3, 2.5, 2.4, 2.3]),
-        ("labels",), larger_is_better=larger,
-    )  # fmt: skip
+    skill = told("skill", [1.0, 2, 3, 2.5, 2.4, 2.3], larger_is_better=larger)
     stop = xpnet.EarlyStopping("validation_skill", patience=2)
     history = new().fit(
         X, Y, optimizer=optimizer, validation_data=(X, Y), metrics=skill, early_stopping=stop
@@ -40,10 +36,7 @@ def test_early_stopping_asks_the_metric_which_way_is_better(optimizer, larger, b
 
 def test_a_value_that_is_nan_is_no_improvement():
     net = new()
-    found = xpnet.metrics.Metric(
-        "odd", lambda xp, A, Y, w, loss: xp.sum(A, axis=-2), steps([np.nan, 2.0, np.nan, np.nan]),
-        ("labels",),
-    )  # fmt: skip
+    found = told("odd", [np.nan, 2.0, np.nan, np.nan])
     stop = xpnet.EarlyStopping("validation_odd", patience=2)
     history = net.fit(X, Y, validation_data=(X, Y), metrics=found, early_stopping=stop)
     assert (history.best_epoch, len(history)) == (2, 4)
@@ -59,9 +52,7 @@ def test_one_metric_needs_no_list_and_none_is_no_metric():
 
 def test_what_is_not_finite_is_null_in_json_lines(tmp_path):
     path = tmp_path / "log.jsonl"
-    nan = xpnet.metrics.Metric(
-        "odd", lambda xp, A, Y, w, loss: xp.sum(A, axis=-2), steps([np.nan]), ("labels",)
-    )
+    nan = told("odd", [np.nan])
     log = xpnet.training.json_lines(path)
     new().fit(X, Y, epochs=1, validation_data=(X, Y), metrics=[nan], callbacks=log)
     refuse = {"parse_constant": lambda name: pytest.fail(f"{name} is no JSON")}
