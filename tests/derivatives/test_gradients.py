@@ -96,7 +96,7 @@ def test_equals_jax_grad(activation, loss):
 
 
 # each activation with one loss, and each loss with one activation
-EACH_ONCE = {*dict(PAIRS).items(), *((a, l) for l, a in {l: a for a, l in PAIRS}.items())}
+EACH_ONCE = {*{a: (a, l) for a, l in PAIRS}.values(), *{l: (a, l) for a, l in PAIRS}.values()}
 
 
 @on_backends("pair", PAIRS, jax=EACH_ONCE)  # every pair on JAX is held against mpmath, above

@@ -35,7 +35,7 @@ CHAINS = {
 }
 
 EVERY_KIND = ("residual, projected", "residual in residual", "all")
-"""Chains of which one has each kind of layer."""
+"""Chains that together have every kind of layer."""
 
 each_chain = pytest.mark.parametrize("chain", list(CHAINS))
 each_chain_few_on_jax = on_backends("chain", list(CHAINS), jax=EVERY_KIND)

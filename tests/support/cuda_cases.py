@@ -13,14 +13,13 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
-import numpy as np
 import pytest
 
-from tests.support.fused_cases import Case
+from tests.support.fused_cases import Case, step_of
 from xpnet.engines.cuda.program import CudaProgram, cuda_program
 
 GXX = shutil.which("g++")
-needs_gxx = pytest.mark.skipif(GXX is None, reason="no g++, which compiles the kernels here")
+needs_gxx = pytest.mark.skipif(GXX is None, reason="needs g++: apt-get install g++")
 
 
 @cache
@@ -67,10 +66,7 @@ def launch(library: ctypes.CDLL, name: str, grid: tuple[int, int], arrays: list[
 
 
 def program_of(case: Case, gathers: bool = True) -> CudaProgram:
-    batch = int(np.diff(case.starts).max()) if gathers else len(case.data[0])
-    masks = case.key is not None
-    n = len(case.c[0])
-    return cuda_program(case.recipe, case.fresh(), case.data, n, masks, batch, gathers)
+    return cuda_program(*step_of(case, gathers))
 
 
 def nvrtc() -> ctypes.CDLL | None:

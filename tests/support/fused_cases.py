@@ -121,11 +121,19 @@ def at_the_ends(f: Callable[[Any, Any], Any]) -> Case:
     return replace(made, order=np.arange(len(X)))
 
 
+def step_of(case: Case, gathers: bool = True) -> tuple[Any, ...]:
+    """What `step_program` and `cuda_program` make the program of a step from."""
+    masks, n = case.key is not None, len(case.c[0])
+    return case.recipe, case.fresh(), case.data, n, masks, _batch(case, gathers), gathers
+
+
+def _batch(case: Case, gathers: bool) -> int:
+    """The rows of a step: the largest of the batches, or all."""
+    return int(np.diff(case.starts).max()) if gathers else len(case.data[0])
+
+
 def program_of(case: Case, gathers: bool = True, team: bool = False) -> Program:
-    batch = int(np.diff(case.starts).max()) if gathers else len(case.data[0])
-    masks = case.key is not None
-    fixed = case.recipe, case.fresh(), case.data, len(case.c[0]), masks, batch, gathers
-    return step_program(*fixed, team)
+    return step_program(*step_of(case, gathers), team)
 
 
 def run_source(
@@ -150,7 +158,7 @@ def run_piece(
     """The totals of steps first … last − 1, which overwrite the state."""
     first, last = piece
     arrays = _guarded_arrays(program, state, case)
-    batch = int(np.diff(case.starts).max()) if gathers else len(case.data[0])
+    batch = _batch(case, gathers)
     buffers = tuple(
         empty([batch if n is None else n for n in b.shape], b.dtype) for b in program.buffers
     )
