@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import itertools
 import json
 import os
@@ -13,7 +12,8 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 
-from tests.support.helpers import NO_OPENBLAS, needed
+from tests.support.command import Terminal
+from tests.support.helpers import NO_OPENBLAS, needed, needs_openblas
 from xpnet import Network, available_backends
 from xpnet.backends import BackendInfo, openblas
 from xpnet.cli import main
@@ -107,10 +107,9 @@ def test_openblas_is_known_under_each_of_its_names(monkeypatch, prefix, suffix):
     assert (found.text("config"), found.threads) == ("", None)
 
 
+@needs_openblas
 def test_threads_are_set_for_a_while():
     library = openblas.bundled()
-    if library is None:
-        pytest.skip(NO_OPENBLAS)
     before = library.threads
     library.set_threads(2)
     try:
@@ -355,13 +354,6 @@ def test_the_findings_are_plain_lines_where_nobody_watches(capsys, monkeypatch):
     assert "\x1b" not in out
     assert all(row.text in out for row in findings(REPORT))  # none is wrapped
     assert "          → export OPENBLAS_CORETYPE=SkylakeX" in out.splitlines()[3]
-
-
-class Terminal(io.StringIO):
-    encoding = "utf-8"
-
-    def isatty(self) -> bool:
-        return True
 
 
 def test_a_terminal_has_colours(monkeypatch):

@@ -6,7 +6,6 @@ import re
 import struct
 import zlib
 
-import html5lib
 import numpy as np
 import pytest
 
@@ -14,6 +13,7 @@ import xpnet
 from tests.support.chains import CHAINS, chained, examples
 from tests.support.command import fails, rows_of, write
 from tests.support.helpers import FRUIT
+from tests.support.pages import HOSTILE, contrast, parsed
 from xpnet.backends import get_backend
 from xpnet.cli import main
 from xpnet.equations.activation import elementwise
@@ -24,18 +24,9 @@ from xpnet.losses import Loss
 from xpnet.pages.style import STYLE
 from xpnet.tables import read_schema
 
-HOSTILE = "</title></style><script>alert('1')</script><img src=x onerror=\"alert(2)\">&"
-
 
 def explained(chain="all", **asked):
     return chained(get_backend("numpy"), chain).explain(*examples(), **asked)
-
-
-def parsed(text):
-    """The tree of a document or of what a notebook gets; any error of the parser is one here."""
-    if not text.startswith("<!DOCTYPE html>"):
-        text = f"<!DOCTYPE html><html><head><title>t</title></head><body>{text}</body></html>"
-    return html5lib.HTMLParser(strict=True, namespaceHTMLElements=False).parse(text)
 
 
 def saved(explanation, tmp_path):
@@ -208,18 +199,6 @@ def test_a_long_equation_may_break_and_is_read_as_one():
 
 
 # --- colours
-
-
-def luminance(colour):
-    """Relative luminance by WCAG 2.1."""
-    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
-    return float(np.dot(linear, (0.2126, 0.7152, 0.0722)))
-
-
-def contrast(a, b):
-    high, low = sorted((luminance(a), luminance(b)), reverse=True)
-    return (high + 0.05) / (low + 0.05)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

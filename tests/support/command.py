@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,15 @@ from xpnet.cli import main
 
 SMALL = ("train", "digits", "--epochs", "2", "--hidden", "16")
 QUICK = ("--epochs", "3", "--hidden", "8")
+
+
+class Terminal(io.StringIO):
+    """A screen that remembers."""
+
+    encoding = "utf-8"
+
+    def isatty(self) -> bool:
+        return True
 
 
 def fails(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import xpnet
+from tests.support.command import Terminal
 from xpnet.training import progress
 from xpnet.training.progress import Progress
 from xpnet.training.sparkline import sparkline
@@ -27,15 +28,6 @@ class Clock:
     def __init__(self, monkeypatch):
         self.now = 100.0
         monkeypatch.setattr(progress.time, "monotonic", lambda: self.now)
-
-
-class Terminal(io.StringIO):
-    """A screen that remembers."""
-
-    encoding = "utf-8"
-
-    def isatty(self):
-        return True
 
 
 class Ascii(Terminal):
