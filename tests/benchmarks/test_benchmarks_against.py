@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
@@ -15,6 +11,7 @@ from benchmarks.peers import CONTENDERS, VARIANTS
 from benchmarks.worker import Job
 from benchmarks.workloads import WORKLOADS
 from tests.support.helpers import ROOT
+from tests.support.processes import python
 
 
 def pairs(ratio, noise, rounds=15, shared=0.0):
@@ -63,6 +60,7 @@ def test_slow_moments_meet_both():
     assert upper / lower < up / low
 
 
+@pytest.mark.slow
 def test_each_process_imports_its_own_xpnet_and_this_harness(tmp_path):
     (tmp_path / "xpnet").mkdir()
     (tmp_path / "xpnet" / "__init__.py").write_text("mark = 1\n")
@@ -71,14 +69,7 @@ def test_each_process_imports_its_own_xpnet_and_this_harness(tmp_path):
     code = "import xpnet, benchmarks; print(hasattr(xpnet, 'mark'), benchmarks.__file__)"
     with sources(this=ROOT, other=tmp_path) as environments:
         found = {
-            name: subprocess.run(
-                [sys.executable, "-c", code],
-                cwd=ROOT,
-                env={**os.environ, **environment},
-                capture_output=True,
-                text=True,
-                check=True,
-            ).stdout.split()
+            name: python("-c", code, cwd=ROOT, check=True, **environment).stdout.split()
             for name, environment in environments.items()
         }
     harness = str(ROOT / "benchmarks" / "__init__.py")

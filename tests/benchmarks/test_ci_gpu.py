@@ -37,7 +37,7 @@ def parts_of(name: str) -> list[tuple[str, str, str]]:
 
 pytestmark = pytest.mark.skipif(
     shutil.which("bash") is None or shutil.which("timeout") is None,
-    reason="bash or GNU timeout is missing",
+    reason="needs bash and GNU timeout: apt-get install bash coreutils",
 )
 
 
@@ -82,6 +82,7 @@ def test_all_parts_together_stay_below_the_minutes_that_the_script_says(name):
     assert sum(int(limit) + int(end) for _, limit, end in parts_of(name)) <= 60 * MINUTES[name]
 
 
+@pytest.mark.slow
 def test_every_part_has_a_log_of_what_it_printed(tmp_path):
     done = run(tmp_path, 'echo "asked for $*"')
     assert done.returncode == 0, done.stderr
@@ -92,6 +93,7 @@ def test_every_part_has_a_log_of_what_it_printed(tmp_path):
     assert logs["gpu_machine"] == "card\n"
 
 
+@pytest.mark.slow
 def test_a_part_that_fails_hides_no_other_and_is_named_at_the_end(tmp_path):
     done = run(tmp_path, 'case "$*" in *"-m pytest"*) exit 3;; esac; echo fine')
     assert done.returncode == 1
@@ -100,6 +102,7 @@ def test_a_part_that_fails_hides_no_other_and_is_named_at_the_end(tmp_path):
     assert "fine" in (tmp_path / "results" / "gpu_digits.log").read_text()
 
 
+@pytest.mark.slow
 def test_a_part_at_its_limit_is_interrupted_and_can_say_what_it_has(tmp_path):
     text = re.sub(r"^(part \w+) \d+", r"\1 2", SCRIPT.read_text(encoding="utf-8"), flags=re.M)
     script = copied(tmp_path)
@@ -112,6 +115,7 @@ def test_a_part_at_its_limit_is_interrupted_and_can_say_what_it_has(tmp_path):
     assert done.stdout.splitlines()[-1] == "failed: gpu_tests"
 
 
+@pytest.mark.slow
 def test_some_parts_can_be_asked_for(tmp_path):
     done = run(tmp_path, "echo fine", PARTS="gpu_backend gpu_digits")
     assert done.returncode == 0
@@ -119,6 +123,7 @@ def test_some_parts_can_be_asked_for(tmp_path):
     assert logs == {"gpu_backend", "gpu_digits"}
 
 
+@pytest.mark.slow
 def test_wheels_beside_the_script_are_importable(tmp_path):
     script = copied(tmp_path / "repository")
     (script.parent / "wheels").mkdir()
@@ -163,6 +168,7 @@ def commands(name: str) -> dict[str, list[str]]:
 PARTS = [(name, part) for name in MINUTES for part, *_ in parts_of(name)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "part"), PARTS, ids=[f"{n}-{p}" for n, p in PARTS])
 def test_every_file_module_and_name_of_a_command_exists(name, part):
     words = commands(name)[part]
@@ -196,6 +202,7 @@ def check_selection(expression: str, files: list[str]) -> None:
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MINUTES)
 def test_the_benchmark_knows_its_options(name):
     """Names of peers and of shapes, which it would refuse, or leave out, only on the card."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import pytest
 import xpnet
 from tests.support.command import SMALL, fails
 from tests.support.helpers import BACKENDS, needed
+from tests.support.processes import python
 from xpnet.cli import main
 from xpnet.datasets import load_digits, stratified_split
 
@@ -265,32 +264,19 @@ def test_the_version(capsys):
 # --- as a program
 
 
-def program(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    root = Path(xpnet.__file__).parents[1]
-    return subprocess.run(
-        [sys.executable, "-m", "xpnet", *arguments],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(root), "PYTHONIOENCODING": "utf-8"},
-        capture_output=True,
-        encoding="utf-8",
-        timeout=120,
-        check=False,
-    )
-
-
 @pytest.mark.slow
 def test_the_module_is_the_command(tmp_path):
-    run = program(tmp_path, *SMALL)
+    run = python("-m", "xpnet", *SMALL, cwd=tmp_path)
     assert (run.returncode, run.stderr) == (0, "")
     assert accuracy(run.stdout) > 0.1
-    info = program(tmp_path, "info", "digits.safetensors")
+    info = python("-m", "xpnet", "info", "digits.safetensors", cwd=tmp_path)
     assert (info.returncode, info.stderr) == (0, "")
     assert "16 × 64" in info.stdout
 
 
 @pytest.mark.slow
 def test_the_module_fails_with_one_line_and_a_status(tmp_path):
-    run = program(tmp_path, "info", "missing.safetensors")
+    run = python("-m", "xpnet", "info", "missing.safetensors", cwd=tmp_path)
     assert run.returncode == 1
     assert run.stdout == ""
     assert run.stderr.splitlines() == ["xpnet: there is no model file 'missing.safetensors'"]

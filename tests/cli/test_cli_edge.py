@@ -16,6 +16,7 @@ import pytest
 import xpnet
 from tests.support.command import QUICK, fails, predict, rows_of, train, write
 from tests.support.helpers import FRUIT, needed, needs_posix
+from tests.support.processes import environment
 from xpnet.cli import console, main
 from xpnet.cli.fitting import Settings, fit
 from xpnet.datasets.split import stratified_sample
@@ -27,13 +28,11 @@ PLOT = 'needs matplotlib: pip install "xpnet[plot]"'
 
 def command(folder: Path, *arguments: str, **settings) -> subprocess.Popen:
     """The command as a program, with its streams as pipes."""
-    environ = {"PYTHONPATH": str(Path(xpnet.__file__).parents[1]), "PYTHONIOENCODING": "utf-8"}
-    environ |= settings.pop("environ", {})
     streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     return subprocess.Popen(
         [sys.executable, "-m", "xpnet", *arguments],
         cwd=folder,
-        env={**os.environ, **environ},
+        env=environment(**settings.pop("environ", {})),
         **{**streams, **settings},
     )
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-import xpnet
 from tests.support import helpers
+from tests.support.processes import python
 from xpnet import doctor
 from xpnet.cli import main
 from xpnet.doctor import tuning
@@ -129,21 +128,9 @@ on_posix = pytest.mark.skipif(os.name != "posix", reason="os.execve replaces a p
 def outputs(folder: Path, form: list[str], *options: str, **environ: str) -> list[str]:
     """The lines of a program whose every start says which kernels are chosen."""
     (folder / "sitecustomize.py").write_text(SITE.format(system=LINUX, cpuinfo=ABLE.cpuinfo))
-    kept = {
-        k: v
-        for k, v in os.environ.items()
-        if k not in ("OPENBLAS_CORETYPE", "XPNET_TUNED", "PYTHONUNBUFFERED")
-    }
-    path = os.pathsep.join([str(folder), str(Path(xpnet.__file__).parents[1])])
-    run = subprocess.run(
-        [sys.executable, *form, *options],
-        cwd=folder,
-        env={**kept, "PYTHONPATH": path, "PYTHONIOENCODING": "utf-8", **environ},
-        capture_output=True,
-        encoding="utf-8",
-        timeout=120,
-        check=False,
-    )
+    left_out = dict.fromkeys(("OPENBLAS_CORETYPE", "XPNET_TUNED", "PYTHONUNBUFFERED"))
+    path = os.pathsep.join([str(folder), str(helpers.ROOT)])
+    run = python(*form, *options, cwd=folder, **{**left_out, "PYTHONPATH": path, **environ})
     assert (run.returncode, run.stderr) == (0, "")
     return run.stdout.splitlines()
 

@@ -11,15 +11,13 @@ that is no longer in the file is left for a person.
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 
 import pytest
 
 from docs.blocks import FENCE, run
 from tests.support.helpers import ROOT
+from tests.support.processes import python
 from xpnet.backends import available_backends
 
 DOCS = sorted((*(ROOT / "docs").glob("*.md"), *(ROOT / "docs" / "decisions").glob("*.md")))
@@ -89,17 +87,10 @@ def printed_by(command, folder):
     """The lines that the last command of `a && b` prints; `pip install` comes before it."""
     name, *arguments = command.rpartition("&&")[2].split()
     assert name == "xpnet", command
-    run = subprocess.run(
-        [sys.executable, "-m", "xpnet", *arguments],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return run.stdout.splitlines()
+    return python("-m", "xpnet", *arguments, cwd=folder, check=True).stdout.splitlines()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", CONSOLE, ids=lambda page: str(page.relative_to(ROOT)))
 def test_a_console_block_has_what_the_command_prints(page, tmp_path):
     """All of it, to the digit, apart from times."""

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from tests.support.helpers import needs_numba, needs_posix
+from tests.support.processes import environment
 from xpnet.engines.loops import cache, own_folder
 
 SOURCE = "def run():\n    return {}\n"
@@ -334,9 +335,8 @@ def test_two_processes_at_once(place):
         "from xpnet.engines.loops import cache\n"
         f"cache.prepare({TINY!r}, lambda: cache.load({TINY!r})(np.zeros(0)))\n"
     )
-    environment = {**os.environ, "PYTHONPATH": os.getcwd()}
     command = [sys.executable, "-W", "error", "-c", code]
-    both = [subprocess.Popen(command, env=environment) for _ in range(2)]
+    both = [subprocess.Popen(command, env=environment()) for _ in range(2)]
     assert [process.wait(120) for process in both] == [0, 0]
     compiled(place)
     assert compiled(place) == 0

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import pytest
 import xpnet
 from tests.support.helpers import needs_numba, relative
 from tests.support.poison import poison_memory
+from tests.support.processes import python
 from xpnet.backends.openblas import OpenBLAS
 from xpnet.engines import choose
 from xpnet.engines.loops import cache
@@ -177,13 +176,8 @@ def test_a_second_process_takes_it_from_the_cache(own_cache):
         "run = [m.run for name, m in sys.modules.items() if name.startswith('run_')][0]\n"
         "print(history.engine, sum(run.stats.cache_misses.values()), history.loss)\n"
     )
-    environment = {**os.environ, "XPNET_CACHE": str(own_cache), "PYTHONPATH": os.getcwd()}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    command = [sys.executable, "-c", code]
-    runs = [
-        subprocess.check_output(command, env=environment, text=True).split(maxsplit=2)
-        for _ in range(2)
-    ]
+    environ = {"XPNET_CACHE": str(own_cache), "PYTHONDONTWRITEBYTECODE": None}
+    runs = [python("-c", code, check=True, **environ).stdout.split(maxsplit=2) for _ in range(2)]
     assert [engine for engine, *_ in runs] == ["fused", "fused"]
     assert [misses for _, misses, _ in runs] == ["1", "0"]
     assert runs[0][2] == runs[1][2]  # to the bit

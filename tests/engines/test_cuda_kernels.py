@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import signal
 import subprocess
-import sys
 from functools import cache
 
 import numpy as np
@@ -28,6 +27,7 @@ from tests.support.fused_cases import (
 )
 from tests.support.helpers import network, random_targets
 from tests.support.loss_cases import WIDTH, each_case, problem
+from tests.support.processes import python
 from xpnet.backends import get_backend
 from xpnet.engines.cuda import kernels as cuda_kernels
 from xpnet.engines.cuda.program import Product
@@ -207,7 +207,7 @@ def test_a_barrier_that_some_threads_miss_is_found():
         f"library = cuda_cases.compiled({kernel!r})\n"
         "cuda_cases.launch(library, 'k0', (1, 1), [np.zeros(1, np.float32)])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = python("-c", code)
     assert done.returncode == -signal.SIGABRT
     assert "wait for each other at different places" in done.stderr
 
@@ -293,7 +293,9 @@ each_gpu = pytest.mark.parametrize("arch", ["75", "80", "90"])
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(NVCC is None, reason="no nvcc, which compiles the kernels for a GPU")
+@pytest.mark.skipif(
+    NVCC is None, reason="needs nvcc: NVIDIA's CUDA toolkit, on the PATH or in /usr/local/cuda"
+)
 @each_gpu
 def test_nvcc_compiles_every_kernel(arch, tmp_path):
     source, made = tmp_path / "kernels.cu", tmp_path / "kernels.ptx"

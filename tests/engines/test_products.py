@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from itertools import product
 
 import numpy as np
@@ -13,6 +10,7 @@ import pytest
 import xpnet
 from tests.support.fused_cases import case, program_of
 from tests.support.helpers import needs_numba, needs_openblas, relative
+from tests.support.processes import python
 from xpnet.backends import openblas
 from xpnet.backends.openblas import blas_threads, bundled
 from xpnet.engines.graph import remembered
@@ -125,10 +123,7 @@ def test_registers_are_those_that_numba_compiles_for(target):
     import llvmlite.binding
 
     script = "from xpnet.engines.loops.tiles import stay_in_registers; print(stay_in_registers())"
-    environment = {**os.environ, **target}
-    done = subprocess.run(
-        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
-    )
+    done = python("-c", script, check=True, **target)
     has = not target and llvmlite.binding.get_host_cpu_features().get("avx512f", False)
     assert done.stdout.split() == [str(has)]
 

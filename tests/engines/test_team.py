@@ -5,8 +5,6 @@ That a team's program does what the plain step does stands in test_fused.py, bes
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 import threading
 import time
@@ -15,8 +13,9 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.support.helpers import NO_OPENBLAS, needs_fork, needs_numba, relative
+from tests.support.helpers import needs_fork, needs_numba, needs_openblas, relative
 from tests.support.poison import poison_memory
+from tests.support.processes import python
 from xpnet.backends.openblas import blas_threads, bundled
 from xpnet.engines import choose, threads
 from xpnet.engines.loops.cache import numba_version
@@ -35,8 +34,6 @@ def poison(monkeypatch):
 def two_threads():
     """The BLAS of NumPy with two threads, where the tests' environment gives it one."""
     library = bundled()
-    if library is None:
-        pytest.skip(NO_OPENBLAS)
     before = library.threads
     library.set_threads(2)
     yield library
@@ -64,6 +61,7 @@ def test_a_team_is_a_function_of_the_shapes(monkeypatch, sizes, batch, available
     assert team_for(xpnet.Network(sizes).layers, batch) == team
 
 
+@needs_openblas
 def test_another_fits_limit_does_not_change_the_team(two_threads):
     """A fit in another thread holds the BLAS to one thread, now and then."""
     layers = xpnet.Network([784, 128, 10]).layers
@@ -132,11 +130,10 @@ def printed(code):
         "done = []\n"
         "together = Team(2).together(lambda rank, *rest: done.append(rank), 0)\n"
     )
-    environment = {**os.environ, "PYTHONPATH": os.getcwd()}
-    command = [sys.executable, "-c", head + code]
-    return subprocess.check_output(command, env=environment, text=True, timeout=60)
+    return python("-c", head + code, check=True).stdout
 
 
+@pytest.mark.slow
 def test_a_fit_goes_on_when_the_main_thread_has_ended():
     code = (
         "def fit():\n"
@@ -149,6 +146,7 @@ def test_a_fit_goes_on_when_the_main_thread_has_ended():
     assert printed(code) == "[0, 1]\n"
 
 
+@pytest.mark.slow
 @needs_fork
 def test_a_fork_in_the_middle_has_threads_of_its_own():
     code = (
@@ -249,6 +247,7 @@ def fitted(monkeypatch, team, dtype="float64", **settings):
     return net, net.fit(X, Y, epochs=3, batch_size=16, **{"compile": True, **settings})
 
 
+@needs_openblas
 @needs_numba
 def test_a_team_trains_as_the_plain_loop_does_and_twice_to_the_bit(monkeypatch, two_threads):
     plain, expected = fitted(monkeypatch, 1, compile=False)
@@ -264,6 +263,7 @@ def test_a_team_trains_as_the_plain_loop_does_and_twice_to_the_bit(monkeypatch, 
     assert two_threads.threads == 2
 
 
+@needs_openblas
 @needs_numba
 def test_products_outside_the_steps_keep_their_threads(monkeypatch, two_threads):
     seen = []

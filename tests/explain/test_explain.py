@@ -437,6 +437,7 @@ def test_the_network_and_the_data_are_left_as_they_were():
     np.testing.assert_array_equal(X, given)
 
 
+@pytest.mark.slow
 def test_an_import_of_xpnet_does_not_load_it():
     loaded = loaded_after("import xpnet")
     assert "xpnet.network" in loaded

@@ -5,8 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -16,6 +14,7 @@ import pytest
 
 import xpnet
 from tests.support.helpers import needs_posix
+from tests.support.processes import python
 from xpnet import whole_file as files
 from xpnet.files.load import describe
 from xpnet.tables import write_csv
@@ -243,13 +242,12 @@ with whole_file(sys.argv[1]) as file:
 """
 
 
+@pytest.mark.slow
 @needs_posix
 @pytest.mark.parametrize("writer", WRITERS)
 def test_what_a_killed_process_left_is_swept_by_the_next_file(tmp_path, writer):
     path = tmp_path / "f"
-    environment = {**os.environ, "PYTHONPATH": str(Path(xpnet.__file__).parents[1])}
-    done = subprocess.run([sys.executable, "-c", KILLED, str(path)], env=environment, check=False)
-    assert done.returncode == -signal.SIGKILL
+    assert python("-c", KILLED, str(path)).returncode == -signal.SIGKILL
     assert len(os.listdir(tmp_path)) == 1
     assert not path.exists()
     other = [tmp_path / ".xpnet-mine.tmp", tmp_path / f".xpnet-{'0' * 16}.tmp.safetensors"]

@@ -16,7 +16,7 @@ from types import ModuleType
 import pytest
 
 import xpnet
-from tests.support.helpers import ROOT
+from tests.support.helpers import ROOT, needed
 from tests.support.processes import loaded_after
 from xpnet.equations.activations import ACTIVATIONS
 from xpnet.equations.initializers import INITIALIZERS
@@ -58,7 +58,7 @@ WHEN_USED = (
     "xpnet.training.settings",
     "xpnet.whole_file",
 )
-"""Modules that a network needs in some of its methods at most."""
+"""Modules that only some methods of a network need."""
 FOLDER = Path(xpnet.__file__).parent
 LAZY = [name for name in xpnet._MODULES if name in xpnet.__all__]
 MODULES = sorted(
@@ -75,15 +75,18 @@ def module_of(name: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name not in ("numba", "llvmlite"):
             raise
-        pytest.skip('needs numba: pip install "xpnet[fast]"')
+        needed("numba")
+        raise
 
 
+@pytest.mark.slow
 def test_import_loads_no_framework():
     beyond_numpy = loaded_after("import xpnet") - loaded_after("import numpy")
     assert "xpnet.network" in beyond_numpy
     assert beyond_numpy.isdisjoint(HEAVY)
 
 
+@pytest.mark.slow
 def test_import_loads_what_a_network_is_made_of_and_no_more():
     assert {name for name in WHEN_USED if name.startswith("xpnet.")} <= {*MODULES}
     beyond_numpy = loaded_after("import xpnet") - loaded_after("import numpy")
@@ -92,6 +95,7 @@ def test_import_loads_what_a_network_is_made_of_and_no_more():
     assert sum(name.partition(".")[0] == "xpnet" for name in beyond_numpy) <= 63
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(xpnet._PLACES))
 def test_a_name_that_is_imported_when_used_is_one_object(name):
     code = (
@@ -111,13 +115,15 @@ def test_a_name_that_does_not_exist_is_an_attribute_error(package):
     assert set(module.__all__) <= set(dir(module))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path", ["files.load.describe", "training.callbacks.MOMENTS", "network.stack.Stack"]
 )
-def test_a_module_is_an_attribute_of_its_package_from_the_start(path):
+def test_a_submodule_is_reached_without_an_import(path):
     assert f"xpnet.{path.rpartition('.')[0]}" in loaded_after(f"import xpnet; xpnet.{path}")
 
 
+@pytest.mark.slow
 def test_a_network_on_numpy_trains_without_any_framework():
     code = (
         "import numpy, xpnet\n"
@@ -158,7 +164,7 @@ def test_the_version_is_that_of_the_installed_package():
     try:
         installed = version("xpnet")
     except PackageNotFoundError:
-        pytest.skip("xpnet is not installed, it only lies on the path")
+        pytest.skip("needs an installed xpnet: pip install -e .")
     assert xpnet.__version__ == installed
 
 
@@ -211,7 +217,7 @@ def test_the_cuda_extras_bring_what_compiles_kernels():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", LAZY)
-def test_a_module_that_is_imported_when_used_is_an_attribute_from_the_start(name):
+def test_a_lazy_package_is_reached_without_an_import(name):
     assert f"xpnet.{name}" in loaded_after(f"import xpnet; xpnet.{name}.__all__")
     assert name in xpnet.__all__
     assert name in dir(xpnet)

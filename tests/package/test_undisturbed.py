@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 import threading
 
 import pytest
 
 from tests.support.helpers import needs_numba
+from tests.support.processes import python
 from xpnet import backends
 from xpnet.undisturbed import imported, undisturbed
 
@@ -141,11 +141,6 @@ fit()
 (module,) = (m for name, m in sys.modules.items() if name.startswith("run_"))
 print(sum(module.run.stats.cache_misses.values()))
 """
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.getcwd(),
-        "XPNET_CACHE": str(tmp_path / "cache"),
-    }
-    command = [sys.executable, "-W", "error", "-c", code]
-    done = subprocess.check_output(command, env=environment, text=True, timeout=200)
-    assert done.splitlines() == ["interrupted 0", "interrupted 0", "fused", "1"]
+    kept = {"XPNET_CACHE": str(tmp_path / "cache")}
+    done = python("-W", "error", "-c", code, check=True, **kept)
+    assert done.stdout.splitlines() == ["interrupted 0", "interrupted 0", "fused", "1"]

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
 import xpnet
-from tests.support.helpers import widths_for
+from tests.support.helpers import needed, widths_for
+from tests.support.processes import python
 from xpnet import plots
 from xpnet.losses import LOSSES, Masked, MultiCrossEntropy
 
-mpl = pytest.importorskip(
-    "matplotlib", reason='pictures need matplotlib: pip install "xpnet[plot]"'
-)
+mpl = needed("matplotlib")
 mpl.use("agg")
 from matplotlib import pyplot as plt  # noqa: E402
 
@@ -441,6 +437,7 @@ def test_a_long_name_is_cut():
     assert display.ax_.get_xticklabels()[0].get_text() == "x" * 23 + "…"
 
 
+@pytest.mark.slow
 def test_without_matplotlib_the_error_says_what_to_install_and_nothing_changes():
     code = (
         "import sys; sys.modules['matplotlib'] = None\n"
@@ -456,4 +453,4 @@ def test_without_matplotlib_the_error_says_what_to_install_and_nothing_changes()
         "    else: raise SystemExit('no error')\n"
         "assert (net.parameters == before).all() and len(h) == 1\n"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    python("-c", code, check=True)

@@ -6,18 +6,38 @@ import json
 import os
 import subprocess
 import sys
+from functools import cache
+from pathlib import Path
 
 from tests.support.helpers import ROOT
 
 
-def loaded_after(code: str) -> set[str]:
-    """The modules that a fresh interpreter has imported after the code."""
-    run = subprocess.run(
-        [sys.executable, "-c", f"{code}\nimport json, sys\nprint(json.dumps(list(sys.modules)))"],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+def environment(**environ: str | None) -> dict[str, str]:
+    """This process's environment with this checkout's xpnet, and these; None leaves one out."""
+    given = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", **environ}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def python(
+    *arguments: str, cwd: Path | None = None, check: bool = False, **environ: str | None
+) -> subprocess.CompletedProcess[str]:
+    """A fresh interpreter with this checkout's xpnet; with ``check`` it has to end well."""
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=cwd,
+        env=environment(**environ),
         capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
+        encoding="utf-8",
+        timeout=200,
+        check=False,
     )
-    return set(json.loads(run.stdout.splitlines()[-1]))
+    assert not (check and done.returncode), done.stderr
+    return done
+
+
+@cache
+def loaded_after(code: str) -> frozenset[str]:
+    """The modules that a fresh interpreter has imported after the code."""
+    listing = "import json, sys\nprint(json.dumps(list(sys.modules)))"
+    run = python("-c", f"{code}\n{listing}", check=True)
+    return frozenset(json.loads(run.stdout.splitlines()[-1]))

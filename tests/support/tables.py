@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.support.helpers import needed
 
 MAKERS = {"pandas": "DataFrame", "polars": "DataFrame", "pyarrow": "table"}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where a test may write its table."""
+    return tmp_path / "t.csv"
 
 
 def written(path: Path, text: str | bytes) -> Path:

@@ -8,14 +8,13 @@ import re
 import threading
 import warnings
 from decimal import Decimal
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 import xpnet
 from tests.support.helpers import DATA, needed
-from tests.support.tables import frame_of, written
+from tests.support.tables import MAKERS, frame_of, written
 from xpnet.tables import (
     Schema,
     Table,
@@ -33,19 +32,13 @@ from xpnet.tables.looks import DATES, HOLES, NUMBERS, look_of
 from xpnet.tables.outliers import outlying
 from xpnet.tables.table import repeated
 
-LIBRARIES = ("pandas", "polars", "pyarrow")
 BIG = [2**53 + 1, 2**53, 7]
-
-
-@pytest.fixture
-def path(tmp_path) -> Path:
-    return tmp_path / "t.csv"
 
 
 # --- every digit
 
 
-@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("library", MAKERS)
 @pytest.mark.parametrize(
     ("values", "text"),
     [
@@ -71,7 +64,7 @@ def test_numbers_of_frames_keep_every_digit_as_in_csv(library, values, text):
     assert table.columns["id"].tolist() == text
 
 
-@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("library", MAKERS)
 def test_small_integers_with_and_without_nulls_are_numbers(library):
     table = from_frame(frame_of(library, {"a": [1, 2, 3], "b": [1, None, 3]}))
     np.testing.assert_array_equal(table.numbers("a"), [1, 2, 3])

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+import pytest
 
 from tests.support.helpers import needs_fork, needs_numba, needs_openblas
+from tests.support.processes import python
 
-pytestmark = needs_fork
+pytestmark = [needs_fork, pytest.mark.slow]
 
 HEAD = """
 import os, signal, sys, threading, time
@@ -43,11 +42,10 @@ network = lambda: xpnet.Network([6, 5, 3], loss="cross_entropy", rng=1)
 """
 
 
-def printed(code, **environment):
+def printed(code, **environ):
     """What a process of its own prints."""
-    environment = {**os.environ, "PYTHONPATH": os.getcwd(), **environment}
-    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", HEAD + code]
-    return subprocess.check_output(command, env=environment, text=True, timeout=120)
+    options = "-W", "ignore::DeprecationWarning", "-c"
+    return python(*options, HEAD + code, check=True, **environ).stdout
 
 
 @needs_openblas

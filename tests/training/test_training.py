@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import threading
 from contextlib import nullcontext
 
@@ -15,6 +13,7 @@ import pytest
 import xpnet
 from tests.support.backends import on_backends
 from tests.support.helpers import needed, needs_jax, network, random_targets, relative
+from tests.support.processes import python
 from xpnet.backends import get_backend, move, to_numpy
 from xpnet.derivatives.gradient import gradient
 from xpnet.engines.step import Recipe, start, step
@@ -254,7 +253,7 @@ def test_jax_without_its_64_bit_mode():
         "double = nets[0].to(dtype='float64')\n"
         "assert double.gradient(X, Y).flat.dtype == 'float64'\n"
     )
-    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
+    python("-W", "error", "-c", code, check=True)
 
 
 # --- what interrupts it

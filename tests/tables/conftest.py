@@ -1,0 +1,5 @@
+"""The fixtures of the tests of tables."""
+
+from tests.support.tables import path
+
+__all__ = ["path"]
