@@ -10,9 +10,7 @@ import pytest
 
 from tests.support.helpers import ROOT, needed
 
-mpl = pytest.importorskip(
-    "matplotlib", reason='examples need matplotlib: pip install "xpnet[plot]"'
-)
+mpl = needed("matplotlib")
 mpl.use("agg")
 from matplotlib import pyplot as plt  # noqa: E402
 

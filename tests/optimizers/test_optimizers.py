@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -172,20 +171,14 @@ def test_first_step_of_adam_has_epsilon_outside_the_root_of_the_corrected_v():
     assert theta[0] == pytest.approx(-0.001 * 1e-7 / (1e-7 + 1e-8), rel=1e-12)
 
 
-def test_correction_of_adam_loses_no_digits():
-    """1 − 0.999^t for t = 1, where 1 − βᵗ in float32 is off by 2e-5."""
-    rate, epsilon = Adam(beta1=0.0, beta2=0.999, epsilon=1.0).coefficients(1, rate=1.0)
-    assert rate == pytest.approx(math.sqrt(0.001), rel=1e-15)
-    assert epsilon == pytest.approx(math.sqrt(0.001), rel=1e-15)
-
-
-def test_the_correction_of_adam_keeps_digits_that_a_difference_loses():
-    """1 − β⁷ with β = 1 − 1e-12 in double precision is off by 2e-5."""
-    beta = 1.0 - 1e-12
-    rate, _ = Adam(beta1=0.0, beta2=beta).coefficients(7, 1.0)
+@pytest.mark.parametrize(("beta", "t", "digits"), [(0.999, 1, 1e-15), (1 - 1e-12, 7, 1e-14)])
+def test_the_correction_of_adam_keeps_digits_that_a_difference_loses(beta, t, digits):
+    """1 − β¹ in float32 is off by 2e-5, and so is 1 − β⁷ with β = 1 − 1e-12 in float64."""
+    rate, epsilon = Adam(beta1=0.0, beta2=beta, epsilon=1.0).coefficients(t, rate=1.0)
     with mp.workdps(50):
-        expected = float(mp.sqrt(1 - mp.mpf(beta) ** 7))
-    assert rate == pytest.approx(expected, rel=1e-14)
+        expected = float(mp.sqrt(1 - mp.mpf(beta) ** t))
+    assert rate == pytest.approx(expected, rel=digits)
+    assert epsilon == pytest.approx(expected, rel=digits)
 
 
 def test_momentum_of_nadam_at_a_late_step():
@@ -249,7 +242,7 @@ def test_a_hundred_steps_of_muon_equal_its_equations(backend, muon):
 def test_a_step_of_muon_is_torch_s_up_to_its_bfloat16(torch, scale):
     """torch runs Newton–Schulz in bfloat16, of 8 bits; a wrong scale would be off by 0.4."""
     if not hasattr(torch.optim, "Muon"):
-        pytest.skip("this torch has no Muon")
+        pytest.skip("needs torch.optim.Muon: a newer torch")
     rng = np.random.default_rng(1)
     W, G = rng.normal(size=(6, 4)), rng.normal(size=(6, 4))
     theirs = torch.tensor(W, requires_grad=True)
@@ -339,7 +332,6 @@ def test_settings_of_two_kinds_are_never_equal():
     for a, b in product(ALL, ALL):
         assert (a == b) == (a is b)
         assert (a != b) == (a is not b)
-        assert len({(a,), (b,)}) == (1 if a is b else 2)  # as keys of a compiled step
     assert Adam(0.01) == Adam(0.01)
     assert hash(Adam(0.01)) == hash(Adam(0.01))
     assert Adam() != (0.001, 0.9, 0.999, 1e-8)

@@ -224,7 +224,7 @@ def test_any_function_of_the_step_is_a_schedule():
             rate_at(lambda t, wrong=wrong: wrong, 4)
 
 
-def test_schedules_of_two_kinds_are_never_equal():
+def test_schedules_of_two_kinds_are_never_one_key():
     assert Step(0.1, steps=5) != Exponential(0.1, steps=5)
     assert len(set(EVERY)) == len(EVERY)
     assert sorted(SCHEDULES.values(), key=str) == sorted(map(type, EVERY), key=str)

@@ -102,7 +102,7 @@ def test_fewer_labels_than_images_are_refused(folder):
 
 def test_the_real_files_are_what_they_should_be():
     if not os.path.isdir("/usr/share/datasets/fashion-mnist"):
-        pytest.skip("Debian's package dataset-fashion-mnist is not installed")
+        pytest.skip("needs Fashion-MNIST: apt-get install dataset-fashion-mnist")
     for part, n in (("train", 60_000), ("test", 10_000)):
         images, labels = load_fashion_mnist(part, "/usr/share/datasets/fashion-mnist")
         assert images.shape == (n, 784)
