@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from argparse import ArgumentTypeError
 
 import pytest
@@ -18,6 +16,7 @@ from benchmarks.turns import Process, take_turns
 from benchmarks.worker import Job
 from benchmarks.workloads import WORKLOADS, data
 from tests.support.helpers import ROOT, needed
+from tests.support.processes import python
 
 TINY = WORKLOADS[0]
 
@@ -27,14 +26,7 @@ def figures(**medians):
 
 
 def command(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "benchmarks", *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    ).stdout
+    return python("-m", "benchmarks", *arguments, cwd=ROOT, check=True).stdout
 
 
 # --- the arithmetic
