@@ -23,15 +23,16 @@ SOURCE = "def run():\n    return {}\n"
 
 @pytest.fixture
 def place(monkeypatch):
-    """A folder with none but the user's own above it, and the process's temporary one, unused."""
+    """A folder with none but the user's own above it, and a process that has loaded nothing."""
     made = Path(tempfile.mkdtemp()).resolve()
     monkeypatch.setenv("XPNET_CACHE", str(made / "xpnet"))
     for kept in (cache._temporary, cache._in_place_of):
         kept.cache_clear()
-    loaded = {name for name in sys.modules if name.startswith("run_")}
+    others = {name: sys.modules.pop(name) for name in [*sys.modules] if name.startswith("run_")}
     yield made / "xpnet"
-    for name in {name for name in sys.modules if name.startswith("run_")} - loaded:
+    for name in [name for name in sys.modules if name.startswith("run_")]:
         del sys.modules[name]
+    sys.modules.update(others)
     for kept in (cache._temporary, cache._in_place_of):
         kept.cache_clear()
     shutil.rmtree(made)
