@@ -23,12 +23,15 @@ class Examples(NamedTuple):
     w : (N,) float64 on the host, or None
     classes : bool
         Whether Y was given as classes, so that an accuracy is meaningful.
+    single : bool
+        Whether X was one example (n_0,).
     """
 
     X: Any
     Y: Any
     w: Host | None
     classes: bool
+    single: bool = False
 
 
 def examples(
@@ -49,7 +52,7 @@ def examples(
             loss.targets in ("labels", "head labels", "probabilities")
         )
         Y = checks.targets(backend, Y, loss, N, single, width, dtype)
-        return Examples(X, Y, checks.example_weights(sample_weight, N, dtype), classes)
+        return Examples(X, Y, checks.example_weights(sample_weight, N, dtype), classes, single)
 
 
 def features(backend: Backend, layers: Layers, dtype: str, X: ArrayLike) -> tuple[Any, bool]:

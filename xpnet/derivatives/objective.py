@@ -25,7 +25,7 @@ def objective(
     penalty: Any = None,
 ) -> Callable[[Any], tuple[Any, Any]]:
     """Return θ ↦ (mean loss plus penalty, its gradient as a new array), on the device."""
-    X, Y, w, _ = data
+    X, Y, w = data[:3]
     scale = 1.0 / (X.shape[0] if w is None else float(w.sum()))
     w = None if w is None else move(backend, w, dtype)
     xp, where = backend.xp, layout(layers)

@@ -109,8 +109,7 @@ class NetworkPasses(NetworkState):
         layers, loss, data = self._given(X, Y, None, batch_size)
         fixed = self.backend, layers, loss, self._theta
         each = losses(*fixed, data, batch_size, self._stats)
-        single = data.X.shape[0] == 1 and checks.as_array("X", X).ndim == 1
-        return each[..., 0] if single else each
+        return each[..., 0] if data.single else each
 
     def _given(
         self,
@@ -119,7 +118,7 @@ class NetworkPasses(NetworkState):
         sample_weight: ArrayLike | None,
         batch_size: int | None,
     ) -> tuple[Layers, Loss, Examples]:
-        """Check the data of a pass in pieces, which stay on the host if the device is too small."""
+        """Check the data of a pass in pieces; they stay on the host if the device has no room."""
         if batch_size is not None:
             positive_integer("batch_size", batch_size)
         X, Y = self.in_order(X), self.encode(Y)
@@ -165,7 +164,7 @@ class NetworkPasses(NetworkState):
         check_flag("training", training)
         X, Y = self.in_order(X), self.encode(Y)
         layers, loss = self.decided_by(Y)
-        X, Y, w, _ = examples(self.backend, layers, loss, self.dtype, X, Y, sample_weight)
+        X, Y, w = examples(self.backend, layers, loss, self.dtype, X, Y, sample_weight)[:3]
         scale = 1.0 / (X.shape[0] if w is None else float(w.sum()))
         with self.backend.context():
             w = None if w is None else move(self.backend, w, self.dtype)

@@ -47,7 +47,7 @@ def evaluate(
     Each example's loss, and each metric's statistics of a batch, are read to the host at the end
     and added up there in float64. The host waits for the device once, and once more a metric.
     """
-    X, Y, w, _ = data  # on the device, or on the host
+    X, Y, w = data[:3]  # on the device, or on the host
     size = batch_size or _rows_at_once(backend, layers, theta)
     each: list[Any] = []
     outputs: list[Any] = []

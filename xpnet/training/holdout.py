@@ -61,4 +61,4 @@ def _plain_split(n: int, fraction: float, seed: int) -> tuple[Any, Any]:
 def _rows(backend: Backend, data: Examples, rows: Host) -> Examples:
     index = backend.from_numpy(rows.astype(backend.index_dtype))
     X, Y = backend.take(data.X, index), backend.take(data.Y, index)
-    return Examples(X, Y, None if data.w is None else data.w[rows], data.classes)
+    return data._replace(X=X, Y=Y, w=None if data.w is None else data.w[rows])
