@@ -153,6 +153,14 @@ def test_an_unversioned_pickle_of_a_network_names_save():
         pickle.loads((OLDER / "network.pickle").read_bytes())
 
 
+@pytest.mark.parametrize("function", ["losses.loss _restored", "equations.activations _named"])
+def test_what_an_unversioned_pickle_called_names_save(function):
+    """A pickle of protocol 0: a function, its argument, the call."""
+    data = "cxpnet.{}\n{}\n(Vhuber\ntR.".format(*function.split()).encode()
+    with pytest.raises(pickle.UnpicklingError, match=r"by an earlier xpnet.*use net\.save\(path"):
+        pickle.loads(data)
+
+
 def test_an_unversioned_pickle_of_an_optimizer_has_no_settings():
     """It was Adam(0.5), a tuple; Python makes an object without any setting."""
     found = pickle.loads((OLDER / "adam.pickle").read_bytes())

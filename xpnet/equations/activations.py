@@ -263,7 +263,7 @@ _ROWS = (
 
 
 def _named(name: str) -> Activation:
-    """Every network's pickle called this before pickles had a version."""
+    """A network's or an activation's pickle called this before pickles had a version."""
     raise outdated("an earlier xpnet")
 
 

@@ -22,7 +22,7 @@ from xpnet.equations.activations import ACTIVATIONS
 from xpnet.equations.built_in import is_built_in
 from xpnet.equations.returned import array_like, pair
 from xpnet.equations.sums import total
-from xpnet.pickles import Pickled, made_by
+from xpnet.pickles import Pickled, made_by, outdated
 from xpnet.typing import Array, Namespace
 
 __all__ = ["Loss", "LossFunction", "from_preactivation", "per_example"]
@@ -121,6 +121,11 @@ class Loss(Pickled):
                 f"but the last layer has {n_outputs}, which is not a multiple of it"
             )
         return n_targets
+
+
+def _restored(config: object) -> Loss:
+    """A loss's pickle called this before pickles had a version."""
+    raise outdated("an earlier xpnet")
 
 
 def per_example(
