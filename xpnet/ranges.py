@@ -44,6 +44,10 @@ class PlainSettings:
 
     Equality of dataclasses is by class too. A library that caches compiled steps by their settings,
     as `jax.jit` does, therefore never runs Nadam(0.1) in place of RAdam(0.1).
+
+    The dataclasses have slots: a copy holds the settings alone, and would lose other attributes.
+    `dataclasses` makes a class with slots twice, so methods call ``Base.method(self)`` and not
+    ``super()``.
     """
 
     __slots__ = ()
@@ -51,8 +55,10 @@ class PlainSettings:
     def __post_init__(self) -> None:
         """Check the settings, and make them plain: not every library multiplies by NumPy's."""
         self._check()
-        for name, value in self._asdict().items():
-            object.__setattr__(self, name, _plain(value))
+        for field in fields(self):  # type: ignore[arg-type]  # every subclass is a dataclass
+            if field.init:
+                value = _plain(getattr(self, field.name), field.type == "float")
+                object.__setattr__(self, field.name, value)
 
     def _check(self) -> None:
         """Raise if a setting has a value that it cannot have."""
@@ -70,13 +76,13 @@ class PlainSettings:
         return made_by(type(self), **self._asdict())  # so copies and pickles are checked too
 
 
-def _plain(value: Any) -> Any:
-    """The value as a Python number if it is any other kind of number, else unchanged."""
+def _plain(value: Any, as_float: bool) -> Any:
+    """A number as Python's int or float, so that equal settings are one key; others unchanged."""
     if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, (int, float)):
+        value = value.item()
+    if not is_number(value):
         return value
-    return float(value) if isinstance(value, Real) else value
+    return int(value) if isinstance(value, Integral) and not as_float else float(value)
 
 
 def check_learning_rate(value: Any) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+from numbers import Integral
+
 import numpy as np
 import pytest
 
@@ -26,6 +29,43 @@ def test_a_number_of_numpys_is_a_setting(number):
     found.fit(X, Y, epochs=1, max_norm=number, validation_fraction=number)
     expected.fit(X, Y, epochs=1, max_norm=0.25, validation_fraction=0.25)
     np.testing.assert_array_equal(found.parameters, expected.parameters)
+
+
+class Count:
+    """An integer of a library's own, such as gmpy2's."""
+
+    def __init__(self, n):
+        self.n = n
+
+    def __int__(self):
+        return self.n
+
+    __index__ = __int__
+
+    def __float__(self):
+        return float(self.n)
+
+    def __eq__(self, other):
+        return self.n == other
+
+    def __lt__(self, other):
+        return self.n < other
+
+    def __le__(self, other):
+        return self.n <= other
+
+    __hash__ = None
+
+
+Integral.register(Count)
+
+
+def test_settings_become_plain_ints_and_floats():
+    schedule = xpnet.schedules.Step(Fraction(1, 4), Fraction(1, 2), steps=Count(3))
+    assert (schedule.learning_rate, schedule.factor, schedule.steps) == (0.25, 0.5, 3)
+    assert type(schedule.learning_rate) is type(schedule.factor) is float
+    assert type(schedule.steps) is int
+    assert type(Adam(beta1=0).beta1) is type(xpnet.Penalty(l2=1).l2) is float
 
 
 def test_an_integer_of_numpys_is_a_setting():

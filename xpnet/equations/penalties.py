@@ -62,8 +62,6 @@ class Penalty(PlainSettings):
         check_not_negative("l1", self.l1)
         check_not_negative("l2", self.l2)
         check_flag("biases", self.biases)
-        object.__setattr__(self, "l1", float(self.l1))
-        object.__setattr__(self, "l2", float(self.l2))
 
     def value(self, xp: Namespace, theta: Array, layout: Layout) -> Array:
         """``λ₁ Σ|W| + ½ λ₂ Σ W²`` (...,), of θ (..., P)."""
@@ -104,7 +102,6 @@ class MaxNorm(PlainSettings):
 
     def _check(self) -> None:
         check_positive("the limit of max_norm", self.limit)
-        object.__setattr__(self, "limit", float(self.limit))
 
     def project(self, xp: Namespace, theta: Array, layout: Layout, in_place: bool = False) -> Array:
         """θ (..., P) with no row of a weight matrix longer than c; the rest unchanged."""

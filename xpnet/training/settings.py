@@ -1,6 +1,7 @@
 """The settings of a fit, checked before anything changes.
 
-The table of checks, at the end, has a row for each keyword of `Network.fit` that is a setting.
+The table of checks, at the end, has a row for each keyword of `Network.fit` that is a setting; the
+optimizer has the learning rate, so one row checks both.
 """
 
 from __future__ import annotations
@@ -80,7 +81,6 @@ def settings(given: Mapping[str, Any]) -> Settings:
         name: row.check(name, given[name], *(given[other] for other in row.others))
         for name, row in _ROWS.items()
     }
-    del found["learning_rate"]  # the optimizer has it
     return Settings(**found, is_open=given["epochs"] is None)
 
 
@@ -93,12 +93,6 @@ def _batch_size(name: str, value: Any) -> int | None:
     return None if value is None else positive_integer(name, value)
 
 
-def _learning_rate(_: str, value: Any) -> None:
-    """Check a given rate before the optimizer: of two errors, this one comes first."""
-    if value is not None:
-        check_learning_rate(value)
-
-
 def _validation_fraction(name: str, value: Any, data: Any) -> Any:
     """Return it unchanged, for `hold_out` to check; raise ValueError if there are data too."""
     if value is not None and data is not None:
@@ -107,8 +101,11 @@ def _validation_fraction(name: str, value: Any, data: Any) -> Any:
 
 
 def _optimizer(_: str, value: Any, learning_rate: Any) -> Any:
+    """Return the optimizer with that rate; of two errors, the rate's comes first."""
     from xpnet.optimizers import get_optimizer  # when a fit needs it: `import xpnet` stays short
 
+    if learning_rate is not None:
+        check_learning_rate(learning_rate)
     return get_optimizer(value, learning_rate)
 
 
@@ -180,9 +177,8 @@ _open_flag = partial(check_flag, may_be_open=True)
 _ROWS = {
     "epochs": _Row(_epochs),
     "batch_size": _Row(_batch_size),
-    "learning_rate": _Row(_learning_rate),
-    "validation_fraction": _Row(_validation_fraction, ("validation_data",)),
     "optimizer": _Row(_optimizer, ("learning_rate",)),
+    "validation_fraction": _Row(_validation_fraction, ("validation_data",)),
     "shuffle": _Row(check_flag),
     "penalty": _Row(_penalty),
     "max_norm": _Row(_max_norm),
@@ -193,4 +189,4 @@ _ROWS = {
     "compile": _Row(_open_flag),
     "stream": _Row(_open_flag),
 }
-"""Every keyword of `Network.fit` that is a setting; of two errors, the upper row's is raised."""
+"""The settings of `Network.fit`, from the top: of two wrong ones, the upper row's is named."""
