@@ -57,8 +57,7 @@ def compiled(recipe: Recipe, function: Callable[..., Any]) -> Callable[..., Any]
     ``function`` is compiled anew in each fit. User code may read something that has changed since
     the last fit, and two NamedTuples of different classes are equal if their fields are.
     """
-    parts = recipe.layers, recipe.loss, recipe.optimizer, recipe.penalty
-    given = function if is_known(parts) else partial(function)
+    given = function if is_known(recipe[1:]) else partial(function)  # all but the backend
     made = recipe.backend.compile(given, static=1)
     return function if made is given else made
 

@@ -108,8 +108,8 @@ class _Loop:
         if not self.session.watches_steps:  # else already recorded
             self.history.step_loss.extend((losses.T / weights).T.tolist())
         self.session.take_epoch(*self._copies(stats), np.where(lost, np.nan, mean).tolist())
-        values = self.history.values()
-        schedules.observe(self.rate, values.get("validation_loss", values["loss"])[-1])
+        last = self.history.last()
+        schedules.observe(self.rate, last.get("validation_loss", last["loss"]))
         self.session.end_epoch()
 
     def _note_runner(self) -> None:
@@ -166,10 +166,10 @@ class _Loop:
     def _read(self, totals: list[Any]) -> Host:
         """Read the losses of an epoch's steps to the host, all at once, in float64.
 
-        Raise DivergenceError if a step's loss is not finite. In a stack, only if every network's is
-        not finite.
+        Raise DivergenceError at the first step whose losses are all not finite: one network's, or
+        those of the whole stack.
         """
-        losses = self.runner.read(totals)  # (S,), or (S, R) for a stack; one of R may diverge
+        losses = self.runner.read(totals)  # (S,), or (S, R) for a stack
         finite = np.isfinite(losses).reshape(len(losses), -1).any(axis=1)
         if not np.all(finite):
             first = int(np.argmin(finite))
@@ -177,11 +177,11 @@ class _Loop:
         return losses
 
     def _statistics(self, steps: int) -> tuple[tuple[Any, ...], Any]:
-        """Return the layers' statistics, and for each network whether any are not finite.
+        """Return the layers' statistics, and which networks have lost theirs: some are not finite.
 
-        Statistics that are not finite stay so: one check an epoch suffices. In a stack, all
-        statistics of such a network become NaN, so that its outputs are NaN. Raise DivergenceError
-        if no network's statistics are all finite.
+        Statistics that are not finite stay so, hence one check an epoch suffices. A network of a
+        stack that has lost some gets NaN for all, so that its outputs are NaN. If every network has
+        lost some, raise DivergenceError.
         """
         stats = self.runner.state.stats
         if not stats:
@@ -199,10 +199,9 @@ class _Loop:
         return tuple(stat + mark[:, None, None] for stat in stats), lost
 
     def _check_last_step(self) -> None:
-        """Raise DivergenceError if the last step left θ not finite.
+        """Raise DivergenceError if the last step left no network's θ finite.
 
-        In a stack, only if every network's is not finite. A step's loss is taken before the step,
-        so only θ shows the effect of the last one.
+        A step's loss is that before the step, so only θ shows the effect of the last one.
         """
         xp, theta = self.net.backend.xp, self.runner.state.theta
         largest = self.net.backend.to_numpy(xp.max(xp.abs(theta), axis=-1))

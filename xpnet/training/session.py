@@ -38,9 +38,9 @@ class Session:
     history : History
         What `Network.fit` returns; ``history.stopped`` is set once the fit should end.
     interrupt : Interrupt
-        Whether Ctrl-C was pressed. It and ``bar`` are there while `run` runs.
+        Whether Ctrl-C was pressed. `run` makes it.
     bar : Progress
-        What the user sees of the fit.
+        The progress that the user sees. `run` makes it.
 
     The argument ``classes`` says whether the targets are class labels, so that an accuracy is
     meaningful.
