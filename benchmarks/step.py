@@ -25,7 +25,7 @@ import xpnet
 from benchmarks.common import blas_threads, interleave, machine, write
 from xpnet.backends import Backend, get_backend, move
 from xpnet.derivatives.gradient import gradient
-from xpnet.engines.step import Recipe, start, step
+from xpnet.engines.step import Feed, Recipe, start, step
 from xpnet.optimizers import Adam
 
 SHAPES = (
@@ -102,7 +102,7 @@ def bare_steps(backend: Backend) -> Callable[[], None]:
     def run() -> None:
         state = start(fixed, net.parameters)
         for t in range(1, FIT_BATCHES * FIT_EPOCHS + 1):
-            state, total = one(fixed, state, (X, Y, None), None, optimizer.coefficients(t, 0.001))
+            state, total = one(fixed, state, Feed(X, Y), None, optimizer.coefficients(t, 0.001))
         finish(backend, total)
 
     return run
@@ -131,7 +131,7 @@ def peak_memory(sizes: tuple[int, ...], N: int) -> tuple[int, int]:
     tracemalloc.start()
     state = start(fixed, net.parameters)
     for t in (1, 2):
-        state, _ = step(fixed, state, (X, Y, None), None, optimizer.coefficients(t, 0.001))
+        state, _ = step(fixed, state, Feed(X, Y), None, optimizer.coefficients(t, 0.001))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     activations = 2 * N * sum(sizes[1:])

@@ -23,7 +23,7 @@ from xpnet.engines.graph import remembered
 from xpnet.engines.graph.step import own_state
 from xpnet.engines.loops import program as programs
 from xpnet.engines.loops.program import step_program
-from xpnet.engines.step import Recipe, State, start, step
+from xpnet.engines.step import Feed, Recipe, State, start, step
 from xpnet.equations import sums
 from xpnet.equations.masks import key_of, needs_masks
 from xpnet.equations.parameters import layout
@@ -45,7 +45,7 @@ def case_of(draw: Draw) -> Case:
     key = key_of(net.seed, 0) if needs_masks(net.layers) else None
     c = coefficients(bound, 1, [RATE] * draw.steps)
     state = start(recipe, net.parameters, net.statistics)
-    return Case(recipe, state, draw.data, np.concatenate(batches), starts, c, key)
+    return Case(recipe, state, Feed(*draw.data), np.concatenate(batches), starts, c, key)
 
 
 def results(state: State, totals: Any) -> Results:
@@ -60,7 +60,7 @@ def by_plain_steps(draw: Draw, change: Callable[[Any], Any] = np.asarray) -> Res
     """Run `xpnet.engines.step.step` on NumPy, from the draw's arrays of floats, changed."""
     case = case_of(draw)
     state, totals = _changed(own_state(np, case.fresh()), change), []
-    data = tuple(x if x is None or x.dtype.kind != "f" else change(x) for x in case.data)
+    data = Feed(*(x if x is None or x.dtype.kind != "f" else change(x) for x in case.data))
     for s, c in enumerate(case.c):
         gathers = draw.batches is not None
         index = case.order[case.starts[s] : case.starts[s + 1]] if gathers else None

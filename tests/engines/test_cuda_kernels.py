@@ -59,7 +59,7 @@ def same(found, tolerance=1e-12, gathers=True):
 def test_equal_rows_are_their_own_mean(rows):
     found = alike(rows)
     state, _ = run_cuda(found)
-    np.testing.assert_array_equal(state.stats[0][0], found.data[0][0] / 2)  # from 0
+    np.testing.assert_array_equal(state.stats[0][0], found.data.X[0] / 2)  # from 0
     np.testing.assert_array_equal(state.stats[1][0], np.full(5, 0.5))  # from 1
 
 

@@ -57,7 +57,7 @@ def same(found, tolerance=1e-13):
 def test_equal_rows_are_their_own_mean(rows, team):
     found = alike(rows)
     state, _ = run_source(found, program_of(found, team=team))
-    np.testing.assert_array_equal(state.stats[0][0], found.data[0][0] / 2)  # from 0
+    np.testing.assert_array_equal(state.stats[0][0], found.data.X[0] / 2)  # from 0
     np.testing.assert_array_equal(state.stats[1][0], np.full(5, 0.5))  # from 1
 
 

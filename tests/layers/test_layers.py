@@ -20,7 +20,7 @@ from tests.support.helpers import needed, needs_jax, network, relative
 from xpnet.backends import get_backend, move, to_numpy
 from xpnet.backends.numpy_backend import NumpyBackend
 from xpnet.derivatives.gradient import gradient
-from xpnet.engines.step import Recipe, start, step
+from xpnet.engines.step import Feed, Recipe, start, step
 from xpnet.equations import passes
 from xpnet.equations.masks import context, keep, key_of
 from xpnet.layers import BatchNorm, Dense, Dropout, Embedding, LayerNorm, Residual
@@ -108,7 +108,7 @@ def test_the_step_under_jit_is_the_step(chain):
     optimizer = xpnet.optimizers.Adam()
     fixed = Recipe(backend, net.layers, net.loss, optimizer)
     index, key = move(backend, np.asarray([0, 3, 4, 8])), move(backend, key_of(0, 0))
-    arguments = (X, Y, None), index, optimizer.coefficients(1, 0.01), key
+    arguments = Feed(X, Y), index, optimizer.coefficients(1, 0.01), key
 
     def begin():
         return start(fixed, net.parameters, net.statistics)

@@ -7,6 +7,7 @@ import numpy as np
 from xpnet.backends import get_backend, to_numpy
 from xpnet.engines.batches import Order
 from xpnet.engines.cuda.runner import CudaRunner
+from xpnet.engines.step import Feed
 
 
 def run_cuda(case, gathers=True):
@@ -16,7 +17,7 @@ def run_cuda(case, gathers=True):
         runner, there = prepared(case, backend, gathers)
         n = len(case.c)
         index = there(case.order) if gathers else None
-        starts = case.starts if gathers else np.arange(n + 1) * len(case.data[0])
+        starts = case.starts if gathers else np.arange(n + 1) * len(case.data.X)
         key = there(case.key)
         card = backend.xp.card
         card.launches.clear()
@@ -31,8 +32,8 @@ def prepared(case, backend, gathers):
     def there(x):
         return None if x is None else backend.from_numpy(x)
 
-    batch = int(np.diff(case.starts).max()) if gathers else len(case.data[0])
-    recipe, data = case.recipe._replace(backend=backend), tuple(map(there, case.data))
+    batch = int(np.diff(case.starts).max()) if gathers else len(case.data.X)
+    recipe, data = case.recipe._replace(backend=backend), Feed(*map(there, case.data))
     runner = CudaRunner(recipe, moved(case.fresh(), there), data, batch, gathers)
     for width in {len(row) for row in case.c}:
         runner.prepare(runner.program(width), width)

@@ -17,7 +17,7 @@ from tests.support.helpers import relative
 from tests.support.plain_runtime import empty
 from xpnet.engines.graph.step import given_arrays
 from xpnet.engines.loops.program import Program, step_program
-from xpnet.engines.step import Recipe, State, start, step
+from xpnet.engines.step import Feed, Recipe, State, start, step
 from xpnet.equations.masks import key_of, needs_masks
 from xpnet.equations.parameters import layout
 from xpnet.optimizers import bind, coefficients, get_optimizer
@@ -29,7 +29,7 @@ class Case:
 
     recipe: Recipe
     state: State
-    data: tuple[Any, Any, Any]
+    data: Feed
     order: np.ndarray[Any, Any]
     starts: np.ndarray[Any, Any]
     c: list[tuple[float, ...]]
@@ -48,7 +48,7 @@ def case(net, X, Y, w=None, *, optimizer, penalty=None, max_norm=None, steps=3, 
     key = key_of(net.seed, 0) if needs_masks(net.layers) else None
     c = coefficients(bound, 1, [0.05] * steps)
     state = start(recipe, net.parameters, net.statistics)
-    return Case(recipe, state, (X, Y, w), order, starts, c, key)
+    return Case(recipe, state, Feed(X, Y, w), order, starts, c, key)
 
 
 def alike(rows: int = 3) -> Case:
@@ -129,7 +129,7 @@ def step_of(case: Case, gathers: bool = True) -> tuple[Any, ...]:
 
 def _batch(case: Case, gathers: bool) -> int:
     """The rows of a step: the largest of the batches, or all."""
-    return int(np.diff(case.starts).max()) if gathers else len(case.data[0])
+    return int(np.diff(case.starts).max()) if gathers else len(case.data.X)
 
 
 def program_of(case: Case, gathers: bool = True, team: bool = False) -> Program:

@@ -16,7 +16,7 @@ from tests.support.helpers import needed, needs_jax, network, random_targets, re
 from tests.support.processes import python
 from xpnet.backends import get_backend, move, to_numpy
 from xpnet.derivatives.gradient import gradient
-from xpnet.engines.step import Recipe, start, step
+from xpnet.engines.step import Feed, Recipe, start, step
 from xpnet.equations import passes
 from xpnet.equations.activations import ACTIVATIONS
 from xpnet.equations.streams import ORDER, permutation
@@ -199,7 +199,7 @@ def test_the_step_under_jit_is_the_step(loss):
     index = move(backend, np.arange(0, 60, 3))
     optimizer = Adam()
     fixed = Recipe(backend, net.layers, net.loss, optimizer)
-    arguments = (X, Y, w), index, optimizer.coefficients(1, 0.001)
+    arguments = Feed(X, Y, w), index, optimizer.coefficients(1, 0.001)
     eager, total = step(fixed, start(fixed, net.parameters), *arguments)
     compiled = jax.jit(step, static_argnums=(0,))
     found, found_total = compiled(fixed, start(fixed, net.parameters), *arguments)

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from xpnet.engines.batches import Batches
 from xpnet.engines.runner import PlainRunner, Runner, warn_of_plain
-from xpnet.engines.step import Recipe, State, advance, start
+from xpnet.engines.step import Feed, Recipe, State, advance, start
 from xpnet.engines.threads import team_for
 from xpnet.equations.parameters import Layers, layout
 from xpnet.equations.returned import ReturnedError, suppress_all_but
 from xpnet.errors import warn
-from xpnet.typing import Array
 
 if TYPE_CHECKING:
     from xpnet.engines.cuda.runner import CudaRunner
@@ -41,7 +40,7 @@ travel from the host to the device (`xpnet.backends.lanes`)."""
 def choose_runner(
     recipe: Recipe,
     state: State,
-    data: tuple[Array, Array, Array],
+    data: Feed,
     batches: Batches,
     epochs: int,
     compile: bool | None,
@@ -155,7 +154,7 @@ def _prepared(kind: Any, fixed: Fixed, wanted: bool | None, pays: Callable[[Any]
     return runner
 
 
-def _check_returned(recipe: Recipe, state: State, data: tuple[Array, Array, Array]) -> None:
+def _check_returned(recipe: Recipe, state: State, data: Feed) -> None:
     """Raise the plain loop's error if a user's function returns an invalid value.
 
     Such a value may be the reason why the step could not be recorded. Its error is more useful than
@@ -163,16 +162,16 @@ def _check_returned(recipe: Recipe, state: State, data: tuple[Array, Array, Arra
     is still being copied to the device must not be read.
     """
     zeros = recipe.backend.xp.zeros
-    X, Y = (zeros((_FEW, *x.shape[1:]), dtype=x.dtype) for x in data[:2])
+    X, Y = (zeros((_FEW, *x.shape[1:]), dtype=x.dtype) for x in (data.X, data.Y))
     with suppress_all_but(ReturnedError):
         fresh = start(recipe, state.theta, state.stats)
         c = recipe.optimizer.coefficients(1, 0.0)
-        advance(recipe, fresh, (X, Y, None), None, c)
+        advance(recipe, fresh, Feed(X, Y), c)
 
 
-def _whose(recipe: Recipe, state: State, data: tuple[Array, Array, Array]) -> str:
+def _whose(recipe: Recipe, state: State, data: Feed) -> str:
     """Name the part of the step that cannot be compiled, for a message; "" if none is found."""
     from xpnet.engines.graph.why_not_compiled import why_not_compiled
 
-    found = why_not_compiled(recipe, state, data[1])
+    found = why_not_compiled(recipe, state, data.Y)
     return f" ({found})" if found else ""

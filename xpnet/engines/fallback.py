@@ -9,8 +9,7 @@ from xpnet.engines.batches import Order
 from xpnet.engines.graph.shapes import KernelError, TraceError
 from xpnet.engines.names import FUSED, Engine
 from xpnet.engines.runner import PlainRunner, warn_of_plain
-from xpnet.engines.step import Recipe, State
-from xpnet.typing import Array
+from xpnet.engines.step import Feed, Recipe, State
 
 __all__ = ["CompiledRunner"]
 
@@ -26,7 +25,7 @@ class CompiledRunner:
     threads: int | None = None
     state: State
 
-    def __init__(self, recipe: Recipe, data: tuple[Array, ...]) -> None:
+    def __init__(self, recipe: Recipe, data: Feed) -> None:
         self._recipe, self._data = recipe, data
         self._steps: dict[int, Any] = {}
         self._plain: PlainRunner | None = None  # used if a later program cannot be made

@@ -22,10 +22,10 @@ import numpy as np
 from xpnet.backends import Backend
 from xpnet.engines.batches import Order
 from xpnet.engines.names import JIT, PLAIN, Engine
-from xpnet.engines.step import Recipe, State, step
+from xpnet.engines.step import Feed, Recipe, State, step
 from xpnet.equations.built_in import is_known
 from xpnet.errors import warn
-from xpnet.typing import Array, Host
+from xpnet.typing import Host
 
 __all__ = ["PlainRunner", "Runner", "compiled", "read_together", "warn_of_plain"]
 
@@ -67,9 +67,7 @@ class PlainRunner:
 
     threads: int | None = None
 
-    def __init__(
-        self, recipe: Recipe, state: State, data: tuple[Array, ...], compile: bool
-    ) -> None:
+    def __init__(self, recipe: Recipe, state: State, data: Feed, compile: bool) -> None:
         self.recipe, self.state, self._data = recipe, state, data
         self._step: Callable[..., Any] = step
         if compile:

@@ -22,7 +22,7 @@ from xpnet.optimizers import Optimizer
 from xpnet.optimizers.wrapper import updated
 from xpnet.typing import Array, Namespace
 
-__all__ = ["Recipe", "State", "advance", "applied", "batch_gradient", "start", "step"]
+__all__ = ["Feed", "Recipe", "State", "advance", "applied", "batch_gradient", "start", "step"]
 
 
 class Recipe(NamedTuple):
@@ -43,6 +43,25 @@ class State(NamedTuple):
     optimizer: tuple[Any, ...]
     gradient: Any  # the buffer for g; None if the backend cannot write in place
     stats: tuple[Any, ...] = ()  # statistics that layers keep from batch to batch
+
+
+class Feed(NamedTuple):
+    """The examples of a batch, or of the whole data set, on the device.
+
+    Attributes
+    ----------
+    X : (N, n_0)
+    Y : (N,) labels, or (N, n_L)
+    w : (N,), or None for ones
+    rows : (N,), or None
+        The index of each example in the data set, from which masks are drawn. None means that row i
+        is example i, or that no layer draws masks.
+    """
+
+    X: Any
+    Y: Any
+    w: Any = None
+    rows: Any = None
 
 
 def start(recipe: Recipe, theta: Array, stats: tuple[Array, ...] = ()) -> State:
@@ -68,46 +87,42 @@ def _check_moments(optimizer: Optimizer, moments: object) -> None:
 def step(
     recipe: Recipe,
     state: State,
-    data: tuple[Array, ...],
+    data: Feed,
     index: Array | None,
     coefficients: tuple[Any, ...],
     key: Any = None,
 ) -> tuple[State, Any]:
     """Gather the batch, compute its gradient and update θ; also return Σ w_n loss_n.
 
-    The returned sum is that of the old θ. ``data`` is (X, Y, w), or (X, Y, w, rows) if row i of X
-    is not example i of the data set. ``index`` selects the batch's rows of ``data``; None takes all
-    rows without gathering. ``key`` is the key of the epoch's masks; None if no layer draws any.
+    The returned sum is that of the old θ. ``index`` selects the batch's rows of ``data``; None
+    takes all rows without gathering. ``key`` is the key of the epoch's masks; None if no layer
+    draws any.
     """
     backend = recipe.backend
     batch = data if index is None else _gather(backend, data, index)
-    rows = None if key is None else _rows(backend, batch, index)
-    X, Y, w = batch[:3]
-    return advance(recipe, state, (X, Y, w), rows, coefficients, key)
+    if key is not None and batch.rows is None:
+        batch = batch._replace(rows=_rows(backend, batch, index))
+    return advance(recipe, state, batch, coefficients, key)
 
 
 def advance(
     recipe: Recipe,
     state: State,
-    batch: tuple[Any, Any, Any],
-    rows: Array | None,
+    batch: Feed,
     coefficients: tuple[Any, ...],
     key: Any = None,
 ) -> tuple[State, Any]:
-    """Do a `step` on a gathered batch.
-
-    ``rows`` are its examples' indices in the data set, for masks only; None if no layer draws any.
-    """
-    loss_sum, g, stats = batch_gradient(recipe, state, batch, rows, key)
+    """Do a `step` on a gathered batch, whose ``rows`` are there if ``key`` is."""
+    loss_sum, g, stats = batch_gradient(recipe, state, batch, key)
     return applied(recipe, state, g, stats, coefficients), loss_sum
 
 
 def batch_gradient(
-    recipe: Recipe, state: State, batch: tuple[Any, Any, Any], rows: Array | None, key: Any = None
+    recipe: Recipe, state: State, batch: Feed, key: Any = None
 ) -> tuple[Any, Any, tuple[Any, ...]]:
     """Return Σ w_n loss_n, the gradient of the batch's mean loss, and the layers' statistics."""
     backend, layers, loss, *_ = recipe
-    X, Y, w = batch
+    X, Y, w, rows = batch
     scale = 1.0 / X.shape[-2] if w is None else _inverse_of_sum(backend.xp, w)
     Y = for_each(backend.xp, state.theta, Y)
     ctx = Context(True, key, rows)
@@ -134,14 +149,12 @@ def _inverse_of_sum(xp: Namespace, w: Array) -> Any:
     return xp.astype(1.0 / total(xp, w, keepdims=True), w.dtype)
 
 
-def _rows(backend: Backend, batch: tuple[Any, ...], index: Array | None) -> Any:
-    """Return the index of each example in the data set."""
-    if batch[3:]:
-        return batch[3]
+def _rows(backend: Backend, batch: Feed, index: Array | None) -> Any:
+    """Return the index of each example in the data set, if row i of the data is example i."""
     if index is not None:
         return index
-    return backend.xp.arange(batch[0].shape[-2], dtype=backend.xp.int32, device=backend.device)
+    return backend.xp.arange(batch.X.shape[-2], dtype=backend.xp.int32, device=backend.device)
 
 
-def _gather(backend: Backend, data: tuple[Array, ...], index: Array) -> tuple[Any, ...]:
-    return tuple(None if x is None else backend.take(x, index) for x in data)
+def _gather(backend: Backend, data: Feed, index: Array) -> Feed:
+    return Feed(*(None if x is None else backend.take(x, index) for x in data))

@@ -16,10 +16,10 @@ from xpnet.engines import choose
 from xpnet.engines.batches import Batches, Order
 from xpnet.engines.names import STREAMED, Engine
 from xpnet.engines.runner import compiled, read_together
-from xpnet.engines.step import Recipe, State, advance
+from xpnet.engines.step import Feed, Recipe, State, advance
 from xpnet.equations.masks import needs_masks
 from xpnet.errors import warn
-from xpnet.typing import Array, Host
+from xpnet.typing import Host
 
 if TYPE_CHECKING:
     from xpnet.engines.cuda.runner import CudaRunner
@@ -37,7 +37,7 @@ class StreamedRunner:
         self,
         recipe: Recipe,
         state: State,
-        data: tuple[Array, Array, Array],
+        data: Feed,
         batches: Batches,
         compile: bool | None,
     ) -> None:
@@ -46,11 +46,12 @@ class StreamedRunner:
         self._advance: Callable[..., Any] = advance
         if compile is not False:
             self._advance = compiled(recipe, advance)
-        X, Y, w = data
+        Y = data.Y
         if Y.dtype.kind == "i":
             Y = Y.astype(backend.index_dtype, copy=False)
-        rows = np.arange(len(X), dtype=backend.index_dtype) if needs_masks(recipe.layers) else None
-        self._columns = [X, Y, w, rows]
+        masks = needs_masks(recipe.layers)
+        rows = np.arange(len(data.X), dtype=backend.index_dtype) if masks else None
+        self._columns = Feed(data.X, Y, data.w, rows)
         templates = [
             ((batches.size, *x.shape[1:]), x.dtype) for x in self._columns if x is not None
         ]
@@ -64,12 +65,13 @@ class StreamedRunner:
 
     def _made(self, batch: int, wanted: bool | None) -> CudaRunner | None:
         """Return the runner of CUDA kernels, which read a batch from the first rows of its lane."""
-        data = []
-        for lane in self._lanes:
-            arrays = iter(lane.device)
-            columns = self._columns if self._columns[3] is not None else self._columns[:3]
-            data.append(tuple(None if x is None else next(arrays) for x in columns))
+        data = [self._feed(lane.device) for lane in self._lanes]
         return choose.cuda_runner((self.recipe, self.state, data[0], batch, False, data), wanted)
+
+    def _feed(self, arrays: Sequence[Any]) -> Feed:
+        """Return a lane's arrays, which lack the columns that are None, by their names."""
+        each = iter(arrays)
+        return Feed(*(None if x is None else next(each) for x in self._columns))
 
     def piece(self, left: int) -> int:
         """Return 1: steps run one at a time."""
@@ -102,9 +104,8 @@ class StreamedRunner:
         return total
 
     def _plain(self, arrived: list[Any], c: tuple[float, ...], key: Any) -> Any:
-        arrays = iter(arrived)
-        X, Y, w, rows = (None if x is None else next(arrays) for x in self._columns)
-        self.state, total = self._advance(self.recipe, self.state, (X, Y, w), rows, c, key)
+        batch = self._feed(arrived)
+        self.state, total = self._advance(self.recipe, self.state, batch, c, key)
         return total
 
     def _of_lanes(self, order: Order) -> Order:

@@ -13,7 +13,7 @@ from xpnet.checks.inputs import Examples
 from xpnet.engines.batches import Batches, Order
 from xpnet.engines.choose import choose_runner
 from xpnet.engines.runner import Runner
-from xpnet.engines.step import Recipe, start
+from xpnet.engines.step import Feed, Recipe, start
 from xpnet.engines.threads import fit_threads
 from xpnet.equations.masks import key_of, needs_masks
 from xpnet.equations.parameters import layout
@@ -73,7 +73,7 @@ class _Loop:
         self.runner: Runner = choose_runner(
             self.recipe,
             state,
-            (data.X, data.Y, w),
+            Feed(data.X, data.Y, w),
             batches,
             settings.epochs,
             settings.compile,

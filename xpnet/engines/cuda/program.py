@@ -18,7 +18,7 @@ from xpnet.engines.graph.nodes import Node, Size, without_axes
 from xpnet.engines.graph.plan import REDUCTIONS, Group, Plan, plan
 from xpnet.engines.graph.remembered import remembered
 from xpnet.engines.graph.step import Recorded, made_from, record_step
-from xpnet.engines.step import Recipe, State
+from xpnet.engines.step import Feed, Recipe, State
 
 _NARROW = 64  # most columns of a sum over rows in a kernel of rows
 
@@ -88,7 +88,7 @@ class CudaProgram:
 def cuda_program(
     recipe: Recipe,
     state: State,
-    data: tuple[Any, ...],
+    data: Feed,
     n_coefficients: int,
     masks: bool,
     batch: int,

@@ -17,7 +17,7 @@ from xpnet.engines.cuda.source import LANES, WARPS
 from xpnet.engines.fallback import CompiledRunner
 from xpnet.engines.graph.shapes import KernelError
 from xpnet.engines.graph.step import given_arrays, own_state
-from xpnet.engines.step import Recipe, State
+from xpnet.engines.step import Feed, Recipe, State
 from xpnet.equations.masks import needs_masks
 from xpnet.typing import Host
 from xpnet.undisturbed import undisturbed
@@ -38,17 +38,17 @@ class CudaRunner(CompiledRunner):
         self,
         recipe: Recipe,
         state: State,
-        data: tuple[Any, ...],
+        data: Feed,
         batch: int,
         gathers: bool,
-        lanes: Sequence[tuple[Any, ...]] = (),
+        lanes: Sequence[Feed] = (),
     ) -> None:
         assert isinstance(recipe.backend, CupyBackend)
         self._backend, xp = recipe.backend, recipe.backend.xp
         self.state = own_state(xp, state)
         self._batch, self._gathers = batch, gathers
         super().__init__(
-            recipe, tuple(None if x is None else xp.ascontiguousarray(x) for x in data)
+            recipe, Feed(*(None if x is None else xp.ascontiguousarray(x) for x in data))
         )
         self._lanes = lanes or (self._data,)
         self._key = xp.zeros((1,), dtype=xp.int32)
@@ -79,7 +79,7 @@ class CudaRunner(CompiledRunner):
             raise KernelError(f"its CUDA kernels cannot be compiled: {what}") from error
         self._steps[n_coefficients] = steps
 
-    def _named(self, program: CudaProgram, data: Any) -> dict[str, Any]:
+    def _named(self, program: CudaProgram, data: Feed) -> dict[str, Any]:
         """Return a program's arrays a0, a1, … by name, with these data."""
         arrays = given_arrays(program.inputs, self.state, data, self._key)
         return {f"a{k}": x for k, x in enumerate(arrays)}

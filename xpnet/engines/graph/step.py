@@ -16,14 +16,12 @@ from xpnet.backends import Backend
 from xpnet.engines.graph.namespace import TraceBackend
 from xpnet.engines.graph.nodes import Graph, Node, Size
 from xpnet.engines.graph.shapes import TraceError, same_shape
-from xpnet.engines.step import Recipe, State, step
+from xpnet.engines.step import Feed, Recipe, State, step
 from xpnet.typing import Namespace
 
 __all__ = ["Recorded", "given_arrays", "made_from", "own_state", "record_step"]
 
 _LONGEST = 200  # characters of an error's message that are repeated
-
-_DATA = ("X", "Y", "w", "rows")  # "rows" only if the step is given them
 
 
 @dataclass
@@ -54,11 +52,9 @@ def own_state(xp: Namespace, state: State) -> State:
     return state._replace(gradient=None, optimizer=moments)
 
 
-def given_arrays(
-    inputs: Sequence[str], state: State, data: tuple[Any, ...], key: Any
-) -> tuple[Any, ...]:
+def given_arrays(inputs: Sequence[str], state: State, data: Feed, key: Any) -> tuple[Any, ...]:
     """Return a program's arrays, in the order of its inputs."""
-    arrays = {"theta": state.theta, "key": key, **dict(zip(_DATA, data, strict=False))}
+    arrays = {"theta": state.theta, "key": key, **data._asdict()}
     arrays |= {f"moment{k}": x for k, x in enumerate(state.optimizer)}
     arrays |= {f"stat{k}": x for k, x in enumerate(state.stats)}
     return tuple(as_taken(name, arrays[name]) for name in inputs)
@@ -70,11 +66,11 @@ def as_taken(name: str, x: Any) -> Any:
     A single number, row or column gets one axis. Arrays of examples have a row for each example, so
     they keep both axes even if there is only one example.
     """
-    lengths = x.shape[1:] if name in _DATA else x.shape
+    lengths = x.shape[1:] if name in Feed._fields else x.shape
     return x.reshape(-1) if 1 in lengths or not lengths else x
 
 
-def made_from(recipe: Recipe, state: State, data: tuple[Any, ...]) -> tuple[Any, ...]:
+def made_from(recipe: Recipe, state: State, data: Feed) -> tuple[Any, ...]:
     """Return everything that determines a program: the parts of a step, shapes and dtypes."""
     arrays = (state.theta, *state.optimizer, *state.stats)
     shapes = tuple((tuple(x.shape), str(x.dtype)) for x in arrays)
@@ -85,7 +81,7 @@ def made_from(recipe: Recipe, state: State, data: tuple[Any, ...]) -> tuple[Any,
 def record_step(
     recipe: Recipe,
     state: State,
-    data: tuple[Any, ...],
+    data: Feed,
     n_coefficients: int,
     masks: bool,
     gathers: bool,
@@ -104,16 +100,18 @@ def record_step(
     moments = tuple(record(f"moment{k}", x) for k, x in enumerate(state.optimizer))
     stats = tuple(record(f"stat{k}", x) for k, x in enumerate(state.stats))
     first = M if gathers else N
-    batch_data: Any = tuple(
-        None if x is None else record(name, x, (first, *x.shape[1:]))
-        for name, x in zip(_DATA, data, strict=False)
+    feed = Feed(
+        *(
+            None if x is None else record(name, x, (first, *x.shape[1:]))
+            for name, x in data._asdict().items()
+        )
     )
     key = record("key", None, (1,), "int32") if masks else None
     index = record("index", None, (N,), "int64") if gathers else None
     c = tuple(record(f"c{k}", None, (), "weak") for k in range(n_coefficients))
     traced = recipe._replace(backend=cast(Backend, TraceBackend(graph)))
     before = State(theta, moments, None, stats)
-    after, total = _recorded(lambda: step(traced, before, batch_data, index, c, key))
+    after, total = _recorded(lambda: step(traced, before, feed, index, c, key))
     results = {"theta": after.theta}
     results |= {f"moment{k}": x for k, x in enumerate(after.optimizer)}
     results |= {f"stat{k}": x for k, x in enumerate(after.stats)}

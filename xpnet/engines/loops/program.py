@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -16,7 +15,7 @@ from xpnet.engines.graph.remembered import remembered
 from xpnet.engines.graph.step import Recorded, made_from, record_step
 from xpnet.engines.loops.source import Writer
 from xpnet.engines.loops.team import TeamWriter
-from xpnet.engines.step import Recipe, State
+from xpnet.engines.step import Feed, Recipe, State
 from xpnet.engines.threads import on_one_thread
 
 __all__ = ["Program", "step_program"]
@@ -61,7 +60,7 @@ class Program:
 def step_program(
     recipe: Recipe,
     state: State,
-    data: tuple[Any, ...],
+    data: Feed,
     n_coefficients: int,
     masks: bool,
     batch: int,

@@ -15,7 +15,7 @@ from xpnet.engines.graph.step import given_arrays, own_state
 from xpnet.engines.loops import cache
 from xpnet.engines.loops.program import Program, step_program
 from xpnet.engines.loops.teamwork import Team
-from xpnet.engines.step import Recipe, State
+from xpnet.engines.step import Feed, Recipe, State
 from xpnet.equations.masks import needs_masks
 from xpnet.typing import Host
 from xpnet.undisturbed import undisturbed
@@ -33,7 +33,7 @@ class FusedRunner(CompiledRunner):
         self,
         recipe: Recipe,
         state: State,
-        data: tuple[Any, Any, Any],
+        data: Feed,
         batch: int,
         gathers: bool,
         threads: int = 1,
@@ -42,8 +42,7 @@ class FusedRunner(CompiledRunner):
         self.threads = threads if threads > 1 else None
         self._team = Team(threads)
         self._batch, self._gathers = batch, gathers
-        X, Y, w = (None if x is None else _as_compiled(x) for x in data)
-        super().__init__(recipe, (X, Y, w))
+        super().__init__(recipe, Feed(*(None if x is None else _as_compiled(x) for x in data)))
         self._key = np.zeros(1, np.int32)
         self._piece = 1  # until the time of a step is known
 
