@@ -12,8 +12,7 @@ from typing import Any
 from xpnet.engines.cuda.expressions import type_of
 from xpnet.engines.cuda.kernels import kernels_of
 from xpnet.engines.cuda.source import HEAD, LANES, WARPS, Kernel, Layout
-from xpnet.engines.graph.lengths import Numbers
-from xpnet.engines.graph.memory import Buffer, arrange
+from xpnet.engines.graph.memory import Buffer, View, arrange
 from xpnet.engines.graph.nodes import Node, Size, without_axes
 from xpnet.engines.graph.plan import REDUCTIONS, Group, Plan, plan
 from xpnet.engines.graph.remembered import remembered
@@ -66,8 +65,8 @@ class CudaProgram:
         The names of the arrays a0, a1, … (`xpnet.engines.loops.program`).
     buffers : list of Buffer
         The buffers b0, b1, …
-    views : list of str
-        Python lines that make the views v0, v1, … of inputs and buffers.
+    views : list of View
+        v0, v1, …: views of inputs, buffers and earlier views.
     n_scalars, n_tickets : int
         How many single numbers of 8 bytes, and how many int32 counts of finished blocks, a step
         needs. The counts begin at 0.
@@ -79,7 +78,7 @@ class CudaProgram:
     calls: list[Launch | Product]
     inputs: list[str]
     buffers: list[Buffer]
-    views: list[str]
+    views: list[View]
     n_scalars: int
     n_tickets: int
     n_coefficients: int
@@ -108,7 +107,7 @@ def _written(recorded: Recorded, batch: int, n_coefficients: int) -> CudaProgram
     changed, total = recorded.changed(), without_axes(recorded.total)
     planned = plan([*changed.values(), total])
     _split_wide_sums(planned)
-    memory = arrange(planned, recorded.arrays(), changed, Numbers(literal=True))
+    memory = arrange(planned, recorded.arrays(), changed)
     if "index" in recorded.inputs:
         memory.places[id(recorded.inputs["index"])] = "index"
     names = {id(node): f"t{k}" for k, node in enumerate(planned.nodes)}

@@ -175,9 +175,8 @@ class _Steps:
             self._calls, self._epoch = {}, epoch
         if (n_examples, lane) not in self._calls:
             self._arrays |= self._given[lane]
-            exec(
-                "\n".join(self._program.views), {}, self._arrays
-            )  # v0 = a0[0:640].reshape(64, 10) …
+            for k, view in enumerate(self._program.views):
+                self._arrays[f"v{k}"] = view.of(self._arrays[view.place])
             self._calls[n_examples, lane] = [self._call(c, n_examples) for c in self._program.calls]
         for call in self._calls[n_examples, lane]:
             call()

@@ -9,15 +9,15 @@ of the step.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from xpnet.engines.graph.lengths import Numbers
 from xpnet.engines.graph.nodes import Node, Size, is_scalar, same_plane
 from xpnet.engines.graph.plan import Group, Plan, is_fused
 from xpnet.engines.graph.shapes import TraceError, same_length
 from xpnet.engines.graph.slots import slots_of
 
-__all__ = ["Buffer", "Memory", "arrange", "one_axis"]
+__all__ = ["Buffer", "Memory", "View", "arrange", "one_axis"]
 
 
 @dataclass
@@ -26,6 +26,34 @@ class Buffer:
 
     shape: tuple[int | None, ...]
     dtype: str
+
+
+@dataclass(frozen=True)
+class View:
+    """Some columns of an array, in a different shape if ``shape`` is given.
+
+    Attributes
+    ----------
+    place : str
+        The variable of the array.
+    columns : (start, stop), int or None
+        Along the array's last axis; an int is a single column, whose axis is left out. None: all.
+    axis : int
+        The last axis of the array.
+    shape : tuple of int, or None
+    """
+
+    place: str
+    columns: tuple[int, int] | int | None = None
+    axis: int = 0
+    shape: tuple[int, ...] | None = None
+
+    def of(self, x: Any) -> Any:
+        """Return the view of that array."""
+        if self.columns is not None:
+            part = self.columns if isinstance(self.columns, int) else slice(*self.columns)
+            x = x[(slice(None),) * self.axis + (part,)]
+        return x if self.shape is None else x.reshape(self.shape)
 
 
 @dataclass
@@ -37,8 +65,8 @@ class Memory:
     places : dict of id to str
         The variable of each node that is in memory.
     buffers : list of Buffer
-    views : list of str
-        The lines of source that make the views.
+    views : list of View
+        v0, v1, …; one may be of an earlier one.
     leading : dict of id to int
         Distance between two rows, in entries, for a node that lies in a wider array.
     copies : list of (str, str, Node)
@@ -47,7 +75,7 @@ class Memory:
 
     places: dict[int, str] = field(default_factory=dict)
     buffers: list[Buffer] = field(default_factory=list)
-    views: list[str] = field(default_factory=list)
+    views: list[View] = field(default_factory=list)
     leading: dict[int, int] = field(default_factory=dict)
     copies: list[tuple[str, str, Node]] = field(default_factory=list)
 
@@ -68,15 +96,15 @@ class Memory:
         self.buffers.append(Buffer(shape, node.dtype))
         return f"b{len(self.buffers) - 1}"
 
-    def view(self, expression: str) -> str:
-        """Make a view from an expression and return its variable."""
-        self.views.append(f"v{len(self.views)} = {expression}")
+    def view(self, view: View) -> str:
+        """Return the variable of a view: its array's if it is all of it, in the same shape."""
+        if view.columns is None and view.shape is None:
+            return view.place
+        self.views.append(view)
         return f"v{len(self.views) - 1}"
 
 
-def arrange(
-    plan: Plan, inputs: dict[str, Node], changed: dict[str, Node], numbers: Numbers
-) -> Memory:
+def arrange(plan: Plan, inputs: dict[str, Node], changed: dict[str, Node]) -> Memory:
     """Return the memory of a planned step whose ``changed`` inputs get new values."""
     memory = Memory()
     for k, node in enumerate(inputs.values()):
@@ -88,10 +116,10 @@ def arrange(
             memory.places[id(node)] = memory.buffer(node)
     for node in reversed(plan.nodes):
         if node.op == "concat":
-            _place_parts(memory, node, numbers)
+            _place_parts(memory, node)
     for node in plan.nodes:
         if id(node) not in memory.places:
-            _place(plan, memory, node, numbers)
+            _place(plan, memory, node)
     for name, node in changed.items():
         old, new = memory.find(inputs[name]), memory.find(node)
         if old != new:
@@ -99,7 +127,7 @@ def arrange(
     return memory
 
 
-def _place_parts(memory: Memory, whole: Node, numbers: Numbers) -> None:
+def _place_parts(memory: Memory, whole: Node) -> None:
     """Place the parts of a concatenation inside it, so that they are computed in place."""
     if id(whole) not in memory.places:
         memory.places[id(whole)] = memory.buffer(whole)
@@ -107,28 +135,28 @@ def _place_parts(memory: Memory, whole: Node, numbers: Numbers) -> None:
     for part in whole.args:
         stop = start + part.columns
         base = part.args[0] if part.op == "view" else part
-        piece = _columns(memory.places[id(whole)], whole, start, stop, numbers)
+        view = _columns(memory.places[id(whole)], whole, start, stop)
         if one_axis(whole):
-            memory.places[id(base)] = memory.view(_reshaped(piece, part, base, numbers))
+            view = replace(view, shape=_shape(part, base))
         else:
-            memory.places[id(base)] = memory.view(piece)
             memory.leading[id(base)] = memory.leading.get(id(whole), whole.columns)
+        memory.places[id(base)] = memory.view(view)
         start = stop
 
 
-def _place(plan: Plan, memory: Memory, node: Node, numbers: Numbers) -> None:
+def _place(plan: Plan, memory: Memory, node: Node) -> None:
     if node.op == "view":
         (base,), (kind, *how) = node.args, node.attr
         place = memory.find(base)
         if kind == "reshape":
             if id(base) in memory.leading:
                 raise TraceError("a reshape of some columns of a wider array")
-            made = _reshaped(place, base, node, numbers)
+            view = View(place, shape=_shape(base, node))
         else:
-            made = _columns(place, base, how[0], how[-1] if how[1:] else how[0] + 1, numbers)
+            view = _columns(place, base, how[0], how[-1] if how[1:] else how[0] + 1)
             if not one_axis(base):
                 memory.leading[id(node)] = memory.leading.get(id(base), base.columns)
-        memory.places[id(node)] = place if made == place else memory.view(made)
+        memory.places[id(node)] = memory.view(view)
     elif node.op == "matmul" or (id(node) in plan.stored and not _is_variable(plan, node)):
         memory.places[id(node)] = memory.buffer(node)
 
@@ -139,20 +167,18 @@ def _is_variable(plan: Plan, node: Node) -> bool:
     return is_scalar(node) and all(map(is_fused, users))
 
 
-def _columns(place: str, base: Node, start: int, stop: int, numbers: Numbers) -> str:
-    part = f"{numbers.length(start)}:{numbers.length(stop)}"
-    if stop == start + 1 and not one_axis(base):
-        part = numbers.length(start)
-    return f"{place}[{part}]" if one_axis(base) else f"{place}[:, {part}]"
+def _columns(place: str, base: Node, start: int, stop: int) -> View:
+    """Return the columns of ``base``, whose array is ``place``."""
+    if one_axis(base):
+        return View(place, (start, stop))
+    return View(place, start if stop == start + 1 else (start, stop), axis=1)
 
 
-def _reshaped(place: str, base: Node, node: Node, numbers: Numbers) -> str:
+def _shape(base: Node, node: Node) -> tuple[int, ...] | None:
+    """Return the shape in memory of ``node``, a reshaped ``base``; None if that of ``base``."""
     if one_axis(node):
-        n = numbers.length(node.rows * node.columns)
-        return place if one_axis(base) else f"{place}.reshape({n})"
-    if same_plane(base, node):
-        return place
-    return f"{place}.reshape({numbers.length(node.rows)}, {numbers.length(node.columns)})"
+        return None if one_axis(base) else (node.rows * node.columns,)
+    return None if same_plane(base, node) else (node.rows, node.columns)
 
 
 def one_axis(node: Node) -> bool:

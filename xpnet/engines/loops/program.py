@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 
 from xpnet.engines.graph.lengths import Numbers
-from xpnet.engines.graph.memory import Buffer, Memory, arrange
+from xpnet.engines.graph.memory import Buffer, Memory, View, arrange
 from xpnet.engines.graph.plan import plan
 from xpnet.engines.graph.remembered import remembered
 from xpnet.engines.graph.step import Recorded, made_from, record_step
@@ -92,7 +92,7 @@ def _written(
     numbers = Numbers(literal)
     planned = plan([*changed.values(), total])
     known = {id(node) for node in planned.nodes}
-    memory = arrange(planned, arrays, changed, numbers)
+    memory = arrange(planned, arrays, changed)
     for k in range(n_coefficients):
         memory.places[id(inputs[f"c{k}"])] = f"k{k}"
     if "index" in inputs:
@@ -118,11 +118,12 @@ def _source(writer: Writer, memory: Memory, arrays: Sequence[str], used: list[in
         name: f"empty({numbers.length(length)}, {dtype.replace('bool', 'bool_')})"
         for name, (length, dtype) in writer.rows.items()
     }
+    views = [f"v{k} = {_view(view, numbers)}" for k, view in enumerate(memory.views)]
     head = [f"{name} = lengths[{k}]" for k, name in enumerate(numbers.lengths.values())]
     head += [f"{name} = constants[{k}]" for k, name in enumerate(numbers.constants.values())]
     head += [f"a{k} = arrays[{k}]  # {name}" for k, name in enumerate(arrays)]
     head += [f"b{k} = buffers[{k}]" for k in range(len(memory.buffers))]
-    head += memory.views
+    head += views
     head += [f"{name} = {made}" for name, made in rows.items()]
     head += writer.first_lines()
     loop = ["N = starts[s + 1] - starts[s]"]
@@ -134,3 +135,15 @@ def _source(writer: Writer, memory: Memory, arrays: Sequence[str], used: list[in
     lines.append("    for s in range(starts.shape[0] - 1):")
     lines += [f"        {line}" for line in loop]
     return _HEAD.format(writer.parameters) + "\n".join([*lines, *writer.lines]) + "\n"
+
+
+def _view(view: View, numbers: Numbers) -> str:
+    """Return the source of a view."""
+    source = view.place
+    if view.columns is not None:
+        ends = (view.columns,) if isinstance(view.columns, int) else view.columns
+        part = ":".join(numbers.length(n) for n in ends)
+        source += f"[{':, ' * view.axis}{part}]"
+    if view.shape is not None:
+        source += f".reshape({', '.join(numbers.length(n) for n in view.shape)})"
+    return source
