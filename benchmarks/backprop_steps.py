@@ -25,7 +25,7 @@ from docs.blocks import run
 PAGE = Path(__file__).parent.parent / "docs" / "backprop.md"
 CASES = (((8, 8, 4), 1), ((64, 32, 10), 128), ((784, 128, 10), 128))
 MOST_WEIGHTS = 200_000
-"""So many weights, over all the examples of one call, do the loops go through at most."""
+"""The loops visit at most so many weights per call, counted over all examples."""
 
 Page: TypeAlias = dict[str, Any]
 Calls: TypeAlias = dict[str, Callable[[], Any]]

@@ -32,7 +32,7 @@ from xpnet.backends import to_numpy
 __all__ = ["attempt", "main", "subjects"]
 
 MEMORY = 6 * 2**30  # bytes of addresses
-SECONDS = 5  # of a call: a large number of epochs is no error
+SECONDS = 5  # a call's limit; exceeding it is no error, since epochs may be large
 LONGEST = 1200  # characters of a message
 _VALUE = re.compile(rf"z{{{LONG + 1}}}|7{{{LONG + 1}}}|0{{{LONG + 1}}}|(7, ){{{LONG // 3 + 1}}}")
 _INTERNAL = re.compile(
@@ -78,7 +78,7 @@ def attempt(s: Subjects, call: Call, seed: int) -> tuple[str, str | None]:
     for name in rng.choice(names, min(len(names), int(rng.integers(1, 3))), replace=False):
         which = rng.choice(list(zoo))
         if name == "compile" and which == "True":
-            continue  # it takes ten seconds
+            continue  # compiling takes ten seconds
         given[str(name)] = zoo[which](rng)
     before = _state(s)
     try:
@@ -103,7 +103,7 @@ def _wrong(error: BaseException, call: Call) -> str | None:
         return "another kind of error"
     text = str(error)
     if isinstance(error, OSError):
-        return None  # of the system, which names a path in full
+        return None  # the system's message may contain a long path
     if _VALUE.search(text):
         return f"it repeats a value of more than {LONG} characters"
     if len(text) > LONGEST:

@@ -45,8 +45,8 @@ QUICK_ROUNDS, QUICK_SECONDS, QUICK_PAUSE = 2, 0.02, 0.02
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     names = [workload.name for workload in WORKLOADS]
-    parser.add_argument("--rounds", type=int, help=f"{ROUNDS}; of whole runs {RUN_ROUNDS}")
-    parser.add_argument("--quick", action="store_true", help="two short rounds, the least shape")
+    parser.add_argument("--rounds", type=int, help=f"{ROUNDS}; for whole runs {RUN_ROUNDS}")
+    parser.add_argument("--quick", action="store_true", help="two short rounds, smallest shape")
     parser.add_argument("--only", choices=SETTINGS, help="one setting of the BLAS")
     parser.add_argument("--shapes", nargs="+", choices=names, metavar="NAME", help=", ".join(names))
     parser.add_argument(
@@ -57,13 +57,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         type=assignment,
         metavar="NAME=VALUE",
-        help="of the tuned setting; by itself: none, hence no such setting",
+        help="environment of the tuned setting; without a value, skip this setting",
     )
     parser.add_argument("--out", type=Path, help="where the JSON goes")
     parser.add_argument(
-        "--against", type=Path, metavar="FOLDER", help="a checkout; xpnet alone, this beside that"
+        "--against", type=Path, metavar="FOLDER", help="compare xpnet with this checkout's"
     )
-    parser.add_argument("--most", type=int, help=f"rounds at most, of --against; {against.MOST}")
+    parser.add_argument("--most", type=int, help=f"rounds at most, for --against; {against.MOST}")
     parser.add_argument("--engines", nargs="+", choices=list(against.ENGINES), metavar="NAME")
 
 
@@ -129,6 +129,6 @@ def compile_first(jobs: Mapping[str, Job], variables: Mapping[str, str]) -> floa
 
 
 def chosen(names: Sequence[str] | None, workload: Workload) -> list[str]:
-    """Return the contenders in the table's order; products train nothing, so a run has none."""
+    """Return the contenders in the table's order; runs exclude the products, which don't train."""
     wanted = [name for name in CONTENDERS if names is None or name in names]
     return [n for n in wanted if not (workload.epochs and n.startswith("products"))]

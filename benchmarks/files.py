@@ -114,7 +114,7 @@ def _loaded(path: Path, again: Path, original: bytes, mutation: str, model: str)
     if again.read_bytes() == original:
         return Outcome(mutation, model, "same")
     if mutation not in SEALED:
-        return Outcome(mutation, model, "failed", "another network, without a word")
+        return Outcome(mutation, model, "failed", "a different network, without an error")
     why = _differs(path.read_bytes(), again.read_bytes())
     return Outcome(mutation, model, "failed" if why else "described", why)
 

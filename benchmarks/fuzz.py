@@ -1,15 +1,16 @@
-"""Random training steps by programs, compared with the plain step.
+"""Run random training steps as compiled programs, and compare them with the plain step.
 
     python -m benchmarks fuzz [--plain 1000] [--gpp 200] [--numba 30] [--seed 0] [--resume]
 
---plain runs the source of a program as plain Python on arrays that check every access, in less than
-0.1 s. --gpp compiles its CUDA kernels with g++, in 2 s. --numba compiles its loops, in 10 s.
+Per draw, --plain takes less than 0.1 s: it runs a program's source as plain Python, on arrays that
+check every access. --gpp takes 2 s: it compiles the CUDA kernels with g++. --numba takes 10 s: it
+compiles the loops.
 
-A draw has random layers, activations, losses, optimizers, penalties and weights, including a
-user's own. Its widths are around 1 and around a vector's length, its batches ragged
+A draw has random layers, activations, losses, optimizers, penalties and weights. Some are a user's
+own. Widths are around 1 and around the length of a SIMD vector; batches are ragged
 (`benchmarks.fuzzing`). θ, the optimizer's state, the statistics and the losses after the program's
-step are compared with those after the plain step. A draw that fails prints the command that repeats
-it.
+steps are compared with those after the plain steps. A draw that fails prints the command that
+repeats it.
 
 Counts and seeds are written every minute, at the end, and on Ctrl-C. --resume repeats the failed
 draws and continues after the last seed.
@@ -49,9 +50,9 @@ FAMILIES = frozenset(
         *(f"optimizer {name}" for name in ("Accumulated", "Averaged", "Clipped", "Own")),
     ]
 )
-"""What should be among the draws of every engine."""
+"""Every engine's draws should contain each of these."""
 
-PIECE, SECONDS = 50, 60.0  # draws a worker takes at once; between two lines of progress
+PIECE, SECONDS = 50, 60.0  # draws per task of a worker; seconds between lines of progress
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -177,5 +178,5 @@ def _outcomes(engine: str, seeds: Sequence[int], workers: int) -> Iterator[Outco
 
 
 def _begin() -> None:
-    """Set up a worker: Ctrl-C is for the process that waits for it."""
+    """Let a worker ignore Ctrl-C: the main process handles it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -41,7 +41,7 @@ PEERS = tuple(name for name in GPU_CONTENDERS if name not in ("xpnet", "products
 ROUNDS, RUN_ROUNDS, SECONDS, PAUSE = 5, 3, 0.15, 0.01
 DRY_ROUNDS, DRY_SECONDS = 2, 0.001
 TOLERANCES = {"float32": 1e-3, "tf32": 3e-2, "bfloat16": 1e-1}
-"""How far outputs may lie from float64's, as a share of the largest, to be called the same."""
+"""The accepted difference of outputs from float64's, as a share of the largest."""
 
 ENVIRONMENT = {
     "XLA_PYTHON_CLIENT_PREALLOCATE": "false",  # leaves memory for the other contenders
@@ -54,12 +54,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     minutes = "start no workload after this many minutes (60)"
     parser.add_argument("--minutes", type=float, default=60, help=minutes)
-    parser.add_argument("--rounds", type=int, help=f"{ROUNDS}; of whole runs {RUN_ROUNDS}")
+    parser.add_argument("--rounds", type=int, help=f"{ROUNDS}; for whole runs {RUN_ROUNDS}")
     parser.add_argument("--precisions", nargs="+", choices=PRECISIONS, metavar="NAME")
     parser.add_argument("--shapes", nargs="+", metavar="TITLE", help="such as '784-128-10, 64'")
     parser.add_argument("--peers", nargs="+", choices=list(GPU_CONTENDERS), metavar="NAME")
-    parser.add_argument("--add", action="store_true", help="to what is in the file already")
-    parser.add_argument("--dry", action="store_true", help="on the CPU, tiny: does it run?")
+    parser.add_argument("--add", action="store_true", help="keep the results in the file")
+    parser.add_argument("--dry", action="store_true", help="tiny networks on the CPU")
     parser.add_argument("--out", type=Path, help="where the JSON goes")
 
 

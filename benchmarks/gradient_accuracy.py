@@ -2,9 +2,9 @@
 
     python -m benchmarks.gradient_accuracy [--out FILE]
 
-Every output activation with every loss that takes it, in float64, for each backend that is here:
-against mpmath (50 digits and more; at the start and for confident networks), torch's and JAX's
-automatic derivatives, and the loop-written backpropagation. The references are the tests' own.
+Every output activation is paired with every loss that accepts it, in float64, on each installed
+backend. The references come from the tests: mpmath with 50 digits or more (for initial and for
+confident networks), automatic derivatives of torch and JAX, and backpropagation with loops.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ OUT = Path(__file__).parent / "results" / "gradient_accuracy.json"
 
 
 def against_mpmath(backend: Backend, confident: bool) -> Iterator[float]:
-    """Each weight's and bias's error, for every pair."""
+    """Yield the errors of the weights and biases, for every pair."""
     pairs = cases.CONFIDENT_PAIRS if confident else PAIRS
     for activation, loss in pairs:
         theta, X, Y, _, expected = cases.exact_case(activation, loss, "tanh", confident)
@@ -37,7 +37,7 @@ def against_mpmath(backend: Backend, confident: bool) -> Iterator[float]:
 
 
 def against_autodiff(backend: Backend, reference: Callable[..., Any]) -> Iterator[float]:
-    """The whole gradient's error, for every pair."""
+    """Yield the error of the whole gradient, for every pair."""
     for activation, loss in PAIRS:
         names = ["silu", "tanh", activation]
         net = network(backend, cases.SIZES, activation=names, loss=loss)
@@ -47,7 +47,7 @@ def against_autodiff(backend: Backend, reference: Callable[..., Any]) -> Iterato
 
 
 def against_loops(backend: Backend) -> Iterator[float]:
-    """Each weight's and bias's error, for one example of several shapes."""
+    """Yield the errors of the weights and biases for one example, in networks of several shapes."""
     for sizes in ([2, 3, 2], [8, 8, 4], [64, 32, 10]):
         net = network(backend, sizes, activation=["tanh"] * (len(sizes) - 1), loss="squared_error")
         rng = np.random.default_rng(0)

@@ -2,11 +2,11 @@
 
     python -m benchmarks growth [--rounds 5] [--quick] [--out FILE]
 
-One of the four grows in powers of two while the others stand still; each point is a process of its
-own, in which a small network trains first, so that what a program needs once is not counted. The
-time is that of a step of `fit`; the memory what that process holds at most beyond its data. Another
-process has compiled before, since a compiler takes memory too. Both are fitted by c xᵖ over the
-upper half of the range: p is the least-squares slope of the logarithms.
+One of the four grows in powers of two while the others are constant. Each point has its own
+process. A small network trains there first, so that one-time costs are not counted. The time is
+that of a step of `fit`. The memory is the peak beyond the data. Steps are compiled beforehand in a
+separate process, because the compiler takes memory too. Time and memory are fitted by c xᵖ over
+the upper half of the range: p is the least-squares slope of the logarithms.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ BATCH = 128
 
 
 def parameters(sizes: tuple[int, ...]) -> int:
-    """P = Σ (n_{l-1} + 1) n_l."""
+    """Return P = Σ (n_{l-1} + 1) n_l."""
     return sum((m + 1) * n for m, n in pairwise(sizes))
 
 
 class Sweep(NamedTuple):
-    """What grows, the network in words, and the sizes and the batch at each value."""
+    """The growing quantity, the network in words, and the sizes and the batch at each value."""
 
     network: str
     values: tuple[int, ...]
@@ -82,7 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """All sweeps; a table and JSON."""
+    """Run all sweeps; print a table and write JSON."""
     result: dict[str, Any] = {"machine": machine(), "sweeps": {}}
     for name, sweep in SWEEPS.items():
         values = sweep.values[:3] if options.quick else sweep.values
@@ -104,13 +104,13 @@ def run(options: argparse.Namespace) -> int:
 
 
 def compiled(sizes: tuple[int, ...], batch: int, rounds: int) -> dict[str, Any]:
-    """One point, by a second process: the first may have compiled, which takes memory."""
+    """Measure a point in a second process: the first may have compiled, which takes memory."""
     apart(sizes, batch, rounds=1)
     return apart(sizes, batch, rounds)
 
 
 def apart(sizes: tuple[int, ...], batch: int, rounds: int) -> dict[str, Any]:
-    """One point, in a process of its own."""
+    """Measure a point in a separate process."""
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.growth", json.dumps([sizes, batch, rounds])],
         cwd=ROOT,
@@ -123,7 +123,7 @@ def apart(sizes: tuple[int, ...], batch: int, rounds: int) -> dict[str, Any]:
 
 
 def point(sizes: tuple[int, ...], batch: int, rounds: int) -> dict[str, Any]:
-    """Seconds of a step, and bytes beyond those that were there before the network was."""
+    """Return the seconds of a step, and the peak bytes beyond those held before the network."""
     _trained(Workload("small", (8, *[8] * (len(sizes) - 2), 10), 2, 2 * STEPS), 1)
     workload = Workload("point", sizes, batch, batch * STEPS)
     X, Y = data(workload)
@@ -133,7 +133,7 @@ def point(sizes: tuple[int, ...], batch: int, rounds: int) -> dict[str, Any]:
 
 
 def _trained(workload: Workload, rounds: int, *arrays: Any) -> float:
-    """The median over rounds of a step's seconds, after an epoch that warms up."""
+    """Return the median over rounds of a step's seconds, after an epoch of warm-up."""
     peer = Xpnet(workload, *(arrays or data(workload)))
     peer.start(0)
     peer.train(1)

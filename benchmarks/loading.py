@@ -1,10 +1,10 @@
-"""Loading a model of 20 MB, beside reading the file, its SHA-256 and one copy, each alone.
+"""Time loading a model of 20 MB, and separately reading the file, its SHA-256 and one copy.
 
     python -m benchmarks.loading [--rounds 15] [--out FILE]
 
-The four take turns, and so does the refusal of the same file with one bit flipped in its last
-number. Memory is the largest that Python and NumPy held at once during a call, in bytes. The file
-lies in the system's cache.
+The four take turns. A fifth candidate loads the same file with one flipped bit in its last number,
+which must be refused. Memory is the peak of Python and NumPy during a call, in bytes. The file is
+in the system's cache.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ OUT = Path(__file__).parent / "results" / "loading.json"
 
 
 def candidates(folder: Path) -> dict[str, Callable[[], Any]]:
-    """The calls that are timed; the file and its damaged copy are written first."""
+    """Write the file and its damaged copy; return the calls to time."""
     path, damaged = folder / "model.safetensors", folder / "damaged.safetensors"
     net = xpnet.Network(SIZES, loss="cross_entropy")
     net.save(path)
@@ -50,7 +50,7 @@ def candidates(folder: Path) -> dict[str, Callable[[], Any]]:
 
 
 def peak(call: Callable[[], Any]) -> int:
-    """The largest memory during the call, in bytes."""
+    """Return the peak memory during the call, in bytes."""
     tracemalloc.start()
     try:
         call()
@@ -60,7 +60,7 @@ def peak(call: Callable[[], Any]) -> int:
 
 
 def measured(rounds: int) -> dict[str, Any]:
-    """Milliseconds (medians), the load against the three alone by rounds, and memory."""
+    """Return median milliseconds, the load's ratio to the sum of the other three, and memory."""
     with tempfile.TemporaryDirectory() as name:
         calls = candidates(Path(name))
         size = (Path(name) / "model.safetensors").stat().st_size

@@ -30,7 +30,7 @@ SIZES = ((8, 8, 4), (64, 32, 10), (784, 128, 10))
 BATCHES = (1, 128)
 DTYPES = ("float64", "float32")
 MOST_WEIGHTS = 500_000
-"""So many weights, over all the examples of one call, do the loops go through at most."""
+"""The loops visit at most so many weights per call, counted over all examples."""
 
 OUT = Path(__file__).parent / "results" / "loops_vs_matrix.json"
 

@@ -21,7 +21,7 @@ Rng = np.random.Generator
 Content = tuple[dict[str, Any], bytes]  # a header, and the numbers
 Mutation = Callable[[bytes, list[bytes], Rng], bytes]
 
-_DEEP = "nested deeply"  # stands for many brackets, which Python itself writes no more
+_DEEP = "nested deeply"  # stands for more brackets than Python's json can write
 
 
 def header_of(content: bytes) -> Content:
@@ -162,7 +162,7 @@ def _renumbered(content: bytes, others: list[bytes], rng: Rng) -> bytes:
 
 
 def _closed(header: dict[str, Any], numbers: bytes, rng: Rng) -> bytes:
-    """Return the file of both, with its checksum or, like files of 0.1.0, without one."""
+    """Return the file of header and numbers, with a checksum or, like files of 0.1.0, without."""
     metadata = header.get("__metadata__")
     if isinstance(metadata, dict):
         metadata.pop("sha256", None)
@@ -182,4 +182,4 @@ MUTATIONS: dict[str, Mutation] = {
     "numbers": _renumbered,
 }
 SEALED = frozenset(("settings", "header", "numbers"))
-"""Those after which the file may describe another network, and be one."""
+"""Mutations after which the file may be valid and describe a different network."""

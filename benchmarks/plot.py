@@ -1,4 +1,6 @@
-"""docs/img/cpu.svg, or a GPU's: each contender's time by shape, over that of the products alone.
+"""Plot each contender's time by shape, divided by the time of the products alone.
+
+By default the picture is docs/img/cpu.svg.
 
 python -m benchmarks plot [--results FILE] [--setting tuned] [--out FILE]
 """
@@ -23,12 +25,12 @@ MARKERS = "osD^vP*X"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("--setting", choices=SETTINGS, help="the first of these that is there")
+    parser.add_argument("--setting", choices=SETTINGS, help="default: the first in the file")
     parser.add_argument("--out", type=Path, default=OUT)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Read the result, draw it."""
+    """Read the results and plot them."""
     if not options.results.exists():
         print(f"there is no {options.results.name} yet: `python -m benchmarks cpu` measures it")
         return 1
@@ -39,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def draw(workloads: dict[str, Any], setting: str, out: Path) -> None:
-    """A band a shape, a marker a contender; the same bytes from the same figures."""
+    """Draw a band per shape and a marker per contender; equal figures give equal bytes."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -81,6 +83,6 @@ def draw(workloads: dict[str, Any], setting: str, out: Path) -> None:
 
 
 def _names(workloads: dict[str, Any]) -> list[str]:
-    """Every contender that trains."""
+    """Return every contender that trains."""
     every = dict.fromkeys(name for row in workloads.values() for name in row["contenders"])
     return [name for name in every if not name.startswith("products")]

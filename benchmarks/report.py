@@ -1,4 +1,4 @@
-"""Results as rows of text, for the terminal and for the documentation."""
+"""Format results as rows of text, for the terminal and the documentation."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Table = tuple[list[str], list[list[str]]]
 
 
 def aligned(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns for a terminal: the first to the left, the others to the right."""
+    """Return columns for a terminal: the first aligned left, the others right."""
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
     return "\n".join(
         "  ".join(
@@ -35,21 +35,24 @@ def aligned(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def cell(seconds: float, unit: str) -> str:
-    """Of a run in seconds, else in microseconds."""
+    """Format a time: in seconds if the unit is "run", otherwise in microseconds."""
     if unit == "run":
         return f"{seconds:.2f}"
     return f"{seconds * 1e6:,.1f}" if seconds < 1e-3 else f"{seconds * 1e6:,.0f}"
 
 
 def times(value: float | None) -> str:
-    """A ratio in three digits."""
+    """Format a ratio with three digits or more; "–" if it is missing."""
     return "–" if value is None else f"{value:.2f}" if value < 100 else f"{value:,.0f}"
 
 
 def contender_rows(
     contenders: Mapping[str, Any], unit: str, peers: Collection[str] = ALL_PEERS
 ) -> Table:
-    """A workload: median, quartiles, ratios, preparation; of a run also accuracy and memory."""
+    """Return a workload's contenders: median, quartiles, ratios and preparation.
+
+    For a run, also accuracy and memory.
+    """
     head = ["contender", "s" if unit == "run" else "µs", "quartiles", "× best peer", "× products"]
     head += ["import s", "prepare s", *(["accuracy", "peak MB"] if unit == "run" else [])]
     first = best(contenders, peers)
@@ -67,7 +70,7 @@ def contender_rows(
 
 
 def missing(contenders: Mapping[str, Any]) -> list[str]:
-    """A line for each contender without figures, and why."""
+    """Return a line for each contender without figures, with the reason."""
     return [
         f"{name} {state}: {row[state]}"
         for name, row in contenders.items()
@@ -82,7 +85,7 @@ def _of_run(row: Mapping[str, Any]) -> list[str]:
 
 
 def target_rows(targets: Sequence[Mapping[str, Any]]) -> Table:
-    """Each target: what was asked and found, against whom, met or missed."""
+    """Return each target with the figure found, the peer compared with, and met or missed."""
     head = ["workload", "measure", "target", "found", "", "against"]
     return head, [
         [
@@ -98,7 +101,7 @@ def target_rows(targets: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def _against(row: Mapping[str, Any]) -> str:
-    """Whom, and what stands beside it."""
+    """Return the peer that a target is compared with, and further comparisons of its row."""
     words = [row["against"]]
     if "once_an_epoch" in row:
         words.append(f"{times(row['found_once_an_epoch'])} × {row['once_an_epoch']}")
@@ -108,7 +111,7 @@ def _against(row: Mapping[str, Any]) -> str:
 
 
 def exponent_rows(sweeps: Mapping[str, Any]) -> Table:
-    """Growth: the range of each sweep, and how time and memory go with it."""
+    """Return the range of each sweep, and the exponents of time and memory."""
     head = ["grows", "of", "from", "to", "time ∝", "memory ∝"]
     return head, [
         [
@@ -124,7 +127,7 @@ def exponent_rows(sweeps: Mapping[str, Any]) -> Table:
 
 
 def latency_rows(examples: Mapping[str, Mapping[str, Any]]) -> Table:
-    """Prediction: a column for each number of examples."""
+    """Return the times of predictions, with a column for each number of examples."""
     head = ["contender", *(f"{int(n):,} example{'s' * (n != '1')}, µs" for n in examples)]
     found = {
         name: [contenders[name] for contenders in examples.values()]

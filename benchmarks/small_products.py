@@ -1,11 +1,11 @@
-"""Small products of compiled steps, our own against OpenBLAS's: GFLOP/s of one thread.
+"""Compare small matrix products of compiled steps with OpenBLAS: GFLOP/s of one thread.
 
     python -m benchmarks.small_products [--rounds 15] [--out FILE]
 
-The three products of a layer, X Wᵀ, dZᵀ X and dZ W, by the functions that compiled steps call
-(`xpnet.engines.loops.products`), with room for tiles and without, in turn. OpenBLAS chooses its
-kernels when NumPy is loaded, so each choice is a process of its own: as it comes, and what `xpnet
-doctor` says.
+The three products of a layer are X Wᵀ, dZᵀ X and dZ W. Compiled steps compute them with the
+functions of `xpnet.engines.loops.products`. With space for tiles these use xpnet's own loops,
+without it OpenBLAS; the two take turns. OpenBLAS chooses its kernels when NumPy is loaded. So the
+default kernels and those that `xpnet doctor` recommends are measured in separate processes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from benchmarks.common import blas_threads, interleave, machine, write
 from xpnet.doctor import mend
 
 SHAPES = ((32, 64, 64), (64, 784, 128), (128, 784, 256), (128, 512, 512))
-"""Examples, units before and units of a layer."""
+"""The examples, the inputs and the units of a layer."""
 DTYPES = ("float32", "float64")
 ROOM = 2**15
 
@@ -36,7 +36,7 @@ OUT = Path(__file__).parent / "results" / "small_products.json"
 
 
 def layer(N: int, before: int, units: int, dtype: str, room: int) -> dict[str, Callable[[], None]]:
-    """The calls of a layer's products."""
+    """Return the calls of a layer's products; ``room`` is the number of entries for tiles."""
     from xpnet.engines.loops import products
 
     multiply = {"float32": products.sgemm, "float64": products.dgemm}[dtype]
@@ -60,13 +60,13 @@ def layer(N: int, before: int, units: int, dtype: str, room: int) -> dict[str, C
 
 
 def rates(rounds: int) -> list[dict[str, Any]]:
-    """Of every shape and dtype, with the kernels that OpenBLAS has here."""
+    """Return the GFLOP/s of every shape and dtype, with OpenBLAS's kernels of this process."""
     rows = []
     for dtype in DTYPES:
         for shape in SHAPES:
             own, blas = layer(*shape, dtype, ROOM), layer(*shape, dtype, 0)
             for name in own:
-                own[name](), blas[name]()  # the first call of all compiles
+                own[name](), blas[name]()  # the very first call compiles
                 seconds = interleave({"own": own[name], "blas": blas[name]}, rounds=rounds)
                 flops = 2 * shape[0] * shape[1] * shape[2]
                 found = {who: round(flops / median(s) / 1e9, 1) for who, s in seconds.items()}
@@ -75,7 +75,7 @@ def rates(rounds: int) -> list[dict[str, Any]]:
 
 
 def apart(rounds: int, variables: dict[str, str]) -> dict[str, Any]:
-    """The rates in a process of its own."""
+    """Return the rates that a separate process measures with these environment variables."""
     command = [sys.executable, "-m", "benchmarks.small_products", "--here", "--rounds", str(rounds)]
     environment = {**os.environ, **variables}
     done = subprocess.run(
@@ -92,7 +92,7 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--out", type=Path, default=OUT)
-    parser.add_argument("--here", action="store_true", help="in this process, printed as JSON")
+    parser.add_argument("--here", action="store_true", help="measure in this process, print JSON")
     options = parser.parse_args()
     if options.here:
         with blas_threads(1):

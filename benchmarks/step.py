@@ -1,12 +1,12 @@
-"""A training step against its own matrix products: what xpnet adds to them.
+"""Compare a training step with its matrix products alone: the rest is xpnet's overhead.
 
     python -m benchmarks.step [--backend numpy] [--rounds 25] [--threads N] [--out FILE]
 
-Three questions, each answered by timings that take turns in one run, in float32:
+Three comparisons in float32; the two sides of a timing take turns:
 
-1. forward and backward pass against their 3L − 1 products alone, written into preallocated arrays;
-2. a step of ``fit`` (gathering batches, history, and all else) against the bare step on one batch;
-3. the peak memory of a step against 5 P + Σ (A_l + Z_l) + 3 arrays of the widest layer (on NumPy).
+1. forward and backward pass with their 3L − 1 products alone, written into preallocated arrays;
+2. a step of ``fit`` (with gathered batches and history) with the bare step on one batch;
+3. on NumPy, the peak memory of a step with 5 P + Σ (A_l + Z_l) + 3 arrays of the widest layer.
 """
 
 from __future__ import annotations
@@ -39,18 +39,18 @@ FIT_SHAPE, FIT_BATCHES, FIT_EPOCHS = ((784, 128, 10), 64), 100, 5
 
 
 def classification(sizes: tuple[int, ...], N: int) -> tuple[Any, Any]:
-    """Random inputs (N, n_0) and labels (N,), on the host."""
+    """Return random inputs (N, n_0) and labels (N,), on the host."""
     rng = np.random.default_rng(0)
     return rng.random((N, sizes[0]), dtype=np.float32), rng.integers(0, sizes[-1], N)
 
 
 def finish(backend: Backend, x: Any) -> None:
-    """Wait for x, by reading one of its numbers."""
+    """Wait for x by reading some of its numbers."""
     backend.to_numpy(x[..., :1] if x.ndim else x)
 
 
 def products(backend: Backend, sizes: tuple[int, ...], N: int) -> Callable[[], None]:
-    """The 3L − 1 products of a step, into preallocated arrays, operands as the passes have them."""
+    """Return the 3L − 1 products of a step: operands as in the passes, preallocated results."""
 
     def filled(*shape: int) -> Any:
         host = np.random.default_rng(1).standard_normal(shape, dtype=np.float32)
@@ -75,7 +75,7 @@ def products(backend: Backend, sizes: tuple[int, ...], N: int) -> Callable[[], N
 
 
 def forward_and_backward(backend: Backend, sizes: tuple[int, ...], N: int) -> Callable[[], None]:
-    """`derivatives.gradient` with softmax cross-entropy and relu, into a buffer where it can be."""
+    """Return a call of `gradient` with relu and softmax cross-entropy, in place if possible."""
     net = xpnet.Network(sizes, loss="cross_entropy", backend=backend)
     X, Y = (move(backend, part) for part in classification(sizes, N))
     g = backend.xp.empty_like(net.parameters) if backend.in_place else None
@@ -90,7 +90,7 @@ def forward_and_backward(backend: Backend, sizes: tuple[int, ...], N: int) -> Ca
 
 
 def bare_steps(backend: Backend) -> Callable[[], None]:
-    """As many steps as `fit_steps` takes, all on one batch."""
+    """Return a call of as many steps as `fit_steps` takes, all on one batch."""
     sizes, N = FIT_SHAPE
     net = xpnet.Network(sizes, loss="cross_entropy", backend=backend)
     X, Y = (move(backend, part) for part in classification(sizes, N))
@@ -109,7 +109,7 @@ def bare_steps(backend: Backend) -> Callable[[], None]:
 
 
 def fit_steps(backend: Backend) -> Callable[[], None]:
-    """A fit of the same number of steps."""
+    """Return a fit of the same number of steps."""
     sizes, N = FIT_SHAPE
     net = xpnet.Network(sizes, loss="cross_entropy", backend=backend)
     X, Y = (move(backend, part) for part in classification(sizes, N * FIT_BATCHES))
@@ -121,7 +121,7 @@ def fit_steps(backend: Backend) -> Callable[[], None]:
 
 
 def peak_memory(sizes: tuple[int, ...], N: int) -> tuple[int, int]:
-    """Bytes that a step holds at most, its state included; and the budget."""
+    """Return the peak bytes of a step, including its state; and the budget."""
     backend = get_backend("numpy")
     net = xpnet.Network(sizes, loss="cross_entropy")
     X, Y = classification(sizes, N)
@@ -139,7 +139,7 @@ def peak_memory(sizes: tuple[int, ...], N: int) -> tuple[int, int]:
 
 
 def compare(pair: dict[str, Callable[[], None]], rounds: int) -> dict[str, Any]:
-    """Medians of two candidates in microseconds, and the second's ratio to the first."""
+    """Return the medians of two candidates in microseconds, and the ratio second / first."""
     seconds = interleave(pair, rounds=rounds, seconds=0.05)
     first, second = (median(seconds[name]) * 1e6 for name in pair)
     ratios = sorted(b / a for a, b in zip(*seconds.values(), strict=True))
@@ -154,17 +154,17 @@ def compare(pair: dict[str, Callable[[], None]], rounds: int) -> dict[str, Any]:
 
 
 def name_of(sizes: tuple[int, ...], N: int) -> str:
-    """Such as "784-128-10, 64"."""
+    """Return a name such as "784-128-10, 64"."""
     return f"{'-'.join(map(str, sizes))}, {N}"
 
 
 def main() -> None:
-    """Run all three, print a table, write JSON."""
+    """Run the three comparisons, print a table, write JSON."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--backend", default="numpy")
     parser.add_argument("--device")
     parser.add_argument("--rounds", type=int, default=25)
-    parser.add_argument("--threads", type=int, help="of the BLAS library; its own choice otherwise")
+    parser.add_argument("--threads", type=int, help="of the BLAS library; default: its own choice")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     backend = get_backend(options.backend, options.device)
@@ -175,7 +175,7 @@ def main() -> None:
 
 
 def measure(backend: Backend, rounds: int) -> dict[str, Any]:
-    """Every figure, printed as it comes."""
+    """Measure every figure, and print it at once."""
     result: dict[str, Any] = {
         "machine": machine(),
         "backend": backend.name,

@@ -19,18 +19,18 @@ DOCS = ROOT / "docs"
 
 
 def read(name: str) -> Any:
-    """A committed result."""
+    """Read a committed result."""
     return json.loads((RESULTS / name).read_text(encoding="utf-8"))
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table with its numbers to the right."""
+    """Return a Markdown table with numbers aligned right."""
     lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
     return "\n".join(f"| {' | '.join(row)} |" for row in lines)
 
 
 def step() -> str:
-    """Products and passes by shape."""
+    """Compare passes with products, by shape."""
     rows = [
         [shape, f"{row['products_us']:,.1f}", f"{row['passes_us']:,.1f}", f"{row['ratio']:.2f}"]
         for shape, row in read("step_numpy.json")["step"].items()
@@ -39,7 +39,7 @@ def step() -> str:
 
 
 def fit() -> str:
-    """The ratio of a fit's step to the bare step, and the peak memory."""
+    """Compare a fit's step with the bare step, and the peak memory with its budget."""
     found = read("step_numpy.json")
     ratio = found["fit"]["784-128-10, 64"]["ratio"]
     memory = found["memory"]["784-512-512-10, 128"]
@@ -53,14 +53,14 @@ def fit() -> str:
 
 
 def loops() -> str:
-    """Loops, gradient and passes by shape and batch."""
+    """Compare loops, gradient and passes, by shape and batch."""
     rows = read("loops_vs_matrix.json")["rows"]
     head = ["layers, batch", "loops, µs", *(f"{name}, µs" for name in rows[0]["loops_over_matrix"])]
     return table(head, [loops_row(row) for row in rows])
 
 
 def loops_row(row: dict[str, Any]) -> list[str]:
-    """One shape and batch."""
+    """Return the row of one shape and batch."""
     seconds, ratios = row["median_seconds"], row["loops_over_matrix"]
     scaled = "*" if row["examples_the_loops_were_timed_on"] < row["examples"] else ""
     cells = ["-".join(map(str, row["sizes"])) + f", {row['examples']}"]
@@ -70,7 +70,7 @@ def loops_row(row: dict[str, Any]) -> list[str]:
 
 
 def fashion() -> str:
-    """Test accuracies by library and seed."""
+    """List test accuracies by library and seed."""
     found = read("accuracy_fashion_mnist.json")["peers"]
     rows = [
         [name, *(f"{a:.4f}" for a in row["accuracy"]), f"{row['mean_accuracy']:.4f}"]
@@ -81,7 +81,7 @@ def fashion() -> str:
 
 
 def accuracy() -> str:
-    """Errors by backend and reference."""
+    """List errors of gradients by backend and reference."""
     found = read("gradient_accuracy.json")["largest_relative_error"]
     references = list(next(iter(found.values())))
     rows = [[name, *(f"{row[key]:.1e}" for key in references)] for name, row in found.items()]
@@ -89,7 +89,7 @@ def accuracy() -> str:
 
 
 def steps() -> str:
-    """The loops and the five steps from them, by shape and batch."""
+    """Time the five steps of docs/backprop.md from loops to matrices, by shape and batch."""
     columns = read("backprop_steps.json")["rows"]
     head = ["", *(f"{'-'.join(map(str, row['sizes']))}, N = {row['examples']}" for row in columns)]
     rows = [
@@ -100,18 +100,18 @@ def steps() -> str:
 
 
 def three_digits(x: float) -> str:
-    """Without an exponent."""
+    """Format a number with three digits or more, without an exponent."""
     return f"{x:,.0f}" if x >= 100 else f"{x:.3g}"
 
 
 def cpu_targets() -> str:
-    """What the benchmark must show, and whether it does."""
+    """List the targets of the CPU benchmark, met or missed."""
     head, rows = target_rows(read("cpu.json")["targets"])
     return table(head, rows)
 
 
 def cpu_steps() -> str:
-    """A table for each setting of the BLAS: contenders by shapes."""
+    """Tabulate contenders by shapes, for each setting of the BLAS."""
     return "\n\n".join(
         f"{_setting(setting)}\n\n{_contenders(workloads)}"
         for setting, workloads in read("cpu.json")["settings"].items()
@@ -126,7 +126,7 @@ def _setting(name: str) -> str:
 
 
 def _contenders(workloads: dict[str, Any]) -> str:
-    """Medians of a step in microseconds, and who is missing."""
+    """Tabulate medians of a step in microseconds, and list missing contenders."""
     shapes = {title: row["contenders"] for title, row in workloads.items() if row["unit"] == "step"}
     names = list(next(iter(shapes.values())))
     rows = [
@@ -142,7 +142,7 @@ def _median(row: dict[str, Any], unit: str) -> str:
 
 
 def cpu_run() -> str:
-    """Fashion-MNIST: seconds in each setting, accuracy and memory in the first."""
+    """Tabulate Fashion-MNIST: seconds in each setting, accuracy and memory in the first."""
     settings = read("cpu.json")["settings"]
     runs = {setting: found["fashion-mnist"]["contenders"] for setting, found in settings.items()}
     first = next(iter(runs.values()))
@@ -161,20 +161,20 @@ def cpu_run() -> str:
 
 
 def cpu_plot() -> str:
-    """The picture of the same figures."""
+    """Link to the plot of the same figures."""
     if not (DOCS / "img" / "cpu.svg").exists():
         raise FileNotFoundError
     return "![A step of each library as a multiple of its matrix products alone](img/cpu.svg)"
 
 
 def gpu_targets() -> str:
-    """What the GPU benchmark must show, and whether it does."""
+    """List the targets of the GPU benchmark, met or missed."""
     found = read("gpu.json")
     return f"{found['card']}.\n\n{table(*target_rows(found['targets']))}"
 
 
 def gpu_steps() -> str:
-    """A table for each precision: contenders by shapes, and how far from float64 they were."""
+    """Tabulate contenders by shapes and their largest error, for each precision."""
     return "\n\n".join(
         f"{precision}:\n\n{_contenders(workloads)}\n\n{_errors(workloads)}"
         for precision, workloads in read("gpu.json")["settings"].items()
@@ -195,7 +195,7 @@ def _errors(workloads: dict[str, Any]) -> str:
 
 
 def gpu_run() -> str:
-    """Fashion-MNIST on a GPU: seconds and accuracy."""
+    """Tabulate Fashion-MNIST on a GPU: seconds and accuracy."""
     found = read("gpu.json")["settings"]["float32"]["fashion-mnist"]["contenders"]
     rows = [
         [name, _median(row, "run"), f"{mean(row['accuracy']):.4f}"]
@@ -206,18 +206,18 @@ def gpu_run() -> str:
 
 
 def growth() -> str:
-    """The fitted exponents."""
+    """List the fitted exponents of growth."""
     return table(*exponent_rows(read("growth.json")["sweeps"]))
 
 
 def latency() -> str:
-    """Prediction by library."""
+    """List the times of a prediction by library."""
     examples = read("latency.json")["examples"]
     return "\n\n".join([table(*latency_rows(examples)), *missing(examples["1"])])
 
 
 def cpu_short() -> str:
-    """A column for each contender that README.md names; of torch's the best."""
+    """Tabulate the contenders that README.md names; torch by its best variant."""
     head = ["layers, batch", "xpnet", "JAX jit", "JAX scan", "torch, best of three"]
     head += ["scikit-learn", "products alone"]
     workloads = next(iter(read("cpu.json")["settings"].values()))
@@ -238,7 +238,7 @@ def _short_row(name: str, found: dict[str, Any]) -> list[str]:
 
 
 def home() -> str:
-    """A step's time for the home page: xpnet, its products, JAX's scan, others at their best."""
+    """Give a step's time on the home page: xpnet, its products, JAX's scan, the peers' best."""
     found, name = read("cpu.json"), "784-128-10, 64"
     _, *cells = _short_row(name, next(iter(found["settings"].values()))[name])
     xpnet, _, JAX, torch, sklearn, products = (f"{cell} µs" for cell in cells)
@@ -279,7 +279,7 @@ PAGES = {
 
 
 def written(part: Callable[[], str]) -> str:
-    """The part, or that its result is not there."""
+    """Return the part, or "Not measured yet." if its result file is missing."""
     try:
         return part()
     except FileNotFoundError:
@@ -287,7 +287,7 @@ def written(part: Callable[[], str]) -> str:
 
 
 def page_of(name: str) -> str:
-    """The page, with the results between its markers."""
+    """Return the page with the results between its markers."""
     page = (ROOT / name).read_text(encoding="utf-8")
     for part in PAGES[name]:
         before, marker, rest = page.partition(f"<!-- {part.__name__} -->\n")
@@ -299,7 +299,7 @@ def page_of(name: str) -> str:
 
 
 def main() -> None:
-    """Write the pages anew."""
+    """Rewrite the pages."""
     for name in PAGES:
         (ROOT / name).write_text(page_of(name), encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""What the benchmarks of training must show, and whether they do."""
+"""The targets of the training benchmarks, and whether the figures meet them."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ __all__ = ["ALL_PEERS", "PEERS", "TARGETS", "Target", "gpu_verdicts", "verdicts"
 
 ALL_PEERS = tuple(n for n in CONTENDERS if n != "xpnet" and not n.startswith("products"))
 PEERS = tuple(name for name in ALL_PEERS if not CONTENDERS[name].once)
-"""Those that are called once a step, as xpnet's callbacks can be; the targets are against them."""
+"""Peers that are called once a step, as xpnet's callbacks can be; targets refer to these."""
 
 RUN = "fashion-mnist"
 ACCURACY, MEMORY = -0.01, 1 / 3
 
 
 class Target(NamedTuple):
-    """The largest allowed ratios of a step's time to the best peer's and to the products'."""
+    """The largest allowed ratios of xpnet's time to the best peer's and to the products'."""
 
     default: float
     tuned: float
@@ -40,9 +40,9 @@ Settings = Mapping[str, Mapping[str, Any]]
 
 
 def verdicts(settings: Settings, default_is_tuned: bool) -> list[dict[str, Any]]:
-    """A row for each target whose figures are there: what it asks, what was found, whether met.
+    """Return a row for each target whose figures exist: target, figure, and whether it is met.
 
-    Where OpenBLAS takes the best kernels by itself, the default figures are the tuned ones too.
+    If OpenBLAS chooses the best kernels by itself, the default figures are also the tuned ones.
     """
     default = settings.get("default", {})
     tuned = settings.get("tuned", default if default_is_tuned else {})
@@ -68,7 +68,7 @@ def _row(title: str, measure: str, target: float, found: float, **more: Any) -> 
 def _against_peers(
     title: str, setting: str, target: float, contenders: Mapping[str, Any]
 ) -> dict[str, Any] | None:
-    """Against the best peer; beside it, where that is another, the best with a call an epoch."""
+    """Compare with the best peer; also with the best of all, if one call an epoch is faster."""
     found = best(contenders, PEERS)
     mine = contenders.get("xpnet", {}).get("median")
     if found is None or mine is None:
@@ -83,7 +83,7 @@ def _against_peers(
 def _against_products(
     title: str, target: float, contenders: Mapping[str, Any]
 ) -> dict[str, Any] | None:
-    """Against the products; beside it how torch's compare with them."""
+    """Compare with NumPy's products; add the ratio of these to torch's products."""
     found = ratio(contenders, "xpnet", "products")
     if found is None:
         return None
@@ -93,7 +93,7 @@ def _against_products(
 
 
 def _accuracy(run: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The mean over rounds against the best peer's: not below it by more than 0.01."""
+    """Compare the mean over rounds with the best peer's: at most 0.01 below it."""
     means = {name: mean(row["accuracy"]) for name, row in run.items() if "accuracy" in row}
     mine = means.pop("xpnet", None)
     if mine is None or not means:
@@ -103,7 +103,7 @@ def _accuracy(run: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _memory(run: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Peak resident memory against the least of torch's."""
+    """Compare peak resident memory with the smallest of torch's variants."""
     peaks = {name: row["peak_bytes"] for name, row in run.items() if "median" in row}
     of_torch = {name: peak for name, peak in peaks.items() if name in PEERS and "torch" in name}
     if "xpnet" not in peaks or not of_torch:
@@ -117,7 +117,7 @@ WIDE, PRODUCTS_SHARE = "4096-wide, 3 layers, 4096", 0.8
 
 
 def gpu_verdicts(settings: Settings) -> list[dict[str, Any]]:
-    """On a GPU: at most torch's eager time; where layers are wide, products are most of a step."""
+    """Return a GPU's rows: at most torch's eager time; with wide layers, mostly products."""
     rows = []
     for precision, workloads in settings.items():
         for title, found in workloads.items():

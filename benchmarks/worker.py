@@ -66,7 +66,7 @@ class Job:
 def peak_memory() -> int:
     """Return the peak resident memory of this process in bytes.
 
-    Linux's VmHWM starts again with each program; the ru_maxrss of a child starts at its parent's.
+    Linux's VmHWM starts anew with each program; a child's ru_maxrss starts at its parent's value.
     """
     status = Path("/proc/self/status")
     if status.exists():

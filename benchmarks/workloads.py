@@ -1,8 +1,8 @@
-"""What the benchmarks of training train: a network's shape, a batch, and a data set in memory.
+"""The workloads of the training benchmarks: a network's shape, a batch, and a data set in memory.
 
-Every workload is relu, softmax cross-entropy on integer labels, and Adam at 1e-3 in float32 (on a
-GPU the factors of products may have fewer bits). An
-epoch takes the rows in a fresh order, batch by batch: ⌈rows / batch⌉ steps.
+Every workload has relu, softmax cross-entropy on integer labels, and Adam at 1e-3 in float32. On a
+GPU the factors of products may have fewer bits. An epoch takes the rows in a new order, batch by
+batch: ⌈rows / batch⌉ steps.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ Array = np.ndarray[Any, Any]
 class Workload(NamedTuple):
     """A training loop to be timed.
 
-    If ``epochs`` is 0, the figure is the time of a step, from as many epochs as fill a round. Else
-    it is the time of a whole run of ``epochs`` epochs from fresh parameters. ``stack`` is the
-    number of networks that are trained at once; 0 for one, without a leading axis.
+    If ``epochs`` is 0, the figure is the time of a step, from as many epochs as fill a round.
+    Otherwise it is the time of a whole run of ``epochs`` epochs from fresh parameters. ``stack`` is
+    the number of networks trained at once; 0 means one network without a leading axis.
     """
 
     name: str
@@ -47,23 +47,23 @@ class Workload(NamedTuple):
 
     @property
     def steps(self) -> int:
-        """Steps an epoch."""
+        """Steps per epoch."""
         return -(-self.rows // self.batch)
 
     @property
     def title(self) -> str:
-        """Such as "784-128-10, 64"; a whole run goes by its name."""
+        """A title such as "784-128-10, 64"; for a whole run its name."""
         networks = f"{self.stack} × " if self.stack else ""
         return self.name if self.epochs else f"{networks}{self.name}, {self.batch}"
 
     @property
     def parameters(self) -> int:
-        """Of one network."""
+        """The number of parameters of one network."""
         return sum((m + 1) * n for m, n in pairwise(self.sizes))
 
     @property
     def unit(self) -> str:
-        """What a figure is the time of."""
+        """The unit whose time is measured: "run" or "step"."""
         return "run" if self.epochs else "step"
 
 
@@ -90,23 +90,23 @@ GPU_WORKLOADS = (
     WORKLOADS[0],
     _of_steps((8192,) * 3, 8192, 2)._replace(name="8192-wide, 2 layers"),
 )
-"""The most telling first: time may run out."""
+"""The most informative come first, because time may run out."""
 
 DRY_WORKLOADS = (
     _of_steps((2, 8, 2), 4, 3),
     _of_steps((12, 16, 16, 5), 8, 3),
     _of_steps((6, 6, 3), 4, 2)._replace(stack=3),
 )
-"""For a run of the GPU benchmark's script without a GPU."""
+"""Workloads for trying the GPU benchmark without a GPU."""
 
 PREDICTION = _of_steps((784, 128, 10), 64, 1)
-"""The network whose predictions are timed; its data serve only to make it."""
+"""The network whose predictions are timed; its data only serve to construct it."""
 
 
 def data(workload: Workload) -> tuple[Array, Array]:
-    """Inputs (rows, n_0) float32 in [0, 1) and labels (rows,) int64.
+    """Return inputs (rows, n_0) float32 in [0, 1) and labels (rows,) int64.
 
-    Every class is there: scikit-learn makes an output for each that it has seen.
+    Every class occurs, because scikit-learn has outputs only for classes in the data.
     """
     if workload.epochs:
         return _fashion_mnist("train")
@@ -116,12 +116,12 @@ def data(workload: Workload) -> tuple[Array, Array]:
 
 
 def test_data(workload: Workload) -> tuple[Array, Array] | None:
-    """What a whole run's accuracy is measured on; None where labels are random."""
+    """Return the data that measure a whole run's accuracy; None if labels are random."""
     return _fashion_mnist("test") if workload.epochs else None
 
 
 def _fashion_mnist(part: str) -> tuple[Array, Array]:
-    """Pixels / 255, divided in float32: no process holds a copy in float64, not for a moment."""
+    """Return pixels / 255 and labels; dividing in float32 avoids a temporary copy in float64."""
     from xpnet.datasets import load_fashion_mnist
 
     images, labels = load_fashion_mnist(part)

@@ -1,1 +1,1 @@
-"""Random networks and training steps: drawn from a seed, run by several engines, and compared."""
+"""Draw random training steps from seeds, run them by several engines, and compare the results."""

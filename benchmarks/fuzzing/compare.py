@@ -1,15 +1,13 @@
-"""Whether two engines' results are the same but for rounding.
+"""Compare two engines' results: do they differ by more than rounding?
 
-Every array (θ, each of the optimizer's, each statistic, the losses) is compared on its own: the
-largest difference, over the largest entry. It must lie below 1e-10 in float64, and 1e-4 in float32:
-some thousand operations, each wrong by half a unit in the last place.
+Each array is compared separately: θ, the optimizer's state, the statistics and the losses. The
+error is the largest difference divided by the largest entry. It must be at most 1e-10 in float64
+and 1e-4 in float32: some thousand operations, each wrong by half a unit in the last place.
 
-A few draws magnify rounding by more than that: a gradient that cancels to nothing and is then
-divided by its own size, a comparison of two numbers that are equal. They are found by trying the
-same plain steps three times with arrays, and three times with sums and means, that differ in
-their last places (four units; one), and once with more bits (twice as many; 11 more than
-float64's). An engine may differ from the plain steps by thirty times as much as those do, and the
-draw counts as *noisy*.
+A few draws magnify rounding by more than that. For example, a gradient cancels to nothing and is
+then divided by its own size, or two equal numbers are compared. To find such draws, the plain steps
+are repeated with other roundings (`benchmarks.fuzzing.engines.perturbed`). If the engine's error is
+at most thirty times the largest error of these repetitions, the draw counts as *noisy*.
 """
 
 from __future__ import annotations
@@ -23,7 +21,7 @@ __all__ = ["Results", "difference", "verdict"]
 
 TOLERANCE = {"float64": 1e-10, "float32": 1e-4}
 SMALLEST = {"float64": 1e-8, "float32": 1e-6}
-"""Entries below this are noise: the scale of an array that is zero but for rounding."""
+"""Arrays whose entries are all smaller are zero except for rounding; this is their scale."""
 
 _AMONG_NOISE = 30.0
 
@@ -32,7 +30,7 @@ Results = dict[str, np.ndarray[Any, Any]]
 
 
 def difference(found: Results, expected: Results, dtype: str) -> tuple[float, str]:
-    """The largest relative difference, and where; infinite where what is finite differs."""
+    """Return the largest relative difference and the array's name; inf if finite places differ."""
     return max(
         (_difference(found[name], expected[name], SMALLEST[dtype]), name) for name in expected
     )
@@ -54,7 +52,7 @@ def _difference(found: Any, expected: Any, smallest: float) -> float:
 def verdict(
     found: Results, expected: Results, dtype: str, perturbed: Callable[[], Iterable[Results]]
 ) -> tuple[str, str]:
-    """ "same", "noisy" or "differs", and a message."""
+    """Return "same", "noisy" or "differs", and a message."""
     error, name = difference(found, expected, dtype)
     message = f"{name} differs by {error:.3g} of its largest entry"
     if error <= TOLERANCE[dtype]:

@@ -1,7 +1,7 @@
-"""A training step of random parts, as a function of a seed.
+"""Draw the parts of a random training step from a seed.
 
-Widths lie around 1 and around a vector's length, batches are ragged, and any part may be a user's
-own (`benchmarks.fuzzing.own`).
+Widths are around 1 and around the length of a SIMD vector. Batches are ragged. Activations, losses
+and optimizers may be a user's own (`benchmarks.fuzzing.own`).
 """
 
 from __future__ import annotations
@@ -39,20 +39,20 @@ BATCHES = (1, 1, 2, 3, 4, 5, 7, 8, 9)
 
 @dataclass
 class Draw:
-    """What a seed stands for.
+    """The training steps that a seed stands for.
 
     Attributes
     ----------
     net : Network
-        Its θ and statistics are where the steps begin.
+        The steps begin with its θ and statistics.
     data : (X, Y, w)
     batches : list of arrays
-        The examples of each step; None where every step takes all as they are.
+        The indices of each step's examples; None if every step takes all examples in order.
     steps, threads : int
     literal : bool
-        Whether sizes stand in a program's source, where they could.
+        Whether sizes are written into a program's source where possible.
     sources : dict of str to str
-        The text of each part that is a user's own.
+        The source of each part that is a user's own.
     """
 
     seed: int
@@ -69,7 +69,7 @@ class Draw:
 
     @property
     def families(self) -> tuple[str, ...]:
-        """The kinds of its layers, its loss and its optimizers, for counts."""
+        """The kinds of the layers, the loss and the optimizers, for counts."""
         kinds = {f"layer {layer.kind}" for layer in flatten(self.net.layers)}
         found, optimizers = self.optimizer, set[str]()
         while found is not None:
@@ -96,19 +96,19 @@ def _loss(net: xpnet.Network) -> Loss:
 
 
 def draw(seed: int) -> Draw:
-    """The draw of a seed: the same in every process."""
+    """Return the draw of a seed, which is the same in every process."""
     return _Drawing(seed).made()
 
 
 class _Drawing:
-    """Draws the parts, each from the same generator in turn."""
+    """Draws the parts in turn, all from one generator."""
 
     def __init__(self, seed: int) -> None:
         self.seed, self.rng = seed, np.random.default_rng(seed)
         self.sources: dict[str, str] = {}
 
     def made(self) -> Draw:
-        """All of it."""
+        """Return the complete draw."""
         dtype = "float32" if self.chance(0.2) else "float64"
         n_in, n_out = self.width(), self.width()
         loss, output, n_out = self.loss(n_out)
@@ -134,15 +134,15 @@ class _Drawing:
         )
 
     def chance(self, share: float) -> bool:
-        """Whether, in that share of draws."""
+        """Return True with this probability."""
         return bool(self.rng.random() < share)
 
     def choice(self, values: Any) -> Any:
-        """One of them."""
+        """Return one of the values."""
         return values[int(self.rng.integers(len(values)))]
 
     def width(self) -> int:
-        """Of a layer: wide ones now and then, and as wide as a GPU's warp."""
+        """Return the width of a layer: mostly small, rarely about as wide as a GPU's warp."""
         if self.chance(0.02):
             return int(self.choice(WARPS))
         return int(self.choice(WIDTHS if self.chance(0.4) else WIDTHS[:8]))
@@ -150,7 +150,7 @@ class _Drawing:
     # --- layers
 
     def first(self, n_in: int) -> tuple[list[Any], dict[int, int]]:
-        """An embedding at times, and how many categories each of its columns has."""
+        """Return an embedding, or no layer; and the number of categories of each column."""
         if not self.chance(0.2):
             return [], {}
         count = int(self.rng.integers(1, min(n_in, 3) + 1))
@@ -160,11 +160,11 @@ class _Drawing:
         return [Embedding(categories, dims, columns)], dict(zip(columns, categories, strict=True))
 
     def hidden(self) -> list[Any]:
-        """Up to three layers."""
+        """Return up to three layers."""
         return [self.layer() for _ in range(self.rng.integers(0, 4))]
 
     def layer(self, depth: int = 0) -> Any:
-        """One of every kind."""
+        """Return a layer of a random kind."""
         made: list[Callable[[], Any]] = [
             self.dense,
             self.dense,
@@ -179,12 +179,12 @@ class _Drawing:
         return self.choice(made)()
 
     def dense(self) -> Dense:
-        """With any activation."""
+        """Return a dense layer with a random activation."""
         n = self.width()
         return Dense(n, self.activation(n))
 
     def activation(self, n: int) -> Any:
-        """By name, or a user's own."""
+        """Return the name of an activation, or a user's own activation for n units."""
         if self.chance(0.7):
             return self.choice(list(ACTIVATIONS))
         name = f"own{len(self.sources)}"
@@ -192,7 +192,7 @@ class _Drawing:
         return made
 
     def shake(self, net: Any) -> None:
-        """θ, gains and biases included, and statistics that are not at their start."""
+        """Move gains, biases and statistics away from their initial values."""
         rng, n_weights = self.rng, layout(net.layers).n_weights
         theta = net.parameters.copy()
         theta[n_weights:] += 0.3 * rng.normal(size=len(theta) - n_weights)
@@ -202,7 +202,7 @@ class _Drawing:
     # --- loss
 
     def loss(self, n: int) -> tuple[Loss, Any, int]:
-        """A loss, the output's activation, and how many outputs there are."""
+        """Return a loss, the output's activation, and the number of outputs."""
         made: list[Callable[[], Loss]] = [
             *(lambda row=row: row for row in LOSSES.values()),
             lambda: CrossEntropy(0.2),
@@ -223,12 +223,12 @@ class _Drawing:
         return loss, own or (self.choice(outputs) if named else self.activation(n)), n
 
     def heads(self) -> Loss:
-        """Several classifications, or one."""
+        """Return a loss of one to three classifications."""
         heads = [int(self.rng.integers(2, 5)) for _ in range(self.rng.integers(1, 4))]
         return MultiCrossEntropy(heads, float(self.choice([0.0, 0.1])))
 
     def targets(self, loss: Loss, N: int, n: int) -> np.ndarray[Any, Any]:
-        """Y that the loss takes."""
+        """Return a Y that the loss accepts."""
         rng = self.rng
         if loss.heads:
             columns = [rng.integers(-loss.masked, k, N) for k in loss.heads]
@@ -246,7 +246,7 @@ class _Drawing:
     def examples(
         self, N: int, n_in: int, columns: dict[int, int], loss: Loss, n_out: int, dtype: str
     ) -> tuple[Any, Any, Any]:
-        """X, Y and at times w."""
+        """Return X, Y, and w or None."""
         X = self.rng.normal(size=(N, n_in))
         for column, n in columns.items():
             X[:, column] = self.rng.integers(0, n, N)
@@ -259,13 +259,13 @@ class _Drawing:
         return X.astype(dtype), Y, w
 
     def batch(self, N: int) -> np.ndarray[Any, Any]:
-        """The examples of a step, some of them twice."""
+        """Return the indices of a step's examples, with repetitions."""
         return self.rng.integers(0, N, int(self.choice(BATCHES)))
 
-    # --- what steps
+    # --- optimizer and penalty
 
     def optimizer(self, n: int) -> Any:
-        """One of xpnet's, with settings and wrapped at times, or a user's own."""
+        """Return one of xpnet's optimizers or a user's own, sometimes wrapped."""
         made: Any
         if self.chance(0.25):
             made, self.sources["optimizer"] = own_optimizer(self.rng, n)
@@ -280,7 +280,7 @@ class _Drawing:
         return Accumulated(made, 2) if self.chance(0.1) else made
 
     def settings(self, optimizer: Any) -> dict[str, Any]:
-        """Some of its settings, changed."""
+        """Return new values for some of the optimizer's settings."""
         known: dict[str, Any] = {
             "momentum": 0.9,
             "nesterov": True,
@@ -297,7 +297,7 @@ class _Drawing:
         return found
 
     def penalty(self) -> Any:
-        """None, or a random one."""
+        """Return None or a random penalty."""
         if not self.chance(0.25):
             return None
         l1, l2 = self.choice([(0.1, 0.0), (0.0, 0.2), (0.1, 0.2)])

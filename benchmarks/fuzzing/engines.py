@@ -1,7 +1,7 @@
-"""The engines that a draw is run by, and the plain step that they are compared with.
+"""Run a draw by each engine, and by the plain step that they are compared with.
 
-The programs' plain rendering and the stand-in for CuPy are those of the tests:
-`tests/support/plain_runtime.py` and `tests/support/cuda_cases.py`.
+Programs run as plain Python, and CUDA kernels on a stand-in for CuPy. Both come from the tests:
+`tests/support/plain_runtime.py` and `tests/support/fake_cupy.py`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ RATE = 0.05
 
 
 def case_of(draw: Draw) -> Case:
-    """The draw as the tests' cases are."""
+    """Return the draw as a `Case` of the tests."""
     net = draw.net
     assert net.loss is not None
     bound = bind(draw.optimizer, layout(net.layers))
@@ -49,7 +49,7 @@ def case_of(draw: Draw) -> Case:
 
 
 def results(state: State, totals: Any) -> Results:
-    """All that steps leave, by name."""
+    """Return all arrays after the steps, by name."""
     named = {"theta": state.theta, "losses": totals}
     named |= {f"moment{k}": x for k, x in enumerate(state.optimizer)}
     named |= {f"statistic{k}": x for k, x in enumerate(state.stats)}
@@ -57,7 +57,7 @@ def results(state: State, totals: Any) -> Results:
 
 
 def by_plain_steps(draw: Draw, change: Callable[[Any], Any] = np.asarray) -> Results:
-    """Run `xpnet.engines.step.step` on NumPy, from the draw's arrays of floats, changed."""
+    """Run `xpnet.engines.step.step` on NumPy; ``change`` maps the arrays of floats beforehand."""
     case = case_of(draw)
     state, totals = _changed(own_state(np, case.fresh()), change), []
     data = Feed(*(x if x is None or x.dtype.kind != "f" else change(x) for x in case.data))
@@ -76,15 +76,19 @@ def _changed(state: State, change: Callable[[Any], Any]) -> State:
 
 
 def perturbed(draw: Draw, times: int = 3) -> Iterator[Results]:
-    """Yield the same steps, rounded differently: in arrays, in sums and means, with more bits."""
+    """Yield the results of the plain steps with other roundings.
+
+    The arrays change by up to four units in the last place, or sums and means by up to one. Last,
+    the steps run once with more bits: float64 for float32, longdouble for float64.
+    """
     rng = np.random.default_rng(draw.seed)
 
     def noisy(x: Any) -> Any:
-        unit = 4 * np.finfo(x.dtype).eps * (x != np.floor(x))  # but for categories
+        unit = 4 * np.finfo(x.dtype).eps * (x != np.floor(x))  # leaves categories unchanged
         return x * (1 + unit * rng.uniform(-1, 1, x.shape)).astype(x.dtype)
 
     def rounded(reduction: Callable[..., Any]) -> Callable[..., Any]:
-        """The reduction, rounded differently, as another order of its additions would do."""
+        """Return the reduction with another rounding, as a different order of additions has."""
         return lambda x, **how: _rounded(rng, x.dtype, reduction(x, **how))
 
     for _ in range(times):
@@ -100,12 +104,12 @@ def perturbed(draw: Draw, times: int = 3) -> Iterator[Results]:
 
 
 def _rounded(rng: Any, dtype: Any, found: Any) -> Any:
-    """The same to within a unit in the last place of that dtype."""
+    """Return the numbers, changed by up to one unit in the last place of that dtype."""
     return found * (1 + np.finfo(dtype).eps * rng.uniform(-1, 1, np.shape(found)))
 
 
 def stretches(case: Case) -> Iterator[tuple[int, int]]:
-    """Steps that have as many coefficients, and so one program."""
+    """Yield runs of steps with the same number of coefficients, hence the same program."""
     first = 0
     for _, same in groupby(map(len, case.c)):
         last = first + len(list(same))
@@ -116,7 +120,7 @@ def stretches(case: Case) -> Iterator[tuple[int, int]]:
 def in_plain_python(draw: Draw) -> Results:
     """Run the source of a program as plain Python on guarded arrays.
 
-    One thread does one step after another, in buffers that nobody has written in; a team does all.
+    One thread does the steps one by one, each in fresh buffers. A team does all steps in one call.
     """
     case, gathers, team = case_of(draw), draw.batches is not None, draw.threads > 1
     state = own_state(np, case.fresh())
@@ -125,7 +129,7 @@ def in_plain_python(draw: Draw) -> Results:
     for first, last in stretches(case):
         batch = int(np.diff(case.starts).max())
         masks, n = case.key is not None, len(case.c[first])
-        remembered._programs.clear()  # as it would be written now
+        remembered._programs.clear()  # so that the program is written anew
         with patch.object(programs, "_LITERAL", 4096 if draw.literal else 0):
             program = step_program(case.recipe, state, case.data, n, masks, batch, gathers, team)
         pieces = [(first, last)] if team else [(s, s + 1) for s in range(first, last)]
@@ -138,7 +142,7 @@ _LIMITS = "_ROW_BLOCKS", "_FLAT_BLOCKS", "_TILE_STRIPS", "_GRID"
 
 
 def by_gpp(draw: Draw) -> Results:
-    """Run CUDA kernels that g++ compiles, on the stand-in for CuPy; with few blocks at times."""
+    """Run CUDA kernels that g++ compiles, on a stand-in for CuPy, sometimes with few blocks."""
     import pytest
 
     from tests.support.cuda_runs import run_cuda
@@ -152,7 +156,7 @@ def by_gpp(draw: Draw) -> Results:
 
 
 def by_numba(draw: Draw) -> Results:
-    """Run loops that numba compiles, with checks of every index, and a team of threads at times."""
+    """Run loops that numba compiles, with bounds checks, sometimes by a team of threads."""
     import numba
     import pytest
 
@@ -181,4 +185,4 @@ ENGINES: dict[str, Callable[[Draw], Results]] = {
     "gpp": by_gpp,
     "numba": by_numba,
 }
-"""By the name of the option that counts draws of them."""
+"""Each engine by the name of its option of `benchmarks.fuzz`."""

@@ -1,8 +1,9 @@
-"""Random functions in the standard's terms: an activation, a loss or an optimizer of a user's own.
+"""Random functions in Array API terms, for a user's own activations, losses and optimizers.
 
-A function is a few lines, each of which makes a new value of those before it. A value has a kind,
-which says its shape; a template says what kinds an operation takes and which one it makes. Values
-stay within a few units, so that no step overflows. What is drawn is text, which a message can show.
+A function has a few lines. Each line computes a new value from earlier ones. A value's kind says
+its shape. A template says which kinds an operation takes and which one it returns. Values stay
+within a few units, so that no step overflows. Functions are drawn as text, so that a message can
+show them.
 """
 
 from __future__ import annotations
@@ -50,16 +51,16 @@ _OF_NUMBERS = (
 )
 
 Template = tuple[str, str]
-"""A kind, and the text of a value of it; {kind} stands for a value, {c} for a number."""
+"""The kind of a new value and its text; {kind} stands for an earlier value, {c} for a number."""
 
 
 def _of_kind(kind: str) -> list[Template]:
-    """Every operation on single numbers, on arrays of that kind."""
+    """Return every elementwise operation for arrays of this kind."""
     return [(kind, re.sub(r"\{\d\}", f"{{{kind}}}", text)) for text in _OF_NUMBERS]
 
 
 ELEMENTWISE = _of_kind("full")
-"""On (N, n) arrays, entry by entry."""
+"""Elementwise operations on (N, n) arrays."""
 
 ROWS: list[Template] = [
     *ELEMENTWISE,
@@ -103,7 +104,7 @@ ROWS: list[Template] = [
         "xp.tanh(xp.matmul({full}, xp.tanh(xp.matmul(xp.matrix_transpose({full}), {full}))))",
     ),
 ]
-"""On examples: sums along rows and over them, parts, columns, products."""
+"""Operations on arrays of examples: sums over either axis, slices, columns, products."""
 
 VECTORS: list[Template] = [
     *_of_kind("vector"),
@@ -173,7 +174,7 @@ VECTORS: list[Template] = [
         "* xp.tanh(xp.sum(xp.reshape({vector}, ({m}, {q})), axis=0)), ({n},))",
     ),
 ]
-"""On flat vectors of parameters: whole sums, parts, and the vector as a matrix."""
+"""Operations on flat vectors of parameters: whole sums, slices, and the vector as a matrix."""
 
 
 class Formula:
@@ -184,22 +185,22 @@ class Formula:
     rng : Generator
     templates : sequence of Template
     n : int
-        The last axis of what is full, or of a vector.
+        The length of the last axis of "full" values and of vectors.
     """
 
     def __init__(self, rng: np.random.Generator, templates: Sequence[Template], n: int) -> None:
         self.rng, self.templates, self.n = rng, templates, n
-        self.values: dict[str, list[str]] = {}  # by kind, the last one last
+        self.values: dict[str, list[str]] = {}  # names by kind, in order
         self.lines: list[str] = []
 
     def given(self, **values: str) -> Formula:
-        """The arguments, by kind; several names are parted by blanks."""
+        """Add arguments by kind; blanks separate several names."""
         for kind, names in values.items():
             self.values.setdefault(kind, []).extend(names.split())
         return self
 
     def grow(self, lines: int) -> Formula:
-        """So many values more."""
+        """Add so many lines."""
         for _ in range(lines):
             usable = [t for t in self.templates if self._kinds(t[1]) <= self.values.keys()]
             kind, text = usable[self.rng.integers(len(usable))]
@@ -209,7 +210,7 @@ class Formula:
         return self
 
     def fill(self, text: str) -> str:
-        """The text with values and numbers in its places."""
+        """Return the text with its places filled by values and numbers."""
         i, m = int(self.rng.integers(0, self.n)), self._divisor()
         numbers = {"i": i, "a": i // 2, "b": i + 1, "n": self.n, "m": m, "q": self.n // m}
 
@@ -222,7 +223,7 @@ class Formula:
         return re.sub(r"\{(\w+)\}", put, text)
 
     def pick(self, kind: str) -> str:
-        """A value, rather a late one, so that lines build on each other."""
+        """Return the name of a value: late ones are likelier, so that lines build on each other."""
         names = self.values[kind]
         back = min(int(self.rng.exponential(1.5)), len(names) - 1)
         return names[-1 - back]
@@ -235,13 +236,13 @@ class Formula:
         return set(re.findall(r"\{(\w{2,})\}", text))
 
     def returning(self, head: str, result: str) -> str:
-        """The source of a function with that first line and result."""
+        """Return the source of a function with this first line and result."""
         lines = [*self.lines, f"return {self.fill(result)}"]
         return "\n".join([f"def {head}:", *(f"    {line}" for line in lines)])
 
 
 def defined(source: str, known: Mapping[str, Any] | None = None) -> Callable[..., Any]:
-    """The function of a source."""
+    """Execute a function's source; return the function."""
     space: dict[str, Any] = dict(known or {})
     exec(source, space)
     name = source.removeprefix("def ").partition("(")[0]

@@ -1,6 +1,6 @@
-"""An activation, a loss and an optimizer as a user might write them, of random formulas.
+"""An activation, a loss and an optimizer with random formulas, as a user might write them.
 
-They need not be sensible: what is compared is how an engine computes them. So a derivative is
+The formulas need not make sense, because only engines are compared. So a derivative is simply
 another random formula.
 """
 
@@ -18,7 +18,7 @@ __all__ = ["own_activation", "own_loss", "own_optimizer"]
 
 
 def own_activation(rng: np.random.Generator, name: str, n: int) -> tuple[Activation, str]:
-    """One for layers of n units, and its source."""
+    """Return an activation for layers of n units, and its source."""
     templates = ELEMENTWISE if rng.random() < 0.6 else ROWS
 
     def formula(values: str) -> Formula:
@@ -31,7 +31,7 @@ def own_activation(rng: np.random.Generator, name: str, n: int) -> tuple[Activat
 
 
 def own_loss(rng: np.random.Generator, n: int) -> tuple[Loss, str]:
-    """One of targets (N, n), and its source."""
+    """Return a loss for targets (N, n), and its source."""
     formula = Formula(rng, ROWS, n).given(full="A Y").grow(int(rng.integers(2, 12)))
     if "row" not in formula.values:
         formula.given(row="xp.mean((A-Y)*(A-Y),axis=-1)")
@@ -46,25 +46,25 @@ class _Settings(NamedTuple):
 
 
 class _Own(_Settings):
-    """An optimizer whose state has arrays of these shapes, None standing for that of θ."""
+    """An optimizer whose state has arrays of the given sizes; None stands for the shape of θ."""
 
     __slots__ = ()
 
     def init(self, xp: Any, theta: Any) -> tuple[Any, ...]:
-        """Ones."""
+        """Return arrays of ones."""
         return tuple(
             xp.ones_like(theta) if size is None else xp.ones(size, dtype=theta.dtype)
             for size in self.sizes
         )
 
     def coefficients(self, t: int, rate: float) -> tuple[float, ...]:
-        """The rate, and a number that depends on the step."""
+        """Return the rate, and a number that depends on the step."""
         return rate, rate / t
 
     def update(
         self, xp: Any, c: tuple[Any, ...], g: Any, state: tuple[Any, ...], theta: Any
     ) -> tuple[Any, tuple[Any, ...]]:
-        """The formula."""
+        """Apply the random formula."""
         found: tuple[Any, tuple[Any, ...]] = self.run(xp, c, g, state, theta)
         return found
 
@@ -73,7 +73,7 @@ _KINDS: dict[str, tuple[int, ...] | None] = {"vector": None, "one": (1,), "numbe
 
 
 def own_optimizer(rng: np.random.Generator, n: int) -> tuple[_Own, str]:
-    """One for n parameters, and its source."""
+    """Return an optimizer for n parameters, and its source."""
     kinds = [str(rng.choice(list(_KINDS))) for _ in range(rng.integers(0, 4))]
     formula = Formula(rng, VECTORS, n).given(vector="theta g")
     for k, kind in enumerate(kinds):

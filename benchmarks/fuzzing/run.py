@@ -1,4 +1,4 @@
-"""One draw after another: each by an engine and by the plain steps, and what came of it."""
+"""Run a draw by an engine and by the plain steps, and report the outcome."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Outcome", "outcome", "reproduce"]
 
 
 class Outcome(NamedTuple):
-    """What came of a seed.
+    """The outcome of a seed.
 
     Attributes
     ----------
@@ -25,7 +25,7 @@ class Outcome(NamedTuple):
     what : str
         How far apart the results are, why there is no program, or what failed.
     families : tuple of str
-        Its kinds of layers, its loss and its optimizers.
+        The kinds of its layers, its loss and its optimizers.
     """
 
     seed: int
@@ -36,15 +36,15 @@ class Outcome(NamedTuple):
 
 
 def reproduce(engine: str, seed: int) -> str:
-    """The line that does a draw again."""
+    """Return the command that repeats a draw."""
     return f"python -m benchmarks fuzz --{engine} 1 --seed {seed}"
 
 
 def outcome(engine: str, seed: int) -> Outcome:
-    """That of one seed."""
+    """Return the outcome of one seed."""
     began = time.perf_counter()
     made = draw(seed)
-    with np.errstate(all="ignore"):  # steps of random parts may overflow: then all do
+    with np.errstate(all="ignore"):  # random steps may overflow, then in every engine
         status, what = _compared(engine, made)
     return Outcome(seed, status, what, made.families, time.perf_counter() - began)
 

@@ -1,7 +1,7 @@
-"""The contenders of the benchmarks, a file a library; each runs in a process of its own.
+"""The contenders of the benchmarks, a file per library; each contender has its own process.
 
-What every class here offers is `Peer`. A module imports its library at its top, so that a library
-that is absent is an ImportError of that module and of no other.
+Every class here follows the protocol `Peer`. A module imports its library at its top. If the
+library is absent, only that module raises an ImportError.
 """
 
 from __future__ import annotations
@@ -21,33 +21,34 @@ Array = np.ndarray[Any, Any]
 class Peer(Protocol):
     """A network of one library, for one workload.
 
-    Its constructor takes the workload and its data, on the host, and does all that is done once.
-    What only predicts trains nothing; what only trains raises at `predict`.
+    The constructor takes the workload and its data on the host, and does all work that is done
+    once. `train` does nothing in a contender that only predicts. `predict` raises if there is no
+    network.
     """
 
     packages: tuple[str, ...]
-    """Distributions whose versions belong beside the figures."""
+    """The distributions whose versions are reported with the figures."""
 
     def start(self, seed: int) -> None:
-        """Fresh parameters, fresh optimizer."""
+        """Begin with new parameters and a new optimizer."""
 
     def train(self, epochs: int) -> None:
-        """Train from where it is; returns when everything has been computed."""
+        """Train on from the current state; return when everything has been computed."""
 
     def predict(self, X: Array) -> Array:
-        """Probabilities (N, n_L) of X (N, n_0), or (n_L,) of one example, on the host."""
+        """Return probabilities (N, n_L) of X (N, n_0), or (n_L,) of one example, on the host."""
 
     def threads(self) -> int | None:
-        """How many threads the library says it uses; None where it has no word for it."""
+        """Return the number of threads that the library reports; None if it reports none."""
 
 
 class Place(NamedTuple):
-    """Where a contender is: a module of this package, and the class in it."""
+    """The place of a contender: a module of this package, and the class in it."""
 
     module: str
     class_name: str
     once: bool = False
-    """Whether it is one call an epoch, and not one a step."""
+    """Whether it is called once per epoch instead of once per step."""
 
 
 CONTENDERS: dict[str, Place] = {
@@ -62,10 +63,10 @@ CONTENDERS: dict[str, Place] = {
     "products": Place("products", "NumpyProducts"),
     "products, torch": Place("products", "TorchProducts"),
 }
-"""What trains, and the matrix products alone."""
+"""The libraries that train, and the matrix products alone."""
 
 VARIANTS: dict[str, Place] = {"xpnet, plain": Place("with_xpnet", "Plain")}
-"""Trains too; xpnet beside itself, and no contender of the tables."""
+"""Other ways to train with xpnet, which are not in the tables."""
 
 GPU_CONTENDERS: dict[str, Place] = {
     "xpnet": Place("on_gpu_xpnet", "Xpnet"),
@@ -77,7 +78,7 @@ GPU_CONTENDERS: dict[str, Place] = {
     "JAX scan": Place("on_gpu_jax", "Scanned", once=True),
     "products": Place("on_gpu_torch", "Products"),
 }
-"""On a GPU, with the data on it; each can also do its first steps in a known order."""
+"""The contenders on a GPU, with data on it; all but the products can do first steps in order."""
 
 PREDICTORS: dict[str, Place] = {
     "xpnet": CONTENDERS["xpnet"],
@@ -90,7 +91,7 @@ PREDICTORS: dict[str, Place] = {
 
 
 def make(place: Place, workload: Workload, X: Array, Y: Array) -> Peer:
-    """Import the module and make the contender; an ImportError where its library is absent."""
+    """Import the module and make the contender; raise ImportError if its library is absent."""
     module = import_module(f"{__name__}.{place.module}")
     peer: Peer = getattr(module, place.class_name)(workload, X, Y)
     return peer

@@ -1,4 +1,4 @@
-"""A prediction in plain NumPy, as one writes it by hand: no library around it, and no checks."""
+"""A prediction in plain NumPy, written by hand without a library and without checks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Array = Any
 
 
 class ByHand:
-    """Weights as (fan_out, fan_in), as xpnet has them."""
+    """A network with weights (fan_out, fan_in), as in xpnet."""
 
     packages: tuple[str, ...] = ("numpy",)
 
@@ -23,7 +23,7 @@ class ByHand:
         self.sizes = workload.sizes
 
     def start(self, seed: int) -> None:
-        """He's uniform weights, biases of zero."""
+        """Draw He's uniform weights; biases are zero."""
         rng = np.random.default_rng(seed)
         self.layers = [
             (
@@ -34,10 +34,10 @@ class ByHand:
         ]
 
     def train(self, epochs: int) -> None:
-        """Nothing: the weights that it starts with will do."""
+        """Do nothing: predictions need no trained weights to be timed."""
 
     def predict(self, X: Array) -> Array:
-        """A ← max(A Wᵀ + b, 0), and softmax at the end."""
+        """Apply A ← max(A Wᵀ + b, 0) layer by layer, and softmax at the end."""
         A = X
         for W, b in self.layers[:-1]:
             A = np.maximum(A @ W.T + b, 0)
@@ -47,5 +47,5 @@ class ByHand:
         return P / P.sum(axis=-1, keepdims=True)
 
     def threads(self) -> int | None:
-        """Those of the BLAS, which is named apart."""
+        """Return None: the report lists BLAS and its threads separately."""
         return None

@@ -1,7 +1,7 @@
-"""What the contenders on a GPU share: a common start, a common order of the first steps.
+"""The common start of the contenders on a GPU, and a reference for their first steps.
 
 Every contender begins with xpnet's initial parameters, W (n_l, n_{l-1}) and b = 0, which are the
-same numbers on any machine, and its first steps take the rows as they stand.
+same numbers on any machine. Its first steps take the rows in their order.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ __all__ = ["LIBRARIES", "initial", "reference"]
 
 Array = np.ndarray[Any, Any]
 LIBRARIES = {"cuda": "cupy", "cpu": "numpy"}
-"""xpnet's backend by the workload's device."""
+"""xpnet's backend for each device of a workload."""
 
 
 @lru_cache(maxsize=1)
 def initial(sizes: tuple[int, ...], seed: int) -> tuple[Array, ...]:
-    """W_1 … W_L in float32."""
+    """Return W_1 … W_L in float32."""
     return xpnet.Network(sizes, loss="cross_entropy", rng=seed).weights
 
 
 def reference(workload: Workload, X: Array, Y: Array, n_steps: int) -> Array:
-    """Probabilities of X's first rows after the first steps, by NumPy in float64.
+    """Return the probabilities of X's first rows after the first steps, by NumPy in float64.
 
-    (rows, n_L); of a stack (R, rows, n_L), each network trained alone.
+    Their shape is (rows, n_L); for a stack (R, rows, n_L), with each network trained alone.
     """
     found = [_alone(workload, X, Y, n_steps, seed) for seed in range(max(workload.stack, 1))]
     return np.stack(found) if workload.stack else found[0]

@@ -1,9 +1,9 @@
-"""PyTorch on a GPU: eager, with its fused Adam, compiled, and as one CUDA graph a step.
+"""PyTorch on a GPU: eager, with its fused Adam, compiled, and as one CUDA graph per step.
 
-The graph is around the whole step: gathering, compiled forward and backward pass, and Adam in one
-kernel whose step count is on the device. ``torch.compile`` by itself (mode "reduce-overhead") makes
-graphs of the forward and the backward pass alone. `Products` are the 3L − 1 products of a step in a
-graph. On a CPU, where the script is tried out, there are no graphs, and nothing is generated.
+The graph holds the whole step: gathering, compiled forward and backward pass, and Adam in one
+kernel whose step count is on the device. ``torch.compile`` by itself (mode "reduce-overhead") only
+makes graphs of the forward and the backward pass. `Products` has the 3L − 1 products of a step in a
+graph. A trial run on a CPU has no graphs and generates no code.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ Array = Any
 
 
 def set_precision(workload: Workload) -> Any:
-    """TF32 on or off, for all products; and the dtype that autocast takes, if any."""
+    """Turn TF32 on or off for all products; return autocast's dtype, or None."""
     torch.set_float32_matmul_precision("high" if workload.precision == "tf32" else "highest")
     return torch.bfloat16 if workload.precision == "bfloat16" else None
 
 
 def captured(act: Callable[[], Any]) -> Callable[[], None]:
-    """A CUDA graph's replay of it, after three runs on a stream of its own."""
+    """Capture ``act`` as a CUDA graph, after three runs on a separate stream; return its replay."""
     stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
@@ -46,7 +46,7 @@ def captured(act: Callable[[], Any]) -> Callable[[], None]:
 
 
 class _OnDevice:
-    """A clock of CUDA events, where there are any."""
+    """The device and its clock: on a GPU, CUDA events measure the time."""
 
     packages = ("torch",)
 
@@ -58,12 +58,12 @@ class _OnDevice:
             self.elapsed = self._elapsed
 
     def wait(self) -> None:
-        """For the device."""
+        """Wait for the device."""
         if self.device.type == "cuda":
             torch.cuda.synchronize()
 
     def threads(self) -> int | None:
-        """None that count."""
+        """Return None: the CPU's threads do not matter here."""
         return None
 
     def _elapsed(self, act: Callable[[], None]) -> float:
@@ -83,7 +83,7 @@ class Eager(_OnDevice):
     def __init__(self, workload: Workload, X: Array, Y: Array) -> None:
         super().__init__(workload)
         if workload.stack:
-            raise ImportError("a stack of networks is not written for it")
+            raise ImportError("there is no torch contender for a stack of networks")
         self.X, self.Y = (torch.from_numpy(x).to(self.device) for x in (X, Y))
         layers = [
             layer
@@ -95,7 +95,7 @@ class Eager(_OnDevice):
         self.optimizer = torch.optim.Adam(self.net.parameters(), lr=LEARNING_RATE, **self.adam)
 
     def start(self, seed: int) -> None:
-        """In place, because compiled code and graphs know these very tensors."""
+        """Reset all tensors in place, because compiled code and graphs refer to them."""
         linear = [layer for layer in self.net if isinstance(layer, nn.Linear)]
         with torch.no_grad():
             for layer, W in zip(linear, initial(self.workload.sizes, seed), strict=True):
@@ -107,20 +107,20 @@ class Eager(_OnDevice):
         torch.manual_seed(seed)
 
     def loss(self, X: Any, Y: Any) -> Any:
-        """Of a batch; products in bfloat16 where that is asked for."""
+        """Return the loss of a batch, with products in bfloat16 if the workload says so."""
         if self.autocast is None:
             return self.cross_entropy(self.net(X), Y)
         with torch.autocast(self.device.type, dtype=self.autocast):
             return self.cross_entropy(self.net(X), Y)
 
     def step(self, rows: Any) -> None:
-        """One batch."""
+        """Take a step on one batch."""
         self.optimizer.zero_grad()
         self.loss(self.X.index_select(0, rows), self.Y.index_select(0, rows)).backward()
         self.optimizer.step()
 
     def train(self, epochs: int) -> None:
-        """The usual loop, with the order drawn on the device."""
+        """Run the usual loop, with the order drawn on the device."""
         n, batch = self.workload.rows, self.workload.batch
         for _ in range(epochs):
             for rows in torch.randperm(n, device=self.device).split(batch):
@@ -128,13 +128,13 @@ class Eager(_OnDevice):
         self.wait()
 
     def first_steps(self, n: int) -> None:
-        """Rows as they stand."""
+        """Take n steps on the rows in their order."""
         batch = self.workload.batch
         for rows in torch.arange(n * batch, device=self.device).split(batch):
             self.step(rows)
 
     def predict(self, X: Array) -> Array:
-        """Softmax of the logits, on the host."""
+        """Return the softmax of the logits, on the host."""
         with torch.inference_mode():
             Z = self.net(torch.from_numpy(X).to(self.device))
             return Z.softmax(dim=-1).cpu().numpy()
@@ -175,7 +175,7 @@ class Graphed(Compiled):
         self.replay: Callable[[], None] | None = None
 
     def step(self, rows: Any) -> None:
-        """Copy the order in, replay."""
+        """Copy the batch's indices into the graph's buffer and replay the graph."""
         if len(rows) != len(self.rows):
             return super().step(rows)
         self.rows.copy_(rows)
@@ -185,7 +185,7 @@ class Graphed(Compiled):
         return self.replay()
 
     def _capture(self) -> None:
-        """What the runs before a capture do to the parameters is undone by the next `start`."""
+        """Capture the step; the runs before it change parameters, which the next `start` resets."""
 
         def act() -> None:
             Eager.step(self, self.rows)
@@ -206,7 +206,7 @@ class Products(_OnDevice):
         self.step = captured(self._step) if on_gpu else self._step
 
     def _there(self, x: Array, kind: Any) -> Any:
-        """On the device, a transpose as a view; for a stack as many copies."""
+        """Return x on the device, a transpose as a view; for a stack, with one copy per network."""
         transposed = x.flags.f_contiguous and not x.flags.c_contiguous
         there = torch.from_numpy(x.T if transposed else x).to(self.device, kind)
         if self.workload.stack:
@@ -218,14 +218,14 @@ class Products(_OnDevice):
             torch.matmul(left, right, out=out)
 
     def start(self, seed: int) -> None:
-        """Nothing changes."""
+        """Do nothing: the operands are fixed."""
 
     def train(self, epochs: int) -> None:
-        """The products of as many steps."""
+        """Compute the products of as many steps."""
         for _ in range(epochs * self.workload.steps):
             self.step()
         self.wait()
 
     def predict(self, X: Array) -> Array:
-        """There is no network."""
+        """Raise an error: there is no network."""
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""xpnet on CuPy as a user calls it: `Network.fit`, or `Stack.fit` of many networks."""
+"""xpnet on CuPy as a user calls it: `Network.fit`, or `Stack.fit` for many networks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Xpnet"]
 
 Array = Any
 CUPY = ("cupy-cuda13x", "cupy-cuda12x", "cupy")
-"""What CuPy's distribution may be called."""
+"""The possible names of CuPy's distribution."""
 
 
 class Xpnet:
@@ -30,7 +30,7 @@ class Xpnet:
             self.elapsed = self._elapsed
 
     def start(self, seed: int) -> None:
-        """New networks, each of a stack by a seed of its own."""
+        """Make a new network, or a stack whose networks have consecutive seeds."""
         nets = [
             xpnet.Network(self.workload.sizes, loss="cross_entropy", rng=s, backend=self.backend)
             for s in range(seed, seed + max(self.workload.stack, 1))
@@ -42,7 +42,7 @@ class Xpnet:
         self._fit(self.X, self.Y, epochs=epochs)
 
     def first_steps(self, n: int) -> None:
-        """Rows as they stand."""
+        """Take n steps on the rows in their order."""
         n *= self.workload.batch
         self._fit(self.X[:n], self.Y[:n], epochs=1, shuffle=False)
 
@@ -58,15 +58,18 @@ class Xpnet:
         self.backend.wait(self.net.parameters)
 
     def predict(self, X: Array) -> Array:
-        """On the host; (R, N, n_L) of a stack."""
+        """Return probabilities on the host; (R, N, n_L) for a stack."""
         return xpnet.to_numpy(self.net(X))
 
     def threads(self) -> int | None:
-        """None that count."""
+        """Return None: the CPU's threads do not matter here."""
         return None
 
     def _elapsed(self, act: Callable[[], None]) -> float:
-        """Seconds between two events of the caller's stream, which the network's waits for."""
+        """Return the seconds between two events of the caller's stream.
+
+        The network's stream waits for the caller's.
+        """
         import cupy
 
         begin, end = cupy.cuda.Event(), cupy.cuda.Event()

@@ -1,9 +1,9 @@
-"""The 3L − 1 matrix products of a step and nothing else, on fixed operands, into fixed results.
+"""Compute only the 3L − 1 matrix products of a step, on fixed operands, into fixed results.
 
     Z_l = A_{l-1} W_lᵀ        dW_l = dZ_lᵀ A_{l-1}        dA_{l-1} = dZ_l W_l  (l > 1)
 
-Through NumPy's BLAS, which is what a NumPy network cannot be quicker than; and through torch's, to
-tell whether the product rate itself differs.
+NumPy's BLAS gives a lower bound for a network on NumPy. Torch's BLAS shows whether the two
+libraries' products themselves differ in speed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Product = tuple[Array, Array, Array]  # left, right, out
 
 
 def operands(workload: Workload) -> list[Product]:
-    """As a step has them: the transposes are views."""
+    """Return operands and results as in a step: transposes are views."""
     rng = np.random.default_rng(1)
 
     def filled(*shape: int) -> Array:
@@ -39,7 +39,7 @@ def operands(workload: Workload) -> list[Product]:
 
 
 class NumpyProducts:
-    """`np.matmul(out=)`."""
+    """The products by `np.matmul(out=)`."""
 
     packages: tuple[str, ...] = ("numpy",)
 
@@ -49,26 +49,26 @@ class NumpyProducts:
         self.matmul: Callable[..., Any] = np.matmul
 
     def start(self, seed: int) -> None:
-        """Nothing changes."""
+        """Do nothing: the operands are fixed."""
 
     def train(self, epochs: int) -> None:
-        """The products of as many steps."""
+        """Compute the products of as many steps."""
         matmul = self.matmul
         for _ in range(epochs * self.steps):
             for left, right, out in self.products:
                 matmul(left, right, out=out)
 
     def predict(self, X: Array) -> Array:
-        """There is no network."""
+        """Raise an error: there is no network."""
         raise NotImplementedError
 
     def threads(self) -> int | None:
-        """Those of the BLAS, which is named apart."""
+        """Return None: the report lists BLAS and its threads separately."""
         return None
 
 
 class TorchProducts(NumpyProducts):
-    """`torch.mm(out=)`."""
+    """The products by `torch.mm(out=)`."""
 
     packages = ("torch",)
 
@@ -83,7 +83,7 @@ class TorchProducts(NumpyProducts):
         ]
 
     def threads(self) -> int | None:
-        """Of torch's own pool."""
+        """Return the number of threads of torch's pool."""
         import torch
 
         return int(torch.get_num_threads())

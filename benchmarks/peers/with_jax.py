@@ -1,7 +1,7 @@
-"""JAX: one jitted step with donated state; and the whole epoch as one `lax.scan`.
+"""JAX: one jitted step with donated state, or a whole epoch as one `lax.scan`.
 
-The second, which gathers its batches inside, is what JAX's documentation advises where a step is
-short. Adam is written out:
+The scan gathers its batches inside. JAX's documentation recommends it if a step is short. Adam is
+written out:
 
     m ← β₁ m + (1 − β₁) g        v ← β₂ v + (1 − β₂) g²
     θ ← θ − η (m / (1 − β₁ᵗ)) / (√(v / (1 − β₂ᵗ)) + ε)
@@ -27,7 +27,7 @@ BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 
 
 def logits(theta: Any, A: Any) -> Any:
-    """Z_L."""
+    """Return Z_L."""
     for W, b in theta[:-1]:
         A = jax.nn.relu(A @ W + b)
     W, b = theta[-1]
@@ -35,13 +35,13 @@ def logits(theta: Any, A: Any) -> Any:
 
 
 def loss(theta: Any, X: Any, Y: Any) -> Any:
-    """Softmax cross-entropy of integer labels."""
+    """Return the softmax cross-entropy of integer labels."""
     log_p = jax.nn.log_softmax(logits(theta, X))
     return -jnp.mean(jnp.take_along_axis(log_p, Y[:, None], axis=1))
 
 
 def update(state: State, X: Any, Y: Any) -> State:
-    """The gradient of a batch, and Adam."""
+    """Apply Adam to the gradient of a batch."""
     theta, m, v, t = state
     g = jax.grad(loss)(theta, X, Y)
     t = t + 1
@@ -57,13 +57,13 @@ def update(state: State, X: Any, Y: Any) -> State:
 
 @partial(jax.jit, donate_argnums=0)
 def step(state: State, X: Any, Y: Any, rows: Any) -> State:
-    """One batch, gathered inside."""
+    """Take a step on one batch, gathered inside."""
     return update(state, X.at[rows].get(mode="clip"), Y.at[rows].get(mode="clip"))
 
 
 @partial(jax.jit, donate_argnums=0)
 def epoch(state: State, X: Any, Y: Any, order: Any) -> State:
-    """All whole batches of an epoch: order is (steps, batch)."""
+    """Take the steps of all whole batches of an epoch; ``order`` is (steps, batch)."""
 
     def one(state: State, rows: Any) -> tuple[State, None]:
         return update(state, X.at[rows].get(mode="clip"), Y.at[rows].get(mode="clip")), None
@@ -74,12 +74,12 @@ def epoch(state: State, X: Any, Y: Any, order: Any) -> State:
 
 @partial(jax.jit)
 def probabilities(theta: Any, X: Any) -> Any:
-    """Softmax of the logits."""
+    """Return the softmax of the logits."""
     return jax.nn.softmax(logits(theta, X))
 
 
 class Jitted:
-    """A call a step."""
+    """One call per step."""
 
     packages = ("jax", "jaxlib")
 
@@ -88,7 +88,7 @@ class Jitted:
         self.X, self.Y = jnp.asarray(X), jnp.asarray(Y.astype(np.int32))
 
     def start(self, seed: int) -> None:
-        """Glorot's uniform weights, biases of zero."""
+        """Draw Glorot's uniform weights; biases and moments are zero."""
         self.rng = np.random.default_rng(seed)
         theta = []
         for m, n in pairwise(self.workload.sizes):
@@ -99,11 +99,11 @@ class Jitted:
         self.state: State = theta, m, v, jnp.zeros((), jnp.float32)
 
     def order(self) -> Array:
-        """A fresh one."""
+        """Return a new order of the rows."""
         return self.rng.permutation(self.workload.rows).astype(np.int32)
 
     def train(self, epochs: int) -> None:
-        """The usual loop."""
+        """Run the usual loop over batches."""
         batch = self.workload.batch
         for _ in range(epochs):
             order = self.order()
@@ -112,19 +112,19 @@ class Jitted:
         jax.block_until_ready(self.state)
 
     def predict(self, X: Array) -> Array:
-        """Compiled once a shape."""
+        """Return probabilities; JAX compiles once per shape."""
         return np.asarray(probabilities(self.state[0], X))
 
     def threads(self) -> int | None:
-        """It does not tell."""
+        """Return None: JAX does not report it."""
         return None
 
 
 class Scanned(Jitted):
-    """A call an epoch, and one more for a smaller last batch."""
+    """One call per epoch, and one more for a smaller last batch."""
 
     def train(self, epochs: int) -> None:
-        """The whole batches in one call."""
+        """Train on each epoch's whole batches in one call."""
         batch = self.workload.batch
         whole = self.workload.rows // batch * batch
         for _ in range(epochs):

@@ -14,7 +14,7 @@ from benchmarks.peers.by_hand import ByHand
 __all__ = ["OnnxRuntime"]
 
 Array = Any
-OPSET, IR = 17, 8  # old enough for every runtime of these years
+OPSET, IR = 17, 8  # versions that runtimes since 2022 can read
 
 
 class OnnxRuntime(ByHand):
@@ -23,14 +23,14 @@ class OnnxRuntime(ByHand):
     packages = ("onnxruntime", "onnx")
 
     def start(self, seed: int) -> None:
-        """The weights of the network by hand."""
+        """Make a session with the weights of `ByHand`."""
         super().start(seed)
         self.session = onnxruntime.InferenceSession(
             self.model().SerializeToString(), providers=["CPUExecutionProvider"]
         )
 
     def model(self) -> onnx.ModelProto:
-        """X (N, n_0) → P (N, n_L)."""
+        """Return the graph that maps X (N, n_0) to P (N, n_L)."""
         nodes, constants, A, last = [], [], "X", len(self.layers) - 1
         for l, (W, b) in enumerate(self.layers):
             constants += [numpy_helper.from_array(W, f"W{l}"), numpy_helper.from_array(b, f"b{l}")]
@@ -46,5 +46,5 @@ class OnnxRuntime(ByHand):
         return helper.make_model(graph, opset_imports=opset, ir_version=IR)
 
     def predict(self, X: Array) -> Array:
-        """One run of the session."""
+        """Run the session once."""
         return self.session.run(None, {"X": np.atleast_2d(X)})[0]

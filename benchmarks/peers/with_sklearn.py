@@ -1,4 +1,4 @@
-"""scikit-learn's MLPClassifier: `fit` for n epochs, without its tests for convergence."""
+"""scikit-learn's MLPClassifier: `fit` for n epochs, without stopping early."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ Array = Any
 
 
 class Sklearn:
-    """`fit` and not `partial_fit`: the same loop over batches, with its checks once a fit.
+    """Uses `fit`, not `partial_fit`, which would check its arguments at every batch.
 
-    It begins anew at every fit. float32 data keep the network in float32. For two classes it has
-    one logistic output.
+    Every fit starts from new parameters. float32 data keep the network in float32. For two classes
+    it has one logistic output.
     """
 
     packages = ("scikit-learn", "numpy", "scipy")
@@ -29,7 +29,7 @@ class Sklearn:
         self.workload, self.X, self.Y = workload, X, Y
 
     def start(self, seed: int) -> None:
-        """A new estimator, whose `fit` would stop for no reason but its number of epochs."""
+        """Make a new estimator, whose `fit` stops only after its number of epochs."""
         self.net = MLPClassifier(
             self.workload.sizes[1:-1],
             batch_size=self.workload.batch,
@@ -47,9 +47,9 @@ class Sklearn:
             self.net.fit(self.X, self.Y)
 
     def predict(self, X: Array) -> Array:
-        """Its probabilities."""
+        """Return the estimator's probabilities."""
         return self.net.predict_proba(np.atleast_2d(X))
 
     def threads(self) -> int | None:
-        """Those of the BLAS, which is named apart."""
+        """Return None: the report lists BLAS and its threads separately."""
         return None

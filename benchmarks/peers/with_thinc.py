@@ -15,7 +15,7 @@ Array = Any
 
 
 class Thinc:
-    """Its Adam neither clips nor averages here, which the others' do not either."""
+    """A thinc model; like the other peers, its Adam neither clips nor averages."""
 
     packages = ("thinc", "blis", "numpy")
 
@@ -24,7 +24,7 @@ class Thinc:
         self.one_hot = np.eye(workload.sizes[-1], dtype=np.float32)
 
     def start(self, seed: int) -> None:
-        """A new model and optimizer."""
+        """Make a new model and optimizer."""
         thinc.fix_random_seed(seed)
         *hidden, n_L = self.workload.sizes[1:]
         self.net = thinc.chain(*map(thinc.Relu, hidden), thinc.Softmax(n_L))
@@ -32,7 +32,7 @@ class Thinc:
         self.adam = thinc.Adam(LEARNING_RATE, grad_clip=0.0, use_averages=False)
 
     def train(self, epochs: int) -> None:
-        """The usual loop: dZ_L = (P − Y) / N by hand, since its loss function takes longer."""
+        """Run the usual loop; dZ_L = (P − Y) / N by hand is faster than thinc's loss function."""
         for _ in range(epochs):
             batches = self.net.ops.multibatch(self.workload.batch, self.X, self.Y, shuffle=True)
             for X, Y in batches:
@@ -41,9 +41,9 @@ class Thinc:
                 self.net.finish_update(self.adam)
 
     def predict(self, X: Array) -> Array:
-        """Without anything kept for a gradient."""
+        """Return probabilities; nothing is kept for a gradient."""
         return self.net.predict(X)
 
     def threads(self) -> int | None:
-        """Its BLIS has one."""
+        """Return 1: thinc's BLIS has one thread."""
         return 1

@@ -1,4 +1,4 @@
-"""PyTorch: Adam as it comes, Adam fused, and the whole step through torch.compile."""
+"""PyTorch: with default Adam, with fused Adam, and with the whole step in torch.compile."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Eager:
         self.optimizer = torch.optim.Adam(self.net.parameters(), lr=LEARNING_RATE, fused=self.fused)
 
     def start(self, seed: int) -> None:
-        """In place, because compiled code knows these very tensors."""
+        """Reset all tensors in place, because compiled code refers to them."""
         torch.manual_seed(seed)
         for layer in self.net:
             if isinstance(layer, nn.Linear):
@@ -44,35 +44,35 @@ class Eager:
                 tensor.zero_()
 
     def step(self, X: Any, Y: Any) -> None:
-        """One batch."""
+        """Take a step on one batch."""
         self.optimizer.zero_grad()
         self.loss(self.net(X), Y).backward()
         self.optimizer.step()
 
     def train(self, epochs: int) -> None:
-        """The usual loop."""
+        """Run the usual loop over batches."""
         for _ in range(epochs):
             for rows in torch.randperm(self.workload.rows).split(self.workload.batch):
                 self.step(self.X.index_select(0, rows), self.Y.index_select(0, rows))
 
     def predict(self, X: Array) -> Array:
-        """Softmax of the logits, without anything kept for a gradient."""
+        """Return the softmax of the logits; nothing is kept for a gradient."""
         with torch.inference_mode():
             return self.net(torch.from_numpy(X)).softmax(dim=-1).numpy()
 
     def threads(self) -> int | None:
-        """Of its own pool."""
+        """Return the number of threads of torch's pool."""
         return int(torch.get_num_threads())
 
 
 class Fused(Eager):
-    """Adam in one kernel a step."""
+    """Adam in one kernel per step."""
 
     fused = True
 
 
 class Compiled(Fused):
-    """The whole step, fused Adam included, compiled for each size of batch."""
+    """The whole step, including fused Adam, compiled for each batch size."""
 
     def __init__(self, workload: Workload, X: Array, Y: Array) -> None:
         super().__init__(workload, X, Y)

@@ -1,4 +1,4 @@
-"""xpnet as a user calls it: `Network.fit`, on NumPy, with nothing but the workload's numbers."""
+"""xpnet as a user calls it: `Network.fit` on NumPy, with only the workload's settings."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ Array = Any
 class Xpnet:
     """The public network.
 
-    The first fit asks for compilation, as `compile=True` does for a user, so that the cache is
-    filled before anything is timed; all others leave the choice to the library.
+    The first fit has `compile=True`, so that the cache is filled before anything is timed. All
+    later fits leave the choice to the library.
     """
 
     packages = ("xpnet", "numpy", *(name for name in ("numba",) if find_spec(name)))
@@ -27,7 +27,7 @@ class Xpnet:
         self.compile: bool | None = True if find_spec("numba") else None
 
     def start(self, seed: int) -> None:
-        """A new network."""
+        """Make a new network."""
         self.net = xpnet.Network(self.workload.sizes, loss="cross_entropy", rng=seed)
 
     def train(self, epochs: int) -> None:
@@ -45,16 +45,16 @@ class Xpnet:
             self.compile = None
 
     def predict(self, X: Array) -> Array:
-        """Calls the network."""
+        """Return the network's outputs."""
         return self.net(X)
 
     def threads(self) -> int | None:
-        """Those of the BLAS, which is named apart."""
+        """Return None: the report lists BLAS and its threads separately."""
         return None
 
 
 class Plain(Xpnet):
-    """The same without compiled steps, as a user has it without numba."""
+    """xpnet without compiled steps, as users have it without numba."""
 
     def __init__(self, workload: Workload, X: Array, Y: Array) -> None:
         super().__init__(workload, X, Y)
