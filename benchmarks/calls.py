@@ -1,4 +1,4 @@
-"""Bad calls of the public API: only documented errors, and a network as it was.
+"""Make bad calls of the public API: they raise documented errors and change no network.
 
 Every call of `benchmarks.call_list` gets one or two arguments from the zoo of
 `benchmarks.call_values`, in processes with limited memory. A bad value may be accepted without an

@@ -1,4 +1,4 @@
-"""Mutated model files: each is refused by a FileError, or gives the network that it describes.
+"""Load mutated model files: each raises a FileError, or gives the network that it describes.
 
     python -m benchmarks files [--cases 20000] [--seed 14] [--out FILE]
 

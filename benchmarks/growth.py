@@ -1,4 +1,4 @@
-"""How the time and the memory of a training step grow with rows, width, depth and parameters.
+"""Measure how a training step's time and memory grow with rows, width, depth and parameters.
 
     python -m benchmarks growth [--rounds 5] [--quick] [--out FILE]
 

@@ -1,7 +1,7 @@
-"""Every numerical test takes ``backend`` and runs on each array library that is here.
+"""Every numerical test takes ``backend`` and runs on each installed array library.
 
-array-api-strict runs as its hostile self: on a device that is not the host, without boolean
-indexing and data-dependent shapes. A library that is not here is skipped; the summary says why.
+array-api-strict runs in its strictest form: on a device that is not the host, without boolean
+indexing and data-dependent shapes. A missing library is skipped; the summary says why.
 
 With XPNET_CUPY_STAND_IN=1 in the environment, CuPy is the stand-in of `tests.support.fake_cupy`:
 ``XPNET_CUPY_STAND_IN=1 pytest -m gpu`` runs every numerical test on its backend without a GPU.
@@ -16,16 +16,16 @@ import signal
 import tempfile
 from pathlib import Path
 
-# compiled loops that lie in the user's cache would be taken, and change the last bits of a fit
+# compiled loops from the user's cache would change the last bits of a fit
 os.environ["XPNET_CACHE"] = tempfile.mkdtemp(prefix="xpnet-tests-")
 atexit.register(shutil.rmtree, os.environ["XPNET_CACHE"], ignore_errors=True)
 
-# before NumPy loads: the products here are small, and the tests themselves run side by side
+# set before NumPy loads: products in tests are small, and the tests themselves run in parallel
 for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 
-# JAX compiles each operation for each shape, most of the suite's time: each is compiled once, for
-# every process of a run and for later runs
+# JAX compiles each operation for each shape, which takes most of the suite's time: all processes
+# of a run and later runs share a cache
 _CACHE = Path(__file__).parents[1] / ".pytest_cache" / "jax"
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_CACHE))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
@@ -47,7 +47,7 @@ SLOW_MARKS = (needs_gxx.mark, needs_jax.mark, needs_numba.mark)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as slow what opens a browser, builds the site, uses JAX, or compiles C++ or loops."""
+    """Mark tests as slow that open a browser, build the site, use JAX, or compile C++ or loops."""
     for item in items:
         uses = SLOW_FIXTURES.intersection(getattr(item, "fixturenames", ()))
         if uses or any(mark in SLOW_MARKS for mark in item.iter_markers()):
@@ -56,20 +56,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def control_c() -> None:
-    """A shell starts what is to run in the background with SIGINT ignored."""
+    """Restore SIGINT's handler: a shell starts background processes with SIGINT ignored."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
 def worker_id(request: pytest.FixtureRequest) -> str:
-    """The process's name among those of pytest-xdist, and "master" without it too."""
+    """The name of pytest-xdist's worker process; "master" without xdist."""
     return str(getattr(request.config, "workerinput", {}).get("workerid", "master"))
 
 
 @pytest.fixture(scope="session", autouse=True)
 def hostile_strict() -> None:
-    """Leave array-api-strict only what every array library has."""
+    """Turn off the parts of array-api-strict that some array libraries lack."""
     if isinstance(open_backend("array-api-strict"), Backend):
         import_module("array_api_strict").set_array_api_strict_flags(
             boolean_indexing=False, data_dependent_shapes=False
@@ -78,14 +78,14 @@ def hostile_strict() -> None:
 
 @pytest.fixture(params=[pytest.param(n, marks=OF_BACKEND.get(n, ())) for n in BACKENDS])
 def backend(request: pytest.FixtureRequest) -> Backend:
-    """Each array library in turn."""
+    """The backend of each array library in turn."""
     return or_skip(open_backend(request.param))
 
 
 def pytest_terminal_summary(terminalreporter) -> None:
-    """One line on which backends ran, and one for each that did not.
+    """Print a line with the backends that ran, and one for each that did not.
 
-    Where tests run in several processes, this one has opened none yet.
+    If tests run in several processes, this process has not opened any backend yet.
     """
     for name in BACKENDS:
         open_backend(name)

@@ -1,6 +1,6 @@
-"""The same losses of the same networks in torch and JAX, for their automatic derivatives.
+"""xpnet's networks and losses written in torch and JAX, for their automatic derivatives.
 
-Written with each library's own functions, so that nothing is shared with xpnet.
+They use each library's own functions, so that nothing is shared with xpnet.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 
 
 def torch_loss(layers: list[tuple[Any, Any]], names: list[str], loss: str, X: Any, Y: Any) -> Any:
-    """Mean loss from torch's functions; layers are (W, b) tensors, Y labels or rows."""
+    """Return the mean loss from torch's functions; layers are (W, b) tensors, Y labels or rows."""
     import torch
     from torch.nn import functional as F
 
@@ -26,7 +26,7 @@ def torch_loss(layers: list[tuple[Any, Any]], names: list[str], loss: str, X: An
         "silu": F.silu,
         "tanh": torch.tanh,
         "sigmoid": torch.sigmoid,
-        "softplus": lambda z: torch.logaddexp(z, torch.zeros_like(z)),  # F's is cut at 20
+        "softplus": lambda z: torch.logaddexp(z, torch.zeros_like(z)),  # F's is linear above 20
         "exp": torch.exp,
         "softmax": lambda z: torch.softmax(z, dim=-1),
     }
@@ -50,7 +50,7 @@ def torch_loss(layers: list[tuple[Any, Any]], names: list[str], loss: str, X: An
 
 
 def jax_loss(layers: list[tuple[Any, Any]], names: list[str], loss: str, X: Any, Y: Any) -> Any:
-    """Mean loss from jax.nn's functions; layers are (W, b) arrays, Y labels or rows."""
+    """Return the mean loss from jax.nn's functions; layers are (W, b) arrays, Y labels or rows."""
     import jax
     import jax.numpy as jnp
 

@@ -1,4 +1,4 @@
-"""The array libraries that tests run on, and why one of them is absent."""
+"""The array libraries that tests run on, and the reason if one is absent."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ opened: dict[str, Backend | str] = {}
 
 
 def open_backend(name: str) -> Backend | str:
-    """The backend, or the reason why it can't be had."""
+    """Return the backend, or the reason why it cannot be opened."""
     if name not in opened:
         if name == "cupy" and os.environ.get("XPNET_CUPY_STAND_IN"):
             fake_cupy.install(pytest.MonkeyPatch(), n_devices=2, limit=2**34)
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # a library's own, at its import
+                warnings.simplefilter("ignore")  # warnings of the library's own import
                 found = get_backend(name, DEVICES.get(name))
-                found.dtype("float64")  # JAX's 64-bit mode, for the whole session
+                found.dtype("float64")  # turns on JAX's 64-bit mode for the whole session
                 opened[name] = found
         except (ImportError, RuntimeError) as error:
             opened[name] = str(error)
@@ -36,14 +36,14 @@ def open_backend(name: str) -> Backend | str:
 
 
 def or_skip(found: Backend | str) -> Backend:
-    """The backend, or a skip for the reason that it can't be had."""
+    """Return the backend, or skip the test with the reason."""
     if isinstance(found, str):
         pytest.skip(found)
     return found
 
 
 def other(name: str) -> Backend:
-    """A backend on its default device, or a skip."""
+    """Return a backend on its default device, or skip the test."""
     try:
         return get_backend(name)
     except (ImportError, RuntimeError) as error:
@@ -52,8 +52,8 @@ def other(name: str) -> Backend:
 
 @pytest.fixture
 def narrow_jax() -> Iterator[None]:
-    """JAX's default, numbers of 32 bits; float64 networks of other tests have changed it."""
-    if isinstance(open_backend("jax"), str):  # opened before, since this turns 64 bits on
+    """Restore JAX's default of 32-bit numbers, which float64 networks of other tests change."""
+    if isinstance(open_backend("jax"), str):  # opens JAX first, which turns on 64 bits
         yield
         return
     import jax
@@ -65,7 +65,10 @@ def narrow_jax() -> Iterator[None]:
 
 
 def on_backends(name: str, values: Sequence[Any], jax: Collection[Any]) -> pytest.MarkDecorator:
-    """Each value on every backend, and on JAX, which compiles anew for each, those given."""
+    """Parametrize with each value on every backend, but on JAX only with the values in ``jax``.
+
+    JAX compiles anew for each value.
+    """
 
     def said(value: Any) -> str:
         return "-".join(value) if isinstance(value, tuple) else str(value)

@@ -1,7 +1,7 @@
 """Pages in headless Chromium.
 
-It needs Debian's packages chromium and chromium-driver, and selenium from PyPI. Without them, tests
-that take the fixture are skipped.
+The fixture needs Debian's packages chromium and chromium-driver, and selenium from PyPI. Without
+them, tests that use it are skipped.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ FLAGS = (
     "--disable-background-networking --disable-component-update --disable-sync"
 )
 
-# of every text that is seen: the contrast of its colour with what is behind it, by WCAG 2
+# the contrast of every visible text's colour with its background, by WCAG 2
 CONTRASTS = """
 const canvas = new OffscreenCanvas(1, 1).getContext("2d", {willReadFrequently: true});
 const rgba = (colour) => {

@@ -1,4 +1,4 @@
-"""Networks with every kind of layer, and their examples."""
+"""Networks that together have every kind of layer, and their examples."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ each_chain_few_on_jax = on_backends("chain", list(CHAINS), jax=EVERY_KIND)
 
 
 def chained(backend, chain, **settings):
-    """A float64 network with that chain, and statistics that are not at their start."""
+    """Return a float64 network with this chain and statistics that are not the initial ones."""
     net = network(
         backend, CHAINS[chain], **{"activation": "tanh", "loss": "cross_entropy", **settings}
     )
@@ -52,7 +52,7 @@ def chained(backend, chain, **settings):
 
 
 def examples(N=9, loss="cross_entropy"):
-    """Columns 1 and 4 hold categories; the others numbers."""
+    """Return X (N, 5) and Y; columns 1 and 4 of X hold categories, the others numbers."""
     rng = np.random.default_rng(3)
     X = rng.normal(size=(N, 5))
     X[:, 1], X[:, 4] = rng.integers(0, 3, N), rng.integers(0, 4, N)
@@ -60,7 +60,7 @@ def examples(N=9, loss="cross_entropy"):
 
 
 def small(**settings):
-    """A network and its examples, on NumPy."""
+    """Return a network and its examples, on NumPy."""
     settings = {"activation": "tanh", "loss": "cross_entropy", **settings}
     net = network(get_backend("numpy"), [5, 7, 4], **settings)
     name = settings["loss"] if isinstance(settings["loss"], str) else "squared_error"

@@ -1,4 +1,4 @@
-"""The command line in the test's own process: its arguments, its files, its errors."""
+"""Run the command line in the test's process: arguments, files and errors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ QUICK = ("--epochs", "3", "--hidden", "8")
 
 
 class Terminal(io.StringIO):
-    """A screen that remembers."""
+    """A stream that claims to be a terminal and keeps what is written."""
 
     encoding = "utf-8"
 
@@ -25,7 +25,7 @@ class Terminal(io.StringIO):
 
 
 def fails(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> str:
-    """The one line on stderr of a command that exits non-zero without a traceback."""
+    """Run a command that must fail without a traceback; return its one line on stderr."""
     try:
         status: object = main(arguments)
     except SystemExit as stop:
@@ -33,7 +33,7 @@ def fails(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> str:
     out, err = capsys.readouterr()
     assert status not in (0, None)
     assert "Traceback" not in out + err
-    assert "epoch" not in out  # it fails before any training
+    assert "epoch" not in out  # the command fails before any training
     lines = err.splitlines()
     assert len(lines) == 1, err
     assert lines[0].startswith("xpnet")
@@ -61,7 +61,7 @@ def write(path: Path, rows) -> Path:
 
 @pytest.fixture(scope="module")
 def fruit(tmp_path_factory) -> Path:
-    """A model of the fruit."""
+    """The path of a model trained on the fruit."""
     path = tmp_path_factory.mktemp("fruit") / "fruit.safetensors"
     assert main(train(FRUIT, "fruit", path, "--epochs", "60")) == 0
     return path

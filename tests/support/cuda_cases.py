@@ -1,4 +1,7 @@
-"""CUDA kernels on the CPU: compiled by g++ with tests/support/cuda_shim.h, products by NumPy."""
+"""CUDA kernels on the CPU: g++ compiles them with tests/support/cuda_shim.h.
+
+NumPy computes the matrix products.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ _SHARED = re.compile(r"__shared__ \w+ (\w+)[^;]*;")
 
 @cache
 def _poison() -> tuple[str, ...]:
-    """The option by which a variable that nobody has written is far from any number here."""
+    """Return the option that fills unwritten variables with a pattern far from any number here."""
     option = "-ftrivial-auto-var-init=pattern"
     command = [str(GXX), option, "-fsyntax-only", "-x", "c++", os.devnull]
     return (option,) if subprocess.run(command, capture_output=True).returncode == 0 else ()
@@ -40,7 +43,7 @@ def _poison() -> tuple[str, ...]:
 
 @cache
 def compiled(source: str) -> ctypes.CDLL:
-    """The kernels of a source, each as launch_NAME(columns of blocks, rows of blocks, arrays)."""
+    """Compile a source; each kernel is launch_NAME(columns of blocks, rows of blocks, arrays)."""
     names = re.findall(r"__global__ void (\w+)\(", source)
     stem = _folder() / f"kernels{compiled.cache_info().misses}"
     source = _SHARED.sub(
@@ -48,7 +51,7 @@ def compiled(source: str) -> ctypes.CDLL:
     )
     launchers = "\n".join(f"LAUNCHER({name})" for name in names)
     stem.with_suffix(".cpp").write_text(f'#include "cuda_shim.h"\n{source}\n{launchers}\n')
-    options = ["-std=c++17", "-O1", "-ftrapv", "-shared", "-fPIC"]  # integers wrap by intent alone
+    options = ["-std=c++17", "-O1", "-ftrapv", "-shared", "-fPIC"]  # traps signed overflow
     options += ["-I", str(Path(__file__).parent), *_poison()]
     command = [GXX, *options, "-o", f"{stem}.so", f"{stem}.cpp"]
     done = subprocess.run(command, capture_output=True, text=True)
@@ -60,7 +63,7 @@ def compiled(source: str) -> ctypes.CDLL:
 
 
 def launch(library: ctypes.CDLL, name: str, grid: tuple[int, int], arrays: list[Any]) -> None:
-    """One kernel over its whole grid."""
+    """Run one kernel over its whole grid."""
     pointers = (ctypes.c_void_p * len(arrays))(*(x.ctypes.data for x in arrays))
     getattr(library, f"launch_{name}")(*grid, pointers)
 
@@ -70,7 +73,7 @@ def program_of(case: Case, gathers: bool = True) -> CudaProgram:
 
 
 def nvrtc() -> ctypes.CDLL | None:
-    """NVRTC, the compiler that CuPy calls, where NVIDIA's package of it is installed."""
+    """Return NVRTC, the compiler that CuPy calls; None if NVIDIA's package is not installed."""
     try:
         package = importlib.util.find_spec("nvidia.cuda_nvrtc")
     except ModuleNotFoundError:
@@ -84,7 +87,7 @@ def nvrtc() -> ctypes.CDLL | None:
 
 
 def compile_nvrtc(library: ctypes.CDLL, source: str, options: list[str]) -> str:
-    """NVRTC's log of the source, empty where all is well."""
+    """Compile the source with NVRTC; return its log, which is empty if all is well."""
     program = ctypes.c_void_p()
     nothing = (0, None, None)
     library.nvrtcCreateProgram(ctypes.byref(program), source.encode(), b"kernels.cu", *nothing)

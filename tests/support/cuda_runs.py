@@ -1,4 +1,4 @@
-"""A case's steps by CUDA kernels, on the stand-in for CuPy (`tests.support.fake_cupy`)."""
+"""Run a case's steps by CUDA kernels, on the stand-in for CuPy (`tests.support.fake_cupy`)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from xpnet.engines.step import Feed
 
 
 def run_cuda(case, gathers=True):
-    """The state and totals after the steps, by kernels; nothing in them waits for a device."""
+    """Return the state and totals after steps by kernels; the host never waits during them."""
     backend = get_backend("cupy")
     with backend.context():
         runner, there = prepared(case, backend, gathers)
@@ -27,7 +27,7 @@ def run_cuda(case, gathers=True):
 
 
 def prepared(case, backend, gathers):
-    """The runner with all its programs, and what moves an array to its device."""
+    """Return the runner with all its programs, and a function that moves arrays to its device."""
 
     def there(x):
         return None if x is None else backend.from_numpy(x)

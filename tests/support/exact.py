@@ -1,6 +1,7 @@
 """The equations in mpmath at 50 digits, written from the textbook and not from xpnet.
 
-A network is lists of weights and biases (nested lists of mpf), one example at a time.
+A network is given by lists of weights and biases (nested lists of mpf). Functions take one example
+at a time.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ def activate(name: str, z: Row) -> Row:
 
 
 def jacobian_product(name: str, z: Row, dA: Row) -> Row:
-    """f'(z)ᵀ dA."""
+    """Return f'(z)ᵀ dA."""
     if name != "softmax":
         return [FUNCTIONS[name][1](v) * d for v, d in zip(z, dA, strict=True)]
     p = softmax(z)
@@ -96,7 +97,7 @@ def jacobian_product(name: str, z: Row, dA: Row) -> Row:
 def loss_and_dz(
     loss: str, output: str, z: Row, y: Row | int, **settings: Any
 ) -> tuple[mp.mpf, Row]:
-    """One example's loss and its derivative by z_L; a label y stands for its one-hot row."""
+    """Return one example's loss and its derivative by z_L; y may be a label or a row."""
     n = len(z)
     if loss == "multi_cross_entropy":
         return heads_and_dz(z, y, **settings)
@@ -136,7 +137,7 @@ ELEMENTWISE = {
 
 
 def huber(delta: float = 1.0) -> Slopes:
-    """Value and slope of one output."""
+    """Return the value and the slope of one output's Huber loss."""
     d = mp.mpf(delta)
 
     def value(a: mp.mpf, y: mp.mpf) -> mp.mpf:
@@ -148,7 +149,7 @@ def huber(delta: float = 1.0) -> Slopes:
 def quantiles_and_dz(
     output: str, z: Row, y: Row, quantiles: Sequence[float] = (0.5,)
 ) -> tuple[mp.mpf, Row]:
-    """Pinball loss: block i of the outputs is quantile i of every target."""
+    """Return the pinball loss and dz; block i of the outputs is quantile i of every target."""
     a, n = activate(output, z), len(z)
     value, dA = mp.mpf(0), []
     for i, q in enumerate(map(mp.mpf, quantiles)):
@@ -161,7 +162,7 @@ def quantiles_and_dz(
 def gaussian_and_dz(
     output: str, z: Row, y: Row, minimum_variance: float = 0.0, full: bool = False
 ) -> tuple[mp.mpf, Row]:
-    """−ln of the normal density of y, with the means and the logarithms of the variances in a."""
+    """Return −ln of the normal density of y, and dz; a has means and logarithms of variances."""
     a, k = activate(output, z), len(y)
     v = [mp.exp(s) + mp.mpf(minimum_variance) for s in a[k:]]
     terms = [mp.log(q) / 2 + (m - t) ** 2 / (2 * q) for m, q, t in zip(a, v, y, strict=False)]
@@ -175,7 +176,7 @@ def gaussian_and_dz(
 def heads_and_dz(
     z: Row, y: Sequence[int], heads: Sequence[int], label_smoothing: float = 0.0
 ) -> tuple[mp.mpf, Row]:
-    """The sum of the heads' cross entropies."""
+    """Return the sum of the heads' cross-entropies, and dz."""
     value, dz, at = mp.mpf(0), [], 0
     for n, label in zip(heads, y, strict=True):
         part = z[at : at + n]
@@ -194,7 +195,7 @@ def gradient(
     X: Sequence[Row],
     Y: Sequence[Row | int],
 ) -> tuple[mp.mpf, list[Matrix], list[Row]]:
-    """Mean loss over the examples, and its derivative by every weight and bias."""
+    """Return the mean loss over the examples, and its derivative by every weight and bias."""
     dW = [[[mp.mpf(0)] * len(W[0]) for _ in W] for W in weights]
     db = [[mp.mpf(0)] * len(b) for b in biases]
     total = mp.mpf(0)

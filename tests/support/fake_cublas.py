@@ -1,6 +1,6 @@
-"""cuBLAS's strided product on addresses of host memory: arrays in columns, scalars by address.
+"""cuBLAS's strided batched product on host memory: column-major arrays, scalars by address.
 
-It does not imitate roundings: TF32 and 16-bit factors are float32's here.
+Roundings are not imitated: TF32 and 16-bit products are computed in float32.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import numpy as np
 __all__ = ["gemm"]
 
 _TYPES = {0: np.float32, 1: np.float64}
-_COMPUTES = {68: 0, 74: 0, 75: 0, 77: 0, 70: 1}  # cublasComputeType_t: of which cudaDataType
+_COMPUTES = {68: 0, 74: 0, 75: 0, 77: 0, 70: 1}  # cublasComputeType_t: cudaDataType
 
 
 def gemm(launches: Counter[str]) -> Any:
-    """gemmStridedBatchedEx on host memory, counted in ``launches``."""
+    """Return gemmStridedBatchedEx for host memory; each call is counted in ``launches``."""
 
     def strided(
         handle: int, op_a: int, op_b: int, m: int, n: int, k: int, alpha: int,
@@ -26,7 +26,7 @@ def gemm(launches: Counter[str]) -> Any:
         beta: int, C: int, type_c: int, ldc: int, stride_c: int,
         batch: int, compute: int, algo: int,
     ) -> None:  # fmt: skip
-        """C_r ← op(A_r) op(B_r), all of them in columns, as cuBLAS has it."""
+        """Compute C_r ← op(A_r) op(B_r); all are column-major, as in cuBLAS."""
         kind = _TYPES[_COMPUTES[compute]]
         assert {type_a, type_b, type_c} == {_COMPUTES[compute]}
         launches[f"gemm {compute}"] += 1

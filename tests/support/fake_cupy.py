@@ -1,19 +1,19 @@
 """A stand-in for CuPy: arrays in host memory, kernels by g++ (tests/support/cuda_cases.py).
 
 `install` puts it in CuPy's place and returns the `Card`, which counts launches, synchronisations
-and bytes copied, and refuses what CuPy or CUDA would refuse or get wrong:
+and bytes copied. It reveals what CuPy or CUDA would refuse or get wrong:
 
-- NumPy arrays among its own, ``__array__``, and, where ``card.sealed``, what makes the host wait;
-- arrays of another device than the current one;
-- reading what another stream writes, or overwriting what it reads, without an event in between;
-- pinned memory that is written to while a copy from it is under way;
-- reading what nobody wrote, which is NaN, and writing beside an array;
-- more memory than ``card.limit`` bytes on a device.
+- mixing NumPy arrays with its own, ``__array__``, and, if ``card.sealed``, a wait of the host;
+- arrays of a device other than the current one;
+- reading memory that another stream writes, or overwriting memory that it reads, without an event
+  in between;
+- writing to pinned memory while it is copied;
+- reading unwritten memory, which is NaN, and writing outside an array;
+- allocating more than ``card.limit`` bytes on a device.
 
-It does not imitate: CuPy's own rounding and dtype rules, its memory pools, DLPack, graphs, NVRTC
-and its options, blocks of a kernel side by side, which of its arrays a kernel only reads, the order
-of cuBLAS calls (which come with bare addresses), implicit waits of the legacy default stream, and
-time.
+It does not imitate CuPy's rounding and dtype rules, its memory pools, DLPack, graphs, NVRTC and its
+options, concurrent blocks of a kernel, read-only arguments of kernels, the order of cuBLAS calls
+(which only get addresses), implicit waits of the legacy default stream, and time.
 """
 
 from __future__ import annotations
@@ -35,21 +35,21 @@ from tests.support.guarded import is_unwritten, poisoned
 
 __all__ = ["Card", "install"]
 
-MARGIN = 64  # numbers before and behind memory that is asked for
+MARGIN = 64  # numbers before and after each allocation
 
 
 class Card:
-    """The devices and all that happens on them."""
+    """The devices and a record of all work on them."""
 
     def __init__(self, n_devices: int = 1, limit: int = 2**30, capability: str = "90") -> None:
         self.n_devices, self.limit, self.capability = n_devices, limit, capability
         self.launches: Counter[str] = Counter()
-        self.sources: list[str] = []  # of the kernels that were compiled
+        self.sources: list[str] = []  # sources of compiled kernels
         self.synchronisations = self.to_device = self.to_host = 0
         self.sealed = False
         self.used = Counter(dict.fromkeys(range(n_devices), 0))
         self.now = 0
-        self.host_knows: dict[int, int] = {}  # stream: up to when its work is known to be done
+        self.host_knows: dict[int, int] = {}  # stream: time up to which its work is done
         self.in_flight: list[tuple[int, int, Any, Any]] = []
         self.device = [0]
         self.null = [Stream(self, d) for d in range(n_devices)]
@@ -60,7 +60,7 @@ class Card:
 
     @contextmanager
     def sealing(self) -> Iterator[None]:
-        """Within it, a host that waits is an error."""
+        """Make every wait of the host an error within this context."""
         self.sealed = True
         try:
             yield
@@ -68,7 +68,7 @@ class Card:
             self.sealed = False
 
     def wait(self, known: dict[int, int], what: str) -> None:
-        """The host waits for this much of each stream."""
+        """Let the host wait for each stream up to the given time."""
         assert not self.sealed, f"{what} makes the host wait"
         self.synchronisations += 1
         _merge(self.host_knows, known)
@@ -79,7 +79,7 @@ class Card:
                 self.in_flight.remove(entry)
 
     def launch(self, name: str, reads: Any, writes: Any, stream: Stream | None = None) -> None:
-        """Work on the current stream, after what else is done to these buffers."""
+        """Record work on the stream; it must come after other streams' work on these buffers."""
         stream = stream or self.current()
         self.now += 1
         self.launches[name] += 1
@@ -95,7 +95,7 @@ class Card:
 
 
 class Stream:
-    """Work in order; knows up to when other streams are done before its next work."""
+    """A queue of work; it knows how far other streams are done before its next work."""
 
     made = 0
 
@@ -129,7 +129,7 @@ class Stream:
 
 
 class Event:
-    """What a stream had done when it was recorded."""
+    """The work that a stream had done when the event was recorded."""
 
     def __init__(self, card: Card) -> None:
         self.card, self.device, self.known = card, card.device[-1], {}
@@ -149,7 +149,7 @@ def _merge(known: dict[int, int], more: dict[int, int]) -> None:
 
 
 class Device:
-    """A context manager; equal by its number."""
+    """A context manager that selects a device; devices with the same number are equal."""
 
     def __init__(self, card: Card, number: int | None = None) -> None:
         self.card, self.id = card, card.device[-1] if number is None else number
@@ -186,7 +186,7 @@ class OutOfMemoryError(MemoryError):
 
 
 class Buffer:
-    """Memory, and who wrote it and read it last."""
+    """Memory, with its last writer and readers."""
 
     def __init__(self, card: Card, size: int) -> None:
         self.device = card.device[-1]
@@ -201,7 +201,7 @@ class Buffer:
 class ndarray:
     """An array on a device."""
 
-    __array_ufunc__ = None  # so that a NumPy array on the left asks this one
+    __array_ufunc__ = None  # so that a NumPy array on the left calls this class's operator
 
     def __init__(self, card: Card, host: Any, buffer: Buffer) -> None:
         self._card, self._host, self._buffer = card, host, buffer
@@ -228,7 +228,7 @@ class ndarray:
         raise TypeError("Implicit conversion to a NumPy array is not allowed.")
 
     def get(self, stream: Stream | None = None) -> Any:
-        """By the current device's stream, also where the array is another device's."""
+        """Copy to the host on the current device's stream, also from another device."""
         stream = stream or self._card.current()
         if stream in self._card.null:
             stream = self._card.null[self._buffer.device]
@@ -272,7 +272,7 @@ class ndarray:
 
     def __getitem__(self, index: Any) -> Any:
         def entry(x: Any, i: Any) -> Any:
-            """A view, where NumPy would give a number."""
+            """Return a view where NumPy would return a number."""
             found = x[i]
             whole = (*i, ...) if isinstance(i, tuple) else (i, ...)
             return found if isinstance(found, np.ndarray) else x[whole]
@@ -309,7 +309,7 @@ ndarray.__module__ = "cupy"
 
 
 def _call(card: Card, name: str, function: Any, args: Any, kwargs: Any, target: Any = None) -> Any:
-    """A function of NumPy's on what the arrays hold: one launch, or none where it gives a view."""
+    """Call NumPy's function on the arrays' host memory: one launch, or none for a view."""
     inputs: list[ndarray] = []
     kwargs = {key: _unwrap(value, inputs) for key, value in kwargs.items() if key != "device"}
     result = function(*(_unwrap(x, inputs) for x in args), **kwargs)
@@ -325,7 +325,7 @@ def _call(card: Card, name: str, function: Any, args: Any, kwargs: Any, target: 
 
 
 def _unwrap(x: Any, inputs: list[ndarray]) -> Any:
-    """What an argument holds; its arrays are added to the inputs."""
+    """Return an argument's host memory; add its arrays to the inputs."""
     if isinstance(x, (list, tuple)):
         return type(x)(_unwrap(y, inputs) for y in x)
     if isinstance(x, np.ndarray):
@@ -341,7 +341,7 @@ def _arrays(result: Any) -> bool:
 
 
 def _wrap(card: Card, host: Any, inputs: list[ndarray], name: str = "view") -> ndarray:
-    """The result as a view of an input, which costs nothing, or in new memory."""
+    """Return the result as a view of an input, which costs nothing, or in new memory."""
     for x in inputs:
         if np.may_share_memory(host, x._host):
             return ndarray(card, host, x._buffer)
@@ -366,12 +366,12 @@ class _Namespace(ModuleType):
         return lambda *a, **k: _call(self.card, name, value, a, k)
 
     def clip(self, x: Any, **bounds: Any) -> ndarray:
-        """That of array-api-compat indexes by masks, whose entries the host must count."""
+        """Clip and wait, as array-api-compat does: it indexes by masks, which the host counts."""
         self.card.wait({}, "clip")
         return _call(self.card, "clip", np.clip, (x,), bounds)
 
     def empty(self, shape: Any, dtype: Any = None, **_: Any) -> ndarray:
-        """Memory that nobody wrote, between two margins in which nobody may write."""
+        """Return unwritten memory between two margins that must stay unwritten."""
         n = int(np.prod(shape))
         whole = poisoned(n + 2 * MARGIN, dtype or np.float64)
         made = _wrap(self.card, whole[MARGIN : MARGIN + n].reshape(shape), [], "empty")
@@ -381,7 +381,7 @@ class _Namespace(ModuleType):
     def asarray(
         self, x: Any, dtype: Any = None, copy: bool | None = None, order: Any = None, **_: Any
     ) -> ndarray:
-        """From the host too, and from another device."""
+        """Convert arrays of the host, of this device, or of another device."""
         if isinstance(x, ndarray) and x._buffer.device == self.card.device[-1]:
             settings = {"dtype": dtype, "copy": copy, "order": order}
             return _call(self.card, "asarray", np.asarray, (x,), settings)
@@ -397,7 +397,7 @@ class _Namespace(ModuleType):
 
 
 class RawModule:
-    """Kernels of a source; each may write to every array that it takes."""
+    """The kernels of a source; each may write to all its arrays."""
 
     def __init__(self, card: Card, code: str, options: tuple[str, ...]) -> None:
         assert options == ("--std=c++17",)
@@ -405,7 +405,7 @@ class RawModule:
 
     def get_function(self, name: str) -> Any:
         if name == "probe":
-            return None  # it is never launched
+            return None  # the probe is never launched
         if self._code not in self._card.sources[-1:]:
             self._card.sources.append(self._code)
         library = cuda_cases.compiled(self._code)
@@ -415,9 +415,9 @@ class RawModule:
             self._card.launch(name, [], [x._buffer for x in arrays])
             cuda_cases.launch(library, name, grid, [x._host for x in arrays])
             for x in arrays:
-                assert all(map(is_unwritten, x._buffer.margins)), f"{name} writes beside an array"
+                assert all(map(is_unwritten, x._buffer.margins)), f"{name} writes outside an array"
 
-        kernel.kernel = kernel  # CuPy's own has a second object behind it, without a look-up
+        kernel.kernel = kernel  # CuPy's kernels have this attribute, which saves a look-up
         return kernel
 
 
@@ -426,9 +426,9 @@ class CUDARuntimeError(RuntimeError):
 
 
 def install(monkeypatch: Any, kernels: bool = False, **settings: Any) -> Card:
-    """Put it in the place of CuPy, until the test ends.
+    """Put the stand-in in CuPy's place until the test ends.
 
-    Without ``kernels``, which take g++ a second each, fits run in the plain loop.
+    With ``kernels``, g++ compiles each in about a second. Without, fits run in the plain loop.
     """
     from xpnet.engines import choose
 
@@ -471,6 +471,6 @@ def install(monkeypatch: Any, kernels: bool = False, **settings: Any) -> Card:
         "cupy_backends.cuda.libs": libs,
     }.items():
         monkeypatch.setitem(sys.modules, name, module)
-    # where CuPy itself is here, and was imported before, the package has it as an attribute
+    # if the real CuPy was imported before, the package has it as an attribute
     monkeypatch.setattr(array_api_compat, "cupy", cupy, raising=False)
     return card

@@ -1,4 +1,4 @@
-"""Training steps as programs, run as plain Python: what the tests of compiled loops share."""
+"""Training steps as programs that run as plain Python, for the tests of compiled loops."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from xpnet.optimizers import bind, coefficients, get_optimizer
 
 @dataclass
 class Case:
-    """A few steps on random examples, the last one smaller where it can be."""
+    """A few steps on random examples; the last batch is smaller if possible."""
 
     recipe: Recipe
     state: State
@@ -52,9 +52,9 @@ def case(net, X, Y, w=None, *, optimizer, penalty=None, max_norm=None, steps=3, 
 
 
 def alike(rows: int = 3) -> Case:
-    """A step in float32 of batches whose rows are all the same, through batch normalisation.
+    """Return steps in float32 on batches with identical rows, through batch normalisation.
 
-    They are their own mean, to the bit: what is left of them would be divided by √ε otherwise.
+    The mean must equal the rows bit by bit. Otherwise the difference would be divided by √ε.
     """
     rng = np.random.default_rng(4)
     layers = [xpnet.layers.BatchNorm(momentum=0.5), xpnet.layers.Dense(2, "tanh")]
@@ -96,7 +96,7 @@ ENDS = [np.inf, -np.inf, np.nan, 0.0, 1.0, -1.0, 1e-300, 1e300, -1e300, 800.0, -
 
 
 class Still(NamedTuple):
-    """An optimizer that leaves θ as it is: 0 · ∞ in its gradient is NaN."""
+    """An optimizer that leaves θ unchanged, because 0 · ∞ in the gradient is NaN."""
 
     learning_rate: float = 0.1
 
@@ -111,7 +111,7 @@ class Still(NamedTuple):
 
 
 def at_the_ends(f: Callable[[Any, Any], Any]) -> Case:
-    """A step for each of `ENDS`, whose loss is f of it."""
+    """Return a case with a step for each of `ENDS`, whose loss is f of that number."""
     own = xpnet.Activation("own", f, lambda xp, Z, A, dA: xp.zeros_like(dA), f)
     loss = xpnet.Loss("own", of_output=lambda xp, A, Y: (A[..., 0], xp.zeros_like(A)))
     net = xpnet.Network([1, xpnet.layers.Dense(1, own)], loss=loss, dtype="float64", rng=0)
@@ -122,13 +122,13 @@ def at_the_ends(f: Callable[[Any, Any], Any]) -> Case:
 
 
 def step_of(case: Case, gathers: bool = True) -> tuple[Any, ...]:
-    """What `step_program` and `cuda_program` make the program of a step from."""
+    """Return the arguments from which `step_program` and `cuda_program` make a program."""
     masks, n = case.key is not None, len(case.c[0])
     return case.recipe, case.fresh(), case.data, n, masks, _batch(case, gathers), gathers
 
 
 def _batch(case: Case, gathers: bool) -> int:
-    """The rows of a step: the largest of the batches, or all."""
+    """Return the rows of a step: the size of the largest batch, or all rows."""
     return int(np.diff(case.starts).max()) if gathers else len(case.data.X)
 
 
@@ -139,9 +139,9 @@ def program_of(case: Case, gathers: bool = True, team: bool = False) -> Program:
 def run_source(
     case: Case, program: Program, gathers: bool = True, order: Sequence[int] = (0,)
 ) -> tuple[State, Any]:
-    """The state and totals after the steps, by the program's source in plain Python.
+    """Run the program's source in plain Python; return the state and totals after the steps.
 
-    A team's threads do what they do between two meetings one after the other, in this order.
+    Between two barriers a team's threads run one after the other, in this order.
     """
     state = case.fresh()
     return state, run_piece(case, program, state, (0, len(case.c)), gathers, order)
@@ -155,7 +155,7 @@ def run_piece(
     gathers: bool = True,
     order: Sequence[int] = (0,),
 ) -> np.ndarray[Any, Any]:
-    """The totals of steps first … last − 1, which overwrite the state."""
+    """Run steps first … last − 1, which overwrite the state; return their totals."""
     first, last = piece
     arrays = _guarded_arrays(program, state, case)
     batch = _batch(case, gathers)
@@ -172,17 +172,17 @@ def run_piece(
 
 
 def _guarded_arrays(program: Program, state: State, case: Case) -> tuple[Any, ...]:
-    """Its inputs, of which it may write to those of the state."""
+    """Return the program's inputs as guarded arrays; only those of the state are writeable."""
     arrays = given_arrays(program.inputs, state, case.data, case.key)
     own = [name.startswith(("theta", "moment", "stat")) for name in program.inputs]
     return tuple(guarded(x, writes) for x, writes in zip(arrays, own, strict=True))
 
 
 class InTurn:
-    """A team's barrier at which one thread goes on at a time, in a fixed order.
+    """A team's barrier that lets one thread run at a time, in a fixed order.
 
-    Between two meetings each does all that it has to do before the next one begins; so a meeting
-    that is missing shows in the results, every time.
+    Each thread runs up to the next barrier before the next thread starts. So a missing barrier
+    always changes the results.
     """
 
     def __init__(self, order: Sequence[int]) -> None:
@@ -194,14 +194,14 @@ class InTurn:
         self._failed = False
 
     def wait(self) -> None:
-        """What a thread does at a meeting."""
+        """Pause the calling thread until its next turn."""
         self._here.release()
         self._go[self._ranks[get_ident()]].acquire()
         if self._failed:
             raise BrokenBarrierError
 
     def run(self, work: Callable[[int], None]) -> None:
-        """All threads, from their first line to their last."""
+        """Run ``work(rank)`` in all threads until they end."""
 
         def one(rank: int) -> None:
             self._ranks[get_ident()] = rank
@@ -226,8 +226,8 @@ class InTurn:
 
 
 def _run(program: Program, arguments: tuple[Any, ...], order: Sequence[int]) -> None:
-    """One thread, or a team."""
-    run, handling = _function(program.source), {**np.geterr(), "over": "ignore"}  # hashes wrap
+    """Run a program by one thread or a team."""
+    run, handling = _function(program.source), {**np.geterr(), "over": "ignore"}  # hashes overflow
     if program.n_shared is None:
         with np.errstate(**handling):
             run(*arguments)
@@ -250,7 +250,7 @@ def _function(source: str) -> Any:
 
 
 def run_plain(case: Case, gathers: bool = True) -> tuple[State, Any]:
-    """The same by the plain step."""
+    """Run the plain step; return the state and totals after the steps."""
     state, totals = case.fresh(), []
     for s, c in enumerate(case.c):
         index = case.order[case.starts[s] : case.starts[s + 1]] if gathers else None
@@ -260,7 +260,7 @@ def run_plain(case: Case, gathers: bool = True) -> tuple[State, Any]:
 
 
 def difference(a: tuple[State, Any], b: tuple[State, Any]) -> float:
-    """The largest relative difference of θ, the optimizer's arrays, statistics and totals."""
+    """Return the largest relative difference of θ, optimizer state, statistics and totals."""
     (one, totals), (two, others) = a, b
     pairs = [(one.theta, two.theta), (totals, others)]
     pairs += [*zip(one.optimizer, two.optimizer, strict=True)]

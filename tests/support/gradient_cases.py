@@ -17,24 +17,24 @@ CONFIDENT_PAIRS = [("softmax", "cross_entropy"), ("sigmoid", "binary_cross_entro
 
 
 def parts(net):
-    """Weights and biases as NumPy arrays."""
+    """Return weights and biases as NumPy arrays."""
     return [to_numpy(W) for W in net.weights], [to_numpy(b) for b in net.biases]
 
 
 def problem(loss, N=4, sizes=SIZES):
-    """Inputs and targets."""
+    """Return inputs and targets."""
     rng = np.random.default_rng(11)
     return rng.normal(size=(N, sizes[0])), random_targets(rng, loss, N, sizes[-1])
 
 
 def flat_from(dW, db):
-    """One vector, weights first."""
+    """Return one vector, weights first."""
     return np.concatenate([np.asarray(g, dtype=np.float64).ravel() for g in (*dW, *db)])
 
 
 @cache
 def exact_case(activation, loss, hidden, confident):
-    """Parameters, data and the exact loss and gradient, once for all backends."""
+    """Return parameters, data, the exact loss and gradient; computed once for all backends."""
     net = network(get_backend("numpy"), SIZES, activation=[hidden, hidden, activation], loss=loss)
     X, Y = problem(loss)
     if confident:
@@ -53,7 +53,7 @@ def exact_case(activation, loss, hidden, confident):
 
 
 def make_confident(net, loss):
-    """Magnify the last layer, and take the inputs whose outputs are then surest."""
+    """Magnify the last layer; return the inputs whose outputs are then the most confident."""
     weights, biases = parts(net)
     net.set_weights([*weights[:-1], 40 * weights[-1]], [*biases[:-1], 40 * biases[-1]])
     X, Y = problem(loss, N=60)
@@ -64,7 +64,7 @@ def make_confident(net, loss):
 
 
 def torch_gradient(net, names, loss, X, Y):
-    """The loss and its flat gradient by torch.autograd."""
+    """Return the loss and its flat gradient by torch.autograd."""
     import torch
 
     layers = [
@@ -78,7 +78,7 @@ def torch_gradient(net, names, loss, X, Y):
 
 
 def jax_gradient(net, names, loss, X, Y):
-    """The loss and its flat gradient by jax.grad."""
+    """Return the loss and its flat gradient by jax.grad."""
     import jax
 
     layers = list(zip(*parts(net), strict=True))

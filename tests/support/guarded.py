@@ -1,9 +1,9 @@
-"""Arrays that refuse what a compiled program must not do, for programs run as plain Python.
+"""Arrays that check every access of a program that runs as plain Python.
 
-An index outside, a negative one, a part that is longer than the array, and an entry that is read
-before anybody wrote it are errors. What nobody wrote holds a *poison*: a NaN with bits of its own,
-or an integer that no program comes to. Whatever reads memory by other means (numba, g++) meets the
-same numbers, and shows them in its results.
+An index outside the array, a negative index, a slice longer than the array, and reading an
+unwritten entry are errors. Unwritten entries hold a *poison*: a NaN with special bits, or an
+integer that no program computes. Compiled code (numba, g++) reads the same numbers, so that they
+show in its results.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ POISON = {
     np.dtype("int64"): np.int64(-0x5A5A5A5A5A5A5A5B),
     np.dtype("uint8"): np.uint8(0x5A),
 }
-"""What an entry holds before anybody has written it; that of a bool is its byte."""
+"""The value of an unwritten entry, by dtype; for bools a byte."""
 
 
 def poisoned(shape: Any, dtype: Any) -> np.ndarray[Any, Any]:
-    """A new array that nobody wrote."""
+    """Return a new array whose entries are all unwritten."""
     made = np.empty(shape, dtype)
     bare = _raw(made)
     bare[...] = POISON[bare.dtype]
@@ -42,20 +42,20 @@ def poisoned(shape: Any, dtype: Any) -> np.ndarray[Any, Any]:
 
 
 def _raw(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """The array itself; the bytes of bools."""
+    """Return the array, with bools as bytes."""
     x = x.view(np.ndarray)
     return x.view(np.uint8) if x.dtype == np.bool_ else x
 
 
 def guarded(x: np.ndarray[Any, Any], writeable: bool = True) -> Guarded:
-    """The same memory, guarded."""
+    """Return a guarded view of the same memory."""
     view = x.view(Guarded)
     view.flags.writeable = writeable
     return view
 
 
 class Guarded(np.ndarray):
-    """An array whose every access is looked at."""
+    """An array that checks every access."""
 
     def __getitem__(self, key: Any) -> Any:
         if type(key) is slice or (type(key) is tuple and slice in map(type, key)):
@@ -78,7 +78,7 @@ class Guarded(np.ndarray):
 
 
 def _check_place(x: Guarded, key: Any) -> None:
-    """One entry, by numbers that are not negative; NumPy refuses those that are too large."""
+    """Check that a key is one entry's, without negative indices; NumPy refuses too large ones."""
     places = key if type(key) is tuple else (key,)
     if len(places) != x.ndim or min(places) < 0:
         raise IndexError(f"the index {key} of an array {x.shape}")
@@ -97,18 +97,18 @@ def _check_part(x: Guarded, key: Any) -> None:
 def _check_written(x: Guarded, key: Any) -> None:
     bare = _raw(x)
     if _is_poison(bare[key]):
-        raise ValueError(f"entry {key} of an array {x.shape} is read, and nobody wrote it")
+        raise ValueError(f"entry {key} of an array {x.shape} is read before it is written")
 
 
 def check_all_written(*arrays: np.ndarray[Any, Any]) -> None:
-    """Somebody wrote every entry."""
+    """Raise ValueError if an entry is unwritten."""
     for x in arrays:
         if _is_poison(_raw(x)).any():
-            raise ValueError(f"an array {x.shape} is read, and nobody wrote some of it")
+            raise ValueError(f"an array {x.shape} is read before all of it is written")
 
 
 def is_unwritten(x: np.ndarray[Any, Any]) -> bool:
-    """Whether nobody wrote any entry."""
+    """Return whether all entries are unwritten."""
     return bool(_is_poison(_raw(x)).all())
 
 
@@ -121,9 +121,9 @@ def _is_poison(values: Any) -> Any:
 
 
 def operand(x: Guarded, rows: int, columns: int, leading: int) -> np.ndarray[Any, Any]:
-    """The matrix (rows, columns) at the start of an array whose rows lie ``leading`` apart.
+    """Return the matrix (rows, columns) at the start of an array; its rows lie ``leading`` apart.
 
-    It must be what the array is, but for rows at its end.
+    The matrix must have the array's layout; only its last rows may be missing.
     """
     step = x.itemsize
     if x.ndim == 2:

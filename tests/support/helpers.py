@@ -1,4 +1,4 @@
-"""What several test modules share."""
+"""Helpers of many test modules: paths, skips, tolerances, targets and networks."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ ROOT = Path(__file__).resolve().parents[2]
 """The checkout."""
 DATA = Path(__file__).parent / "data"
 OLDER = DATA / "older"
-"""Pickles of before they named a version; files of 0.1.0 without checksums, with their outputs."""
+"""Pickles without a version; files of 0.1.0, without checksums; and their outputs."""
 FRUIT = DATA / "fruit.csv"
-"""A small table of numbers and text, with names that hurt."""
+"""A small table of numbers and text, with difficult names."""
 
 BACKENDS = ("numpy", "array-api-strict", "torch", "jax", "cupy")
-"""The names of all backends, here or not."""
+"""The names of all backends, installed or not."""
 
 _INSTALLED_AS = {
     "array_api_compat": "array-api-compat",
@@ -38,18 +38,18 @@ _INSTALLED_AS = {
     "sphinx": "-e . --group docs",
     "torch": "torch==2.13.0",
 }
-"""What pip calls a package, where that is not the name to import it by."""
+"""The argument of ``pip install`` for packages whose import name is different."""
 
 
 def needed(module: str) -> Any:
-    """The module, or a skip that says how to install it."""
+    """Return the module, or skip the test and say how to install it."""
     package = module.partition(".")[0]
     remedy = f"needs {package}: pip install {_INSTALLED_AS.get(package, package)}"
     return pytest.importorskip(module, reason=remedy)
 
 
 def needs(package: str) -> pytest.MarkDecorator:
-    """A mark: without the package the test is skipped, and says how to install it."""
+    """Return a mark that skips the test without the package, and says how to install it."""
     remedy = f"needs {package}: pip install {_INSTALLED_AS.get(package, package)}"
     return pytest.mark.skipif(find_spec(package) is None, reason=remedy)
 
@@ -70,19 +70,19 @@ PAIRS = [
     for activation in ACTIVATIONS
     if row.outputs is None or activation in row.outputs
 ]
-"""Every output activation with every loss that takes it."""
+"""Every pair of a loss and an output activation that it accepts."""
 
 
 def widths_for(loss: Any, sizes: list[int]) -> list[int]:
-    """The sizes with an output that the loss takes: rounded up to whole blocks of targets."""
+    """Return the sizes with an output width that the loss accepts: whole blocks of targets."""
     p = LOSSES[loss].outputs_per_target if loss in LOSSES else 1
     return [*sizes[:-1], -(-sizes[-1] // p) * p]
 
 
 def random_targets(rng: np.random.Generator, loss: str, N: int, n: int) -> np.ndarray[Any, Any]:
-    """Targets that the loss takes: labels, probabilities, counts, or any numbers.
+    """Return targets that the loss accepts: labels, probabilities, counts, or any numbers.
 
-    n outputs, rounded up as `widths_for` does.
+    They are for n outputs, rounded up as `widths_for` does.
     """
     kind = LOSSES[loss].targets
     n = -(-n // LOSSES[loss].outputs_per_target)
@@ -96,12 +96,12 @@ def random_targets(rng: np.random.Generator, loss: str, N: int, n: int) -> np.nd
 
 
 def on_device(backend: Backend, x: Any, dtype: str | None = None) -> Any:
-    """A host array on the backend's device: integers as its indices, others in the dtype."""
+    """Return a host array on the backend's device: integers as indices, others in the dtype."""
     return move(backend, x, backend.index_dtype if x.dtype.kind in "iu" else dtype)
 
 
 def relative(found: Any, expected: Any) -> float:
-    """‖found − expected‖ / ‖expected‖."""
+    """Return ‖found − expected‖ / ‖expected‖."""
     found, expected = (np.asarray(to_numpy(x), dtype=np.float64) for x in (found, expected))
     assert found.shape == expected.shape
     size = np.linalg.norm(expected)
@@ -109,9 +109,9 @@ def relative(found: Any, expected: Any) -> float:
 
 
 def network(backend: Backend, sizes: list[Any], **settings: Any) -> xpnet.Network:
-    """A float64 network on a backend, with biases that are not zero and gains that are not one.
+    """Return a float64 network with biases different from zero and gains different from one.
 
-    Its last width is what the loss takes (`widths_for`).
+    The loss determines the last width (`widths_for`).
     """
     sizes = widths_for(settings.get("loss"), sizes)
     net = xpnet.Network(sizes, backend=backend, **{"dtype": "float64", "rng": 3, **settings})

@@ -1,13 +1,15 @@
-"""Backpropagation by loops over every neuron and every weight: a reference to hold the matrices to.
+"""Backpropagation by loops over every neuron and every weight: a reference for the matrix form.
 
-One example at a time, vectors as columns z_l = W_l a_{l-1} + b_l. In index sums, with a_0 = x:
+The functions take one example at a time. Vectors are columns: z_l = W_l a_{l-1} + b_l. In index
+sums, with a_0 = x:
 
     delta_L[j]     = 2 (a_L[j] − y[j])                  loss = Σ_j (a_L[j] − y[j])²
     delta_{l-1}[k] = Σ_j W_l[j, k] f'(z_l[j]) delta_l[j]
     dW_l[j, k]     = a_{l-1}[k] f'(z_l[j]) delta_l[j]
     db_l[j]        = f'(z_l[j]) delta_l[j]
 
-delta_l[j] is ∂loss/∂a_l[j]. Only the forward pass has a matrix product. Nothing of xpnet is used.
+delta_l[j] is ∂loss/∂a_l[j]. Only the forward pass has a matrix product. The module does not use
+xpnet.
 """
 
 from __future__ import annotations
@@ -23,13 +25,13 @@ __all__ = ["backpropagate", "forward"]
 Array: TypeAlias = npt.NDArray[np.float64]
 Function: TypeAlias = Callable[[Array], Array]
 Functions: TypeAlias = Function | Sequence[Function]
-"""One elementwise function for all layers, or L of them."""
+"""One elementwise function for all layers, or one for each layer."""
 
 
 def forward(
     weights: Sequence[Array], biases: Sequence[Array], x: npt.ArrayLike, f: Functions
 ) -> tuple[list[Array], list[Array]]:
-    """Activations [a_0, …, a_L] and pre-activations [z_1, …, z_L] of one example.
+    """Return activations [a_0, …, a_L] and pre-activations [z_1, …, z_L] of one example.
 
     W_l is (n_l, n_{l-1}) and b_l (n_l,); x is (n_0,), or a column (n_0, 1).
     """
@@ -49,10 +51,10 @@ def backpropagate(
     f: Functions,
     df: Functions,
 ) -> list[list[Array]]:
-    """[weightgrad, biasgrad] of one example's squared error Σ_j (a_L[j] − y[j])².
+    """Return [weightgrad, biasgrad] of one example's squared error Σ_j (a_L[j] − y[j])².
 
-    ``df`` is the derivative of ``f``, of the pre-activations. Every gradient has the shape of what
-    it belongs to.
+    ``df`` is the derivative of ``f`` as a function of z. Every gradient has the shape of its
+    parameter.
     """
     a, z = forward(weights, biases, x, f)
     target = np.asarray(y, dtype=np.float64).reshape(-1)

@@ -1,4 +1,4 @@
-"""Losses with settings, with targets for them: what the modules that test them share."""
+"""Losses with settings and targets for them, for the modules that test losses."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CASES = [
     MultiCrossEntropy((3, 2, 7)),
     MultiCrossEntropy((3, 2, 7), label_smoothing=0.2),
 ]
-WIDTH = 12  # a multiple of each one's outputs for a target
+WIDTH = 12  # a multiple of every loss's outputs per target
 PAIRS = [(loss, name) for loss in CASES for name in (loss.outputs or list(ACTIVATIONS))]
 each_case = pytest.mark.parametrize("loss", CASES, ids=repr)
 
@@ -32,7 +32,7 @@ def activation_of(loss, name):
 
 
 def problem(loss, N=5, lead=(), seed=5):
-    """Z and Y that the loss takes; labels for a cross entropy."""
+    """Return Z and a Y that the loss accepts; labels for cross-entropies."""
     rng = np.random.default_rng(seed)
     z = rng.normal(size=(*lead, N, WIDTH)) * 2
     if loss.heads:
@@ -43,7 +43,7 @@ def problem(loss, N=5, lead=(), seed=5):
 
 
 def found(backend, loss, name, z, y, dtype=None):
-    """Losses (N,) and dZ (N, n) of xpnet, on the host."""
+    """Return xpnet's losses (N,) and dZ (N, n), on the host."""
     Z, Y = move(backend, z, dtype), on_device(backend, y, dtype)
     pair = per_example(backend.xp, loss, activation_of(loss, name), Z, Y)
     return tuple(to_numpy(part) for part in pair)

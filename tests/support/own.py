@@ -1,4 +1,4 @@
-"""What users write themselves."""
+"""Optimizers as users write them."""
 
 from __future__ import annotations
 

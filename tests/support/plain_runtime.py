@@ -1,8 +1,8 @@
 """`xpnet.engines.loops.runtime` without numba: a program's source runs as plain Python.
 
-So the arithmetic of every compiled loop runs in the ordinary tests, in milliseconds where compiling
-it takes seconds. The same names, NumPy's functions behind them. Arrays are guarded
-(tests/support/guarded.py): an index outside, and an entry that nobody wrote, are errors.
+So ordinary tests run the arithmetic of every compiled loop in milliseconds; compiling would take
+seconds. The names are the same, but the functions are NumPy's. Arrays are guarded
+(tests/support/guarded.py): an index outside an array or an unwritten entry is an error.
 """
 
 from typing import Any
@@ -25,17 +25,17 @@ globals().update({name: getattr(np, name) for name in OF_NUMPY})
 
 
 def plus(a: Any, b: Any) -> Any:
-    """The addition of one more term to a sum."""
+    """Add one more term to a sum."""
     return a + b
 
 
 def i32(x: Any) -> Any:
-    """An int32 that wraps around, as a compiled one does."""
+    """Return an int32 that wraps around, as a compiled one does."""
     return np.int64(x).astype(np.int32)
 
 
 def empty(length: int, dtype: Any) -> Any:
-    """An array that nobody wrote."""
+    """Return an array whose entries are all unwritten."""
     return guarded(poisoned(length, dtype))
 
 
@@ -44,7 +44,7 @@ def compiled(function: Any) -> Any:
 
 
 def _operands(m, n, k, flip_a, A, lda, flip_b, B, ldb, C, ldc):
-    """A, B and C as matrices. Both factors are written by now, and C lies in neither."""
+    """Return A, B and C as matrices; check that A and B are written and do not overlap with C."""
     a = operand(A, k, m, lda).T if flip_a else operand(A, m, k, lda)
     b = operand(B, n, k, ldb).T if flip_b else operand(B, k, n, ldb)
     c = operand(C, m, n, ldc)
@@ -79,7 +79,7 @@ sgemm_rows = dgemm_rows = rows
 
 
 def share(n, rank, threads):
-    """Every entry may be another thread's: lines of one number."""
+    """Return a thread's share of n entries; without cache lines, it may begin anywhere."""
     return n * rank // threads, n * (rank + 1) // threads
 
 

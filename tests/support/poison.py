@@ -1,4 +1,4 @@
-"""Compiled loops whose buffers, shared numbers and rows hold NaN before a program writes them."""
+"""Fill the memory of compiled loops with NaN before a program writes it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ __all__ = ["poison_memory"]
 
 
 def poison_memory(patch: Any) -> None:
-    """Until the patch is undone; programs that are loaded already keep their own rows."""
+    """Poison buffers, shared numbers and rows until the patch is undone.
+
+    Programs that are already loaded keep their own rows.
+    """
     import numba
 
     from xpnet.engines.loops import runner, runtime

@@ -1,4 +1,4 @@
-"""What a fresh interpreter does."""
+"""Run code in a new interpreter with this checkout's xpnet."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.helpers import ROOT
 
 
 def environment(**environ: str | None) -> dict[str, str]:
-    """This process's environment with this checkout's xpnet, and these; None leaves one out."""
+    """Return the environment with this checkout and these variables; None removes a variable."""
     given = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", **environ}
     return {name: value for name, value in given.items() if value is not None}
 
@@ -21,7 +21,7 @@ def environment(**environ: str | None) -> dict[str, str]:
 def python(
     *arguments: str, cwd: Path | None = None, check: bool = False, **environ: str | None
 ) -> subprocess.CompletedProcess[str]:
-    """A fresh interpreter with this checkout's xpnet; with ``check`` it has to end well."""
+    """Run a new interpreter with this checkout's xpnet; with ``check`` it must succeed."""
     done = subprocess.run(
         [sys.executable, *arguments],
         cwd=cwd,
@@ -37,7 +37,7 @@ def python(
 
 @cache
 def loaded_after(code: str) -> frozenset[str]:
-    """The modules that a fresh interpreter has imported after the code."""
+    """Return the modules that a new interpreter has imported after the code."""
     listing = "import json, sys\nprint(json.dumps(list(sys.modules)))"
     run = python("-c", f"{code}\n{listing}", check=True)
     return frozenset(json.loads(run.stdout.splitlines()[-1]))

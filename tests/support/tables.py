@@ -1,4 +1,4 @@
-"""A user's table, as a file or as a frame."""
+"""A user's table as a file or as a data frame."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MAKERS = {"pandas": "DataFrame", "polars": "DataFrame", "pyarrow": "table"}
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where a test may write its table."""
+    """The path to which a test may write its table."""
     return tmp_path / "t.csv"
 
 
@@ -23,6 +23,6 @@ def written(path: Path, text: str | bytes) -> Path:
 
 
 def frame_of(library: str, data: dict) -> object:
-    """The data as a frame of a library, or a skip."""
+    """Return the data as a frame of a library, or skip the test."""
     needed("narwhals")
     return getattr(needed(library), MAKERS[library])(data)

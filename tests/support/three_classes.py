@@ -14,5 +14,5 @@ NAMES = np.asarray(["ape", "bee", "cat"])
 
 
 def new(**settings: Any) -> xpnet.Network:
-    """A network for the examples, the same every time; the settings are those of `Network`."""
+    """Return a network for the examples, always the same; the settings are those of `Network`."""
     return xpnet.Network([5, 8, 3], rng=3, **{"loss": "cross_entropy", **settings})

@@ -1,7 +1,7 @@
-"""Any network of xpnet's layers once more in torch: a function of the same θ, for its autograd.
+"""xpnet's networks written again in torch as functions of the same θ, for torch's autograd.
 
-A layer is torch's own (`torch.nn.functional`) with the parameters that lie in its slots of θ; masks
-and running statistics come from outside.
+Layers are functions of `torch.nn.functional`; their parameters are slots of θ. Masks and running
+statistics are arguments.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "silu": F.silu,
     "tanh": torch.tanh,
     "sigmoid": torch.sigmoid,
-    "softplus": partial(F.softplus, threshold=1000.0),  # 20 would cut it off
+    "softplus": partial(F.softplus, threshold=1000.0),  # the default, 20, is linear above it
     "exp": torch.exp,
     "softmax": partial(torch.softmax, dim=-1),
 }
 
 
 def mask_of(seed: int, epoch: int, rows: np.ndarray[Any, Any]) -> Mask:
-    """What each dropout layer multiplies the examples of those numbers by."""
+    """Return a function that gives each dropout layer's factors of the examples in ``rows``."""
 
     def mask(layer: Any) -> torch.Tensor:
         kept = keep(np, key_of(seed, epoch), layer.number, rows, layer.fan_in, layer.rate)
@@ -54,14 +54,14 @@ def preactivation(
     stats: list[torch.Tensor],
     mask: Mask | None,
 ) -> torch.Tensor:
-    """Z_L; with a mask as in training, where the statistics are updated in place."""
+    """Return Z_L; with a mask as in training, which updates the statistics in place."""
     within = _Chain(theta, iter(stats), mask)
     W, b = within.parameters(layers[-1].slots)
     return F.linear(within.outputs(layers[:-1], X), W, b[0])
 
 
 class _Chain(NamedTuple):
-    """What all layers are given."""
+    """The arguments that all layers share."""
 
     theta: torch.Tensor
     stats: Iterator[torch.Tensor]
