@@ -1,4 +1,4 @@
-"""Backends: arrays come in and go out with their values, and nothing is shared by accident."""
+"""Backends: arrays keep their values on the way in and out, and share no memory by accident."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DTYPES = ("float32", "float64", "int32", "int64", "uint8", "bool")
 
 
 def wide(*backends: Backend) -> None:
-    """64-bit numbers on JAX, which a float64 network turns on too."""
+    """Turn on 64-bit numbers on JAX, as a float64 network does."""
     for backend in backends:
         backend.dtype("float64")
 
@@ -34,7 +34,7 @@ def dtype_of(x: Any) -> str:
 
 
 def is_of(backend: Backend, x: Any) -> bool:
-    """An array of the backend's library, on its device."""
+    """Return whether x is an array of the backend's library on its device."""
     return backend.owns(x) and backend.is_here(x)
 
 
@@ -153,7 +153,7 @@ def test_an_unknown_dtype_is_told_the_known_ones(backend):
 
 
 def layouts() -> dict[str, np.ndarray[Any, Any]]:
-    """The same numbers in every layout that a host array can have."""
+    """Return the same numbers in every layout that a host array can have."""
     base = X.copy()
     read_only = base.copy()
     read_only.flags.writeable = False
@@ -202,14 +202,14 @@ def test_a_broadcast_array_with_strides_of_zero(backend):
 
 
 class OnlyArray:
-    """An object that speaks __array__ and nothing else."""
+    """An object that supports only __array__."""
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         return np.array(X, dtype=dtype)
 
 
 class OnlyDlpack:
-    """An object that speaks DLPack and nothing else."""
+    """An object that supports only DLPack."""
 
     def __init__(self) -> None:
         self._x = X.copy()
@@ -350,7 +350,7 @@ def test_to_numpy_shares_memory_with_the_host_and_copies_nothing():
     assert float(tensor[0]) == 1.0
 
 
-# --- what a network holds is its own
+# --- a network shares no arrays with its caller
 
 
 @pytest.mark.parametrize("name", BACKENDS)
@@ -408,7 +408,7 @@ def test_a_fit_changes_nothing_of_the_callers(backend):
 
 
 def test_parameters_that_a_callback_keeps_stay_as_they_were(backend):
-    """θ after each epoch: three different vectors, and the last is the network's."""
+    """θ after each epoch: three different vectors; the last one equals the network's."""
     net = xpnet.Network([4, 6, 3], loss="cross_entropy", backend=backend)
     kept, copies = [], []
 
@@ -429,7 +429,7 @@ def test_a_gradient_stays_as_it_was_when_the_next_is_taken(backend):
     np.testing.assert_array_equal(to_numpy(first.flat), before)
 
 
-# --- a network elsewhere
+# --- a network on another backend
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -489,11 +489,11 @@ def test_results_stay_on_the_networks_device(backend, name):
     np.testing.assert_array_equal(to_numpy(net(x)), to_numpy(net(X)))
 
 
-# --- the seam for products
+# --- matmul and take
 
 
 def operands(backend: Backend, layout: str, lead: tuple[int, ...], seed: int) -> tuple[Any, ...]:
-    """A (…, 3, 5) and b (…, 5, 4) on the device, as they are or as transposes, and on the host."""
+    """Return a (…, 3, 5) and b (…, 5, 4) on the device, or their transposes, and on the host."""
     numbers = np.random.default_rng(seed)
     a, b = numbers.normal(size=(*lead, 3, 5)), numbers.normal(size=(*lead, 5, 4))
     there = []
@@ -555,7 +555,7 @@ def test_take_gives_rows_in_the_order_of_the_index(backend):
 @pytest.mark.parametrize("activation", list(ACTIVATIONS))
 @pytest.mark.parametrize("loss", ["cross_entropy", "huber", "binary_cross_entropy"])
 def test_a_step_on_torch_copies_no_number_to_the_device(monkeypatch, activation, loss):
-    """Such a copy waits for a GPU."""
+    """Such a copy would wait for a GPU."""
     aliases = needed("array_api_compat.torch._aliases")
     net = network(get_backend("torch"), [4, 5, 3], activation=activation, loss=loss)
     Y = LABELS if loss == "cross_entropy" else np.eye(3)[LABELS]

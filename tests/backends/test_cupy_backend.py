@@ -1,6 +1,6 @@
-"""CuPy's backend without a GPU, on a stand-in that refuses what CuPy and CUDA refuse.
+"""CuPy's backend without a GPU, on a stand-in that raises the errors of CuPy and CUDA.
 
-What is checked here: device, stream, order between streams, waits of the host, copies, errors.
+The tests cover devices, streams, the order between streams, waits of the host, copies, and errors.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ TARGETS = {
 
 @pytest.fixture
 def card(monkeypatch):
-    """Two devices, of which the first is current and the second is used."""
+    """Two devices: the first is current, the second is the network's."""
     return install(monkeypatch, n_devices=2)
 
 
@@ -63,7 +63,7 @@ CLIPPED = Clipped(Adam(), norm=1.0, value=0.5)
 
 
 def sealed_steps(monkeypatch, card):
-    """From here on a host that waits within a step is an error."""
+    """From now on, a wait of the host within a step is an error."""
     plain = PlainRunner.run
 
     def run(self, *arguments):
@@ -127,7 +127,7 @@ def network(**settings):
 def test_no_loss_makes_the_host_wait_in_a_step(card, monkeypatch, loss):
     sealed_steps(monkeypatch, card)
     network(loss=loss).fit(X, TARGETS[loss], epochs=1, batch_size=4)
-    assert card.to_host > 0  # the losses, when the epoch was over
+    assert card.to_host > 0  # the losses, after the epoch
 
 
 def waits(card, act):
@@ -170,7 +170,7 @@ def test_work_of_the_callers_stream_comes_first_and_what_it_gets_is_waited_for(c
     own = cupy.cuda.Stream(non_blocking=True)
     net = xpnet.Network([4, 5, 3], loss="huber", backend="cupy")
     with own:
-        A = net(cupy.asarray(X) * 2.0) + 1.0  # launched on own, on the network's, on own
+        A = net(cupy.asarray(X) * 2.0) + 1.0  # on the caller's stream, the network's, the caller's
         equal(A, xpnet.Network([4, 5, 3], loss="huber")(X * 2.0) + 1.0)
     assert net.backend.stream.number not in (own.number, card.null[0].number)
 
@@ -188,7 +188,7 @@ def test_an_array_of_another_device_is_copied_after_what_its_stream_does(card):
 
 
 def test_a_part_of_an_array_of_another_device_is_copied(card):
-    """CuPy itself copies no array with gaps from device to device."""
+    """CuPy itself cannot copy an array with gaps between devices."""
     import cupy
 
     with cupy.cuda.Device(0):
@@ -209,7 +209,7 @@ def test_an_array_of_a_third_device_is_overwritten_after_it_was_copied(monkeypat
 
 
 class Tensor:
-    """A torch tensor on a GPU, as far as it is looked at."""
+    """The attributes of a torch tensor on a GPU that xpnet reads."""
 
     __module__ = "torch"
     device = SimpleNamespace(type="cuda")
@@ -245,7 +245,7 @@ def test_a_part_of_an_array_is_read_from_within_another_devices_stream(card):
 
 @pytest.mark.parametrize("x", [X, X.T, X[0], X.reshape(-1), X.astype(">f4"), X[:, ::2]])
 def test_a_large_array_goes_to_the_device_piece_by_piece(card, monkeypatch, x):
-    """CuPy pins as much host memory as it is given at once, and keeps it."""
+    """CuPy pins host memory for the whole array that it copies, and keeps it."""
     import cupy
 
     sent, plain = [], cupy.asarray
@@ -278,7 +278,7 @@ STACKS += [((2, 1, 5), (2, 5, 1)), ((2, 2, 3, 5), (2, 2, 5, 4))]
 
 
 def stack(backend, rng, shape, transposed, dtype):
-    """A stack as it lies, or as a view of one in the other order."""
+    """Return a stack of matrices, or a transposed view of one."""
     host = rng.normal(size=shape).astype(dtype)
     x = backend.xp.asarray(np.ascontiguousarray(host.mT) if transposed else host)
     return host, x.mT if transposed else x
@@ -316,7 +316,7 @@ def test_parts_of_a_larger_array_are_multiplied_where_they_lie(card):
     with backend.context():
         x = backend.xp.asarray(host)
         wide = backend.matmul(x[:, 1:4, 2:7], x[:, :5, 3:8].mT)
-        odd = backend.matmul(x[:, ::2, ::2], x[0, 1:6, :])  # neither rows nor columns in one piece
+        odd = backend.matmul(x[:, ::2, ::2], x[0, 1:6, :])  # no axis is contiguous
         np.testing.assert_allclose(
             to_numpy(wide), host[:, 1:4, 2:7] @ host[:, :5, 3:8].mT, rtol=1e-5, atol=1e-5
         )
@@ -353,7 +353,7 @@ def test_what_cublas_does_not_take_is_multiplied_all_the_same(card):
     hidden=st.lists(st.integers(1, 20).map(lambda n: 4 * n), max_size=4),
 )
 def test_weights_begin_at_16_bytes_where_hidden_widths_are_multiples_of_four(ends, hidden):
-    """From where θ begins; as cuBLAS's quick kernels need it."""
+    """Offsets count from θ's start; cuBLAS's fast kernels need this alignment."""
     net = xpnet.Network([ends[0], *hidden, ends[1]], loss="huber")
     first = min(W.ctypes.data for W in net.weights)
     assert all((W.ctypes.data - first) % 16 == 0 for W in net.weights)
@@ -393,7 +393,7 @@ def test_a_card_that_is_too_old_for_a_precision_says_so(monkeypatch, capability,
     assert also in str(caught.value)
 
 
-def test_a_precision_that_there_is_not_is_an_error(card):
+def test_an_unknown_precision_is_an_error(card):
     with pytest.raises(ValueError, match="tf32"):
         get_backend("cupy", precision="tf16")
     with pytest.raises(ValueError, match='setting of backend "cupy"'):
@@ -407,8 +407,8 @@ CONFIG = "CUBLAS_WORKSPACE_CONFIG"
 
 @pytest.mark.parametrize("before", [None, ":4096:8", ":16:8"])
 def test_deterministic_products_have_workspaces_of_fixed_sizes(card, monkeypatch, before):
-    """As cuBLAS's manual asks for where several streams compute, before its handle is made."""
-    monkeypatch.setenv(CONFIG, before or "")  # and as it was, after the test
+    """cuBLAS's manual requires this for several streams, before its handle is created."""
+    monkeypatch.setenv(CONFIG, before or "")  # restored after the test
     if before is None:
         monkeypatch.delenv(CONFIG)
     asked = []
@@ -444,7 +444,7 @@ def test_a_network_on_another_device_keeps_its_precision(card):
     net = xpnet.Network([4, 5, 3], loss="huber", backend=backend)
     moved = net.to(device=1).backend
     assert (moved.device.id, moved.precision) == (1, "tf32")
-    assert net.to("cupy", device=1).backend.precision == "float32"  # as that name says
+    assert net.to("cupy", device=1).backend.precision == "float32"  # a name means defaults
 
 
 def test_a_driver_that_is_too_old_is_quoted(card, monkeypatch):
@@ -458,7 +458,7 @@ def test_a_driver_that_is_too_old_is_quoted(card, monkeypatch):
         get_backend("cupy")
 
 
-def test_a_device_that_there_is_not_is_named(card):
+def test_a_missing_device_is_named(card):
     with pytest.raises(RuntimeError, match="cuda:0, cuda:1"):
         get_backend("cupy", device=2)
 
@@ -478,7 +478,7 @@ def test_a_fit_that_runs_out_of_memory_says_what_it_asked_for_and_changes_nothin
 
 
 def failure(name, status):
-    """An error of one of CUDA's libraries."""
+    """Return an error of one of CUDA's libraries."""
     return type(name, (RuntimeError,), {"status": status})("of CUDA's own")
 
 
@@ -531,7 +531,7 @@ def test_a_cupy_without_cublas_says_what_to_install(card, monkeypatch):
 
 
 @pytest.mark.parametrize(("name", "status"), NO_MEMORY[:2])
-def test_a_card_that_is_full_says_so_at_once(card, monkeypatch, name, status):
+def test_a_full_card_is_an_error_at_once(card, monkeypatch, name, status):
     import cupy
 
     def full(**_):

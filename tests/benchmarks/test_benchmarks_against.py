@@ -1,4 +1,4 @@
-"""`python -m benchmarks cpu --against`: its statistics, and that each process has its own xpnet."""
+"""`python -m benchmarks cpu --against`: its statistics, and each process imports its own xpnet."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.processes import python
 
 
 def pairs(ratio, noise, rounds=15, shared=0.0):
-    """Invented rounds: slow moments that meet both, and noise of each one's own."""
+    """Return invented rounds: slow moments affect both checkouts, and each has separate noise."""
     rng = np.random.default_rng(3)
     slow = np.exp(shared * rng.normal(size=rounds))
     this, other = (slow * np.exp(noise * rng.normal(size=rounds)) for _ in range(2))
@@ -44,14 +44,14 @@ def test_an_interval_that_ends_above_its_limit_is_not_accepted():
 
 
 def test_the_interval_has_its_ninety_percent():
-    """The standard error of a log ratio of two medians of n: σ √(π / n); 1.645 of it each way."""
+    """It reaches 1.645 standard errors each way: σ √(π / n) for a log ratio of two medians."""
     lower, upper = judged(pairs(1.0, 0.02, rounds=401))["interval"]
     expected = 1.645 * 0.02 * (np.pi / 401) ** 0.5
     assert np.log(upper / lower) / 2 == pytest.approx(expected, rel=0.35)
 
 
 def test_slow_moments_meet_both():
-    """A round is drawn whole: with figures drawn apart, shared noise would widen the interval."""
+    """Rounds are resampled as pairs; separate figures would let shared noise widen the interval."""
     lower, upper = judged(pairs(1.0, 0.001, rounds=31, shared=0.3))["interval"]
     apart = [(a, b) for (a, _), (_, b) in zip(
         pairs(1.0, 0.001, 31, 0.3), pairs(1.0, 0.001, 31, 0.3)[::-1], strict=True

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.bits`: it sees another last bit, and no difference where there is none."""
+"""`python -m benchmarks.bits` finds a different last bit, and only real differences."""
 
 from __future__ import annotations
 

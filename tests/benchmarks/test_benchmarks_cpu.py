@@ -1,4 +1,4 @@
-"""The harness of the CPU benchmarks: its arithmetic on invented numbers, and its processes."""
+"""The harness of the CPU benchmarks: arithmetic on invented numbers, and processes."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_the_best_is_the_quickest_of_those_named_that_have_a_figure():
 def test_the_exponent_is_that_of_the_upper_range(p):
     x = [2.0**k for k in range(1, 10)]
     assert exponent(x, [3 * a**p for a in x]) == pytest.approx(p)
-    floor = [100.0 * (a < 32) + 3 * a**p for a in x]  # what does not grow, below the middle
+    floor = [100.0 * (a < 32) + 3 * a**p for a in x]  # constant below the middle
     assert exponent(x[::-1], floor[::-1]) == pytest.approx(p)
 
 
@@ -136,7 +136,7 @@ def test_every_target_is_of_a_workload():
     assert {"JAX scan"} == set(targets.ALL_PEERS) - set(targets.PEERS)
 
 
-# --- what it trains, and in which words it reports
+# --- the workloads, and the words of the report
 
 
 @pytest.mark.parametrize("workload", WORKLOADS[:3], ids=lambda w: w.name)
@@ -183,7 +183,7 @@ def test_there_is_no_tuned_setting_where_nothing_is_to_be_tuned(capsys):
 
 
 def written(folder):
-    """A result of two settings, invented."""
+    """Write an invented result with two settings."""
 
     def workload(unit, **seconds):
         rows = figures(**seconds)
@@ -293,7 +293,7 @@ def test_one_that_is_lost_between_its_rounds_has_failed():
 
 def test_one_failure_is_the_contender_s_result(monkeypatch):
     class Scripted:
-        """Ready, then a round, then lost."""
+        """Answers "ready", then a round, then a failure."""
 
         def __init__(self, *job):
             self.answers = [{"prepare_seconds": 1.0}, {"seconds": 2.0}, *[{"failed": "lost"}] * 2]
@@ -354,5 +354,5 @@ def test_every_module_of_a_peer_is_there():
 
 @pytest.mark.parametrize("name", list(tables.PAGES))
 def test_the_pages_say_what_the_results_say(name):
-    """README.md and the docs have no figure in a table that no committed result shows."""
+    """Every figure in a table of README.md and the docs comes from a committed result."""
     assert (tables.ROOT / name).read_text(encoding="utf-8") == tables.page_of(name)

@@ -1,4 +1,4 @@
-"""The GPU benchmark without a GPU: its contenders compute the same, its script runs, its tables."""
+"""The GPU benchmark without a GPU: contenders compute the same, the script and tables work."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TRAINING = [name for name in GPU_CONTENDERS if name != "products"]
 
 @pytest.fixture(autouse=True)
 def libraries_settings_restored():
-    """The contenders set precisions for a process of their own."""
+    """Restore the libraries' precisions, which contenders set for their own processes."""
     torch, jax = needed("torch"), needed("jax")
     of_torch = torch.get_float32_matmul_precision()
     of_jax = jax.config.jax_default_matmul_precision
@@ -45,12 +45,12 @@ def test_first_steps_are_those_of_numpy_in_float64(name):
     X, Y = data(TINY)
     peer = contender(name, TINY)
     peer.train(1)
-    peer.start(0)  # and nothing of that training is left
+    peer.start(0)  # undoes the training
     peer.first_steps(2)
     expected = reference(TINY, X, Y, 2)
     np.testing.assert_allclose(peer.predict(X[:8]), expected, rtol=1e-4)
     before = reference(TINY, X, Y, 1)
-    assert np.abs(expected - before).max() > 1e-4  # a step would be seen
+    assert np.abs(expected - before).max() > 1e-4  # a step makes a difference
 
 
 @pytest.mark.slow
@@ -86,7 +86,7 @@ def test_a_stacks_first_steps_are_those_of_each_network_alone():
     expected = reference(STACK, X, Y, 2)
     assert expected.shape == (STACK.stack, 8, STACK.sizes[-1])
     np.testing.assert_allclose(peer.predict(X[:8]), expected, rtol=1e-4)
-    assert np.abs(expected[0] - expected[1:]).max(axis=(1, 2)).min() > 1e-2  # by their own seeds
+    assert np.abs(expected[0] - expected[1:]).max(axis=(1, 2)).min() > 1e-2  # different seeds
     assert np.abs(expected - reference(STACK, X, Y, 1)).max() > 1e-4
     with pytest.raises(ImportError, match="stack"):
         contender("torch eager", STACK)
@@ -101,7 +101,7 @@ def test_xpnets_path_on_a_gpu_runs_on_the_stand_in(monkeypatch, workload):
     card.to_device = 0
     for one in (peer, same):
         one.train(1)
-    assert card.to_device == 8 * workload.rows  # the order; the data are there already
+    assert card.to_device == 8 * workload.rows  # only the order; the data are on the device
     assert card.launches["gemm 77"] > 0
     assert peer.elapsed(lambda: peer.train(1)) == 1e-3
     same.train(1)

@@ -1,4 +1,4 @@
-"""A few hundred of the bad calls that `python -m benchmarks calls` makes by tens of thousands."""
+"""A few hundred of the bad calls of `python -m benchmarks calls`, which makes tens of thousands."""
 
 from __future__ import annotations
 

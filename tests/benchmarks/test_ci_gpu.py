@@ -1,4 +1,4 @@
-"""The scripts for a card, with a python3 and an nvidia-smi that note what they are asked for."""
+"""The scripts for a GPU, run with a stand-in python3 and nvidia-smi that record their calls."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MINUTES = {"gpu.sh": 9, "first_call.sh": 4}
 
 
 def parts_of(name: str) -> list[tuple[str, str, str]]:
-    """Each part of a script: its name, its seconds, and those in which it must end."""
+    """Return each part of a script: name, seconds, and the seconds after which it is killed."""
     text = (ROOT / "ci" / name).read_text(encoding="utf-8")
     return re.findall(r"^ *part (\w+) (\d+) (\d+) ", text, re.MULTILINE)
 
@@ -54,7 +54,7 @@ def run(
     ignore_interrupts: bool = False,
     **variables: str,
 ):
-    """The script; a shell in the background would have it ignore interrupts."""
+    """Run the script; ``ignore_interrupts`` ignores SIGINT, as a shell does in the background."""
     stand_in(tmp_path, "python3", python)
     stand_in(tmp_path, "nvidia-smi", "echo card")
     path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
@@ -70,7 +70,7 @@ def run(
 
 
 def copied(root: Path) -> Path:
-    """ci/gpu.sh with what it needs, in another checkout."""
+    """Copy ci/gpu.sh and the files that it needs into another folder."""
     (root / "ci").mkdir(parents=True)
     shutil.copy(ROOT / "ci" / "parts.sh", root / "ci")
     return Path(shutil.copy(SCRIPT, root / "ci" / "gpu.sh"))
@@ -137,23 +137,23 @@ def test_wheels_beside_the_script_are_importable(tmp_path):
 
 
 def test_what_test_files_import_is_asked_for_before_the_tests():
-    """A file whose import fails is not collected, whichever of its tests need a GPU."""
+    """If a file's import fails, none of its tests is collected."""
     asked = re.search(r"^import (.+)'$", SCRIPT.read_text(encoding="utf-8"), re.MULTILINE)
     here = {"numpy", "pytest", "array_api_compat", "xpnet", "tests", "benchmarks", "docs"}
     found = set()
     for path in (ROOT / "tests").rglob("test_*.py"):
         text = path.read_text(encoding="utf-8")
         heads = re.findall(r"^(?:import|from) (\w+)(?!.*E402)", text, re.MULTILINE)
-        found |= set(heads)  # E402: behind what skips the file where the package is missing
+        found |= set(heads)  # E402 marks imports after a skip of the file
     assert asked
     assert found - here - sys.stdlib_module_names <= set(re.findall(r"\w+", asked[1]))
 
 
-# --- what the scripts name is there
+# --- files, modules and names in the scripts exist
 
 
 def commands(name: str) -> dict[str, list[str]]:
-    """The command of each part, by the script's dry run."""
+    """Return the command of each part, from the script's dry run."""
     script = ["bash", str(ROOT / "ci" / name), "--dry-run", "/results"]
     printed = subprocess.run(script, capture_output=True, text=True, timeout=30, check=True).stdout
     found: dict[str, list[str]] = {}
@@ -185,7 +185,7 @@ def test_every_file_module_and_name_of_a_command_exists(name, part):
 
 
 def check_imports(code: str) -> None:
-    """What it imports is here, or belongs to CUDA; and its names of xpnet are public."""
+    """Check that the code's imports exist or belong to CUDA, and that names of xpnet are public."""
     for node in ast.walk(ast.parse(code)):
         for alias in node.names if isinstance(node, ast.Import) else []:
             assert find_spec(alias.name.partition(".")[0]) is not None, alias.name
@@ -194,7 +194,7 @@ def check_imports(code: str) -> None:
 
 
 def check_selection(expression: str, files: list[str]) -> None:
-    """Pytest finds tests by that expression: its exit status is 5 where there are none."""
+    """Check that pytest finds tests for the expression; its exit status is 5 if there are none."""
     collect = [sys.executable, "-m", "pytest", "-q", "-o", "addopts=", "--collect-only"]
     done = subprocess.run(
         [*collect, *files, "-k", expression], cwd=ROOT, capture_output=True, timeout=60, check=False
@@ -205,7 +205,7 @@ def check_selection(expression: str, files: list[str]) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", MINUTES)
 def test_the_benchmark_knows_its_options(name):
-    """Names of peers and of shapes, which it would refuse, or leave out, only on the card."""
+    """Wrong names of peers and shapes would otherwise be refused or ignored only on the card."""
     (words,) = [
         w for w in commands(name).values() if w[:4] == ["python3", "-m", "benchmarks", "gpu"]
     ]
@@ -215,11 +215,11 @@ def test_the_benchmark_knows_its_options(name):
     assert set(options.shapes or []) <= {workload.title for workload in GPU_WORKLOADS}
 
 
-# --- captured epochs, which a card has to show
+# --- captured epochs, which need a card in practice
 
 
 def script(name: str) -> ModuleType:
-    """A Python file of ci/, imported."""
+    """Import a Python file of ci/."""
     spec = spec_from_file_location(name, ROOT / "ci" / f"{name}.py")
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -228,7 +228,7 @@ def script(name: str) -> ModuleType:
 
 @pytest.fixture
 def prototype(monkeypatch):
-    """The prototype, installed for one test; a graph is a list of calls."""
+    """Install the prototype for one test; a graph is a list of calls."""
     from xpnet.engines.cuda import runner as cuda_runner
 
     card, made = fake_cupy.install(monkeypatch, kernels=True), script("captured_epochs")
@@ -237,7 +237,7 @@ def prototype(monkeypatch):
         (cuda_runner._Steps, "_call"),
         (cuda_runner.CudaRunner, "run"),
     ):
-        monkeypatch.setattr(owner, name, getattr(owner, name))  # put back after the test
+        monkeypatch.setattr(owner, name, getattr(owner, name))  # restored after the test
     monkeypatch.setattr(cuda_runner._Steps, "captured", None, raising=False)
     made.install()
     captured: list[list] = []
@@ -265,7 +265,7 @@ def prototype(monkeypatch):
 
 
 class Products:
-    """In place of `Gemm`: the backend's own."""
+    """Replaces `Gemm` by the backend's own products."""
 
     def __init__(self, backend):
         self.backend = backend

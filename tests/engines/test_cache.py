@@ -1,4 +1,4 @@
-"""The cache of compiled code: whose folder it is, and what is done with what lies there."""
+"""The cache of compiled code: who owns its folder, and how its files are checked."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SOURCE = "def run():\n    return {}\n"
 
 @pytest.fixture
 def place(monkeypatch):
-    """A folder with none but the user's own above it, and a process that has loaded nothing."""
+    """A cache folder below folders of the user only, in a process that has loaded nothing."""
     made = Path(tempfile.mkdtemp()).resolve()
     monkeypatch.setenv("XPNET_CACHE", str(made / "xpnet"))
     for kept in (cache._temporary, cache._in_place_of):
@@ -42,7 +42,7 @@ def mode(path):
     return oct(path.stat().st_mode & 0o777)
 
 
-# --- whose it is
+# --- the owner of the folder
 
 
 @needs_posix
@@ -67,12 +67,12 @@ def test_it_is_made_for_the_user_alone(place, monkeypatch, mask):
 @pytest.mark.parametrize("below", [".", "xpnet", "xpnet/__pycache__"])
 @pytest.mark.parametrize("others", [0o777, 0o775, 0o757, 0o1777])
 def test_a_folder_that_others_may_write_to_is_not_used(place, below, others):
-    """Itself, numba's in it, or one above it, in which it could be exchanged."""
+    """The folder itself, numba's folder in it, or one above it, in which it could be replaced."""
     cache.folder()
     open_one = place.parent / below
     open_one.chmod(others)
     if below == "." and others == 0o1777:
-        assert cache.folder() == place  # as /tmp is
+        assert cache.folder() == place  # sticky, like /tmp
         return
     with pytest.warns(UserWarning, match=f"others may write to {open_one}") as seen:
         used = [cache.folder() for _ in range(2)]
@@ -89,7 +89,7 @@ def test_a_folder_that_others_may_write_to_is_not_used(place, below, others):
 @pytest.mark.parametrize("level", [0, 1, 2])
 @pytest.mark.parametrize("owner", ["another", "root"])
 def test_a_folder_of_another_user_is_not_used(place, monkeypatch, level, owner):
-    """Root's above it is as good: whoever is root needs no cache to run things."""
+    """Only root may own a folder above it, because root can run anything in any case."""
     cache.folder()
     whose = [place / "__pycache__", place, place.parent][level]
     lstat = Path.lstat
@@ -132,11 +132,11 @@ def test_numbas_files_in_a_folder_that_is_a_link_are_not_used(place):
         assert cache.folder() != place
 
 
-# --- what lies there
+# --- the files in the folder
 
 
 def test_the_source_that_was_compared_is_what_runs(place):
-    """Python would take a .pyc for the file, by its time and size alone."""
+    """Python would run a .pyc file instead if only its time and size match."""
     import importlib.util
     import py_compile
 
@@ -179,11 +179,11 @@ def test_a_folder_in_place_of_a_source_is_left_alone(place):
     assert file.is_dir()
 
 
-# --- damage: digests, before anything is read
+# --- damage: digests are checked before anything is read
 
 
 class Compiled:
-    """Numba's part of a program, that of `SOURCE`."""
+    """A stand-in for numba's compiled function of `SOURCE`."""
 
     def __init__(self, place):
         class Stats:
@@ -197,7 +197,7 @@ class Compiled:
 
 @pytest.fixture
 def kept(place):
-    """Two files of numba's, marked."""
+    """Two of numba's files with their digests."""
     source = SOURCE.format(1)
     cache.load(source)
     (file,) = place.glob("run_*.py")
@@ -209,14 +209,14 @@ def kept(place):
     return source, files, next(place.glob("*.compiled"))
 
 
-def test_what_is_whole_is_left(kept):
+def test_undamaged_files_are_kept(kept):
     source, files, _ = kept
     cache.check(source)
     assert all(file.exists() for file in files)
 
 
 def test_every_flipped_bit_is_seen(kept):
-    """In numba's files or in the digests: all of it is compiled anew."""
+    """In numba's files or in the digests: the program is compiled anew."""
     source, files, mark = kept
     whole = {file: file.read_bytes() for file in (*files, mark)}
     for file, data in whole.items():
@@ -273,7 +273,7 @@ def run(x):
 
 
 def compiled(place):
-    """How often it was compiled, as a new process would find the cache; and whether it is right."""
+    """Load and run the program as a new process would; return the number of compilations."""
     for name in [name for name in sys.modules if name.startswith("run_")]:
         del sys.modules[name]
     cache.prepare(TINY, lambda: cache.load(TINY)(np.zeros(0)))
@@ -307,7 +307,7 @@ def test_what_is_damaged_is_compiled_anew_once(place, end):
     ids=["EOFError", "UnpicklingError", "TypeError", "AttributeError", "version"],
 )
 def test_any_error_of_a_first_call_is_compiled_anew(place, end, text):
-    """Such as of files that have the digests that they should have, and numba cannot take."""
+    """For example, the files' digests are right, but numba cannot load them."""
     compiled(place)
     (file,) = place.rglob(f"*{end}")
     file.write_bytes(text)
@@ -323,14 +323,14 @@ def test_a_disk_that_is_full_costs_no_fit(place, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(cache, "_put", lambda path, data: path.write_bytes(data))
-        patch.setattr(os, "replace", full)  # by which numba writes its own
+        patch.setattr(os, "replace", full)  # numba writes its files with it
         assert compiled(place) == 1
     assert [compiled(place) for _ in range(2)] == [1, 0]
 
 
 @needs_numba
 def test_two_processes_at_once(place):
-    """Whoever is second, what is left in the end is whole."""
+    """Whichever process is second, the remaining files are undamaged."""
     code = (
         "import numpy as np\n"
         "from xpnet.engines.loops import cache\n"
@@ -346,7 +346,7 @@ def test_two_processes_at_once(place):
 @needs_numba
 @needs_posix
 def test_numbas_own_folder_is_looked_at_too(place, monkeypatch):
-    """$NUMBA_CACHE_DIR goes before the folder of the source."""
+    """$NUMBA_CACHE_DIR has precedence over the folder of the source."""
     import numba
 
     elsewhere = place.parent / "numba"

@@ -1,4 +1,4 @@
-"""``compile=True`` where it cannot be: a warning that names what is in the way."""
+"""If ``compile=True`` is not possible, a warning names the reason."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CODES = np.arange(30) % 3
 
 
 def warned(match, **settings):
-    """One warning in a fit with ``compile=True``, at the line of this file that calls it."""
+    """Check that a fit with ``compile=True`` gives one warning, at the line that calls it."""
     of_network = {k: settings.pop(k) for k in ("activation", "loss", "backend") if k in settings}
     net = xpnet.Network([4, 5, 3], **of_network)
     Y = np.eye(3)[CODES] if net.loss and net.loss.targets == "rows" else CODES

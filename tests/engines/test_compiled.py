@@ -1,4 +1,4 @@
-"""Compiled loops in a fit: numba, its cache, and when they are taken."""
+"""Compiled loops in a fit: numba, its cache, and when a fit uses them."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_functions_at_the_ends(kind):
 
 @needs_numba
 def test_one_class_of_one_column_stays_within_its_arrays(monkeypatch):
-    """The place of a row's one entry is written; a column of one axis is not cut after a row."""
+    """argmax over one entry is written, and a column with one axis is not cut after a row."""
     import numba
 
     monkeypatch.setattr(numba.config, "BOUNDSCHECK", 1)
@@ -204,7 +204,7 @@ def test_what_is_compiled_serves_read_only_examples_too():
     assert {len(getattr(run, "signatures", [0])) for run in runs} == {1}
 
 
-# --- when they are taken
+# --- when a fit uses them
 
 
 @needs_numba
@@ -267,7 +267,7 @@ def test_what_cannot_be_compiled_runs_in_the_plain_loop_and_says_so():
 @needs_numba
 @pytest.mark.parametrize("team", [1, 2])
 def test_a_second_kind_of_step_that_cannot_be_compiled_runs_in_the_plain_loop(monkeypatch, team):
-    """The step that takes an accumulated gradient: from there on, plain, on the same state."""
+    """The step that applies an accumulated gradient: the fit goes on plain, on the same state."""
 
     class Rough(xpnet.optimizers.Adam):
         def update(self, xp, c, g, state, theta):
@@ -329,7 +329,7 @@ COMPILED_IN = [
 
 @pytest.mark.parametrize("changed", COMPILED_IN)
 def test_other_functions_of_ours_make_other_compiled_code(monkeypatch, tmp_path, changed):
-    """They are compiled into every program, whose file alone numba looks at."""
+    """They are compiled into every program, but numba only looks at the program's own file."""
     folder = tmp_path / "fused"
     shutil.copytree(Path(cache.__file__).parent, folder)
     names = []
@@ -352,7 +352,7 @@ def test_a_folder_that_cannot_be_written_to_is_left_alone(monkeypatch, tmp_path)
 
 
 def cancelling(text):
-    """A loss of a user's own that is Y, or NaN if A is not finite, and its gradient."""
+    """Return a user's own loss that is Y, or NaN if A is not finite, and its gradient."""
 
     def function(xp, A, Y):
         return xp.sum(eval(text), axis=-1), xp.zeros_like(A)

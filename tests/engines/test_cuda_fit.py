@@ -1,4 +1,4 @@
-"""Fits on CuPy take CUDA kernels, and fall back: by the stand-in for CuPy."""
+"""Fits on CuPy use CUDA kernels or fall back to the plain loop; on the stand-in for CuPy."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from xpnet.schedules import Cosine
 
 @pytest.fixture(autouse=True)
 def card(monkeypatch):
-    """With kernels, and every piece of steps runs where the host may not wait."""
+    """The stand-in with kernels; the host must not wait during any piece of steps."""
     card, run = install(monkeypatch, kernels=True), CudaRunner.run
 
     def sealed(*arguments):
@@ -79,7 +79,7 @@ def test_kernels_that_cannot_be_made_are_named_once_and_done_without(monkeypatch
     def broken(*_, **__):
         raise RuntimeError("no NVRTC here\nand more")
 
-    backend = get_backend("cupy")  # which looks whether any can be made
+    backend = get_backend("cupy")  # checks whether kernels can be compiled
     monkeypatch.setattr(sys.modules["cupy"], "RawModule", broken)
     with pytest.warns(
         UserWarning, match="cannot be compiled: RuntimeError: no NVRTC here$"
@@ -94,13 +94,13 @@ def test_kernels_that_cannot_be_made_are_named_once_and_done_without(monkeypatch
 @pytest.mark.parametrize("w", [None, np.linspace(0.5, 2, 50)], ids=["alike", "weighted"])
 @pytest.mark.parametrize("batch_size", [16, None])
 def test_batches_that_come_from_the_host_are_taken_by_kernels(card, batch_size, w):
-    """From the lane in which each one lies, the shorter last one too."""
+    """Each batch is read from its lane, also the shorter last one."""
     settings = {"batch_size": batch_size, "sample_weight": w}
     plain, before = trained("numpy", compile=False, **settings)
     net, history = trained("cupy", stream=True, **settings)
     assert history.engine == "streamed"
     kernels = {n for name, n in card.launches.items() if re.fullmatch(r"k\d+", name)}
-    assert kernels == {len(before.step_loss)}  # each once a step
+    assert kernels == {len(before.step_loss)}  # each kernel once a step
     assert relative(net.parameters.get(), plain.parameters) < 1e-10
     assert relative(history.step_loss, before.step_loss) < 1e-10
 
@@ -108,7 +108,7 @@ def test_batches_that_come_from_the_host_are_taken_by_kernels(card, batch_size, 
 @needs_gxx
 @pytest.mark.parametrize("weights", [False, True])
 def test_masks_of_what_comes_from_the_host_are_those_of_the_same_examples(card, weights):
-    """Kernels are given the examples' numbers in the data set by the batch's lane."""
+    """The batch's lane also has the examples' numbers in the data set."""
     sizes = [6, Dense(7), Dropout(0.2), 3]
     w = {"sample_weight": np.random.default_rng(3).uniform(0.5, 2, 50)} if weights else {}
     net, history = trained("cupy", sizes, stream=True, compile=True, **w)
@@ -140,7 +140,7 @@ def test_a_stack_whose_batches_come_from_the_host_takes_plain_steps(card, monkey
 @needs_gxx
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_second_kind_of_step_that_cannot_be_made_is_done_without(monkeypatch, stream):
-    """The step that takes an accumulated gradient: from there on, plain, on the same state."""
+    """The step that applies an accumulated gradient: the fit goes on plain, on the same state."""
     backend, cupy = get_backend("cupy"), sys.modules["cupy"]
     made = cupy.RawModule
 

@@ -1,4 +1,4 @@
-"""On a GPU itself: kernels, copies and roundings that the other tests imitate or leave out."""
+"""Tests on a real GPU: kernels, copies and roundings that other tests imitate or leave out."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_fit_is_the_plain_one_and_the_same_bits_again(backend, chain):
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_fit_is_numpys(backend, stream):
-    """Many batches, a shorter last one, and two lanes that are filled while the GPU computes."""
+    """Many batches with a shorter last one; two lanes are filled while the GPU computes."""
     rng = np.random.default_rng(1)
     X, Y = rng.normal(size=(3001, 200)), rng.integers(0, 10, 3001)
     nets = [
@@ -58,7 +58,7 @@ def test_a_fit_is_numpys(backend, stream):
 )
 @pytest.mark.parametrize("depth", [(), (3,)])
 def test_products_have_the_bits_of_their_precision(backend, precision, bits, transposed, depth):
-    """Two factors cut to so many bits, and 300 additions in float32."""
+    """Factors have so many bits, and 300 products are added in float32."""
     rng = np.random.default_rng(2)
     a, b = (rng.normal(size=(*depth, *shape)).astype("f") for shape in ((200, 300), (300, 72)))
     rounded = get_backend("cupy", precision=precision)

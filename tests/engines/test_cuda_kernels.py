@@ -1,4 +1,4 @@
-"""CUDA kernels: a step of them, run on the CPU, does what the plain step does."""
+"""CUDA kernels, run on the CPU: their step gives the same results as the plain step."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_optimizers(optimizer):
 @needs_gxx
 @pytest.mark.parametrize("optimizer", ["muon", "adam"])
 def test_weights_of_one_number_and_one_class(optimizer):
-    """A product reads memory, also a single number; the place of a row's one entry is 0."""
+    """A product reads even a single number from memory; argmax over one entry is 0."""
     rng = np.random.default_rng(1)
     net = network(NUMPY, [1, 1, 1], activation="tanh", loss="cross_entropy")
     found = case(net, rng.normal(size=(7, 1)), np.ones((7, 1)), optimizer=get_optimizer(optimizer))
@@ -141,7 +141,7 @@ def test_penalties_weights_and_whole_batches(weighted, gathers):
 
 
 def ragged(N=70, batch=67, dtype="float32", **settings):
-    """Widths that fill no warp, rows that fill no block, more of both than one."""
+    """Return a case whose widths are no multiple of a warp and whose rows are none of a block."""
     rng = np.random.default_rng(5)
     sizes = [5, Dense(33, "relu"), LayerNorm(), Dropout(0.2), Dense(65, "tanh"), 4]
     net = network(NUMPY, sizes, loss="cross_entropy", dtype=dtype)
@@ -153,7 +153,7 @@ def ragged(N=70, batch=67, dtype="float32", **settings):
 @needs_gxx
 @pytest.mark.parametrize("blocks", [None, 2])
 def test_ragged_sizes_in_float32(monkeypatch, blocks):
-    """With as many blocks as there are, and with two that take turns."""
+    """With as many blocks as needed, and with two that take several parts each."""
     for limit in ("_ROW_BLOCKS", "_FLAT_BLOCKS", "_TILE_STRIPS", "_GRID") if blocks else ():
         monkeypatch.setattr(cuda_kernels, limit, blocks)
     found = ragged()
@@ -161,7 +161,7 @@ def test_ragged_sizes_in_float32(monkeypatch, blocks):
 
 
 def test_float32_stays_float32_but_for_sums():
-    """Doubles are the host's numbers, before a kernel's loops, and sums over the examples."""
+    """Only the host's numbers, read before a kernel's loops, and sums over examples are doubles."""
     source = program_of(ragged()).source.removeprefix(HEAD)
     wide = [line for line in source.splitlines() if "double" in line]
     known = 'extern "C"', "    const double", "    double t"  # arguments, numbers, sums
@@ -171,8 +171,8 @@ def test_float32_stays_float32_but_for_sums():
 
 
 @needs_gxx
-def test_the_order_of_blocks_does_not_show_in_a_bit(card):
-    """Whichever block is the last one adds up the others' sums in the same order."""
+def test_the_order_of_blocks_changes_no_bit(card):
+    """The last block to finish adds up all blocks' sums in a fixed order."""
     found = ragged(dtype="float64")
     (state, totals) = run_cuda(found)
     library = cuda_cases.compiled(card.sources[-1])
@@ -199,7 +199,7 @@ def test_what_is_not_finite_shows_where_it_shows_in_the_plain_step(bad):
 
 @needs_gxx
 def test_a_barrier_that_some_threads_miss_is_found():
-    """What would hang, or pass by luck, on a GPU ends the process here."""
+    """On a GPU the kernel would hang or succeed by chance; here it ends the process."""
     body = "if (threadIdx.x < 16) __syncthreads(); x[0] = along_warp<float, plus<float>>(x[0]);"
     kernel = HEAD + f'extern "C" __global__ void k0(float* x) {{ {body} }}\n'
     code = (
@@ -225,7 +225,7 @@ def test_the_first_of_equal_largest_entries_is_found_by_every_lane():
         assert set(found) == {place[x == x.max()].min()}
 
 
-# --- what a step is
+# --- the launches of a step
 
 
 @pytest.mark.parametrize("hidden", [[], [256], [256, 128], [256, 128, 64]])
@@ -254,7 +254,7 @@ def test_steps_launch_what_the_program_says_and_nothing_else(card):
 @needs_gxx
 @pytest.mark.parametrize("layers", [[], [LayerNorm()]])
 def test_wide_sums_beside_sums_along_rows_are_kernels_of_their_own(layers):
-    """Of the loss's dZ, which is in memory, and of normalisation's d gain, which was not."""
+    """Sums of the loss's dZ, which is in memory, and of normalisation's d gain, which was not."""
     X, Y = examples(N=20)
     calls = []
     for width in (64, 65):
@@ -274,7 +274,7 @@ def test_rows_that_are_too_long_are_refused():
 
 @cache
 def every_kind_of_kernel():
-    """Kernels of all layers, of clipping and Muon, of losses with the rarer functions: a source."""
+    """Return a source with kernels of all layers, clipping, Muon, and less common losses."""
     X, Y = examples()
     net = network(NUMPY, [5, 8, 4], activation="elu", loss="cross_entropy")
     cases = [ragged(), case(chained(NUMPY, "all"), X, Y, optimizer=ADAM)]

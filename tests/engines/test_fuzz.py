@@ -1,4 +1,4 @@
-"""Random training steps: what programs make of them is what the plain step makes."""
+"""Random training steps: programs give the same results as the plain step."""
 
 from __future__ import annotations
 
@@ -50,16 +50,16 @@ def test_every_family_is_drawn():
     assert found >= fuzz.FAMILIES
 
 
-# --- what is broken is found
+# --- broken programs are found
 
 
 def broken_column(x, at):
-    """A column of one axis as a part that ends after one row."""
+    """Cut a column with one axis after its first row."""
     return x.graph.add("view", (x,), x.shape[:-1], x.dtype, ("column", at % x.shape[-1]))
 
 
 def broken_slot(node, slots):
-    """A reduction along a row of one number in a slot that nobody writes."""
+    """Put a reduction along a row of one number into a slot that is never written."""
     if node.op in plan.REDUCTIONS:
         return slots.get(id(node.args[0]), 0) + 1
     return unbroken_slot(node, slots)
@@ -69,7 +69,7 @@ unbroken_slot = slots._slot
 
 
 def broken_reduce(self, op, x, axis, keepdims, *over):
-    """No short cut for the place in a row of one entry."""
+    """Leave out the short cut for argmax in a row of one entry."""
     if op == "argmax" and same_length(x.shape[-1], 1):
         node = self._graph.add(op, (x,), (*x.shape[:-1], 1), "int64")
         return node if keepdims else indexing.reshape(node, x.shape[:-1])
@@ -88,7 +88,7 @@ unbroken_reduce = namespace.Namespace._reduce
     ],
     ids=["a column beyond its end", "a place that nobody writes", "a sum before its end"],
 )
-def test_programs_that_read_what_nobody_wrote_are_found(monkeypatch, breaking):
+def test_programs_that_read_unwritten_memory_are_found(monkeypatch, breaking):
     for place, name, wrong in breaking:
         monkeypatch.setattr(place, name, wrong)
     assert any(outcome("plain", seed).status == "failed" for seed in range(60))
@@ -118,7 +118,7 @@ def test_a_difference_of_a_billionth_is_no_rounding():
 
 
 def command(monkeypatch, tmp_path, statuses, *options):
-    """Its exit status and file, for draws of which this comes."""
+    """Run the command on draws with these outcomes; return its exit status and its file."""
 
     def one(engine, seed):
         status = statuses[seed]

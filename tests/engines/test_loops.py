@@ -1,4 +1,4 @@
-"""Compiled loops: a step's program does what the step does.
+"""Compiled loops: a step's program gives the same results as the plain step.
 
 Programs run as plain Python here (tests/support/plain_runtime.py). tests/engines/test_compiled.py
 compiles them.
@@ -43,7 +43,7 @@ ADAM = get_optimizer("adam")
 
 
 def same(found, tolerance=1e-13):
-    """One thread's program and a team's do what the plain step does."""
+    """Check that the programs of one thread and of a team give the plain step's results."""
     program, expected = program_of(found), run_plain(found)
     assert difference(run_source(found, program), expected) < tolerance
     together = program_of(found, team=True)
@@ -101,7 +101,7 @@ def test_functions_of_infinite_and_of_extreme_numbers_are_numpys(name):
 
 @pytest.mark.parametrize("sizes", [[5, 1], [5, 7, 1], [5, 1, 4], [5, 90, 60, 1]], ids=str)
 def test_a_layer_of_one_unit(sizes):
-    """Its db is a single number, and yet has a place in the gradient."""
+    """The layer's db is a single number, but still has a place in the gradient."""
     X, _ = examples()
     Y = np.random.default_rng(4).normal(size=(len(X), sizes[-1]))
     for activation in ("tanh", "relu"):
@@ -111,7 +111,7 @@ def test_a_layer_of_one_unit(sizes):
 
 
 def test_masks_of_a_layer_of_one_unit():
-    """The numbers of its columns are 0, and not those of the examples."""
+    """Its only column has the number 0, not the example's number."""
     X, Y = examples()
     net = network(NUMPY, [5, 1, Dropout(0.4), 4], activation="tanh", loss="cross_entropy")
     same(case(net, X, Y, optimizer=ADAM), 1e-12)
@@ -167,8 +167,8 @@ def test_a_column_of_one_axis_is_read_within_its_end(layers, loss):
 @pytest.mark.parametrize("op", ["sum", "max", "min", "argmax"])
 @pytest.mark.parametrize("shape", [(1,), ("N", 1), (1, 4)], ids=str)
 @pytest.mark.parametrize("keepdims", [False, True])
-def test_what_goes_over_an_axis_of_one_entry(op, shape, keepdims):
-    """That entry; its place is 0, and no loop need write that."""
+def test_reductions_over_an_axis_of_one_entry(op, shape, keepdims):
+    """The result is that entry, and its argmax is the constant 0: no loop is needed."""
     graph = Graph()
     shape = tuple(Size(graph, n) if isinstance(n, str) else n for n in shape)
     x = graph.add("input", (), shape, "float64", "x")
@@ -179,8 +179,8 @@ def test_what_goes_over_an_axis_of_one_entry(op, shape, keepdims):
 
 
 @pytest.mark.parametrize("n", [1, 3])
-def test_sums_of_what_is_no_float_are_refused_over_one_entry_too(n):
-    """The standard counts the ones of a bool, in an integer."""
+def test_sums_of_bools_are_refused_over_one_entry_too(n):
+    """In the standard such a sum is an integer that counts the ones."""
     graph = Graph()
     x = graph.add("input", (), (Size(graph, "N"), n), "float32", "x")
     with pytest.raises(TraceError, match="sum of bool"):
@@ -188,7 +188,7 @@ def test_sums_of_what_is_no_float_are_refused_over_one_entry_too(n):
 
 
 def test_columns_that_are_computed_side_by_side():
-    """A sum along rows, with an axis more, is a column of what is put together."""
+    """A mean along rows, with one more axis, is a column of a concatenated or stacked array."""
 
     def columns(xp, A, Y):
         mean, largest = xp.mean(Y, axis=-1), xp.max(A, axis=-1)
@@ -231,7 +231,7 @@ def test_every_optimizer(optimizer):
 @pytest.mark.parametrize("optimizer", list(OPTIMIZERS))
 @pytest.mark.parametrize("sizes", [[1, 1], [1, 1, 1], [3, 1, 2]], ids=str)
 def test_every_optimizer_on_a_weight_of_one_number(optimizer, sizes):
-    """A matrix (1, 1) is a single number, of which a product may need a place in memory."""
+    """A matrix (1, 1) is a single number, but a product may need it in memory."""
     rng = np.random.default_rng(1)
     X, Y = rng.normal(size=(7, sizes[0])), rng.normal(size=(7, sizes[-1]))
     net = network(NUMPY, sizes, activation="tanh", loss="mean_squared_error")
@@ -269,7 +269,7 @@ def test_example_weights_and_whole_batches():
 
 @pytest.mark.parametrize("sizes", [[5, 4], [5, 7, 4], [5, 90, 60, 4]])
 def test_float32_and_both_ways_to_write_sizes(sizes):
-    """Small networks have their sizes in the source; larger ones take them as arguments."""
+    """Programs of small networks contain their sizes; others take them as arguments."""
     X, Y = examples()
     net = network(NUMPY, sizes, activation="relu", loss="cross_entropy", dtype="float32")
     program = same(case(net, X.astype("float32"), Y, optimizer=ADAM), 1e-5)
@@ -287,7 +287,7 @@ def test_one_source_serves_every_width():
 
 
 def test_a_relu_network_keeps_no_more_than_it_needs():
-    """Z_l and A_l of a layer, dA_l and dZ_l, the batch and g: nothing for a mask or a constant."""
+    """Only Z_l, A_l, dA_l, dZ_l, the batch and g are in memory, but no mask and no constant."""
     X, Y = examples()
     net = network(NUMPY, [5, 90, 60, 4], activation="relu", loss="cross_entropy")
     buffers = program_of(case(net, X, Y, optimizer=ADAM)).buffers
@@ -310,7 +310,7 @@ def test_accumulated_gradients_have_two_programs():
 
 
 def given_by(init, update):
-    """An optimizer with these functions, and its rate as the one coefficient."""
+    """Return a case of an optimizer with these functions, whose only coefficient is the rate."""
 
     class Own(NamedTuple):
         learning_rate: Any = 0.1
@@ -330,7 +330,7 @@ def given_by(init, update):
 
 
 def test_an_old_value_that_a_later_result_reads_is_not_written_over():
-    """a is read for k, and again for b′; between the two lies a′, which does not need it."""
+    """a is read for k and again for b′; a′, computed in between, must not overwrite it."""
 
     def update(xp, c, g, state, theta):
         a, _ = state
@@ -375,7 +375,7 @@ def test_state_that_is_a_sum_over_rows():
     ],
 )
 def test_a_matrix_seen_as_another(seen):
-    """Its entries in the same order, under other numbers of rows and columns."""
+    """The entries keep their order, but the numbers of rows and columns differ."""
 
     def update(xp, c, g, state, theta):
         (u,) = state
@@ -387,7 +387,7 @@ def test_a_matrix_seen_as_another(seen):
 
 
 def test_a_count_of_the_steps():
-    """Numbers that are written over, once a step and not once a thread; one is read elsewhere."""
+    """Scalars are overwritten once a step, not once a thread; θ's update reads one of them."""
 
     def update(xp, c, g, state, theta):
         s, n = state
@@ -400,7 +400,7 @@ def test_a_count_of_the_steps():
 
 
 def test_the_parameters_of_the_step_before():
-    """θ cannot be written over while it is kept; the next step begins with its copy."""
+    """θ cannot be overwritten while the old θ is kept; the next step begins with its copy."""
 
     def update(xp, c, g, state, theta):
         (old,) = state
@@ -448,7 +448,7 @@ def test_arrays_of_the_state_do_not_share_memory():
 
 
 def test_the_first_piece_is_one_step():
-    """How long a step lasts is not known before, and a key press waits for the piece."""
+    """A step's duration is unknown before, and Ctrl-C waits until the piece ends."""
     found = given_by(lambda xp, theta: (), lambda xp, c, g, state, theta: (theta, state))
     assert FusedRunner(found.recipe, found.fresh(), found.data, 4, True).piece(100) == 1
 
@@ -465,7 +465,7 @@ def test_a_single_example():
 
 
 def assert_in_users_words(seen):
-    """No name of a class, an operation's node or a dtype of ours."""
+    """Check that the message has no name of xpnet's internal classes, nodes or dtypes."""
     assert not re.search(r"Node|Size|weak|input|recorded|<\w", str(seen.value))
 
 
@@ -504,7 +504,7 @@ def test_code_that_asks_for_values_is_refused(broken):
     ],
 )
 def test_whatever_an_activation_does_beyond_the_standard_is_refused_by_name(f):
-    """So the plain loop, whose arrays can do it, takes over."""
+    """So the plain loop takes over, whose arrays support it."""
     own = xpnet.elementwise("own", f, lambda xp, Z, A: xp.ones_like(Z))
     net = network(NUMPY, [3, 4, 1], activation=own, loss="squared_error")
     with pytest.raises(TraceError, match=r"Error: .*(array|number of examples)") as refused:
@@ -528,7 +528,7 @@ def test_whatever_an_activation_does_beyond_the_standard_is_refused_by_name(f):
     ],
 )
 def test_what_the_standard_leaves_open_is_refused(f):
-    """NumPy gives such mixtures another dtype than the arrays here would have."""
+    """NumPy gives such mixtures a different dtype than recorded arrays would have."""
     graph = Graph()
     x = graph.add("input", (), (Size(graph, "N"), 4), "float32", "x")
     with pytest.raises(TraceError) as refused:

@@ -1,4 +1,4 @@
-"""The engines' names are public: the same in the code, in docstrings and in the guide."""
+"""The engines' names are public: they are the same in the code, docstrings and the guide."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_the_history_says_each():
     assert re.findall(r'"(\w+)"', told) == [*ENGINES]
 
 
-def test_pages_that_speak_of_an_engine_know_it():
+def test_pages_name_only_existing_engines():
     said = {
         (path.name, name)
         for path in PAGES

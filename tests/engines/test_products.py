@@ -1,4 +1,4 @@
-"""The products that compiled steps call, against NumPy's in float64."""
+"""The matrix products that compiled steps call, compared with NumPy's in float64."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def operands(m, n, k, flip_a, flip_b, dtype):
 
 
 def tiled(monkeypatch, dtype, has=True):
-    """Functions that say which products are done by tiles, and that do them, on any CPU."""
+    """Return functions that decide which products use tiles, and that compute them, on any CPU."""
     from xpnet.engines.loops import products, tiled
 
     monkeypatch.setattr(tiled, "stay_in_registers", lambda: has)
@@ -46,7 +46,7 @@ def tiled(monkeypatch, dtype, has=True):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("k", [1, 37])
 def test_tiles_make_the_whole_and_write_nothing_else(monkeypatch, dtype, k):
-    """C, and both factors, are parts of larger matrices; rows and columns leave ragged tiles."""
+    """C and both factors are parts of larger matrices; the last tiles are smaller."""
     _, multiply = tiled(monkeypatch, dtype)
     for m, n, flip_a, flip_b in product(
         (8, 13, 24), (16, 31, 32, 77), (False, True), (False, True)
@@ -65,14 +65,14 @@ def test_tiles_make_the_whole_and_write_nothing_else(monkeypatch, dtype, k):
 
 @needs_numba
 @needs_openblas
-def test_what_is_not_a_number_shows_in_a_tile(monkeypatch):
+def test_nan_and_infinity_propagate_through_tiles(monkeypatch):
     _, multiply = tiled(monkeypatch, "float32")
     A, B = np.ones((8, 3), "float32"), np.zeros((3, 32), "float32")
     A[2, 1], B[2, 5] = np.inf, np.nan
     C, room = np.empty((8, 32), "float32"), np.empty(96, "float32")
     multiply(8, 32, 3, False, A.ctypes.data, 3, False, B.ctypes.data, 32, C.ctypes.data, 32, room)
     expected = np.zeros((8, 32))
-    expected[2] = expected[:, 5] = np.nan  # ∞ · 0, and what was not a number before
+    expected[2] = expected[:, 5] = np.nan  # ∞ · 0, and the NaN of a factor
     np.testing.assert_array_equal(C, expected)
 
 
@@ -119,7 +119,7 @@ def test_which_products_in_float64(monkeypatch, sizes, fit):
 @needs_openblas
 @pytest.mark.parametrize("target", [{}, {"NUMBA_ENABLE_AVX": "0"}, {"NUMBA_CPU_NAME": "generic"}])
 def test_registers_are_those_that_numba_compiles_for(target):
-    """On a CPU that has more: vectors of 64 bytes were fifty times slower there."""
+    """On a CPU with more registers, vectors of 64 bytes were fifty times slower."""
     import llvmlite.binding
 
     script = "from xpnet.engines.loops.tiles import stay_in_registers; print(stay_in_registers())"
@@ -171,7 +171,7 @@ def test_the_shares_of_three_threads_make_the_whole(room, sizes):
 
 
 def source_of(monkeypatch, sizes, batch=40, threads=2):
-    """Of a step's program, and whether a team does it."""
+    """Return the source of a step's program, and whether a team runs it."""
     monkeypatch.setattr(xpnet.engines.threads, "usual_threads", lambda: threads)
     net = xpnet.Network(list(sizes), loss="squared_error", dtype="float32", rng=1)
     X, Y = np.ones((80, sizes[0]), "float32"), np.ones((80, sizes[-1]), "float32")
@@ -190,7 +190,7 @@ def source_of(monkeypatch, sizes, batch=40, threads=2):
     ],
 )
 def test_tiles_are_for_products_on_one_thread(monkeypatch, sizes, threads, team, tiles):
-    """Two of OpenBLAS's are faster than one by tiles."""
+    """Two threads of OpenBLAS are faster than one thread with tiles."""
     source, is_team = source_of(monkeypatch, sizes, threads=threads)
     assert is_team is team
     assert f"    room_float32 = empty({2**15 if tiles else 0}, float32)" in source.splitlines()
@@ -212,8 +212,8 @@ def test_one_compilation_serves_all_widths(monkeypatch):
 
 @needs_numba
 @needs_openblas
-def test_an_openblas_that_lacks_a_function_is_none(monkeypatch):
-    """A symbol that machine code does not find would end the process."""
+def test_an_openblas_that_lacks_a_function_is_not_used(monkeypatch):
+    """Machine code with a missing symbol would crash the process."""
     from xpnet.engines.loops import products
 
     other = openblas.OpenBLAS(bundled().path, "another_", "")
@@ -225,7 +225,7 @@ def test_an_openblas_that_lacks_a_function_is_none(monkeypatch):
 @needs_numba
 @needs_openblas
 def test_addresses_are_integers():
-    """Of a signed and an unsigned one numba makes float64, which has 53 bits."""
+    """The sum of a signed and an unsigned integer is float64 in numba, which has 53 bits."""
     from xpnet.engines.loops import products
 
     gemm = products._product("s", np.float32)

@@ -1,4 +1,4 @@
-"""Programs that are written once in a process: for the same values, and never for others."""
+"""A process writes each program once, and uses it again only for the same settings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from xpnet.optimizers import SGD, Adam, AMSGrad, Clipped
 
 @pytest.fixture
 def recordings(monkeypatch):
-    """A list that grows by one whenever a step is recorded; nothing is remembered yet."""
+    """A list that grows by one when a step is recorded; no program is remembered at the start."""
     monkeypatch.setattr(remembered, "_programs", {})
     record, seen = program.record_step, []
 
@@ -32,7 +32,7 @@ def recordings(monkeypatch):
 
 
 def made(net=(3, 4, 2), dtype="float64", optimizer=None, team=False, w=None, batch=4, **more):
-    """The program of a step of such a network."""
+    """Return the program of a step of a network with these settings."""
     settings = {"loss": "mean_squared_error", "rng": 1, **more}
     penalty = settings.pop("penalty", None)
     net = xpnet.Network(list(net), dtype=dtype, **settings)
@@ -91,7 +91,7 @@ def test_another_setting_of_a_penalty_is_another_step(recordings):
 
 
 def test_what_is_not_xpnets_is_recorded_anew(recordings):
-    """A function of a user's may look at something that has changed since."""
+    """A user's function may read a variable that has changed since."""
 
     class Mine(SGD):
         """An optimizer of a user's."""
@@ -116,7 +116,7 @@ def test_an_activation_that_a_user_adds_to_the_table_is_recorded_anew(recordings
 
 @needs_numba
 def test_a_fit_with_the_same_shapes_trains_on_its_own_data():
-    """What is remembered is the program, and not an array."""
+    """Programs are remembered, but not arrays."""
     X = np.random.default_rng(0).normal(size=(40, 3)).astype("float32")
     losses = [
         [
@@ -131,7 +131,7 @@ def test_a_fit_with_the_same_shapes_trains_on_its_own_data():
     assert losses[0][0] != pytest.approx(losses[0][1], rel=1e-2)
 
 
-def test_no_more_than_so_many_are_kept(recordings, monkeypatch):
+def test_the_number_of_remembered_programs_is_limited(recordings, monkeypatch):
     monkeypatch.setattr(remembered, "_MANY", 2)
     for n in (3, 4, 5):
         made((3, n, 2))
@@ -139,7 +139,7 @@ def test_no_more_than_so_many_are_kept(recordings, monkeypatch):
 
 
 def test_programs_that_another_thread_forgets_meanwhile(monkeypatch):
-    """A fit beside this one may be the one that finds too many."""
+    """A fit in another thread may find too many programs and remove them."""
 
     class Cleared(dict):
         def __setitem__(self, key, value):

@@ -1,4 +1,4 @@
-"""Data in host memory that go to the device batch by batch, on every backend."""
+"""Streaming copies data from host memory to the device batch by batch, on every backend."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_the_steps_are_those_of_data_on_the_device(backend, settings):
     first = there.fit(X, LABELS, stream=False, **settings)
     second = streamed.fit(X, LABELS, stream=True, **settings)
     assert first.engine != "streamed"
-    assert (second.engine == "streamed") is (backend.name != "numpy")  # there they are there
+    assert (second.engine == "streamed") is (backend.name != "numpy")  # NumPy's data are in place
     for one, other in ((first, second), (first.metrics, second.metrics)):
         one, other = (x if isinstance(x, dict) else vars(x) for x in (one, other))
         for name in ("loss", "step_loss", "validation_loss", "validation_accuracy"):
@@ -96,7 +96,7 @@ BIG_LABELS = np.tile(LABELS, 40)
 
 
 def filled(card, left):
-    """The device with so many bytes left."""
+    """Fill the device so that this many bytes are left."""
     card.limit = card.used[0] + left
 
 
@@ -123,7 +123,7 @@ def test_every_number_goes_to_the_device_once_an_epoch(card):
 
 
 def test_the_host_waits_for_copies_not_for_steps(card, monkeypatch):
-    """Between steps it waits for events of the copying stream alone."""
+    """Between steps the host only waits for events of the copying stream."""
     net = network("cupy", "float32")
     waited = []
     plain = card.wait
@@ -136,7 +136,7 @@ def test_the_host_waits_for_copies_not_for_steps(card, monkeypatch):
     net.fit(BIG, BIG_LABELS, epochs=1, batch_size=50, stream=True)
     steps = -(-len(BIG) // 50)
     assert waited.count("event.synchronize") == steps
-    assert len(waited) == steps + 3  # losses, statistics, whether the last step was finite
+    assert len(waited) == steps + 3  # plus losses, statistics, and a check of the last step
 
 
 def stop(net, history):
@@ -149,7 +149,7 @@ def fail(net, history):
 
 @pytest.mark.parametrize("callback", [stop, fail])
 def test_memory_of_a_batch_under_way_is_given_back_after_its_copy(card, callback):
-    """Whatever ends the fit: later work on the network's stream waits for that copy."""
+    """However the fit ends, later work on the network's stream waits for that copy."""
     net = network("cupy", "float32")
     before = to_numpy(net.parameters).copy()
     with nullcontext() if callback is stop else pytest.raises(KeyError):

@@ -1,6 +1,6 @@
-"""Teams of threads: what each has of the work, how they wait, and what a fit does with them.
+"""Teams of threads: how they share work, how they wait, and how a fit uses them.
 
-That a team's program does what the plain step does stands in test_fused.py, beside one thread's.
+tests/engines/test_loops.py compares a team's results with the plain step's.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def poison(monkeypatch):
 
 @pytest.fixture
 def two_threads():
-    """The BLAS of NumPy with two threads, where the tests' environment gives it one."""
+    """Give NumPy's BLAS two threads; the tests' environment sets one."""
     library = bundled()
     before = library.threads
     library.set_threads(2)
@@ -63,17 +63,17 @@ def test_a_team_is_a_function_of_the_shapes(monkeypatch, sizes, batch, available
 
 @needs_openblas
 def test_another_fits_limit_does_not_change_the_team(two_threads):
-    """A fit in another thread holds the BLAS to one thread, now and then."""
+    """A fit in another thread sometimes limits the BLAS to one thread."""
     layers = xpnet.Network([784, 128, 10]).layers
     with blas_threads(1):
         assert (two_threads.threads, team_for(layers, 64)) == (1, 2)
 
 
-# --- the threads themselves, whose work is plain Python here
+# --- the threads themselves, with work in plain Python
 
 
 def test_all_have_ended_when_a_call_fails():
-    """One that is left behind would go on with the arrays of the next call."""
+    """A thread still running would write to the arrays of the next call."""
     ended = []
 
     def run(rank, threads, barrier, shared):
@@ -97,7 +97,7 @@ def test_a_thread_that_cannot_be_started_leaves_nobody_waiting(monkeypatch):
         start(thread)
 
     def run(rank, threads, barrier, shared):
-        """Wait at the barrier until somebody has failed, or for five seconds."""
+        """Wait at the barrier until a thread has failed, or for five seconds."""
         for _ in range(500):
             if barrier[8]:
                 gone.append(rank)
@@ -123,7 +123,7 @@ def test_the_threads_end_with_their_team():
 
 
 def printed(code):
-    """What a process of its own prints."""
+    """Return the output of a separate process that runs this code."""
     head = (
         "import os, signal, threading, time\n"
         "from xpnet.engines.loops.teamwork import Team\n"
@@ -152,7 +152,7 @@ def test_a_fork_in_the_middle_has_threads_of_its_own():
     code = (
         "together()\n"
         "child = os.fork()\n"
-        "if not child: signal.alarm(20)\n"  # which ends it where it waits for nobody
+        "if not child: signal.alarm(20)\n"  # ends a child that waits for ever
         "together()\n"
         "if child: print(os.waitpid(child, 0)[1], sorted(done))\n"
     )
@@ -161,7 +161,7 @@ def test_a_fork_in_the_middle_has_threads_of_its_own():
 
 @needs_numba
 def test_windows_offers_the_core_by_another_name(monkeypatch):
-    """A name that is not there ends the process as soon as the program is linked."""
+    """A missing name would end the process as soon as the program is linked."""
     import llvmlite.binding
 
     from xpnet.engines.loops import barrier
@@ -195,7 +195,7 @@ def test_nobody_passes_a_meeting_before_all_have_come():
 
     @numba.njit(nogil=True)
     def rounds(rank, threads, barrier, seen, n):
-        """In each round everybody counts up, and then looks at what all have."""
+        """In each round every thread counts up, and then reads all counts."""
         met, wrong = 0, 0
         for k in range(n):
             seen[8 * rank] += 1

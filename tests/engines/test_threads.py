@@ -1,4 +1,4 @@
-"""The number of BLAS threads of a fit: a function of the shapes, written down, and given back."""
+"""A fit sets the number of BLAS threads by its shapes, reports it, and restores the old one."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_fit_sets_threads_and_gives_them_back(compile):
 
 @needs_openblas
 def test_a_limit_holds_until_its_own_fit_ends():
-    """Fits in two threads overlap: the first one to begin may be the first one to end."""
+    """Fits in two threads overlap: the fit that begins first may end first."""
     library = bundled()
     before = library.threads
     library.set_threads(2)
