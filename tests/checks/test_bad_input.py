@@ -1,4 +1,4 @@
-"""Bad input: the right error, a message that helps, and a network that is as it was."""
+"""Bad input gives the right error with a helpful message, and leaves the network unchanged."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FIT = {"epochs": 1, "batch_size": 4}
 
 
 def make(loss: str | None = "cross_entropy", hidden: int = 5, **settings: Any) -> xpnet.Network:
-    """4-hidden-3, trained for two epochs, so that nothing of it is at its default."""
+    """Return a network 4-hidden-3, trained for two epochs, so that nothing has its default."""
     net = xpnet.Network([4, hidden, 3], loss=loss, rng=3, **settings)
     net.fit(X, ROWS if loss and loss.endswith("squared_error") else LABELS, epochs=2)
     return net
@@ -38,7 +38,7 @@ def with_one_output(loss: str | None = None, **settings: Any) -> xpnet.Network:
 
 
 def state(net: xpnet.Network) -> tuple[Any, ...]:
-    """Everything about a network that a call could change; parameters by their bits."""
+    """Return everything about a network that a call could change; parameters as bytes."""
     settings = repr(net), net.epoch, net.seed, net.loss, net.plan, net.backend, net.dtype
     if "sizes open" in repr(net):
         return settings
@@ -47,7 +47,7 @@ def state(net: xpnet.Network) -> tuple[Any, ...]:
 
 @contextmanager
 def unchanged(net: xpnet.Network) -> Iterator[None]:
-    """What happens within leaves the network as it was, bit for bit."""
+    """Check that the code within leaves the network unchanged, bit for bit."""
     before = state(net)
     yield
     assert state(net) == before
@@ -56,13 +56,13 @@ def unchanged(net: xpnet.Network) -> Iterator[None]:
 def rejects(
     net: xpnet.Network, error: type[Exception], match: str, call: Callable[..., Any], *args: Any
 ) -> None:
-    """``call(*args)`` raises, and the network stays as it is."""
+    """Check that ``call(*args)`` raises, and that the network is unchanged."""
     with unchanged(net), pytest.raises(error, match=match):
         call(*args)
 
 
 def every_use(net: xpnet.Network) -> list[Callable[..., Any]]:
-    """All that takes X and Y."""
+    """Return all methods that take X and Y."""
     return [
         net.value_and_gradient,
         net.gradient,
@@ -846,7 +846,7 @@ def test_parameters_are_real_numbers(dtype):
     net = make()
     weights, biases = ([x.astype(dtype) for x in part] for part in (net.weights, net.biases))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # NumPy's, where it drops the imaginary part
+        warnings.simplefilter("ignore")  # NumPy warns that it drops the imaginary part
         rejects(net, TypeError, "real", net.set_parameters, net.parameters.astype(dtype))
         rejects(net, TypeError, "real", net.set_weights, weights, net.biases)
         rejects(net, TypeError, "real", net.set_weights, net.weights, biases)

@@ -1,4 +1,4 @@
-"""Labels and inputs of every kind that people have: taken, or an error that says where and what."""
+"""Labels and inputs of many kinds are accepted, or an error says what is wrong and where."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def test_a_missing_cell_of_a_data_frame_is_told_by_row_and_column(missing):
 
 
 def test_text_and_numbers_do_not_mix_without_a_word():
-    """NumPy makes text of the numbers, which are then classes of their own."""
+    """NumPy would turn the numbers into text, hence into separate classes."""
     with pytest.raises(TypeError, match="Y mixes text and other kinds: label 1 is 1"):
         xpnet.Network(hidden=(4,)).fit(X, ["a", 1, "b", 2, "a", 1])
 

@@ -1,4 +1,4 @@
-"""Keywords that `Network` and `fit` do not have are named, with what to write instead."""
+"""Errors about unknown keywords of `Network` and `fit` say what to write instead."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ UNKNOWN = [
     ("fit", "xyzzy", "It takes X, Y, epochs"),
     ("fit", "y", "did you mean 'Y'"),
     ("Stack.fit", "lr", "did you mean 'learning_rate'"),
-    ("Stack.fit", "early_stopping", "It takes X, Y, epochs"),  # and `fit` is no place for it
+    ("Stack.fit", "early_stopping", "It takes X, Y, epochs"),  # the remedy is not `fit`
 ]
 
 
@@ -100,7 +100,7 @@ def test_what_the_messages_say_to_write_works(make):
 # --- one row for each keyword of fit
 
 DATA = {"X", "Y", "sample_weight", "class_weight", "validation_data"}
-"""Arguments of `fit` that are no settings."""
+"""Arguments of `fit` that are not settings."""
 
 WRONG = {
     "epochs": (0, "epochs must be a positive integer"),
@@ -122,7 +122,7 @@ WRONG = {
 
 
 def keywords_of(method):
-    """Its keywords: default and annotation, by name."""
+    """Return the method's keywords: default and annotation, by name."""
     given = inspect.signature(method).parameters.values()
     return {p.name: (p.default, p.annotation) for p in given if p.kind is p.KEYWORD_ONLY}
 
@@ -130,9 +130,9 @@ def keywords_of(method):
 def test_every_keyword_of_fit_has_a_row_and_a_setting():
     keywords = {*keywords_of(xpnet.Network.fit)} - DATA
     assert keywords == {*WRONG}
-    rows = keywords - {"learning_rate"}  # which the optimizer's row checks, and the optimizer has
+    rows = keywords - {"learning_rate"}  # checked by the optimizer's row, stored in the optimizer
     assert {*settings._ROWS} == rows
-    # a stack gives `rates`, and `epochs` decides `is_open`
+    # `rates` comes from a stack, and `is_open` from `epochs`
     assert {*settings.Settings._fields} == rows | {"rates", "is_open"}
 
 
@@ -158,7 +158,7 @@ def test_the_first_wrong_keyword_in_the_table_is_the_one_named(upper):
 
 
 class Stop(Exception):
-    """Raised where a test has seen enough."""
+    """Raised to end a fit early."""
 
 
 def test_a_stack_takes_the_defaults_of_a_network(monkeypatch):

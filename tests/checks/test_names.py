@@ -1,4 +1,4 @@
-"""Names: those of other libraries lead to ours, and ours are taken."""
+"""Names of other libraries lead to xpnet's, and users cannot take xpnet's names."""
 
 from __future__ import annotations
 

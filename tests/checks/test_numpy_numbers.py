@@ -1,4 +1,4 @@
-"""NumPy's own numbers are settings, as Python's are."""
+"""NumPy's numbers are accepted as settings, like Python's."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_a_number_of_numpys_is_a_setting(number):
 
 
 class Count:
-    """An integer of a library's own, such as gmpy2's."""
+    """An integer type of another library, such as gmpy2's."""
 
     def __init__(self, n):
         self.n = n

@@ -1,4 +1,4 @@
-"""Every setting of every class: its default, and the values that it cannot have."""
+"""Every setting of every class: its default, and the values that it refuses."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_an_elementwise_activation_without_a_second_derivative_has_none():
 # --- values that a setting cannot have
 
 NO_NUMBER = [math.nan, math.inf, -math.inf, -1, True, "0.1", 10**400, [0.1], 1j]
-"""What no number ≥ 0 is; None stands for an open setting in some places."""
+"""Values that are no number ≥ 0; for some settings None is valid and means "not set"."""
 
 BAD = {
     "rate": [*NO_NUMBER, -1e-300],
@@ -269,7 +269,7 @@ OPEN = {("steps", None), ("decay", None), ("columns", None), ("norm", None), ("v
 """What None may stand for."""
 
 LISTS = {"quantiles", "categories", "dim", "columns"}
-"""Settings that may have several values, so that [0.1] may be right."""
+"""Settings that may have several values, so that [0.1] may be valid."""
 
 EACH = [(kind, name) for kind, (_, named) in KINDS.items() for name in named]
 each_setting = pytest.mark.parametrize(
@@ -278,7 +278,7 @@ each_setting = pytest.mark.parametrize(
 
 
 def fault(setting, value):
-    """The error's type: these settings tell a wrong type from a number out of range."""
+    """Return the error's type: these settings distinguish wrong types from numbers out of range."""
     right = {"rate": Real, "count from 1": Integral}.get(setting)
     if right is None:
         return ValueError, TypeError
@@ -302,7 +302,7 @@ def test_values_that_a_setting_can_have(kind, name):
     others, named = KINDS[kind]
     for value in GOOD[named[name]]:
         made = kind(**{**others, name: value})
-        if isinstance(made, PlainSettings):  # of plain numbers, for every array library
+        if isinstance(made, PlainSettings):  # plain numbers work with every array library
             assert type(getattr(made, name)).__module__ != "numpy"
             assert callable(value) or getattr(made, name) == value
 
@@ -310,7 +310,7 @@ def test_values_that_a_setting_can_have(kind, name):
 @pytest.mark.parametrize("epochs", BAD["count from 1"])
 @pytest.mark.parametrize("kind", [schedules.Step, schedules.Exponential])
 def test_a_length_in_epochs_is_one_too(kind, epochs):
-    error = ValueError if epochs is None else fault("count from 1", epochs)  # None: not given
+    error = ValueError if epochs is None else fault("count from 1", epochs)  # None means not given
     with pytest.raises(error, match="epochs"):
         kind(0.1, epochs=epochs)
 
@@ -344,7 +344,7 @@ def test_iterations(iterations):
 @pytest.mark.parametrize("rate", [*BAD["rate"], None])
 def test_a_learning_rate_that_replaces_an_optimizer_s(rate):
     for optimizer in (Adam(), optimizers.Clipped(Adam(), 1.0)):
-        if rate is None:  # its own
+        if rate is None:  # the optimizer's rate
             assert optimizers.get_optimizer(optimizer, rate) is optimizer
             continue
         with pytest.raises(fault("rate", rate), match="learning_rate"):

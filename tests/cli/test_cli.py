@@ -1,4 +1,4 @@
-"""The command line: the main job on every backend, and one line for what goes wrong."""
+"""The command line: training on every backend, and errors of one line."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from xpnet.datasets import load_digits, stratified_split
 
 
 def accuracy(text: str) -> float:
-    """The figure that the command printed."""
+    """Return the accuracy that the command printed."""
     found = re.search(r"test accuracy (\d\.\d+)", text)
     assert found, text
     return float(found[1])
 
 
 def measured(path: Path) -> float:
-    """The same figure from the model file, by arithmetic of its own: X in [0, 1], seed 0."""
+    """Compute the accuracy independently from the model file: X in [0, 1], seed 0."""
     images, labels = load_digits()
     _, test = stratified_split(labels, 0.2, seed=0)
     outputs = xpnet.load(path).predict(images[test] / 16.0)
@@ -42,7 +42,7 @@ def test_the_main_job_reaches_97_per_cent_and_writes_its_model(tmp_path, capsys)
     assert accuracy(out) >= 0.97
     assert abs(accuracy(out) - measured(path)) < 1e-4
     assert str(path) in out
-    assert err == ""  # no progress bar where nobody watches
+    assert err == ""  # no progress bar without a terminal
 
 
 def test_the_model_is_written_to_the_working_folder_unless_told_otherwise(
@@ -139,7 +139,7 @@ def test_info_describes_what_train_wrote(tmp_path, capsys):
 
 
 def other_files(folder: Path) -> dict[str, Path]:
-    """Files that are no xpnet model."""
+    """Return files that are not xpnet models."""
     from safetensors.numpy import save_file
 
     files = {name: folder / name for name in ("text", "empty", "zeros", "tensors", "cut")}
@@ -183,7 +183,7 @@ def test_backends_lists_all_five(capsys):
             assert str(info.reason) in rows[info.name]
 
 
-# --- what goes wrong
+# --- errors
 
 
 @pytest.mark.parametrize(

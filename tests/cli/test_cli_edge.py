@@ -1,4 +1,4 @@
-"""The command line at its edges: files that stay, streams, encodings, options, the end."""
+"""Edge cases of the command line: protected files, streams, encodings, options, interrupts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PLOT = 'needs matplotlib: pip install "xpnet[plot]"'
 
 
 def command(folder: Path, *arguments: str, **settings) -> subprocess.Popen:
-    """The command as a program, with its streams as pipes."""
+    """Start the command as a program, with pipes as its streams."""
     streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     return subprocess.Popen(
         [sys.executable, "-m", "xpnet", *arguments],
@@ -38,7 +38,7 @@ def command(folder: Path, *arguments: str, **settings) -> subprocess.Popen:
 
 
 def status_of(arguments: list[str], capsys) -> tuple[int, str]:
-    """The exit status and the one line on stderr of what fails."""
+    """Run a command that must fail; return its exit status and its one line on stderr."""
     try:
         status = main(arguments)
     except SystemExit as stop:
@@ -48,12 +48,12 @@ def status_of(arguments: list[str], capsys) -> tuple[int, str]:
     return status, err
 
 
-# --- what is written replaces only what is of its kind
+# --- an output file replaces only a file of its kind
 
 
 @pytest.fixture
 def files(fruit, tmp_path, monkeypatch) -> dict[str, Path]:
-    """A file of each kind, by name."""
+    """Files of each kind, by name."""
     monkeypatch.chdir(tmp_path)
     page = "<!DOCTYPE html>\n<title>mine</title>"
     contents = {
@@ -262,7 +262,7 @@ HOSTILE = "\x1b[31mred\x9b2J\u202e"
 
 
 def test_names_in_files_do_not_steer_the_terminal(tmp_path, capsys):
-    """In whatever is printed: training, descriptions, errors and warnings."""
+    """In all output: training, descriptions, errors and warnings."""
     rows = [[HOSTILE, f"n{HOSTILE}", "y"]]
     rows += [[f"{HOSTILE}{i % 3}", i, f"{'ab'[i % 2]}{HOSTILE}"] for i in range(40)]
     rows[7][1] = 10**9
@@ -390,7 +390,7 @@ def test_an_option_given_twice_is_an_error(tmp_path, capsys, monkeypatch, option
     assert f"argument {option}: given twice, as '{first}' and '{second}': give it once" in line
 
 
-def test_the_last_of_several_epochs_and_widths_counts_and_that_is_said(tmp_path, capsys):
+def test_the_last_of_repeated_epochs_and_widths_counts_with_a_warning(tmp_path, capsys):
     model = tmp_path / "m"
     twice = ("--hidden", "9", "--hidden", "4", "--epochs", "3", "--epochs", "2")
     assert main(train(FRUIT, "fruit", model, *twice)) == 0
@@ -464,14 +464,14 @@ def test_what_is_wrong_is_found_before_the_restart(tmp_path, capsys, monkeypatch
         status = stop.code
     assert status in (1, 2)
     assert "restarted" not in capsys.readouterr().out
-    assert tuning.mend()  # the machine does want it
+    assert tuning.mend()  # this machine needs other kernels
 
 
 # --- Ctrl-C in the search for the number of epochs
 
 
 def interrupt(after: int):
-    """A fit that ends as by Ctrl-C when so many epochs are done; the ones after it run."""
+    """Return a fit whose first call ends as by Ctrl-C after so many epochs; a second one raises."""
     plain, done = xpnet.Network.fit, []
 
     def fit(net, X, Y, **settings):
@@ -565,7 +565,7 @@ def test_a_sorted_table_is_explained_by_all_of_its_classes(tmp_path, monkeypatch
         assert main(["explain", str(model), str(data), *options]) == 0
     np.testing.assert_allclose(np.bincount(seen[0][1]), [21.3] * 3, atol=1)
     np.testing.assert_array_equal(np.bincount(seen[1][1]), [10, 10, 10])
-    assert len(seen[2][1]) == 300  # row 7 is the data's
+    assert len(seen[2][1]) == 300  # row 7 of the data
     assert (np.argsort(seen[0][0][:, 0]) == np.arange(64)).all()
 
 

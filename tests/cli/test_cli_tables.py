@@ -1,4 +1,4 @@
-"""The command line on a user's own table: train, predict, info, and what goes wrong."""
+"""The command line on a user's own table: train, predict, info, and errors."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def figure(text: str, name: str) -> float:
 
 
 def real(name: str, folder: Path) -> Path:
-    """One of scikit-learn's data sets as a CSV file, classes by name."""
+    """Write one of scikit-learn's data sets as a CSV file with names of classes."""
     datasets = needed("sklearn.datasets")
     data = getattr(datasets, f"load_{name}")()
     names = getattr(data, "target_names", None)
@@ -152,7 +152,7 @@ def test_the_settings_are_the_models(tmp_path, capsys):
     assert "epoch 4 of 4: loss" in capsys.readouterr().out
 
 
-def test_without_epochs_as_many_as_serve_best(tmp_path, capsys):
+def test_without_epochs_the_best_number_is_found(tmp_path, capsys):
     model = tmp_path / "m.safetensors"
     assert main(train(FRUIT, "fruit", model)) == 0
     n = int(figure(capsys.readouterr().out, "trained"))
@@ -349,7 +349,7 @@ def test_a_schema_of_another_network_is_damage(fruit, tmp_path, capsys):
 
 def test_outputs_that_are_not_finite_are_not_written(fruit, tmp_path, capsys):
     model, net = tmp_path / "m.safetensors", xpnet.load(fruit)
-    net.set_parameters(np.full(net.parameters.shape, 3e38))  # finite, but what it computes is not
+    net.set_parameters(np.full(net.parameters.shape, 3e38))  # finite, but the outputs are not
     save_model(net, read_schema(fruit), model)
     with np.errstate(all="ignore"):
         line = fails(capsys, predict(model, FRUIT, tmp_path / "p.csv"))
@@ -373,11 +373,11 @@ def test_info_lists_columns_and_task(fruit, tmp_path, capsys):
     assert re.search(r"predicts 'y': regression, mean \d+\.\d+, scale", capsys.readouterr().out)
 
 
-# --- what goes wrong: one line, and nothing is written
+# --- errors: one line, and no file is written
 
 
 def changed(column: int, cell: str | None, line: int = 5) -> list[list[str]]:
-    """The fruit with one cell changed, or left out."""
+    """Return the fruit with one cell changed or left out."""
     rows = rows_of(FRUIT)
     if cell is None:
         del rows[line - 1][column]

@@ -1,4 +1,4 @@
-"""``xpnet doctor``: what it reads and measures, and what it says to each finding."""
+"""``xpnet doctor``: what it reads and measures, and what it says about each finding."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ REPORT = Report(
 
 
 def finding(topic: str, **changes: object) -> report.Finding:
-    """The one on that topic, of a report with these changes."""
+    """Return the finding on that topic, from a report with these changes."""
     return next(row for row in findings(replace(REPORT, **changes)) if row.topic == topic)
 
 
@@ -72,7 +72,7 @@ def test_openblas_tells_what_threadpoolctl_reads():
 
 
 class Library(openblas.OpenBLAS):
-    """An OpenBLAS that says what it is told to."""
+    """An OpenBLAS that reports a given configuration and kernels."""
 
     config = "OpenBLAS 0.3.30  USE64BITINT DYNAMIC_ARCH NO_AFFINITY Zen"
     threads = 3
@@ -200,7 +200,7 @@ def test_the_drivers_version(monkeypatch, status, number, version):
     assert cuda._driver() == version
 
 
-# --- what is measured, by a clock that goes a second a look
+# --- measurements, with a clock that advances a second at each reading
 
 
 @pytest.fixture
@@ -288,7 +288,7 @@ def test_better_kernels_are_recommended_where_they_are_faster(change, parts, not
     assert not_said not in remedy
 
 
-def test_kernels_that_nothing_tells():
+def test_unknown_kernels_are_a_finding():
     unknown = finding("BLAS", blas=blas.Blas("mkl", "2025", None, None))
     assert unknown.text == "mkl 2025, kernels not known"
     assert "threadpoolctl" in unknown.remedy

@@ -1,4 +1,4 @@
-"""Faster BLAS kernels: when they are wanted, and a run that restarts itself with them, once."""
+"""Faster BLAS kernels: when they are needed, and a command that restarts with them, once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MEND = {"OPENBLAS_CORETYPE": "SkylakeX"}
 
 
 def cpuinfo(flags: str, vendor: str = "AuthenticAMD", family: int = 26) -> str:
-    """Two processors, as Linux writes them."""
+    """Return Linux's description of two processors."""
     maker = f"vendor_id\t: {vendor}\ncpu family\t: {family}\nmodel name\t: A processor\n"
     one = f"{maker}flags\t\t: fpu avx avx2 {flags}\n"
     return f"processor\t: 0\n{one}\nprocessor\t: 1\n{one}"
@@ -54,7 +54,7 @@ def test_kernels_with_avx512_and_another_blas_are_left(kernels):
     ],
 )
 def test_zen_4_is_faster_without_avx512(kernels, wanted):
-    """AMD's family 25; 26 is Zen 5, and Intel has families of its own."""
+    """Zen 4 is AMD's family 25, Zen 5 is 26; Intel numbers its families differently."""
     assert better_kernels(Machine(LINUX, cpuinfo(AVX512, family=25), kernels)) == wanted
 
 
@@ -66,7 +66,7 @@ def test_zen_3_and_a_xeon_of_that_number_are_not_zen_4(family):
 
 
 @pytest.mark.parametrize("missing", AVX512.split())
-def test_all_that_the_kernels_may_use_must_be_there(missing):
+def test_the_cpu_must_have_every_instruction_of_the_kernels(missing):
     flags = " ".join(flag for flag in AVX512.split() if flag != missing)
     assert better_kernels(ABLE._replace(cpuinfo=cpuinfo(flags))) == {}
 
@@ -78,7 +78,7 @@ def test_other_systems_are_left(system):
     assert better_kernels(ABLE._replace(system=system)) == {}
 
 
-def test_nothing_is_wanted_where_nothing_tells_the_cpu():
+def test_an_unknown_cpu_is_left():
     assert better_kernels(ABLE._replace(cpuinfo="")) == {}
 
 
@@ -106,7 +106,7 @@ def test_mend_is_the_decision_for_this_machine(monkeypatch):
     assert doctor.mend() == {}
 
 
-# --- the restart, in a process that takes this machine for one that needs it
+# --- the restart, in a process that believes that this machine needs it
 
 SITE = """
 import os
@@ -126,7 +126,7 @@ on_posix = pytest.mark.skipif(os.name != "posix", reason="os.execve replaces a p
 
 
 def outputs(folder: Path, form: list[str], *options: str, **environ: str) -> list[str]:
-    """The lines of a program whose every start says which kernels are chosen."""
+    """Return the lines of a program; every start prints which kernels are chosen."""
     (folder / "sitecustomize.py").write_text(SITE.format(system=LINUX, cpuinfo=ABLE.cpuinfo))
     left_out = dict.fromkeys(("OPENBLAS_CORETYPE", "XPNET_TUNED", "PYTHONUNBUFFERED"))
     path = os.pathsep.join([str(folder), str(helpers.ROOT)])
@@ -136,7 +136,7 @@ def outputs(folder: Path, form: list[str], *options: str, **environ: str) -> lis
 
 
 def forms(folder: Path) -> dict[str, list[str]]:
-    """As a module, and as the script that an installation writes."""
+    """Return the command as a module, and as the script that an installation writes."""
     (folder / "a script").write_text(SCRIPT)
     return {"module": ["-m", "xpnet"], "script": [str(folder / "a script")]}
 
@@ -150,7 +150,7 @@ def test_training_restarts_once_with_the_kernels_and_says_so(tmp_path, form):
     said = [line for line in lines if "OPENBLAS_CORETYPE=SkylakeX" in line]
     assert len(said) == 1
     assert "--no-tune" in said[0]
-    assert lines.index(said[0]) == 1  # between the two
+    assert lines.index(said[0]) == 1  # between the two starts
     assert sum(line.startswith("test accuracy") for line in lines) == 1
     assert (tmp_path / "name with a space.model").exists()  # the options went with it
 
@@ -176,7 +176,7 @@ def test_what_runs_as_it_is(tmp_path, options, environ):
 
 @pytest.fixture
 def no_restart(monkeypatch):
-    """A machine that needs other kernels, and a test that fails where a restart is tried."""
+    """A machine that needs other kernels; the test fails if the command restarts."""
 
     def refuse(*arguments: object) -> None:
         raise AssertionError(f"restarted: {arguments}")
@@ -194,7 +194,7 @@ def test_main_as_a_function_never_restarts(tmp_path, capsys, monkeypatch):
     assert main() == 0
     assert "restarted" not in capsys.readouterr().out
     with pytest.raises(AssertionError, match="restarted"):
-        tuning.restart_tuned()  # the fixture does what it says
+        tuning.restart_tuned()  # the fixture works
 
 
 @pytest.mark.usefixtures("no_restart")

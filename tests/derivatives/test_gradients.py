@@ -1,4 +1,4 @@
-"""The gradient against independent sources: mpmath, torch, JAX, differences, and other networks."""
+"""The gradient, compared with mpmath, torch, JAX, finite differences, and other networks."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_equals_jax_grad(activation, loss):
 EACH_ONCE = {*{a: (a, l) for a, l in PAIRS}.values(), *{l: (a, l) for a, l in PAIRS}.values()}
 
 
-@on_backends("pair", PAIRS, jax=EACH_ONCE)  # every pair on JAX is held against mpmath, above
+@on_backends("pair", PAIRS, jax=EACH_ONCE)  # above, every pair on JAX is compared with mpmath
 def test_passes_its_own_check(backend, pair):
     activation, loss = pair
     net = network(backend, SIZES, activation=["tanh", "softplus", activation], loss=loss)
@@ -274,7 +274,7 @@ def test_memory_layout_of_the_input_does_not_matter(backend, change):
 
 
 def test_without_a_buffer_the_gradient_is_a_new_array(backend):
-    """And with one, where a backend writes in place, it is that buffer."""
+    """With a buffer, if the backend writes in place, the gradient is that buffer."""
     net = network(backend, SIZES, loss="squared_error")
     X, Y = (move(backend, x) for x in problem("squared_error"))
     fixed = backend, net.layers, net.loss, net.parameters, X, Y, None, 0.25

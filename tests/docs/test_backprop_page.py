@@ -1,6 +1,6 @@
-"""docs/backprop_picture.html in headless Chromium: what it draws, what lights up, who can use it.
+"""docs/backprop_picture.html in headless Chromium: its drawing, highlights and accessibility.
 
-Where there is no browser (`tests.support.browser`) the tests that need one are skipped.
+Without a browser (`tests.support.browser`), the tests that need one are skipped.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SCHEMES = pytest.mark.parametrize("scheme", ["light", "dark"])
 AXES = pytest.mark.parametrize("axis", SIZES)
 
 
-# of every matrix: its label, and how many cells high and wide it is
+# every matrix's label, height and width in cells
 CELLS = """
 return [...document.querySelectorAll(".matrix svg")].map((svg) => {
   const {width, height} = getComputedStyle(svg);
@@ -38,7 +38,7 @@ NUMBERS = "return [...document.querySelectorAll('[data-product]')].map((e) => e.
 
 @pytest.fixture
 def page(chromium):
-    """The page, newly opened, 1200 wide and light."""
+    """The page, newly opened, 1200 pixels wide and light."""
     look(chromium, "light")
     resize(chromium, 1200)
     chromium.get(PAGE.as_uri())
@@ -47,7 +47,7 @@ def page(chromium):
 
 
 def slide(browser, sizes):
-    """Each slider to its size, by the arrow keys."""
+    """Move each slider to its size with the arrow keys."""
     for axis, size in sizes.items():
         slider = browser.find_element("css selector", f"input[data-axis='{axis}']")
         steps = size - int(slider.get_attribute("value"))
@@ -148,7 +148,7 @@ def assert_lit(page, axis):
     figures = page.find_elements("xpath", "//figure[.//*[@class='sum lit']]")
     results = {figure.find_element("tag name", "b").text.partition(" =")[0] for figure in figures}
     assert results == CONTRACTED[axis]
-    assert page.execute_script(STRIPS) == 3 * len(figures)  # a row, a column, and their entry
+    assert page.execute_script(STRIPS) == 3 * len(figures)  # a row, a column, and an entry
 
 
 def test_the_keyboard_reaches_every_axis_and_slider_and_shows_where_it_is(page):

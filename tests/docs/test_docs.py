@@ -1,12 +1,12 @@
-"""The documentation's code runs, and its links lead where they say.
+"""The documentation's code runs, and its links lead to the right files and lines.
 
 A ```console block is a command and what it prints. In docs/backprop.md a link to a line of code
 quotes that line, whole or in part:
 
     [`dA = backend.matmul(dZ, W[l])`](../xpnet/equations/passes.py#L72)
 
-When code has moved, ``python -m tests.docs.test_docs`` writes the new line numbers. A quotation
-that is no longer in the file is left for a person.
+When code has moved, ``python -m tests.docs.test_docs`` writes the new line numbers. It leaves
+quotations unchanged that are no longer in the file.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ NEEDS = {
     "from_pytorch.md": ("torch", 'pip install "xpnet[torch]"'),
     "scipy.md": ("scipy", "pip install scipy"),
 }
-"""What a page's code imports beside xpnet and NumPy, and how to get it."""
+"""The packages that a page's code needs beside xpnet and NumPy, and how to install them."""
 
 MEND = "`python -m tests.docs.test_docs` writes the numbers anew"
 
@@ -57,12 +57,12 @@ def source(page, link):
 
 
 def prose(page):
-    """The page without its code, where brackets mean something else."""
+    """Return the page without its code, in which brackets are not links."""
     return INLINE.sub("", FENCE.sub("", read(page)))
 
 
 def mended(page):
-    """The page's text with every quoting link at the nearest line that has the quotation."""
+    """Return the page with every quoting link set to the nearest line that has the quotation."""
 
     def mend(match):
         text, link, number = match[1], match[2], int(match[3])
@@ -84,7 +84,7 @@ def test_code_runs(page, tmp_path, monkeypatch):
 
 
 def printed_by(command, folder):
-    """The lines that the last command of `a && b` prints; `pip install` comes before it."""
+    """Run the last command of `a && b`, which follows `pip install`; return the printed lines."""
     name, *arguments = command.rpartition("&&")[2].split()
     assert name == "xpnet", command
     return python("-m", "xpnet", *arguments, cwd=folder, check=True).stdout.splitlines()
@@ -93,7 +93,7 @@ def printed_by(command, folder):
 @pytest.mark.slow
 @pytest.mark.parametrize("page", CONSOLE, ids=lambda page: str(page.relative_to(ROOT)))
 def test_a_console_block_has_what_the_command_prints(page, tmp_path):
-    """All of it, to the digit, apart from times."""
+    """All lines agree to the digit, except for times."""
     for language, block in FENCE.findall(read(page)):
         if language == "console":
             command, *shown = TIME.sub("… s", block).splitlines()
@@ -110,7 +110,7 @@ def test_the_home_page_shows_the_first_command_of_the_readme():
 
 
 def test_the_readme_begins_with_what_decides():
-    """In forty lines: a sentence, an example that checks itself, both commands, the backends."""
+    """Its first forty lines have a sentence, a checked example, both installs, the backends."""
     lines = read(ROOT / "README.md").splitlines()[:40]
     assert lines[2].startswith("xpnet trains ")
     places = [

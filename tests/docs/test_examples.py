@@ -1,4 +1,4 @@
-"""The examples run to their end, where they assert what they claim, and end in a picture."""
+"""The examples run to their end, assert what they claim, and end in a picture."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ of_example = pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.ste
 
 @pytest.fixture(autouse=True)
 def shown(monkeypatch, tmp_path):
-    """The figures that are open whenever an example shows them; it runs in an empty folder."""
+    """The figures open at each call of ``show``; the example runs in an empty folder."""
     monkeypatch.chdir(tmp_path)
     found: list[int] = []
     monkeypatch.setattr(plt, "show", lambda: found.extend(plt.get_fignums()))
@@ -44,7 +44,7 @@ def test_it_runs_and_ends_in_a_picture(path, shown):
     runpy.run_path(str(path), run_name="__main__")
     assert shown, "it shows no figure"
     for number in shown:
-        plt.figure(number).canvas.draw()  # to the last pixel, so that a bad text raises
+        plt.figure(number).canvas.draw()  # draws everything, so that bad text raises
     assert source.endswith("plt.show()\n")
 
 

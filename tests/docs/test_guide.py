@@ -1,4 +1,4 @@
-"""The guide's tables have the defaults and the words that the code has."""
+"""The guide's tables agree with the code's defaults and names."""
 
 from __future__ import annotations
 

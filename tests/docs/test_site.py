@@ -1,9 +1,9 @@
-"""The site: it builds without a warning, its links lead somewhere, every public name is in it.
+"""The site builds without a warning, its links work, and it has every public name.
 
     python -m docs
 
-Sphinx and what docs/conf.py names are the extra ``docs``; the tests in headless Chromium also need
-selenium and Debian's packages chromium and chromium-driver. What is absent is skipped.
+The group ``docs`` has Sphinx and the packages of docs/conf.py. The tests in headless Chromium also
+need selenium and Debian's packages chromium and chromium-driver. Without them tests are skipped.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ PAGES = (
     "genindex",
     "backprop_picture",
 )
-VOID = {"xpnet.__version__"}  # a text, which the reference's first page names
+VOID = {"xpnet.__version__"}  # a string, which the reference's first page shows
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory, worker_id):
-    """The folder of the built site. One process builds it, the others wait and take the same."""
+    """The folder of the built site; one process builds it, the others wait and share it."""
     if absent := [package for package in NEEDED if not find_spec(package)]:
         pytest.skip(f"the site needs {', '.join(absent)}: pip install -e . --group docs")
     folder = tmp_path_factory.getbasetemp()
@@ -58,7 +58,7 @@ def site(tmp_path_factory, worker_id):
 
 
 class Page(HTMLParser):
-    """What a page links to, what it loads, and what can be linked to on it."""
+    """The links of a page, the files that it loads, and its anchors."""
 
     def __init__(self, path):
         super().__init__()
@@ -72,7 +72,7 @@ class Page(HTMLParser):
             self.links.append(has["href"])
         if tag in ("script", "img", "link", "iframe", "source"):
             self.loads += [has[name] for name in ("src", "href") if has.get(name)]
-        if tag == "img" and "alt" not in has:  # an empty one is for what says nothing new
+        if tag == "img" and "alt" not in has:  # alt="" marks decoration
             self.without_alt.append(has.get("src"))
 
 
@@ -86,7 +86,7 @@ def is_outside(link):
 
 
 def dead(path, link, pages):
-    """Whether a link of the page at the path leads to no file, or to no anchor of it."""
+    """Return whether a link of the page leads to a missing file or anchor."""
     parts = urlsplit(link)
     target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
     if not target.is_file():
@@ -151,7 +151,7 @@ def test_text_in_a_drawing_stands_out(name, scheme):
 
 
 def public_names():
-    """Every name of ``xpnet.__all__``, and of its modules' that are named there."""
+    """Return every name in ``xpnet.__all__`` and in the ``__all__`` of modules listed there."""
     for name in xpnet.__all__:
         value = getattr(xpnet, name)
         yield f"xpnet.{name}"
@@ -160,7 +160,7 @@ def public_names():
 
 
 def objects(site):
-    """What the reference describes, by Sphinx's own inventory."""
+    """The names that the reference describes, from Sphinx's inventory."""
     inventory = import_module("sphinx.util.inventory").InventoryFile
     with (site / "objects.inv").open("rb") as file:
         found = inventory.load(file, "", lambda base, path: path)
@@ -178,7 +178,7 @@ def test_every_public_name_is_in_the_reference(site):
 
 
 def same_objects():
-    """Names in a module that stand in ``xpnet`` too: described there."""
+    """Return names of modules that are also in ``xpnet`` and described there."""
     for name in public_names():
         _, *module, last = name.split(".")
         value = getattr(xpnet, last, None)
@@ -222,7 +222,7 @@ def first_example(site):
     return min((site / "gallery").glob("plot_*.html"))
 
 
-# how much wider the page is than its window; on a phone furo scrolls its text by itself
+# how much wider the page is than its window; on a phone furo's text has its own scroll bar
 OVERHANG = """
 const parts = [document.documentElement, ...document.querySelectorAll(".content")];
 return Math.max(...parts.map((part) => part.scrollWidth - part.clientWidth));
@@ -240,7 +240,7 @@ def test_a_page_has_no_script_error_and_does_not_scroll_sideways(site, browser, 
     assert browser.get_log("browser") == []
 
 
-# where an element ends, the page not scrolled; and how much of its width it hides
+# the bottom of an element in the unscrolled page, and the hidden part of its width
 BOTTOM = "return document.querySelector(arguments[0]).getBoundingClientRect().bottom;"
 HIDDEN = """
 const parts = [...document.querySelectorAll(arguments[0])];
@@ -271,12 +271,12 @@ def test_a_wide_equation_scrolls_in_its_own_box(site, browser):
     resize(browser, 390)
     browser.get((site / "backprop.html").as_uri())
     hidden = browser.execute_script(HIDDEN, ".equation")
-    assert max(hidden) > 0  # so that the test of the whole page says something
+    assert max(hidden) > 0  # otherwise the test of the whole page would prove nothing
     box = browser.find_elements("class name", "equation")[hidden.index(max(hidden))]
     assert box.value_of_css_property("overflow-x") == "auto"
 
 
-# of the line that the address leads to: what stands between its anchor and the next one
+# the text of the addressed line: everything between its anchor and the next one
 LINE = """
 let text = "", at = document.querySelector(":target").nextSibling;
 for (; at && !at.id; at = at.nextSibling) text += at.textContent;

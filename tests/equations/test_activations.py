@@ -1,4 +1,4 @@
-"""Activations and their derivative products, against mpmath and against each other."""
+"""Activations and their derivative products, compared with mpmath and with each other."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EDGE = (0.0, 1e-300, -1e-300, 1e-8, -1e-8, 0.5, -0.5, 1.0, -1.0, 16.7, -16.7, 37
 
 
 def points(dtype: str) -> np.ndarray:
-    """Random numbers of every size at which f is neither zero nor infinite, and special ones."""
+    """Return special numbers, and random ones of every size where f is neither zero nor ∞."""
     rng = np.random.default_rng(1)
     signs = rng.choice((-1.0, 1.0), 1500)
     spread = signs * 10.0 ** rng.uniform(-6, 1.5, 1500)
@@ -27,14 +27,14 @@ def points(dtype: str) -> np.ndarray:
 
 @cache
 def exact_values(name: str, dtype: str, order: int) -> tuple[np.ndarray, np.ndarray]:
-    """f, f' or f'' at `points`, each as the sum of two float64 numbers; for all backends."""
+    """Return f, f' or f'' at `points`, each as the sum of two float64 numbers."""
     exact = [FUNCTIONS[name][order](mp.mpf(v)) for v in points(dtype).tolist()]
     high = np.asarray([float(e) for e in exact])
     return high, np.asarray([float(e - h) for e, h in zip(exact, high.tolist(), strict=True)])
 
 
 def ulps(found: np.ndarray, high: np.ndarray, low: np.ndarray) -> np.ndarray:
-    """|found − exact| in units of the last place of the exact value, where that is normal."""
+    """Return |found − exact| in units of the last place of the exact value, if it is normal."""
     info = np.finfo(found.dtype)
     normal = np.abs(high) >= info.tiny
     unit = 2.0 ** (np.floor(np.log2(np.abs(high[normal]))) - info.nmant)
@@ -54,7 +54,7 @@ def test_value_is_within_six_ulps_of_the_exact_one(backend, name, dtype):
     A = to_numpy(ACTIVATIONS[name].f(backend.xp, Z))[0]
     assert A.dtype == dtype
     high, low = exact_values(name, dtype, 0)
-    # where an intermediate exp is not a normal number, only an absolute error can be asked for
+    # if an intermediate exp is not a normal number, only the absolute error is bounded
     normal = np.abs(z) < (80 if dtype == "float32" else 700)
     if name == "gelu":
         normal = z > (-12 if dtype == "float32" else -37)

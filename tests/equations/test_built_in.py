@@ -1,4 +1,7 @@
-"""A variant of something of xpnet's own is a user's own, whatever name and config it has kept."""
+"""A changed copy of xpnet's own object counts as a user's own, even with the same name and config.
+
+xpnet's own objects are saved by name, and their compiled steps are remembered.
+"""
 
 from __future__ import annotations
 
@@ -37,13 +40,13 @@ FACTOR = {"loss": 1.0}
 
 
 def mine(xp, A, Y):
-    """A loss that looks at something which may change from one fit to the next."""
+    """A loss that reads a variable, which may change between fits."""
     R = A - Y
     return xp.sum(R * R, axis=-1) * FACTOR["loss"], R * (2.0 * FACTOR["loss"])
 
 
 def variant(loss, **more):
-    """The loss with a user's function."""
+    """Return the loss with a user's function."""
     return dataclasses.replace(loss, of_output=mine, of_preactivation={}, **more)
 
 
@@ -74,7 +77,7 @@ class MyDense(Dense):
     """A user's layer."""
 
 
-# --- what counts
+# --- which objects are xpnet's own
 
 
 @pytest.mark.parametrize("loss", BUILT_IN, ids=repr)
@@ -86,14 +89,14 @@ def test_a_variant_of_a_loss_is_not_xpnets_own(loss, change):
     assert not is_built_in(dataclasses.replace(loss, **change))
 
 
-def test_a_config_of_a_users_own_proves_nothing():
+def test_a_users_loss_with_xpnets_config_is_not_xpnets_own():
     loss = xpnet.Loss("mean_squared_error", mine, config={"name": "mean_squared_error"})
     assert not is_built_in(loss)
     assert pickle.loads(pickle.dumps(loss)).of_output is mine
 
 
 def _defined_by_exec():
-    """A class of the module "builtins", as ``exec`` with bare globals makes it."""
+    """Return a class of the module "builtins", which ``exec`` without ``__name__`` makes."""
     names = {"Adam": Adam}
     exec("class Mine(Adam):\n    __slots__ = ()", names)
     return names["Mine"]()
@@ -118,7 +121,7 @@ def _defined_by_exec():
     ],
     ids=lambda thing: type(thing).__name__,
 )
-def test_programs_are_not_remembered_for_it(thing):
+def test_programs_of_a_users_own_are_not_remembered(thing):
     assert not is_known((thing,))
 
 
@@ -164,7 +167,7 @@ def test_a_fit_sees_what_a_users_activation_looks_at(backend, compiled):
 
 @pytest.mark.parametrize("team", [False, True])
 def test_a_program_sees_what_a_users_function_looks_at(monkeypatch, team):
-    """Of compiled loops, for one thread and for several."""
+    """Programs of compiled loops, for one thread and for several."""
     loss = variant(LOSSES["mean_squared_error"])
     net = xpnet.Network([3, 4, 1], loss=loss, dtype="float64", rng=1)
     found = case(net, X, Y, optimizer=SGD())
@@ -206,7 +209,7 @@ def test_a_file_cannot_name_a_variant_by_the_name_of_xpnets_own(tmp_path):
     with pytest.raises(ValueError, match=r"variant of xpnet's own 'huber'.*name=\"my_huber\""):
         net.save(tmp_path / "m.safetensors")
     assert not list(tmp_path.iterdir())
-    net.loss = dataclasses.replace(net.loss, name="my_huber")  # what the message says
+    net.loss = dataclasses.replace(net.loss, name="my_huber")  # the message's remedy
     net.save(tmp_path / "m.safetensors")
     with pytest.raises(
         ValueError,
@@ -245,7 +248,7 @@ class Halved(Dense):
     """A dense layer of a user's own."""
 
     def bind(self, fan_in, allocator, defaults):
-        """Half as wide as it says."""
+        """Bind a layer with half the units."""
         return Dense(self.units // 2, self.activation).bind(fan_in, allocator, defaults)
 
 

@@ -1,4 +1,4 @@
-"""The matrix form is the loop over every weight, and for a batch the mean of it."""
+"""The matrix form equals loops over every weight; for a batch, the mean of their gradients."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ shapes = pytest.mark.parametrize("sizes", SHAPES, ids=lambda s: "-".join(map(str
 
 
 def squared_error_network(backend, sizes, activations):
-    """A network, and the loops for its parameters as a function of (x, y)."""
+    """Return a network, and the loops for its parameters as a function of (x, y)."""
     net = network(backend, sizes, activation=activations, loss="squared_error")
     weights = [to_numpy(W) for W in net.weights]
     biases = [to_numpy(b) for b in net.biases]

@@ -1,4 +1,4 @@
-"""Penalties and the max-norm, against torch.autograd, differences and loops."""
+"""Penalties and the max-norm, compared with torch.autograd, differences and loops."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ each_penalty = pytest.mark.parametrize("penalty", PENALTIES, ids=str)
 
 
 def vectors(lead=()):
-    """θ and g of a network, with a zero among the weights."""
+    """Return θ and g of a network, with a zero among the weights."""
     rng = np.random.default_rng(4)
     theta, g = rng.normal(size=(2, *lead, LAYOUT.size))
     theta[..., 3] = 0.0
@@ -31,7 +31,7 @@ def vectors(lead=()):
 
 
 def added(backend, penalty, theta, g):
-    """(value, gradient) on the host."""
+    """Return (value, gradient) on the host."""
     xp = backend.xp
     theta, g = move(backend, theta), xp.asarray(move(backend, g), copy=True)
     value = penalty.value(xp, theta, LAYOUT)
@@ -58,7 +58,7 @@ def test_gradient_equals_differences_of_the_value(backend, penalty):
     theta, g = vectors()
     theta[3] = 0.5  # away from the kink of |W|
     v = np.random.default_rng(5).choice((-1.0, 1.0), LAYOUT.size)
-    h = 1e-3  # the value is piecewise quadratic: the difference has no error of its own
+    h = 1e-3  # central differences of a piecewise quadratic value are exact
     values = [float(added(backend, penalty, theta + s * v * h, g)[0]) for s in (1, -1)]
     slope = (added(backend, penalty, theta, g)[1] - g) @ v
     near_zero = np.abs(theta) < h
@@ -133,7 +133,7 @@ def test_in_a_jitted_step():
 
 
 def clipped(theta, limit):
-    """θ with each neuron's row clipped, by a loop over neurons."""
+    """Return θ with each neuron's row clipped, by a loop over neurons."""
     theta = theta.copy()
     for at, rows, columns in LAYOUT.matrices:
         for j in range(rows):
@@ -168,7 +168,7 @@ def test_max_norm_equals_torch_renorm():
     found = MaxNorm(1.8).project(np, theta.copy(), LAYOUT)
     for at, rows, columns in LAYOUT.matrices:
         W = torch.tensor(theta[at : at + rows * columns].reshape(rows, columns))
-        expected = torch.renorm(W, 2, 0, 1.8).numpy().reshape(-1)  # it divides by ‖W‖ + 1e-7
+        expected = torch.renorm(W, 2, 0, 1.8).numpy().reshape(-1)  # torch divides by ‖W‖ + 1e-7
         np.testing.assert_allclose(found[at : at + rows * columns], expected, rtol=1e-7)
 
 
@@ -204,8 +204,8 @@ def test_they_are_hashable_by_value():
     assert MaxNorm(2) == MaxNorm(2.0)
 
 
-def test_weights_whose_norm_overflows_are_no_zeros(backend):
-    """‖W_j‖² is infinite, and c/∞ = 0: a network that diverges would become zeros in silence."""
+def test_weights_whose_norm_overflows_do_not_become_zeros(backend):
+    """If ‖W_j‖² is infinite, c/∞ = 0 would silently turn a diverging network into zeros."""
     layout = layout_of(xpnet.Network([2, 2]).layers)
     theta = move(backend, np.float32([1e30, 1e30, 3.0, 4.0, 0.0, 0.0]))
     with np.errstate(over="ignore"):

@@ -1,4 +1,4 @@
-"""What users' functions return is held against what they were asked for, in every engine."""
+"""Every engine checks the values that users' functions return: shapes, dtypes and types."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ LOSSES = {
 
 
 def trained(net: xpnet.Network, **settings: Any) -> None:
-    """A fit that fails leaves the network as it was."""
+    """Run a fit; if it fails, check that the network is unchanged."""
     before = to_numpy(net.parameters).tobytes(), net.epoch
     try:
         net.fit(X, Y, epochs=1, batch_size=8, **settings)
@@ -108,7 +108,7 @@ def test_a_right_loss_of_ones_own_trains_as_xpnets_does(backend):
 
 
 def test_a_derivative_that_is_the_targets_themselves_does_not_change_them(backend):
-    """loss = −⟨A, Y⟩ has the derivative −Y; with a sign in Y it is Y, which steps would scale."""
+    """loss = ⟨A, Y⟩ has the derivative Y; steps that scale it in place would change the targets."""
     loss = xpnet.Loss("linear", of_output=lambda xp, A, Y: (xp.sum(A * Y, axis=-1), Y))
     net = xpnet.Network([4, 3], loss=loss, backend=backend, dtype="float64")
     targets = xpnet.asarray(Y, backend, dtype="float64")
@@ -135,7 +135,7 @@ def test_an_activation_keeps_shape_and_dtype(backend, f, df, match):
     net = xpnet.Network(
         [4, 5, 3], activation=own, loss="squared_error", backend=backend, dtype="float64"
     )
-    if match is None:  # (5,) is a row for every example: a function may broadcast
+    if match is None:  # (5,) is one row for all examples, which broadcasts
         trained(net)
         return
     with pytest.raises((ValueError, RuntimeError, TypeError), match=match):
@@ -195,7 +195,7 @@ def test_an_array_of_any_library_is_no_answer_of_a_callback(backend):
 def test_a_callback_returns_true_or_nothing(answer):
     net = xpnet.Network([4, 3], loss="squared_error")
     for moment in ("fit_begin", "step_end", "epoch_end", "fit_end"):
-        done = moment in ("epoch_end", "fit_end")  # whole epochs, which the network keeps
+        done = moment in ("epoch_end", "fit_end")  # the network keeps whole epochs
         before = net.epoch
         with pytest.raises(
             TypeError, match="a callback must return True to end the fit, or else nothing"
@@ -222,7 +222,7 @@ def test_a_callback_takes_two_arguments():
 
 
 class Own(NamedTuple):
-    """An optimizer with one array of state, whose update is given."""
+    """An optimizer with one array of state and a given update."""
 
     update: Any
     init: Any = lambda xp, theta: (xp.zeros_like(theta),)
@@ -430,7 +430,7 @@ def test_an_activation_of_ones_own_is_of_functions(function):
 
 
 class Bare:
-    """An optimizer that is no NamedTuple."""
+    """An optimizer that is not a NamedTuple."""
 
     learning_rate = 0.1
     init = coefficients = update = staticmethod(lambda *args: ())

@@ -1,4 +1,4 @@
-"""Random numbers and initial weights: the same bits everywhere and for ever."""
+"""Random numbers and initial weights are the same bits everywhere and in every version."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from xpnet.equations.streams import ORDER, WEIGHTS, permutation, seed_from, unif
 
 
 def test_the_stream_never_changes():
-    """Computed by the first version; a change here changes every user's results."""
+    """The numbers come from the first version; a change would change every user's results."""
     np.testing.assert_array_equal(
         uniform(0, WEIGHTS, (0,), 3),
         [0.810243512110891, 0.5461260857686415, 0.4817011004763435],
@@ -39,7 +39,7 @@ def test_uniform_is_uniform():
     assert u.max() < 1
     counts, _ = np.histogram(u, bins=20, range=(0, 1))
     chi_square = np.sum((counts - 10_000) ** 2 / 10_000)
-    assert chi_square < 45  # 19 degrees of freedom: above in one case of a thousand
+    assert chi_square < 45  # 19 degrees of freedom: exceeded with probability 0.001
 
 
 @pytest.mark.parametrize("n", [1, 2, 1000])
@@ -108,20 +108,20 @@ def test_order_of_examples_is_the_same_on_every_backend(backend, shuffle):
         assert shuffle or rows == sorted(rows)
 
 
-# --- what no test noticed when it was changed
+# --- mutations that no other test notices
 
 
 @pytest.mark.parametrize("name", [n for n in INITIALIZERS if n != "zeros"])
 def test_the_variance_of_each_scheme_is_its_papers(name):
-    """The figures themselves, not the table that the code reads."""
+    """The expected variances are written out, not taken from the code's table."""
     expected = {"he": 2 / 300, "glorot": 2 / 500, "lecun": 1 / 300}[name.partition("_")[0]]
-    W = initial_weights(name, 300, 200, seed=1, layer=0)  # 60,000 numbers: 0.6 % a standard error
+    W = initial_weights(name, 300, 200, seed=1, layer=0)  # 60,000 numbers: standard error 0.6 %
     assert W.var() == pytest.approx(expected, rel=0.03)
 
 
 @pytest.mark.parametrize("activation", [a for a in ACTIVATIONS if a != "softmax"])
 def test_every_activation_starts_with_the_scheme_made_for_it(activation):
-    """He for what is near relu on one side, LeCun for selu, Glorot for the rest."""
+    """He for functions like relu, LeCun for selu, Glorot for the rest."""
     scheme = {"selu": "lecun_normal"} | dict.fromkeys(
         ("relu", "leaky_relu", "elu", "gelu", "silu", "softplus"), "he_uniform"
     )

@@ -1,4 +1,4 @@
-"""Sums over examples: within 4 eps of the dtype, on every backend, against `math.fsum`."""
+"""Sums over examples are within 4 eps of `math.fsum` on every backend."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ VALUES = (0.1, 0.7, 1 / 3, 3e4 + 1, 0.123)
 
 
 def without_float64() -> Backend:
-    """array-api-strict's device that has no float64."""
+    """Return array-api-strict's device that has no float64."""
     xp = needed("array_api_strict")
     return get_backend("array-api-strict", xp.Device("no_float64"))
 
 
 def check(backend, x, dtype, axis):
-    """The sum of x along an axis, against the exact one."""
+    """Compare the sum of x along an axis with the exact one."""
     given = backend.from_numpy(x.astype(dtype))
     got = to_numpy(sums.total(backend.xp, given, axis)).astype(np.float64)
     mean = to_numpy(sums.mean(backend.xp, given, axis)).astype(np.float64) * x.shape[axis]
@@ -146,7 +146,7 @@ def test_r2_of_large_means_in_float32(backend):
 def test_r2_of_a_constant_target_whose_first_example_is_missing_is_0(backend, batches):
     Y = np.full((6, 2), 0.1, np.float32)
     Y[0] = np.nan
-    Y[:3, 1] = np.nan  # of two batches the first has none at all
+    Y[:3, 1] = np.nan  # the first of two batches has no target of column 1
     A = np.full_like(Y, 0.3)
     parts = [
         to_numpy(
@@ -161,7 +161,7 @@ def test_r2_of_a_constant_target_whose_first_example_is_missing_is_0(backend, ba
 
 def test_auc_takes_a_target_of_one_half_as_class_0(backend):
     A = np.asarray([[0.9], [0.2], [0.1]])
-    Y = np.asarray([[0.5], [0.51], [0.0]])  # the only positive one ranks between the negatives
+    Y = np.asarray([[0.5], [0.51], [0.0]])  # the only positive is between the negatives
     assert metric_of(backend, AUC(), A, Y) == 0.5
 
 
@@ -169,7 +169,7 @@ def test_auc_takes_a_target_of_one_half_as_class_0(backend):
 
 
 def large_means(n):
-    """Examples with a column of 3e4 ± 1 beside others, and labels."""
+    """Return examples with one column of 3e4 ± 1, and labels."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(n, 4)).astype(np.float32)
     X[:, 1] = 3e4 + np.where(np.arange(n) % 2, 1, -1)
@@ -178,7 +178,7 @@ def large_means(n):
 
 
 def check_statistics(X, found):
-    """Running mean and variance (momentum 0.5) after one step, against those in float64."""
+    """Compare running mean and variance (momentum 0.5) after one step with those in float64."""
     exact = X.astype(np.float64)
     mean, variance = exact.mean(axis=0) / 2, (1 + exact.var(axis=0, ddof=1)) / 2
     eps = np.finfo(np.float32).eps
@@ -208,7 +208,7 @@ def test_batch_norm_in_compiled_loops():
 
 @needs_gxx
 def test_batch_norm_in_cuda_kernels(monkeypatch):
-    """One block, so that a thread adds many rows."""
+    """With one block, so that a thread adds many rows."""
     install(monkeypatch, kernels=True)
     monkeypatch.setattr(cuda_kernels, "_TILE_STRIPS", 1)
     X, Y = large_means(3000)
@@ -219,7 +219,7 @@ def test_batch_norm_in_cuda_kernels(monkeypatch):
 
 
 def test_single_rows_add_up_in_float64_in_programs():
-    """The norm of a gradient, which `Clipped` takes."""
+    """An example is the gradient's norm, which `Clipped` computes."""
     X, Y = large_means(8)
     optimizer = Clipped(get_optimizer("sgd"), norm=1.0)
     fixed = case(normalised("numpy"), X, Y, optimizer=optimizer, steps=1)
@@ -228,7 +228,7 @@ def test_single_rows_add_up_in_float64_in_programs():
 
 
 def test_the_losses_of_many_examples(backend):
-    """Σ w loss of a step and the mean of `evaluate`, at equal losses and weights."""
+    """Check Σ w loss of a step and the mean of `evaluate`, for equal losses and weights."""
     n = 100_003
     net = xpnet.Network([1, 1], loss="mean_squared_error", backend=backend)
     net.set_parameters(np.zeros(2))
