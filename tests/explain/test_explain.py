@@ -1,4 +1,4 @@
-"""``net.explain``: its values are those of the passes, its costs and formulas are right."""
+"""``net.explain``: its values are those of the passes; its costs and formulas are correct."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from xpnet.losses import (
 
 
 def labelled(layers, inside=""):
-    """Every layer's number, as on the page, with its own parameters."""
+    """Yield every layer's number, as on the page, with each of its own parameters."""
     for number, layer in enumerate(layers, start=1):
         l = f"{inside}{number}"
         yield from ((l, slot) for slot in layer.slots[sum(len(c.slots) for c in layer.children) :])
@@ -39,7 +39,7 @@ def labelled(layers, inside=""):
 
 
 def assert_same_gradient(explanation, layers, gradient):
-    """Every d<parameter> of the explanation is the gradient's, to the bit."""
+    """Check that every d<parameter> of the explanation has the gradient's bits."""
     flat, met = to_numpy(gradient.flat), 0
     for l, slot in labelled(layers):
         row = explanation[f"d{symbol(slot.name, l)}"]
@@ -50,7 +50,7 @@ def assert_same_gradient(explanation, layers, gradient):
 
 
 def widest(explanation):
-    """Columns of a terminal: a combining mark takes none."""
+    """Return the longest line's columns on a terminal; combining marks take none."""
     return max(sum(not combining(c) for c in line) for line in str(explanation).splitlines())
 
 
@@ -59,7 +59,7 @@ def widest(explanation):
 
 @pytest.mark.parametrize("chain", EVERY_KIND)
 def test_every_kind_of_layer_on_every_backend(backend, chain):
-    """The gradient's bits: every kind of layer is in one of these."""
+    """The gradient's bits agree; these chains have every kind of layer."""
     assert_same_pass(chained(backend, chain, dtype="float32" if chain == "all" else "float64"))
 
 
@@ -177,9 +177,9 @@ def test_rows_are_numbered_and_found_by_their_symbols(chain):
         assert row.equation.startswith(f"{row.symbol} = ")
         for operand in row.operands:
             if operand.symbol[0] in "1O":
-                continue  # ones and one-hot rows have no row of their own
+                continue  # ones and one-hot rows are on no row of the page
             name, _, part = operand.symbol.partition("[")
-            given = shapes[name.removesuffix("ᵀ")]  # there is none that comes later
+            given = shapes[name.removesuffix("ᵀ")]  # raises if the operand comes later
             if not part:
                 assert operand.shape == (given[::-1] if name.endswith("ᵀ") else given)
         shapes[row.symbol] = row.shape
@@ -348,17 +348,17 @@ def test_gradients_out_of_range_are_reported():
 def test_values_that_are_not_finite_are_counted(backend):
     net = network(backend, [5, 7, 4], loss="cross_entropy", activation="tanh")
     theta = to_numpy(net.parameters).copy()
-    theta[0] = np.nan  # which set_parameters refuses
+    theta[0] = np.nan  # in place, since set_parameters refuses NaN
     net.take(backend.from_numpy(theta), net.statistics)
     explanation = net.explain(*examples(9), check=False)
     said = warned(explanation)
-    assert list(said) == ["Z_1"]  # where they begin, and not in each row after it
+    assert list(said) == ["Z_1"]  # only the first row with such values is named
     assert said["Z_1"].startswith("9 of 63 entries are not finite, and the problem begins here")
     assert all(math.isnan(explanation[s].norm) for s in ("Z_1", "Z_2", "loss", "dW_2", "dW_1"))
 
 
 def test_values_that_are_not_finite_are_warned_of_wherever_they_begin():
-    """The squares overflow in the loss; dZ_2 does not, and its product with W_2 does."""
+    """The squares overflow in the loss. dZ_2 does not, but its product with W_2 does."""
     net, X, Y = small(loss="squared_error", dtype="float32")
     net.set_weights([net.weights[0], net.weights[1] * 1e20], net.biases)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -385,7 +385,7 @@ def test_large_networks_are_checked_on_request_alone():
     assert all(layer.check is not None for layer in net.explain(X, Y, check=True).layers)
 
 
-# --- bad input, and what is left alone
+# --- bad input, and no side effects
 
 
 @pytest.mark.parametrize(

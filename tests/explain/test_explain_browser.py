@@ -1,6 +1,6 @@
-"""The page of ``net.explain`` in headless Chromium: what stands where, and in which order it goes.
+"""The page of ``net.explain`` in headless Chromium: its layout and its order.
 
-It is skipped where there is no browser (`tests.support.browser`).
+Without a browser (`tests.support.browser`) the tests are skipped.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tests.support.browser import CONTRASTS, look, press_tab, resize
 from tests.support.chains import chained, examples
 from xpnet.backends import get_backend
 
-# of every equation, in the order of the document: its number, and where it is seen
+# the number and the position of every equation, in the order of the document
 PLACES = """
 return [...document.querySelectorAll(".eq")].map((eq) => {
   const {left, top, bottom} = eq.getBoundingClientRect();
@@ -31,7 +31,7 @@ return [scrollWidth, clientWidth];
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
-    """Three dense layers, equations that are wider than a telephone, and residual connections."""
+    """Pages of three dense layers, of equations wider than a phone, and of residual connections."""
     folder = tmp_path_factory.mktemp("pages")
     net = xpnet.Network([6, 5, 4, 3], activation="tanh", loss="cross_entropy")
     X, Y = np.random.default_rng(0).normal(size=(8, 6)), np.arange(8) % 3

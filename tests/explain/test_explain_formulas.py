@@ -1,4 +1,4 @@
-"""What ``net.explain`` prints for f, f', a loss and its derivative is what the library computes."""
+"""The formulas that ``net.explain`` prints for f, f', losses and derivatives are the code's."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def sigmoid(z):
 
 
 def evaluated(text, **values):
-    """The formula by Python: brackets are 1 where their inside holds, else 0."""
+    """Evaluate a formula with Python; [condition] is 1 if the condition holds, otherwise 0."""
     for said, python in _SAID:
         text = text.replace(said, python)
     text = re.sub(r"\|([^|]+)\|", r"abs(\1)", text)
@@ -106,7 +106,7 @@ def test_the_printed_way_through_an_activation(activation):
 
 
 def of_rows(A, Y, loss):
-    """The letters of a loss's formulas."""
+    """Return values for the letters of a loss's formulas."""
     N, n = A.shape
     letters = {"A": A, "A_2": A, "Y": Y, "N": N, "n": n, "δ": 1.0, "τ": 0.5}
     if loss == "gaussian_nll":
@@ -123,7 +123,7 @@ def printed_value(equation, **letters):
 
 @pytest.mark.parametrize(("output", "loss"), PAIRS)
 def test_the_printed_loss_is_the_loss(output, loss):
-    """With every output: of logits the formula has their softmax or sigmoid."""
+    """With every output; for logits the formula contains their softmax or sigmoid."""
     net = network(get_backend("numpy"), [5, 6, 4], loss=loss, output=output)
     rng = np.random.default_rng(1)
     X, Y = rng.normal(size=(6, 5)), random_targets(rng, loss, 6, 4)
@@ -234,7 +234,7 @@ def test_the_printed_gradient_of_a_mean_and_a_variance(least):
 
 @pytest.mark.parametrize("loss", ["cross_entropy", "binary_cross_entropy", "poisson"])
 def test_matched_losses_are_a_difference(loss):
-    """The printed (A − Y) / N is what dZ_L is."""
+    """The printed (A − Y) / N equals dZ_L."""
     net, X, Y = small(loss=loss)
     explanation = net.explain(X, Y)
     n = 1 if loss == "cross_entropy" else 4
@@ -250,7 +250,7 @@ def test_matched_losses_are_a_difference(loss):
     ],
 )
 def test_the_note_says_which_form_of_a_difference_is_computed_and_why(backend, loss, n, by):
-    """Of a sure network A − Y is 0 in float64; the printed form has mpmath's digits."""
+    """For a confident network A − Y is 0 in float64; the printed form has mpmath's digits."""
     net = network(backend, [1, 2], loss=loss)
     net.set_weights([np.zeros((2, 1))], [np.asarray([0.0, 40.0])])
     Y = np.asarray([1]) if loss == "cross_entropy" else np.asarray([[0.0, 1.0]])

@@ -1,4 +1,4 @@
-"""The page that ``net.explain`` makes: whole, small, safe, readable; and the command."""
+"""The page of ``net.explain`` is self-contained, small, safe and readable; and its command."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_it_parses_and_asks_for_nothing(chain, tmp_path):
 
 @pytest.mark.parametrize("chain", list(CHAINS))
 def test_it_is_read_aloud_in_the_order_of_computation(chain):
-    """Every equation once; the backward ones from dZ_L on, though they stand from below upwards."""
+    """Every equation occurs once; backward ones start at dZ_L, although dZ_L is at the bottom."""
     explanation = explained(chain, check=False)
     labels = [
         m.get("aria-label")
@@ -63,7 +63,7 @@ def test_it_is_read_aloud_in_the_order_of_computation(chain):
 
 @pytest.mark.parametrize("chain", list(CHAINS))
 def test_backward_equations_stand_beside_the_forward_ones_of_their_layer(chain):
-    """Each half of a band names the same line of the grid."""
+    """Both halves of a band have the same grid line."""
     explanation = explained(chain, check=False)
     tree = parsed(explanation._repr_html_())
     layer = {row.equation: row.layer for row in explanation}
@@ -108,7 +108,7 @@ def test_folds_work_by_keyboard_and_have_names_of_their_own():
     assert "input:focus-visible+label{outline" in STYLE
     box = re.search(r"\.xpnet-page input\{([^}]*)\}", STYLE)
     assert box
-    assert "display" not in box[1]  # what is not displayed can't be focused
+    assert "display" not in box[1]  # otherwise it could not have focus
     assert "visibility" not in box[1]
 
 
@@ -160,7 +160,7 @@ def test_hostile_names_are_text(tmp_path):
 
 
 class Frame:
-    """What a data frame is to a network: named columns, and an array."""
+    """The parts of a data frame that a network reads: named columns, and an array."""
 
     def __init__(self, X, columns):
         self.X, self.columns, self.shape, self.dtype = X, columns, X.shape, X.dtype
@@ -233,7 +233,7 @@ def test_axes_that_cancel_share_a_colour():
 
 
 def decoded(data):
-    """Palette with opacity, and indices (m, n), by the standard's own words."""
+    """Decode a PNG as its standard says: return the palette with opacity, and indices (m, n)."""
     assert data[:8] == b"\x89PNG\r\n\x1a\n"
     chunks, at = {}, 8
     while at < len(data):

@@ -1,4 +1,4 @@
-"""Model files: what is saved comes back bit for bit, and a file is whole or is refused."""
+"""Model files: a saved network comes back bit for bit, and a damaged file is refused."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FIT = {"epochs": 2, "batch_size": 5}
 
 
 def trained(**settings: Any) -> xpnet.Network:
-    """4-6-5-3 after two epochs, so that biases and the epoch are not zero."""
+    """Return a network 4-6-5-3 after two epochs, so that biases and the epoch are not zero."""
     settings = {"loss": "cross_entropy", "activation": "tanh", "rng": 11, **settings}
     net = xpnet.Network([4, 6, 5, 3], **settings)
     net.fit(X, LABELS, **FIT)
@@ -35,7 +35,7 @@ def trained(**settings: Any) -> xpnet.Network:
 
 
 def header(path: Path) -> dict[str, Any]:
-    """The JSON header of a safetensors file, read by hand."""
+    """Read the JSON header of a safetensors file without the library."""
     content = path.read_bytes()
     (size,) = struct.unpack("<Q", content[:8])
     found: dict[str, Any] = json.loads(content[8 : 8 + size])
@@ -43,7 +43,7 @@ def header(path: Path) -> dict[str, Any]:
 
 
 def same(found: xpnet.Network, expected: xpnet.Network) -> bool:
-    """Settings and the bits of the parameters."""
+    """Return whether settings and the parameters' bits agree."""
     return (
         found.sizes == expected.sizes
         and [f.activation.name for f in found.layers]
@@ -212,7 +212,7 @@ def test_training_goes_on_as_if_it_had_not_been_saved(backend, tmp_path):
 
 
 def test_a_loaded_network_does_not_repeat_the_order_of_its_first_epochs(tmp_path):
-    """From the same parameters after 0, 1, 2 and 3 epochs: only the order of examples differs."""
+    """With the same parameters but 0, 1, 2 or 3 past epochs, only the order of examples differs."""
     net = xpnet.Network([4, 6, 3], loss="cross_entropy", rng=11, dtype="float64")
     start, ends = net.parameters.copy(), []
     for epoch in range(4):
@@ -259,7 +259,7 @@ def test_a_named_output_with_an_open_loss_stays_named(tmp_path):
         xpnet.load(tmp_path / "m.safetensors").fit(X, LABELS, **FIT)
 
 
-# --- a user's own
+# --- a user's own activations and losses
 
 SQUARE = xpnet.elementwise(
     "square", lambda xp, Z: Z * Z, lambda xp, Z, A: 2.0 * Z, lambda xp, Z, A: 0.0 * Z + 2.0
@@ -328,7 +328,7 @@ def test_a_file_with_more_bytes_than_it_says_is_refused_by_name(tmp_path):
 def test_a_flipped_bit_anywhere_in_the_header_is_no_other_error_than_one_that_names_the_file(
     tmp_path, mask
 ):
-    """Some flips leave a valid file (another seed or version): it may load, but nothing else."""
+    """Some flips leave a valid file (another seed or version), which may load."""
     path = tmp_path / "m.safetensors"
     net = xpnet.Network([4, 5, 3], loss="cross_entropy")
     net.save(path)
@@ -452,7 +452,7 @@ def test_the_file_and_its_folder_are_flushed_and_readable_by_the_umask(tmp_path,
     before = os.umask(0o027)
     try:
         trained().save(tmp_path / "m.safetensors")
-        assert os.umask(0o027) == 0o027  # it leaves the umask alone
+        assert os.umask(0o027) == 0o027  # saving left the umask unchanged
     finally:
         os.umask(before)
     assert len(flushed) == 2

@@ -1,4 +1,4 @@
-"""Writing files: whole or not at all, with the mode they had, and nothing left behind."""
+"""Files are written completely or not at all, keep their mode, and leave nothing behind."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def test_a_file_that_is_replaced_keeps_its_owner(tmp_path):
 def test_a_write_protected_file_is_left_as_it_is(tmp_path, monkeypatch):
     path = tmp_path / "f"
     path.write_bytes(b"old")
-    access = os.access  # root may write to everything
+    access = os.access  # as root, everything is writeable
     monkeypatch.setattr(os, "access", lambda p, m: p != str(path) and access(p, m))
     with pytest.raises(PermissionError, match="write-protected, so it is left"):
         NET.save(path)
@@ -227,10 +227,10 @@ def test_a_folder_without_locks_is_written_to(tmp_path, monkeypatch):
         path.write_bytes(b"half")
     os.utime(old, (time.time() - 10 * files._OLD,) * 2)
     NET.save(tmp_path / "f")
-    assert sorted(os.listdir(tmp_path)) == sorted([new.name, "f"])  # the new one may be written
+    assert sorted(os.listdir(tmp_path)) == sorted([new.name, "f"])  # it may be in use
 
 
-# --- what killed processes leave
+# --- files left by killed processes
 
 KILLED = """
 import os, signal, sys
@@ -251,7 +251,7 @@ def test_what_a_killed_process_left_is_swept_by_the_next_file(tmp_path, writer):
     assert len(os.listdir(tmp_path)) == 1
     assert not path.exists()
     other = [tmp_path / ".xpnet-mine.tmp", tmp_path / f".xpnet-{'0' * 16}.tmp.safetensors"]
-    for mine in other:  # names that only look alike
+    for mine in other:  # similar names of other files
         mine.write_bytes(b"mine")
     WRITERS[writer](path)
     assert sorted(tmp_path.iterdir()) == sorted([path, *other])
@@ -259,7 +259,7 @@ def test_what_a_killed_process_left_is_swept_by_the_next_file(tmp_path, writer):
 
 @needs_posix
 def test_a_file_that_is_being_written_is_not_swept(tmp_path):
-    """By another file into the same folder, however old it is; both come out whole."""
+    """However old it is: a second file in the same folder is written, and both are complete."""
     with whole_file(tmp_path / "slow") as slow:
         slow.write(b"begin ")
         (temporary,) = tmp_path.iterdir()
@@ -298,7 +298,7 @@ def test_many_threads_write_into_one_folder(tmp_path):
 
 @needs_posix
 def test_a_file_swept_between_its_creation_and_its_lock_is_created_again(tmp_path, monkeypatch):
-    """Another process may take the lock first, and then removes it."""
+    """Another process may lock the new file first and then remove it."""
     lock, swept = files._lock, []
 
     def late(handle: int, wait: bool = True) -> bool | None:
@@ -331,7 +331,7 @@ def test_check_writable_takes_what_can_be_written(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
-# --- what is no name
+# --- names of files
 
 
 @pytest.mark.parametrize("path", [None, 3, True, 1.5, [], object()])

@@ -1,4 +1,4 @@
-"""A model file is held against its checksum and its own settings before anything is built of it."""
+"""A model file's checksum, settings and tensors are checked before a network is built from it."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def layered(tmp_path: Path) -> Path:
 
 
 def closed(path: Path, header: dict[str, Any], numbers: bytes, with_checksum: bool) -> None:
-    """Write the file again, with its checksum or without one, as older files are."""
+    """Write the file again, with its checksum or, like older files, without one."""
     header["__metadata__"].pop("sha256", None)
     content = joined(json.dumps(header).encode(), numbers)
     path.write_bytes(sealed(content) if with_checksum else content)
@@ -74,7 +74,7 @@ def edit_settings(path: Path, keys: tuple[Any, ...], new: Any, with_checksum: bo
 
 
 def refused(path: Path, said: str = ".") -> str:
-    """The message of the FileError: it names the file, and is one short line."""
+    """Return the FileError's message; check that it names the file and is one short line."""
     with pytest.raises(xpnet.FileError, match=said) as caught:
         xpnet.load(path)
     message = str(caught.value)
@@ -85,7 +85,7 @@ def refused(path: Path, said: str = ".") -> str:
 
 
 def short(value: Any) -> str:
-    """A parameter's name in the report."""
+    """Return a short test id of a parameter."""
     return str(value)[:30]
 
 
@@ -140,7 +140,7 @@ def test_the_checksum_is_the_files_with_zeros_in_its_place(path):
 
 
 def test_a_flipped_bit_anywhere_is_refused(path):
-    """In the header and in the numbers, by load and by describe; a bit of every byte."""
+    """One bit of every byte, in the header and in the numbers, by load and by describe."""
     content = path.read_bytes()
     for at in range(len(content)):
         damaged = bytearray(content)
@@ -169,7 +169,7 @@ def test_a_checksum_that_is_none(path, digest):
     refused(path, "checksum|sha256")
 
 
-# --- nothing is drawn, nothing is built
+# --- loading draws no weights and builds no large network
 
 
 def test_no_weights_are_drawn(layered, monkeypatch):
@@ -269,7 +269,7 @@ SETTINGS = [
 
 @pytest.mark.parametrize("with_checksum", [True, False])
 def test_settings_that_are_damaged_are_refused(path, with_checksum, capsys):
-    """One that no network has, behind a right checksum and without one."""
+    """Settings that no network has, with a correct checksum and without one."""
     content = path.read_bytes()
     known = json.loads(header_of(content)[0]["__metadata__"]["network"])
     loaded = []
@@ -421,7 +421,7 @@ def test_metadata_of_another_kind_is_refused(path, change):
 
 
 def rewritten(path: Path, change: Any, with_checksum: bool = True) -> None:
-    """The file with its tensors changed, each by name, as safetensors writes them."""
+    """Change the file's tensors by name, and write them as safetensors does."""
     from safetensors.numpy import load, save
 
     content = path.read_bytes()
@@ -646,7 +646,7 @@ def test_a_damaged_schema_is_refused(tmp_path, keys, new, capsys):
     set_at(settings, keys, new)
     header["__metadata__"]["extra.schema"] = json.dumps(settings)
     closed(path, header, numbers, True)
-    if keys != ("columns", 0, "dim"):  # only the network says how many numbers there are
+    if keys != ("columns", 0, "dim"):  # only the network has the dim
         with pytest.raises(xpnet.FileError, match="has a schema that can't be used") as caught:
             read_schema(path)
         assert len(str(caught.value)) < len(str(path)) + 500

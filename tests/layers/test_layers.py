@@ -1,4 +1,4 @@
-"""Layers beside the dense one: derivatives, masks, statistics, and how they are put together."""
+"""All layers except plain dense ones: derivatives, masks, statistics, and combinations."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from xpnet.layers.embedding import EmbeddingLayer
 # --- derivatives
 
 
-@each_chain_few_on_jax  # where they are those of torch, in the next test
+@each_chain_few_on_jax  # the next test compares with torch
 @pytest.mark.parametrize("training", [False, True])
 def test_gradients_equal_differences(backend, chain, training):
     net = chained(backend, chain)
@@ -66,7 +66,7 @@ def test_gradients_and_statistics_equal_torch(backend, chain, training):
 
 
 def test_vectors_begin_with_a_length_of_about_one():
-    """Normal entries of variance 1/dim, whatever each column's dim."""
+    """The entries are normal with variance 1/dim, for each column's dim."""
     net = xpnet.Network([2, Embedding([2000, 3000], [4, 25]), 2], dtype="float64", rng=1)
     theta = net.parameters
     for slot, dim in zip(net.layers[0].slots, (4, 25), strict=True):
@@ -154,14 +154,14 @@ def test_evaluation_uses_running_statistics_and_no_masks(backend):
     net = chained(backend, "all")
     X, Y = examples()
     whole = to_numpy(net(X))
-    for n in (1, 4):  # a batch's own mean would depend on its size
+    for n in (1, 4):  # means of batches would depend on n
         np.testing.assert_allclose(to_numpy(net(X[:n])), whole[:n], rtol=1e-12)
     history = net.fit(X, Y, epochs=1, learning_rate=0.0, validation_data=(X, Y))
     assert history.validation_loss[0] == pytest.approx(net.evaluate(X, Y)["loss"], rel=1e-13)
 
 
 def test_a_last_batch_of_one_leaves_the_running_variance(backend):
-    """33 examples in batches of 32: the variance of the last one alone is none."""
+    """33 examples in batches of 32: a single example has no variance."""
     X, Y = np.random.default_rng(0).normal(size=(33, 5)), np.arange(33) % 3
     nets = [network(backend, [5, 4, BatchNorm(), 3], loss="cross_entropy") for _ in range(2)]
     settings = {"epochs": 1, "batch_size": 32, "learning_rate": 0.0, "shuffle": False}
@@ -174,7 +174,7 @@ def test_a_last_batch_of_one_leaves_the_running_variance(backend):
 
 @pytest.mark.parametrize(
     ("width", "expected"),
-    [(5, 3 + 3 + 3 + 2), (7, 4 + 4 + 3 + 2)],  # Z, dW or dP, db, and dA of two inner layers alone
+    [(5, 3 + 3 + 3 + 2), (7, 4 + 4 + 3 + 2)],  # Z, dW or dP, db; dA of only two inner layers
 )
 def test_a_first_residual_layer_forms_no_gradient_of_the_input(width, expected):
     rng, products = np.random.default_rng(0), []
@@ -218,7 +218,7 @@ def test_masks_are_the_same_bits_on_every_backend(backend):
 
 
 def test_masks_never_change():
-    """Computed by the first version; a change here changes every user's results."""
+    """The masks come from the first version; a change would change every user's results."""
     kept = keep(np, key_of(0, 0), 0, np.arange(2), 16, 0.5)
     assert ["".join("01"[int(bit)] for bit in row) for row in kept] == [
         "0101011011100101",
@@ -254,7 +254,7 @@ def test_masks_of_another_address_are_independent(other):
     assert abs(agreement - 0.5) < 5 * 0.5 / 400
 
 
-# --- how layers are put together
+# --- combinations of layers
 
 
 def test_integers_and_layers_mix():
@@ -363,11 +363,11 @@ def test_a_prediction_takes_rows_where_a_pass_that_returns_multiplies(backend, k
     np.testing.assert_allclose(to_numpy(net(X[0])), expected[0], rtol=1e-13)
 
 
-# --- what the last layer, the start and the buffers are
+# --- the last layer, initial values, and buffers
 
 
 def test_it_is_the_last_layer_that_names_the_output():
-    """Not another one with an activation of its own."""
+    """An earlier layer with an activation does not."""
     with pytest.raises(ValueError, match=r"takes the output 'softmax' or 'identity', not 'relu'"):
         xpnet.Network([4, 8, 6, Dense(3, "relu")], loss="cross_entropy")
     net = xpnet.Network([4, 8, Dense(6, "tanh"), Dense(3, "identity")], loss="cross_entropy")
@@ -394,7 +394,7 @@ def test_biases_start_at_zero():
 
 
 def overwriting(slope=2.0):
-    """f(z) = 2 z, whose vjp writes into dA, as an activation may."""
+    """Return f(z) = slope · z whose vjp writes into dA, as an activation may."""
 
     def vjp(xp, Z, A, dA):
         dA *= slope
@@ -406,7 +406,7 @@ def overwriting(slope=2.0):
 @pytest.mark.parametrize("inner", [[5], [Dense(7), 5], [6, Residual([6]), 5]], ids=repr)
 @pytest.mark.parametrize("first", [False, True])
 def test_an_activation_may_write_into_dA_within_a_residual(backend, inner, first):
-    """The way around it still has dB as it came."""
+    """The path around the layers still receives the original dB."""
     before = [] if first else [5]
     net = xpnet.Network(
         [5, *before, Residual(inner), 3],

@@ -1,4 +1,4 @@
-"""A loss as plain data, its identity, and settings that it cannot have."""
+"""A loss as plain data, its identity, and settings that it refuses."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_settings_that_cannot_be(make, match):
 
 
 def nested(depth):
-    """A config of that many masked losses, one within the other."""
+    """Return a config of that many masked losses, one within the other."""
     config = {"name": "huber", "delta": 1.0}
     for _ in range(depth):
         config = {"name": "masked", "loss": config}

@@ -1,4 +1,4 @@
-"""The targets that each loss takes: columns, heads, several labels, several outputs."""
+"""The targets that each loss accepts: columns, heads, several labels, several outputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Losses and dZ_L, against mpmath: at ordinary outputs and for confident networks."""
+"""Losses and dZ_L, compared with mpmath, at ordinary outputs and for confident networks."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from xpnet.losses import LOSSES, from_preactivation, per_example
 
 
 def found(backend, activation, loss, z, y):
-    """Losses (N,) and dZ (N, n) of xpnet, on the host."""
+    """Return xpnet's losses (N,) and dZ (N, n), on the host."""
     return loss_cases.found(backend, LOSSES[loss], activation, z, y)
 
 
 @mp.workdps(320)  # 1 − P_y of a confident network is as small as 1e-260
 def exact(activation, loss, z, y):
-    """The same from mpmath."""
+    """Return the losses and dZ of mpmath."""
     rows = [
         loss_and_dz(
             loss,
@@ -49,14 +49,14 @@ CONFIDENT = [3.0, 12.0, 30.0, 36.0, 300.0]
 
 
 def tolerance(margin):
-    """A few roundings, and that of z − max z, which exp turns into a relative one of its size."""
+    """Allow a few roundings; exp turns the rounding of z − max z into a relative error."""
     return 4e-15 + margin * np.finfo(np.float64).eps
 
 
 @pytest.mark.parametrize("margin", CONFIDENT)
 @pytest.mark.parametrize("kind", ["labels", "rows"])
 def test_cross_entropy_keeps_its_digits_when_the_network_is_sure(backend, kind, margin):
-    """P_y → 1: both the loss and each entry of dZ, to relative precision."""
+    """As P_y → 1, the loss and each entry of dZ keep their relative precision."""
     z = np.asarray([[margin, 0.3, -0.2], [0.1, margin, -0.4], [-1.0, 0.7, margin]])
     y = np.arange(3) if kind == "labels" else np.eye(3)
     values, dZ = found(backend, "softmax", "cross_entropy", z, y)

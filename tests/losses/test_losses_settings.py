@@ -1,4 +1,4 @@
-"""Losses with settings: against mpmath, torch and scikit-learn, and where they are extreme."""
+"""Losses with settings, compared with mpmath, torch and scikit-learn, also at extreme outputs."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from xpnet.losses import (
 
 @mp.workdps(320)
 def expected(loss, name, z, y):
-    """The same from mpmath."""
+    """Return the losses and dZ of mpmath."""
     settings = {k: v for k, v in loss.config.items() if k != "name"}
     rows = []
     for row, t in zip(z.tolist(), y.tolist(), strict=True):
@@ -72,7 +72,7 @@ def test_smoothed_rows_are_exact_and_equal_smoothed_labels(backend, epsilon):
 
 
 def torch_value(loss, Z, Y):
-    """The mean loss by torch's own functions."""
+    """Return the mean loss of torch's functions."""
     import torch
     from torch.nn import functional as F
 
@@ -83,7 +83,7 @@ def torch_value(loss, Z, Y):
         return F.huber_loss(Z, Y, delta=settings["delta"])
     if loss.name == "gaussian_nll":
         v = torch.exp(Z[:, k:]) + settings["minimum_variance"]
-        return F.gaussian_nll_loss(Z[:, :k], Y, v, full=settings["full"])  # its clamp is not met
+        return F.gaussian_nll_loss(Z[:, :k], Y, v, full=settings["full"])  # no clamp
     if loss.name == "multi_cross_entropy":
         epsilon, heads = settings["label_smoothing"], torch.split(Z, settings["heads"], dim=1)
         return sum(
@@ -115,7 +115,7 @@ def test_one_quantile_equals_scikit_learn(backend, q):
 
 
 def test_the_minimum_of_each_block_is_its_quantile():
-    """The gradient of a constant prediction changes its sign at the sample's quantile."""
+    """The derivative by a constant prediction changes its sign at the sample's quantile."""
     y = np.random.default_rng(0).normal(size=(1001, 1))
     quantiles = (0.1, 0.5, 0.9)
     for shift, sign in ((-1e-9, -1), (1e-9, 1)):
@@ -169,7 +169,7 @@ def test_heads_keep_their_digits_when_the_network_is_sure(backend, margin):
 
 @pytest.mark.parametrize("margin", [12.0, 36.0, 300.0, 1e6])
 def test_smoothing_of_a_sure_network(backend, margin):
-    """What ε adds does not vanish: both are exact to the digits of z."""
+    """The loss and dZ keep the part that ε adds, to the digits of z."""
     z, y = np.asarray([[margin, 0.3, -0.2], [0.1, -1.0, margin]]), np.asarray([0, 1])
     values, dZ = found(backend, CrossEntropy(0.1), "softmax", z, y)
     with np.errstate(all="ignore"):

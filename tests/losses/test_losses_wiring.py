@@ -1,13 +1,13 @@
-"""Losses, class weights, penalties and metrics where a user meets them: fit, evaluate, save.
+"""Losses, class weights, penalties and metrics in `fit`, `evaluate` and `save`.
 
-What these ask of the rest of the package:
+The tests cover these parts of the package:
 
-    layers/build.py          the output that follows a loss is ``loss.output_activation``
+    layers/build.py          a loss determines the output by ``loss.output_activation``
     checks/inputs.py         widths by ``loss.n_outputs``; classes for multilabel and head labels
-    training/fit.py          targets by ``checks.check_targets``, which knows masks
+    training/fit.py          targets by ``checks.check_targets``, also masked ones
     engines/step.py          penalty and max-norm around the optimizer's step
     training/evaluation.py   metrics of ``metrics.predictions``
-    files/save.py            a loss by its ``config``, and the output activation that it brings
+    files/save.py            a loss by its ``config``, and its output activation
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def test_accuracy_of_heads_and_of_labels_comes_by_itself(backend):
 
 
 def test_class_metrics_leave_missing_targets_out(backend):
-    """Each label's from the examples that have it; accuracy the mean over examples of theirs."""
+    """A label's metrics count only examples that have it; accuracy is a mean over examples."""
     sk = needed("sklearn.metrics")
     Y = np.where(RNG.uniform(size=MULTILABEL.shape) < 0.4, np.nan, MULTILABEL)
     Y[5] = np.nan
@@ -192,7 +192,7 @@ def test_class_weights_that_cannot_be(loss, Y, class_weight, match):
 
 
 def torch_trajectory(net, penalty, steps):
-    """θ after so many full-batch steps of SGD on the mean loss with its penalty."""
+    """Return θ after this many full-batch steps of SGD on the mean loss plus penalty."""
     import torch
 
     params = [torch.tensor(to_numpy(p), requires_grad=True) for p in (*net.weights, *net.biases)]
@@ -223,7 +223,7 @@ def test_a_hundred_steps_with_a_penalty_equal_torch(backend, penalty):
 
 
 def test_the_strength_of_a_penalty_does_not_depend_on_the_batch():
-    """Where the loss has no gradient, each step shrinks the weights by η λ₂, whatever N."""
+    """If the loss has gradient 0, each step shrinks the weights by η λ₂, for every N."""
     for batch in (1, 6, N):
         net = xpnet.Network([3, 5, 2], activation="tanh", loss="huber", dtype="float64", rng=1)
         before = to_numpy(net.parameters).copy()

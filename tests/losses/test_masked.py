@@ -1,4 +1,4 @@
-"""Targets that are not there: against the loss of those that are."""
+"""Masked losses: missing targets do not count; the others give the inner loss."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ K = 4  # targets
 
 
 def problem(inner, seed=1):
-    """Z, Y and which targets are there: all of the first example's, none of the last one's."""
+    """Return Z, Y and which targets exist: all of the first example, none of the last."""
     rng = np.random.default_rng(seed)
     z, there = rng.normal(size=(7, inner.n_outputs(K))), rng.uniform(size=(7, K)) < 0.6
     there[0], there[-1] = True, False
@@ -41,7 +41,7 @@ def problem(inner, seed=1):
 
 
 def of_those_there(backend, inner, name, z, y, there):
-    """Each example's loss and dZ from the inner loss of the columns that are there."""
+    """Return each example's loss and dZ, from the inner loss of the columns with targets."""
     losses, dZ = np.zeros(len(z)), np.zeros(z.shape)
     for n, row in enumerate(there):
         if row.any():
@@ -74,7 +74,7 @@ def test_nothing_missing_is_the_loss_itself(backend, inner):
             assert relative(a, e) <= 1e-14
 
 
-def test_a_missing_target_does_not_carry_what_is_not_finite(backend):
+def test_overflow_at_a_missing_target_does_not_count(backend):
     y = np.asarray([[np.nan, 1.0]])
     for name, output, z in (("poisson", "exp", 800.0), ("squared_error", "identity", 1e200)):
         with np.errstate(over="ignore"):
@@ -103,7 +103,7 @@ def test_a_stack_is_its_members(backend):
 
 @pytest.mark.parametrize("epsilon", [0.0, 0.2])
 def test_heads_are_summed_over_the_labels_that_are_there(backend, epsilon):
-    """As each head's own cross entropy says; −1 in every head is loss 0 and gradient 0."""
+    """The sum of the heads' cross-entropies; −1 in every head gives loss 0 and gradient 0."""
     heads, slices = (3, 2, 4), (slice(0, 3), slice(3, 5), slice(5, 9))
     rng = np.random.default_rng(6)
     z = 3 * rng.normal(size=(6, 9))
@@ -126,7 +126,7 @@ def test_heads_are_summed_over_the_labels_that_are_there(backend, epsilon):
 
 
 def test_the_gradient_of_a_network_leaves_them_out(backend):
-    """Differences agree, and an example without targets keeps its weight in Σw."""
+    """It agrees with differences; an example without targets still counts in Σw."""
     net = network(backend, [3, 5, K], activation="tanh", loss=Masked(LOSSES["log_cosh"]))
     X = np.random.default_rng(0).normal(size=(7, 3))
     _, y, _ = problem(LOSSES["log_cosh"])

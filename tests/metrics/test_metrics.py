@@ -1,6 +1,6 @@
-"""Metrics on the device, against scikit-learn: whole sets, batches, weights, ties and edge cases.
+"""Metrics on the device: whole sets, batches, weights, ties and edge cases.
 
-scikit-learn is the reference where it is there; the conventions stand on their own.
+scikit-learn is the reference if it is installed; tests of conventions do not need it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def on_device(backend, x):
 
 
 def found(backend, metric, A, Y, w=None, loss=None, batch=None):
-    """The metric of A and Y, in batches of so many examples."""
+    """Return the metric of A and Y, in batches of so many examples."""
     metric = find_metric(metric, loss)
     parts = []
     for at in range(0, len(A), batch or len(A)):
@@ -159,7 +159,7 @@ def test_f1_of_heads_leaves_out_labels_that_are_not_there(backend, sk, batch):
     assert found(backend, "f1", A, Y, None, loss, batch) == pytest.approx(
         np.mean(scores), rel=1e-13
     )
-    Y[:, 0] = -1  # a head of which nothing is known
+    Y[:, 0] = -1  # a head without labels
     assert found(backend, "f1", A, Y, None, loss, batch) == pytest.approx(scores[1], rel=1e-13)
 
 
@@ -172,7 +172,7 @@ def test_binary_f1_of_heads(backend, sk):
 
 def test_f1_leaves_out_classes_that_never_occur(backend, sk):
     A, Y = np.eye(5)[[0, 1, 1, 0]], np.asarray([0, 1, 0, 2])
-    expected = sk.f1_score(Y, A.argmax(1), average="macro")  # classes 3 and 4 are nowhere
+    expected = sk.f1_score(Y, A.argmax(1), average="macro")  # classes 3 and 4 never occur
     assert found(backend, "f1", A, Y) == pytest.approx(expected, rel=1e-15)
     assert found(backend, "f1", np.eye(2)[[0, 0]], np.asarray([0, 0])) == 1
 

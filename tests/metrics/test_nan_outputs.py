@@ -1,4 +1,4 @@
-"""NaN among the outputs: every metric is NaN, no class is predicted, and no NaN is the best."""
+"""With NaN among the outputs, every metric is NaN and no class is predicted."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ CASES = {
 
 
 def parts_of(backend, metric, A, Y, w, loss, batches=1):
-    """The statistics of a set in so many batches."""
+    """Return the statistics of a set in so many batches."""
 
     def given(x):
         return None if x is None else on_device(backend, x)

@@ -1,4 +1,4 @@
-"""Copies and pickles of every public object, and what they do afterwards."""
+"""Copies and pickles of every public object work like the original."""
 
 from __future__ import annotations
 
@@ -204,6 +204,6 @@ def doubled(xp, Z, A, t):
 
 
 def test_a_derivative_of_ones_own_is_kept():
-    """An activation with another jvp is no longer given by its f, f' and f'' alone."""
+    """An activation with its own jvp cannot be rebuilt from f, f' and f''."""
     own = replace(xpnet.elementwise("half", half, half), jvp=doubled)
     assert pickle.loads(pickle.dumps(own)).jvp is doubled

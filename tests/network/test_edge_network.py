@@ -1,4 +1,4 @@
-"""The edge of a network: a new start, columns by name, tapes of other libraries, settings."""
+"""Edge cases of networks: `fresh`, named columns, other libraries' derivatives, settings."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ def test_another_seed_draws_other_weights():
         net.fresh("7")
 
 
-def test_no_fold_knows_another():
-    """Labels of noise cannot be told, so the accuracy on what is held out is that of guessing."""
+def test_fresh_networks_do_not_know_other_folds():
+    """Random labels cannot be learned, so accuracy on held-out examples is that of guessing."""
     rng = np.random.default_rng(3)
     rows, noise = rng.normal(size=(60, 8)), rng.integers(0, 2, 60)
     net = xpnet.Network(hidden=(32,), rng=0)
@@ -128,7 +128,7 @@ def test_copies_of_a_network_are_fresh_as_it_is():
 
 
 def frames(order=NAMES):
-    """X in a frame of each kind, with its columns in some order."""
+    """Return X in a frame of each kind, with its columns in this order."""
     columns = {name: X[:, NAMES.index(name)] for name in order}
     pandas, polars = needed("pandas"), needed("polars")
     pyarrow = needed("pyarrow")
@@ -160,7 +160,7 @@ def test_names_seen_in_fit_are_kept_and_saved(tmp_path):
 
 
 def uses(net):
-    """All that takes X."""
+    """Return all methods that take X."""
     stack = xpnet.Stack([net])
     needed("matplotlib")
     from xpnet import plots
@@ -265,7 +265,7 @@ def test_a_network_with_other_names_is_in_another_stack():
         xpnet.Stack([named(frames()[0]), named(frames(("c", "b", "a"))[0])])
 
 
-# --- tapes of other libraries
+# --- automatic derivatives of other libraries
 
 
 @pytest.mark.parametrize("name", ["torch", "numpy"])
@@ -297,7 +297,7 @@ def test_a_derivative_of_torch_is_refused_rather_than_zero(name):
     with pytest.raises(TypeError, match=r"requires grad.*x\.detach\(\)"):
         torch.autograd.functional.jacobian(net, torch.ones(5, 3))
     with warnings.catch_warnings(), torch.autograd.forward_ad.dual_level():
-        warnings.simplefilter("ignore", DeprecationWarning)  # torch's own, of torch.jit
+        warnings.simplefilter("ignore", DeprecationWarning)  # torch warns about torch.jit
         dual = torch.autograd.forward_ad.make_dual(torch.ones(5, 3), torch.ones(5, 3))
         with pytest.raises(TypeError, match=r"dual tensor.*x\.detach\(\)"):
             net(dual)

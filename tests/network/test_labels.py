@@ -1,4 +1,4 @@
-"""Labels: what a network predicts of them, and which it refuses to learn."""
+"""Labels: how a network predicts them, and which ones it refuses to learn."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_one_class_alone_is_no_classification(labels):
 
 
 def test_text_has_a_class_for_every_output():
-    """Else an output without a name could be the likeliest."""
+    """Otherwise an output without a name could be the likeliest."""
     net = xpnet.Network([5, 4, 6])
     with pytest.raises(ValueError, match=r"3 classes \(ape, bee, cat\), but the output has 6"):
         net.fit(X, NAMES[Y])

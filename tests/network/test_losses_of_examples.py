@@ -1,4 +1,4 @@
-"""`Network.losses`: the loss of every example, whose weighted mean is the loss elsewhere."""
+"""`Network.losses`: the loss of every example; their weighted mean is `evaluate`'s loss."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HEADS = MultiCrossEntropy((3, 2, 4))
 
 
 def targets_of(name, rng):
-    """Targets of a named loss; "heads", and "masked" for some that are missing."""
+    """Return targets of a named loss, of "heads", or, with some of them missing, of "masked"."""
     if name == "heads":
         return np.stack([rng.integers(0, n, N) for n in HEADS.heads], axis=-1)
     if name == "masked heads":
@@ -29,7 +29,7 @@ OWN = {"heads": HEADS, "masked heads": Masked(HEADS), "masked": Masked(LOSSES["h
 
 
 def problem(backend, name, **settings):
-    """A network with that loss, and X, Y and w."""
+    """Return a network with that loss, and X, Y and w."""
     rng = np.random.default_rng(5)
     sizes = [3, 6, 9] if "heads" in name else SIZES
     net = network(backend, sizes, loss=OWN.get(name, name), **settings)

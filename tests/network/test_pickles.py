@@ -1,4 +1,4 @@
-"""The names in pickles are public, and a pickle of a different version says what to do."""
+"""Pickles contain only public names, and a pickle of another version raises with a remedy."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from xpnet.losses import LOSSES, Masked, softmax_heads
 from xpnet.optimizers import Adam, Layout
 
 STANDARD = {"numpy", "builtins", "collections", "copyreg", "_codecs", "__builtin__", "copy_reg"}
-"""Packages that pickles of any kind name; protocols 0 to 2 write Python 2's names of two."""
+"""Packages that any pickle may name; protocols 0 to 2 use Python 2's names for two of them."""
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
 
 
 def untrained(sizes=(4, 5, 3), **settings):
-    """A network that has not been trained."""
+    """Return a network that has not been trained."""
     return xpnet.Network(list(sizes), **settings)
 
 
@@ -84,7 +84,7 @@ each_thing = pytest.mark.parametrize("make", THINGS.values(), ids=THINGS)
 
 
 def documented() -> set[str]:
-    """Every public name in docs/reference."""
+    """Return every public name in docs/reference."""
     found = set()
     for page in sorted((ROOT / "docs" / "reference").glob("*.md")):
         for kind, name in re.findall(r"auto(\w+):: ([\w.]+)", page.read_text(encoding="utf-8")):
@@ -97,7 +97,7 @@ def documented() -> set[str]:
 
 
 def named(data: bytes) -> set[str]:
-    """The names of a pickle's GLOBAL and STACK_GLOBAL, and its texts that begin with xpnet."""
+    """Return the names of GLOBAL and STACK_GLOBAL, and strings that begin with xpnet."""
     found, memo, pushed = set(), {}, []
     for code, arg, _ in pickletools.genops(data):
         if "UNICODE" in code.name:
@@ -138,7 +138,7 @@ def test_the_names_of_a_pickle_are_found():
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @each_thing
 def test_a_pickle_of_another_version_names_save(make, protocol, monkeypatch):
-    """Before anything else is looked up: names of that version may be gone."""
+    """The error comes before other names are looked up, which may no longer exist."""
     thing = make()
     with monkeypatch.context() as patched:
         patched.setattr(pickles, "__version__", "0.0.9")
@@ -155,14 +155,14 @@ def test_an_unversioned_pickle_of_a_network_names_save():
 
 @pytest.mark.parametrize("function", ["losses.loss _restored", "equations.activations _named"])
 def test_what_an_unversioned_pickle_called_names_save(function):
-    """A pickle of protocol 0: a function, its argument, the call."""
+    """The pickle has protocol 0: a function, its argument, the call."""
     data = "cxpnet.{}\n{}\n(Vhuber\ntR.".format(*function.split()).encode()
     with pytest.raises(pickle.UnpicklingError, match=r"by an earlier xpnet.*use net\.save\(path"):
         pickle.loads(data)
 
 
 def test_an_unversioned_pickle_of_an_optimizer_has_no_settings():
-    """It was Adam(0.5), a tuple; Python makes an object without any setting."""
+    """The pickle is of Adam(0.5), which was a tuple; Python makes an object without settings."""
     found = pickle.loads((OLDER / "adam.pickle").read_bytes())
     for name in Adam()._asdict():
         with pytest.raises(AttributeError, match=name):
@@ -188,7 +188,7 @@ def test_only_public_names_are_called(name):
 
 
 class Mine(xpnet.Network):
-    """A user's own class: it has a module of its own."""
+    """A user's own class, in a module of its own."""
 
 
 def test_a_class_of_a_users_own_is_named_by_its_own_module():
@@ -203,7 +203,7 @@ def test_a_class_of_a_users_own_is_named_by_its_own_module():
 
 
 def load():
-    """An optimizer whose class has a qualified name that begins like `xpnet.load`."""
+    """Return an optimizer whose class has a qualified name that begins with "load"."""
 
     class Own(Adam):
         pass

@@ -1,4 +1,4 @@
-"""Predictions of many examples, which go through a CPU's cache piece by piece."""
+"""Predictions of many examples are computed in pieces that fit a CPU's cache."""
 
 from __future__ import annotations
 

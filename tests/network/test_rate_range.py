@@ -1,4 +1,4 @@
-"""``xpnet.learning_rate_range``: where it ends, and what it suggests."""
+"""``xpnet.learning_rate_range``: where it ends, and which rate it suggests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A stack of networks: each becomes what it becomes alone, whatever the others do."""
+"""A stack of networks: each trains as it would alone, whatever the others do."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def data(loss="cross_entropy", N=40):
 
 
 def networks(backend=None, sizes=SIZES, **settings):
-    """Networks of different seeds, with different biases too."""
+    """Return networks with different seeds and different biases."""
     found = [network(backend or get_backend("numpy"), sizes, rng=r, **settings) for r in range(R)]
     for r, net in enumerate(found):
         net.set_parameters(net.parameters * (1 + 0.1 * r))
@@ -49,7 +49,7 @@ def networks(backend=None, sizes=SIZES, **settings):
 
 
 def alone(net, seed, *data, **settings):
-    """The network and its history after such a fit on that seed's order and masks."""
+    """Fit one network with that seed's order and masks; return it and its history."""
     compile = net.backend.name == "jax"
     net = net.to()
     net.seed = seed
@@ -57,7 +57,7 @@ def alone(net, seed, *data, **settings):
 
 
 def check(backend, nets, *data, rates=None, tolerance=1e-12, **settings):
-    """A fit of the stack is a fit of each network; the stack and its history."""
+    """Check that fitting a stack equals fitting each network; return the stack and its history."""
     stack = xpnet.Stack(nets)
     each = {} if rates is None else {"learning_rate": rates}
     history = stack.fit(*data, **settings, **each)
@@ -73,11 +73,11 @@ def check(backend, nets, *data, rates=None, tolerance=1e-12, **settings):
             np.testing.assert_allclose(found, values, rtol=1e-10)
         np.testing.assert_allclose(np.asarray(history.step_loss)[:, r], its.step_loss, rtol=1e-10)
     moved = relative(stack.parameters, backend.xp.stack([net.parameters for net in nets]))
-    assert moved > 1e-4  # it is trained
+    assert moved > 1e-4  # the fit changed the parameters
     return stack, history
 
 
-# --- a fit is each network's fit
+# --- fitting a stack equals fitting each network
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "averaged"])
@@ -112,7 +112,7 @@ def test_every_loss_trains_a_stack(loss):
 
 @pytest.mark.parametrize("batch_size", [R, None])
 def test_targets_are_told_from_networks_where_there_are_as_many(backend, batch_size):
-    """(R, N) labels and (N, n_L) rows would be taken for one another."""
+    """(R, N) labels could be mistaken for (N, n_L) rows."""
     X, Y = data(N=2 * R)
     nets, settings = networks(backend, loss="cross_entropy"), {"optimizer": SGD(0.1), "epochs": 2}
     for targets in (Y, np.eye(3)[Y]):
@@ -135,7 +135,7 @@ def test_weights_penalties_validation_and_metrics_are_each_networks(backend):
     w = np.random.default_rng(2).uniform(0.1, 2, 40) * (np.arange(40) % 5 > 0)
     settings = {
         "epochs": 3,
-        "batch_size": 12,  # and the last is smaller
+        "batch_size": 12,  # the last batch is smaller
         "sample_weight": w,
         "class_weight": {1: 3.0},
         "penalty": xpnet.Penalty(l1=1e-3, l2=1e-2),
@@ -189,11 +189,11 @@ def test_float32_and_the_network_that_is_left_open(backend):
     assert str(stack.parameters.dtype).endswith("float32")
     assert stack[2].classes == ("a", "b", "c")
     assert stack[2].loss is LOSSES["cross_entropy"]
-    assert nets[2].loss is None  # the user's own are as they were
+    assert nets[2].loss is None  # the user's networks are unchanged
     assert set(stack[2].predict_classes(X)) <= {"a", "b", "c"}
 
 
-# --- what a stack is
+# --- properties of a stack
 
 
 def test_its_networks_are_copies_of_those_given_and_of_those_it_has(backend, tmp_path):
@@ -353,7 +353,7 @@ def test_a_network_that_diverges_leaves_the_others_alone(backend):
 
 
 def test_what_a_network_that_diverged_gives_is_no_warning(backend):
-    """Its parameters are finite, and its outputs are not."""
+    """Its parameters are finite, but its outputs are not."""
     X, Y = data("mean_squared_error")
     stack = xpnet.Stack(networks(backend, loss="mean_squared_error"))
     stack.fit(X, Y, epochs=1, batch_size=None, learning_rate=[0.01, 1e200, 0.02])
@@ -384,7 +384,7 @@ def test_where_all_diverge_it_is_an_error_and_all_are_as_they_were(backend, batc
     np.testing.assert_array_equal(to_numpy(stack.parameters), before)
 
 
-# --- what is refused
+# --- bad input
 
 
 def test_networks_that_are_not_alike_are_refused():

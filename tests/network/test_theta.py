@@ -1,4 +1,4 @@
-"""θ and the statistics of a network, as they are set by hand."""
+"""Setting a network's θ and statistics by hand."""
 
 from __future__ import annotations
 

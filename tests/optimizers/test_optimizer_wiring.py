@@ -1,9 +1,11 @@
-"""Optimizers and schedules in a fit: what the training loop does for them.
+"""Optimizers and schedules in a fit.
 
-1. it binds the optimizer to the layout;       2. it asks the schedule for each step's rate;
-3. it binds the schedule to the fit's length;  4. it tells a schedule what an epoch came to;
-5. it gives the network the average;           6. it compiles for a kind, not for a rate;
-7. it hands the whole data to L-BFGS.
+The training loop
+
+1. binds the optimizer to the layout;       2. asks the schedule for each step's rate;
+3. binds the schedule to the fit's length;  4. gives the schedule each epoch's loss;
+5. gives the network the average;           6. compiles once per optimizer, not per rate;
+7. gives L-BFGS all the data.
 """
 
 from __future__ import annotations
@@ -55,7 +57,7 @@ def test_every_optimizer_trains_by_its_name_alike_on_every_backend(backend, name
 
 
 def test_weights_decay_and_biases_do_not(backend):
-    """At a gradient of nearly nothing (ε immense) the weights alone shrink, by 1 − η λ a step."""
+    """A huge ε makes Adam's step vanish; then only the weights shrink, by 1 − η λ per step."""
     net = network(backend, SIZES)
     before = xpnet.to_numpy(net.parameters).copy()
     net.fit(X, Y, optimizer=AdamW(0.1, epsilon=1e30, weight_decay=0.5), **FIT)
@@ -65,7 +67,7 @@ def test_weights_decay_and_biases_do_not(backend):
 
 
 def test_a_schedule_gives_each_step_its_rate(backend):
-    """Zero but for the fourth of nine steps: θ is that of a fit whose step four is its only one."""
+    """If only the fourth of nine rates is not 0, θ equals a fit with only this step."""
     seen = []
 
     def schedule(t):
@@ -91,7 +93,7 @@ def test_the_fit_s_length_is_the_schedule_s(backend):
 
 @pytest.mark.parametrize("validation_data", [None, (X, 3.0 * Y)])
 def test_a_plateau_lowers_the_rate(validation_data):
-    """With a threshold that nothing meets, an epoch of rate η, one more, and then η/10 a time."""
+    """If no epoch meets the threshold, two epochs have the rate η, and each later one a tenth."""
     never = schedules.ReduceOnPlateau(0.05, patience=0, threshold=0.999999)
     steps = [0.05, 0.05, 0.005, 0.0005]
     found = theta("numpy", SGD(never), epochs=4, validation_data=validation_data)
@@ -140,7 +142,7 @@ def test_accumulated_batches_are_a_larger_batch(backend):
 
 @needs_jax
 def test_another_learning_rate_compiles_nothing_anew(monkeypatch):
-    """JAX calls the update only to compile a step; one of a user's own is compiled in each fit."""
+    """JAX only calls the update to compile a step; a user's own is compiled in each fit."""
     compiled, update = [], SGD.update
 
     class Own(SGD):
@@ -153,12 +155,12 @@ def test_another_learning_rate_compiles_nothing_anew(monkeypatch):
     monkeypatch.setattr(SGD, "update", counted)
     for kind in (SGD, Own):
         for rate in (0.1, 0.01, schedules.OneCycle(0.1)):
-            theta("jax", kind(rate, momentum=0.25), compile=True)  # no other test's
+            theta("jax", kind(rate, momentum=0.25), compile=True)  # used only here
     assert compiled == [SGD, Own, Own, Own]
 
 
 def test_fit_counts_the_steps_of_adam(backend):
-    """The corrections of step t, over the batches and the epochs."""
+    """The bias corrections count t over batches and epochs."""
     net = network(backend, [3, 5, 3], loss="huber")
     X, Y = np.random.default_rng(1).normal(size=(2, 6, 3))
     by_hand, adam = network(get_backend("numpy"), [3, 5, 3], loss="huber"), Adam(0.05)
@@ -237,7 +239,7 @@ def test_an_optimizer_of_ones_own_is_a_named_tuple_or_dataclass(backend, own, wi
 
 
 def test_two_optimizers_of_ones_own_with_equal_fields_are_not_one(backend):
-    """They are equal as tuples, so that a library could take one's compiled step for the other."""
+    """They are equal as tuples, so that a library could reuse the other's compiled step."""
 
     class Twice(NamedTuple):
         learning_rate: float = 0.1

@@ -1,4 +1,4 @@
-"""Optimizers against torch.optim, step by step, and what goes around them."""
+"""Optimizers and their wrappers, compared with torch.optim step by step."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ CASES = [
     (Nadam(beta1=0.3, momentum_decay=0.0), "NAdam", {"betas": (0.3, 0.999), "momentum_decay": 0}),
     (RAdam(), "RAdam", {}),
     (RAdam(**OTHER), "RAdam", THEIRS),
-    (RAdam(beta2=0.5), "RAdam", {"betas": (0.9, 0.5)}),  # which is never rectified
+    (RAdam(beta2=0.5), "RAdam", {"betas": (0.9, 0.5)}),  # never rectified
 ]
 
 ALL = [cls() for cls in OPTIMIZERS.values()] + [
@@ -108,7 +108,7 @@ def torch():
 
 
 def gradients(theta, t):
-    """A gradient that depends on θ and on the step, some entries tiny and some zero."""
+    """Return a gradient that depends on θ and the step; some entries are tiny, some zero."""
     scale = np.geomspace(1e-9, 1.0, theta.shape[-1])
     scale[::7] = 0.0
     return scale * (np.sin(3.0 * theta + t) + 0.1 * theta)
@@ -119,7 +119,7 @@ def start():
 
 
 def run(backend, optimizer, theta=None, steps=100, gradients=gradients):
-    """θ and the state after so many steps."""
+    """Return θ and the state after so many steps."""
     xp = backend.xp
     optimizer = bind(optimizer, LAYOUT)
     theta = move(backend, start() if theta is None else theta.copy())
@@ -133,7 +133,7 @@ def run(backend, optimizer, theta=None, steps=100, gradients=gradients):
 
 
 def run_torch(torch, make, parts=((0, 50),), steps=100, before_step=lambda parameters: None):
-    """θ after torch's steps on consecutive parts of it, each a parameter."""
+    """Return θ after torch's steps; consecutive parts of θ are torch's parameters."""
     parameters = [torch.tensor(start()[a:b], requires_grad=True) for a, b in parts]
     reference = make(parameters)
     for t in range(1, steps + 1):
@@ -149,7 +149,7 @@ def run_torch(torch, make, parts=((0, 50),), steps=100, before_step=lambda param
     ("optimizer", "name", "settings"), CASES, ids=[f"{case[0]!s}" for case in CASES]
 )
 def test_a_hundred_steps_equal_torch(backend, torch, optimizer, name, settings):
-    """With two parameter groups for AdamW: biases have no decay."""
+    """AdamW has two parameter groups, because biases do not decay."""
 
     def make(parameters):
         cls = getattr(torch.optim, name)
@@ -164,7 +164,7 @@ def test_a_hundred_steps_equal_torch(backend, torch, optimizer, name, settings):
 
 
 def test_first_step_of_adam_has_epsilon_outside_the_root_of_the_corrected_v():
-    """At g = 1e-7: −η g/(|g| + ε), which is −9.1e-4; scikit-learn's convention gives −2.4e-4."""
+    """At g = 1e-7 the step −η g/(|g| + ε) is −9.1e-4; with scikit-learn's ε it is −2.4e-4."""
     adam, theta = Adam(), np.zeros(1)
     state = adam.init(np, theta)
     theta, _ = adam.update(np, adam.coefficients(1, 0.001), np.asarray([1e-7]), state, theta)
@@ -182,7 +182,7 @@ def test_the_correction_of_adam_keeps_digits_that_a_difference_loses(beta, t, di
 
 
 def test_momentum_of_nadam_at_a_late_step():
-    """Π_t vanishes: at t = 10⁶ the factors are η (1 − μ) and η μ, for a resumed fit too."""
+    """Π_t vanishes: at t = 10⁶ the factors are η (1 − μ) and η μ, also in a resumed fit."""
     of_g, of_m, epsilon = Nadam(beta2=0.0).coefficients(10**6, rate=1.0)
     assert of_g == pytest.approx(0.1, rel=1e-12)
     assert of_m == pytest.approx(0.9, rel=1e-12)
@@ -204,7 +204,7 @@ def newton_schulz(G):
 
 
 def reference_muon(muon, steps=100):
-    """Muon by the letter, matrix by matrix; Adam's equations, uncorrected, for the rest."""
+    """Run Muon's equations matrix by matrix, and Adam's without corrections for the rest."""
     theta, decayed = start(), np.arange(50) < 38
     U = {offset: np.zeros((m, n)) for offset, m, n in LAYOUT.matrices}
     m1 = m2 = np.zeros(50)
@@ -240,7 +240,7 @@ def test_a_hundred_steps_of_muon_equal_its_equations(backend, muon):
 
 @pytest.mark.parametrize("scale", ["original", "match_rms_adamw"])
 def test_a_step_of_muon_is_torch_s_up_to_its_bfloat16(torch, scale):
-    """torch runs Newton–Schulz in bfloat16, of 8 bits; a wrong scale would be off by 0.4."""
+    """torch runs Newton–Schulz in bfloat16, with 8 bits; a wrong scale would differ by 0.4."""
     if not hasattr(torch.optim, "Muon"):
         pytest.skip("needs torch.optim.Muon: a newer torch")
     rng = np.random.default_rng(1)
@@ -270,7 +270,7 @@ def test_newton_schulz_leaves_singular_values_near_one_and_the_bases_as_they_are
     assert np.all((s > 0.6) & (s < 1.3))
 
 
-# --- what all of them promise
+# --- properties of all optimizers
 
 
 @of_all
@@ -328,7 +328,7 @@ def test_the_state_shares_nothing_with_the_parameters(backend, optimizer):
 
 
 def test_settings_of_two_kinds_are_never_equal():
-    """A compiled step is kept by its settings: Nadam's must not be run as RAdam's."""
+    """Compiled steps are kept by settings: Nadam's must not be used for RAdam."""
     for a, b in product(ALL, ALL):
         assert (a == b) == (a is b)
         assert (a != b) == (a is not b)
@@ -366,7 +366,7 @@ def test_clipping_equals_torch(backend, torch, settings):
 
 @pytest.mark.parametrize("size", [1e-30, 1e25])
 def test_a_norm_whose_square_is_out_of_range(backend, size):
-    """In float32: a short gradient is as it was, an immense one has the norm asked for."""
+    """In float32 a tiny gradient is unchanged, and a huge one is scaled to the given norm."""
     g = (np.asarray([3.0, -4.0]) * size).astype(np.float32)
     sgd = Clipped(SGD(learning_rate=1.0), norm=1.0)
     found, _ = run(backend, sgd, np.zeros(2, np.float32), steps=1, gradients=lambda theta, t: g)
@@ -384,7 +384,7 @@ def test_a_zero_gradient_is_clipped_to_zero(backend):
 
 
 def path(optimizer, steps):
-    """θ after each step."""
+    """Return θ after each step."""
     from xpnet.backends import get_backend
 
     return [run(get_backend("numpy"), optimizer, steps=t)[0] for t in range(1, steps + 1)]
@@ -429,7 +429,7 @@ def test_before_any_step_the_average_is_theta_and_wrappers_find_it(backend):
 
 
 def test_accumulated_steps_are_steps_on_the_mean_gradient(backend):
-    """θ stands still in between, and six steps of three are two with the mean of three."""
+    """θ is constant in between; six steps in threes equal two steps with mean gradients."""
     passed = []
 
     def third(theta, t):

@@ -1,4 +1,4 @@
-"""Schedules against their equations, written out in plain Python: no other library is needed."""
+"""Schedules, compared with their equations in plain Python; no other library is needed."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ T = 40
 
 
 def half_cosines(high, low, lengths):
-    """From high towards low, in so many steps each."""
+    """Return half cosines from high towards low with these numbers of steps."""
     return [
         low + (high - low) * math.cos(math.pi * k / (2 * s)) ** 2 for s in lengths for k in range(s)
     ]
 
 
 def one_cycle(high, s, w, a, b):
-    """Up to the peak at k = w s − 1, and down to η/(a b) at k = s − 1."""
+    """Return the rates: up to the peak at k = w s − 1, and down to η/(a b) at k = s − 1."""
     first, last, peak = high / a, high / a / b, w * s - 1
     found = []
     for k in range(s):
@@ -73,14 +73,14 @@ RULES = [
 
 @pytest.mark.parametrize(("schedule", "expected"), RULES, ids=lambda x: str(x)[:60])
 def test_the_rate_of_every_step(schedule, expected):
-    """Of a fit of 40 steps, 5 an epoch."""
+    """The fit has 40 steps, 5 per epoch."""
     found = rates(bind(schedule, T, 5), 1, T)
     assert found == pytest.approx(expected, rel=1e-12, abs=1e-17)
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3])
 def test_the_shortest_cycles(steps):
-    """The peak is the first step, where warm-up has no more than one."""
+    """If warm-up has at most one step, the peak is the first step."""
     schedule = OneCycle(0.2, steps=steps, warmup=1.0 / steps)
     assert schedule(1) == 0.2
     assert schedule(steps + 5) == pytest.approx(0.2 / 25e4)
@@ -92,18 +92,18 @@ def test_what_a_warm_up_leaves_of_a_fit(total, warmup, steps):
 
 
 PLATEAUS = [
-    # two epochs in a row that bring nothing better, counted anew after a reduction
+    # two epochs in a row without improvement; a reduction begins the count anew
     ({"patience": 1, "factor": 0.5}, [3, 2, 2, 2, 2, 2], [8, 8, 8, 4, 4, 2]),
-    # better by less than a tenth of the best is not better, and by more it is
+    # only a gain of more than a tenth of the best counts
     ({"patience": 0, "factor": 0.5, "threshold": 0.1}, [10, 9.01, 8.9, 8.02, 7.9], [8, 4, 4, 2, 2]),
-    # the first value is better than none; NaN is not better
+    # the first value is an improvement; NaN is not
     ({"patience": 0, "factor": 0.5}, [1e9, math.nan, 1.0], [8, 4, 4]),
     # after a reduction two epochs do not count
     ({"patience": 0, "factor": 0.5, "cooldown": 2}, [1, 1, 1, 1, 1], [8, 4, 4, 4, 2]),
-    # not below the minimum, and not up to it
+    # never below the minimum, and never raised to it
     ({"patience": 0, "factor": 0.5, "minimum": 3.0}, [1, 1, 1, 1], [8, 4, 3, 3]),
     ({"patience": 0, "factor": 0.5, "minimum": 9.0}, [1, 1, 1], [8, 8, 8]),
-    # of a negative best, further down by the share is better
+    # for a negative best, an improvement is lower by this share
     ({"patience": 0, "factor": 0.5, "threshold": 0.1}, [-10, -10.9, -11.1], [8, 4, 4]),
     # a better value in between begins the count anew
     ({"patience": 1, "factor": 0.5}, [3, 3, 2, 2, 1, 1, 1], [8, 8, 8, 8, 8, 8, 4]),

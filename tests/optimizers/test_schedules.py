@@ -1,4 +1,4 @@
-"""Schedules against torch's and scikit-learn's, and their ranges."""
+"""Schedules, compared with torch's and scikit-learn's, and the ranges of their settings."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def rates(schedule, n):
 
 
 def torch_rates(make, n, lr=0.1):
-    """The learning rate at torch's optimizer's step t = 1 … n, the scheduler stepped after each."""
+    """Return the rates of torch's steps t = 1 … n; the scheduler steps after each."""
     torch = needed("torch")
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=lr)
     scheduler = make(torch.optim.lr_scheduler, optimizer)
@@ -48,7 +48,7 @@ def torch_rates(make, n, lr=0.1):
     for _ in range(n):
         found.append(optimizer.param_groups[0]["lr"])
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # optimizer.step() is not called
+            warnings.simplefilter("ignore")  # torch warns that optimizer.step() was not called
             scheduler.step()
     return found
 
@@ -107,7 +107,7 @@ def test_rates_equal_torch_at_every_step(schedule, make):
 def test_inverse_scaling_is_scikit_learn_s_at_the_start_of_every_epoch():
     peer = needed("sklearn.neural_network._stochastic_optimizers")
     sgd = peer.SGDOptimizer([np.zeros(1)], 0.1, lr_schedule="invscaling", power_t=0.3)
-    schedule = InverseScaling(0.1, power=0.3, scale=20)  # batches of 20, 10 of them an epoch
+    schedule = InverseScaling(0.1, power=0.3, scale=20)  # batches of 20, 10 per epoch
     for epoch in range(1, 6):
         sgd.iteration_ends(200 * epoch)
         assert schedule(10 * epoch + 1) == pytest.approx(sgd.learning_rate, rel=1e-14)
@@ -159,14 +159,14 @@ def test_a_plateau_s_memory_is_fresh_in_each_fit_and_can_be_carried_over():
 
 
 def test_a_negative_value_that_stands_still_is_a_plateau_too():
-    """torch takes −4.9996 for better than −5 at a threshold of 1e-4."""
+    """With a threshold of 1e-4, torch considers −4.9996 better than −5."""
     schedule = bind(ReduceOnPlateau(0.1, patience=1), 100, 10)
     for value in (-5.0, -4.9996, -4.9999):
         schedule.observe(value)
     assert schedule(1) == pytest.approx(0.01)
 
 
-# --- lengths that the fit fills in
+# --- lengths that the fit sets
 
 
 def test_the_length_of_the_fit_fills_what_was_left_open():

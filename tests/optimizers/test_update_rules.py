@@ -1,7 +1,7 @@
-"""Every optimizer against its equations, in plain NumPy: ten steps, and what they are made of.
+"""Ten steps of every optimizer, compared with its equations in plain NumPy.
 
-A rule is written from the paper, with the places where xpnet (as PyTorch) differs from it that the
-optimizer's docstring names. It is a generator: it is sent a gradient and θ, and gives the next θ.
+A rule follows the paper, except for differences that the optimizer's docstring names (often those
+of PyTorch). Each rule is a generator: it receives a gradient and θ, and yields the next θ.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ STEPS = 10
 
 
 def gradient(theta, t):
-    """Small, large, of changing sign, and once 0."""
+    """Return small and large entries of changing sign; one is 0 at every third step."""
     g = np.asarray([1e-6, 1.0, -30.0, 0.3, 2.0, -1.0]) * np.cos(theta + 0.9 * t)
     g[5] *= t % 3 > 0
     return g
@@ -79,7 +79,7 @@ def adadelta(rate, o):
 
 
 def _moments(o, t, g, m, v):
-    """m and v, and both corrected."""
+    """Return m and v, and both with bias correction."""
     m = o.beta1 * m + (1 - o.beta1) * g
     v = o.beta2 * v + (1 - o.beta2) * g**2
     return m, v, m / (1 - o.beta1**t), v / (1 - o.beta2**t)
@@ -180,7 +180,7 @@ def by_equations(optimizer, rate):
 
 
 def by_xpnet(backend, optimizer, c):
-    """θ after each step, with these coefficients."""
+    """Return xpnet's θ after each step, with these coefficients."""
     xp, theta, thetas = backend.xp, move(backend, START.copy()), []
     optimizer = bind(optimizer, LAYOUT)
     state = optimizer.init(xp, theta)
@@ -200,7 +200,7 @@ def test_ten_steps_are_those_of_the_equations(backend, optimizer):
 
 @each_case
 def test_a_schedule_changes_the_rate_alone(backend, optimizer):
-    """The coefficients of all steps at once, at rates that differ."""
+    """The coefficients of all steps come from one call with different rates."""
     schedule = Step(0.02, 0.5, steps=3)
     c = coefficients(optimizer, 1, rates(schedule, 1, STEPS))
     expected = by_equations(optimizer, schedule)
@@ -227,6 +227,6 @@ def test_every_optimizer_with_a_rule_of_its_own_is_here():
     [(0.75, [1, 1, 1, 0, 0.25, 0, 0.25]), (None, [1, 1, 1, 0, 1 / 2, 0, 1 / 3])],
 )
 def test_the_share_of_a_step_in_an_average(decay, shares):
-    """Up to the start, at step 3, the average is θ; after it every second step counts."""
+    """Up to step 3, the start, the average is θ; afterwards every second step counts."""
     optimizer = Averaged(SGD(), decay, start=3, every=2)
     assert [optimizer.coefficients(t, 0.1)[0] for t in range(1, 8)] == shares
