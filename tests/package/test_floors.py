@@ -1,4 +1,4 @@
-"""What may import what: the table of floors in docs/architecture.md, held against the imports."""
+"""Imports agree with the table of floors in docs/architecture.md."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from docs.draw_floors import floors
 from tests.support.helpers import ROOT
 
-NO_FLOOR = {"__init__", "__main__", "_version", "parameters"}  # the last: a former name
+NO_FLOOR = {"__init__", "__main__", "_version", "parameters"}  # `parameters` is a former name
 
 
 FLOORS = [(set(rooms), set(upwards)) for rooms, upwards in floors()]
@@ -21,7 +21,7 @@ UPWARDS = {name: upwards for names, upwards in FLOORS for name in names}
 
 
 def imports(path: Path) -> Iterator[tuple[str, str, int]]:
-    """("top", "type" or "lazy", a folder of xpnet, the line) of every import."""
+    """Yield ("top", "type" or "lazy", a folder of xpnet, the line) of every import."""
 
     def visit(node: ast.AST, kind: str) -> Iterator[tuple[str, str, int]]:
         for child in ast.iter_child_nodes(node):
@@ -63,7 +63,7 @@ def test_every_folder_and_module_has_one_floor():
 
 @pytest.mark.parametrize("path", files(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_file_imports_what_stands_below_it(path):
-    """At import time; inside functions, and for types, also where the table says."""
+    """The table permits some other imports inside functions and for types."""
     own = folder_of(path)
     for kind, name, line in imports(path):
         if name in NO_FLOOR or name == own or LEVEL[name] < LEVEL[own]:
@@ -74,7 +74,7 @@ def test_a_file_imports_what_stands_below_it(path):
 
 
 def test_what_the_table_lets_go_up_does():
-    """A permission that nobody needs is one too many."""
+    """Every permission in the table is used."""
     taken = defaultdict(set)
     for path in files():
         own = folder_of(path)

@@ -1,4 +1,4 @@
-"""Who imports what of tests/: only tests.support is shared, and xpnet/ needs none of it."""
+"""Only tests.support is imported from other files, and xpnet/ imports nothing from tests/."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.helpers import ROOT
 
 
 def names(path: Path) -> Iterator[str]:
-    """What the file imports, at any depth: "a.b.c" of ``from a.b import c``."""
+    """Yield the names that a file imports anywhere: "a.b.c" for ``from a.b import c``."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -22,7 +22,7 @@ def names(path: Path) -> Iterator[str]:
 
 
 def of_tests(folder: str) -> set[str]:
-    """Every import of something in tests/ by a file of the folder, as "file: name"."""
+    """Return every import from tests/ in the folder's files, as "file: name"."""
     files = sorted((ROOT / folder).rglob("*.py"))
     assert files
     found = ((path.relative_to(ROOT), name) for path in files for name in names(path))

@@ -1,4 +1,4 @@
-"""The package as a whole: what an import costs, what it offers, and its doctests."""
+"""The package as a whole: the cost of an import, public names, and doctests."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ HEAVY = (
     "array_api_compat",
     "array_api_compat.numpy",
     "array_api_strict",
-    "numpy.random",  # 10 ms, which the first network pays
+    "numpy.random",  # 10 ms, only for the first network
     "xpnet.cli",
 )
 WHEN_USED = (
@@ -69,7 +69,7 @@ MODULES = sorted(
 
 
 def module_of(name: str) -> ModuleType:
-    """The module; a skip where numba is not installed, which compiled functions need."""
+    """Import the module; skip the test if it needs numba, which is not installed."""
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
@@ -195,7 +195,7 @@ def test_there_are_doctests():
     examples = [
         example
         for name in MODULES
-        if not name.startswith("xpnet.engines.loops.")  # which need numba, and have none
+        if not name.startswith("xpnet.engines.loops.")  # these need numba, and have no doctests
         for test in finder.find(importlib.import_module(name))
         for example in test.examples
     ]

@@ -1,6 +1,6 @@
-"""The repository has no public address yet: one placeholder stands for it, in one file.
+"""The repository has no public address yet: one file has a placeholder for it.
 
-Whoever publishes it replaces the lines that `PLACES` lists, and then this file.
+To publish the repository, replace the lines listed in `PLACES`, and then this file.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ADDRESS = re.compile(
 
 
 def tracked(*patterns):
-    """The texts of the files that git tracks, by name."""
+    """Return the texts of the files that git tracks, by name."""
     command = ["git", "ls-files", "-z", "--", *patterns]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
     if listed.returncode:

@@ -1,4 +1,4 @@
-"""Imports and compilation, which Ctrl-C does not cut in two."""
+"""Ctrl-C does not interrupt imports and compilation; it takes effect afterwards."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def press():
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
-    """The name of one that presses Ctrl-C in the middle of its import."""
+    """The name of a package that presses Ctrl-C in the middle of its import."""
     (tmp_path / "pressing.py").write_text(
         "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nwhole = True\n"
     )
@@ -37,7 +37,7 @@ def test_control_c_comes_after_an_import(package):
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_of_a_backends_library_too(package, monkeypatch):
+def test_control_c_comes_after_the_import_of_a_backends_library(package, monkeypatch):
     library = backends._Library("numpy_backend", package, "nothing")
     monkeypatch.setitem(backends._LIBRARIES, "torch", library)
     with pytest.raises(KeyboardInterrupt):
@@ -46,7 +46,7 @@ def test_of_a_backends_library_too(package, monkeypatch):
     backends.get_backend("torch")
 
 
-def test_it_comes_after_an_error_too():
+def test_control_c_comes_after_a_block_that_fails():
     def fail():
         press()
         raise ImportError
@@ -67,7 +67,7 @@ def test_the_programs_own_handler_is_called_afterwards_as_often(times):
     signal.signal(signal.SIGINT, handler)
     try:
         with undisturbed():
-            with undisturbed():  # one within another
+            with undisturbed():  # nested
                 for _ in range(times):
                     press()
             ends.append(1)
@@ -101,7 +101,7 @@ def test_other_threads_leave_signals_alone():
 
 @needs_numba
 def test_control_c_while_numba_is_imported_and_while_it_compiles(tmp_path):
-    """The process can fit compiled steps afterwards; nothing is lost of the first fit's network."""
+    """Afterwards the process can fit compiled steps, and the network has lost nothing."""
     code = """
 import os, signal, sys
 import numpy as np, xpnet

@@ -1,4 +1,4 @@
-"""What a display draws is what was computed: read back from its artists, on every backend."""
+"""The values that displays draw, read back from their artists, are correct on every backend."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def closed():
 
 
 def drawn(display):
-    """The display, drawn to the last pixel, so that a bad text raises."""
+    """Draw the display completely, so that bad text raises; return it."""
     display.figure_.canvas.draw()
     return display
 
 
 def three_classes(N=60, names=None):
-    """Points around three corners, and their labels."""
+    """Return points around three corners, and their labels."""
     rng = np.random.default_rng(0)
     labels = np.arange(N) % 3
     X = np.asarray([[0.0, 0.0], [3.0, 0.0], [0.0, 3.0]])[labels] + rng.normal(0, 0.7, (N, 2))

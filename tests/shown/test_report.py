@@ -1,4 +1,4 @@
-"""The page on a training: its numbers, that it parses, is safe and whole, and the command."""
+"""The report page: its numbers are right, it is valid HTML, safe and self-contained."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ HOSTILE = f"{pages.HOSTILE}$x^_"
 
 
 def parsed(path):
-    """The text of a document, and its tree."""
+    """Return the text of a document, and its tree."""
     text = Path(path).read_text(encoding="utf-8")
     assert text.startswith("<!DOCTYPE html>")
     return text, pages.parsed(text)
 
 
 def tag(element):
-    """Its name without the namespace, which an SVG's elements have."""
+    """Return an element's name without the namespace of SVG elements."""
     return str(element.tag).rpartition("}")[2]
 
 
@@ -51,7 +51,7 @@ def cells(table):
 
 
 def table_with(tree, head):
-    """The body of the one table with that column."""
+    """Return the body of the one table with that column."""
     (found,) = [rows for rows in map(cells, every(tree, "table")) if head in rows[0]]
     return found
 
@@ -65,14 +65,14 @@ def metrics(tree):
 
 
 def facts(tree):
-    """Every line of the lists at the end."""
+    """Return every line of the lists at the end."""
     return {
         row[0]: row[1] for table in every(tree, "table") for row in cells(table) if len(row) == 2
     }
 
 
 def labelled(names=("a", "b", "c"), N=90):
-    """A network that has met these names, its examples and its history."""
+    """Return a network trained on these class names, its examples and its history."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(N, 4))
     Y = np.asarray(names)[(X[:, 0] > 0).astype(int) + (X[:, 1] > 0)]
@@ -234,7 +234,7 @@ def test_pictures_say_what_they_show_and_take_the_pages_colours(tmp_path):
         assert not every(picture, "metadata")
     assert all(image.get("alt") for image in every(tree, "img"))
     assert "currentColor" in text
-    assert not re.search("#01020[34]", text)  # the stand-ins
+    assert not re.search("#01020[34]", text)  # the placeholder colours
 
 
 def test_the_same_training_makes_the_same_page(tmp_path):
@@ -315,7 +315,7 @@ def test_a_table_has_its_page_with_rows_as_they_stand_in_the_file(tmp_path, caps
     lines = rows_of(FRUIT)
     head, *rows = table_with(tree, "actual")
     assert head[4:] == ["colour", "grown in", "weight, g"]
-    assert len(rows) == 6  # all that were held out
+    assert len(rows) == 6  # all held-out rows
     for row in rows:
         assert lines[int(row[0].removeprefix("line ")) - 1] == [*row[4:], row[2]]
     assert facts(tree)["columns"] == "2 text, 1 number"
@@ -349,7 +349,7 @@ def test_hostile_names_of_a_table(tmp_path, capsys):
     assert text_of(every(tree, "h1")[0]) == "$k$ from t.csv"
 
 
-# --- what goes wrong, before any training
+# --- errors before any training
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Fashion-MNIST: its reader on small files, and the real ones where the machine has them."""
+"""Fashion-MNIST: its reader on small files, and on the real ones if they are installed."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_a_damaged_file_is_named_and_no_traceback(folder, tmp_path, monkeypatch,
     ],
 )
 def test_a_file_that_promises_other_numbers_than_it_has_is_refused(folder, content):
-    """No axes, too many numbers for any memory, too few, one too many; labels as images."""
+    """No axes, more numbers than any memory holds, too few, one too many; labels as images."""
     path = folder / "train-images-idx3-ubyte.gz"
     with gzip.open(path, "wb") as file:
         file.write(content)

@@ -1,4 +1,4 @@
-"""A user's own table: what is read, how it becomes numbers, which cell an error names."""
+"""A user's own table: reading it, turning it into numbers, and naming bad cells in errors."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ HOSTILE = (
 
 
 def message(path: Path, text: str | bytes, use=lambda table: Schema.fit(table, "y")) -> str:
-    """The error of reading the text and using its table, after the path: one line."""
+    """Read the text and use its table; return the one-line error after the path."""
     with pytest.raises((ValueError, TypeError)) as error:
         use(read_csv(written(path, text)))
     said = str(error.value)
@@ -287,7 +287,7 @@ def test_frames_of_pandas_with_its_own_kinds():
 
 
 @pytest.mark.parametrize("what", [[[1]], 3, {"a": [1]}, "lazy"])
-def test_no_frame_is_a_type_error_of_one_line(what):
+def test_what_is_no_frame_is_a_type_error_of_one_line(what):
     needed("narwhals")
     frame = needed("polars").LazyFrame({"a": [1]}) if what == "lazy" else what
     with pytest.raises(TypeError, match="the data frame can't be read") as error:
@@ -503,7 +503,7 @@ def test_the_root_of_the_categories_is_the_dim(n, dim):
 
 
 def test_a_network_embeds_as_it_would_by_one_hot_columns(backend):
-    """E is a factor of the first weights: W_one-hot = W Eᵀ, whatever stands before and after."""
+    """E is a factor of the first weights, W_one-hot = W Eᵀ, whatever columns are around it."""
     table, embed = read_csv(FRUIT), {"grown in": 3, "colour": 2}
     found, plain = Schema.fit(table, "fruit", embed=embed), Schema.fit(table, "fruit")
     (layer,) = found.input_layers()
@@ -522,7 +522,7 @@ def test_a_network_embeds_as_it_would_by_one_hot_columns(backend):
 
 
 def test_an_embedded_column_is_found_behind_wider_ones():
-    schema = Schema.fit(read_csv(FRUIT), "fruit", embed={"grown in": 2})  # behind four colours
+    schema = Schema.fit(read_csv(FRUIT), "fruit", embed={"grown in": 2})  # after four colours
     (layer,) = schema.input_layers()
     assert (schema.width, layer.columns, layer.categories, layer.dims) == (6, (4,), (5,), (2,))
 
@@ -594,9 +594,9 @@ floats = st.floats(-1e12, 1e12)
 
 
 def as_number(cell: str) -> float | str:
-    """What is one class when it is a number: "1" and "1.0" are an error of their own.
+    """Return a cell's number, since "1" and "1.0" would be the same class, which is an error.
 
-    "nan" is text, which equals itself as no number does.
+    "nan" stays text: unlike the number, it equals itself.
     """
     try:
         return cell if math.isnan(float(cell)) else float(cell)
@@ -606,7 +606,7 @@ def as_number(cell: str) -> float | str:
 
 @st.composite
 def tables(draw):
-    """A table of numbers and text under any names, and its target."""
+    """Draw a table of numbers and text under any names, and its target."""
     columns = draw(st.lists(names, min_size=2, max_size=5, unique=True))
     n = draw(st.integers(2, 12))
     kinds = st.one_of(
@@ -742,7 +742,7 @@ def test_too_few_rows_to_hold_any_out():
         held_out(np.array(["rare", *["often"] * 20], np.dtypes.StringDType()), 21, 0.2)
 
 
-# --- what it costs
+# --- the cost of an import
 
 
 @pytest.mark.slow
@@ -758,7 +758,7 @@ def test_an_import_reads_no_more_than_it_needs(name, absent):
 
 
 def test_hostile_names_come_through_csv_whole(path):
-    """Names and classes with commas, quotes, newlines, a leading '='."""
+    """Names and classes may have commas, quotes, newlines, or a leading '='."""
     text = io.StringIO()
     csv.writer(text, quoting=csv.QUOTE_ALL).writerows(
         [[*HOSTILE, "y"], *([*map(str, range(len(HOSTILE))), name] for name in HOSTILE)]
@@ -783,7 +783,7 @@ def test_hostile_names_come_through_csv_whole(path):
     ],
 )
 def test_integers_beyond_what_a_float_holds_are_told_apart(column):
-    """As the same column of a CSV file is, which is text until somebody asks for numbers."""
+    """A frame's column gives the same classes as in a CSV file, where cells are text at first."""
     table = Table({"x": np.arange(10.0), "key": column})
     assert table.text("key") == [str(int(k)) for k in column]
     assert not table.is_text("key")

@@ -1,4 +1,4 @@
-"""Tables as they come: long integers, other notations, slips, other files, wrong types."""
+"""Difficult tables: long integers, other notations, typing errors, other files, wrong types."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ def test_columns_of_other_libraries():
 
 
 class Counted(str):
-    """A name that counts what it is compared with."""
+    """A name that counts its comparisons."""
 
     compared = 0
 
@@ -207,7 +207,7 @@ def test_threads_read_long_cells_at_once(tmp_path):
 
 
 def test_the_header_alone(path):
-    written(path, "a,b\n1\n")  # the row is short, and nobody reads it
+    written(path, "a,b\n1\n")  # the row is too short, but is not read
     assert header_of(path).names == ("a", "b")
     assert len(header_of(path)) == 0
 
@@ -239,7 +239,7 @@ def test_a_folder_is_no_table(tmp_path):
             read(tmp_path)
 
 
-# --- what is probably not what it is taken for
+# --- outliers, and text that looks like numbers or dates
 
 
 def normal(n: int = 200, **cells: float) -> np.ndarray:
@@ -353,7 +353,7 @@ def test_text_that_looks_like_numbers_or_dates_is_one_warning(cells, said):
         Schema.fit(table, "y")
     assert len(found) == 1
     assert said in str(found[0].message)
-    Schema.fit(table, "y", text=["x"])  # who says that it is text is not asked again
+    Schema.fit(table, "y", text=["x"])  # no warning if the user declares text
     Schema.fit(table, "y", ignore=["x"])
     target = Table({"x": [*"abcd"] * 10, "y": cells})
     with pytest.warns(UserWarning, match="column 'y' is treated as text with .* classes"):

@@ -1,4 +1,4 @@
-"""Class weights, against scikit-learn and the loss that they make."""
+"""Class weights, compared with scikit-learn's, and the weighted loss."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `fit` does beside its steps: classes, weights, penalties, schedules, stops, callbacks."""
+"""The features of `fit`: classes, weights, penalties, schedules, early stopping, callbacks."""
 
 from __future__ import annotations
 
@@ -193,7 +193,7 @@ def test_reduce_on_plateau_sees_the_epochs():
 
     X, Y = data()
     schedule = schedules.ReduceOnPlateau(1e-12, factor=0.5, patience=0, threshold=1e-3)
-    fixed = {"batch_size": None, "compile": False}  # to compile, coefficients are asked for too
+    fixed = {"batch_size": None, "compile": False}  # compiling would call coefficients too
     new().fit(X, Y, epochs=4, optimizer=Watched(schedule), **fixed)
     assert rates == [1e-12, 1e-12, 0.5e-12, 0.25e-12]
     assert schedules.rate_at is original
@@ -224,7 +224,7 @@ def test_clipping_bounds_the_first_step():
 
 def test_a_fraction_is_set_aside_by_class_and_the_same_everywhere(backend):
     X, Y = data(N=60)
-    X[:, 0] = np.arange(60)  # a number for each example
+    X[:, 0] = np.arange(60)  # the example's number
     seen = []
 
     net, numpy = new(backend), new()
@@ -244,7 +244,7 @@ def test_a_fraction_is_set_aside_by_class_and_the_same_everywhere(backend):
 
 
 def test_labels_of_several_heads_are_held_out_as_real_targets_are():
-    """By no head's classes: the rows are those of the seed alone."""
+    """No head's classes count: only the seed decides which rows are held out."""
     from xpnet.checks.inputs import Examples
     from xpnet.training.holdout import hold_out
 
@@ -318,7 +318,7 @@ def test_regression_metrics_and_auc(backend):
 
 
 def falling_then_rising(bottom):
-    """A callback that writes a validation loss with its least value at an epoch."""
+    """Return a callback that writes validation losses, whose minimum is at an epoch."""
 
     def write(net, history):
         history.validation_loss.append(float(abs(len(history) - bottom)))
@@ -623,7 +623,7 @@ def test_scipys_minimize_takes_the_objective(backend):
 
 
 def test_predictions_follow_the_parameters():
-    """Views of θ are kept between predictions."""
+    """They do so although views of θ are kept between predictions."""
     import copy
     import pickle
 

@@ -1,4 +1,4 @@
-"""Children that are forked while another thread of the process is in a fit."""
+"""Processes that are forked while another thread of the parent is in a fit."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from xpnet.backends import openblas
 from xpnet.backends.openblas import blas_threads, bundled
 
 def in_child(work, seconds=20):
-    '''What work() prints in a forked child; the child ends where it waits for nobody.'''
+    '''Run work() in a forked child; an alarm ends a child that hangs. Return its status.'''
     sys.stdout.flush()
     child = os.fork()
     if not child:
@@ -31,7 +31,7 @@ def in_child(work, seconds=20):
     return os.waitpid(child, 0)[1]
 
 def elsewhere(work):
-    '''work() in another thread, under way when this returns.'''
+    '''Start work() in another thread; return when it has begun.'''
     begun = threading.Event()
     threading.Thread(target=work, args=(begun,), daemon=True).start()
     assert begun.wait(100)
@@ -43,7 +43,7 @@ network = lambda: xpnet.Network([6, 5, 3], loss="cross_entropy", rng=1)
 
 
 def printed(code, **environ):
-    """What a process of its own prints."""
+    """Return the output of a separate process that runs this code."""
     options = "-W", "ignore::DeprecationWarning", "-c"
     return python(*options, HEAD + code, check=True, **environ).stdout
 
@@ -69,7 +69,7 @@ for lock in ("openblas", "undisturbed"):
 
 @needs_openblas
 def test_the_child_has_the_usual_number_of_blas_threads():
-    """Those of its own thread's blocks it keeps to, and to no other thread's."""
+    """It keeps the limit of its own thread's blocks, but not of another thread's."""
     code = """
 bundled().set_threads(4)
 def hold(begun):
@@ -108,7 +108,7 @@ os._exit(0)
 
 @needs_numba
 def test_a_fork_waits_for_another_threads_compilation(tmp_path):
-    """numba's own locks, and half of its state, would be the child's."""
+    """Otherwise the child would inherit numba's locks and half of its state."""
     code = """
 from numba.core.compiler_lock import global_compiler_lock  # in the child (E402)
 from xpnet.engines.loops import cache
@@ -130,7 +130,7 @@ os._exit(0)
 
 
 def test_the_childs_first_control_c_is_its_own():
-    """The handler of a fit in the parent's main thread would take it for that fit's."""
+    """The signal handler of a fit in the parent's main thread must not take it."""
     code = """
 seen = []
 def press():

@@ -1,4 +1,4 @@
-"""L-BFGS against SciPy's and torch's, and what it does where it can't go on."""
+"""L-BFGS, compared with SciPy's and torch's, and what it does if the search fails."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ START = np.tile([-1.2, 1.0], 5)
 
 
 def rosenbrock(x):
-    """Σ 100 (x_{i+1} − x_i²)² + (1 − x_i)², whose only minimum nearby is at ones."""
+    """Return Σ 100 (x_{i+1} − x_i²)² + (1 − x_i)², whose minimum nearby is at ones; and ∇."""
     a, b = x[1:] - x[:-1] ** 2, 1.0 - x[:-1]
     g = np.zeros_like(x)
     g[1:] += 200.0 * a
@@ -31,7 +31,7 @@ def rosenbrock(x):
 
 
 def counted(function):
-    """The function, and the list of its values so far."""
+    """Return the function, and a list to which each call adds its value."""
     values = []
 
     def call(x):
@@ -43,7 +43,7 @@ def counted(function):
 
 
 def on(backend, function):
-    """A NumPy function of a backend's arrays."""
+    """Turn a NumPy function into one of a backend's arrays."""
 
     def call(theta):
         value, g = function(to_numpy(theta).astype(np.float64))
@@ -99,7 +99,7 @@ def test_rosenbrock_against_torch():
 
 
 def objective(net, X, Y):
-    """A network's loss and gradient, as functions of θ."""
+    """Return a network's loss and gradient as a function of θ."""
 
     def call(theta):
         net.set_parameters(theta)
@@ -118,7 +118,7 @@ def small(backend, dtype="float64", activation="tanh", rng=1):
 
 
 def test_a_network_s_loss_gets_as_low_as_with_scipy(backend):
-    """From the same start and with as many iterations, in at most a few more evaluations."""
+    """The start and the iterations are the same; only a few more evaluations are allowed."""
     optimize = needed("scipy.optimize")
     net, X, Y = small(backend)
     theta = net.parameters
@@ -140,7 +140,7 @@ def test_a_network_s_loss_gets_as_low_as_with_scipy(backend):
 
 
 def test_with_kinks_it_goes_on_as_scipy_does():
-    """relu from twenty starts: it is stuck hardly ever, and is on average as low for as much."""
+    """With relu and twenty starts, few searches end early; on average loss and cost are SciPy's."""
     optimize = needed("scipy.optimize")
     found, peers = [], []
     for rng in range(20):
@@ -163,7 +163,7 @@ def net_loss_at_start(net, theta, X, Y):
 
 
 def test_in_float32_it_ends_by_itself(backend):
-    """Values that differ by their rounding alone must not keep the search for ever."""
+    """The search must not run for ever on values that differ only by rounding."""
     net, X, Y = small(backend, "float32")
     theta = net.parameters
     found = LBFGS(tolerance_gradient=0.0, tolerance_change=1e-7).minimize(
@@ -220,7 +220,7 @@ def test_a_callback_sees_every_iteration_and_ends_the_search():
 @pytest.mark.filterwarnings("ignore:overflow encountered")
 @pytest.mark.filterwarnings("ignore:invalid value encountered")
 def test_it_backs_away_from_where_the_value_is_not_finite():
-    """−log x + x beyond x > 0, and exp that overflows: the minimum is found all the same."""
+    """It finds the minimum of x − log x, although log is NaN for x < 0."""
 
     def barrier(x):
         with np.errstate(all="ignore"):
@@ -235,7 +235,7 @@ def test_it_backs_away_from_where_the_value_is_not_finite():
 
 @pytest.mark.parametrize(("size", "length"), [(100.0, 1.0), (1e-3, 1e-6)])
 def test_the_first_step_is_no_longer_than_one(size, length):
-    """Or than the gradient, where that is shorter: here x/1000."""
+    """If the gradient is shorter than one, the step is no longer than the gradient: x/1000."""
     tried = []
 
     def bowl(x):
@@ -248,7 +248,7 @@ def test_the_first_step_is_no_longer_than_one(size, length):
 
 
 def test_where_the_memory_misleads_it_begins_anew():
-    """A search that finds nothing is repeated along −g, with the memory cleared."""
+    """A search that finds nothing lower is repeated along −g, with cleared memory."""
     search = _Minimization(np, LBFGS(), rosenbrock, START)
     assert search._iterate()
     value, honest = search.point.value, search.pairs.direction
@@ -301,7 +301,7 @@ def test_the_point_found_meets_both_wolfe_conditions(name, c2):
 
 
 def test_a_point_that_is_flat_enough_must_be_low_enough():
-    """(a − 1)² at 1.9 is below its value at 0, but not by 0.3 of what the slope there promises."""
+    """At 1.9, (a − 1)² has fallen by less than 0.3 times what the slope at 0 predicts."""
     phi, points = along(lambda a: (a - 1) ** 2, lambda a: 2 * (a - 1))
     found = strong_wolfe(phi, Point(0.0, 1.0, -2.0, None, None), 1.9, c1=0.3)
     assert points == [1.9, found.step]
@@ -310,13 +310,13 @@ def test_a_point_that_is_flat_enough_must_be_low_enough():
 
 @pytest.mark.parametrize("swap", [False, True])
 def test_the_interpolation_is_the_minimum_of_a_cubic(swap):
-    """2a³ − 3a² − 12a falls to a = 2."""
+    """2a³ − 3a² − 12a has its minimum at a = 2."""
     ends = [Point(a, 2 * a**3 - 3 * a**2 - 12 * a, 6 * a**2 - 6 * a - 12, 0, 0) for a in (0.5, 4.0)]
     assert _cubic(*(ends[::-1] if swap else ends)) == pytest.approx(2.0, rel=1e-13)
 
 
 def test_a_kink_is_not_closed_in_on():
-    """|a − 1| has the slopes −1 and 1 and is flat nowhere."""
+    """|a − 1| has the slopes −1 and 1, so no point is flat enough."""
     phi, points = along(lambda a: abs(a - 1.0), lambda a: math.copysign(1.0, a - 1.0))
     found = strong_wolfe(phi, Point(0.0, 1.0, -1.0, None, None), 0.3)
     assert found.value <= 0.01
@@ -341,7 +341,7 @@ def test_a_line_without_a_bottom_gives_its_lowest_point():
 
 
 def test_the_direction_is_that_of_bfgs_by_matrices(backend):
-    """H by its recurrence, H ← (1 − ρ s yᵀ) H (1 − ρ y sᵀ) + ρ s sᵀ, from γ of the last pair."""
+    """The reference is H ← (1 − ρ s yᵀ) H (1 − ρ y sᵀ) + ρ s sᵀ, from γ I of the last pair."""
     rng = np.random.default_rng(4)
     root = rng.normal(size=(6, 6))
     hessian = root @ root.T + np.eye(6)
@@ -372,7 +372,7 @@ def test_a_pair_of_negative_curvature_is_not_kept():
 
 
 def test_a_tolerance_met_in_the_last_iteration_is_what_it_is():
-    """And not "iterations", though there are no more of these."""
+    """The reason is not "iterations", although none is left."""
 
     def bowl(x):
         return 0.5 * float(x @ x), x.copy()
@@ -387,7 +387,7 @@ def test_a_tolerance_met_in_the_last_iteration_is_what_it_is():
 
 
 def points(values, slopes=None):
-    """φ whose k-th evaluation has the k-th value, and a slope that asks to go on."""
+    """Return a φ whose k-th evaluation has the k-th value, and by default the slope −1."""
     given = zip(values, slopes or [-1.0] * len(values), strict=True)
     return lambda a: Point(a, *next(given), None, None)
 
@@ -397,7 +397,7 @@ def points(values, slopes=None):
     [(-3.0, -3.0), (-1.5, -2.0), (-2.0, -2.0), (math.nan, -2.0), (-math.inf, -2.0), (9.0, -2.0)],
 )
 def test_out_of_evaluations_it_gives_the_lowest_point_back(second, found):
-    """With two of them: the first is low enough, and the second may be higher, or no number."""
+    """There are two: the first is low enough; the second may be lower, higher, or not finite."""
     origin = Point(0.0, 0.0, -1.0, None, None)
     slopes = [-1.0, -1.0 if math.isfinite(second) else math.nan]
     assert strong_wolfe(points([-2.0, second], slopes), origin, 1.0, limit=2).value == found
@@ -413,7 +413,7 @@ def test_out_of_evaluations_with_none_that_is_low_enough_it_gives_the_origin_bac
 @pytest.mark.parametrize("seed", range(20))
 @pytest.mark.parametrize("limit", [1, 2, 3, 4, 6])
 def test_what_a_search_gives_back_is_never_higher_than_what_it_has_seen(seed, limit):
-    """Of the points that are low enough; of a rough line with holes in it."""
+    """It is the lowest of the points that are low enough, on a rough line with NaN in places."""
     rng = np.random.default_rng(seed)
     a, b, hole = rng.normal(size=3)
 
@@ -435,7 +435,7 @@ def test_what_a_search_gives_back_is_never_higher_than_what_it_has_seen(seed, li
 
 
 def test_a_line_that_only_falls_is_followed_by_tenfold_steps():
-    """Each reaches nine times as far beyond the last one as that was beyond the one before it."""
+    """Each increment is nine times the one before."""
     steps = []
 
     def falling(a):
@@ -448,7 +448,7 @@ def test_a_line_that_only_falls_is_followed_by_tenfold_steps():
 
 @pytest.mark.parametrize("scale", [1e-12, 1.0, 1e12])
 def test_the_interpolation_knows_no_unit(scale):
-    """(a − 1)² between 0 and 3, whatever it is multiplied by."""
+    """It finds the minimum of (a − 1)² between 0 and 3, multiplied by any scale."""
     low, high = (Point(a, scale * (a - 1) ** 2, scale * 2 * (a - 1), None, None) for a in (0, 3))
     assert _cubic(low, high) == pytest.approx(1.0, rel=1e-12)
 

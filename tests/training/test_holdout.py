@@ -1,4 +1,4 @@
-"""Examples that ``validation_fraction`` sets aside: which, how many, and what they weigh."""
+"""Examples that ``validation_fraction`` sets aside: which, how many, and with which weights."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_the_two_classes_of_one_output_are_set_aside_alike():
 
 
 def test_weights_of_classes_are_not_those_of_validation():
-    """As where the same examples are given as validation data."""
+    """The result is the same as with these examples as validation data."""
     net = new()
     settings = {"epochs": 1, "learning_rate": 0.0, "validation_fraction": 0.25}
     plain = new().fit(X, Y, **settings)

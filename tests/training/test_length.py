@@ -28,7 +28,7 @@ def short(monkeypatch):
 
 
 def fit(backend, sizes=None, **settings):
-    """A network and its history; batches of 12, two steps an epoch."""
+    """Return a network and its history after a fit in batches of 12, two steps per epoch."""
     net = network(backend, sizes or SIZES, loss="cross_entropy")
     return net, net.fit(X, LABELS, **{"batch_size": 12, **settings})
 
@@ -54,7 +54,7 @@ def test_a_fit_takes_the_epochs_of_its_examples_and_batches(backend, monkeypatch
     w = np.ones(24)
     w[6:] = 0.0
     assert len(fit(backend, learning_rate=0.0)[1]) == 15
-    assert len(fit(backend, batch_size=2, learning_rate=0.0)[1]) == 10  # 12 steps an epoch
+    assert len(fit(backend, batch_size=2, learning_rate=0.0)[1]) == 10  # 12 steps per epoch
     assert (
         len(fit(backend, learning_rate=0.0, batch_size=3, sample_weight=w)[1]) == 15
     )  # of the 6 with a weight
@@ -87,7 +87,7 @@ def test_lbfgs_takes_a_hundred_iterations_or_its_tolerance():
 
 
 class Recorded:
-    """A schedule that keeps the lengths that it was bound to."""
+    """A schedule that records the lengths to which it is bound."""
 
     def __init__(self):
         self.bound = []
@@ -107,7 +107,7 @@ def test_a_schedule_sees_the_steps_that_are_done(backend, short):
     schedule = Recorded()
     _, history = fit(backend, learning_rate=schedule)
     assert schedule.bound[-1] == (120, 2)
-    assert len(history) == 60  # nothing improves, but the schedule has its steps
+    assert len(history) == 60  # a schedule's fit is not shortened
     assert history.stopped is None
 
 
@@ -232,7 +232,7 @@ def test_a_slow_network_beside_others_is_no_warning(short):
 @pytest.mark.parametrize(
     "settings",
     [
-        {"learning_rate": OneCycle(1e-4)},  # falls last by its nature
+        {"learning_rate": OneCycle(1e-4)},  # falls fast at the end by design
         {"optimizer": Adam(1e-5), "callbacks": [lambda net, history: len(history) == 59]},
         {"optimizer": Adam(1e-5), "epochs": 60},
         {"learning_rate": 0.02},
@@ -252,7 +252,7 @@ def test_the_warning_as_an_error_takes_nothing_back(short):
     assert np.any(net.parameters != before)
 
 
-# --- what it is for
+# --- default fits of real data
 
 
 def test_two_hundred_rows_train():

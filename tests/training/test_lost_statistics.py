@@ -1,4 +1,4 @@
-"""NaN and infinity where a fit keeps or compares values: statistics, early stopping, sweeps."""
+"""NaN and infinity in values that a fit keeps or compares: statistics, best losses, sweeps."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ N = 24
 RNG = np.random.default_rng(0)
 LABELS = np.arange(N) % 2
 HUGE = np.stack([LABELS * 3.63e19, np.arange(N) / N], axis=1)
-NORM = BatchNorm(momentum=0.99)  # takes 0.99 · 8/7 of a batch's variance, which is no float32
+NORM = BatchNorm(momentum=0.99)  # 0.99 · 8/7 of a batch's variance overflows float32
 
 
 def network(backend="numpy", rng=1):
@@ -45,15 +45,15 @@ def test_a_running_variance_that_overflows_is_a_divergence(backend):
 
 
 @needs_numba
-def test_in_compiled_loops_too():
+def test_a_running_variance_that_overflows_in_compiled_loops():
     net = network()
     mean, variance = net.statistics
-    net.take(net.parameters, (mean, np.full_like(variance, np.inf)))  # as if from such batches
+    net.take(net.parameters, (mean, np.full_like(variance, np.inf)))  # as after such batches
     fails(net, RNG.normal(size=(N, 2)), compile=True)
 
 
 @needs_gxx
-def test_in_cuda_kernels_too(monkeypatch):
+def test_a_running_variance_that_overflows_in_cuda_kernels(monkeypatch):
     install(monkeypatch, kernels=True)
     fails(network("cupy"))
 
@@ -70,7 +70,7 @@ def test_a_whole_batch_and_a_batch_norm_within_a_residual(backend):
 def test_a_network_of_a_stack_that_loses_its_statistics_shows_it(backend):
     stack = xpnet.Stack([network(backend, rng=r) for r in range(3)])
     stats = [xpnet.to_numpy(s).copy() for s in stack._net.statistics]
-    stats[1][1] = np.float32(3e38)  # as if it had seen such a batch before
+    stats[1][1] = np.float32(3e38)  # as after such a batch
     stats[1][1, 0, 0] = np.inf
     stack._net.take(stack.parameters, tuple(map(stack.backend.from_numpy, stats)))
     X = np.random.default_rng(0).normal(size=(N, 2))
@@ -97,7 +97,7 @@ def test_a_diverged_network_does_not_win_a_sweep_by_accuracy(backend):
     rates = np.asarray([0.05, 1e30])
     X = RNG.normal(size=(60, 3))
     Y = np.zeros(60, dtype=int)
-    Y[:3] = 1  # class 0 is right for 95 of 100
+    Y[:3] = 1  # always predicting class 0 is right for 95 %
     members = [xpnet.Network([3, 8, 2], loss="cross_entropy", backend=backend) for _ in rates]
     sweep = xpnet.Stack(members)
     with np.errstate(all="ignore"):
@@ -120,7 +120,7 @@ def test_evaluate_is_nan_and_no_class_is_predicted(backend):
     assert np.isnan(list(scores.values())).all()
     assert np.isnan(list(net.evaluate(X, Y, batch_size=3).values())).all()
     w = np.ones(10)
-    w[[3, 7]] = 0.0  # those do not count
+    w[[3, 7]] = 0.0  # these two do not count
     assert np.isfinite(list(net.evaluate(X, Y, w).values())).all()
     with pytest.raises(ValueError, match="2 of 10 examples are NaN"):
         net.predict_classes(X)
@@ -130,7 +130,7 @@ def test_evaluate_is_nan_and_no_class_is_predicted(backend):
 
 
 def watch(values, larger=True):
-    """The best epoch of these values, and after how many the fit ended."""
+    """Return the best epoch of these values, and after how many epochs the fit ended."""
     net = xpnet.Network([1, 1], loss="mean_squared_error")
     history = History()
     name = "validation_accuracy" if larger else "validation_loss"

@@ -1,4 +1,4 @@
-"""Metrics that a user gives to a fit: how they are named, watched and written down."""
+"""Metrics of a user in a fit: their names, early stopping by them, and their log."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.three_classes import X, Y, new
 
 
 def told(name, values, **settings):
-    """A metric of that name whose values are given, one for each epoch."""
+    """Return a metric of that name with these values, one for each epoch."""
     it = iter(values)
 
     def statistics(xp, A, Y, w, loss):

@@ -1,4 +1,4 @@
-"""A network has one fit at a time: a second one is refused, and costs the first one nothing."""
+"""A network has one fit at a time: a second one is refused and does not disturb the first."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def state(net):
 
 
 class Elsewhere:
-    """A fit in another thread that goes on until it is told to end."""
+    """A fit in another thread that goes on until the end of the ``with`` block."""
 
     def __init__(self, net, **settings):
         self.net, self.error = net, None
@@ -69,7 +69,7 @@ def test_a_second_fit_is_refused_and_the_first_one_goes_on(backend, settings):
     net.fit(X, Y, epochs=1)  # free again
 
 
-def test_of_a_stack_too():
+def test_a_second_fit_of_a_stack_is_refused():
     trained, alone = stack(), stack()
     with Elsewhere(trained):
         with pytest.raises(RuntimeError, match="already in a fit"):
@@ -119,7 +119,7 @@ def test_copies_of_a_network_in_a_fit_are_in_none(name):
 
 @pytest.mark.parametrize("make", [network, stack])
 def test_a_fresh_one_of_what_is_in_a_fit_is_in_none(make):
-    """In a callback of the same thread, too, where the fit would be refused as the callback's."""
+    """Also in a callback of the same thread, which must not fit the network itself."""
     trained = []
 
     def train_a_fresh_one(net, history):
@@ -173,8 +173,8 @@ def test_a_callback_at_the_end_may_set_parameters():
 
 
 @needs_fork
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # Python's, of every fork
-@pytest.mark.filterwarnings("ignore:.*fork:RuntimeWarning")  # JAX's
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # Python warns at every fork
+@pytest.mark.filterwarnings("ignore:.*fork:RuntimeWarning")  # JAX warns too
 def test_a_forked_child_may_fit_what_a_thread_of_its_parent_does():
     net = network()
     with Elsewhere(net):
@@ -191,7 +191,7 @@ def test_a_forked_child_may_fit_what_a_thread_of_its_parent_does():
 
 @pytest.mark.parametrize("compile", [False, None])
 def test_a_network_seen_from_outside_is_that_of_a_whole_epoch(backend, compile):
-    """θ is not written to once the network has it: another thread may look at it any time."""
+    """Once the network holds θ, it is not written to: another thread may read it at any time."""
     seen = []
 
     class Look(xpnet.optimizers.SGD):
@@ -221,7 +221,7 @@ NEEDS = {"streamed": needs("torch"), "compiled": needs_numba}
     "name", [pytest.param(name, marks=NEEDS.get(name, ())) for name in ENGINES]
 )
 def test_every_engine_keeps_whole_epochs(name):
-    """An error in the middle of the third, and one after the last."""
+    """One error is in the middle of the third epoch, the other after the last."""
     make, settings = ENGINES[name]
 
     def fail(net, history):

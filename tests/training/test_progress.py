@@ -1,4 +1,4 @@
-"""What a fit shows of itself: lines in a log, a live view on a terminal, a sparkline."""
+"""The progress of a fit: lines in a log, a live view on a terminal, a sparkline."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LINE = re.compile(
 
 
 class Clock:
-    """Seconds that pass only when a test says so."""
+    """A clock that advances only when a test sets it."""
 
     def __init__(self, monkeypatch):
         self.now = 100.0
@@ -105,7 +105,7 @@ def test_a_fits_lines_are_its_history(capsys):
 
 
 def on_terminal(monkeypatch, screen, wanted, seconds):
-    """What a screen has after two epochs, each of so many seconds."""
+    """Return a screen's text after two epochs, each of so many seconds."""
     monkeypatch.setattr(sys, "stderr", screen)
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("TERM", "xterm")
@@ -129,7 +129,7 @@ def test_a_terminal_shows_values_sparkline_rate_and_time_left(monkeypatch, wante
     assert "█▁  epoch 2" in plain
     assert "2/4 steps" in plain
     assert f"{2 * 8 / 8:,.0f} examples/s, 0:00:08 left" in plain
-    assert text.endswith("\x1b[2K")  # and it leaves nothing behind
+    assert text.endswith("\x1b[2K")  # the view erases itself at the end
 
 
 def test_a_short_fit_on_a_terminal_shows_nothing_unless_asked(monkeypatch):
@@ -145,7 +145,7 @@ def test_a_terminal_without_such_letters_has_no_sparkline(monkeypatch):
 
 
 def test_what_a_callback_prints_into_a_file_stays_there(monkeypatch):
-    """The view takes over what is printed, so that it does not tear it, but only on a terminal."""
+    """The view redirects stdout only if it is a terminal, where prints would break the view."""
     out = io.StringIO()
     monkeypatch.setattr(sys, "stdout", out)
     monkeypatch.setattr(sys, "stderr", Terminal())

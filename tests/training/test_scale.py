@@ -1,4 +1,4 @@
-"""The hint where X is far from unit scale: who gets it, and who does not."""
+"""The warning if X is far from unit scale: when a fit gives it, and when not."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ Y = rng.integers(0, 3, N)
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
-    """Ten epochs, and no other warning."""
+    """Ten epochs, without other warnings."""
     monkeypatch.setattr(length, "STEPS", 1)
     monkeypatch.setattr("xpnet.training.fit.warn_if_falling", lambda settings, history: None)
 
 
 def with_column(values):
-    """UNIT with another column 2."""
+    """Return UNIT with column 2 replaced."""
     X = UNIT.copy()
     X[:, 2] = values
     return X
@@ -71,7 +71,7 @@ def test_a_hint_at(name):
     X, match = FAR[name]
     with pytest.warns(UserWarning, match=f"{HINT}: {match}.*\\(X - mean\\) / sd"):
         xpnet.Network().fit(X, Y)
-    xpnet.Network().fit(X, Y, epochs=1)  # nobody who gave a number is warned
+    xpnet.Network().fit(X, Y, epochs=1)  # no warning if epochs are given
 
 
 def test_on_every_backend(backend):
@@ -122,7 +122,7 @@ def test_columns_that_a_layer_scales_do_not_count(layers):
     "layers", [[Embedding(5000, 2, 1), 3], [Dropout(0.1), 3], [Residual([BatchNorm(), 4]), 3]],
     ids=str,
 )  # fmt: skip
-def test_the_other_columns_do(layers):
+def test_columns_that_no_layer_scales_count(layers):
     X = with_column(rng.normal(750.0, 300.0, N))
     X[:, 1] = rng.integers(0, 5000, N)
     if not isinstance(layers[0], Embedding):

@@ -1,4 +1,4 @@
-"""Training: the loop's arithmetic, reproducibility, and what interrupts it."""
+"""Training: the loop's arithmetic, reproducibility, and interruptions."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_same_seed_same_bits_in_a_second_run(backend):
 
 
 def test_two_fits_go_on_with_the_order_of_one():
-    """The epoch counter goes on; plain gradient descent has no state to lose."""
+    """The epoch counter continues; plain gradient descent has no state."""
     X, Y = data()
     settings = {"batch_size": 16, "optimizer": "sgd"}
     once, twice = (network(get_backend("numpy"), SIZES, loss="cross_entropy") for _ in range(2))
@@ -147,7 +147,7 @@ def test_accuracy_of_a_single_output_is_that_of_its_sign(backend):
         assert net.fit(X, Y, epochs=1, validation_data=(X, Y)).validation_accuracy[0] > 0
 
 
-# --- what a first fit decides
+# --- settings that a first fit decides
 
 
 @pytest.mark.parametrize(
@@ -256,7 +256,7 @@ def test_jax_without_its_64_bit_mode():
     python("-W", "error", "-c", code, check=True)
 
 
-# --- what interrupts it
+# --- interruptions
 
 
 class Fault(Exception):
@@ -267,7 +267,7 @@ def state(net):
     return to_numpy(net.parameters).tobytes(), net.epoch, net.loss, net.layers
 
 
-# what raises, and where: whole epochs are kept, and the rest of the fit is as if it had not been
+# the call of each callback that raises: whole epochs are kept, and the rest of the fit is undone
 MOMENTS = {"step_end": 2, "epoch_end": 3, "fit_end": 4}
 
 
@@ -275,10 +275,10 @@ MOMENTS = {"step_end": 2, "epoch_end": 3, "fit_end": 4}
 @pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("how", ["batches", "lbfgs"])
 def test_what_a_callback_raises_costs_no_whole_epoch(backend, how, moment, error):
-    """A step before the third epoch's end, at its end, or after the last one's."""
+    """It raises in the third epoch, at its end, or at the end of the fit."""
     kept = MOMENTS[moment]
     if how == "lbfgs" and moment == "step_end":
-        kept = 3  # there a step is an epoch
+        kept = 3  # a step of L-BFGS is an epoch
     settings = {"epochs": 4, **({"optimizer": "lbfgs"} if how == "lbfgs" else {"batch_size": 10})}
     steps_of_two_epochs = 2 * (1 if how == "lbfgs" else 6)
 
@@ -296,7 +296,7 @@ def test_what_a_callback_raises_costs_no_whole_epoch(backend, how, moment, error
 
 
 @pytest.mark.parametrize("moment", ["fit_begin", "step_end"])
-def test_before_the_first_epoch_is_done_it_leaves_the_network_as_it_was(backend, moment):
+def test_an_error_in_the_first_epoch_leaves_the_network_as_it_was(backend, moment):
     net = network(backend, SIZES)
     before = state(net)
 
@@ -392,10 +392,10 @@ def test_control_c_within_an_epoch_keeps_its_steps():
 
 
 def test_control_c_before_an_epochs_first_step_keeps_what_was_done(backend):
-    """While its order is made, or its learning rates: the epoch then has that step."""
+    """Ctrl-C while an epoch's order or learning rates are computed; the epoch's first step runs."""
 
     def rate(t):
-        if t == 7:  # the first of the second epoch, asked for before it
+        if t == 7:  # the rate of the second epoch's first step
             os.kill(os.getpid(), signal.SIGINT)
         return 0.01
 
@@ -464,7 +464,7 @@ def test_fit_in_a_thread_leaves_signals_alone():
 
 
 def test_an_evaluation_takes_fewer_examples_where_an_embedding_is_wide(monkeypatch):
-    """A batch makes an array with a column for each category."""
+    """Each batch creates an array with a column for each category."""
     sizes, forward = [], passes.forward
 
     def seen(backend, layers, theta, X, stats):

@@ -1,9 +1,9 @@
-"""A whole fit against torch: 100 steps from the same θ, with the same batches and settings.
+"""A whole fit, compared with torch: 100 steps from the same θ, batches and settings.
 
-After every step θ, and before it the loss of its batch, agree to 1e-11. torch computes with its own
-layers, its own losses, autograd and `torch.optim.SGD`. The momentum lets an error of one step act
-on all that follow. (Optimizers have theirs in test_optimizers.py. Adam would magnify what rounding
-leaves of a gradient that is zero, such as that of a bias before a batch normalisation.)
+θ after every step and the loss of every batch agree to 1e-11. torch computes with its own layers,
+its own losses, autograd and `torch.optim.SGD`. Because of momentum, an error of one step affects
+all later ones. (tests/optimizers/test_optimizers.py compares the other optimizers. Adam would
+magnify rounding errors of gradients that are zero, such as a bias's before batch normalisation.)
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from torch.nn import functional as F  # noqa: E402
 
 from tests.support import twins  # noqa: E402
 
-N, BATCH, EPOCHS = 46, 10, 20  # five steps an epoch, the last one's batch smaller
+N, BATCH, EPOCHS = 46, 10, 20  # five steps per epoch; the last batch is smaller
 BOUND = 1e-11
 
 rng = np.random.default_rng(0)
@@ -67,7 +67,7 @@ def batches():
 
 
 def in_torch(net, X, loss, added=None, after=None, rate=0.02):
-    """θ after every step, each step's loss, and the statistics at the end."""
+    """Return θ after every step, each step's loss, and the statistics at the end."""
     theta = tensor(to_numpy(net.parameters)).requires_grad_()
     stats = [tensor(to_numpy(stat)) for stat in net.statistics]
     sgd = torch.optim.SGD([theta], lr=rate, momentum=0.9)
@@ -112,7 +112,7 @@ def agree(net, X, Y, loss, *, added=None, after=None, rate=0.02, **settings):
     assert len(found[0]) == len(found[1]) == 100
     for one, other in zip(found, expected, strict=True):  # θ and loss at every step, statistics
         assert max((relative(a, b) for a, b in zip(one, other, strict=True)), default=0) <= BOUND
-    assert relative(found[0][-1], start) > 0.05  # there was something to agree on
+    assert relative(found[0][-1], start) > 0.05  # the fit changed θ
 
 
 # --- layers
@@ -160,10 +160,10 @@ def test_all_layers_on_every_backend(backend):
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_activations(name):
     net = network("numpy", [4, 6, 5, 2], activation=name, loss="mean_squared_error")
-    agree(net, NUMBERS / 4, ROWS, squared, rate=0.005)  # exp twice: no larger
+    agree(net, NUMBERS / 4, ROWS, squared, rate=0.005)  # a larger rate diverges with exp
 
 
-# --- losses: by name or object, its targets, and torch's (of Z_L), mean over the batch
+# --- losses: name or object, targets, and torch's mean loss as a function of Z_L
 
 
 def heads(Z, Y, **settings):
@@ -181,7 +181,7 @@ def quantiles(Z, Y):
 
 
 def of_those_there(term):
-    """The mean over examples of the mean over their targets, by the terms of each target."""
+    """Return a loss from each target's terms: the mean over targets, then over examples."""
 
     def loss(Z, Y):
         there = ~torch.isnan(Y)
@@ -254,7 +254,7 @@ LOSS_CASES = {
 
 
 def width(loss, Y):
-    """n_L for these targets."""
+    """Return n_L for these targets."""
     if Y is LABELS or Y is PROBABILITIES:
         return 3
     loss = LOSSES[loss] if isinstance(loss, str) else loss
@@ -295,7 +295,7 @@ def test_losses_of_other_outputs(loss, output, reference):
 
 
 def test_weights_of_examples_and_classes():
-    class_weight = {0: 0.5, 1: 2.0}  # and 1 for class 2
+    class_weight = {0: 0.5, 1: 2.0}  # class 2 has weight 1
 
     def loss(Z, rows):
         w = tensor((WEIGHTS * np.asarray([0.5, 2.0, 1.0])[LABELS])[rows])
