@@ -1,4 +1,4 @@
-"""How exact the gradients are: the largest norm-wise relative error against each reference.
+"""Measure the gradients' accuracy: the largest norm-wise relative error against each reference.
 
     python -m benchmarks.gradient_accuracy [--out FILE]
 

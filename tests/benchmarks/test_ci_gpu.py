@@ -215,7 +215,7 @@ def test_the_benchmark_knows_its_options(name):
     assert set(options.shapes or []) <= {workload.title for workload in GPU_WORKLOADS}
 
 
-# --- captured epochs, which need a card in practice
+# --- captured epochs, on a stand-in for a card
 
 
 def script(name: str) -> ModuleType:

@@ -266,7 +266,7 @@ KINDS = {
 }
 
 OPEN = {("steps", None), ("decay", None), ("columns", None), ("norm", None), ("value", None)}
-"""What None may stand for."""
+"""Settings for which None is valid."""
 
 LISTS = {"quantiles", "categories", "dim", "columns"}
 """Settings that may have several values, so that [0.1] may be valid."""
@@ -278,7 +278,7 @@ each_setting = pytest.mark.parametrize(
 
 
 def fault(setting, value):
-    """Return the error's type: these settings distinguish wrong types from numbers out of range."""
+    """Return the error's type; only rates and counts distinguish wrong types from wrong values."""
     right = {"rate": Real, "count from 1": Integral}.get(setting)
     if right is None:
         return ValueError, TypeError

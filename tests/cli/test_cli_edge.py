@@ -229,7 +229,7 @@ def test_a_full_disk_behind_stdout_is_one_line(tmp_path):
     assert (run.returncode, err) == (1, b"xpnet: No space left on device\n")
 
 
-# --- any terminal
+# --- encodings and terminals
 
 
 @pytest.mark.slow
@@ -532,7 +532,7 @@ def test_ctrl_c_as_it_is_pressed(tmp_path):
     assert (tmp_path / "t.safetensors").exists() == (b"kept the best" in out)
 
 
-# --- the sample that is explained
+# --- the explained sample
 
 
 def test_a_sample_has_of_every_class_its_share():
@@ -569,7 +569,7 @@ def test_a_sorted_table_is_explained_by_all_of_its_classes(tmp_path, monkeypatch
     assert (np.argsort(seen[0][0][:, 0]) == np.arange(64)).all()
 
 
-# --- numbers that no setting holds
+# --- numbers out of range
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def finding(topic: str, **changes: object) -> report.Finding:
     return next(row for row in findings(replace(REPORT, **changes)) if row.topic == topic)
 
 
-# --- what is read
+# --- readings
 
 
 def test_the_cpu_is_what_linux_writes():
@@ -263,7 +263,7 @@ def test_a_backend_that_fails_is_a_finding(monkeypatch):
     assert "\n" not in found.reason
 
 
-# --- what is said
+# --- findings
 
 
 def test_kernels_that_are_the_best_need_nothing():

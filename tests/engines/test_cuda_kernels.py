@@ -311,7 +311,7 @@ def test_nvcc_compiles_every_kernel(arch, tmp_path):
 @pytest.mark.skipif(nvrtc() is None, reason="no NVRTC: pip install nvidia-cuda-nvrtc-cu12")
 @each_gpu
 def test_nvrtc_compiles_every_kernel(arch):
-    """With nothing included, as CuPy does it."""
+    """NVRTC gets no headers, as from CuPy."""
     options = ["--std=c++17", f"--gpu-architecture=compute_{arch}"]
     assert compile_nvrtc(nvrtc(), every_kind_of_kernel(), options) == ""
     assert "error" in compile_nvrtc(nvrtc(), every_kind_of_kernel() + "wrong", options)

@@ -461,7 +461,7 @@ def test_a_single_example():
     assert difference(found, run_plain(one, False)) < 1e-13
 
 
-# --- what cannot be recorded
+# --- code that cannot be recorded
 
 
 def assert_in_users_words(seen):

@@ -57,7 +57,7 @@ def same(found: xpnet.Network, expected: xpnet.Network) -> bool:
     )
 
 
-# --- there and back
+# --- saving and loading
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -153,7 +153,7 @@ def test_minus_zero_comes_back(tmp_path):
     assert same(xpnet.load(tmp_path / "m.safetensors"), net)
 
 
-# --- what the file holds
+# --- contents of the file
 
 
 def test_the_file_is_safetensors_with_a_tensor_for_each_matrix(backend, tmp_path):
@@ -196,7 +196,7 @@ def test_describe_reads_the_settings(tmp_path):
     assert {key: found[key] for key in expected} == expected
 
 
-# --- training goes on
+# --- continued training
 
 
 def test_training_goes_on_as_if_it_had_not_been_saved(backend, tmp_path):

@@ -545,7 +545,7 @@ def test_a_header_longer_than_its_file_is_refused(tmp_path, n):
     refused(path, "damaged")
 
 
-# --- what is saved
+# --- saving
 
 
 def test_a_network_that_is_not_finite_is_not_saved(tmp_path):
@@ -710,7 +710,7 @@ def test_the_error_is_a_value_error_that_can_be_pickled(path):
 
 
 def test_mutated_files_are_refused_or_give_the_network_that_they_describe(tmp_path):
-    """As `python -m benchmarks files` does with 20,000."""
+    """`python -m benchmarks files` does the same with 20,000 files."""
     (tmp_path / "models").mkdir()
     found = mutated.models(tmp_path / "models")
     outcomes = [mutated.tried(found, tmp_path, seed=3, case=case) for case in range(420)]

@@ -66,7 +66,7 @@ def test_another_seed_draws_other_weights():
 
 
 def test_fresh_networks_do_not_know_other_folds():
-    """Random labels cannot be learned, so accuracy on held-out examples is that of guessing."""
+    """Fitting a fresh network trains neither the original nor later fresh ones."""
     rng = np.random.default_rng(3)
     rows, noise = rng.normal(size=(60, 8)), rng.integers(0, 2, 60)
     net = xpnet.Network(hidden=(32,), rng=0)

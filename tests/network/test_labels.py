@@ -14,7 +14,7 @@ TEXT = NAMES[Y]
 COLUMN = r"Y has the shape \(40, 1\), but class labels have the shape \(40,\): take its column, Y\["
 
 
-# --- predicted
+# --- predicted labels
 
 
 def trained(loss, targets, **settings):
@@ -48,7 +48,7 @@ def test_a_number_stands_for_no_class():
         net.predict_classes(X)
 
 
-# --- refused, with what to write
+# --- refused labels, with a remedy
 
 
 @pytest.mark.parametrize("labels", [np.zeros(40, int), np.asarray(["ape"] * 40)])

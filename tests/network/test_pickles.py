@@ -169,7 +169,7 @@ def test_an_unversioned_pickle_of_an_optimizer_has_no_settings():
             getattr(found, name)
 
 
-# --- what only public names can do
+# --- only public names are called
 
 
 @pytest.mark.parametrize(

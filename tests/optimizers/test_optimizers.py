@@ -204,7 +204,7 @@ def newton_schulz(G):
 
 
 def reference_muon(muon, steps=100):
-    """Run Muon's equations matrix by matrix, and Adam's without corrections for the rest."""
+    """Return θ by Muon's equations, matrix by matrix, and by Adam's for the rest."""
     theta, decayed = start(), np.arange(50) < 38
     U = {offset: np.zeros((m, n)) for offset, m, n in LAYOUT.matrices}
     m1 = m2 = np.zeros(50)

@@ -1,10 +1,10 @@
-// CUDA's names for a host compiler: the kernels that xpnet writes run on the CPU, in tests.
+// CUDA's names for a host compiler, so that tests can run xpnet's kernels on the CPU.
 //
 // Blocks run one after another. The threads of a block are coroutines in one thread: each runs
-// until it waits for its warp or its block, and waits that can never end abort with a message. It
-// does not imitate: blocks side by side, so neither races nor what a missing __threadfence would
-// do; lanes that run apart within a warp; limits of registers, shared memory and grids; the rounding
-// of CUDA's own functions (the host's are used).
+// until it waits for its warp or its block. Waits that can never end abort with a message. Not
+// imitated: concurrent blocks, hence neither races nor a missing __threadfence; diverging lanes of
+// a warp; limits of registers, shared memory and grids; the rounding of CUDA's functions (the
+// host's are used).
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -25,7 +25,7 @@ enum State { READY, AT_WARP, AT_BLOCK, DONE };
 static State states[THREADS];
 static ucontext_t scheduler, contexts[THREADS];
 static char* stacks[THREADS];
-static double lanes[THREADS];  // what the lanes of a warp show each other
+static double lanes[THREADS];  // values that the lanes of a warp exchange
 static int current;
 static bool backwards;  // blocks in the reverse order
 static void (*body)(void*);
@@ -52,7 +52,7 @@ template <typename T> T __shfl_xor_sync(unsigned, T x, int d) {
     return x;
 }
 
-// Shared memory is nobody's when a block begins: NaN in every float (cuda_cases.py registers it).
+// Shared memory is unwritten when a block begins: every float is NaN (cuda_cases.py registers it).
 struct Memory { void* at; std::size_t bytes; };
 static std::vector<Memory> shared_memory;
 static void forget(const Memory& m) { std::memset(m.at, 0xff, m.bytes); }

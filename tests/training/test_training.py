@@ -267,7 +267,7 @@ def state(net):
     return to_numpy(net.parameters).tobytes(), net.epoch, net.loss, net.layers
 
 
-# the call of each callback that raises: whole epochs are kept, and the rest of the fit is undone
+# the moment at which a callback raises: the whole epochs that are kept; the rest is undone
 MOMENTS = {"step_end": 2, "epoch_end": 3, "fit_end": 4}
 
 
