@@ -215,16 +215,15 @@ def test_the_header_alone(path):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"\x1f\x8b\x08\x00rest", "is compressed by gzip, not a CSV file: unpack it (gunzip)"),
+        (b"\x1f\x8b\x08\x00rest", "is compressed by gzip, but damaged: "),
         (b"PK\x03\x04rest", "is a zip archive or an Excel workbook, not a CSV file: unpack it"),
         (b"\xfd7zXZ\0", "is compressed by xz"),
         (b"\x28\xb5\x2f\xfd", "is compressed by zstd"),
         (b"BZh91AY&SY", "is compressed by bzip2"),
         (b"PAR1\x15\x04", "is a Parquet file, not a CSV file: give it a name that ends in .parq"),
         (b"SQLite format 3\0", "is an SQLite database"),
-        (b"a;b\n1,5;2,5\n", "line 2 has 3 cells, but the header 1: the last is column 'a;b' (one"),
-        (b"a;b\n1,5;2,5\n", "its header has semicolons: in pandas, read_csv(path, sep=';'"),
-        (b"a\tb\n1,5\t2\n", "its header has tabs"),
+        (b"a;b\n1,2\n", "line 2 has 2 cells, but the header 1: the last is column 'a;b' (one"),
+        (b"a\tb\n1,5\n", "(one column, whose name has tabs: to separate columns, every row needs"),
     ],
 )
 def test_a_file_of_another_kind_is_named(path, content, said):

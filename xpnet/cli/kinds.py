@@ -36,7 +36,9 @@ def _is_page(path: Path) -> bool:
 
 def _is_predictions(path: Path) -> bool:
     """Whether a CSV file begins with a column of predictions; others are a user's own tables."""
-    return not _is_page(path) and is_csv(path) and header_of(path).names[0] == "prediction"
+    return (
+        not _is_page(path) and is_csv(path, plain=True) and header_of(path).names[0] == "prediction"
+    )
 
 
 MODEL = Kind("a model file of xpnet", _is_model, "an older model")

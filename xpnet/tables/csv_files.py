@@ -1,4 +1,8 @@
-"""Read and write CSV by the standard library: commas, a header, UTF-8, RFC 4180 quotes."""
+"""Read and write CSV by the standard library: a header, and quotes as in RFC 4180.
+
+Files are written with commas, in UTF-8. Those that are read may be compressed (`compressed`), in
+another encoding (`encodings`), or have another separator (`separators`).
+"""
 
 from __future__ import annotations
 
@@ -6,18 +10,20 @@ import csv
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from io import BufferedReader, StringIO, TextIOWrapper
-from itertools import islice
+from io import StringIO
+from itertools import chain, islice
 from threading import Lock
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
 from xpnet.backends import to_numpy
 from xpnet.errors import quoted
 from xpnet.tables.cells import TEXT, column
+from xpnet.tables.compressed import pieces_of
+from xpnet.tables.encodings import text_of
 from xpnet.tables.given import check_lengths, named, open_table
-from xpnet.tables.kinds import LONGEST, check_is_text
+from xpnet.tables.separators import COMMA, SEPARATORS, first_lines, separator_of
 from xpnet.tables.table import Table, repeated, separator_hint, shown
 from xpnet.typing import Host
 from xpnet.whole_file import path_of, whole_file
@@ -25,11 +31,25 @@ from xpnet.whole_file import path_of, whole_file
 __all__ = ["csv_text", "header_of", "is_csv", "parse_csv", "read_csv", "write_csv"]
 
 _CHUNK = 1 << 10  # rows held as Python objects at once, few enough for the cache
+_CELLS = 1 << 22  # cells held so, but for a row that has more
 _Record = tuple[int, list[str]]  # its first line's number, and its cells
+
+
+class _Parsed(NamedTuple):
+    """The header's names, the records below it, and notes, which reading may add to."""
+
+    names: tuple[str, ...]
+    records: Iterator[_Record]
+    notes: list[str]
 
 
 def read_csv(path: str | os.PathLike[str]) -> Table:
     """Read a CSV file as a table of text columns; `Table.numbers` reads numbers when asked.
+
+    The separator is a comma, a semicolon, a tab or a bar: the one with which the first records have
+    as many cells as the header. The text is UTF-8, UTF-16 with a byte order mark, or else
+    Windows-1252. A file that begins as gzip does is decompressed. `Table.notes` says what is
+    different from commas, UTF-8 and no compression.
 
     Raises
     ------
@@ -38,8 +58,9 @@ def read_csv(path: str | os.PathLike[str]) -> Table:
     FileNotFoundError
         There is no such file.
     ValueError
-        It is empty, compressed, or not UTF-8; it has no header, or a name twice; a row has too few
-        or too many cells. The message gives the line's number as an editor counts.
+        It is empty, not text, or decompresses to more than 64 MiB and 200 times its size; it has
+        no header, or a name twice; a row has too few or too many cells. The message gives the
+        line's number as an editor counts.
     """
     with open_table(path) as file:
         return parse_csv(file, path_of(path))
@@ -47,45 +68,48 @@ def read_csv(path: str | os.PathLike[str]) -> Table:
 
 def parse_csv(file: BinaryIO, source: str) -> Table:
     """Read an open file like `read_csv`; ``source`` is its name in errors."""
-    with _parsed(file, source) as (names, records):
-        return _table(records, names, source)
+    with _parsed(file, source) as found:
+        return _table(found, source)
 
 
 def header_of(path: str | os.PathLike[str]) -> Table:
-    """A table of the file's columns without rows; only the header is parsed."""
+    """A table of the file's columns without rows; only the first records are read."""
     source = path_of(path)
-    with open_table(path) as file, _parsed(file, source) as (names, _):
-        return Table(dict.fromkeys(names, ()), source)
+    with open_table(path) as file, _parsed(file, source) as found:
+        return Table(dict.fromkeys(found.names, ()), source, notes=found.notes)
 
 
-def is_csv(path: str | os.PathLike[str]) -> bool:
-    """Whether the first `_CHUNK` rows of a file can be read as a CSV table."""
+def is_csv(path: str | os.PathLike[str], plain: bool = False) -> bool:
+    """Whether the first `_CHUNK` rows of a file can be read as a CSV table.
+
+    If ``plain``, they must also be as `write_csv` writes: with commas, in UTF-8, not compressed.
+    """
     try:
-        with open_table(path) as file, _parsed(file, "") as (_, records):
-            for _ in islice(records, _CHUNK):
+        with open_table(path) as file, _parsed(file, "") as found:
+            for _ in islice(found.records, _CHUNK):
                 pass
+            return not (plain and found.notes)
     except ValueError:
         return False
-    return True
 
 
 @contextmanager
-def _parsed(file: BinaryIO, source: str) -> Iterator[tuple[tuple[str, ...], Iterator[_Record]]]:
-    """The header's names, and an iterator of the records below it, checked for length."""
-    buffered = BufferedReader(file)  # type: ignore[type-var]
-    check_is_text(buffered.peek(LONGEST), source)
-    text = TextIOWrapper(buffered, "utf-8-sig", newline="")
-    try:
-        with _cells_of_any_length():
-            records = _records(csv.reader(text, strict=True), source)
-            names = _header(next(records, None), source)
-            yield names, _checked(records, names, source)
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f"{source}{_undecodable_line(source)} is not UTF-8 text: save the file as UTF-8"
-        ) from error
-    finally:
-        text.detach().detach()  # the caller closes the file
+def _parsed(file: BinaryIO, source: str) -> Iterator[_Parsed]:
+    """The header of an open file, and its records, which are checked for length when read."""
+    notes: list[str] = []
+    with text_of(pieces_of(file, source, notes), source, notes) as text, _cells_of_any_length():
+        lines = first_lines(text)
+        mark = separator_of(lines)
+        if mark != COMMA:
+            notes.append(f"the cells are separated by {SEPARATORS[mark]}")
+        reader = csv.reader(chain(lines, text), delimiter=mark, strict=True)
+        records = _records(reader, source)
+        names, n = _header(next(records, None), source)
+        if n > len(names):
+            notes.append(
+                f"columns at the end without name and cells are left out: {n - len(names)}"
+            )
+        yield _Parsed(names, _checked(records, names, n, source), notes)
 
 
 @contextmanager
@@ -131,10 +155,16 @@ def _records(reader: Any, source: str) -> Iterator[_Record]:
             blank = line
 
 
-def _header(record: _Record | None, source: str) -> tuple[str, ...]:
+def _header(record: _Record | None, source: str) -> tuple[tuple[str, ...], int]:
+    """The columns' names, and the header's cells, of which the last may be empty.
+
+    They are, if each line ends with a separator.
+    """
     if record is None:
         raise ValueError(f"{source} is empty: the first line must be a header, the columns' names")
-    names = tuple(record[1])
+    n = len(record[1])
+    named = next((i for i in range(n, 0, -1) if record[1][i - 1]), n)
+    names = tuple(record[1][:named])
     for i, name in enumerate(names):
         if name == "":
             raise ValueError(
@@ -148,13 +178,22 @@ def _header(record: _Record | None, source: str) -> tuple[str, ...]:
         raise ValueError(
             f"{source}, line 1: columns {i + 1} and {j + 1} are both {quoted(names[i])}"
         )
-    return names
+    return names, n
 
 
-def _checked(records: Iterator[_Record], names: tuple[str, ...], source: str) -> Iterator[_Record]:
-    """The records, each checked to have as many cells as there are names."""
+def _checked(
+    records: Iterator[_Record], names: tuple[str, ...], width: int, source: str
+) -> Iterator[_Record]:
+    """The records, each checked to have as many cells as there are names.
+
+    If the header has ``width`` cells, more than names, a record may have as many; those at its end
+    must be empty and are left out.
+    """
     n = len(names)
     for line, cells in records:
+        if n < len(cells) == width:
+            _check_empty(cells, n, line, source)
+            del cells[n:]
         if len(cells) != n:
             few = f"none for {shown(names[len(cells) :], 5)}"
             many = f"the last is column {quoted(names[-1])}"
@@ -165,29 +204,35 @@ def _checked(records: Iterator[_Record], names: tuple[str, ...], source: str) ->
         yield line, cells
 
 
-def _table(records: Iterator[_Record], names: tuple[str, ...], source: str) -> Table:
+def _check_empty(cells: list[str], n: int, line: int, source: str) -> None:
+    for i, cell in enumerate(cells[n:], start=n + 1):
+        if cell:
+            raise ValueError(
+                f"{source}, line {line}: column {i} has the cell {quoted(cell, 60)}, but no name "
+                "in the header"
+            )
+
+
+def _table(found: _Parsed, source: str) -> Table:
+    names, records, notes = found
     lines: list[Host] = []
     parts: list[list[Host]] = [[] for _ in names]
-    while chunk := list(islice(records, _CHUNK)):
+    rows = min(_CHUNK, _CELLS // len(names) + 1)
+    while chunk := list(islice(records, rows)):
         lines.append(np.array([line for line, _ in chunk], np.int64))
         for part, cells in zip(parts, zip(*(row for _, row in chunk), strict=True), strict=True):
             part.append(np.array(cells, TEXT))
     if not lines:
         raise ValueError(f"{source} has no rows below its header")
-    columns = {name: np.concatenate(part) for name, part in zip(names, parts, strict=True)}
-    return Table(columns, source, np.concatenate(lines))
+    columns = {name: _joined(part) for name, part in zip(names, parts, strict=True)}
+    return Table(columns, source, np.concatenate(lines), notes=notes)
 
 
-def _undecodable_line(path: str) -> str:
-    """The end of a message, such as ', line 7'; empty for a pipe, which cannot be reread."""
-    if os.path.isfile(path):
-        with open(path, "rb") as file:
-            for number, line in enumerate(file, start=1):
-                try:
-                    line.decode()
-                except UnicodeDecodeError:
-                    return f", line {number}"
-    return ""
+def _joined(parts: list[Host]) -> Host:
+    """Concatenate the parts of a column, and empty the list, so that no part is kept twice."""
+    column = np.concatenate(parts) if len(parts) > 1 else parts[0]
+    parts.clear()
+    return column
 
 
 def write_csv(path: str | os.PathLike[str], columns: Mapping[str, Any]) -> None:
@@ -209,8 +254,9 @@ def csv_text(columns: Mapping[str, Any]) -> str:
     """The text that `write_csv` writes."""
     cells = {name: _cells(name, values) for name, values in named(columns).items()}
     check_lengths({name: len(values) for name, values in cells.items()}, "the columns")
-    # readers end a line at a lone \r too, but the module quotes only what its own line end contains
-    quoting: Any = csv.QUOTE_ALL if _has_return(cells) else csv.QUOTE_MINIMAL
+    # Readers end a line at a lone \r too, but the module quotes only what its own line end has.
+    # An unquoted name with another separator may make readers take it for the file's.
+    quoting: Any = csv.QUOTE_ALL if _is_ambiguous(cells) else csv.QUOTE_MINIMAL
     text = StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n", quoting=quoting)
     writer.writerow(cells)
@@ -229,5 +275,9 @@ def _cells(name: str, values: Any) -> list[str]:
     return cells
 
 
-def _has_return(columns: Mapping[str, list[str]]) -> bool:
-    return any("\r" in name or any("\r" in cell for cell in columns[name]) for name in columns)
+def _is_ambiguous(columns: Mapping[str, list[str]]) -> bool:
+    marks = {"\r", *SEPARATORS} - {COMMA}
+    return any(
+        not marks.isdisjoint(name) or any("\r" in cell for cell in columns[name])
+        for name in columns
+    )

@@ -11,12 +11,12 @@ from xpnet.errors import nearest, quoted
 from xpnet.tables.cells import as_numbers, as_text, column, is_number, reads_as_numbers
 from xpnet.tables.given import check_lengths, name_of, named
 from xpnet.tables.looks import looks_like_a_number
+from xpnet.tables.separators import COMMA, SEPARATORS
 from xpnet.typing import Host
 
 __all__ = ["Table", "check_table", "repeated", "separator_hint", "shown"]
 
 _CELL = 60  # most characters of a cell or a name in a message
-_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
 class Table:
@@ -31,6 +31,8 @@ class Table:
         The table's name in errors, such as a file's path.
     lines : (N,) int, optional
         The line of the file on which each row begins. None: errors count rows from 1.
+    notes : sequence of str
+        How the file was read, if not as plain CSV: its separator, encoding and compression.
 
     Examples
     --------
@@ -44,6 +46,8 @@ class Table:
         columns: Mapping[str, Any],
         source: str = "the table",
         lines: Host | None = None,
+        *,
+        notes: Sequence[str] = (),
     ) -> None:
         if not isinstance(source, str):
             raise TypeError(
@@ -52,6 +56,7 @@ class Table:
         self.columns = {name: column(name, values) for name, values in named(columns).items()}
         self.source = source
         self.lines = lines
+        self.notes = tuple(notes)
         self._numbers: dict[str, Host] = {}
         lengths = {name: len(values) for name, values in self.columns.items()}
         check_lengths(lengths, f"the columns of {source}")
@@ -161,12 +166,12 @@ def separator_hint(names: Sequence[str]) -> str:
     """A hint if the header is one column, but has semicolons, tabs or bars; else empty."""
     if len(names) != 1:
         return ""
-    mark = max(_SEPARATORS, key=names[0].count)
-    if mark not in names[0]:
+    mark = max(SEPARATORS, key=names[0].count)
+    if mark not in names[0] or mark == COMMA:
         return ""
     return (
-        f" (one column: the separator must be a comma), and its header has {_SEPARATORS[mark]}: "
-        f'in pandas, read_csv(path, sep={mark!r}, decimal=",").to_csv(path, index=False)'
+        f" (one column, whose name has {SEPARATORS[mark]}: to separate columns, every row needs as "
+        "many)"
     )
 
 
