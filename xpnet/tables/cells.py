@@ -27,6 +27,7 @@ __all__ = [
     "column",
     "is_number",
     "label_of",
+    "plain_number",
     "python_values",
     "reads_as_numbers",
 ]
@@ -46,16 +47,17 @@ def as_numbers(text: Host) -> Host:
         except ValueError:
             pass
     cells = text.tolist()
-    number = {cell: _number(cell) for cell in set(cells)}  # once each: failures are slow
+    number = {cell: plain_number(cell) for cell in set(cells)}  # once each: failures are slow
     return np.fromiter(map(number.__getitem__, cells), np.float64, len(cells))
 
 
 def is_number(cell: str) -> bool:
     """Whether `as_numbers` reads the cell as a number; "nan" is not one."""
-    return not math.isnan(_number(cell))
+    return not math.isnan(plain_number(cell))
 
 
-def _number(cell: str) -> float:
+def plain_number(cell: str) -> float:
+    """The number that `as_numbers` reads in a cell; NaN if it is none."""
     try:
         return math.nan if "_" in cell else float(cell)
     except ValueError:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from xpnet.errors import quoted
-from xpnet.tables.looks import DATES, HOLES, NUMBERS, is_hole, look_of
+from xpnet.tables.looks import DATES, HOLES, NUMBERS, look_of
+from xpnet.tables.marks import is_hole
 from xpnet.tables.outliers import outlying
 from xpnet.tables.table import Table
 from xpnet.typing import Host

@@ -6,32 +6,27 @@ import re
 from collections.abc import Iterable
 
 from xpnet.tables.cells import is_number
+from xpnet.tables.marks import DASHES, GROUPS, MONTH, SIGNS, is_hole
 
-__all__ = ["DATES", "HOLES", "NUMBERS", "is_hole", "look_of", "looks_like_a_number"]
+__all__ = ["DATES", "HOLES", "NUMBERS", "look_of", "looks_like_a_number"]
 
 NUMBERS = "numbers in another notation"
 DATES = "dates or times"
 HOLES = "numbers with holes"
 
-_WORDS = {"na", "n/a", "#n/a", "n.a.", "nan", "<na>", "null", "none", "nil", "missing", "unknown"}
-_MARKS = {"?", "-", "--", "–", "."}
-_MONEY = r"(?:[$€£¥₹]|(?:USD|EUR|GBP|CHF)(?![a-z]))"
-_DIGITS = r"\d{1,3}(?:[ ,.'’_\u00a0\u202f]\d{3})+(?:[.,]\d+)?|\d+(?:[.,]\d*)?|[.,]\d+"
+_MONEY = rf"(?:{'|'.join(map(re.escape, SIGNS))})(?![a-z])"
+_BETWEEN = "".join(map(re.escape, GROUPS.values()))
+_DIGITS = rf"\d{{1,3}}(?:[{_BETWEEN}]\d{{3}})+(?:[.,]\d+)?|\d+(?:[.,]\d*)?|[.,]\d+"
 _NUMBER = re.compile(
-    rf"[-+−(]?\s?{_MONEY}?\s?[-+−]?(?:{_DIGITS})(?:[eE][-+]?\d+)?\s?(?:%|‰|{_MONEY})?\)?"
+    rf"[-+{DASHES}(]?\s?(?:{_MONEY})?\s?[-+{DASHES}]?(?:{_DIGITS})(?:[eE][-+]?\d+)?\s?"
+    rf"(?:{_MONEY})?\)?"
 )
-_MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
 _DATE = re.compile(
     r"(?:\d{4}([-/.])\d{1,2}\1\d{1,2}|\d{1,2}([-/.])\d{1,2}\2\d{2,4}"
-    rf"|\d{{1,2}}[ -]{_MONTH}[ -]\d{{2,4}}|{_MONTH} \d{{1,2}},? \d{{4}}|\d{{1,2}}:\d{{2}}(?=$|:))"
+    rf"|\d{{1,2}}[ -]{MONTH}[ -]\d{{2,4}}|{MONTH} \d{{1,2}},? \d{{4}}|\d{{1,2}}:\d{{2}}(?=$|:))"
     r"(?:[T ,]*\d{1,2}:\d{2})?(?::\d{2}(?:\.\d+)?)?(?: ?[ap]m)?(?:Z|[-+]\d{2}:?\d{2})?",
     re.IGNORECASE,
 )
-
-
-def is_hole(text: str) -> bool:
-    """Whether it is a usual mark for a missing cell."""
-    return text.strip().lower() in _WORDS | _MARKS
 
 
 def looks_like_a_number(text: str) -> bool:
