@@ -1,8 +1,9 @@
 """Convert cells: text to numbers, numbers to text, and any values to one of the two.
 
-A missing cell is the empty text, or NaN. Text is stored in NumPy's variable-width strings. With a
-fixed width, every row would take as many bytes as the longest cell, and trailing NULs would be
-lost.
+A missing cell is the empty text, or NaN. Dates become text in ISO's form, and durations days.
+
+Text is stored in NumPy's variable-width strings. With a fixed width, every row would take as many
+bytes as the longest cell, and trailing NULs would be lost.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 from xpnet.backends import to_numpy
 from xpnet.checks import is_missing
 from xpnet.errors import printable, quoted
+from xpnet.tables.times import days, iso_text, of_times
 from xpnet.typing import Host
 
 __all__ = [
@@ -94,6 +96,8 @@ def column(name: str, values: Any) -> Host:
         raise ValueError(f"column {quoted(name)} must have one dimension, got shape {array.shape}")
     try:
         return _typed(array)
+    except OverflowError as error:
+        raise ValueError(f"column {quoted(name)} can't be read: {error}") from error
     except UnicodeEncodeError as error:
         raise ValueError(
             f"column {quoted(name)} holds text that is not Unicode: {error.reason}, at "
@@ -131,8 +135,13 @@ def python_values(listed: Callable[[], list[Any]], what: str) -> list[Any]:
 
 def _typed(array: Host) -> Host:
     # as objects, since other conversions lose the mask and turn times into numbers
-    if np.ma.isMaskedArray(array) or array.dtype.kind in "mM":
+    if np.ma.isMaskedArray(array):
         return _of_objects(array.tolist() if array.dtype.kind not in "mM" else list(array))
+    if array.dtype.kind == "M":
+        return np.array(iso_text(array), TEXT)
+    if array.dtype.kind == "m":
+        found = days(array)
+        return _objects(list(array)) if found is None else found
     if array.dtype.kind in "iu" and np.any((array > _EXACT) | (array < -_EXACT)):
         return _of_objects(array.tolist())
     if array.dtype.kind in "iuf":
@@ -148,6 +157,8 @@ def _of_objects(values: list[Any]) -> Host:
     there = [value for value in values if not _is_missing(value)]
     if _all(there, str) or _all(there, _BOOL):  # truth values are text, as in a CSV
         return np.array(["" if _is_missing(v) else str(v) for v in values], TEXT)
+    if times := of_times([None if _is_missing(v) else v for v in values]):
+        return np.array(times, TEXT if isinstance(times[0], str) else np.float64)
     if not _all(there, (Real, Decimal)) or any(isinstance(v, _NO_NUMBER) for v in there):
         return _objects(values)
     if all(map(_fits, there)):

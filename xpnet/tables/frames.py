@@ -11,6 +11,7 @@ from xpnet.errors import printable, quoted
 from xpnet.tables.cells import python_values
 from xpnet.tables.given import open_table
 from xpnet.tables.table import Table, repeated
+from xpnet.typing import Host
 from xpnet.undisturbed import imported
 from xpnet.whole_file import path_of
 
@@ -21,8 +22,9 @@ def from_frame(frame: Any, source: str = "the data frame") -> Table:
     """Make a table from a data frame of pandas, Polars, PyArrow or any library narwhals knows.
 
     An index is not a column. Categories and enumerations are text, truth values the text "True"
-    and "False", nulls missing cells. A column of any other kind (dates, lists) is an error when it
-    is used.
+    and "False", nulls missing cells. Dates are text, such as 2024-01-05, or 2024-01-05T12:30:00
+    in UTC; times of day are text too, and durations are days. A column of any other kind (bytes,
+    lists) is an error when it is used.
 
     Raises
     ------
@@ -58,7 +60,26 @@ def _values(series: Any, source: str) -> Any:
         return series.to_numpy().astype(np.float64)
     if series.dtype.is_integer() and series.null_count() == 0:
         return series.to_numpy()
+    if isinstance(series.dtype, imported("narwhals").Datetime):
+        moments = _in_utc(series).to_numpy()
+        if _in_pythons_years(moments):
+            return moments
     return python_values(series.to_list, f"{source}, column {quoted(str(series.name))}")
+
+
+def _in_utc(series: Any) -> Any:
+    """Dates with times, in UTC and without a time zone; those without one are as they are."""
+    if series.dtype.time_zone is None:
+        return series
+    return series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+
+
+def _in_pythons_years(moments: Host) -> bool:
+    """Whether NumPy's dates (N,) lie in the years 1 to 9999; it is also True without any dates."""
+    if moments.dtype.kind != "M":
+        return False
+    years = moments[~np.isnat(moments)].astype("M8[Y]").astype(np.int64) + 1970
+    return bool(((years >= 1) & (years <= 9999)).all())
 
 
 def read_parquet(path: str | os.PathLike[str]) -> Table:
