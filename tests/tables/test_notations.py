@@ -94,6 +94,11 @@ def test_a_column_of_numbers(cells, notation, values):
         (["1.5", "2.5", "x"], PLAIN),
         (["1.5", "x"], None),
         (["$1", "€2"], None),  # mixed units
+        (["1.200 €", "950 €"], number(",", ".", "€")),  # not 1.2 beside 950
+        (["1.200 €", "0.950 €"], number(sign="€")),
+        (["1.20 €", "1.200 €"], number(sign="€")),
+        (["1.200 %", "950 %"], number(sign="%")),
+        (["1.200", "950"], PLAIN),  # plain numbers always come first
         (["$1", "2", "3"], PLAIN),  # the sign must be in most cells
         (["12%", "5"], None),
         (["$1%", "$2%"], None),
@@ -428,6 +433,7 @@ def test_each_different_cell_is_parsed_once(notation):
     assert Counting.parsed == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["1", "(", "1,", " ", "$"])
 def test_a_cell_of_ten_million_characters_is_judged(part):
     cell = part * 10**7

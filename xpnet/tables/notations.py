@@ -174,9 +174,14 @@ def notation_of(cells: Host, holes: Collection[str] = ()) -> Notation | None:
     """The notation of a column of text (N,); None if it is text.
 
     It is the first notation that all different cells fit, apart from missing ones; those with fewer
-    marks come first. So plain numbers are `PLAIN`, 1,234 has a thousands separator unless another
-    cell, such as 0,5, has none, and 1/2/2020 has the month first unless a cell is 13/2/2020. If
-    none fits all, it is `PLAIN` if more than half are plain numbers, else the one that at least
+    marks come first:
+
+    - plain numbers are `PLAIN`;
+    - 1,234 has a thousands separator, unless another cell, such as 0,5, shows a decimal comma;
+    - 1.234 € has one too, unless another cell shows a decimal point;
+    - 1/2/2020 has the month first, unless a cell is 13/2/2020.
+
+    If none fits all, it is `PLAIN` if more than half are plain numbers, else the one that at least
     98 % fit. Cells that do not fit are then wrong.
     """
     there = _different(cells, holes)
@@ -240,6 +245,7 @@ def _fits(notation: Notation, cells: list[str]) -> int:
 
 
 _PAIRS = [(d, t) for d in ".," for t in ("", ",", ".", " ", "'") if d != t]
+_OF_MONEY = [(",", "."), *(pair for pair in _PAIRS if pair != (",", "."))]  # 1.200 € is 1200
 
 
 def _candidates(cells: list[str]) -> list[Notation]:
@@ -248,7 +254,7 @@ def _candidates(cells: list[str]) -> list[Notation]:
     has, sign = set("".join(cells)), _sign(sample)
     numbers = [
         Notation("number", d, t, sign)
-        for d, t in _PAIRS
+        for d, t in (_PAIRS if sign in ("", "%", "‰") else _OF_MONEY)
         if (not t or not has.isdisjoint(GROUPS[t])) and (t or d == "." or d in has)
     ]
     dotted = 2 * sum(map(is_dotted, sample)) > len(sample)
