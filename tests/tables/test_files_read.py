@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.tables import written
-from xpnet.tables import Table, read_csv, read_table, write_csv
+from xpnet.tables import Table, csv_files, read_csv, read_table, write_csv
 from xpnet.tables import compressed as compression
 from xpnet.tables.compressed import pieces_of
-from xpnet.tables.csv_files import header_of, is_csv, parse_csv
+from xpnet.tables.csv_files import _joined, header_of, is_csv, parse_csv
 from xpnet.tables.separators import SEPARATORS, separator_of
 
 ROWS = [
@@ -116,6 +116,8 @@ def test_quoted_cells_of_any_text_are_read_back(rows, mark, encoding, small):
         ('"a,b";c\n"1;2";3\n', ";"),
         ("a;b\n1;2\n3\n4;5\n", ";"),  # the third line is the error
         ("a,b\n1,2\n3\n", ","),
+        ("a,b;c\n1,2;3\n4,5;6\n7\n", ","),  # of two that fit as many records
+        ('a,b;c\n1,2;3\n"x",4;5\n6,7;8\n', ","),  # the quotes are wrong with semicolons
         ("", ","),
         ("\n", ","),
         ('a;b\n"1;2\n', ";"),
@@ -280,6 +282,11 @@ def test_a_cell_of_ten_million_characters_is_read(quote):
 
 
 def test_rows_are_converted_before_their_cells_fill_the_memory(monkeypatch):
-    monkeypatch.setattr("xpnet.tables.csv_files._CELLS", 10)
+    parts = []
+    monkeypatch.setattr(csv_files, "_CELLS", 10)
+    monkeypatch.setattr(
+        csv_files, "_joined", lambda found: parts.append(found) or _joined(found[:])
+    )
     table = parse_csv(io.BytesIO(b"a,b,c\n" + b"1,2,3\n" * 50), "t")
     assert cells_of(table) == [["a", "b", "c"], *[["1", "2", "3"]] * 50]
+    assert [len(part) for part in parts[0]] == [4] * 12 + [2]

@@ -152,7 +152,7 @@ def test_wrong_cells_are_named_and_holes_are_not():
 @pytest.mark.parametrize("cell", ["", " ", "NA", "n/a", "Null", "NaN", "?", "#N/A", "-", " none "])
 def test_holes_are_known_in_any_case(cell):
     assert is_hole(cell)
-    assert is_hole("gone", ["gone"])
+    assert is_hole(" gone ", ["gone"])
     assert not is_hole("x" * 10**7)
     assert cell.strip().lower() in HOLES
 
@@ -193,8 +193,8 @@ def test_a_number_that_is_written_in_a_notation_is_read_back(values, marks, sign
     ]
     np.testing.assert_array_equal(found, expected)
     assert len(wrong) == len(cells) - sum(short)
-    told = notation_of(column(cells))
-    if all(short) and told is not None and told.decimal == decimal:
+    if all(short) and thousands != "_":  # codes have underscores too
+        told = notation_of(column(cells))
         np.testing.assert_array_equal(told.numbers(column(cells))[0], expected)
 
 
@@ -442,6 +442,12 @@ def test_a_cell_of_ten_million_characters_is_judged(part):
     (found or PLAIN).numbers(cells)
     for notation in (number(",", "."), number(sign="$"), DAY):
         assert not math.isfinite(notation.value(cell))
+
+
+def test_a_sign_stands_once():
+    assert np.isnan(
+        [number(sign="$").value(cell) for cell in ("$1$", "$$1", "$-$1", "($1$)")]
+    ).all()
 
 
 def test_every_sign_may_stand_at_either_end():

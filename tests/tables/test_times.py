@@ -90,6 +90,12 @@ def test_a_moment_beyond_pythons_years_names_its_column():
         Table({"a": [edge]})
 
 
+def test_a_nanosecond_of_pandas_is_kept():
+    moments = [needed("pandas").Timestamp(n) for n in (0, 1)]
+    text = ["1970-01-01T00:00:00", "1970-01-01T00:00:00.000000001"]
+    assert Table({"a": moments}).columns["a"].tolist() == text
+
+
 def test_every_moment_is_the_number_that_pandas_has():
     pd = needed("pandas")
     needed("narwhals")
