@@ -33,8 +33,8 @@ _TWO = re.compile(rf"(?P<a>\d{{1,2}})(?P<s>[-/.])(?P<b>\d{{1,2}})(?P=s){_YEAR}{_
 _OTHERS = [
     re.compile(form, re.ASCII)
     for form in (
-        rf"{_WEEKDAY}{_DAY}(?:st|nd|rd|th)?(?P<s>[-/ .]) ?{_NAMED}[-/ ,] ?{_YEAR}{_TIME}",
-        rf"{_WEEKDAY}{_NAMED}[- ]{_DAY}(?:st|nd|rd|th)?,? ?(?<=[ ,])(?P<y>\d{{4}}){_TIME}",
+        rf"{_WEEKDAY}{_DAY}(?:st|[nr]d|th)?(?P<s>[-/ .]) ?{_NAMED}[-/ ,] ?{_YEAR}{_TIME}",
+        rf"{_WEEKDAY}{_NAMED}[- ]{_DAY}(?:st|[nr]d|th)?,? ?(?<=[ ,])(?P<y>\d{{4}}){_TIME}",
         rf"(?P<y>\d{{4}})[-/ ]{_NAMED}[-/ ]{_DAY}{_TIME}",
         r"(?P<y>\d{4})-(?P<m>\d\d)",
         r"(?P<y>\d{4})(?P<m>\d\d)(?P<d>\d\d)",
