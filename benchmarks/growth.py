@@ -24,9 +24,9 @@ from typing import Any, NamedTuple
 
 from benchmarks.common import machine, write
 from benchmarks.figures import exponent
+from benchmarks.memory import peak_memory
 from benchmarks.peers.with_xpnet import Xpnet
 from benchmarks.report import aligned, exponent_rows
-from benchmarks.worker import peak_memory
 from benchmarks.workloads import Workload, data
 
 __all__ = ["add_arguments", "run"]

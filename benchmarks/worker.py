@@ -16,16 +16,16 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
 
 from benchmarks.blas import pools
+from benchmarks.memory import peak_memory
 from benchmarks.peers import CONTENDERS, GPU_CONTENDERS, PREDICTORS, VARIANTS, Peer, make
 from benchmarks.workloads import Workload, data, test_data
 
-__all__ = ["SOME_ROWS", "Job", "peak_memory", "some"]
+__all__ = ["SOME_ROWS", "Job", "some"]
 
 SOME_ROWS, SOME_OUTPUTS = 8, 64
 
@@ -61,22 +61,6 @@ class Job:
         values = json.loads(text)
         workload = Workload(**values.pop("workload"))
         return cls(workload=workload._replace(sizes=tuple(workload.sizes)), **values)
-
-
-def peak_memory() -> int:
-    """Return the peak resident memory of this process in bytes.
-
-    Linux's VmHWM starts anew with each program; a child's ru_maxrss starts at its parent's value.
-    """
-    status = Path("/proc/self/status")
-    if status.exists():
-        for line in status.read_text(encoding="ascii", errors="replace").splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return int(peak) if sys.platform == "darwin" else int(peak) * 1024
 
 
 class _Worker:
