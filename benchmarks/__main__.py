@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from benchmarks import calls, cpu, files, fuzz, gpu, growth, latency, plot
+from benchmarks.tabular import command as tables
 
 COMMANDS = {
     "calls": calls,
@@ -19,6 +20,7 @@ COMMANDS = {
     "growth": growth,
     "latency": latency,
     "plot": plot,
+    "tables": tables,
     "fuzz": fuzz,
     "files": files,
 }
