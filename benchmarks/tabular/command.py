@@ -40,7 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _several(parser, "--tables", names)
     _several(parser, "--contenders", list(CONTENDERS))
     parser.add_argument("--splits", type=int, metavar="N", help="only the first N of each table")
-    parser.add_argument("--minutes", type=float, default=math.inf, help="start no run after N")
+    parser.add_argument(
+        "--minutes", type=float, default=math.inf, metavar="N", help="start no run after N minutes"
+    )
     parser.add_argument("--again", action="store_true", help="repeat runs that are there")
     parser.add_argument("--against", type=Path, metavar="FOLDER", help="an earlier checkout")
     parser.add_argument("--limit", type=float, default=LIMIT, help="seconds of one run (3600)")

@@ -35,34 +35,46 @@ def draw(ranked: Mapping[str, Any], out: Path = OUT) -> None:
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
-    names, ranks = zip(*ranked["mean_ranks"].items(), strict=True)
-    difference = ranked["critical_difference"]
-    groups = alike(ranks, difference)
-    left = (len(names) + 1) // 2  # the better half has its names on the left
-    top = BAR * (len(groups) + 1)
+    ranks, difference = ranked["mean_ranks"], ranked["critical_difference"]
+    groups = alike(list(ranks.values()), difference)
+    height = 0.18 * len(ranks) + 0.14 * len(groups) + 1.3
     with mpl.rc_context({"svg.hashsalt": "xpnet", "svg.fonttype": "none", "font.size": 10}):
-        figure, axes = plt.subplots(figsize=(8.5, 0.35 * left + 0.14 * len(groups) + 1.2))
-        for i, (name, rank) in enumerate(zip(names, ranks, strict=True)):
-            on_left = i < left
-            y = -top - ROW * (i if on_left else len(names) - 1 - i)
-            end = 0.8 if on_left else len(names) + 0.2
-            own = {"color": "black", "linewidth": 1.4 if name.startswith("xpnet") else 0.7}
-            axes.plot([rank, rank, end], [0, y, y], **own)
-            weight = "bold" if name.startswith("xpnet") else "normal"
-            label = f"{name}  {rank:.2f}"
-            side = "right" if on_left else "left"
-            away = -0.05 if on_left else 0.05
-            axes.text(end + away, y, label, ha=side, va="center", fontweight=weight)
-        for k, (first, last) in enumerate(groups):
-            y = -BAR * (k + 1)
-            axes.plot([ranks[first] - 0.04, ranks[last] + 0.04], [y, y], color="C3", linewidth=3)
-        axes.plot([1, 1 + difference], [0.75, 0.75], color="C3", linewidth=2)
-        axes.text(1 + difference / 2, 0.82, f"CD = {difference:.2f}", ha="center", va="bottom")
-        axes.set(xlim=(1, len(names)), xticks=range(1, len(names) + 1), yticks=[])
-        axes.set_ylim(-top - ROW * left, 1.1)
-        axes.spines[["left", "right", "bottom"]].set_visible(False)
-        axes.spines["top"].set_position(("data", 0))
-        axes.xaxis.set_ticks_position("top")
+        figure, axes = plt.subplots(figsize=(8.5, height))
+        _axis(axes, len(ranks), difference)
+        _names(axes, ranks, below=BAR * (len(groups) + 1))
+        _bars(axes, list(ranks.values()), groups)
         out.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(out, format="svg", bbox_inches="tight", metadata={"Date": None})
         plt.close(figure)
+
+
+def _axis(axes: Any, n: int, difference: float) -> None:
+    """Draw the axis from rank 1 to n, and the length of the critical difference above it."""
+    axes.set(xlim=(1, n), xticks=range(1, n + 1), yticks=[])
+    axes.spines[["left", "right", "bottom"]].set_visible(False)
+    axes.spines["top"].set_position(("data", 0))
+    axes.xaxis.set_ticks_position("top")
+    axes.plot([1, 1 + difference], [0.75, 0.75], color="C3", linewidth=2)
+    axes.text(1 + difference / 2, 0.82, f"CD = {difference:.2f}", ha="center", va="bottom")
+
+
+def _names(axes: Any, ranks: Mapping[str, float], below: float) -> None:
+    """Draw a line from each rank to its name: the better half on the left."""
+    half = (len(ranks) + 1) // 2
+    for i, (name, rank) in enumerate(ranks.items()):
+        left = i < half
+        y = -below - ROW * (i if left else len(ranks) - 1 - i)
+        end, away = (0.8, -0.05) if left else (len(ranks) + 0.2, 0.05)
+        own = name.startswith("xpnet")
+        width, weight = (1.4, "bold") if own else (0.7, "normal")
+        axes.plot([rank, rank, end], [0, y, y], color="black", linewidth=width, clip_on=False)
+        place = {"ha": "right" if left else "left", "va": "center", "fontweight": weight}
+        axes.text(end + away, y, f"{name}  {rank:.2f}", **place)
+    axes.set_ylim(-below - ROW * half, 1.1)
+
+
+def _bars(axes: Any, ranks: Sequence[float], groups: Sequence[tuple[int, int]]) -> None:
+    """Draw a bar below the axis for each run of contenders that are alike."""
+    for k, (first, last) in enumerate(groups, start=1):
+        ends = [ranks[first] - 0.04, ranks[last] + 0.04]
+        axes.plot(ends, [-BAR * k, -BAR * k], color="C3", linewidth=3, clip_on=False)

@@ -30,7 +30,7 @@ from benchmarks.turns import ROOT
 
 __all__ = ["ALL_ROWS", "Places", "Run", "last_lines", "places", "run_once"]
 
-ALL_ROWS = ", all rows"
+ALL_ROWS = " (all rows)"
 """Ends the name of a table whose training rows are not limited."""
 
 LIBRARIES = "OMP", "OPENBLAS", "MKL", "NUMBA"

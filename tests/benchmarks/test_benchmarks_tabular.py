@@ -272,7 +272,7 @@ def invented():
     found[Run("two", 0, "RealMLP-TD")] = line(0.3, seconds=20.0)
     found[Run("one", 0, "xpnet 0.1 command")] = line(0.1)
     found[Run("one", 1, "xpnet 0.1 command")] = {"failed": "ValueError: a hole"}
-    found[Run("one, all rows", 0, "xpnet")] = line(0.15, r2=0.9775)
+    found[Run("one (all rows)", 0, "xpnet")] = line(0.15, r2=0.9775)
     return found
 
 
@@ -326,7 +326,7 @@ def test_the_pages_have_the_figures_of_the_summary(tmp_path, monkeypatch):
     (tmp_path / "tables.json").write_text(json.dumps(summary.summary(invented())), encoding="utf-8")
     errors, means = pages.tables_errors(), pages.tables_means()
     assert "| one | 2 | 0.150* ± 0.071 | 0.300 ± 0.000 | 0.500 ± 0.000 | – |" in errors
-    assert "R² on one, all rows: xpnet 0.9775." in errors
+    assert "R² on one (all rows): xpnet 0.9775." in errors
     assert "| xpnet | 3 | 0.167 | 2 | 1.67 | 2.0 |" in means
     assert "xpnet 0.1 command failed on one (ValueError: a hole)." in means
     assert "| xpnet | scikit-learn MLP | 3 | 1 | 1.000 | 0.167 / 0.143 | 2.00 |" in means
