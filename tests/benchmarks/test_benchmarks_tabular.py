@@ -384,6 +384,111 @@ def test_every_contender_has_its_file_and_a_place():
     assert set(OWN) < set(CONTENDERS)
 
 
+# --- the contenders
+
+
+def test_holes_get_the_training_rows_median_and_a_flag(tmp_path):
+    needed("pandas")
+    from benchmarks.tabular.fits.frames import Filled, features, target, with_categories
+
+    job = Job("with_sklearn", {}, "y", "regression", text=["u"])
+    write_csv(
+        Table(
+            ["a", "u", "b", "y"], [["1", "p", "5", "2"], ["", "", "6", "3"], ["9", "q", "7", "4"]]
+        ),
+        tmp_path / "train.csv",
+    )
+    write_csv(Table(["a", "u", "b"], [["", "new", ""]]), tmp_path / "test.csv")
+    train, test = (features(tmp_path / name, job) for name in ("train.csv", "test.csv"))
+    assert target(tmp_path / "train.csv", job).tolist() == [2.0, 3.0, 4.0]
+    filled = Filled(train, job)
+    assert filled(train).to_dict("list") == {
+        "a": [1.0, 5.0, 9.0],
+        "u": ["p", "", "q"],
+        "b": [5.0, 6.0, 7.0],
+        "a is missing": [0.0, 1.0, 0.0],
+    }
+    assert filled(test).iloc[0].tolist() == [5.0, "new", 6.0, 1.0]
+    categories = with_categories(train, test, job)["u"]
+    assert categories.cat.categories.tolist() == ["p", "q"]
+    assert categories.isna().tolist() == [True]
+
+
+@pytest.mark.parametrize("model", ["mlp", "trees", "linear"])
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_scikit_learn_s_contenders_learn_from_holes_and_categories(model, task, tmp_path):
+    needed("sklearn")
+    needed("pandas")
+    from benchmarks.tabular.fits.with_sklearn import fit
+
+    table = tiny(240)
+    write_csv(table, tmp_path / "train.csv")
+    write_csv(table.without(["y"]), tmp_path / "test.csv")
+    settings = {"model": model} | ({"solver": "lbfgs", "tol": 0.01} if model == "mlp" else {})
+    job = Job("with_sklearn", settings, "y", task, text=["x2"])
+    found = runs.scores(
+        fit(tmp_path / "train.csv", job)(tmp_path / "test.csv").arrays(),
+        table.column("y"),
+        table.column("y"),
+    )
+    assert found["error"] < (0.1 if task == "classification" else 0.7)
+
+
+def test_xpnet_is_asked_with_the_target_the_task_and_the_settings(monkeypatch):
+    from benchmarks.tabular.fits import with_xpnet
+
+    class Model:
+        classes = ("no", "yes")
+
+        def __init__(self, *given, **settings):
+            self.given = given, settings
+
+        def predict_proba(self, path):
+            return np.array([[0.25, 0.75]])
+
+        def predict(self, path):
+            return np.array([1.5])
+
+    made = []
+    train = lambda *given, **settings: made.append(Model(*given, **settings)) or made[-1]  # noqa: E731
+    monkeypatch.setattr(with_xpnet.tables, "train", train, raising=False)
+    job = Job("with_xpnet", {"quick": True}, "y", "classification", seed=3)
+    found = with_xpnet.fit("train.csv", job)("test.csv")
+    assert made[0].given == (("train.csv", "y"), {"task": job.task, "seed": 3, "quick": True})
+    assert found.classes == ("no", "yes")
+    quantity = Job("with_xpnet", {}, "y", "regression")
+    assert with_xpnet.fit("train.csv", quantity)("test.csv").values.tolist() == [1.5]
+
+
+def test_an_xpnet_without_the_function_is_absent(monkeypatch):
+    from benchmarks.tabular.fits import with_xpnet
+
+    monkeypatch.delattr(with_xpnet.tables, "train", raising=False)
+    with pytest.raises(ImportError, match=r"this xpnet has no xpnet\.tables\.train"):
+        with_xpnet.fit("train.csv", Job("with_xpnet", {}, "y", "classification"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_the_command_s_predictions_are_read_from_its_file(task, tmp_path):
+    from benchmarks.tabular.fits.with_command import fit
+
+    table = tiny(200).taken(range(1, 200))
+    write_csv(table, tmp_path / "train.csv")
+    write_csv(table.without(["y"]), tmp_path / "test.csv")
+    job = Job("with_command", {}, "y", task, text=["x2"])
+    answer = fit(tmp_path / "train.csv", job)(tmp_path / "test.csv")
+    y = table.column("y")
+    found = runs.scores(answer.arrays(), y, y)
+    assert found["error"] < (0.1 if task == "classification" else 0.5)
+    bad = Job("with_command", {}, "z", task)
+    with pytest.raises(RuntimeError, match=r"xpnet train: .*'z'"):
+        fit(tmp_path / "train.csv", bad)
+
+
+# --- a whole run
+
+
 def tiny(n=60):
     """Rows in which y is 1 where x1 > 0, with a hole and a category."""
     x = np.random.default_rng(0).normal(size=n)
