@@ -65,9 +65,9 @@ def _cpu_seconds() -> float:
 
 
 def _compiled() -> int:
-    """Return the number of files in xpnet's cache of compiled code."""
+    """Return the number of functions in xpnet's cache of compiled code."""
     folder = os.environ.get("XPNET_CACHE")
-    return sum(1 for _ in Path(folder).rglob("*")) if folder else 0
+    return sum(1 for _ in Path(folder).rglob("*.nbc")) if folder else 0
 
 
 def _versions() -> dict[str, str]:
