@@ -226,7 +226,8 @@ def tables_errors() -> str:
 def tables_means() -> str:
     """The contenders over all tables, who failed, and xpnet beside each other one."""
     found = read("tables.json")
-    parts = [table(*tabular.mean_rows(found)), *tabular.failed_lines(found)]
+    lines = [*tabular.failed_lines(found), *tabular.spoiled_lines(found)]
+    parts = [table(*tabular.mean_rows(found)), *lines]
     return "\n\n".join([*parts, *([table(*tabular.pair_rows(found))] if found["pairs"] else [])])
 
 

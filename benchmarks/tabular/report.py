@@ -11,10 +11,20 @@ from benchmarks.common import machine, write
 from benchmarks.report import Table, aligned
 from benchmarks.tabular import picture
 from benchmarks.tabular.contenders import CONTENDERS
-from benchmarks.tabular.runs import ALL_ROWS, Run
+from benchmarks.tabular.runs import Run
 from benchmarks.tabular.summary import summary
+from benchmarks.tabular.variants import ALL_ROWS, ends_with_variant
 
-__all__ = ["OUT", "error_rows", "failed_lines", "mean_rows", "pair_rows", "r2_line", "report"]
+__all__ = [
+    "OUT",
+    "error_rows",
+    "failed_lines",
+    "mean_rows",
+    "pair_rows",
+    "r2_line",
+    "report",
+    "spoiled_lines",
+]
 
 OUT = Path(__file__).parents[1] / "results" / "tables.json"
 
@@ -33,7 +43,7 @@ def report(lines: Mapping[Run, Mapping[str, Any]], out: Path | None) -> int:
         picture.draw(found["ranked"])
     for rows in (error_rows(found), mean_rows(found), pair_rows(found)):
         print(aligned(*rows), end="\n\n")
-    print(r2_line(found), *failed_lines(found), sep="\n")
+    print(r2_line(found), *spoiled_lines(found), *failed_lines(found), sep="\n")
     return 0
 
 
@@ -42,7 +52,7 @@ def error_rows(found: Mapping[str, Any]) -> Table:
     names = list(found["contenders"])
     rows = []
     for table, figures in found["tables"].items():
-        if table.endswith(ALL_ROWS):
+        if ends_with_variant(table):
             continue
         least = min(row["error"][0] for row in figures.values())
         splits = sorted({row["splits"] for row in figures.values()})
@@ -67,6 +77,16 @@ def r2_line(found: Mapping[str, Any]) -> str:
             values = (f"{name} {row['r2'][0]:.4f}" for name, row in figures.items())
             lines.append(f"R² on {table}: {', '.join(values)}.")
     return "\n".join(lines)
+
+
+def spoiled_lines(found: Mapping[str, Any]) -> list[str]:
+    """Return a line for each contender with spoiled cells: on which tables its error changed."""
+    return [
+        f"{name}, one spoiled cell: {len(rows)} tables with one, "
+        + (f"changed more than the spread: {', '.join(changed)}." if changed else "none changed.")
+        for name, rows in found["spoiled"].items()
+        for changed in [[table for table, row in rows.items() if not row["within"]]]
+    ]
 
 
 def failed_lines(found: Mapping[str, Any]) -> list[str]:
@@ -97,7 +117,7 @@ def mean_rows(found: Mapping[str, Any]) -> Table:
 
 def _seconds(name: str, found: Mapping[str, Any]) -> float:
     """Return the contender's CPU seconds of a training, the mean over the fifteen tables."""
-    tables = [row for table, row in found["tables"].items() if not table.endswith(ALL_ROWS)]
+    tables = [row for table, row in found["tables"].items() if not ends_with_variant(table)]
     return mean(float(row[name]["cpu_seconds"][0]) for row in tables if name in row)
 
 

@@ -26,12 +26,10 @@ from benchmarks.tabular.job import Job
 from benchmarks.tabular.scores import scores
 from benchmarks.tabular.sources import Source, Table, write_csv
 from benchmarks.tabular.splits import MOST, split
+from benchmarks.tabular.variants import ALL_ROWS, spoiled
 from benchmarks.turns import ROOT
 
-__all__ = ["ALL_ROWS", "Places", "Run", "last_lines", "places", "run_once"]
-
-ALL_ROWS = " (all rows)"
-"""Ends the name of a table whose training rows are not limited."""
+__all__ = ["Places", "Run", "last_lines", "places", "run_once"]
 
 LIBRARIES = "OMP", "OPENBLAS", "MKL", "NUMBA"
 ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in LIBRARIES}
@@ -94,20 +92,15 @@ def run_once(
 
     A run that has compiled something is repeated: the second one, which found it compiled, counts.
     """
-    labels = table.column(source.target) if source.task == "classification" else None
-    most = None if run.table.endswith(ALL_ROWS) else MOST
-    rows = split(source.name, run.split, len(table.rows), labels, most)
-    train, test = (table.taken(which) for which in rows)
+    train, test = _parts(run, source, table)
     contender = CONTENDERS[run.contender]
     place = found[contender.place]
     sizes = {"train_rows": len(train.rows), "test_rows": len(test.rows)}
     head = {**run._asdict(), "task": source.task, **sizes}
     if isinstance(place, str):
         return {**head, "absent": place}
-    text = [name for name in table.text_columns() if name != source.target]
-    job = Job(
-        contender.module, contender.settings, source.target, source.task, text, seed=run.split
-    )
+    about = source.target, source.task, _text(source, table), run.split
+    job = Job(contender.module, contender.settings, *about)
     once = partial(_trained, job, train, test, place, seconds)
     first = once()
     if first.pop("compiled", False):
@@ -115,6 +108,19 @@ def run_once(
         second.pop("compiled", None)
         first = {**second, "compiling_cpu_seconds": first["cpu_seconds"]}
     return {**head, **first}
+
+
+def _parts(run: Run, source: Source, table: Table) -> tuple[Table, Table]:
+    """Return the training and the test rows."""
+    labels = table.column(source.target) if source.task == "classification" else None
+    most = None if run.table.endswith(ALL_ROWS) else MOST
+    rows = split(source.name, run.split, len(table.rows), labels, most)
+    train, test = (table.taken(which) for which in rows)
+    return spoiled(run.table, train, source.target, _text(source, table), run.split), test
+
+
+def _text(source: Source, table: Table) -> list[str]:
+    return [name for name in table.text_columns() if name != source.target]
 
 
 def _trained(

@@ -26,7 +26,8 @@ from statistics import mean, stdev
 from typing import Any
 
 from benchmarks.tabular.contenders import CONTENDERS, OWN
-from benchmarks.tabular.runs import ALL_ROWS, Run
+from benchmarks.tabular.runs import Run
+from benchmarks.tabular.variants import HOLE, OUTLIER, ends_with_variant
 
 __all__ = ["critical_difference", "normalised", "ranks", "summary", "wins"]
 
@@ -47,18 +48,19 @@ FIGURES = "error", "log_loss", "r2", "cpu_seconds", "wall_seconds", "peak_bytes"
 def summary(lines: Lines) -> dict[str, Any]:
     """Return the figures of each table, and those over all tables, on splits that all have.
 
-    Tables with all rows are not among the fifteen: they have figures, and count nowhere else. Only
+    Variants of tables are not among the fifteen: they have figures, and count nowhere else. Only
     contenders with a result on every table have ranks. Pairs are compared on the splits that both
     have.
     """
     results = _results(lines)
-    fifteen = {table: rows for table, rows in results.items() if not table.endswith(ALL_ROWS)}
+    fifteen = {table: rows for table, rows in results.items() if not ends_with_variant(table)}
     errors = {table: _errors(rows, _common(rows)) for table, rows in fifteen.items()}
     names = [name for name in CONTENDERS if any(name in row for row in errors.values())]
     everywhere = [name for name in names if all(name in row for row in errors.values())]
     return {
         "tables": {table: _figures(rows) for table, rows in results.items()},
         "failed": _failed(lines),
+        "spoiled": _spoiled(results),
         "contenders": {name: _overall(name, errors) for name in names},
         "ranked": _ranked(everywhere, errors),
         "pairs": {own: _pairs(own, names, fifteen) for own in OWN if own in names},
@@ -100,6 +102,25 @@ def _figures(rows: Mapping[str, Mapping[int, Mapping[str, Any]]]) -> dict[str, d
             for key in FIGURES
             if all(key in row for row in chosen)
         }
+    return found
+
+
+def _spoiled(results: Results) -> dict[str, dict[str, dict[str, Any]]]:
+    """Return each contender's tables with a spoiled cell: how it changed the mean error.
+
+    The change is within the spread if it is at most the standard deviation of the error over those
+    splits, without the spoiled cell.
+    """
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for table, rows in results.items():
+        plain = results.get(table.removesuffix(OUTLIER).removesuffix(HOLE), {})
+        for name, by_split in rows.items() if table.endswith((OUTLIER, HOLE)) else ():
+            splits = sorted(set(by_split) & set(plain.get(name, ())))
+            if splits:
+                pairs = [[one[k]["error"] for k in splits] for one in (by_split, plain[name])]
+                (error, _), (before, spread) = map(_mean_and_deviation, pairs)
+                row = {"splits": len(splits), "change": round(error - before, 5), "spread": spread}
+                found.setdefault(name, {})[table] = row | {"within": abs(error - before) <= spread}
     return found
 
 

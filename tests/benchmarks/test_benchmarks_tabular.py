@@ -22,6 +22,7 @@ from benchmarks.tabular.runs import Run, last_lines
 from benchmarks.tabular.scores import LEAST_PROBABILITY, class_scores, quantity_scores
 from benchmarks.tabular.sources import SOURCES, Source, Table, parsed, read, write_csv
 from benchmarks.tabular.splits import MOST, number_of_splits, split
+from benchmarks.tabular.variants import ALL_ROWS, HOLE, OUTLIER, ends_with_variant, spoiled
 from tests.support.helpers import ROOT, needed
 
 SHAPES = {
@@ -184,6 +185,28 @@ def test_rows_of_a_quantity_are_drawn_from_everywhere_and_all_if_asked():
     assert [number_of_splits(n) for n in (4999, 5000)] == [10, 3]
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_one_cell_of_the_features_is_spoiled(seed):
+    rows = [["1", "p", "-5", "7"], ["2", "q", "", "8"]]
+    table = Table(["a", "u", "b", "y"], rows)
+    for ending in ("", ALL_ROWS):
+        assert spoiled("t" + ending, table, "y", ["u"], seed) is table
+    for ending, cells in ((OUTLIER, {"2000.0", "5000.0"}), (HOLE, {""})):
+        found = spoiled("t" + ending, table, "y", ["u"], seed)
+        changed = [
+            (name, new)
+            for before, after in zip(rows, found.rows, strict=True)
+            for name, old, new in zip(table.names, before, after, strict=True)
+            if old != new
+        ]
+        assert len(changed) <= 1
+        assert {new for _, new in changed} <= cells
+        assert not {name for name, _ in changed} & ({"y", "u"} if ending == OUTLIER else {"y"})
+    text_only = Table(["u", "y"], [["p", "1"]])
+    assert spoiled("t" + OUTLIER, text_only, "y", ["u"], seed) is text_only
+    assert [ends_with_variant("t" + end) for end in ("", HOLE, ALL_ROWS)] == [False, True, True]
+
+
 # --- scores
 
 
@@ -317,6 +340,22 @@ def test_contenders_are_compared_on_the_splits_that_all_have():
     figures = summary.summary(found)["tables"]["one"]
     assert figures["xpnet"]["error"] == [0.2, 0.0]
     assert {row["splits"] for row in figures.values()} == {1}
+
+
+def test_a_spoiled_cell_is_compared_with_the_spread_of_the_same_splits():
+    found = {Run("t", k, "linear"): line(e) for k, e in enumerate((0.2, 0.4, 0.9))}
+    found |= {Run("t" + OUTLIER, k, "linear"): line(e) for k, e in enumerate((0.3, 0.5))}
+    found |= {Run("t" + HOLE, k, "linear"): line(e) for k, e in enumerate((0.2, 0.8))}
+    found |= {Run("t", k, "xpnet"): line(0.5) for k in range(3)}
+    rows = summary.summary(found)["spoiled"]
+    assert list(rows) == ["linear"]
+    outlier, hole = rows["linear"]["t" + OUTLIER], rows["linear"]["t" + HOLE]
+    assert outlier == {"splits": 2, "change": 0.1, "spread": 0.1414, "within": True}
+    assert (hole["change"], hole["within"]) == (0.2, False)
+    lines = report.spoiled_lines({"spoiled": rows})
+    assert lines == [
+        "linear, one spoiled cell: 2 tables with one, changed more than the spread: t (one hole)."
+    ]
 
 
 def test_the_pages_have_the_figures_of_the_summary(tmp_path, monkeypatch):
