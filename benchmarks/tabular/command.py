@@ -44,12 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     names = [source.name for source in SOURCES]
     _several(parser, "--tables", names)
     _several(parser, "--contenders", list(CONTENDERS))
-    parser.add_argument(
-        "--variants",
-        nargs="*",
-        choices=[*VARIANTS_BY_NAME],
-        help="in place of the tables as they are",
-    )
+    _several(parser, "--variants", list(VARIANTS_BY_NAME))
     parser.add_argument("--splits", type=int, metavar="N", help="only the first N of each table")
     parser.add_argument(
         "--minutes", type=float, default=math.inf, metavar="N", help="start no run after N minutes"
