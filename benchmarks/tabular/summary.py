@@ -27,6 +27,7 @@ from typing import Any
 
 from benchmarks.tabular.contenders import CONTENDERS, OWN
 from benchmarks.tabular.runs import Run
+from benchmarks.tabular.sources import SOURCES
 from benchmarks.tabular.variants import HOLE, OUTLIER, ends_with_variant
 
 __all__ = ["critical_difference", "normalised", "ranks", "summary", "wins"]
@@ -70,19 +71,26 @@ def summary(lines: Lines) -> dict[str, Any]:
 def _results(lines: Lines) -> dict[str, dict[str, dict[int, Mapping[str, Any]]]]:
     failed = {(run.table, run.contender) for run, row in lines.items() if "failed" in row}
     found: dict[str, dict[str, dict[int, Mapping[str, Any]]]] = {}
-    for run in sorted(lines, key=lambda run: list(CONTENDERS).index(run.contender)):
+    for run in sorted(lines, key=_place):
         if "error" in lines[run] and (run.table, run.contender) not in failed:
             rows = found.setdefault(run.table, {}).setdefault(run.contender, {})
             rows[run.split] = lines[run]
     return found
 
 
+def _place(run: Run) -> tuple[int, str, int]:
+    """Return the place of a run in the report: by table in the sources' order, then contender."""
+    names = [source.name for source in SOURCES]
+    first = next((i for i, name in enumerate(names) if run.table.startswith(name)), len(names))
+    return first, run.table, list(CONTENDERS).index(run.contender)
+
+
 def _failed(lines: Lines) -> dict[str, dict[str, str]]:
     """Return for each contender the tables on which it failed, and why."""
     found: dict[str, dict[str, str]] = {}
-    for run, row in lines.items():
-        if "failed" in row:
-            found.setdefault(run.contender, {})[run.table] = row["failed"]
+    for run in sorted(lines, key=_place):
+        if why := lines[run].get("failed"):
+            found.setdefault(run.contender, {}).setdefault(run.table, why)
     return found
 
 

@@ -53,8 +53,8 @@ def main(folder: Path) -> None:
     except ImportError as error:
         result = {"absent": str(error)}
     except Exception as error:
-        lines = str(error).splitlines() or [""]
-        result = {"failed": f"{type(error).__name__}: {lines[0]}"}
+        first, *_ = str(error).replace(f"{folder}{os.sep}", "").splitlines() or [""]
+        result = {"failed": f"{type(error).__name__}: {first}"}
         print(error, file=sys.stderr)
     (folder / "result.json").write_text(json.dumps(result), encoding="utf-8")
 

@@ -14,7 +14,7 @@ import pytest
 
 from benchmarks import tables as pages
 from benchmarks.__main__ import main
-from benchmarks.tabular import archives, command, picture, report, runs, summary
+from benchmarks.tabular import archives, command, picture, report, runs, summary, worker
 from benchmarks.tabular.archives import ARCHIVES, Archive, fetched, member
 from benchmarks.tabular.contenders import CONTENDERS, OWN
 from benchmarks.tabular.job import Classes, Job, Quantities
@@ -313,6 +313,13 @@ def test_the_summary_has_the_means_of_the_tables():
     assert "xpnet 0.1 command" not in overall
 
 
+def test_tables_are_in_the_order_of_their_sources():
+    names = ["fifa", "other", "magic", "phoneme" + HOLE, "phoneme"]
+    lines = {Run(name, 0, "linear"): line(0.5) for name in names}
+    found = list(summary.summary(lines)["tables"])
+    assert found == ["phoneme", "phoneme" + HOLE, "magic", "fifa", "other"]
+
+
 def test_those_that_ran_everywhere_are_ranked():
     needed("scipy.stats")
     ranked = summary.summary(invented())["ranked"]
@@ -591,6 +598,17 @@ def test_one_that_is_absent_is_tried_again_and_one_that_failed_is_not(only_tiny,
     assert row["failed"] == "it took more than 0.01 s"
     assert main(trees) == 0
     assert len(lines.read_text(encoding="utf-8").splitlines()) == 3
+
+
+def test_a_worker_says_why_it_failed_without_the_name_of_its_folder(tmp_path, monkeypatch, capsys):
+    def lost(folder):
+        raise ValueError(f"{folder / 'train.csv'}, line 3: a hole\nand more")
+
+    monkeypatch.setattr(worker, "worked", lost)
+    worker.main(tmp_path)
+    written = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
+    assert written == {"failed": "ValueError: train.csv, line 3: a hole"}
+    assert "and more" in capsys.readouterr().err
 
 
 def test_a_run_that_has_compiled_is_repeated(monkeypatch):
