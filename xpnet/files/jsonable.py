@@ -13,6 +13,7 @@ from xpnet.errors import quoted
 
 __all__ = [
     "check_known",
+    "flag_of",
     "integer_of",
     "list_of",
     "loads",
@@ -106,6 +107,14 @@ def number_of(found: Mapping[str, Any], key: str, above: float = -math.inf) -> f
     if not (abs(value) <= sys.float_info.max and value > above):
         raise ValueError(f"{key!r} must be finite and greater than {above}: {quoted(value)}")
     return float(value)
+
+
+def flag_of(found: Mapping[str, Any], key: str) -> bool:
+    """``found[key]``, checked to be true or false."""
+    value = _part(found, key)
+    if not isinstance(value, bool):
+        raise ValueError(f"{key!r} must be true or false: {quoted(value)}")
+    return value
 
 
 def integer_of(found: Mapping[str, Any], key: str, least: int, most: int | None = None) -> int:

@@ -10,6 +10,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
 from typing import Any
 
 from xpnet._version import __version__
@@ -20,15 +21,15 @@ from xpnet.equations.activations import ACTIVATIONS
 from xpnet.errors import FileError, printable, quoted
 from xpnet.files.container import Container, blaming, opened
 from xpnet.files.jsonable import check_known, integer_of, loads, mapping
-from xpnet.files.save import EXTRA, FORMAT, config_of
-from xpnet.files.saved_tensors import check_tensors, filled
+from xpnet.files.save import EXTRA, FORMAT, config_of, settings_name
+from xpnet.files.saved_tensors import check_tensors, filled, tensor_prefix
 from xpnet.layers.build import HIDDEN, Specification, from_config, plan
 from xpnet.losses import LOSSES, Loss, loss_from_config
 from xpnet.network import Network
 from xpnet.network.labels import check_outputs
 from xpnet.whole_file import path_text
 
-__all__ = ["describe", "load"]
+__all__ = ["describe", "load", "load_all"]
 
 _METADATA = ("format", "xpnet_version", "network", "sha256")
 _SETTINGS = {"sizes", "layers", "activations", "loss", "classes",
@@ -64,18 +65,24 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
     return {"xpnet_version": file.metadata["xpnet_version"], **settings, "extra": extra}
 
 
-def _settings(path: str, file: Container) -> dict[str, Any]:
-    """The settings that `config_of` wrote, if this xpnet knows the format and the version."""
+def _count(file: Container) -> int:
+    """The number of networks in the file."""
+    return next(k for k in count(1) if settings_name(k) not in file.metadata)
+
+
+def _settings(path: str, file: Container, k: int = 0) -> dict[str, Any]:
+    """The k-th network's settings, if this xpnet knows the format and the version."""
     kind = file.metadata.get("format")
     if kind != FORMAT:
         found = "a different kind of safetensors file" if kind is None else printable(kind)
         raise FileError(f"{path!r} is not an xpnet model of a known kind, but {found}")
     with blaming(path, _UNUSABLE):
-        unknown = [n for n in file.metadata if n not in _METADATA and not n.startswith(EXTRA)]
-        if unknown:
+        known = {*_METADATA, *(settings_name(k) for k in range(1, _count(file)))} if k == 0 else {}
+        unknown = [n for n in file.metadata if n not in known and not n.startswith(EXTRA)]
+        if unknown and k == 0:
             raise ValueError(f"its metadata has the unknown entry {quoted(unknown[0])}")
         _check_version(file.metadata["xpnet_version"])
-        settings = dict(mapping(loads(file.metadata["network"]), "the settings"))
+        settings = dict(mapping(loads(file.metadata[settings_name(k)]), "the settings"))
         for name in sorted(_SETTINGS - set(settings)):
             raise KeyError(name)
         for name in sorted(set(settings) - _SETTINGS - _SINCE):
@@ -130,22 +137,43 @@ def load(
     Before the network gets its parameters, the header is compared with the layers in the settings,
     and all bytes with the file's checksum. A file of xpnet 0.1.0 has no checksum; it loads too.
     """
+    return load_all(path, backend, device, dtype, custom=custom)[0]
+
+
+def load_all(
+    path: str | os.PathLike[str],
+    backend: str | Backend = "numpy",
+    device: Any = None,
+    dtype: Any = None,
+    *,
+    custom: tuple[Activation | Loss, ...] = (),
+) -> list[Network]:
+    """Load every network of a file, as `load` loads the first."""
     path = path_text(path)
     _check_custom(custom)
     wanted = None if dtype is None else dtype_name(dtype)
     with opened(path) as file:
-        settings = _settings(path, file)
+        each = [_settings(path, file, k) for k in range(_count(file))]
         with blaming(path, _UNUSABLE):
-            planned, loss = _plan(settings, custom)
+            plans = [_plan(settings, custom) for settings in each]
         backend = get_backend(backend, device)
         with blaming(path, _UNUSABLE):
-            stored = _dtype(settings)
-            net = _without_parameters(settings, planned, loss, backend, wanted or stored)
-            check_tensors(net.layers, file.tensors)
+            stored = _dtype(each[0])
+            if any(_dtype(settings) != stored for settings in each):
+                raise ValueError("its networks have different dtypes")
+            nets = [
+                _without_parameters(settings, *planned, backend, wanted or stored)
+                for settings, planned in zip(each, plans, strict=True)
+            ]
+            check_tensors([net.layers for net in nets], file.tensors)
             numbers = file.numbers(stored)
-            theta, stats = filled(net.layers, file.tensors, numbers, net.dtype)
-    net.take(move(backend, theta), tuple(move(backend, stat) for stat in stats))
-    return net
+            arrays = [
+                filled(net.layers, file.tensors, numbers, net.dtype, tensor_prefix(k))
+                for k, net in enumerate(nets)
+            ]
+    for net, (theta, stats) in zip(nets, arrays, strict=True):
+        net.take(move(backend, theta), tuple(move(backend, stat) for stat in stats))
+    return nets
 
 
 def _check_custom(custom: object) -> None:

@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from xpnet._version import __version__
 from xpnet.equations.built_in import is_built_in
 from xpnet.files.container import sealed
-from xpnet.files.saved_tensors import tensors_of
+from xpnet.files.saved_tensors import tensor_prefix, tensors_of
 from xpnet.layers.build import check_layer_types
 from xpnet.losses import LOSSES, Loss
 from xpnet.network.state import NetworkState
 from xpnet.whole_file import whole_file
 
-__all__ = ["EXTRA", "FORMAT", "config_of", "save"]
+__all__ = ["EXTRA", "FORMAT", "config_of", "save", "settings_name"]
 
 FORMAT = "xpnet model 1"
 
@@ -27,26 +27,39 @@ EXTRA = "extra."  # prefix of the names of extra entries in the metadata
 
 
 def save(
-    net: NetworkState, path: str | os.PathLike[str], extra: Mapping[str, str] | None = None
+    net: NetworkState,
+    path: str | os.PathLike[str],
+    extra: Mapping[str, str] | None = None,
+    more: Sequence[NetworkState] = (),
 ) -> None:
     """Write ``net`` to a safetensors file; see `Network.save`.
 
     Tensors are layers.0.weight (n_1, n_0), layers.0.bias (n_1,), …. The file's metadata has the
     settings as JSON, and the texts of ``extra``. Of a user's own activation or loss, only the name
-    is stored.
+    is stored. Networks ``more`` have tensors 1.layers.0.weight, … and settings "network.1", ….
     """
     from safetensors.numpy import save as to_bytes
 
-    check_layer_types(net.plan.layers)
-    tensors = tensors_of(net)
+    networks = (net, *more)
+    if len({each.dtype for each in networks}) > 1:
+        raise ValueError("the networks of a file must have one dtype: use net.to(dtype=…)")
+    tensors: dict[str, Any] = {}
+    for k, each in enumerate(networks):
+        check_layer_types(each.plan.layers)
+        tensors |= tensors_of(each, tensor_prefix(k))
     metadata = {
         "format": FORMAT,
         "xpnet_version": __version__,
-        "network": json.dumps(config_of(net)),
+        **{settings_name(k): json.dumps(config_of(each)) for k, each in enumerate(networks)},
         **{f"{EXTRA}{name}": text for name, text in (extra or {}).items()},
     }
     with whole_file(path) as file:
         file.write(sealed(to_bytes(tensors, metadata)))  # with a digest of the whole file
+
+
+def settings_name(k: int) -> str:
+    """The name of the k-th network's settings in the metadata."""
+    return f"network.{k}" if k else "network"
 
 
 def config_of(net: NetworkState) -> dict[str, Any]:

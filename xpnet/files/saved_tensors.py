@@ -18,13 +18,18 @@ from xpnet.typing import Host
 if TYPE_CHECKING:
     from xpnet.network.state import NetworkState
 
-__all__ = ["check_tensors", "filled", "tensors_of"]
+__all__ = ["check_tensors", "filled", "tensor_prefix", "tensors_of"]
 
 
 _VARIANCE = "running_variance"
 
 
-def tensors_of(net: NetworkState) -> dict[str, Host]:
+def tensor_prefix(k: int) -> str:
+    """The beginning of the names of the k-th network's tensors."""
+    return f"{k}.layers" if k else "layers"
+
+
+def tensors_of(net: NetworkState, prefix: str = "layers") -> dict[str, Host]:
     """Every parameter and statistic by its name in the file, in the file's shape.
 
     Raises
@@ -33,8 +38,8 @@ def tensors_of(net: NetworkState) -> dict[str, Host]:
         One is not finite; a file with it could not be loaded.
     """
     theta = to_numpy(net.parameters)
-    tensors = {name: _shaped(theta, slot) for name, slot in _named_slots(net.layers)}
-    for (name, _), stat in zip(_named_stats(net.layers), net.statistics, strict=True):
+    tensors = {name: _shaped(theta, slot) for name, slot in _named_slots(net.layers, prefix)}
+    for (name, _), stat in zip(_named_stats(net.layers, prefix), net.statistics, strict=True):
         tensors[name] = np.ascontiguousarray(to_numpy(stat)[0, :])
     for name, tensor in tensors.items():
         if not np.isfinite(tensor).all():
@@ -42,10 +47,13 @@ def tensors_of(net: NetworkState) -> dict[str, Host]:
     return tensors
 
 
-def check_tensors(layers: Layers, tensors: Mapping[str, Tensor]) -> None:
+def check_tensors(networks: Sequence[Layers], tensors: Mapping[str, Tensor]) -> None:
     """Check that the file has every parameter and statistic, in its shape, and nothing else."""
-    shapes = {name: _shape(slot) for name, slot in _named_slots(layers)}
-    shapes |= {name: (n,) for name, n in _named_stats(layers)}
+    shapes: dict[str, tuple[int, ...]] = {}
+    for k, layers in enumerate(networks):
+        prefix = tensor_prefix(k)
+        shapes |= {name: _shape(slot) for name, slot in _named_slots(layers, prefix)}
+        shapes |= {name: (n,) for name, n in _named_stats(layers, prefix)}
     for name, shape in shapes.items():
         if name not in tensors:
             raise KeyError(name)
@@ -56,7 +64,11 @@ def check_tensors(layers: Layers, tensors: Mapping[str, Tensor]) -> None:
 
 
 def filled(
-    layers: Layers, tensors: Mapping[str, Tensor], numbers: Host, dtype: str
+    layers: Layers,
+    tensors: Mapping[str, Tensor],
+    numbers: Host,
+    dtype: str,
+    prefix: str = "layers",
 ) -> tuple[Host, list[Host]]:
     """The parameters θ (P,) and the statistics (1, n), copied from the file's numbers."""
 
@@ -65,9 +77,11 @@ def filled(
 
     theta = np.empty(layout(layers).size, dtype)
     with np.errstate(over="ignore"):
-        for name, slot in _named_slots(layers):
+        for name, slot in _named_slots(layers, prefix):
             theta[slot.offset : slot.offset + slot.size] = part(name)
-        stats = {name: part(name)[None, :].astype(dtype) for name, _ in _named_stats(layers)}
+        stats = {
+            name: part(name)[None, :].astype(dtype) for name, _ in _named_stats(layers, prefix)
+        }
     if numbers.dtype != theta.dtype:
         for x in (theta, *stats.values()):
             if not np.isfinite(x).all():
