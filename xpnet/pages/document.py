@@ -5,6 +5,7 @@ A page has no script, loads nothing from a network, and has light and dark colou
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 
 __all__ = ["document", "grid"]
@@ -25,7 +26,7 @@ def document(title: str, fragment: str) -> str:
     )
 
 
-def grid(rows: list[tuple[str, ...]], head: tuple[str, ...] = ()) -> str:
+def grid(rows: Sequence[tuple[str, ...]], head: tuple[str, ...] = ()) -> str:
     """Return an HTML table; every cell is escaped."""
     top = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in head)
     body = "".join(

@@ -11,7 +11,7 @@ import numpy as np
 from xpnet.backends import to_numpy
 from xpnet.errors import quoted
 from xpnet.plots.axes import COLOURS, axes, describe, legend, plain
-from xpnet.plots.outputs import classified
+from xpnet.plots.outputs import Classified, classified
 from xpnet.ranges import positive_integer
 from xpnet.typing import ArrayLike, Host
 
@@ -82,7 +82,14 @@ class CalibrationDisplay:
             If the targets are numbers, several labels or several heads, or if there is no such
             class.
         """
-        P, labels, predicted, names = classified(net, X, Y, class_names)
+        return cls.from_classified(classified(net, X, Y, class_names), of=of, bins=bins)
+
+    @classmethod
+    def from_classified(
+        cls, found: Classified, *, of: Any = None, bins: int = 10
+    ) -> CalibrationDisplay:
+        """Make the display from labels and probabilities that `classified` found."""
+        P, labels, predicted, names = found
         if of is None and len(names) > 2:
             right, p = predicted == labels, P.max(axis=1)
             return cls.from_predictions(right, p, of="the likeliest class", bins=bins)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xpnet.plots.axes import axes, colour_bar, describe, plain, rising
-from xpnet.plots.outputs import class_names, classified, labels_of
+from xpnet.plots.outputs import Classified, class_names, classified, labels_of
 from xpnet.typing import ArrayLike, Host
 
 if TYPE_CHECKING:
@@ -68,7 +68,11 @@ class ConfusionDisplay:
         ValueError
             If the targets are numbers, several labels or several heads.
         """
-        found = classified(net, X, Y, class_names)
+        return cls.from_classified(classified(net, X, Y, class_names))
+
+    @classmethod
+    def from_classified(cls, found: Classified) -> ConfusionDisplay:
+        """Make the display from labels and predictions that `classified` found."""
         return cls(_count(found.labels, found.predicted, len(found.names)), found.names)
 
     @classmethod

@@ -6,6 +6,7 @@ import platform
 from collections.abc import Iterator, Mapping
 from html import escape
 from importlib import import_module
+from itertools import islice
 
 from xpnet._version import __version__
 from xpnet.equations.parameters import layout
@@ -18,6 +19,8 @@ from xpnet.report.report import Report
 from xpnet.report.shown import Images
 
 __all__ = ["page"]
+
+_BAR, _COLUMNS = 20, 20  # characters of the longest bar, and columns that are shown
 
 _MORE_STYLE = """
 .xpnet-page .cards{display:flex;flex-wrap:wrap;gap:.6em;margin:.8em 0}
@@ -62,6 +65,8 @@ def _sections(report: Report, judged: Judged) -> Iterator[str]:
     yield _section("Training", _figures(list(_curves(report))) + _of_validation(report))
     below = grid(judged.table[1:], judged.table[0]) if judged.table else ""
     yield _section("Predictions", _figures(judged.figures) + below)
+    if report.importance:
+        yield _section("What the model relies on", _importance(report))
     if report.examples is not None and judged.cases:
         yield _section("The worst: largest loss first", report.examples.html(judged.cases))
     if isinstance(report.examples, Images):
@@ -109,7 +114,24 @@ def _curves(report: Report) -> Iterator[str]:
 def _of_validation(report: Report) -> str:
     if not report.history.validation_loss:
         return ""
-    return f'<p class="dim">Validation uses {escape(report.judged_by)}, after each epoch.</p>'
+    by = report.validated_by or report.judged_by
+    return f'<p class="dim">Validation uses {escape(by)}, after each epoch.</p>'
+
+
+def _importance(report: Report) -> str:
+    """Return a table of columns, each with a bar as long as its share of the largest rise."""
+    largest = max(report.importance.values())
+    rows = [
+        (name, f"{rise:.4g}", "█" * round(_BAR * max(rise, 0) / largest) if largest > 0 else "")
+        for name, rise in islice(report.importance.items(), _COLUMNS)
+    ]
+    more = len(report.importance) - len(rows)
+    note = f" {more} more columns are not shown." if more > 0 else ""
+    return (
+        grid(rows, ("column", "rise of the error", ""))
+        + '<p class="dim">The rise of the log loss, or of the RMSE, when the cells of the column '
+        f"are mixed among the rows. A column that another one repeats may look small.{note}</p>"
+    )
 
 
 def _settings(report: Report) -> dict[str, str]:

@@ -8,17 +8,20 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from xpnet.backends import to_numpy
+from xpnet.metrics import METRICS
 from xpnet.plots import CalibrationDisplay, ConfusionDisplay, PredictionErrorDisplay
-from xpnet.plots.outputs import classified, is_for_classes, loss_of, quantities
+from xpnet.plots.outputs import Classified, classified, is_for_classes, loss_of, quantities
 from xpnet.report.figures import svg
-from xpnet.report.report import Report
+from xpnet.report.report import Quantities, Report
 from xpnet.report.shown import shortened
 from xpnet.report.worst import Case, worst
+from xpnet.typing import Host
 
 __all__ = ["Judged", "judge"]
 
 _WORST = 12  # number of worst examples shown
 _AT_ONCE = 8192  # examples in a batch
+_LEAST = 1e-15  # the least probability in a loss
 
 
 class Judged(NamedTuple):
@@ -44,26 +47,34 @@ class _Answer(Protocol):
 
 def judge(report: Report) -> Judged:
     """Judge a report's network as one for classes or for a quantity, depending on its loss."""
-    of_classes = is_for_classes(loss_of(report.net, report.Y))
-    return _classes(report) if of_classes else _quantity(report)
+    if isinstance(report.answers, Classified):
+        return _classes(report, report.answers)
+    if report.answers is not None:
+        return _quantity(report, report.answers)
+    if is_for_classes(loss_of(report.net, report.Y)):
+        return _classes(report, classified(report.net, report.X, report.Y, report.class_names))
+    _, mean, scale = report.quantity
+    both = quantities(report.net, report.X, report.Y)
+    return _quantity(report, Quantities(*(mean + scale * x for x in both)))
 
 
-def _classes(report: Report) -> Judged:
-    net, X, Y = report.net, report.X, report.Y
-    found = classified(net, X, Y, report.class_names)
-    confusion = ConfusionDisplay.from_network(net, X, Y, class_names=found.names)
-    calibration = CalibrationDisplay.from_network(net, X, Y, class_names=found.names)
-    values = net.evaluate(X, Y, metrics=("accuracy", "f1"))
+def _classes(report: Report, found: Classified) -> Judged:
+    confusion = ConfusionDisplay.from_classified(found)
+    calibration = CalibrationDisplay.from_classified(found)
+    accuracy, f1 = (
+        float(METRICS[name](np, found.probabilities, found.labels)) for name in ("accuracy", "f1")
+    )
     most = confusion.counts.sum(axis=1)
     frequent = found.names[int(most.argmax())]
+    losses = _losses(report, found)
     metrics = {
-        "accuracy": f"{values['accuracy']:.4f}",
+        "accuracy": f"{accuracy:.4f}",
         f"accuracy of always predicting {frequent!r}": f"{most.max() / most.sum():.4f}",
-        "F1, mean of the classes": f"{values['f1']:.4f}",
-        "loss": f"{values['loss']:.4f}",
+        "F1, mean of the classes": f"{f1:.4f}",
+        "loss": f"{losses.mean():.4f}",
         "calibration error": f"{calibration.error:.4f}",
     }
-    about = f"Confusion matrix of {len(found.names)} classes, accuracy {values['accuracy']:.4f}"
+    about = f"Confusion matrix of {len(found.names)} classes, accuracy {accuracy:.4f}"
     figures = [
         svg(confusion, "confusion", about),
         svg(calibration, "calibration", f"Calibration, error {calibration.error:.4f}"),
@@ -74,7 +85,15 @@ def _classes(report: Report) -> Judged:
         actual = shortened(found.names[int(found.labels[index])])
         return actual, f"{shortened(found.names[k])} ({p[k]:.2f})"
 
-    return Judged(metrics, figures, list(_by_class(confusion)), _cases(report, answer))
+    return Judged(metrics, figures, list(_by_class(confusion)), _cases(losses, answer))
+
+
+def _losses(report: Report, found: Classified) -> Host:
+    """The loss of each example; −ln p of its class if the answers are not the network's."""
+    if report.answers is None:
+        return to_numpy(report.net.losses(report.X, report.Y, _AT_ONCE)).astype(np.float64)
+    own = found.probabilities[np.arange(len(found.labels)), found.labels]
+    return np.asarray(-np.log(np.maximum(own, _LEAST)))
 
 
 def _by_class(confusion: ConfusionDisplay) -> Iterator[tuple[str, ...]]:
@@ -91,27 +110,27 @@ def _share(value: float) -> str:
     return "" if np.isnan(value) else f"{value:.3f}"
 
 
-def _quantity(report: Report) -> Judged:
-    name, mean, scale = report.quantity
-    y, a = (mean + scale * x for x in quantities(report.net, report.X, report.Y))
-    values = report.net.evaluate(report.X, report.Y, metrics=("r2", "rmse", "mae"))
+def _quantity(report: Report, found: Quantities) -> Judged:
+    name, (y, a) = report.quantity[0], found
+    r2, rmse, mae = (float(METRICS[metric](np, a, y)) for metric in ("r2", "rmse", "mae"))
+    losses = ((a - y) / report.quantity[2])[:, 0] ** 2
+    if report.answers is None:
+        losses = to_numpy(report.net.losses(report.X, report.Y, _AT_ONCE)).astype(np.float64)
     metrics = {
-        "R²": f"{values['r2']:.4f}",
-        "RMSE": f"{values['rmse'] * scale:.6g}",
+        "R²": f"{r2:.4f}",
+        "RMSE": f"{rmse:.6g}",
         "RMSE of always predicting the mean": f"{float(np.std(y)):.6g}",
-        "mean absolute error": f"{values['mae'] * scale:.6g}",
-        "loss": f"{values['loss']:.4f}",
+        "mean absolute error": f"{mae:.6g}",
+        "loss": f"{losses.mean():.4f}",
     }
     display = PredictionErrorDisplay.from_predictions(y, a, target_names=[name])
-    about = f"Predicted over actual {name}, R² {values['r2']:.4f}"
+    figures = [svg(display, "predicted", f"Predicted over actual {name}, R² {r2:.4f}")]
 
     def answer(index: int) -> tuple[str, str]:
         return f"{y[index, 0]:.6g}", f"{a[index, 0]:.6g}"
 
-    figures = [svg(display, "predicted", about)]
-    return Judged(metrics, figures, [], _cases(report, answer))
+    return Judged(metrics, figures, [], _cases(losses, answer))
 
 
-def _cases(report: Report, answer: _Answer) -> list[Case]:
-    loss = to_numpy(report.net.losses(report.X, report.Y, _AT_ONCE))
-    return [Case(i, float(loss[i]), *answer(i)) for i in worst(loss, _WORST)]
+def _cases(losses: Host, answer: _Answer) -> list[Case]:
+    return [Case(i, float(losses[i]), *answer(i)) for i in worst(losses, _WORST)]

@@ -5,16 +5,24 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xpnet.report.shown import Images, Rows
 from xpnet.typing import Host
 
 if TYPE_CHECKING:
     from xpnet.network import Network
+    from xpnet.plots.outputs import Classified
     from xpnet.training.history import History
 
-__all__ = ["Report"]
+__all__ = ["Quantities", "Report"]
+
+
+class Quantities(NamedTuple):
+    """Actual and predicted values of one quantity, both (N, 1), in its own unit."""
+
+    actual: Host
+    predicted: Host
 
 
 @dataclass(frozen=True)
@@ -40,6 +48,12 @@ class Report:
         None: the network's text labels, or numbers.
     quantity : (name, mean, scale)
         Name, mean and scale of the predicted quantity, which equals mean + scale · y.
+    answers : Classified or Quantities, optional
+        What to judge, if it is not what the network alone says of X, as for a mean of networks.
+    validated_by : str, optional
+        Description of the examples behind the history's validation; None: those of ``judged_by``.
+    importance : mapping of str to float
+        By column, the rise of the error when its cells are mixed; the page shows the largest.
     """
 
     title: str
@@ -53,6 +67,9 @@ class Report:
     examples: Images | Rows | None = None
     class_names: Any = None
     quantity: tuple[str, float, float] = ("target", 0.0, 1.0)
+    answers: Classified | Quantities | None = None
+    validated_by: str | None = None
+    importance: Mapping[str, float] = field(default_factory=dict)
 
     def html(self) -> str:
         """Return the page, which has no script and loads nothing from a network.
