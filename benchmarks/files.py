@@ -24,11 +24,17 @@ import numpy as np
 
 import xpnet
 from benchmarks.common import write
-from benchmarks.mutations import MUTATIONS, SEALED, header_of
+from benchmarks.mutations import MUTATIONS, SEALED, header_of, texts_of
 from xpnet.cli import main
+from xpnet.files.load import describe, load_all
+from xpnet.files.save import save
 from xpnet.layers import BatchNorm, Dense, Dropout, Embedding, LayerNorm, Residual
 from xpnet.losses import GaussianNLL, Masked, MultiCrossEntropy
-from xpnet.tables import Schema, Table, read_schema, save_model
+from xpnet.tables import Schema, Table, save_model
+from xpnet.tables import load as load_model
+from xpnet.tables.model import Member, Model, is_of_table
+from xpnet.tables.targets import Classes
+from xpnet.tables.version_1 import Embedded, Number, OneHot
 
 __all__ = ["Outcome", "add_arguments", "models", "run", "tried"]
 
@@ -79,10 +85,23 @@ def _table_models(folder: Path, rng: np.random.Generator) -> None:
     columns = {"colour": colours, "size": rng.normal(size=30), "price": rng.normal(size=30)}
     table = Table({**columns, "kind": np.array(["x", "y"])[np.arange(30) % 2]})
     for target, embed in (("kind", {"colour": 2}), ("price", {})):
-        schema = Schema.fit(table, target, embed=embed)
-        sizes = [schema.width, *schema.input_layers(), 4, schema.target.width]
-        net = xpnet.Network(sizes, loss=schema.target.loss)
-        save_model(net, schema, folder / f"table of {target}")
+        schemas = [
+            Schema.fit(table, target, embed=embed, pieces=pieces) for pieces in (False, True)
+        ]
+        nets = [_of_table(schema) for schema in schemas]
+        save_model(nets[0], schemas[0], folder / f"table of {target}")
+        members = tuple(map(Member, nets, schemas))
+        Model(members, (0.25, 0.5), {"rows": 2.0}).save(folder / f"networks for {target}")
+    name, kinds = ("red", "green", "blue"), Classes("kind", ("x", "y"))
+    older = (Number("size", 0.5, 2.0), OneHot("colour", name), Embedded("shade", name, 2))
+    schema = Schema(older, kinds, version=1)
+    save_model(_of_table(schema), schema, folder / "table of version 1")
+
+
+def _of_table(schema: Schema) -> xpnet.Network:
+    """Return a small network for the table's columns."""
+    sizes = [schema.width, *schema.input_layers(), 4, schema.target.width]
+    return xpnet.Network(sizes, loss=schema.target.loss)
 
 
 def tried(files: dict[str, bytes], folder: Path, seed: int, case: int) -> Outcome:
@@ -101,16 +120,12 @@ def tried(files: dict[str, bytes], folder: Path, seed: int, case: int) -> Outcom
 
 def _loaded(path: Path, again: Path, original: bytes, mutation: str, model: str) -> Outcome:
     try:
-        net, schema = xpnet.load(path), read_schema(path)
+        _saved_again(path, again)
     except xpnet.FileError as error:
         long = len(str(error)) > 600 or not str(error).isprintable()
         return Outcome(mutation, model, "failed" if long else "refused", str(error) if long else "")
     except Exception as error:
         return Outcome(mutation, model, "failed", f"{type(error).__name__}: {error}"[:300])
-    if schema is None:
-        net.save(again)
-    else:
-        save_model(net, schema, again)
     if again.read_bytes() == original:
         return Outcome(mutation, model, "same")
     if mutation not in SEALED:
@@ -119,16 +134,31 @@ def _loaded(path: Path, again: Path, original: bytes, mutation: str, model: str)
     return Outcome(mutation, model, "failed" if why else "described", why)
 
 
+def _saved_again(path: Path, again: Path) -> None:
+    """Load the file by what reads it, and write what was loaded."""
+    extra = describe(path)["extra"]
+    if not is_of_table(extra):
+        net, *more = load_all(path)
+        save(net, again, extra, more)
+        return
+    model = load_model(path)
+    if "model" in extra:
+        model.save(again)
+    else:
+        save_model(model.network, model.schema, again)
+
+
 def _differs(content: bytes, again: bytes) -> str:
     """Return the first difference of the mutated file from the loaded network's."""
     from safetensors.numpy import load
 
     found, written = (header_of(c)[0]["__metadata__"] for c in (content, again))
-    for name in ("network", "extra.schema"):
-        if name in found:
-            said, known = json.loads(found[name]), json.loads(written[name])
-            if json.dumps(said, sort_keys=True) != json.dumps(known, sort_keys=True):
-                return f"{name}: {json.dumps(said)[:300]}"
+    if found.keys() - {"sha256"} != written.keys() - {"sha256"}:
+        return f"other entries: {sorted(found)}"
+    for name in texts_of(found):
+        said, known = json.loads(found[name]), json.loads(written[name])
+        if json.dumps(said, sort_keys=True) != json.dumps(known, sort_keys=True):
+            return f"{name}: {json.dumps(said)[:300]}"
     tensors, others = load(content), load(again)
     same = tensors.keys() == others.keys() and all(
         tensors[name].dtype == others[name].dtype and tensors[name].tobytes() == x.tobytes()

@@ -8,14 +8,14 @@ reached.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from xpnet.files.container import sealed
 
-__all__ = ["MUTATIONS", "SEALED", "Content", "header_of", "joined"]
+__all__ = ["MUTATIONS", "SEALED", "Content", "header_of", "joined", "texts_of"]
 
 Rng = np.random.Generator
 Content = tuple[dict[str, Any], bytes]  # a header, and the numbers
@@ -28,6 +28,11 @@ def header_of(content: bytes) -> Content:
     """Return the header of a safetensors file, and its numbers."""
     size = int.from_bytes(content[:8], "little")
     return json.loads(content[8 : 8 + size]), content[8 + size :]
+
+
+def texts_of(metadata: Mapping[str, str]) -> list[str]:
+    """Return the names of the entries that are JSON: settings, schemas, what is kept of a model."""
+    return [name for name in metadata if name.startswith(("network", "extra."))]
 
 
 def joined(header: bytes, numbers: bytes) -> bytes:
@@ -131,7 +136,7 @@ def _text(value: Any, rng: Rng) -> str:
 def _resettled(content: bytes, others: list[bytes], rng: Rng) -> bytes:
     """Edit the settings, or a table's schema, in one place or two."""
     header, numbers = header_of(content)
-    texts = [name for name in ("network", "extra.schema") if name in header["__metadata__"]]
+    texts = texts_of(header["__metadata__"])
     name = texts[rng.integers(len(texts))]
     settings = json.loads(header["__metadata__"][name])
     for _ in range(rng.integers(1, 3)):

@@ -18,10 +18,8 @@ from tests.support.command import QUICK, fails, predict, rows_of, train, write
 from tests.support.helpers import FRUIT, needed, needs_posix
 from tests.support.processes import environment
 from xpnet.cli import console, main
-from xpnet.cli.fitting import Settings, fit
 from xpnet.datasets.split import stratified_sample
 from xpnet.doctor import tuning
-from xpnet.training import History
 
 PLOT = 'needs matplotlib: pip install "xpnet[plot]"'
 
@@ -287,23 +285,34 @@ def test_names_in_files_do_not_steer_the_terminal(tmp_path, capsys):
 # --- warnings are lines
 
 
-def test_a_doubtful_table_is_trained_with_a_line_for_each_doubt(tmp_path, capsys):
-    rows = [["price", "x", "y"], *([f"{i},{i:03}", i % 7 / 3, "ab"[i % 2]] for i in range(60))]
+def test_what_the_training_rows_had_not_is_a_line_each(tmp_path, capsys):
+    rows = [["key", "x", "c", "y"]]
+    rows += [[f"k{i}", i % 7 / 3, "uvw"[i % 3], "ab"[i % 2]] for i in range(60)]
     rows[30][1] = 123456789
-    data, model = write(tmp_path / "t.csv", rows), tmp_path / "m"
+    data, model, out = write(tmp_path / "t.csv", rows), tmp_path / "m", tmp_path / "p.csv"
     assert main(train(data, "y", model, *QUICK)) == 0
-    lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 2
-    assert lines[0].startswith(f"xpnet: warning: {data}, column 'price' is treated as text with 60")
-    assert lines[1].startswith(f"xpnet: warning: {data}, line 31, column 'x': 123456789.0 lies far")
-    clean = [rows[0][1:], *(row[1:] for row in rows[1:] if row[1] != 123456789)]
-    assert main(train(write(data, clean), "y", model, *QUICK)) == 0
-    assert capsys.readouterr().err == ""
-    clean[9][0] = 1e7
-    assert main(predict(model, write(data, clean), tmp_path / "p.csv")) == 0
     (line,) = capsys.readouterr().err.splitlines()
-    assert f"{data}, line 10, column 'x': 10000000.0 is" in line
-    assert "standard deviations from the mean of the training rows" in line
+    key = "column 'key' is left out: no text occurs twice in the training rows"
+    assert line == f"xpnet: warning: {data}, {key}"
+    rows[30][1] = 1.0
+    assert main(train(write(data, rows), "y", model, *QUICK, "--ignore", "key")) == 0
+    assert capsys.readouterr().err == ""
+    assert main(predict(model, data, out)) == 0
+    assert capsys.readouterr().err == ""
+    rows[9][1], rows[19][1], rows[10][2], rows[12][2] = 1e7, "", "new", "newer"
+    news = [
+        "column 'x': 1 missing (first in line 20); the training rows had none",
+        "column 'x': 1 cell is far outside of the training rows' 0 to 2, such as 10000000.0 in "
+        "line 10",
+        "column 'c': 2 of 60 cells are \"other\": 'new', 'newer'",
+    ]
+    out.unlink()
+    line = fails(capsys, predict(model, write(data, rows), out, "--strict"))
+    assert line == f"xpnet: {data}, {news[0]} (--strict)"
+    assert not out.exists()
+    assert main(predict(model, data, out)) == 0
+    assert capsys.readouterr().err.splitlines() == [f"xpnet: warning: {data}, {n}" for n in news]
+    assert len(rows_of(out)) == 61
 
 
 # --- options
@@ -321,9 +330,14 @@ TABLE = ["train", str(FRUIT), "--target", "fruit"]
             "--validation=x", "--backend=tf", "--backend=", "--device=cuda:7", "--dtype=float16",
             "--hidden=0", "--hidden=", "--hidden=8,", "--task=rank", "--embed=colour:0",
             "--embed=colour:x", "--text=fruit", "--ignore=colour,grown in", "--nonsense", "--out=-",
+            "--networks=0", "--as=colour", "--as=:text", "--weight=fruit",
+            "--as=colour:days", "--log-target=x", "--quick=1",
         )),
         ["train", str(FRUIT)],
         ["train", "digits", "--target", "y"],
+        ["train", "digits", "--quick"],
+        ["train", "digits", "--networks", "2"],
+        ["train", "digits", "--as", "x:text"],
         ["train", "digits", "--epochs", "0"],
         ["train", "digits", "--backend", "tf"],
         ["train", "fashion-mnist", "--seed", "-1"],
@@ -486,19 +500,6 @@ def interrupt(after: int):
     return fit
 
 
-def test_the_search_keeps_what_it_has_trained(monkeypatch, capsys):
-    rng = np.random.default_rng(0)
-    X, Y = rng.normal(size=(100, 3)), rng.normal(size=(100, 1))
-    net = xpnet.Network([3, 4, 1], loss="mean_squared_error", rng=2)
-    before = np.asarray(net.parameters).copy()
-    monkeypatch.setattr(xpnet.Network, "fit", interrupt(5))
-    history = fit(net, X, Y, None, Settings(None, progress=False))
-    assert isinstance(history, History)
-    assert (history.stopped, len(history), net.epoch) == ("interrupted", 5, 5)
-    assert not np.array_equal(net.parameters, before)
-    assert "interrupted in epoch 5 of the search" in capsys.readouterr().out
-
-
 def test_its_model_is_written_and_the_status_is_130(tmp_path, capsys, monkeypatch):
     model = tmp_path / "m"
     monkeypatch.setattr(xpnet.Network, "fit", interrupt(3))
@@ -517,7 +518,7 @@ def test_ctrl_c_as_it_is_pressed(tmp_path):
     run = command(tmp_path, "train", str(data), "--target", "y", "--no-tune", "--hidden", "256",
                   environ={"PYTHONUNBUFFERED": "1"})  # fmt: skip
     for line in run.stdout:
-        if line.startswith(b"network"):
+        if line.startswith(b"target"):
             break
     deadline = time.monotonic() + 60
     while run.poll() is None and time.monotonic() < deadline:
@@ -529,7 +530,7 @@ def test_ctrl_c_as_it_is_pressed(tmp_path):
             continue
     out, err = run.communicate(timeout=60)
     assert run.returncode == 130, err
-    assert (tmp_path / "t.safetensors").exists() == (b"kept the best" in out)
+    assert (tmp_path / "t.safetensors").exists() == (b"kept the best" in out), out
 
 
 # --- the explained sample

@@ -355,6 +355,15 @@ def test_hostile_classes_and_columns_of_a_table(tmp_path, capsys):
     assert "colour = <b>red" in cells
 
 
+def test_rows_without_a_target_are_left_out(fruit, tmp_path, capsys):
+    rows = rows_of(FRUIT)
+    rows[3][-1] = ""
+    assert main(["explain", str(fruit), str(write(tmp_path / "t.csv", rows))]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("1 of 36 rows have no 'fruit' (first line 4) and are left out\n")
+    assert ", 35 examples, " in out
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -311,14 +311,14 @@ def test_a_table_has_its_page_with_rows_as_they_stand_in_the_file(tmp_path, caps
     assert main(["train", str(FRUIT), "--target", "fruit", *options]) == 0
     out = capsys.readouterr().out
     _, tree = parsed(page)
-    assert metrics(tree)["accuracy"] == re.search(r"held-out accuracy (\S+)", out)[1]
+    assert metrics(tree)["accuracy"] == re.search(r"held-out accuracy ([\d.]+)", out)[1]
     lines = rows_of(FRUIT)
     head, *rows = table_with(tree, "actual")
     assert head[4:] == ["colour", "grown in", "weight, g"]
     assert len(rows) == 6  # all held-out rows
     for row in rows:
         assert lines[int(row[0].removeprefix("line ")) - 1] == [*row[4:], row[2]]
-    assert facts(tree)["columns"] == "2 text, 1 number"
+    assert facts(tree)["columns"] == "2 categories, 1 numeric"
     assert facts(tree)["target"] == "fruit, classification"
 
 
@@ -332,9 +332,21 @@ def test_a_table_of_a_quantity_and_without_rows_held_out(tmp_path, capsys):
         text, tree = parsed(page)
         assert f"judged by {said}" in text
         assert "RMSE" in metrics(tree)
-        found = re.search(r"held-out R² \S+, RMSE (\S+)", capsys.readouterr().out)
-        if found:
-            assert float(metrics(tree)["RMSE"]) == pytest.approx(float(found[1]), rel=1e-3)
+        found = capsys.readouterr().out
+        assert ("held-out R²" in found) == (validation != "0")
+
+
+@pytest.mark.parametrize("options", [(), ("--log-target",), ("--networks", "2")])
+def test_the_page_and_the_command_have_the_same_scores(tmp_path, capsys, options):
+    """Those of predictions within the training range, without logarithm, of all networks."""
+    rows = [["x", "y"], *([i, 1 + 3 * i + i % 7] for i in range(60))]
+    data, page = write(tmp_path / "t.csv", rows), tmp_path / "r.html"
+    arguments = ["train", str(data), "--target", "y", "--out", str(tmp_path / "m"), "--epochs=3"]
+    assert main([*arguments, "--report", str(page), *options]) == 0
+    found = re.search(r"held-out R² \S+, RMSE (\S+)", capsys.readouterr().out)
+    assert found
+    _, tree = parsed(page)
+    assert float(metrics(tree)["RMSE"]) == pytest.approx(float(found[1]), rel=1e-3)
 
 
 def test_hostile_names_of_a_table(tmp_path, capsys):

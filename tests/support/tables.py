@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from tests.support.helpers import needed
+from xpnet.tables import Schema, Table
+from xpnet.tables.targets import Classes, Quantity
+from xpnet.tables.version_1 import Embedded, Number, OneHot
 
 MAKERS = {"pandas": "DataFrame", "polars": "DataFrame", "pyarrow": "table"}
 
@@ -26,3 +30,25 @@ def frame_of(library: str, data: dict) -> object:
     """Return the data as a frame of a library, or skip the test."""
     needed("narwhals")
     return getattr(needed(library), MAKERS[library])(data)
+
+
+def schema_of_1(table: Table, target: str, embed: Mapping[str, int] | None = None) -> Schema:
+    """The schema that xpnet made before schema version 2: standardised, one-hot, codes."""
+    columns: list[Number | OneHot | Embedded] = []
+    for name in table.names:
+        if name == target:
+            continue
+        if not table.is_text(name):
+            x = table.numbers(name)
+            columns.append(Number(name, float(x.mean()), float(x.std()) or 1.0))
+            continue
+        categories = tuple(sorted(set(table.text(name))))
+        if name in (embed or {}):
+            columns.append(Embedded(name, categories, embed[name]))
+        else:
+            columns.append(OneHot(name, categories))
+    if table.is_text(target):
+        classes = Classes(target, tuple(sorted(set(table.text(target)))))
+        return Schema(tuple(columns), classes, version=1)
+    y = table.numbers(target)
+    return Schema(tuple(columns), Quantity(target, float(y.mean()), float(y.std())), version=1)

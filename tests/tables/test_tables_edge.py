@@ -28,7 +28,6 @@ from xpnet.tables import (
     write_csv,
 )
 from xpnet.tables.csv_files import header_of
-from xpnet.tables.looks import DATES, HOLES, NUMBERS, look_of
 from xpnet.tables.outliers import outlying
 from xpnet.tables.table import repeated
 
@@ -234,7 +233,7 @@ def test_a_folder_is_no_table(tmp_path):
             read(tmp_path)
 
 
-# --- outliers, and text that looks like numbers or dates
+# --- outliers
 
 
 def normal(n: int = 200, **cells: float) -> np.ndarray:
@@ -287,73 +286,25 @@ def test_a_cell_apart_that_does_no_harm_is_none():
         assert outlying(values).tolist() == found
 
 
-def test_an_outlying_cell_is_a_warning_that_names_it(path):
+def test_an_outlying_cell_is_no_warning_and_does_not_decide_the_scale(path):
     lines = [f"{v:.3f},{'ab'[i % 2]}" for i, v in enumerate(normal(100))]
+    clean = Schema.fit(read_csv(written(path, "x,y\n" + "\n".join(lines))), "y")
     lines[41] = "5e7,b"
     table = read_csv(written(path, "x,y\n" + "\n".join(lines)))
-    with pytest.warns(UserWarning, match="far from all others") as found:
-        schema = Schema.fit(table, "y")
-    assert len(found) == 1
-    assert f"{path}, line 43, column 'x': 50000000.0 lies far from all" in str(found[0].message)
-    assert found[0].filename == __file__
-    assert schema.columns[0].scale > 1e6  # a warning only
-    with pytest.warns(UserWarning, match="column 'x'"):
-        Schema.fit(Table({"x": table.numbers("x"), "z": np.arange(100.0)}), "x")  # the target too
+    schema = Schema.fit(table, "y")  # warnings are errors here
+    assert schema.columns[0].rule.scale == pytest.approx(clean.columns[0].rule.scale, rel=0.1)
+    assert np.abs(schema.features(table)).max() <= np.nextafter(3, 4)
 
 
-TEXTS = [
-    (["1,234", "2,345", "12,345.50"], NUMBERS),
-    (["0,5", "1,25", "2"], NUMBERS),
-    (["$1", "$2.50", "€ 3,00"], NUMBERS),
-    (["12%", "3.5 %", "(4%)"], NUMBERS),
-    (["1 234", "2'345", "1_000"], NUMBERS),
-    (["1,234", "NA", "2,345", "n/a"], NUMBERS),
-    (["2020-01-31", "2020-02-01"], DATES),
-    (["31.1.2020", "1/2/2020", "12:30"], DATES),
-    (["2020-01-31T10:30:00Z", "3 Jan 2020", "Jan 3, 2020"], DATES),
-    (["1", "2.5", "NA", "?"], HOLES),
-    (["red", "blue", "NA"], None),
-    (["3+", "4+", "1-2", "4wd"], None),
-    (["0.1.2", "1.0.0"], None),
-    (["NA", "?"], None),
-    (["a,b", "$", "%", ":", ","], None),
-]
-
-
-@pytest.mark.parametrize(("texts", "look"), TEXTS)
-def test_what_text_looks_like(texts, look):
-    assert look_of(texts) == look
-
-
-@pytest.mark.parametrize(
-    ("cells", "said"),
-    [
-        (
-            [f"{i + 1},{i:03}" for i in range(40)],
-            "column 'x' is treated as text with 40 categories",
-        ),
-        ([f"{i / 7:.2f}".replace(".", ",") for i in range(40)], "such as '0,00' in row 1, '0,14' "),
-        ([f"${i}" for i in range(40)], "numbers in another notation, such as '$0' in row 1"),
-        ([f"{i}%" for i in range(40)], "'0%' in row 1, '1%' in row 2"),
-        (
-            [f"2020-01-{i % 28 + 1:02}" for i in range(40)],
-            "looks like dates or times, such as '2020",
-        ),
-        (["NA" if i % 5 < 3 else str(i) for i in range(40)], "'NA' in row 1, 60% of its cells"),
-    ],
-)
-def test_text_that_looks_like_numbers_or_dates_is_one_warning(cells, said):
-    table = Table({"x": cells, "z": np.arange(40.0), "y": ["a", "b"] * 20})
-    with pytest.warns(UserWarning, match="x") as found:
-        Schema.fit(table, "y")
-    assert len(found) == 1
-    assert said in str(found[0].message)
-    Schema.fit(table, "y", text=["x"])  # no warning if the user declares text
-    Schema.fit(table, "y", ignore=["x"])
-    target = Table({"x": [*"abcd"] * 10, "y": cells})
-    with pytest.warns(UserWarning, match="column 'y' is treated as text with .* classes"):
-        Schema.fit(target, "y")
-    Schema.fit(target, "y", "classification")
+def test_a_cell_far_outside_of_the_training_rows_is_told(path):
+    schema = Schema.fit(Table({"x": normal(100), "y": ["a", "b"] * 50}), "y")
+    text = "x,z\n5,a\n5e7,b\n-1e5,c\n"
+    (said,) = schema.news(read_csv(written(path, text)))
+    assert said.startswith(f"{path}, column 'x': 2 cells are far outside of the training rows' ")
+    assert said.endswith(", such as 50000000.0 in line 3")
+    (said,) = schema.news(Table({"x": [5.0, 1e6]}))
+    assert "column 'x': 1 cell is far outside" in said
+    assert list(schema.news(Table({"x": [5.0, 9.0]}))) == []
 
 
 def test_ordinary_columns_are_no_warning():
@@ -366,9 +317,6 @@ def test_ordinary_columns_are_no_warning():
 def test_a_number_in_another_notation_is_told_how_to_write_it():
     with pytest.raises(ValueError, match=r"'1,234' is not a number: write it as 1234\.5"):
         Table({"a": ["1", "2", "1,234"]}).numbers("a")
-    keys = Table({"a": [f"{i:,}" for i in range(1000, 3000)], "y": ["a", "b"] * 1000})
-    with pytest.raises(ValueError, match="they look like numbers in another notation: write those"):
-        Schema.fit(keys, "y")
 
 
 # --- wrong types

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from xpnet._version import __version__
-from xpnet.cli import backends, doctor, explain, info, predict, train
+from xpnet.cli import backends, describe, doctor, explain, info, predict, train
 from xpnet.cli.options import Parser, UsageError
 from xpnet.cli.terminal import BROKEN_PIPE, any_encoding, close, complain, flush, said_as_lines
 from xpnet.doctor.tuning import restart_tuned
@@ -20,7 +20,7 @@ def parser() -> Parser:
     top = Parser(prog="xpnet", description="Feed-forward networks trained by matrix equations.")
     top.add_argument("--version", action="version", version=f"xpnet {__version__}")
     commands = top.add_subparsers(metavar="command", required=True)
-    for command in (train, predict, explain, info, backends, doctor):
+    for command in (describe, train, predict, explain, info, backends, doctor):
         command.add_parser(commands)
     return top
 

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 from xpnet.backends import DTYPES
 from xpnet.cli.input import read_input
 from xpnet.cli.kinds import PAGE
-from xpnet.cli.models import model_for_tables
 from xpnet.cli.options import UsageError, add_where, at_least, check_where
 from xpnet.cli.output import check_out, said_of
 from xpnet.cli.terminal import say
@@ -17,8 +16,8 @@ from xpnet.datasets.split import stratified_sample
 from xpnet.errors import quoted
 from xpnet.files.load import load
 from xpnet.network import Network
-from xpnet.tables.columns import OneHot
-from xpnet.tables.targets import Classes
+from xpnet.tables import load as load_model
+from xpnet.tables.targets import Classes, with_target
 
 __all__ = ["add_parser"]
 
@@ -137,17 +136,15 @@ def _digits(net: Network) -> _Data:
 
 def _table(options: argparse.Namespace) -> _Data:
     """Return the network, the rows of a table, and the names of its columns and classes."""
-    schema, net = model_for_tables(options.model, options.backend, options.device)
-    X, Y = schema.transform(table := read_input(Path(options.data)))
-    if Y is None:
+    model = load_model(options.model, options.backend, options.device)
+    schema, net = model.schema, model.network
+    table, target = read_input(Path(options.data)), schema.target
+    if target.name not in table.columns:
         raise ValueError(
-            f"{table.source} has no column {quoted(schema.target.name)}, the target: the backward "
-            "pass starts from it"
+            f"{table.source} has no column {quoted(target.name)}, the target: the backward pass "
+            "starts from it"
         )
-    inputs: list[str] = []
-    for column in schema.columns:
-        of = column.categories if isinstance(column, OneHot) else ()
-        inputs += [f"{column.name} = {category}" for category in of] or [column.name]
-    target = schema.target
+    table = with_target(table, target.name, schema.task, schema.holes, say)
+    X, Y = schema.transform(table)
     outputs = target.classes if isinstance(target, Classes) else (target.name,)
-    return _Data(net, X, Y, tuple(inputs), outputs)
+    return _Data(net, X, Y, schema.input_names(), outputs)

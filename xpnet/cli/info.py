@@ -11,9 +11,9 @@ from xpnet.cli.terminal import say
 from xpnet.errors import printable, quoted
 from xpnet.files.load import describe, load
 from xpnet.network import Network
-from xpnet.tables import Schema
-from xpnet.tables.columns import Embedded, Number
-from xpnet.tables.model_files import schema_of
+from xpnet.tables import Model, Schema
+from xpnet.tables import load as load_model
+from xpnet.tables.model import is_of_table
 from xpnet.tables.table import shown
 from xpnet.tables.targets import Classes
 
@@ -34,22 +34,25 @@ def run(options: argparse.Namespace) -> int:
 
     Control characters are escaped, since the file may come from anywhere.
     """
-    settings, net = describe(options.model), load(options.model)
-    schema = schema_of(settings, str(options.model))
-    for line in _lines(options.model, settings, net, schema):
+    settings = describe(options.model)
+    model = load_model(options.model) if is_of_table(settings["extra"]) else None
+    net = load(options.model) if model is None else model.network
+    for line in _lines(options.model, settings, net, model):
         say(printable(line))
     return 0
 
 
 def _lines(
-    path: Path, settings: Mapping[str, Any], net: Network, schema: Schema | None
+    path: Path, settings: Mapping[str, Any], net: Network, model: Model | None
 ) -> Iterator[str]:
     yield f"{path}: {path.stat().st_size:,} bytes"
     yield f"written by xpnet {settings['xpnet_version']} after {net.epoch} epochs"
     yield f"seed {quoted(net.seed)}, initializer {net.initializer or 'by activation'}"
+    if model is not None and len(model.networks) > 1:
+        yield f"{len(model.networks)} networks, whose predictions are averaged; the first:"
     yield from net.summary().split("\n")
-    if schema is not None:
-        yield from _columns(schema)
+    if model is not None:
+        yield from _columns(model.schema)
 
 
 def _columns(schema: Schema) -> Iterator[str]:
@@ -62,10 +65,4 @@ def _columns(schema: Schema) -> Iterator[str]:
         yield f"predicts {target.name!r}: {target.task}, {about}"
     yield f"from {len(schema.columns)} columns:"
     for column in schema.columns:
-        if isinstance(column, Number):
-            about = f"mean {column.mean:.6g}, scale {column.scale:.6g}"
-        else:
-            about = shown(column.categories, 8)
-        if isinstance(column, Embedded):
-            about = f"{column.dim} numbers each, {about}"
-        yield f"  {column.name!r}: {column.kind}, {about}"
+        yield f"  {column.name!r}: {column.kind}, {column.about()}"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from xpnet.tables.csv_files import header_of, is_csv
 
-__all__ = ["MODEL", "PAGE", "TABLE", "Kind"]
+__all__ = ["MODEL", "PAGE", "TABLE", "Kind", "predictions_with"]
 
 _MARK = b'"xpnet model '  # the format in a model file's header, in every version
 _LONGEST = 1 << 24  # most bytes of a header that are searched
@@ -34,13 +34,19 @@ def _is_page(path: Path) -> bool:
     return begin.startswith((b"<!doctype html", b"<html"))
 
 
-def _is_predictions(path: Path) -> bool:
-    """Whether a CSV file begins with a column of predictions; others are a user's own tables."""
-    return (
-        not _is_page(path) and is_csv(path, plain=True) and header_of(path).names[0] == "prediction"
-    )
+def predictions_with(kept: Sequence[str]) -> Kind:
+    """The kind of predictions that come after these columns; others are a user's own tables."""
+    first = (*dict.fromkeys(kept), "prediction")
+
+    def fits(path: Path) -> bool:
+        if _is_page(path) or not is_csv(path, plain=True):
+            return False
+        names = header_of(path).names
+        return names[0] == "prediction" or names[: len(first)] == first
+
+    return Kind("a CSV file of predictions", fits, "older predictions")
 
 
 MODEL = Kind("a model file of xpnet", _is_model, "an older model")
 PAGE = Kind("an HTML page", _is_page, "an older page")
-TABLE = Kind("a CSV file of predictions", _is_predictions, "older predictions")
+TABLE = predictions_with(())

@@ -21,6 +21,7 @@ __all__ = [
     "at_least",
     "check_where",
     "fraction",
+    "positive",
     "widths",
 ]
 
@@ -111,9 +112,27 @@ def check_where(options: argparse.Namespace) -> None:
         raise UsageError(f"{given}: {error}") from error
 
 
+def positive(option: str) -> Callable[[str], float]:
+    """Return a parser of finite numbers above 0."""
+
+    def number(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not 0 < value < math.inf:
+            raise argparse.ArgumentTypeError(f"{option} must be above 0, got {quoted(text)}")
+        return value
+
+    return number
+
+
 def at_least(least: int, option: str, most: int = MOST) -> Callable[[str], int]:
-    """Return a parser of integers that are at least ``least`` (0 or 1) and at most ``most``."""
-    wanted = "must be a positive integer" if least else "must be an integer that is not negative"
+    """Return a parser of integers that are at least ``least`` and at most ``most``."""
+    wanted = {
+        0: "must be an integer that is not negative",
+        1: "must be a positive integer",
+    }.get(least, f"must be an integer of {least} or more")
 
     def integer(text: str) -> int:
         try:
@@ -121,7 +140,7 @@ def at_least(least: int, option: str, most: int = MOST) -> Callable[[str], int]:
         except ValueError:
             raise argparse.ArgumentTypeError(f"{option} {wanted}, got {quoted(text)}") from None
         if value < least:
-            what = wanted if least else "must not be negative"
+            what = "must not be negative" if least == 0 else wanted
             raise argparse.ArgumentTypeError(f"{option} {what}, got {quoted(value)}")
         if value > most:
             raise argparse.ArgumentTypeError(

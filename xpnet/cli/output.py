@@ -31,11 +31,11 @@ def check_out(out: Path, kind: Kind, *inputs: Path, option: str = "--out") -> No
 
     It must not if it is one of the inputs, or a file of a different kind than ``kind``.
     """
-    if str(out) == "-" and kind is not TABLE:
+    if str(out) == "-" and kind.name != TABLE.name:
         raise UsageError(
             f"{option} -: {kind.name} cannot be written to standard output: name a file"
         )
-    if kind is TABLE and _takes_a_stream(out):
+    if kind.name == TABLE.name and _takes_a_stream(out):
         return
     try:
         check_writable(out)

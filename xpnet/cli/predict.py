@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from xpnet.backends import to_numpy
 from xpnet.cli.input import check_input, read_input
-from xpnet.cli.kinds import TABLE
-from xpnet.cli.models import model_for_tables
+from xpnet.cli.kinds import TABLE, predictions_with
 from xpnet.cli.options import add_where, check_where
 from xpnet.cli.output import check_out, is_stdout, said_of, write_table
 from xpnet.cli.terminal import say
-from xpnet.errors import warn
-from xpnet.tables import Schema, Table
-from xpnet.tables.columns import Number
-from xpnet.tables.doubts import far_cells
+from xpnet.errors import printable, warn
+from xpnet.tables import Model, Table, load
+from xpnet.tables.cells import TEXT
 from xpnet.tables.table import shown
 
 __all__ = ["add_parser"]
@@ -41,6 +39,18 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--out", type=Path, default=Path("predictions.csv"), help="CSV file (-: stdout)"
     )
+    parser.add_argument(
+        "--keep",
+        metavar="COLUMN",
+        action="append",
+        help="a column, such as a key, to copy before the predictions (may be repeated)",
+    )
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="fail if the table has what the training rows had not: a new category, a hole in a "
+        "column that had none, a number far outside of the range",
+    )
     add_where(parser)
     parser.set_defaults(run=run, check=check)
 
@@ -48,35 +58,38 @@ def add_parser(commands: Any) -> None:
 def check(options: argparse.Namespace) -> None:
     """Check everything that can be checked before anything is read."""
     check_where(options)
-    check_out(options.out, TABLE, options.data, options.model)
+    check_out(options.out, predictions_with(options.keep or ()), options.data, options.model)
     check_input(options.data)
 
 
 def run(options: argparse.Namespace) -> int:
     """Write the predictions; a file is written completely or not at all."""
-    schema, net = model_for_tables(options.model, options.backend, options.device)
+    model = load(options.model, options.backend, options.device)
     table = read_input(options.data)
-    outputs = to_numpy(net.predict(schema.features(table), batch_size=8192))
-    bad = np.flatnonzero(~np.isfinite(outputs).all(axis=1))
-    if len(bad):
-        raise ValueError(f"the model's outputs for {table.place(int(bad[0]))} are not finite")
-    _warn_of_far_cells(schema, table)
+    news = model.news(table)
+    if options.strict and news:
+        raise ValueError(f"{news[0]} (--strict)")
+    kept, predictions = _kept(table, options.keep or ()), model.predictions(table)
+    for name in kept.keys() & predictions.keys():
+        raise ValueError(f"--keep {printable(name)}: the predictions have a column of this name")
+    for sentence in news:
+        warn(sentence)
     beside = sys.stderr if is_stdout(options.out) else None
     wrote = said_of(options.out, TABLE)
-    write_table(options.out, schema.predictions(outputs))
-    if ignored := _ignored(schema, table):
+    write_table(options.out, {**kept, **predictions})
+    if ignored := _ignored(model, table):
         say(f"columns that the model does not use: {shown(ignored, 8)}", beside)
     say(f"{table.source}: {len(table)} rows; {wrote}", beside)
     return 0
 
 
-def _ignored(schema: Schema, table: Table) -> tuple[str, ...]:
-    used = {schema.target.name, *(column.name for column in schema.columns)}
+def _kept(table: Table, names: Sequence[str]) -> dict[str, Any]:
+    """The columns to copy beside the predictions, as text."""
+    for name in names:
+        table.require(name)
+    return {name: np.array(table.labels(name), TEXT) for name in names}
+
+
+def _ignored(model: Model, table: Table) -> tuple[str, ...]:
+    used = {model.schema.target.name, *model.columns}
     return tuple(name for name in table.names if name not in used)
-
-
-def _warn_of_far_cells(schema: Schema, table: Table) -> None:
-    for column in schema.columns:
-        if isinstance(column, Number):
-            for doubt in far_cells(table, column.name, column.mean, column.scale):
-                warn(doubt)

@@ -12,14 +12,18 @@ from xpnet.cli.kinds import PAGE
 from xpnet.cli.output import check_out
 from xpnet.network import Network
 from xpnet.plots.axes import matplotlib
+from xpnet.plots.outputs import Classified
 from xpnet.report import Images, Report, Rows
-from xpnet.tables import Schema, Table
+from xpnet.report.report import Quantities
+from xpnet.tables import Model, Schema, Table
 from xpnet.tables.cells import as_text
 from xpnet.tables.targets import Classes
 from xpnet.training import History
 from xpnet.typing import Host
 
 __all__ = ["check_report", "report_of_images", "report_of_table"]
+
+_MOST = 5000  # rows by which the columns' importance is measured
 
 
 def check_report(options: argparse.Namespace, out: Path, *inputs: Path) -> None:
@@ -60,38 +64,52 @@ def report_of_images(
     )
 
 
-def report_of_table(
-    table: Table,
-    schema: Schema,
-    net: Network,
-    history: History,
-    X: Host,
-    Y: Host,
-    rows: Host,
-    settings: Mapping[str, str],
-    data: Mapping[str, str],
-) -> Report:
-    """Return the report of a network for a table, judged by its rows ``rows``."""
-    target = schema.target
+def report_of_table(model: Model, train: Table, test: Table | None) -> Report:
+    """Return the report of a model, judged by the rows held out, or else by the training rows."""
+    table, schema, net = test or train, model.schema, model.network
+    n, target = f"{len(table):,}", schema.target
+    judged = f"{n} rows held out" if test else f"the {n} training rows: none were held out"
     names = [column.name for column in schema.columns]
     texts = {name: _texts(table, name) for name in names}
+    X, Y = schema.transform(table)
+    assert Y is not None  # the rows have a target
+    assert model.history is not None
     return Report(
         f"{target.name} from {Path(table.source).name}",
         net,
-        history,
-        X[rows],
-        Y[rows],
-        data["judged by"],
-        settings,
-        {**data, "target": f"{target.name}, {target.task}", **_columns(schema)},
+        model.history,
+        X.astype(net.dtype),
+        Y,
+        judged,
+        dict(model.recipe),
+        {
+            "file": Path(table.source).name,
+            "training rows": f"{len(train):,}",
+            "judged by": judged,
+            "target": f"{target.name}, {target.task}",
+            **_columns(schema),
+        },
         Rows(
             names,
-            lambda i: [texts[name][rows[i]] for name in names],
-            lambda i: table.place(int(rows[i])),
+            lambda i: [str(texts[name][i]) for name in names],
+            table.place,
         ),
         target.classes if isinstance(target, Classes) else None,
-        ("", 0.0, 1.0) if isinstance(target, Classes) else (target.name, target.mean, target.scale),
+        validated_by="the rows held out for the choice",
+        importance=model.importance(table.take(slice(_MOST))),
+        quantity=(target.name, 0.0, 1.0 if isinstance(target, Classes) else target.scale),
+        answers=_answers(model, table),
     )
+
+
+def _answers(model: Model, table: Table) -> Classified | Quantities:
+    """Return what the whole model predicts for the table, beside what is true."""
+    target, holes, outputs = model.schema.target, model.schema.holes, model.outputs(table)
+    if isinstance(target, Classes):
+        Y = target.encode(table, holes)
+        return Classified(outputs, Y, outputs.argmax(axis=1), target.classes)
+    y = table.quantities(target.name, target.notation, holes)
+    return Quantities(y[:, None], outputs)
 
 
 def _texts(table: Table, name: str) -> Host:

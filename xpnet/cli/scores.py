@@ -1,50 +1,51 @@
-"""Score a network on the rows held out, and compare it with a baseline without a network."""
+"""Score a model on the rows held out, and compare it with a baseline without a network."""
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 
-from xpnet.backends import to_numpy
-from xpnet.metrics import METRICS
-from xpnet.network import Network
-from xpnet.tables import Schema
-from xpnet.tables.targets import Quantity
-from xpnet.typing import Host
+from xpnet.tables import Model, Table
+from xpnet.tables.calibration import quantity_scores
+from xpnet.tables.targets import Classes, Quantity
 
 __all__ = ["held_out_scores"]
 
 
-def held_out_scores(
-    net: Network, schema: Schema, X: Host, Y: Host, train: Host, test: Host
-) -> list[str]:
+def held_out_scores(model: Model, train: Table, test: Table | None) -> list[str]:
     """Return lines to print: accuracy, or R² and RMSE in the target's unit, and the baseline's."""
-    if len(test) == 0:
+    if test is None:
         return ["no rows were held out to test on"]
-    outputs = to_numpy(net.predict(X[test], batch_size=8192)).astype(np.float64)
-    if isinstance(schema.target, Quantity):
-        return _regression(outputs, Y[test], schema.target.scale)
-    most = int(np.bincount(Y[train]).argmax())
-    accuracy = METRICS["accuracy"](np, outputs, Y[test])
-    baseline = float(np.mean(Y[test] == most))
+    target, holes, found = model.schema.target, model.schema.holes, model.evaluate(test)
+    if isinstance(target, Classes):
+        counts = Counter(target.encode(train, holes).tolist())
+        most = max(sorted(counts), key=counts.__getitem__)
+        baseline = float(np.mean(target.encode(test, holes) == most))
+        return [
+            f"held-out accuracy {found['accuracy']:.4f}, log loss {found['log_loss']:.4f}",
+            f"baseline accuracy {baseline:.4f} (always {target.classes[most]!r})",
+            *_remark(found["accuracy"] <= baseline),
+        ]
+    mean = _of_mean(target, train, test, holes)
     return [
-        f"held-out accuracy {accuracy:.4f}",
-        f"baseline accuracy {baseline:.4f} (always {schema.target.classes[most]!r})",
+        _line("held-out", found),
+        f"{_line('baseline', mean)} (the mean of the training rows)",
+        *_remark(found["rmse"] >= mean["rmse"]),
     ]
 
 
-def _regression(outputs: Host, Y: Host, scale: float) -> list[str]:
-    """Return lines on R² and RMSE.
+def _remark(useless: bool) -> list[str]:
+    return ["the model is no better than the baseline"] if useless else []
 
-    Y is standardised by the training rows, so that their mean, the baseline, is 0.
-    """
-    total = float(np.sum((Y - Y.mean()) ** 2))
-    lines = []
-    for name, error, note in (
-        ("held-out", outputs - Y, ""),
-        ("baseline", Y, " (the mean of the training rows)"),
-    ):
-        squares = float(np.sum(error**2))
-        R2 = 1 - squares / total if total else float("nan")
-        rmse = float(np.sqrt(squares / len(Y))) * scale
-        lines.append(f"{name} R² {R2:.4f}, RMSE {rmse:.4g}{note}")
-    return lines
+
+def _of_mean(
+    target: Quantity, train: Table, test: Table, holes: tuple[str, ...]
+) -> dict[str, float]:
+    """The scores of always predicting the mean of the training rows."""
+    y, known = (t.quantities(target.name, target.notation, holes) for t in (test, train))
+    return quantity_scores(np.full(len(y), known.mean()), y)
+
+
+def _line(name: str, scores: dict[str, float]) -> str:
+    return f"{name} R² {scores['r2']:.4f}, RMSE {scores['rmse']:.4g}"

@@ -7,10 +7,11 @@ import shlex
 import sys
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from xpnet.cli.fitting import Settings, batch_size, fit
+import numpy as np
+
 from xpnet.cli.input import read_input
 from xpnet.cli.kinds import MODEL, PAGE
 from xpnet.cli.models import model_file
@@ -20,31 +21,17 @@ from xpnet.cli.report import report_of_table
 from xpnet.cli.scores import held_out_scores
 from xpnet.cli.terminal import say
 from xpnet.errors import printable, quoted
-from xpnet.network import Network
-from xpnet.report import Report
-from xpnet.tables import Schema, Table, held_out, save_model
-from xpnet.tables.columns import Embedded
+from xpnet.tables import Table, held_out, train
 from xpnet.tables.csv_files import header_of
+from xpnet.tables.described import readings
+from xpnet.tables.given import notations_given
 from xpnet.tables.reading import PARQUET
 from xpnet.tables.table import shown
-from xpnet.tables.targets import Classes, fit_target, task_of
-from xpnet.training import History
+from xpnet.tables.targets import task_of, with_target
+from xpnet.tables.training import inputs_of, without_weight_0
 from xpnet.typing import Host
 
 __all__ = ["run"]
-
-
-@dataclass(frozen=True)
-class _Data:
-    """The table as arrays for the network; the split is stratified by ``labels``."""
-
-    table: Table
-    schema: Schema
-    X: Host
-    Y: Host
-    labels: Host | None
-    train: Host
-    test: Host
 
 
 def check(options: argparse.Namespace) -> None:
@@ -63,8 +50,9 @@ def _check_columns(table: Table, options: argparse.Namespace) -> None:
         *(options.text or ()),
         *_embedded(table, options.embed or ()),
         *(options.ignore or ()),
+        *((options.weight,) if options.weight else ()),
     )
-    for name in (options.target, *others):
+    for name in (options.target, *others, *_read_as(options)):
         table.require(name)
     if options.target in others:
         raise UsageError(
@@ -74,74 +62,107 @@ def _check_columns(table: Table, options: argparse.Namespace) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Train, print the scores on the rows held out, and write the model with its schema."""
+    """Train, print the scores on the rows held out, and write the model."""
     began, out = time.perf_counter(), model_file(options)
-    data = _prepare(read_input(Path(options.data)), options)
-    net = _network(data.schema, options)
-    say(f"network {'-'.join(map(str, net.sizes))}, {net.dtype}, {net.backend.name} {net.device}")
-    labels = None if data.labels is None else data.labels[data.train]
-    settings = Settings(options.epochs, sys.stderr.isatty())
-    if options.report and len(data.test):
-        metric = "r2" if data.labels is None else "accuracy"
-        settings = replace(
-            settings, validation_data=(data.X[data.test], data.Y[data.test]), metrics=(metric,)
-        )
-    history = fit(net, data.X[data.train], data.Y[data.train], labels, settings)
+    table = read_input(Path(options.data))
+    _check_columns(table, options)
+    for sentence in table.notes:
+        say(sentence)
+    missing, told = tuple(options.missing or ()), _read_as(options)
+    table = table.read_as(told, missing)
+    others = (options.text or (), _embedded(table, options.embed or ()), options.ignore or ())
+    names = inputs_of(table, options.target, *others)
+    table.settle(names, missing)
+    rows, test, task = _split(table, options)
+    seen = names if task == "classification" else [*names, options.target]
+    for sentence in readings(rows, [name for name in seen if name not in told], missing):
+        say(sentence)
+    model = train(rows, options.target, task=task, **_keywords(table, options), tell=say)
     wrote = said_of(out, MODEL)
-    scores = held_out_scores(net, data.schema, data.X, data.Y, data.train, data.test)
-    save_model(net, data.schema, out)
-    say(f"trained {len(history)} epochs in {time.perf_counter() - began:.1f} s; {wrote}")
-    for line in scores:
+    model.save(out)
+    say(f"trained in {time.perf_counter() - began:.1f} s; {wrote}")
+    for line in held_out_scores(model, rows, test):
         say(line)
     if options.report:
         wrote = said_of(options.report, PAGE)
-        _report(data, net, history).save(options.report)
+        report_of_table(model, rows, test).save(options.report)
         say(wrote)
-    return 130 if history.stopped else 0
+    return 130 if model.interrupted else 0
 
 
-def _report(data: _Data, net: Network, history: History) -> Report:
-    """Return the report, judged by the rows held out, or by the training rows if there are none."""
-    held = len(data.test) > 0
-    rows = data.test if held else data.train
-    n = f"{len(rows):,}"
-    settings = {
-        "optimizer": "Adam, learning rate 0.001",
-        "batch size": f"{batch_size(len(data.train))}",
-    }
-    about = {
-        "file": Path(data.table.source).name,
-        "training rows": f"{len(data.train):,}",
-        "judged by": f"{n} rows held out" if held else f"the {n} training rows: none were held out",
-    }
-    fixed = data.table, data.schema, net, history, data.X, data.Y, rows
-    return report_of_table(*fixed, settings, about)
-
-
-def _prepare(table: Table, options: argparse.Namespace) -> _Data:
-    name = options.target
-    _check_columns(table, options)
-    task, why = (options.task, "--task") if options.task else task_of(table, name)
-    labels = _labels(table, name, task)
-    train, test = _split(table, name, labels, options.validation)
-    schema = Schema.fit(
-        table,
-        name,
-        task,
-        rows=train,
-        text=options.text or (),
-        embed=_embedded(table, options.embed or ()),
-        ignore=options.ignore or (),
-    )
-    X, Y = schema.features(table), schema.target.encode(table)
+def _split(table: Table, options: argparse.Namespace) -> tuple[Table, Table | None, str]:
+    """Say what is predicted; return the rows to train on, those to test on, and the task."""
+    name, missing = options.target, tuple(options.missing or ())
+    if options.weight:
+        table = without_weight_0(table, options.weight, missing, say)
+    task, why = (options.task, "--task") if options.task else task_of(table, name, missing)
+    table = with_target(table, name, task, missing, say)
+    fraction = 0.2 if options.validation is None else options.validation
+    try:
+        train, test = _rows(table, name, task, fraction)
+    except ValueError as error:
+        raise ValueError(
+            f"{table.source}, column {quoted(name)}: {error} (--validation 0 holds out no rows)"
+        ) from error
     say(f"{table.source}: {len(train)} rows to train on, {len(test)} held out to test on")
     say(f"target {name!r}: {task} ({why})")
-    say(f"{len(schema.columns)} columns make {schema.width} inputs")
-    for column in schema.columns:
-        if isinstance(column, Embedded):
-            n = len(column.categories)
-            say(f"column {column.name!r}: {n} categories, {column.dim} numbers each")
-    return _Data(table, schema, X, Y, labels, train, test)
+    return table.take(train), table.take(test) if len(test) else None, task
+
+
+def _rows(table: Table, name: str, task: str, fraction: float) -> tuple[Host, Host]:
+    """The rows to train on and those held out; a class that is too small is only trained on."""
+    if task != "classification" or not fraction:
+        return held_out(None, len(table), fraction)
+    labels, counts = np.unique(table.columns[name], return_inverse=True, return_counts=True)[1:]
+    n_held = np.round(fraction * counts)
+    small = (n_held == 0) | (n_held == counts)
+    if small.all():
+        return held_out(table.columns[name], len(table), fraction)  # the error names a class
+    if small.any():
+        say(f"{np.count_nonzero(small)} classes have too few rows to hold any out: trained on only")
+    large = np.flatnonzero(~small[labels])
+    test = large[held_out(labels[large], len(large), fraction)[1]]
+    return np.setdiff1d(np.arange(len(table)), test), test
+
+
+def _keywords(table: Table, options: argparse.Namespace) -> dict[str, Any]:
+    """The keywords of `train` that the options give."""
+    return {
+        "text": options.text or (),
+        "embed": _embedded(table, options.embed or ()),
+        "ignore": options.ignore or (),
+        "read_as": _read_as(options),
+        "missing": options.missing or (),
+        "log_target": bool(options.log_target),
+        "quick": bool(options.quick),
+        "networks": options.networks or 1,
+        "hidden": options.hidden,
+        "epochs": options.epochs,
+        "seconds": options.time,
+        "cv": options.cv,
+        "weight": options.weight,
+        "class_weight": options.class_weight,
+        "seed": options.seed,
+        "backend": options.backend,
+        "device": options.device,
+        "dtype": options.dtype,
+        "progress": sys.stderr.isatty(),
+    }
+
+
+def _read_as(options: argparse.Namespace) -> dict[str, str]:
+    """Parse each COLUMN:KIND of ``--as``."""
+    found: dict[str, str] = {}
+    for text in options.read_as or ():
+        name, colon, how = text.rpartition(":")
+        if not colon or not name:
+            raise UsageError(f"--as {printable(text)}: write COLUMN:KIND, such as day:day-first")
+        try:
+            notations_given({name: how})
+        except ValueError as error:
+            raise UsageError(f"--as {printable(text)}: {error}") from error
+        found[name] = how
+    return found
 
 
 def _embedded(table: Table, given: Iterable[str]) -> dict[str, int | None]:
@@ -181,30 +202,3 @@ def _check_one_each(table: Table, options: argparse.Namespace) -> None:
             if len(parts) > 1 and text not in table.names and names <= {*table.names}:
                 each = " ".join(f"--{option} {shlex.quote(part)}" for part in parts)
                 raise UsageError(f"--{option} {text}: name one column per option, {each}")
-
-
-def _labels(table: Table, name: str, task: str) -> Host | None:
-    target = fit_target(table, name, task, slice(None))
-    return target.names()[target.encode(table)] if isinstance(target, Classes) else None
-
-
-def _split(
-    table: Table, name: str, labels: Host | None, fraction: float | None
-) -> tuple[Host, Host]:
-    try:
-        return held_out(labels, len(table), 0.2 if fraction is None else fraction)
-    except ValueError as error:
-        raise ValueError(
-            f"{table.source}, column {name!r}: {error} (--validation 0 holds out no rows)"
-        ) from error
-
-
-def _network(schema: Schema, options: argparse.Namespace) -> Network:
-    return Network(
-        [schema.width, *schema.input_layers(), *(options.hidden or (64,)), schema.target.width],
-        loss=schema.target.loss,
-        backend=options.backend,
-        device=options.device,
-        dtype=options.dtype,
-        rng=options.seed,
-    )

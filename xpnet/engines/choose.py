@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from xpnet.engines.cuda.runner import CudaRunner
     from xpnet.engines.loops.program import Program
 
-__all__ = ["choose_runner", "cuda_runner", "plain_seconds"]
+__all__ = ["choose_runner", "cuda_runner", "pays_in_all", "plain_seconds"]
 
 _FEW = 5  # examples
 _PAYS_IMPORT = 2.0
@@ -84,6 +84,18 @@ def plain_seconds(layers: Layers, batch: int, steps: int) -> float:
     """
     products = 6.0 * batch * layout(layers).n_weights
     return steps * (40e-6 * len(layers) + products / 5e10)
+
+
+def pays_in_all(layers: Layers, batch: int, steps: int) -> bool:
+    """Whether several fits of equal layers, ``steps`` in all, pay for compiling once.
+
+    Their code is compiled for the first of them, whatever the widths, and kept on disk. So it pays
+    earlier than in a fit of which nothing is known.
+    """
+    from xpnet.engines.loops.cache import numba_version
+
+    enough = plain_seconds(layers, batch, steps) >= compile_seconds(layers)
+    return enough and numba_version() is not None
 
 
 def compile_seconds(layers: Layers) -> float:

@@ -8,21 +8,26 @@ from __future__ import annotations
 
 from xpnet.tables.csv_files import read_csv, write_csv
 from xpnet.tables.frames import from_frame, read_parquet
+from xpnet.tables.model import Model, load
 from xpnet.tables.model_files import read_schema, save_model
 from xpnet.tables.reading import read_table
 from xpnet.tables.schema import Schema
 from xpnet.tables.splitting import held_out
 from xpnet.tables.table import Table
+from xpnet.tables.training import train
 
 __all__ = [
+    "Model",
     "Schema",
     "Table",
     "from_frame",
     "held_out",
+    "load",
     "read_csv",
     "read_parquet",
     "read_schema",
     "read_table",
     "save_model",
+    "train",
     "write_csv",
 ]

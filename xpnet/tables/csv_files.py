@@ -109,7 +109,11 @@ def _parsed(file: BinaryIO, source: str) -> Iterator[_Parsed]:
             notes.append(
                 f"columns at the end without name and cells are left out: {n - len(names)}"
             )
-        yield _Parsed(names, _checked(records, names, n, source), notes)
+        checked = _checked(records, names, n, source)
+        if names[0] == "":
+            notes.append("the first column has no name and is left out: it is taken for an index")
+            names, checked = names[1:], ((line, cells[1:]) for line, cells in checked)
+        yield _Parsed(names, checked, notes)
 
 
 @contextmanager
@@ -166,7 +170,7 @@ def _header(record: _Record | None, source: str) -> tuple[tuple[str, ...], int]:
     named = next((i for i in range(n, 0, -1) if record[1][i - 1]), n)
     names = tuple(record[1][:named])
     for i, name in enumerate(names):
-        if name == "":
+        if name == "" and (i or len(names) == 1):
             raise ValueError(
                 f"{source}, line 1: column {i + 1} has no name (the first line must be a header; "
                 "in pandas, to_csv(path, index=False))"

@@ -9,7 +9,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from xpnet.errors import quoted
+from xpnet.errors import look_up, quoted
+from xpnet.tables.notations import NAMES
 from xpnet.typing import ArrayLike, Host
 from xpnet.whole_file import path_of
 
@@ -19,8 +20,10 @@ __all__ = [
     "name_of",
     "named",
     "names_given",
+    "notations_given",
     "open_table",
     "rows_given",
+    "texts_given",
 ]
 
 
@@ -50,6 +53,19 @@ def names_given(what: str, names: Any) -> frozenset[str]:
     return frozenset(name_of(f"each of {what}", name) for name in names)
 
 
+def texts_given(what: str, texts: Any) -> tuple[str, ...]:
+    """Several texts, sorted, without the empty one, which always means a missing cell.
+
+    A single str is refused, since its letters would be the texts.
+    """
+    if isinstance(texts, str) or not isinstance(texts, Iterable):
+        raise TypeError(f'{what} must be a list of texts, such as ["-999"], got {quoted(texts)}')
+    found = set(texts)
+    if not all(isinstance(text, str) for text in found):
+        raise TypeError(f'{what} must be a list of texts, such as ["-999"], got {quoted(texts)}')
+    return tuple(sorted(found - {""}))
+
+
 def dims_given(embed: Any) -> dict[str, Any]:
     """The columns to embed, with the number of numbers for each category, or None."""
     if embed is not None and not isinstance(embed, Mapping):
@@ -58,6 +74,17 @@ def dims_given(embed: Any) -> dict[str, Any]:
             f"categories), got {quoted(embed)}"
         )
     return {name_of("each of embed", name): dim for name, dim in (embed or {}).items()}
+
+
+def notations_given(read_as: Any) -> dict[str, str]:
+    """How the user says to read columns: each a name of `NAMES`, or "text"."""
+    if read_as is not None and not isinstance(read_as, Mapping):
+        raise TypeError(f'read_as must be a dict such as {{"day": "date"}}, got {quoted(read_as)}')
+    known = {name: name for name in ("text", *NAMES)}
+    return {
+        name_of("each of read_as", name): look_up("way to read a column", how, known)
+        for name, how in (read_as or {}).items()
+    }
 
 
 def rows_given(rows: ArrayLike, n: int) -> Host:

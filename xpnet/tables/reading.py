@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from xpnet.tables.csv_files import read_csv
-from xpnet.tables.frames import read_parquet
+from xpnet.tables.frames import from_frame, read_parquet
 from xpnet.tables.table import Table
 from xpnet.whole_file import path_of
 
-__all__ = ["PARQUET", "read_table"]
+__all__ = ["PARQUET", "read_table", "table_of"]
 
 PARQUET = (".parquet", ".pq")
 
@@ -19,3 +20,10 @@ def read_table(path: str | os.PathLike[str]) -> Table:
     if path_of(path).lower().endswith(PARQUET):
         return read_parquet(path)
     return read_csv(path)
+
+
+def table_of(given: Any) -> Table:
+    """The table of a path, a `Table` or a data frame."""
+    if isinstance(given, Table):
+        return given
+    return read_table(given) if isinstance(given, (str, os.PathLike)) else from_frame(given)

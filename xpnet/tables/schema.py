@@ -3,28 +3,46 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from xpnet.backends import to_numpy
 from xpnet.errors import quoted, warn
-from xpnet.files.jsonable import check_known, list_of, loads, mapping, text_of
+from xpnet.files.jsonable import check_known, list_of, loads, mapping, names_of, text_of
 from xpnet.layers import Embedding
-from xpnet.tables.columns import KINDS, Column, Embedded, Number, OneHot, check_categories
-from xpnet.tables.doubts import doubts_of_numbers, doubts_of_text
-from xpnet.tables.given import dims_given, name_of, names_given, rows_given
+from xpnet.tables.bounded import bins_for
+from xpnet.tables.categorical import Categories, Codes, check_categories
+from xpnet.tables.given import (
+    dims_given,
+    name_of,
+    names_given,
+    notations_given,
+    rows_given,
+    texts_given,
+)
+from xpnet.tables.moment import Moment
+from xpnet.tables.notations import Notation
+from xpnet.tables.numeric import Numeric
 from xpnet.tables.table import Table, check_table
-from xpnet.tables.targets import TASKS, Quantity, Target, fit_target
+from xpnet.tables.targets import TASKS, Target, fit_target
+from xpnet.tables.version_1 import KINDS_OF_1, Embedded, Number, OneHot
 from xpnet.typing import Host
 
 __all__ = ["Schema"]
 
-_VERSION = 1
+_VERSION = 2
 _SINCE: frozenset[str] = frozenset()  # settings that files of an earlier xpnet lack
+
+Column: TypeAlias = Numeric | Categories | Codes | Moment | Number | OneHot | Embedded
+KINDS: dict[int, dict[str, Any]] = {
+    1: {kind.kind: kind for kind in KINDS_OF_1},
+    2: {kind.kind: kind for kind in (Numeric, Categories, Codes, Moment)},
+}
+"""The kinds of columns of each version."""
 
 
 @dataclass(frozen=True)
@@ -33,22 +51,28 @@ class Schema:
 
     Attributes
     ----------
-    columns : tuple of Number, OneHot and Embedded
-        In the order of the columns of X.
+    columns : tuple of Numeric, Categories, Codes and Moment
+        In the order of the columns of X. Files of version 1 have Number, OneHot and Embedded.
     target : Classes or Quantity
+    holes : tuple of str
+        Texts that mean a missing cell, beside the usual ones.
+    version : int
+        Of the JSON that `to_json` writes.
 
     Examples
     --------
     >>> from xpnet.tables import Table
-    >>> table = Table({"size": [1.0, 3.0], "colour": ["red", "blue"], "kind": ["x", "y"]})
+    >>> table = Table({"size": [1.0, 3.0, None, 5.0], "kind": ["x", "y", "x", "y"]})
     >>> schema = Schema.fit(table, "kind")
     >>> X, Y = schema.transform(table)
-    >>> X.tolist(), Y.tolist()
-    ([[-1.0, 0.0, 1.0], [1.0, 1.0, 0.0]], [0, 1])
+    >>> X.round(3).tolist(), Y.tolist()  # bounded, and a flag for the hole
+    ([[-0.949, 0.0], [0.0, 0.0], [0.0, 1.0], [0.949, 0.0]], [0, 1, 0, 1])
     """
 
     columns: tuple[Column, ...]
     target: Target
+    holes: tuple[str, ...] = ()
+    version: int = _VERSION
 
     @classmethod
     def fit(
@@ -61,6 +85,11 @@ class Schema:
         text: Iterable[str] = (),
         embed: Mapping[str, int | None] | None = None,
         ignore: Iterable[str] = (),
+        read_as: Mapping[str, str] | None = None,
+        missing: Iterable[str] = (),
+        pieces: bool = False,
+        log_target: bool = False,
+        tell: Callable[[str], None] = warn,
     ) -> Schema:
         """Make the schema of a table.
 
@@ -73,7 +102,7 @@ class Schema:
             None: classification for text, and for whole numbers with at most 20 different values,
             each in 5 rows or more on average; regression otherwise.
         rows : (n,) int, optional
-            The training rows, from which means and scales are computed. None: all.
+            The training rows, from which everything is computed but the classes. None: all.
         text : iterable of str
             Columns of numbers that are categories, such as codes or months.
         embed : mapping of str to int or None, optional
@@ -82,59 +111,43 @@ class Schema:
             and 32 at most. `input_layers` returns the layer that learns them.
         ignore : iterable of str
             Columns to leave out.
+        read_as : mapping of str to str, optional
+            How the cells of some columns are written, if it is recognised wrongly: a name of
+            `xpnet.tables.notations.NAMES`, or "text".
+        missing : iterable of str
+            Texts that mean a missing cell, beside the usual ones.
+        pieces : bool
+            Whether numbers get piecewise linear columns too (`xpnet.tables.bounded`).
+        log_target : bool
+            Whether to predict the logarithm of a positive quantity.
+        tell : function of str
+            Called with a sentence for each column that is left out, since it has nothing to learn
+            from. By default a UserWarning.
 
         Raises
         ------
         ValueError, TypeError
-            A column does not exist, a cell is missing or not of its column's kind, or the target
-            has only one class. The message names the line and the column.
-
-        Warns
-        -----
-        UserWarning
-            A column of text looks like numbers or dates, or a few cells in a column of numbers are
-            far from all others. There is one warning for each column.
+            A column does not exist, a cell is not of its column's kind, or the target is missing in
+            a row or has only one class. The message names the line and the column.
         """
-        text, ignore = names_given("text", text), names_given("ignore", ignore)
-        embed = dims_given(embed)
         check_table(table)
-        for name in sorted({name_of("the target", target), *text, *embed, *ignore}):
-            table.require(name)
-        if target in {*text, *embed, *ignore}:
-            raise ValueError(
-                f"{quoted(target)} is the target: it can't be left out, and task sets its kind"
-            )
-        names = [name for name in table.names if name != target and name not in ignore]
-        if not names:
-            raise ValueError(
-                f"{table.source}: no column is left besides the target {quoted(target)}"
-            )
+        asked = _Asked(
+            names_given("text", text),
+            dims_given(embed),
+            names_given("ignore", ignore),
+            notations_given(read_as),
+            texts_given("missing", missing),
+            bins_for(len(table) if rows is None else len(rows)) if pieces else 0,
+            tell,
+        )
+        names = asked.inputs(table, target)
+        table = table.read_as(asked.read_as, asked.holes) if asked.read_as else table
         train = slice(None) if rows is None else rows_given(rows, len(table))
-
-        def fitted(name: str) -> Column:
-            if name in embed:
-                if name not in text:
-                    check_categories(table, name)
-                return Embedded.fit(table, name, embed[name])
-            kind = OneHot if name in text or table.is_text(name) else Number
-            return kind.fit(table, name, train)
-
-        columns = tuple(fitted(name) for name in names)
-        schema = cls(columns, fit_target(table, target, task, train))
-        for doubt in schema._doubts(table, {*text, *embed, *((target,) if task else ())}):
-            warn(doubt)
-        return schema
-
-    def _doubts(self, table: Table, told: Set[str]) -> Iterator[str]:
-        """Warnings of columns that are probably misread; text columns in ``told`` are skipped."""
-        texts = [c.name for c in self.columns if isinstance(c, OneHot) and c.name not in told]
-        yield from doubts_of_text(table, texts, "categories")
-        target, numbers = self.target, [c.name for c in self.columns if isinstance(c, Number)]
-        if isinstance(target, Quantity):
-            numbers.append(target.name)
-        elif target.name not in told and table.is_text(target.name):
-            yield from doubts_of_text(table, [target.name], "classes")
-        yield from doubts_of_numbers(table, numbers)
+        columns = tuple(c for name in names if (c := asked.fitted(table, name, train)) is not None)
+        if not columns:
+            raise ValueError(f"{table.source}: no column has anything to learn from")
+        fitted = fit_target(table, target, task, train, asked.holes, log_target)
+        return cls(columns, fitted, asked.holes)
 
     @property
     def task(self) -> str:
@@ -149,12 +162,11 @@ class Schema:
     def input_layers(self) -> tuple[Embedding, ...]:
         """The layers a network must begin with: one `Embedding` if any column is embedded."""
         starts = accumulate((column.width for column in self.columns[:-1]), initial=0)
-        found = [
-            (c, at) for c, at in zip(self.columns, starts, strict=True) if isinstance(c, Embedded)
-        ]
+        pairs = zip(self.columns, starts, strict=True)
+        found = [(c, at) for c, at in pairs if isinstance(c, (Embedded, Codes))]
         if not found:
             return ()
-        categories = [len(column.categories) for column, _ in found]
+        categories = [column.n_codes for column, _ in found]
         dims = [column.dim for column, _ in found]
         return (Embedding(categories, dims, columns=[at for _, at in found]),)
 
@@ -172,13 +184,39 @@ class Schema:
             A column is missing, a category or class is new, or a cell is bad.
         """
         has_target = self.target.name in check_table(table).columns
-        return self.features(table), self.target.encode(table) if has_target else None
+        return self.features(table), self.target.encode(table, self.holes) if has_target else None
 
-    def features(self, table: Table) -> Host:
-        """Encode a table as X (N, n) float64 only; the target is ignored."""
+    def features(self, table: Table, dtype: str = "float64") -> Host:
+        """Encode a table as X (N, n) only; the target is ignored."""
         for column in self.columns:
             check_table(table).require(column.name)
-        return np.concatenate([column.encode(table) for column in self.columns], axis=1)
+        X, start = np.empty((len(table), self.width), dtype), 0
+        for column in self.columns:
+            X[:, start : start + column.width] = column.encode(table, self.holes)
+            start += column.width
+        return X
+
+    def block(self, name: str) -> slice:
+        """The columns of X that a column of the table makes; none if it is left out."""
+        start = 0
+        for column in self.columns:
+            if column.name == name:
+                return slice(start, start + column.width)
+            start += column.width
+        return slice(0, 0)
+
+    def news(self, table: Table) -> Iterator[str]:
+        """Sentences on what a table has and the training rows had not.
+
+        These are new categories, holes in columns that had none, and cells far outside of the
+        training range.
+        """
+        for column in self.columns:
+            yield from column.news(table, self.holes)
+
+    def input_names(self) -> tuple[str, ...]:
+        """A name for each column of X."""
+        return tuple(name for column in self.columns for name in column.names())
 
     def predictions(self, outputs: Any) -> dict[str, Host]:
         """The network's outputs (N, n_L), of any array library, as named columns.
@@ -199,7 +237,8 @@ class Schema:
         """The schema as one line of ASCII JSON, from which `from_json` makes an equal schema."""
         columns = [{"kind": c.kind, "name": c.name, **c.settings()} for c in self.columns]
         target = {"task": self.task, "name": self.target.name, **self.target.settings()}
-        return json.dumps({"version": _VERSION, "columns": columns, "target": target})
+        found: dict[str, Any] = {"version": self.version, "columns": columns, "target": target}
+        return json.dumps(found if self.version == 1 else {**found, "holes": list(self.holes)})
 
     @classmethod
     def from_json(cls, text: str) -> Schema:
@@ -211,15 +250,18 @@ class Schema:
             It is not a schema, or not of the version that this xpnet reads.
         """
         found = mapping(loads(text), "the schema")
-        if found.get("version") != _VERSION:  # `check_known` finds a wrong type, such as 1.0
+        version = found.get("version")
+        if type(version) is not int or version not in KINDS:
+            known = " and ".join(map(str, KINDS))
             raise ValueError(
-                f"the schema has version {quoted(found.get('version'))}, but this xpnet reads "
-                f"{_VERSION}"
+                f"the schema has version {quoted(version)}, but this xpnet reads {known}"
             )
         columns = [mapping(column, "a column") for column in list_of(found, "columns")]
-        restored = tuple(_known(KINDS, column, "kind").restore(column) for column in columns)
+        restored = tuple(_known(KINDS[version], c, "kind").restore(c) for c in columns)
         target = mapping(found.get("target"), "the target")
-        schema = cls(restored, _known(TASKS, target, "task").restore(target))
+        holes = () if version == 1 else tuple(names_of(found, "holes", 0))
+        fitted = _known(TASKS, target, "task").restore(target)
+        schema = cls(restored, fitted, holes, version)
         schema._check_names()
         check_known(dict(found), loads(schema.to_json()), "the schema", _SINCE)
         return schema
@@ -235,3 +277,55 @@ def _known(kinds: Mapping[str, Any], found: Mapping[str, Any], key: str) -> Any:
     if name not in kinds:
         raise ValueError(f"{key} {quoted(name)} is unknown: {', '.join(kinds)}")
     return kinds[name]
+
+
+class _Asked(NamedTuple):
+    """What the user says of the columns, and how each is fitted."""
+
+    text: frozenset[str]
+    embed: dict[str, Any]
+    ignore: frozenset[str]
+    read_as: dict[str, str]
+    holes: tuple[str, ...]
+    bins: int
+    tell: Callable[[str], None]
+
+    def inputs(self, table: Table, target: str) -> list[str]:
+        """The names of the input columns."""
+        told = {*self.text, *self.embed, *self.ignore}
+        for name in sorted({name_of("the target", target), *told, *self.read_as}):
+            table.require(name)
+        if target in told:
+            raise ValueError(
+                f"{quoted(target)} is the target: it can't be left out, and task sets its kind"
+            )
+        names = [name for name in table.names if name != target and name not in self.ignore]
+        if not names:
+            raise ValueError(
+                f"{table.source}: no column is left besides the target {quoted(target)}"
+            )
+        return names
+
+    def fitted(self, table: Table, name: str, rows: Host | slice) -> Column | None:
+        """The rule of a column; None, with a warning, if there is nothing to learn from."""
+        found: Column | None
+        notation = self.notation(table, name)
+        if name in self.embed:
+            if name not in self.text:
+                check_categories(table, name, self.holes)
+            found = Codes.fit(table, name, rows, self.holes, self.embed[name])
+        elif notation is None:
+            found = Categories.fit(table, name, rows, self.holes)
+        else:
+            kind: Any = Moment if notation.kind == "date" else Numeric
+            found = kind.fit(table, name, rows, notation, self.holes, self.bins)
+        if found is None:
+            nothing = "all cells are missing" if notation else "no text occurs twice"
+            self.tell(f"{table.where(name)} is left out: {nothing} in the training rows")
+        return found
+
+    def notation(self, table: Table, name: str) -> Notation | None:
+        """How a column's cells are written; None for text."""
+        if name in self.text or name in self.embed:
+            return None
+        return table.notation(name, self.holes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from xpnet.errors import nearest, quoted
 from xpnet.tables.cells import as_numbers, as_text, column, is_number, reads_as_numbers
 from xpnet.tables.given import check_lengths, name_of, named
-from xpnet.tables.looks import looks_like_a_number
+from xpnet.tables.notations import PLAIN, Notation, notation_named, notation_of
 from xpnet.tables.separators import COMMA, SEPARATORS
 from xpnet.typing import Host
 
@@ -56,8 +56,11 @@ class Table:
         self.columns = {name: column(name, values) for name, values in named(columns).items()}
         self.source = source
         self.lines = lines
+        self._unit = "row" if lines is None else "line"
         self.notes = tuple(notes)
         self._numbers: dict[str, Host] = {}
+        self._quantities: dict[Any, Host] = {}
+        self._notations: dict[Any, Notation | None] = {}
         lengths = {name: len(values) for name, values in self.columns.items()}
         check_lengths(lengths, f"the columns of {source}")
         if lines is not None and np.shape(lines) != (len(self),):
@@ -114,6 +117,88 @@ class Table:
             raise self.error(cells.index(""), name, "the cell is empty")
         return cells
 
+    def notation(self, name: str, holes: Collection[str] = ()) -> Notation | None:
+        """How the cells of a column are written, if they are numbers or dates; None for text."""
+        key = name, frozenset(holes)
+        if key not in self._notations:
+            values = self._column(name)
+            found = PLAIN if values.dtype.kind == "f" else notation_of(values, holes)
+            self._notations[key] = found
+        return self._notations[key]
+
+    def read_as(self, given: Mapping[str, str], holes: Collection[str] = ()) -> Table:
+        """The table with some columns read as the user says, by `NAMES` or as "text"."""
+        found = self.take(slice(None))
+        for name, how in given.items():
+            notation = None if how == "text" else notation_named(how, self._column(name), holes)
+            found._notations[name, frozenset(holes)] = notation
+        return found
+
+    def settle(self, names: Iterable[str], holes: Collection[str] = ()) -> None:
+        """Find how these columns are written, and read them, as rows taken later will be read.
+
+        Raises
+        ------
+        ValueError
+            A cell does not fit its column; the message names the first.
+        """
+        for name in names:
+            notation = self.notation(name, holes)
+            if notation is not None:
+                self.quantities(name, notation, holes)
+
+    def quantities(self, name: str, notation: Notation, holes: Collection[str] = ()) -> Host:
+        """A column as float64 (N,), with NaN where a cell is missing.
+
+        Parameters
+        ----------
+        name : str
+        notation : Notation
+            How cells of text are read.
+        holes : collection of str
+            Further texts that mean a missing cell.
+
+        Raises
+        ------
+        ValueError
+            A cell is neither missing nor a finite number, or date; the message names the first.
+        """
+        key = name, notation, frozenset(holes)
+        if key not in self._quantities:
+            self._quantities[key] = self._as_quantities(name, notation, holes)
+        return self._quantities[key]
+
+    def _as_quantities(self, name: str, notation: Notation, holes: Collection[str]) -> Host:
+        cells = self._column(name)
+        values, wrong = notation.numbers(cells, holes)
+        if not len(wrong):
+            return values
+        row = int(wrong[0])
+        cell = cells[row] if isinstance(cells[row], str) else float(cells[row])
+        raise self.error(
+            row,
+            name,
+            f"{quoted(cell, _CELL)} is not among the column's {notation.said()}: correct it, leave "
+            "the row out, or train with it declared missing (--missing, missing=)",
+        )
+
+    def labels(self, name: str, holes: Collection[str] = ()) -> list[str]:
+        """A column as text, N str, with the empty text for a missing cell, and for ``holes``."""
+        values = self._column(name)
+        cells: list[str] = (as_text(values) if values.dtype.kind == "f" else values).tolist()
+        return ["" if cell in holes else cell for cell in cells] if holes else cells
+
+    def take(self, rows: Host | slice) -> Table:
+        """The table of these rows, which are read in the same way; errors name the same lines."""
+        lines = np.arange(1, len(self) + 1) if self.lines is None else self.lines
+        found = Table.__new__(Table)
+        found.columns = {name: values[rows] for name, values in self.columns.items()}
+        found.source, found.lines, found._unit = self.source, lines[rows], self._unit
+        found.notes = self.notes
+        found._numbers, found._notations = {}, dict(self._notations)
+        found._quantities = {key: values[rows] for key, values in self._quantities.items()}
+        return found
+
     def error(self, row: int, name: str, what: str) -> ValueError:
         """A ValueError with the message ``what``, after the place of the cell."""
         return ValueError(f"{self.source}, {self.place(row)}, column {quoted(name)}: {what}")
@@ -124,7 +209,7 @@ class Table:
 
     def place(self, row: int) -> str:
         """A row's place: "line 7" of a file, or "row 6"."""
-        return f"row {row + 1}" if self.lines is None else f"line {self.lines[row]}"
+        return f"{self._unit} {row + 1 if self.lines is None else self.lines[row]}"
 
     def _column(self, name: str) -> Host:
         self.require(name)
@@ -148,8 +233,7 @@ class Table:
         infinite = isinstance(cell, float) or not np.isnan(self._numbers[name][row])
         if infinite or cell.strip().lower() == "nan":
             return self.error(row, name, f"{quoted(cell, _CELL)} is not a finite number")
-        plain = ": write it as 1234.5" if looks_like_a_number(cell) else ""
-        return self.error(row, name, f"{quoted(cell, _CELL)} is not a number{plain}")
+        return self.error(row, name, f"{quoted(cell, _CELL)} is not a number: write it as 1234.5")
 
     def _no_column(self, name: str) -> ValueError:
         near = nearest(name, self.names)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
@@ -12,27 +12,51 @@ import numpy as np
 
 from xpnet.checks import without_nan
 from xpnet.errors import quoted
-from xpnet.files.jsonable import names_of, number_of, text_of
+from xpnet.files.jsonable import flag_of, mapping, names_of, number_of, text_of
 from xpnet.ranges import is_choice
 from xpnet.tables.cells import TEXT
-from xpnet.tables.columns import codes, levels, mean_and_scale, standardised
+from xpnet.tables.notations import PLAIN, Notation, is_hole
 from xpnet.tables.table import Table
+from xpnet.tables.version_1 import codes, standardised
 from xpnet.typing import Host
 
-__all__ = ["TASKS", "Classes", "Quantity", "Target", "fit_target", "task_of"]
+__all__ = [
+    "TASKS",
+    "Classes",
+    "Quantity",
+    "Target",
+    "fit_target",
+    "has_target",
+    "silent",
+    "task_of",
+    "with_target",
+]
 
 _FEW = 20  # most different whole numbers that may be classes
 _ROWS = 5  # fewest rows of each of them on average
+_MOST = 1000  # most classes
+_LARGEST_LOG = float(np.log(np.finfo(np.float64).max))
+_NO_CLASS = {"", "na", "n/a", "nan", "null", "?"}
+"""Cells of a target of text that are missing, in lower case: no class is called so."""
 
 
 @dataclass(frozen=True)
 class Classes:
-    """The target of a classification; Y is the index of the class in ``classes``."""
+    """The target of a classification; Y is the index of the class in ``classes``.
+
+    Attributes
+    ----------
+    name : str
+    classes : tuple of str
+    temperature : float
+        T > 0; probabilities are those of softmax(z / T), fitted on rows held out.
+    """
 
     task: ClassVar[str] = "classification"
     loss: ClassVar[str] = "cross_entropy"
     name: str
     classes: tuple[str, ...]
+    temperature: float = 1.0
 
     @property
     def width(self) -> int:
@@ -40,9 +64,9 @@ class Classes:
         return len(self.classes)
 
     @classmethod
-    def fit(cls, table: Table, name: str, rows: Host | slice) -> Classes:
+    def fit(cls, table: Table, name: str) -> Classes:
         """Collect the classes of the whole table; numbers are sorted by value, text as text."""
-        found = levels(table, name)
+        found = _levels(table, name)
         if len(found) == 1:
             raise ValueError(
                 f"{table.where(name)} has one class, {quoted(min(found))}: a target needs two "
@@ -63,28 +87,66 @@ class Classes:
         """The classes as an array of text (K,)."""
         return np.array(self.classes, TEXT)
 
-    def encode(self, table: Table) -> Host:
+    def labels(self) -> Host:
+        """The classes as an array (K,): int64 if all are whole numbers, else text."""
+        try:
+            numbers = [int(name) for name in self.classes]
+        except ValueError:
+            numbers = []
+        if numbers and all(str(n) == name for n, name in zip(numbers, self.classes, strict=True)):
+            found = np.array(numbers)
+            return found if found.dtype == np.int64 else np.array(self.classes)
+        return np.array(self.classes)
+
+    def encode(self, table: Table, holes: Collection[str] = ()) -> Host:
         """Encode the target of ``table`` as (N,) int64."""
         return codes(table, self.name, self.classes, "class", "classes")
 
+    def probabilities(self, outputs: Host) -> Host:
+        """The probabilities (N, K) of outputs p: p^(1/T), divided by their sum."""
+        if self.temperature == 1.0:
+            return outputs
+        with np.errstate(divide="ignore"):
+            z = np.log(outputs.astype(np.float64)) / self.temperature
+        p = np.exp(z - z.max(axis=1, keepdims=True))
+        return np.asarray(p / p.sum(axis=1, keepdims=True))
+
     def predictions(self, outputs: Host) -> dict[str, Host]:
         """The most likely class, and a column of probabilities for each class."""
-        found: dict[str, Host] = {"prediction": self.names()[without_nan(outputs).argmax(axis=1)]}
-        return found | {f"probability_{k}": outputs[:, i] for i, k in enumerate(self.classes)}
+        p = self.probabilities(without_nan(outputs))
+        found: dict[str, Host] = {"prediction": self.names()[p.argmax(axis=1)]}
+        return found | {f"probability_{k}": p[:, i] for i, k in enumerate(self.classes)}
 
     def settings(self) -> dict[str, Any]:
         """The settings that JSON keeps, other than task and name."""
-        return {"classes": list(self.classes)}
+        more = {} if self.temperature == 1.0 else {"temperature": self.temperature}
+        return {"classes": list(self.classes), **more}
 
     @classmethod
     def restore(cls, found: Mapping[str, Any]) -> Classes:
         """The target, from a dict of its ``name`` and its `settings`."""
-        return cls(text_of(found, "name"), names_of(found, "classes", 2))
+        T = number_of(found, "temperature") if "temperature" in found else 1.0
+        if not 0.2 < T < 5:
+            raise ValueError(f"'temperature' must lie between 1/4 and 4: {quoted(T)}")
+        return cls(text_of(found, "name"), names_of(found, "classes", 2), T)
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """The target of a regression; Y is (y − mean) / scale."""
+    """The target of a regression; Y is (y − mean) / scale, of ln y if ``log``.
+
+    Attributes
+    ----------
+    name : str
+    mean, scale : float
+        The scale is 1 if all training values are equal.
+    lowest, highest : float, optional
+        Predictions are kept within these; None, in files of version 1: they are not.
+    log : bool
+        Whether y is a positive quantity that is predicted by its logarithm.
+    notation : Notation
+        How the cells of text are written.
+    """
 
     task: ClassVar[str] = "regression"
     loss: ClassVar[str] = "mean_squared_error"
@@ -92,61 +154,193 @@ class Quantity:
     name: str
     mean: float
     scale: float
+    lowest: float | None = None
+    highest: float | None = None
+    log: bool = False
+    notation: Notation = PLAIN
 
     @classmethod
-    def fit(cls, table: Table, name: str, rows: Host | slice) -> Quantity:
-        """Fit the mean and the standard deviation of the rows."""
-        values = table.numbers(name)
+    def fit(
+        cls,
+        table: Table,
+        name: str,
+        rows: Host | slice,
+        holes: Collection[str] = (),
+        notation: Notation = PLAIN,
+        log: bool = False,
+    ) -> Quantity:
+        """Fit mean, standard deviation and range to the rows."""
+        values = cls._values(table, name, notation, holes, log)
         if values.min() == values.max():
             raise ValueError(
                 f"{table.where(name)} is {float(values[0])!r} in every row: there is "
                 "nothing to predict"
             )
-        return cls(name, *mean_and_scale(table, name, rows))
+        chosen = values[rows]
+        ends = float(chosen.min()), float(chosen.max())
+        return cls(name, *_mean_and_scale(table, name, chosen), *ends, log, notation)
 
-    def encode(self, table: Table) -> Host:
+    @staticmethod
+    def _values(
+        table: Table, name: str, notation: Notation, holes: Collection[str], log: bool
+    ) -> Host:
+        """y or ln y (N,), without holes."""
+        values = table.quantities(name, notation, holes)
+        missing = np.flatnonzero(np.isnan(values))
+        if len(missing):
+            raise table.error(int(missing[0]), name, "the cell is empty")
+        if not log:
+            return values
+        low = np.flatnonzero(values <= 0)
+        if len(low):
+            cell = float(values[low[0]])
+            raise table.error(
+                int(low[0]), name, f"{cell!r} has no logarithm (--log-target, log_target=)"
+            )
+        return np.log(values)
+
+    def encode(self, table: Table, holes: Collection[str] = ()) -> Host:
         """Encode the target of ``table`` as (N, 1) float64."""
-        return standardised(table, self.name, self.mean, self.scale)[:, None]
+        values = self._values(table, self.name, self.notation, holes, self.log)
+        return standardised(table, self.name, values, self.mean, self.scale)[:, None]
+
+    def quantity(self, outputs: Host) -> Host:
+        """The predicted quantity (N,) float64 of outputs (N, 1), in the target's own unit."""
+        y = outputs[:, 0].astype(np.float64) * self.scale + self.mean
+        y = np.clip(y, self.lowest, self.highest) if self.lowest is not None else y
+        return np.exp(y) if self.log else y
 
     def predictions(self, outputs: Host) -> dict[str, Host]:
         """The predicted quantity in the target's own unit, float64."""
-        return {"prediction": outputs[:, 0].astype(np.float64) * self.scale + self.mean}
+        return {"prediction": self.quantity(outputs)}
 
     def settings(self) -> dict[str, Any]:
         """The settings that JSON keeps, other than task and name."""
-        return {"mean": self.mean, "scale": self.scale}
+        found: dict[str, Any] = {"mean": self.mean, "scale": self.scale}
+        if self.lowest is None:  # version 1
+            return found
+        more = {"lowest": self.lowest, "highest": self.highest, "log": self.log}
+        return {**found, **more, "notation": self.notation.settings()}
 
     @classmethod
     def restore(cls, found: Mapping[str, Any]) -> Quantity:
         """The target, from a dict of its ``name`` and its `settings`."""
-        return cls(text_of(found, "name"), number_of(found, "mean"), number_of(found, "scale", 0.0))
+        basis = text_of(found, "name"), number_of(found, "mean"), number_of(found, "scale", 0.0)
+        if "lowest" not in found:
+            return cls(*basis)
+        ends = number_of(found, "lowest"), number_of(found, "highest")
+        if ends[0] > ends[1]:
+            raise ValueError("'lowest' must be at most 'highest'")
+        if found.get("log") is True and ends[1] > _LARGEST_LOG:
+            raise ValueError(f"'highest' is no logarithm of a number: {quoted(ends[1])}")
+        notation = Notation.restore(mapping(found.get("notation"), "the notation"))
+        return cls(*basis, *ends, flag_of(found, "log"), notation)
+
+
+def _mean_and_scale(table: Table, name: str, values: Host) -> tuple[float, float]:
+    """Mean and standard deviation of the values; the latter is 1 if all are equal."""
+    if values.min() == values.max():
+        return float(values[0]), 1.0
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = float(values.mean())
+        largest = float(np.abs(values - mean).max())
+        # divided by the largest, so that no square overflows
+        scale = largest * float(np.std((values - mean) / largest))
+    if not (np.isfinite(mean) and np.isfinite(scale)):
+        raise ValueError(f"{table.where(name)}: its numbers are too large to average")
+    return mean, scale or 1.0
 
 
 Target: TypeAlias = Classes | Quantity
 TASKS: dict[str, type[Classes] | type[Quantity]] = {kind.task: kind for kind in (Classes, Quantity)}
 
 
-def task_of(table: Table, name: str) -> tuple[str, str]:
+def task_of(table: Table, name: str, holes: Collection[str] = ()) -> tuple[str, str]:
     """Choose the task for a target column; return it and the reason in words.
 
     The task is classification for text, and for whole numbers with at most 20 different values,
     each in 5 rows or more on average; else regression.
     """
-    if table.is_text(name):
+    notation = table.notation(name, holes)
+    if notation is None:
         return "classification", "its cells are text"
-    values = table.numbers(name)
+    values = table.quantities(name, notation, holes)
+    values = values[~np.isnan(values)]
     n = len(np.unique(values))
-    if n <= min(_FEW, max(1, len(values) // _ROWS)) and bool((values == np.floor(values)).all()):
+    few = n <= min(_FEW, max(1, len(values) // _ROWS)) and notation.kind == "number"
+    if few and bool((values == np.floor(values)).all()):
         return "classification", f"its cells are {n} different whole numbers"
-    return "regression", f"its cells are {n} different numbers"
+    kind = "dates" if notation.kind == "date" else "numbers"
+    return "regression", f"its cells are {n} different {kind}"
 
 
-def fit_target(table: Table, name: str, task: str | None, rows: Host | slice) -> Target:
+def silent(_: str) -> None:
+    """Tell nobody."""
+
+
+def has_target(table: Table, name: str, task: str, holes: Collection[str] = ()) -> Host:
+    """Whether each row (N,) has a target."""
+    notation = table.notation(name, holes)
+    if task == "regression" and notation is not None:
+        return ~np.isnan(table.quantities(name, notation, holes))
+    cells = table.labels(name, holes)
+    if notation is not None:  # classes that are numbers
+        return np.fromiter((not is_hole(cell) for cell in cells), bool, len(cells))
+    return np.fromiter((cell.strip().lower() not in _NO_CLASS for cell in cells), bool, len(cells))
+
+
+def with_target(
+    table: Table, name: str, task: str, holes: Collection[str], tell: Callable[[str], None]
+) -> Table:
+    """The rows that have a target; ``tell`` is told how many have none."""
+    there = has_target(table, name, task, holes)
+    n = int(np.count_nonzero(~there))
+    if n == 0:
+        return table
+    if n == len(table):
+        raise ValueError(f"{table.where(name)} is missing in every row: there is no target")
+    first = table.place(int(np.argmin(there)))
+    tell(f"{n} of {len(table)} rows have no {name!r} (first {first}) and are left out")
+    return table.take(np.flatnonzero(there))
+
+
+def fit_target(
+    table: Table,
+    name: str,
+    task: str | None,
+    rows: Host | slice,
+    holes: Collection[str] = (),
+    log: bool = False,
+) -> Target:
     """Fit the target for the given task, or for the one that `task_of` chooses."""
-    chosen = task_of(table, name)[0] if task is None else task
+    chosen = task_of(table, name, holes)[0] if task is None else task
     if not is_choice(chosen, TASKS):
         raise ValueError(f"task must be {' or '.join(map(repr, TASKS))}, got {quoted(task)}")
-    return TASKS[chosen].fit(table, name, rows)
+    if chosen == "classification":
+        if log:
+            raise ValueError(
+                f"{table.where(name)}: a logarithm is for quantities, not for classes "
+                "(--log-target, log_target=)"
+            )
+        return Classes.fit(table, name)
+    notation = table.notation(name, holes)
+    if notation is not None and notation.kind == "date":
+        raise ValueError(
+            f"{table.where(name)} has dates, which cannot be predicted: turn them into a number, "
+            "such as days from a first date"
+        )
+    return Quantity.fit(table, name, rows, holes, table.notation(name, holes) or PLAIN, log)
+
+
+def _levels(table: Table, name: str) -> set[str]:
+    """The different texts of a column of classes; an error if there are more than `_MOST`."""
+    found = set(table.text(name))
+    if len(found) > _MOST:
+        raise ValueError(
+            f"{table.where(name)} has {len(found)} different texts, but at most {_MOST} classes "
+            "are allowed: is it a quantity (--task regression, or task=), or a key?"
+        )
+    return found
 
 
 def _all_numbers(texts: set[str]) -> bool:

@@ -1,0 +1,175 @@
+"""Train a network on a table: choose its columns and epochs on rows held out, then fit all rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from xpnet.backends import to_numpy
+from xpnet.errors import look_up
+from xpnet.network import Network
+from xpnet.tables.cells import TEXT
+from xpnet.tables.recipe import Recipe
+from xpnet.tables.schema import Schema
+from xpnet.tables.splitting import held_out
+from xpnet.tables.table import Table
+from xpnet.tables.targets import Classes, Target
+from xpnet.training import EarlyStopping, History
+from xpnet.typing import Host
+
+__all__ = ["Fitted", "Job", "best_of", "chosen", "fitted"]
+
+_SHARE = 0.2  # of the rows, held out for the choice
+_SEED = 1  # of the draw of these rows
+
+
+@dataclass(frozen=True)
+class Job:
+    """What every fit of a training shares.
+
+    Attributes
+    ----------
+    table : Table
+    rows : (n,) int
+        The rows that may be trained on.
+    target, task : str
+    asked : dict
+        Keywords of `Schema.fit`.
+    recipe : Recipe
+    made : dict
+        The network's seed, backend, device and dtype.
+    weights : (N,) or None
+    keywords : dict
+        Further keywords of `Network.fit`.
+    """
+
+    table: Table
+    rows: Host
+    target: str
+    task: str
+    asked: dict[str, Any]
+    recipe: Recipe
+    made: dict[str, Any]
+    weights: Host | None
+    keywords: dict[str, Any]
+
+    def schema(self, rows: Host, pieces: bool) -> Schema:
+        """The schema of those rows."""
+        fixed = self.table, self.target, self.task
+        return Schema.fit(*fixed, rows=rows, pieces=pieces, **self.asked)
+
+    def network(self, schema: Schema) -> Network:
+        """An untrained network for the schema."""
+        sizes = [schema.width, *schema.input_layers(), *self.recipe.layers(), schema.target.width]
+        made = dict(self.made)
+        return Network(sizes, loss=self.recipe.loss(self.task), rng=made.pop("seed"), **made)
+
+    def labels(self) -> Host | None:
+        """The place of each class among the sorted ones, (n,) by ``rows``; None for a quantity."""
+        if self.task != "classification":
+            return None
+        texts = np.array(self.table.labels(self.target, self.asked.get("missing", ())), TEXT)
+        return np.asarray(np.unique(texts, return_inverse=True)[1][self.rows])
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained network with its schema.
+
+    Attributes
+    ----------
+    net : Network
+    schema : Schema
+    history : History
+    pieces : bool
+        Whether the schema has piecewise linear columns.
+    epochs : int
+        The best number of epochs, or the number that were trained.
+    loss : float
+        The loss on the rows held out; infinite if none were, or without any epoch.
+    held : (n,) int
+        The rows held out.
+    outputs : (n, n_L)
+        The network's outputs for them.
+    targets : (n,) or (n, 1)
+        Their Y.
+    interrupted : bool
+        Whether Ctrl-C ended the fit, or the one compared with it.
+    """
+
+    net: Network
+    schema: Schema
+    history: History
+    pieces: bool
+    epochs: int
+    loss: float
+    held: Host
+    outputs: Host
+    targets: Host
+    interrupted: bool
+
+
+def fitted(job: Job, rows: Host, held: Host, pieces: bool, epochs: int | None = None) -> Fitted:
+    """Fit a schema and a network to ``rows``; with rows ``held`` out, keep the best epoch."""
+    schema = job.schema(rows=rows, pieces=pieces)
+    net = job.network(schema)
+    dtype = net.dtype
+    X, Y = schema.features(job.table, dtype), schema.target.encode(job.table, schema.holes)
+    judged: dict[str, Any] = {}
+    if len(held):
+        watch = EarlyStopping(patience=job.recipe.epochs)
+        judged = {"validation_data": (X[held], Y[held]), "early_stopping": watch}
+    history = net.fit(
+        X[rows],
+        Y[rows],
+        epochs=epochs or job.recipe.epochs,
+        batch_size=job.recipe.batch,
+        optimizer=job.recipe.optimizer(len(rows)),
+        sample_weight=None if job.weights is None else job.weights[rows],
+        **judged,
+        **_by_code(job.keywords, schema.target),
+    )
+    best = history.best_epoch or len(history)
+    loss = history.validation_loss[best - 1] if len(held) and best else float("inf")
+    outputs = to_numpy(net.predict(X[held], batch_size=8192)) if len(held) else np.zeros((0, 0))
+    stopped = history.stopped == "interrupted"
+    return Fitted(net, schema, history, pieces, best, loss, held, outputs, Y[held], stopped)
+
+
+def _by_code(keywords: dict[str, Any], target: Target) -> dict[str, Any]:
+    """The keywords of a fit, with weights of classes by their codes in Y."""
+    given = keywords.get("class_weight")
+    if not isinstance(given, Mapping) or not isinstance(target, Classes):
+        return keywords
+    codes = {name: k for k, name in enumerate(target.classes)}
+    weights = {look_up("class", str(name), codes): weight for name, weight in given.items()}
+    return {**keywords, "class_weight": weights}
+
+
+def chosen(job: Job) -> Fitted | None:
+    """Fit with and without pieces to four fifths of the rows; return what is best on the rest.
+
+    A fifth of every class is held out, or of all rows together if a class has too few. None if
+    there are too few rows in all.
+    """
+    labels = job.labels()
+    for by in (labels, None) if labels is not None else (None,):
+        try:
+            inner, rest = held_out(by, len(job.rows), _SHARE, _SEED)
+        except ValueError:
+            continue
+        return best_of(job, job.rows[inner], job.rows[rest])
+    return None
+
+
+def best_of(job: Job, rows: Host, held: Host) -> Fitted:
+    """The better of the fits with and without pieces, by the loss on the rows held out."""
+    plain = fitted(job, rows, held, pieces=False)
+    if plain.interrupted or plain.schema == job.schema(rows=rows, pieces=True):
+        return plain  # also if no column has pieces
+    pieced = fitted(job, rows, held, pieces=True)
+    best = pieced if pieced.loss < plain.loss else plain
+    return replace(best, interrupted=pieced.interrupted)

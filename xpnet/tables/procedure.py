@@ -1,0 +1,151 @@
+"""The fits that lead to a model, and what surrounds them: a budget of time, a cross-validation."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from xpnet.engines.choose import pays_in_all
+from xpnet.ranges import check_positive, positive_integer
+from xpnet.tables.assembled import model_of
+from xpnet.tables.fits import Fitted, Job, best_of, chosen, fitted
+from xpnet.tables.model import Model
+from xpnet.tables.splitting import folds
+from xpnet.tables.targets import silent
+
+__all__ = ["Procedure"]
+
+_FEW = 8  # epochs below which a budget of time is too short
+
+
+@dataclass(frozen=True)
+class Procedure:
+    """The way to a model: one short fit, two fits that choose, or a network for each fold.
+
+    Attributes
+    ----------
+    quick : bool
+    networks : int
+    tell : function of str
+        Called with sentences for the user.
+    """
+
+    quick: bool
+    networks: int
+    tell: Callable[[str], None]
+
+    def trained(self, job: Job) -> Model:
+        """The model of all rows of the job."""
+        if self.networks > 1:
+            return self._averaged(job)
+        rows = job.rows
+        if self.quick:
+            return model_of(job.recipe, [fitted(job, rows, rows[:0], pieces=True)], [])
+        found = chosen(job)
+        if found is None:
+            self.tell("too few rows to choose by: half of the epochs, without pieces")
+            half = max(1, job.recipe.epochs // 2)
+            return model_of(job.recipe, [fitted(job, rows, rows[:0], False, half)], [])
+        if found.interrupted:
+            self.tell(
+                "interrupted: kept the best network so far, trained on four fifths of the rows"
+            )
+            return model_of(job.recipe, [found], [found])
+        pieces = "with" if found.pieces else "without"
+        self.tell(
+            f"{found.epochs} epochs {pieces} pieces are best for a fifth of the training rows"
+        )
+        last = fitted(job, rows, rows[:0], found.pieces, found.epochs)
+        if last.interrupted:
+            self.tell("interrupted: kept the network trained on four fifths of the rows")
+            last = replace(found, interrupted=True)
+        return model_of(job.recipe, [last], [found])
+
+    def _averaged(self, job: Job) -> Model:
+        """A network for each fold, trained on the others; no row that judges it trains it."""
+        found: list[Fitted] = []
+        parts = folds(job.labels(), len(job.rows), self.networks)
+        for k, held in enumerate((job.rows[part] for part in parts), start=1):
+            rest = np.setdiff1d(job.rows, held)
+            best = fitted(job, rest, held, True) if self.quick else best_of(job, rest, held)
+            pieces = "with" if best.pieces else "without"
+            of = f"network {k} of {self.networks}"
+            self.tell(f"{of}: {best.epochs} epochs {pieces} pieces, loss {best.loss:.4g}")
+            found.append(best)
+            if best.interrupted:
+                break
+        stopped = found[-1].interrupted
+        if stopped:
+            found = [best for best in found if best.epochs]
+            self.tell(f"interrupted: kept {len(found)} of {self.networks} networks")
+        return replace(model_of(job.recipe, found, found), interrupted=stopped)
+
+    def within(self, job: Job, seconds: float, parts: int) -> Job:
+        """The job with as many epochs as fit into the seconds, but no more than without them.
+
+        A fit of n epochs takes a + b n seconds, found from fits of one and of three epochs.
+        """
+        check_positive("seconds", seconds)
+        self._seconds(job, 1)  # not timed: what happens only once, such as an import
+        one, three = self._seconds(job, 1), self._seconds(job, 3)
+        b = max((three - one) / 2, 1e-9)
+        a, share, most = max(one - b, 0.0), seconds / (parts + 1), job.recipe.epochs
+        epochs = max(1, min(most, int((share - a * self._fits()) / (b * self._passes()))))
+        few = ": too few, so give more seconds" if epochs < min(_FEW, most) else ""
+        least = "at least one epoch is needed, and" if epochs == 1 else f"{epochs} epochs at most"
+        self.tell(f"{least} fit into {seconds:g} s (--epochs {epochs}){few}")
+        return replace(job, recipe=replace(job.recipe, epochs=epochs))
+
+    def _seconds(self, job: Job, epochs: int) -> float:
+        """The seconds of a fit of all rows."""
+        began = time.perf_counter()
+        if fitted(job, job.rows, job.rows[:0], pieces=True, epochs=epochs).interrupted:
+            raise KeyboardInterrupt
+        return time.perf_counter() - began
+
+    def compiled(self, job: Job) -> Job:
+        """The job, with compiled steps if all of its fits together pay for compiling."""
+        net = job.network(job.schema(job.rows, pieces=True))
+        per_epoch = job.recipe.steps_per_epoch(len(job.rows))
+        steps = int(self._passes() * job.recipe.epochs * per_epoch)
+        loops = net.backend.compiled_as == "loops"
+        if not loops or not pays_in_all(net.layers, job.recipe.batch, steps):
+            return job
+        return replace(job, keywords={**job.keywords, "compile": True})
+
+    def _passes(self) -> float:
+        """How often all rows are passed over for each epoch of the recipe, at most."""
+        each = 1.0 if self.quick else 2.0
+        if self.networks > 1:
+            return each * (self.networks - 1)
+        return each if self.quick else 2 * 0.8 + 1
+
+    def _fits(self) -> int:
+        """The number of fits."""
+        return (1 if self.quick else 2) * self.networks + (
+            0 if self.quick or self.networks > 1 else 1
+        )
+
+    def cross_validated(self, job: Job, k: int) -> dict[str, float]:
+        """Means and standard deviations of the scores of k parts, each by a model of the others."""
+        if positive_integer("cv", k) < 2:
+            raise ValueError(f"cv must be 2 or more parts, got {k}")
+        each: list[dict[str, float]] = []
+        quiet = replace(self, tell=silent)
+        for held in (job.rows[part] for part in folds(job.labels(), len(job.rows), k)):
+            model = quiet.trained(replace(job, rows=np.setdiff1d(job.rows, held)))
+            if model.interrupted:
+                raise KeyboardInterrupt
+            each.append(model.evaluate(job.table.take(held)))
+        found: dict[str, float] = {}
+        for name in each[0]:
+            values = [scores[name] for scores in each if not math.isnan(scores[name])]
+            if values:  # R² of a part of equal targets is NaN
+                found[name], found[f"{name}_sd"] = float(np.mean(values)), float(np.std(values))
+        said = (f"{n} {found[n]:.4g} ± {found[f'{n}_sd']:.2g}" for n in each[0] if n in found)
+        self.tell(f"each of {k} parts, predicted from the others: {', '.join(said)}")
+        return found

@@ -1,0 +1,184 @@
+"""Train a model on a table: what `xpnet train` does, from Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from xpnet.errors import warn
+from xpnet.ranges import positive_integer
+from xpnet.tables.fits import Job
+from xpnet.tables.given import dims_given, names_given, notations_given, texts_given
+from xpnet.tables.model import Model
+from xpnet.tables.notations import PLAIN
+from xpnet.tables.procedure import Procedure
+from xpnet.tables.reading import table_of
+from xpnet.tables.recipe import recipe_for
+from xpnet.tables.table import Table
+from xpnet.tables.targets import silent, task_of, with_target
+from xpnet.typing import Host
+
+__all__ = ["inputs_of", "train", "without_weight_0"]
+
+
+def _once() -> Callable[[str], None]:
+    """A function that warns of each sentence once: several schemas are fitted to one table."""
+    told: set[str] = set()
+
+    def tell(sentence: str) -> None:
+        if sentence not in told:
+            told.add(sentence)
+            warn(sentence)
+
+    return tell
+
+
+def train(
+    table: Any,
+    target: str,
+    *,
+    task: str | None = None,
+    text: Iterable[str] = (),
+    embed: Mapping[str, int | None] | None = None,
+    ignore: Iterable[str] = (),
+    read_as: Mapping[str, str] | None = None,
+    missing: Iterable[str] = (),
+    log_target: bool = False,
+    quick: bool = False,
+    networks: int = 1,
+    hidden: tuple[int, ...] | None = None,
+    epochs: int | None = None,
+    seconds: float | None = None,
+    cv: int | None = None,
+    weight: str | None = None,
+    class_weight: Mapping[str, float] | str | None = None,
+    seed: int = 0,
+    backend: Any = "numpy",
+    device: Any = None,
+    dtype: str = "float32",
+    progress: bool = False,
+    tell: Callable[[str], None] = silent,
+) -> Model:
+    """Train a model that predicts a column of a table.
+
+    The rules are in docs/tables.md. Two fits on four fifths of the rows choose the encoding of
+    numbers and the number of epochs, by the loss on the rest. A third fit takes all rows.
+
+    Parameters
+    ----------
+    table : path, Table or data frame
+    target : str
+        The column to predict. Rows without it are left out.
+    task, text, embed, ignore, read_as, missing, log_target
+        As for `Schema.fit`.
+    quick : bool
+        One fit of fewer epochs on all rows, with pieces, and nothing held out.
+    networks : int
+        The number K of networks, whose predictions are averaged. With K ≥ 2, network k is trained
+        without the k-th of K parts of the rows, which choose its encoding and its epochs.
+    hidden : tuple of int, optional
+        Widths of the hidden layers; None: (256, 256).
+    epochs : int, optional
+        The most epochs, which is also the length of the rate's schedule; None: by the rows.
+    seconds : float, optional
+        A budget of time. A first fit of one epoch measures the machine, and with it the most
+        epochs; ``tell`` is told their number. With that number as ``epochs``, the model is the same
+        bit for bit.
+    cv : int, optional
+        The number of parts, 2 or more, of a cross-validation: each part in turn is predicted by a
+        model that is trained, with all its choices, on the others. `Model.cv_score` then has their
+        means and standard deviations.
+    weight : str, optional
+        A column of weights ≥ 0 of the rows; it is no input. Rows of weight 0 are left out.
+    class_weight : "balanced" or mapping of class to weight, optional
+        "balanced" gives every class the same weight in all.
+    seed : int
+        Of the weights and of the order of examples.
+    backend, device, dtype
+        As for `xpnet.Network`.
+    progress : bool
+        Whether a bar shows each fit's progress.
+    tell : function of str
+        Called with each sentence that the command prints.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    ValueError, TypeError
+        Bad input; the message names line and column.
+
+    Examples
+    --------
+    >>> from xpnet.tables import Table, train
+    >>> x = [i / 50 for i in range(100)]
+    >>> model = train(Table({"x": x, "y": [3 * t for t in x]}), "y", quick=True)
+    >>> model.predict(Table({"x": [1.0]})).round().tolist()
+    [3.0]
+    """
+    epochs = None if epochs is None else positive_integer("epochs", epochs)
+    if hidden is not None and not isinstance(hidden, (tuple, list)):
+        raise TypeError(f"hidden must be a tuple of widths, such as (256, 256), got {hidden!r}")
+    table, missing = table_of(table), texts_given("missing", missing)
+    text, ignore = names_given("text", text), names_given("ignore", ignore)
+    embed, told = dims_given(embed), notations_given(read_as)
+    for name in sorted({target, *text, *ignore, *embed, *told, *((weight,) if weight else ())}):
+        table.require(name)
+    table = table.read_as(told, missing)
+    table.settle(inputs_of(table, target, text, embed, ignore), missing)
+    if weight is not None:
+        table = without_weight_0(table, weight, missing, tell)
+    task = task or task_of(table, target, missing)[0]
+    table = with_target(table, target, task, missing, tell)
+    weights = None
+    if weight is not None:
+        weights = _weights(table, weight, missing)
+        ignore |= {weight}
+    recipe = recipe_for(len(table), task, quick=quick, hidden=hidden, epochs=epochs)
+    procedure = Procedure(quick, positive_integer("networks", networks), tell)
+    asked = {"text": text, "embed": embed, "ignore": ignore,
+             "missing": missing, "log_target": log_target, "tell": _once()}  # fmt: skip
+    keywords = {"class_weight": class_weight, "progress": progress}
+    made = {"seed": seed, "backend": backend, "device": device, "dtype": dtype}
+    job = Job(table, np.arange(len(table)), target, task, asked, recipe, made, weights, keywords)
+    if seconds is not None:
+        job = procedure.within(job, seconds, cv or 0)
+    job = procedure.compiled(job)
+    scores = {} if cv is None else procedure.cross_validated(job, cv)
+    return replace(procedure.trained(job), cv_score=scores)
+
+
+def inputs_of(table: Table, target: str, *told: Iterable[str]) -> list[str]:
+    """The columns that may be numbers or dates: not the target, and none told otherwise."""
+    others = {target}.union(*told)
+    return [name for name in table.names if name not in others]
+
+
+def without_weight_0(
+    table: Table, name: str, holes: Collection[str], tell: Callable[[str], None]
+) -> Table:
+    """The rows whose weight is not 0; the others would count for quantiles and categories."""
+    there = table.quantities(name, table.notation(name, holes) or PLAIN, holes) != 0
+    n = int(np.count_nonzero(~there))
+    if n == 0:
+        return table
+    if n == len(table):
+        raise ValueError(f"{table.where(name)} is 0 in every row: nothing is left to train on")
+    tell(f"{n} of {len(table)} rows have the weight 0 and are left out")
+    return table.take(np.flatnonzero(there))
+
+
+def _weights(table: Table, name: str, holes: Collection[str]) -> Host:
+    """The column of weights (N,), checked to be positive numbers."""
+    found = table.quantities(name, table.notation(name, holes) or PLAIN, holes)
+    wrong = np.flatnonzero(~(found > 0))
+    if len(wrong):
+        row, cell = int(wrong[0]), float(found[wrong[0]])
+        what = "the cell is empty" if cell != cell else f"{cell!r} is no weight: it is negative"
+        raise table.error(row, name, what)
+    return found
