@@ -281,6 +281,7 @@ def line(error, seconds=1.0, **more):
 
 def invented():
     """Three tables; RealMLP on one split of one table; the command fails on another."""
+    needed("scipy")
     errors = {
         "one": {"xpnet": (0.1, 0.2), "scikit-learn MLP": (0.3, 0.3), "linear": (0.5, 0.5)},
         "two": {"xpnet": (0.4,), "scikit-learn MLP": (0.2,), "linear": (0.6,)},
@@ -350,6 +351,7 @@ def test_contenders_are_compared_on_the_splits_that_all_have():
 
 
 def test_a_spoiled_cell_is_compared_with_the_spread_of_the_same_splits():
+    needed("scipy")
     found = {Run("t", k, "linear"): line(e) for k, e in enumerate((0.2, 0.4, 0.9))}
     found |= {Run("t" + OUTLIER, k, "linear"): line(e) for k, e in enumerate((0.3, 0.5))}
     found |= {Run("t" + HOLE, k, "linear"): line(e) for k, e in enumerate((0.2, 0.8))}

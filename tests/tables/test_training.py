@@ -537,5 +537,15 @@ def test_a_target_that_cannot_be_learned():
             small("size", Table({**COLUMNS, "size": cells}))
     with pytest.raises(ValueError, match="no column 'sizes': did you mean 'size'"):
         train(TABLE, "sizes")
+
+
+def test_what_is_no_table():
+    needed("narwhals")
     with pytest.raises(TypeError, match="the data frame can't be read"):
-        train({"x": [1]}, "x")  # type: ignore[arg-type]
+        train([1], "x")
+
+
+def test_a_dict_of_columns_is_a_table():
+    columns = {"x": [1.0, 2.0, 3.0, 4.0], "y": ["a", "b", "a", "b"]}
+    model = train(columns, "y", quick=True, epochs=1)
+    assert model.predict({"x": [1.0]}).tolist() == model.predict(Table({"x": [1.0]})).tolist()

@@ -117,7 +117,7 @@ class Model:
 
         Parameters
         ----------
-        table : path, Table or data frame
+        table : path, Table, dict of columns or data frame
             With the columns of the training; the target may be missing.
         """
         outputs = self.outputs(table)
@@ -205,7 +205,7 @@ class Model:
 
         Parameters
         ----------
-        table : path, Table or data frame
+        table : path, Table, dict of columns or data frame
             Rows with targets, best those that the model was not trained on.
         """
         return importance(self, self._judged(table), repeats, seed)

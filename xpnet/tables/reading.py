@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from xpnet.tables.csv_files import read_csv
@@ -23,7 +24,9 @@ def read_table(path: str | os.PathLike[str]) -> Table:
 
 
 def table_of(given: Any) -> Table:
-    """The table of a path, a `Table` or a data frame."""
+    """The table of a path, a `Table`, a dict of columns, or a data frame."""
     if isinstance(given, Table):
         return given
+    if isinstance(given, Mapping):
+        return Table(given)
     return read_table(given) if isinstance(given, (str, os.PathLike)) else from_frame(given)

@@ -69,7 +69,7 @@ def train(
 
     Parameters
     ----------
-    table : path, Table or data frame
+    table : path, Table, dict of columns or data frame
     target : str
         The column to predict. Rows without it are left out.
     task, text, embed, ignore, read_as, missing, log_target
