@@ -10,7 +10,7 @@ import pytest
 import xpnet
 from tests.support.command import fails, write
 from xpnet.cli import main
-from xpnet.tables import Table, train
+from xpnet.tables import Schema, Table, train
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=60)
@@ -110,3 +110,20 @@ def test_the_command_writes_nothing_before_any_epoch(monkeypatch, tmp_path, caps
     arguments = ["train", str(data), "--target", "y", "--out", str(tmp_path / "m")]
     assert "interrupted" in fails(capsys, arguments)
     assert not (tmp_path / "m").exists()
+
+
+@pytest.mark.parametrize("networks", [1, 3])
+def test_while_a_table_is_encoded_what_was_found_is_kept(monkeypatch, networks):
+    """The last fit, or the second network, is interrupted before its first step."""
+    encode, calls = Schema.features, []
+
+    def features(self: Schema, *given: Any) -> Any:
+        calls.append(given)
+        if len(calls) > 4:  # two fits, each of rows to train on and rows to judge by
+            raise KeyboardInterrupt
+        return encode(self, *given)
+
+    monkeypatch.setattr(Schema, "features", features)
+    model, said = asked(networks=networks)
+    assert (model.interrupted, len(model.members)) == (True, 1)
+    assert said[-1].startswith("interrupted: kept ")

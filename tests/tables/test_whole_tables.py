@@ -13,6 +13,7 @@ from tests.support.command import write
 from tests.support.helpers import needed
 from xpnet.cli import main
 from xpnet.tables import Schema, Table, load, train
+from xpnet.tables.described import readings
 from xpnet.tables.model import Model
 
 RNG = np.random.default_rng(0)
@@ -81,6 +82,31 @@ def test_dates_are_no_target():
     dates = [f"2020-01-{1 + i % 28:02d}" for i in range(N)]
     with pytest.raises(ValueError, match="column 'd' has dates, which cannot be predicted"):
         train(Table({"x": X, "d": dates}), "d", quick=True)
+
+
+# --- columns that may mean something else
+
+
+def test_what_a_column_may_mean_is_said():
+    table = Table(
+        {
+            "zip": [f"0{2100 + i}" for i in range(N)],
+            "inhabitants": [f"{1 + i % 9}.{100 + i}" if i % 3 else f"{i}" for i in range(N)],
+            "area": [f"{i},5" for i in range(N)],
+            "row number": np.random.default_rng(1).permutation(N),
+            "count": np.arange(N) % 7,
+            "price": [f"{i}.{i % 10}" for i in range(N)],
+        }
+    )
+    found = list(readings(table, table.names))
+    said = {text.split("'")[1]: text for text in found}
+    assert len(found) == len(said) == 4
+    assert "such as '02100': if they are codes, --text zip" in said["zip"]
+    assert "if the point separates thousands, --as inhabitants:" in said["inhabitants"]
+    assert said["area"].endswith("numbers such as 1234,5 (decimal comma)")
+    assert "--ignore 'row number' (ignore=)" in said["row number"]
+    others = [name for name in table.names if name != "area"]
+    assert "inhabitants" not in " ".join(readings(table, others))  # nothing shows a comma
 
 
 # --- scores

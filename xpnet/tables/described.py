@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
@@ -16,8 +18,13 @@ from xpnet.tables.notations import PLAIN, Notation
 from xpnet.tables.numeric import Numeric
 from xpnet.tables.outliers import outlying
 from xpnet.tables.table import Table, shown
+from xpnet.typing import Host
 
 __all__ = ["described", "readings"]
+
+_CODE = re.compile("0[0-9]+")
+_THOUSANDS = re.compile(r"[0-9]{1,3}(?:\.[0-9]{3})+")
+_ROWS = 10  # fewest rows that a column may count by chance
 
 
 def described(table: Table, name: str, holes: Collection[str] = ()) -> tuple[str, str]:
@@ -63,19 +70,55 @@ def _missing(n: int, of: int) -> str:
 
 
 def readings(table: Table, names: Iterable[str], holes: Collection[str] = ()) -> Iterator[str]:
-    """Sentences on columns that are read in other ways than plain numbers and text."""
-    for name in names:
-        notation = table.notation(name, holes)
+    """Sentences on columns that are read in other ways than plain numbers and text, or doubtful."""
+    notations = {name: table.notation(name, holes) for name in names}
+    comma = any(notation and notation.decimal == "," for notation in notations.values())
+    for name, notation in notations.items():
         if notation is None:
             continue
+        column = f"column {quoted(name)}"
         if notation != PLAIN:
-            yield f"column {quoted(name)} is read as {notation.said()}"
-        x = table.quantities(name, notation, holes)
-        far = outlying(x[~np.isnan(x)])
-        if len(far):
-            row = int(np.flatnonzero(~np.isnan(x))[far[0]])
-            cells = f"{len(far)} cells are" if len(far) > 1 else "1 cell is"
-            yield (
-                f"column {quoted(name)}: {cells} far from all others, such as {float(x[row])!r} in "
-                f"{table.place(row)}: if that is an error, correct it"
-            )
+            yield f"{column} is read as {notation.said()}"
+        yield from (f"{column}{doubt}" for doubt in _doubts(table, name, notation, holes, comma))
+
+
+def _doubts(
+    table: Table, name: str, notation: Notation, holes: Collection[str], comma: bool
+) -> Iterator[str]:
+    """Ends of sentences on a column of numbers that may mean something else."""
+    x = table.quantities(name, notation, holes)
+    there = np.flatnonzero(~np.isnan(x))
+    far = there[outlying(x[there])]
+    if len(far):
+        cells = f"{len(far)} cells are" if len(far) > 1 else "1 cell is"
+        yield (
+            f": {cells} far from all others, such as {float(x[far[0]])!r} in "
+            f"{table.place(int(far[0]))}: if that is an error, correct it or leave the row out"
+        )
+    if notation == PLAIN:
+        yield from _doubts_of_cells(table, name, x, comma)
+
+
+def _doubts_of_cells(table: Table, name: str, x: Host, comma: bool) -> Iterator[str]:
+    """Ends of sentences on codes, points of thousands and row numbers."""
+    cells = table.columns[name]
+    texts = () if cells.dtype.kind == "f" else tuple(dict.fromkeys(cells.tolist()))
+    code = next((text for text in texts if _CODE.fullmatch(text)), None)
+    if code is not None:
+        option = f"--text {shlex.quote(name)} (text=)"
+        yield f" has cells such as {quoted(code)}: if they are codes, {option}"
+    pointed = [text for text in texts if "." in text]
+    if comma and pointed and all(_THOUSANDS.fullmatch(text) for text in pointed):
+        yield (
+            f" has cells such as {quoted(pointed[0])}: if the point separates thousands, "
+            f"--as {shlex.quote(name)}:decimal-comma (read_as=)"
+        )
+    if code is None and _counts_rows(x):
+        yield f" may be the number of the row: if so, --ignore {shlex.quote(name)} (ignore=)"
+
+
+def _counts_rows(x: Host) -> bool:
+    """Whether all values are different whole numbers, at least half of those in their range."""
+    if len(x) < _ROWS or not bool(np.all(x == np.floor(x))):
+        return False
+    return len(np.unique(x)) == len(x) and float(x.max() - x.min()) < 2 * len(x)

@@ -116,14 +116,14 @@ def fitted(job: Job, rows: Host, held: Host, pieces: bool, epochs: int | None = 
     """Fit a schema and a network to ``rows``; with rows ``held`` out, keep the best epoch."""
     schema = job.schema(rows=rows, pieces=pieces)
     net = job.network(schema)
-    dtype = net.dtype
-    X, Y = schema.features(job.table, dtype), schema.target.encode(job.table, schema.holes)
+    Y = schema.target.encode(job.table, schema.holes)
+    X, X_held = (schema.features(job.table, net.dtype, part) for part in (rows, held))
     judged: dict[str, Any] = {}
     if len(held):
         watch = EarlyStopping(patience=job.recipe.epochs)
-        judged = {"validation_data": (X[held], Y[held]), "early_stopping": watch}
+        judged = {"validation_data": (X_held, Y[held]), "early_stopping": watch}
     history = net.fit(
-        X[rows],
+        X,
         Y[rows],
         epochs=epochs or job.recipe.epochs,
         batch_size=job.recipe.batch,
@@ -134,7 +134,7 @@ def fitted(job: Job, rows: Host, held: Host, pieces: bool, epochs: int | None = 
     )
     best = history.best_epoch or len(history)
     loss = history.validation_loss[best - 1] if len(held) and best else float("inf")
-    outputs = to_numpy(net.predict(X[held], batch_size=8192)) if len(held) else np.zeros((0, 0))
+    outputs = to_numpy(net.predict(X_held, batch_size=8192)) if len(held) else np.zeros((0, 0))
     stopped = history.stopped == "interrupted"
     return Fitted(net, schema, history, pieces, best, loss, held, outputs, Y[held], stopped)
 

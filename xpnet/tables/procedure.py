@@ -16,6 +16,7 @@ from xpnet.tables.fits import Fitted, Job, best_of, chosen, fitted
 from xpnet.tables.model import Model
 from xpnet.tables.splitting import folds
 from xpnet.tables.targets import silent
+from xpnet.typing import Host
 
 __all__ = ["Procedure"]
 
@@ -59,8 +60,8 @@ class Procedure:
         self.tell(
             f"{found.epochs} epochs {pieces} pieces are best for a fifth of the training rows"
         )
-        last = fitted(job, rows, rows[:0], found.pieces, found.epochs)
-        if last.interrupted:
+        last = _unless_interrupted(lambda: fitted(job, rows, rows[:0], found.pieces, found.epochs))
+        if last is None:
             self.tell("interrupted: kept the network trained on four fifths of the rows")
             last = replace(found, interrupted=True)
         return model_of(job.recipe, [last], [found])
@@ -68,21 +69,26 @@ class Procedure:
     def _averaged(self, job: Job) -> Model:
         """A network for each fold, trained on the others; no row that judges it trains it."""
         found: list[Fitted] = []
-        parts = folds(job.labels(), len(job.rows), self.networks)
-        for k, held in enumerate((job.rows[part] for part in parts), start=1):
-            rest = np.setdiff1d(job.rows, held)
-            best = fitted(job, rest, held, True) if self.quick else best_of(job, rest, held)
-            pieces = "with" if best.pieces else "without"
-            of = f"network {k} of {self.networks}"
-            self.tell(f"{of}: {best.epochs} epochs {pieces} pieces, loss {best.loss:.4g}")
-            found.append(best)
-            if best.interrupted:
+        stopped = False
+        for part in folds(job.labels(), len(job.rows), self.networks):
+            try:
+                best = self._without(job, job.rows[part])
+            except KeyboardInterrupt:  # while the table is encoded
+                stopped = True
                 break
-        stopped = found[-1].interrupted
+            found += [best] if best.epochs else []
+            self.tell(f"network {len(found)} of {self.networks}: {_said(best)}")
+            stopped = best.interrupted
+            if stopped:
+                break
         if stopped:
-            found = [best for best in found if best.epochs]
             self.tell(f"interrupted: kept {len(found)} of {self.networks} networks")
         return replace(model_of(job.recipe, found, found), interrupted=stopped)
+
+    def _without(self, job: Job, held: Host) -> Fitted:
+        """The fit of all rows but those held out."""
+        rest = np.setdiff1d(job.rows, held)
+        return fitted(job, rest, held, pieces=True) if self.quick else best_of(job, rest, held)
 
     def within(self, job: Job, seconds: float, parts: int) -> Job:
         """The job with as many epochs as fit into the seconds, but no more than without them.
@@ -96,8 +102,8 @@ class Procedure:
         a, share, most = max(one - b, 0.0), seconds / (parts + 1), job.recipe.epochs
         epochs = max(1, min(most, int((share - a * self._fits()) / (b * self._passes()))))
         few = ": too few, so give more seconds" if epochs < min(_FEW, most) else ""
-        least = "at least one epoch is needed, and" if epochs == 1 else f"{epochs} epochs at most"
-        self.tell(f"{least} fit into {seconds:g} s (--epochs {epochs}){few}")
+        n = f"{epochs} epoch{'s' if epochs > 1 else ''}"
+        self.tell(f"{n} at most, for a budget of {seconds:g} s (--epochs {epochs}){few}")
         return replace(job, recipe=replace(job.recipe, epochs=epochs))
 
     def _seconds(self, job: Job, epochs: int) -> float:
@@ -149,3 +155,17 @@ class Procedure:
         said = (f"{n} {found[n]:.4g} ± {found[f'{n}_sd']:.2g}" for n in each[0] if n in found)
         self.tell(f"each of {k} parts, predicted from the others: {', '.join(said)}")
         return found
+
+
+def _said(best: Fitted) -> str:
+    pieces = "with" if best.pieces else "without"
+    return f"{best.epochs} epochs {pieces} pieces, loss {best.loss:.4g}"
+
+
+def _unless_interrupted(fit: Callable[[], Fitted]) -> Fitted | None:
+    """The fit; None if Ctrl-C ended it, or the encoding of the table before it."""
+    try:
+        found = fit()
+    except KeyboardInterrupt:
+        return None
+    return None if found.interrupted else found

@@ -186,13 +186,16 @@ class Schema:
         has_target = self.target.name in check_table(table).columns
         return self.features(table), self.target.encode(table, self.holes) if has_target else None
 
-    def features(self, table: Table, dtype: str = "float64") -> Host:
-        """Encode a table as X (N, n) only; the target is ignored."""
+    def features(
+        self, table: Table, dtype: str = "float64", rows: Host | slice = slice(None)
+    ) -> Host:
+        """Encode rows of a table as X (n, width) only; the target is ignored."""
         for column in self.columns:
             check_table(table).require(column.name)
-        X, start = np.empty((len(table), self.width), dtype), 0
+        n = len(np.arange(len(table))[rows])
+        X, start = np.empty((n, self.width), dtype), 0
         for column in self.columns:
-            X[:, start : start + column.width] = column.encode(table, self.holes)
+            X[:, start : start + column.width] = column.encode(table, self.holes)[rows]
             start += column.width
         return X
 
