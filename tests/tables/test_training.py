@@ -549,3 +549,8 @@ def test_a_dict_of_columns_is_a_table():
     columns = {"x": [1.0, 2.0, 3.0, 4.0], "y": ["a", "b", "a", "b"]}
     model = train(columns, "y", quick=True, epochs=1)
     assert model.predict({"x": [1.0]}).tolist() == model.predict(Table({"x": [1.0]})).tolist()
+
+
+def test_networks_begin_with_different_weights():
+    model = train(TABLE, "size", networks=3, epochs=1, hidden=(4,), seed=7)
+    assert [net.seed for net in model.networks] == [7, 8, 9]

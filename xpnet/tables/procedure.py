@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from xpnet.engines.choose import pays_in_all
+from xpnet.equations.streams import LARGEST
 from xpnet.ranges import check_positive, positive_integer
 from xpnet.tables.assembled import model_of
 from xpnet.tables.fits import Fitted, Job, best_of, chosen, fitted
@@ -70,9 +71,10 @@ class Procedure:
         """A network for each fold, trained on the others; no row that judges it trains it."""
         found: list[Fitted] = []
         stopped = False
-        for part in folds(job.labels(), len(job.rows), self.networks):
+        for k, part in enumerate(folds(job.labels(), len(job.rows), self.networks)):
+            made = {**job.made, "seed": (job.made["seed"] + k) % LARGEST}  # of weights and order
             try:
-                best = self._without(job, job.rows[part])
+                best = self._without(replace(job, made=made), job.rows[part])
             except KeyboardInterrupt:  # while the table is encoded
                 stopped = True
                 break
