@@ -13,7 +13,7 @@ import pytest
 import xpnet
 from tests.support.command import QUICK, fails, predict, rows_of, train, write
 from xpnet.cli import main
-from xpnet.tables import load, read_schema
+from xpnet.tables import held_out, load, read_schema
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=60)
@@ -262,3 +262,13 @@ def test_a_row_with_news_changes_no_other_prediction(data, tmp_path, column):
     rows[2][column] = "1e9" if column == 1 else "new"
     after = load(model).predict_proba(write(data, [HEAD, *rows]))
     np.testing.assert_allclose(np.delete(after, 2, 0), np.delete(before, 2, 0), rtol=1e-6)
+
+
+def test_a_column_is_read_as_told_by_all_its_cells(tmp_path):
+    """Of --as d:date, the order is found from the whole column, also of rows held out."""
+    rows = [["d", "y"], *([f"{1 + i % 9}/2/2020", "pq"[i % 2]] for i in range(60))]
+    held = int(held_out(np.array([row[1] for row in rows[1:]]), 60, 0.2)[1][0])
+    rows[1 + held][0] = "25/2/2020"
+    data, model = write(tmp_path / "t.csv", rows), tmp_path / "m"
+    assert main(train(data, "y", model, "--as", "d:date", "--quick", "--epochs=1")) == 0
+    assert load(model).schema.columns[0].notation.order == "dmy"

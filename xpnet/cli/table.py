@@ -126,12 +126,11 @@ def _rows(table: Table, name: str, task: str, fraction: float) -> tuple[Host, Ho
 
 
 def _keywords(table: Table, options: argparse.Namespace) -> dict[str, Any]:
-    """The keywords of `train` that the options give."""
+    """The keywords of `train` that the options give; the table knows how its columns are read."""
     return {
         "text": options.text or (),
         "embed": _embedded(table, options.embed or ()),
         "ignore": options.ignore or (),
-        "read_as": _read_as(options),
         "missing": options.missing or (),
         "log_target": bool(options.log_target),
         "quick": bool(options.quick),
