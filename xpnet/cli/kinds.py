@@ -6,12 +6,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from xpnet.files.save import is_model
 from xpnet.tables.csv_files import header_of, is_csv
 
 __all__ = ["MODEL", "PAGE", "TABLE", "Kind", "predictions_with"]
-
-_MARK = b'"xpnet model '  # the format in a model file's header, in every version
-_LONGEST = 1 << 24  # most bytes of a header that are searched
 
 
 class Kind(NamedTuple):
@@ -20,12 +18,6 @@ class Kind(NamedTuple):
     name: str
     fits: Callable[[Path], bool]
     older: str
-
-
-def _is_model(path: Path) -> bool:
-    with open(path, "rb") as file:
-        n = int.from_bytes(file.read(8), "little")
-        return _MARK in file.read(min(n, _LONGEST))
 
 
 def _is_page(path: Path) -> bool:
@@ -47,6 +39,6 @@ def predictions_with(kept: Sequence[str]) -> Kind:
     return Kind("a CSV file of predictions", fits, "older predictions")
 
 
-MODEL = Kind("a model file of xpnet", _is_model, "an older model")
+MODEL = Kind("a model file of xpnet", is_model, "an older model")
 PAGE = Kind("an HTML page", _is_page, "an older page")
 TABLE = predictions_with(())

@@ -54,7 +54,7 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
     """
     path = path_text(path)
     with opened(path) as file:
-        settings = _settings(path, file)
+        settings = _all_settings(path, file)[0]
         with blaming(path, _UNUSABLE):
             file.numbers(_dtype(settings))
     extra = {
@@ -70,17 +70,24 @@ def _count(file: Container) -> int:
     return next(k for k in count(1) if settings_name(k) not in file.metadata)
 
 
-def _settings(path: str, file: Container, k: int = 0) -> dict[str, Any]:
-    """The k-th network's settings, if this xpnet knows the format and the version."""
+def _all_settings(path: str, file: Container) -> list[dict[str, Any]]:
+    """Each network's settings, if this xpnet knows the format and everything in the metadata."""
     kind = file.metadata.get("format")
     if kind != FORMAT:
         found = "a different kind of safetensors file" if kind is None else printable(kind)
         raise FileError(f"{path!r} is not an xpnet model of a known kind, but {found}")
+    n = _count(file)
+    known = {*_METADATA, *(settings_name(k) for k in range(1, n))}
     with blaming(path, _UNUSABLE):
-        known = {*_METADATA, *(settings_name(k) for k in range(1, _count(file)))} if k == 0 else {}
-        unknown = [n for n in file.metadata if n not in known and not n.startswith(EXTRA)]
-        if unknown and k == 0:
-            raise ValueError(f"its metadata has the unknown entry {quoted(unknown[0])}")
+        for name in file.metadata:
+            if name not in known and not name.startswith(EXTRA):
+                raise ValueError(f"its metadata has the unknown entry {quoted(name)}")
+    return [_settings(path, file, k) for k in range(n)]
+
+
+def _settings(path: str, file: Container, k: int) -> dict[str, Any]:
+    """The k-th network's settings, if this xpnet knows the version."""
+    with blaming(path, _UNUSABLE):
         _check_version(file.metadata["xpnet_version"])
         settings = dict(mapping(loads(file.metadata[settings_name(k)]), "the settings"))
         for name in sorted(_SETTINGS - set(settings)):
@@ -153,7 +160,7 @@ def load_all(
     _check_custom(custom)
     wanted = None if dtype is None else dtype_name(dtype)
     with opened(path) as file:
-        each = [_settings(path, file, k) for k in range(_count(file))]
+        each = _all_settings(path, file)
         with blaming(path, _UNUSABLE):
             plans = [_plan(settings, custom) for settings in each]
         backend = get_backend(backend, device)

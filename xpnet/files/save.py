@@ -19,11 +19,20 @@ from xpnet.losses import LOSSES, Loss
 from xpnet.network.state import NetworkState
 from xpnet.whole_file import whole_file
 
-__all__ = ["EXTRA", "FORMAT", "config_of", "save", "settings_name"]
+__all__ = ["EXTRA", "FORMAT", "config_of", "is_model", "save", "settings_name"]
 
 FORMAT = "xpnet model 1"
+_MARK = b'"xpnet model '  # the format in a model file's header, in every version
+_LONGEST = 1 << 24  # most bytes of a header that are searched
 
 EXTRA = "extra."  # prefix of the names of extra entries in the metadata
+
+
+def is_model(path: str | os.PathLike[str]) -> bool:
+    """Whether a file's header says that it is a model, of whatever version."""
+    with open(path, "rb") as file:
+        n = int.from_bytes(file.read(8), "little")
+        return _MARK in file.read(min(n, _LONGEST))
 
 
 def save(
