@@ -81,6 +81,13 @@ def add_parser(commands: Any) -> None:
 
 
 def _add_table_options(group: Any) -> None:
+    _add_target_options(group)
+    _add_column_options(group)
+    _add_procedure_options(group)
+
+
+def _add_target_options(group: Any) -> None:
+    """Options on what is predicted, and on what each row counts."""
     group.add_argument("--target", metavar="COLUMN", help="the column to predict")
     group.add_argument(
         "--task",
@@ -88,61 +95,42 @@ def _add_table_options(group: Any) -> None:
         help="default: classification if the target is text or has few different whole numbers",
     )
     group.add_argument(
-        "--text",
-        metavar="COLUMN",
-        action="append",
-        help="a column of numbers that are categories (may be repeated)",
+        "--log-target",
+        action="store_true",
+        default=None,
+        help="predict the logarithm of a positive target",
     )
-    group.add_argument(
-        "--embed",
-        metavar="COLUMN[:DIM]",
-        action="append",
-        help="a column whose categories become DIM learned numbers each instead of one-hot (may "
-        "be repeated)",
-    )
-    group.add_argument(
-        "--ignore",
-        metavar="COLUMN",
-        action="append",
-        help="a column to leave out (may be repeated)",
-    )
-    group.add_argument(
-        "--as",
-        dest="read_as",
-        metavar="COLUMN:KIND",
-        action="append",
-        help="how a column's cells are written, if it is recognised wrongly: "
-        f"{', '.join(NAMES)} or text (may be repeated)",
-    )
-    group.add_argument(
-        "--missing",
-        metavar="TEXT",
-        action="append",
-        help="a text that means a missing cell, beside the usual ones (may be repeated)",
-    )
+    group.add_argument("--weight", metavar="COLUMN", help="a column of weights of the rows")
     group.add_argument(
         "--class-weight",
         choices=["balanced"],
         help="balanced: every class has the same weight in all",
     )
+
+
+def _add_column_options(group: Any) -> None:
+    """Options on the columns that predict, and on how cells are read."""
+
+    def repeated(option: str, metavar: str, text: str, **keywords: Any) -> None:
+        keywords |= {"metavar": metavar, "action": "append"}
+        group.add_argument(option, help=f"{text} (may be repeated)", **keywords)
+
+    repeated("--text", "COLUMN", "a column of numbers that are categories")
+    learned = "a column whose categories become DIM learned numbers each instead of one-hot"
+    repeated("--embed", "COLUMN[:DIM]", learned)
+    repeated("--ignore", "COLUMN", "a column to leave out")
+    written = "how a column's cells are written, if it is recognised wrongly: "
+    repeated("--as", "COLUMN:KIND", f"{written}{', '.join(NAMES)} or text", dest="read_as")
+    repeated("--missing", "TEXT", "a text that means a missing cell, beside the usual ones")
+
+
+def _add_procedure_options(group: Any) -> None:
+    """Options on the fits that lead to the model, and on the rows that judge it."""
     group.add_argument(
         "--time",
         type=positive("--time"),
         metavar="SECONDS",
         help="a budget, from which the most epochs follow",
-    )
-    group.add_argument(
-        "--cv",
-        type=at_least(2, "--cv"),
-        metavar="K",
-        help="also print the score of K parts of the rows, each predicted from the others",
-    )
-    group.add_argument("--weight", metavar="COLUMN", help="a column of weights of the rows")
-    group.add_argument(
-        "--log-target",
-        action="store_true",
-        default=None,
-        help="predict the logarithm of a positive target",
     )
     group.add_argument(
         "--quick", action="store_true", default=None, help="one short fit, with nothing chosen"
@@ -155,6 +143,12 @@ def _add_table_options(group: Any) -> None:
     )
     group.add_argument(
         "--validation", type=fraction, metavar="FRACTION", help="rows held out to test on (0.2)"
+    )
+    group.add_argument(
+        "--cv",
+        type=at_least(2, "--cv"),
+        metavar="K",
+        help="also print the score of K parts of the rows, each predicted from the others",
     )
 
 
