@@ -111,7 +111,7 @@ def test_every_source_is_in_a_known_archive_of_a_fixed_version():
 def test_the_real_tables_have_their_shapes(source):
     folder = archives.cache_folder() / "archives"
     if not (folder / ARCHIVES[source.archive].file).exists():
-        pytest.skip("python -m benchmarks tables downloads the archives")
+        pytest.skip("needs the archives: python -m benchmarks tables downloads them")
     table = read(source, folder)
     cells = [cell for row in table.rows for cell in row]
     assert (len(table.rows), len(table.names) - 1) == SHAPES[source.name]

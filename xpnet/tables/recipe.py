@@ -1,7 +1,7 @@
 """The recipe for a network on a table: what follows from the number of rows and the task.
 
 The pieces are published: AdamW with a cosine, dropout and label smoothing, a robust scale and
-piecewise linear columns (`xpnet.tables.bounded`). The numbers were chosen in 878 runs on tables of
+piecewise linear columns (`xpnet.tables.bounded`). The numbers were chosen on public tables of
 up to 3,000 rows; docs/tables.md has the rules as a table, docs/performance.md what they reach.
 """
 
