@@ -53,12 +53,12 @@ def test_the_temperature_stays_within_a_quarter_and_four():
 def test_probabilities_are_those_of_the_logits_over_the_temperature():
     z = np.random.default_rng(1).normal(size=(20, 4)) * 5
     p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
-    found = Classes("y", tuple("abcd"), 2.5).probabilities(p)
+    found = Classes("y", tuple("abcd"), 2.5).answers(p)
     q = np.exp(z / 2.5)
     np.testing.assert_allclose(found, q / q.sum(axis=1, keepdims=True), rtol=1e-9)
     np.testing.assert_array_equal(found.argmax(axis=1), p.argmax(axis=1))
-    assert Classes("y", ("a", "b")).probabilities(p) is p
-    exact = Classes("y", ("a", "b"), 0.25).probabilities(np.float32([[1, 0], [1e-30, 1]]))
+    assert Classes("y", ("a", "b")).answers(p) is p
+    exact = Classes("y", ("a", "b"), 0.25).answers(np.float32([[1, 0], [1e-30, 1]]))
     np.testing.assert_allclose(exact, [[1, 0], [0, 1]], atol=1e-100)
 
 

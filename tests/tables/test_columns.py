@@ -12,7 +12,7 @@ import pytest
 from xpnet.tables import Schema, Table
 from xpnet.tables.bounded import Bounded
 from xpnet.tables.categorical import Categories, Codes
-from xpnet.tables.moment import Moment
+from xpnet.tables.moment import Moment, fit_numbers
 from xpnet.tables.notations import PLAIN, Notation
 from xpnet.tables.numeric import Numeric
 
@@ -154,7 +154,7 @@ def iso(days) -> list[str | None]:
 def moments(days: np.ndarray, **changes) -> tuple[Moment, np.ndarray, dict[str, np.ndarray]]:
     """The column fitted to days since 1970, its X, and its columns by name."""
     table = Table({"t": iso(days)})
-    column = Moment.fit(table, "t", slice(None), DATE, (), changes.get("bins", 0))
+    column = fit_numbers(table, "t", slice(None), DATE, (), changes.get("bins", 0))
     X = column.encode(table)
     assert X.shape == (len(days), column.width)
     assert len(set(column.names())) == column.width
@@ -225,7 +225,7 @@ def test_a_missing_moment_is_zeros_and_a_flag(bins):
     said = list(column.news(Table({"t": iso([19_000.0, 9e5])})))
     assert len(said) == 1
     assert "far outside" in said[0]
-    assert Moment.fit(Table({"t": ["", "NA", ""]}), "t", slice(None), DATE, (), 0) is None
+    assert fit_numbers(Table({"t": ["", "NA", ""]}), "t", slice(None), DATE, (), 0) is None
 
 
 def test_a_moment_survives_json():
@@ -281,7 +281,7 @@ def test_the_target_planted_into_held_out_rows_changes_no_training_row(task, pie
         # a column of moments, as notations of dates will make it
         schema = Schema.fit(table, "y", task, rows=rows, embed={"codes": 2}, pieces=pieces,
                             ignore=["date"])  # fmt: skip
-        moment = Moment.fit(table, "date", rows, DATE, (), 2 * pieces)
+        moment = fit_numbers(table, "date", rows, DATE, (), 2 * pieces)
         schemas.append((schema, moment))
     (a, at), (b, bt) = schemas
     assert (a, at) == (b, bt)

@@ -222,4 +222,4 @@ def test_a_schema_that_is_damaged_says_where(where, value, said):
 def test_a_quantity_has_no_range():
     target = Quantity("y", 10.0, 2.0)
     assert target.settings() == {"mean": 10.0, "scale": 2.0}
-    assert target.quantity(np.array([[-1e6], [1e6]])).tolist() == [-1999990.0, 2000010.0]
+    assert target.answers(np.array([[-1e6], [1e6]])).tolist() == [[-1999990.0], [2000010.0]]

@@ -11,7 +11,6 @@ from xpnet.tables.fits import Fitted
 from xpnet.tables.model import Member, Model
 from xpnet.tables.recipe import Recipe
 from xpnet.tables.targets import Classes, Quantity
-from xpnet.typing import Host
 
 __all__ = ["model_of"]
 
@@ -39,7 +38,7 @@ def _calibrated(model: Model, judged: list[Fitted]) -> Model:
     assert isinstance(target, Classes)
     target = replace(target, temperature=temperature(outputs, Y))
     members = tuple(Member(net, replace(schema, target=target)) for net, schema in model.members)
-    p = target.probabilities(outputs.astype(np.float64))
+    p = target.answers(outputs.astype(np.float64))
     return replace(model, members=members, score={**class_scores(p, Y), "rows": float(len(Y))})
 
 
@@ -47,8 +46,9 @@ def _with_residuals(model: Model, judged: list[Fitted]) -> Model:
     """The model with the errors of the rows held out, and their R² and RMSE."""
     target = model.schema.target
     assert isinstance(target, Quantity)
-    y = np.concatenate([_unscaled(fit, fit.targets) for fit in judged])
-    predicted = np.concatenate([_unscaled(fit, fit.outputs) for fit in judged])
+    each = [(_quantity(fit), fit) for fit in judged]  # each fit scales by its own rows
+    y = np.concatenate([own.unscaled(fit.targets) for own, fit in each])
+    predicted = np.concatenate([own.kept(fit.outputs) for own, fit in each])
     error = y - predicted
     if target.log:
         y, predicted = np.exp(y), np.exp(predicted)
@@ -57,9 +57,7 @@ def _with_residuals(model: Model, judged: list[Fitted]) -> Model:
     return replace(model, residuals=residuals, score={**score, "rows": float(len(y))})
 
 
-def _unscaled(fit: Fitted, Y: Host) -> Host:
-    """y, or ln y, of Y (N, 1) as the fit's own target scales it, within its range."""
+def _quantity(fit: Fitted) -> Quantity:
     target = fit.schema.target
     assert isinstance(target, Quantity)
-    y = Y[:, 0].astype(np.float64) * target.scale + target.mean
-    return y if Y is fit.targets else np.clip(y, target.lowest, target.highest)
+    return target

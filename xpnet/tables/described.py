@@ -6,16 +6,14 @@ import re
 import shlex
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
-from typing import Any
 
 import numpy as np
 
 from xpnet.errors import quoted
 from xpnet.tables.bounded import bins_for
 from xpnet.tables.categorical import Categories
-from xpnet.tables.moment import Moment
+from xpnet.tables.moment import fit_numbers
 from xpnet.tables.notations import PLAIN, Notation
-from xpnet.tables.numeric import Numeric
 from xpnet.tables.outliers import outlying
 from xpnet.tables.table import Table, shown
 from xpnet.typing import Host
@@ -55,10 +53,9 @@ def _numbers(
     x = table.quantities(name, notation, holes)
     there = x[~np.isnan(x)]
     missing = _missing(len(x) - len(there), len(x))
-    if not len(there):
+    column = fit_numbers(table, name, slice(None), notation, holes, bins_for(len(table)))
+    if column is None:
         return f"{notation.said()}, {missing}", "left out: all cells are missing"
-    kind: Any = Moment if notation.kind == "date" else Numeric
-    column = kind.fit(table, name, slice(None), notation, holes, bins_for(len(table)))
     far = len(outlying(there))
     what = f"{notation.said()}, {len(np.unique(there))} different, {missing}, {column.about()}"
     becomes = f"{column.width} column{'s' if column.width > 1 else ''}"

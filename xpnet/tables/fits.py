@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,7 +21,7 @@ from xpnet.tables.targets import Classes, Target
 from xpnet.training import EarlyStopping, History
 from xpnet.typing import Host
 
-__all__ = ["Fitted", "Job", "best_of", "chosen", "fitted"]
+__all__ = ["Fitted", "Job", "chosen", "fitted", "on_all", "without"]
 
 _SHARE = 0.2  # of the rows, held out for the choice
 _SEED = 1  # of the draw of these rows
@@ -84,16 +85,12 @@ class Fitted:
     net : Network
     schema : Schema
     history : History
-    pieces : bool
-        Whether the schema has piecewise linear columns.
     epochs : int
         The best number of epochs, or the number that were trained.
     loss : float
         The loss on the rows held out; infinite if none were, or without any epoch.
-    held : (n,) int
-        The rows held out.
     outputs : (n, n_L)
-        The network's outputs for them.
+        The network's outputs for the rows held out.
     targets : (n,) or (n, 1)
         Their Y.
     interrupted : bool
@@ -103,40 +100,70 @@ class Fitted:
     net: Network
     schema: Schema
     history: History
-    pieces: bool
     epochs: int
     loss: float
-    held: Host
     outputs: Host
     targets: Host
     interrupted: bool
 
+    def __str__(self) -> str:
+        pieces = "with" if self.schema.has_pieces else "without"
+        return f"{self.epochs} epochs {pieces} pieces"
 
-def fitted(job: Job, rows: Host, held: Host, pieces: bool, epochs: int | None = None) -> Fitted:
-    """Fit a schema and a network to ``rows``; with rows ``held`` out, keep the best epoch."""
-    schema = job.schema(rows=rows, pieces=pieces)
-    net = job.network(schema)
+
+def fitted(job: Job, schema: Schema, rows: Host, held: Host, epochs: int | None = None) -> Fitted:
+    """Fit a network to ``rows``; with rows ``held`` out, keep the best epoch.
+
+    The schema is that of ``rows``. ``epochs`` None: those of the recipe.
+    """
+    net, n = job.network(schema), len(rows)
     Y = schema.target.encode(job.table, schema.holes)
-    X, X_held = (schema.features(job.table, net.dtype, part) for part in (rows, held))
+    X = schema.features(job.table, net.dtype, np.concatenate([rows, held]))
     judged: dict[str, Any] = {}
     if len(held):
         watch = EarlyStopping(patience=job.recipe.epochs)
-        judged = {"validation_data": (X_held, Y[held]), "early_stopping": watch}
+        judged = {"validation_data": (X[n:], Y[held]), "early_stopping": watch}
     history = net.fit(
-        X,
+        X[:n],
         Y[rows],
         epochs=epochs or job.recipe.epochs,
         batch_size=job.recipe.batch,
-        optimizer=job.recipe.optimizer(len(rows)),
+        optimizer=job.recipe.optimizer(n),
         sample_weight=None if job.weights is None else job.weights[rows],
         **judged,
         **_by_code(job.keywords, schema.target),
     )
     best = history.best_epoch or len(history)
     loss = history.validation_loss[best - 1] if len(held) and best else float("inf")
-    outputs = to_numpy(net.predict(X_held, batch_size=8192)) if len(held) else np.zeros((0, 0))
+    outputs = to_numpy(net.predict(X[n:], batch_size=8192)) if len(held) else np.zeros((0, 0))
     stopped = history.stopped == "interrupted"
-    return Fitted(net, schema, history, pieces, best, loss, held, outputs, Y[held], stopped)
+    return Fitted(net, schema, history, best, loss, outputs, Y[held], stopped)
+
+
+def on_all(job: Job, pieces: bool, epochs: int | None = None) -> Fitted:
+    """Fit a schema and a network to all rows of the job, with none held out."""
+    return fitted(job, job.schema(job.rows, pieces), job.rows, job.rows[:0], epochs)
+
+
+def without(job: Job, held: Host, pieces: bool | None = None) -> Fitted:
+    """Fit all rows of the job but those held out, which judge.
+
+    ``pieces`` None: with and without; the better one, by the loss on the rows held out. After
+    Ctrl-C, the better one of what there is.
+    """
+    rows = np.setdiff1d(job.rows, held)
+    with_pieces = job.schema(rows, pieces=True)
+    if pieces:
+        return fitted(job, with_pieces, rows, held)
+    plain = fitted(job, job.schema(rows, pieces=False), rows, held)
+    if plain.interrupted or not with_pieces.has_pieces:
+        return plain
+    try:
+        pieced = fitted(job, with_pieces, rows, held)
+    except KeyboardInterrupt:  # before its first epoch
+        return replace(plain, interrupted=True)
+    best = pieced if pieced.loss < plain.loss else plain
+    return replace(best, interrupted=pieced.interrupted)
 
 
 def _by_code(keywords: dict[str, Any], target: Target) -> dict[str, Any]:
@@ -150,26 +177,16 @@ def _by_code(keywords: dict[str, Any], target: Target) -> dict[str, Any]:
 
 
 def chosen(job: Job) -> Fitted | None:
-    """Fit with and without pieces to four fifths of the rows; return what is best on the rest.
+    """The better fit with or without pieces to four fifths of the rows, by the loss on the rest.
 
     A fifth of every class is held out, or of all rows together if a class has too few. None if
     there are too few rows in all.
     """
     labels = job.labels()
     for by in (labels, None) if labels is not None else (None,):
-        try:
-            inner, rest = held_out(by, len(job.rows), _SHARE, _SEED)
-        except ValueError:
-            continue
-        return best_of(job, job.rows[inner], job.rows[rest])
-    return None
-
-
-def best_of(job: Job, rows: Host, held: Host) -> Fitted:
-    """The better of the fits with and without pieces, by the loss on the rows held out."""
-    plain = fitted(job, rows, held, pieces=False)
-    if plain.interrupted or plain.schema == job.schema(rows=rows, pieces=True):
-        return plain  # also if no column has pieces
-    pieced = fitted(job, rows, held, pieces=True)
-    best = pieced if pieced.loss < plain.loss else plain
-    return replace(best, interrupted=pieced.interrupted)
+        with suppress(ValueError):
+            rest = held_out(by, len(job.rows), _SHARE, _SEED)[1]
+            break
+    else:
+        return None
+    return without(job, job.rows[rest])

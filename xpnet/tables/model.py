@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -16,14 +16,14 @@ from xpnet.errors import FileError, quoted
 from xpnet.files.container import blaming
 from xpnet.files.jsonable import check_known, list_of, loads, mapping, number_of
 from xpnet.files.load import describe, load_all
-from xpnet.files.save import save
+from xpnet.files.save import is_model, save
 from xpnet.network import Network
 from xpnet.ranges import is_number
 from xpnet.tables.calibration import class_scores, half_width, quantity_scores
 from xpnet.tables.importance import importance
 from xpnet.tables.reading import table_of
 from xpnet.tables.schema import Schema
-from xpnet.tables.table import Table
+from xpnet.tables.table import Table, shown
 from xpnet.tables.targets import Classes, Quantity, silent, with_target
 from xpnet.training import History
 from xpnet.typing import Host
@@ -55,12 +55,10 @@ class Member(NamedTuple):
         bad = np.flatnonzero(~np.isfinite(found).all(axis=1))
         if len(bad):
             raise ValueError(f"the model's outputs for {table.place(int(bad[0]))} are not finite")
-        if isinstance(self.schema.target, Quantity):
-            return self.schema.target.quantity(found)[:, None]
-        return self.schema.target.probabilities(found)
+        return self.schema.target.answers(found)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Model:
     """What `train` returns: predictions for tables, of one network or the mean of several.
 
@@ -89,6 +87,11 @@ class Model:
     history: History | None = None
     recipe: Mapping[str, str] = field(default_factory=dict)
     interrupted: bool = False
+
+    def __repr__(self) -> str:
+        n, target = len(self.members), self.schema.target
+        networks = f"{n} network{'s' if n > 1 else ''}"
+        return f"Model({target.task} of {target.name!r}, {networks}, columns {shown(self.columns)})"
 
     @property
     def network(self) -> Network:
@@ -134,12 +137,7 @@ class Model:
 
     def predictions(self, table: Any) -> dict[str, Host]:
         """The predictions as named columns, as `xpnet predict` writes them."""
-        outputs = self.outputs(table)
-        target = self.schema.target
-        if isinstance(target, Quantity):
-            return {"prediction": outputs[:, 0]}
-        found: dict[str, Host] = {"prediction": target.names()[outputs.argmax(axis=1)]}
-        return found | {f"probability_{k}": outputs[:, i] for i, k in enumerate(target.classes)}
+        return self.schema.target.named(self.outputs(table))
 
     def intervals(self, table: Any, coverage: float = 0.9) -> Host:
         """Lower and upper ends (N, 2) of intervals that hold the quantity with that probability.
@@ -213,22 +211,20 @@ class Model:
     def outputs(self, table: Any) -> Host:
         """Probabilities (N, K), or quantities (N, 1) in the target's unit, float64."""
         found = table_of(table)
-        blocks = [slice(start, start + _BLOCK) for start in range(0, len(found), _BLOCK)]
-        return np.concatenate([self._block(found.take(block)) for block in blocks])
-
-    def _block(self, table: Table) -> Host:
-        """The outputs for rows few enough that the X of one network fits into memory."""
-        each = (member.outputs(member.features(table), table) for member in self.members)
-        return np.asarray(sum(each) / len(self.members))
+        starts = range(0, len(found), _BLOCK)
+        blocks = (found.take(slice(start, start + _BLOCK)) for start in starts)
+        each = [self._mean(b, (member.features(b) for member in self.members)) for b in blocks]
+        return np.concatenate(each)
 
     def error_of(self, table: Table, Xs: Sequence[Host]) -> float:
         """The log loss, or the RMSE, of the table's rows if these are each member's X."""
         scores = self._scores(table, self._mean(table, Xs))
         return scores["rmse"] if "rmse" in scores else scores["log_loss"]
 
-    def _mean(self, table: Table, Xs: Sequence[Host]) -> Host:
-        each = [m.outputs(X, table) for m, X in zip(self.members, Xs, strict=True)]
-        return np.asarray(np.mean(each, axis=0))
+    def _mean(self, table: Table, Xs: Iterable[Host]) -> Host:
+        """The mean of the members' outputs for their X, of which one at a time is needed."""
+        each = (m.outputs(X, table) for m, X in zip(self.members, Xs, strict=True))
+        return np.asarray(sum(each) / len(self.members))
 
     def _scores(self, table: Table, outputs: Host) -> dict[str, float]:
         target, holes = self.schema.target, self.schema.holes
@@ -248,14 +244,11 @@ class Model:
             The file exists and is not a model.
         """
         path = path_of(path)
-        if os.path.isfile(path) and os.path.getsize(path):
-            try:
-                describe(path)
-            except FileError as error:
-                raise FileExistsError(
-                    f"{quoted(path)} exists and is not a model, so it is left unchanged: give a "
-                    "different name"
-                ) from error
+        if os.path.isfile(path) and os.path.getsize(path) and not is_model(path):
+            raise FileExistsError(
+                f"{quoted(path)} exists and is not a model, so it is left unchanged: give a "
+                "different name"
+            )
         schemas = [member.schema.to_json() for member in self.members]
         extra = {_SCHEMA if k == 0 else f"{_SCHEMA}.{k}": text for k, text in enumerate(schemas)}
         about = {"residuals": list(self.residuals), "score": self.score, "cv_score": self.cv_score}

@@ -14,11 +14,11 @@ import numpy as np
 from xpnet.files.jsonable import flag_of, mapping, text_of
 from xpnet.tables.bounded import Bounded
 from xpnet.tables.notations import Notation
-from xpnet.tables.numeric import far_cells, new_holes, with_flag
+from xpnet.tables.numeric import Numeric, far_cells, new_holes, with_flag
 from xpnet.tables.table import Table
 from xpnet.typing import Host
 
-__all__ = ["Moment"]
+__all__ = ["Moment", "fit_numbers"]
 
 _CYCLES = ("month", "weekday")
 _EPOCH = np.datetime64("1970-01-01", "D")
@@ -50,20 +50,9 @@ class Moment:
     flag: bool
 
     @classmethod
-    def fit(
-        cls,
-        table: Table,
-        name: str,
-        rows: Host | slice,
-        notation: Notation,
-        holes: Collection[str],
-        bins: int,
-    ) -> Moment | None:
-        """Fit the rules to the rows; None if all of them are holes."""
-        x = table.quantities(name, notation, holes)[rows]
+    def fit(cls, name: str, x: Host, notation: Notation, bins: int) -> Moment:
+        """Fit the rules to the days (N,) of the rows, of which NaN are holes but not all."""
         there = x[~np.isnan(x)]
-        if not len(there):
-            return None
         hours = bool(np.any(there != np.floor(there)))
         years = Bounded.fit(_parts(there)["year"])
         return cls(name, Bounded.fit(there, bins), years, notation, hours, len(there) < len(x))
@@ -149,3 +138,21 @@ def _parts(days: Host) -> dict[str, Host]:
         "weekday": np.mod(whole, 7),
         "hour": 24 * (days - whole),
     }
+
+
+def fit_numbers(
+    table: Table,
+    name: str,
+    rows: Host | slice,
+    notation: Notation,
+    holes: Collection[str],
+    bins: int,
+) -> Numeric | Moment | None:
+    """The column of numbers or dates, fitted to the rows; None if all of them are holes."""
+    x = table.quantities(name, notation, holes)[rows]
+    if np.isnan(x).all():
+        return None
+    try:
+        return (Moment if notation.kind == "date" else Numeric).fit(name, x, notation, bins)
+    except OverflowError as error:
+        raise ValueError(f"{table.where(name)}: {error}") from error

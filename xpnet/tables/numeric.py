@@ -39,25 +39,10 @@ class Numeric:
     flag: bool = False
 
     @classmethod
-    def fit(
-        cls,
-        table: Table,
-        name: str,
-        rows: Host | slice,
-        notation: Notation,
-        holes: Collection[str],
-        bins: int,
-    ) -> Numeric | None:
-        """Fit the rule to the rows; None if all of them are holes."""
-        x = table.quantities(name, notation, holes)[rows]
+    def fit(cls, name: str, x: Host, notation: Notation, bins: int) -> Numeric:
+        """Fit the rule to the values (N,) of the rows, of which NaN are holes but not all."""
         there = x[~np.isnan(x)]
-        if not len(there):
-            return None
-        try:
-            rule = Bounded.fit(there, bins)
-        except OverflowError as error:
-            raise ValueError(f"{table.where(name)}: {error}") from error
-        return cls(name, rule, notation, len(there) < len(x))
+        return cls(name, Bounded.fit(there, bins), notation, len(there) < len(x))
 
     @property
     def width(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,11 +14,10 @@ from xpnet.engines.choose import pays_in_all
 from xpnet.equations.streams import LARGEST
 from xpnet.ranges import check_positive, positive_integer
 from xpnet.tables.assembled import model_of
-from xpnet.tables.fits import Fitted, Job, best_of, chosen, fitted
+from xpnet.tables.fits import Fitted, Job, chosen, on_all, without
 from xpnet.tables.model import Model
 from xpnet.tables.splitting import folds
 from xpnet.tables.targets import silent
-from xpnet.typing import Host
 
 __all__ = ["Procedure"]
 
@@ -44,28 +44,29 @@ class Procedure:
         """The model of all rows of the job."""
         if self.networks > 1:
             return self._averaged(job)
-        rows = job.rows
         if self.quick:
-            return model_of(job.recipe, [fitted(job, rows, rows[:0], pieces=True)], [])
+            return model_of(job.recipe, [on_all(job, pieces=True)], [])
         found = chosen(job)
         if found is None:
             self.tell("too few rows to choose by: half of the epochs, without pieces")
             half = max(1, job.recipe.epochs // 2)
-            return model_of(job.recipe, [fitted(job, rows, rows[:0], False, half)], [])
+            return model_of(job.recipe, [on_all(job, False, half)], [])
+        if not found.interrupted:
+            self.tell(f"{found} are best for a fifth of the training rows")
+        return model_of(job.recipe, [self._last(job, found)], [found])
+
+    def _last(self, job: Job, found: Fitted) -> Fitted:
+        """The fit of all rows, as was found to be best; after Ctrl-C, what was found itself."""
         if found.interrupted:
-            self.tell(
-                "interrupted: kept the best network so far, trained on four fifths of the rows"
-            )
-            return model_of(job.recipe, [found], [found])
-        pieces = "with" if found.pieces else "without"
-        self.tell(
-            f"{found.epochs} epochs {pieces} pieces are best for a fifth of the training rows"
-        )
-        last = _unless_interrupted(lambda: fitted(job, rows, rows[:0], found.pieces, found.epochs))
-        if last is None:
-            self.tell("interrupted: kept the network trained on four fifths of the rows")
-            last = replace(found, interrupted=True)
-        return model_of(job.recipe, [last], [found])
+            best = "the best network so far, trained on four fifths of the rows"
+            self.tell(f"interrupted: kept {best}")
+            return found
+        with suppress(KeyboardInterrupt):  # before the first epoch
+            last = on_all(job, found.schema.has_pieces, found.epochs)
+            if not last.interrupted:
+                return last
+        self.tell("interrupted: kept the network trained on four fifths of the rows")
+        return replace(found, interrupted=True)
 
     def _averaged(self, job: Job) -> Model:
         """A network for each fold, trained on the others; no row that judges it trains it."""
@@ -74,23 +75,18 @@ class Procedure:
         for k, part in enumerate(folds(job.labels(), len(job.rows), self.networks)):
             made = {**job.made, "seed": (job.made["seed"] + k) % LARGEST}  # of weights and order
             try:
-                best = self._without(replace(job, made=made), job.rows[part])
-            except KeyboardInterrupt:  # while the table is encoded
+                best = without(replace(job, made=made), job.rows[part], self.quick or None)
+            except KeyboardInterrupt:  # before the first epoch
                 stopped = True
                 break
             found += [best] if best.epochs else []
-            self.tell(f"network {len(found)} of {self.networks}: {_said(best)}")
+            self.tell(f"network {len(found)} of {self.networks}: {best}, loss {best.loss:.4g}")
             stopped = best.interrupted
             if stopped:
                 break
         if stopped:
             self.tell(f"interrupted: kept {len(found)} of {self.networks} networks")
         return replace(model_of(job.recipe, found, found), interrupted=stopped)
-
-    def _without(self, job: Job, held: Host) -> Fitted:
-        """The fit of all rows but those held out."""
-        rest = np.setdiff1d(job.rows, held)
-        return fitted(job, rest, held, pieces=True) if self.quick else best_of(job, rest, held)
 
     def within(self, job: Job, seconds: float, parts: int) -> Job:
         """The job with as many epochs as fit into the seconds, but no more than without them.
@@ -111,7 +107,7 @@ class Procedure:
     def _seconds(self, job: Job, epochs: int) -> float:
         """The seconds of a fit of all rows."""
         began = time.perf_counter()
-        if fitted(job, job.rows, job.rows[:0], pieces=True, epochs=epochs).interrupted:
+        if on_all(job, pieces=True, epochs=epochs).interrupted:
             raise KeyboardInterrupt
         return time.perf_counter() - began
 
@@ -125,18 +121,21 @@ class Procedure:
             return job
         return replace(job, keywords={**job.keywords, "compile": True})
 
+    @property
+    def _each(self) -> int:
+        """The fits for each set of rows: with pieces, and also without to choose."""
+        return 1 if self.quick else 2
+
     def _passes(self) -> float:
         """How often all rows are passed over for each epoch of the recipe, at most."""
-        each = 1.0 if self.quick else 2.0
         if self.networks > 1:
-            return each * (self.networks - 1)
-        return each if self.quick else 2 * 0.8 + 1
+            return self._each * (self.networks - 1)
+        return 1 if self.quick else self._each * 0.8 + 1  # four fifths to choose, then all rows
 
     def _fits(self) -> int:
         """The number of fits."""
-        return (1 if self.quick else 2) * self.networks + (
-            0 if self.quick or self.networks > 1 else 1
-        )
+        last = 0 if self.quick or self.networks > 1 else 1
+        return self._each * self.networks + last
 
     def cross_validated(self, job: Job, k: int) -> dict[str, float]:
         """Means and standard deviations of the scores of k parts, each by a model of the others."""
@@ -153,21 +152,8 @@ class Procedure:
         for name in each[0]:
             values = [scores[name] for scores in each if not math.isnan(scores[name])]
             if values:  # R² of a part of equal targets is NaN
-                found[name], found[f"{name}_sd"] = float(np.mean(values)), float(np.std(values))
+                spread = np.std(values, ddof=1) if len(values) > 1 else 0.0
+                found[name], found[f"{name}_sd"] = float(np.mean(values)), float(spread)
         said = (f"{n} {found[n]:.4g} ± {found[f'{n}_sd']:.2g}" for n in each[0] if n in found)
         self.tell(f"each of {k} parts, predicted from the others: {', '.join(said)}")
         return found
-
-
-def _said(best: Fitted) -> str:
-    pieces = "with" if best.pieces else "without"
-    return f"{best.epochs} epochs {pieces} pieces, loss {best.loss:.4g}"
-
-
-def _unless_interrupted(fit: Callable[[], Fitted]) -> Fitted | None:
-    """The fit; None if Ctrl-C ended it, or the encoding of the table before it."""
-    try:
-        found = fit()
-    except KeyboardInterrupt:
-        return None
-    return None if found.interrupted else found

@@ -24,7 +24,7 @@ from xpnet.tables.given import (
     rows_given,
     texts_given,
 )
-from xpnet.tables.moment import Moment
+from xpnet.tables.moment import Moment, fit_numbers
 from xpnet.tables.notations import Notation
 from xpnet.tables.numeric import Numeric
 from xpnet.tables.table import Table, check_table
@@ -158,6 +158,13 @@ class Schema:
     def width(self) -> int:
         """The number of columns of X."""
         return sum(column.width for column in self.columns)
+
+    @property
+    def has_pieces(self) -> bool:
+        """Whether any column of numbers or dates has piecewise linear columns."""
+        rules = [c.rule for c in self.columns if isinstance(c, Numeric)]
+        rules += [c.days for c in self.columns if isinstance(c, Moment)]
+        return any(rule.knots for rule in rules)
 
     def input_layers(self) -> tuple[Embedding, ...]:
         """The layers a network must begin with: one `Embedding` if any column is embedded."""
@@ -320,8 +327,7 @@ class _Asked(NamedTuple):
         elif notation is None:
             found = Categories.fit(table, name, rows, self.holes)
         else:
-            kind: Any = Moment if notation.kind == "date" else Numeric
-            found = kind.fit(table, name, rows, notation, self.holes, self.bins)
+            found = fit_numbers(table, name, rows, notation, self.holes, self.bins)
         if found is None:
             nothing = "all cells are missing" if notation else "no text occurs twice"
             self.tell(f"{table.where(name)} is left out: {nothing} in the training rows")

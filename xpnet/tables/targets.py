@@ -16,8 +16,7 @@ from xpnet.files.jsonable import flag_of, mapping, names_of, number_of, text_of
 from xpnet.ranges import is_choice
 from xpnet.tables.cells import TEXT
 from xpnet.tables.notations import PLAIN, Notation, is_hole
-from xpnet.tables.table import Table
-from xpnet.tables.version_1 import codes, standardised
+from xpnet.tables.table import Table, shown
 from xpnet.typing import Host
 
 __all__ = [
@@ -25,9 +24,12 @@ __all__ = [
     "Classes",
     "Quantity",
     "Target",
+    "codes",
     "fit_target",
     "has_target",
+    "only",
     "silent",
+    "standardised",
     "task_of",
     "with_target",
 ]
@@ -35,6 +37,7 @@ __all__ = [
 _FEW = 20  # most different whole numbers that may be classes
 _ROWS = 5  # fewest rows of each of them on average
 _MOST = 1000  # most classes
+_FAR = 1e15  # most standard deviations from the mean
 _LARGEST_LOG = float(np.log(np.finfo(np.float64).max))
 _NO_CLASS = {"", "na", "n/a", "nan", "null", "?"}
 """Cells of a target of text that are missing, in lower case: no class is called so."""
@@ -102,7 +105,7 @@ class Classes:
         """Encode the target of ``table`` as (N,) int64."""
         return codes(table, self.name, self.classes, "class", "classes")
 
-    def probabilities(self, outputs: Host) -> Host:
+    def answers(self, outputs: Host) -> Host:
         """The probabilities (N, K) of outputs p: p^(1/T), divided by their sum."""
         if self.temperature == 1.0:
             return outputs
@@ -111,11 +114,14 @@ class Classes:
         p = np.exp(z - z.max(axis=1, keepdims=True))
         return np.asarray(p / p.sum(axis=1, keepdims=True))
 
-    def predictions(self, outputs: Host) -> dict[str, Host]:
+    def named(self, answers: Host) -> dict[str, Host]:
         """The most likely class, and a column of probabilities for each class."""
-        p = self.probabilities(without_nan(outputs))
-        found: dict[str, Host] = {"prediction": self.names()[p.argmax(axis=1)]}
-        return found | {f"probability_{k}": p[:, i] for i, k in enumerate(self.classes)}
+        found: dict[str, Host] = {"prediction": self.names()[answers.argmax(axis=1)]}
+        return found | {f"probability_{k}": answers[:, i] for i, k in enumerate(self.classes)}
+
+    def predictions(self, outputs: Host) -> dict[str, Host]:
+        """`named` answers to the outputs; ValueError if one is NaN."""
+        return self.named(self.answers(without_nan(outputs)))
 
     def settings(self) -> dict[str, Any]:
         """The settings that JSON keeps, other than task and name."""
@@ -204,15 +210,27 @@ class Quantity:
         values = self._values(table, self.name, self.notation, holes, self.log)
         return standardised(table, self.name, values, self.mean, self.scale)[:, None]
 
-    def quantity(self, outputs: Host) -> Host:
-        """The predicted quantity (N,) float64 of outputs (N, 1), in the target's own unit."""
-        y = outputs[:, 0].astype(np.float64) * self.scale + self.mean
-        y = np.clip(y, self.lowest, self.highest) if self.lowest is not None else y
+    def unscaled(self, Y: Host) -> Host:
+        """y (N,) float64, or ln y if ``log``, of Y (N, 1)."""
+        return Y[:, 0].astype(np.float64) * self.scale + self.mean
+
+    def kept(self, outputs: Host) -> Host:
+        """`unscaled` outputs, within the range of the training rows."""
+        y = self.unscaled(outputs)
+        return y if self.lowest is None else np.clip(y, self.lowest, self.highest)
+
+    def answers(self, outputs: Host) -> Host:
+        """The predicted quantity (N, 1) float64, in the target's own unit."""
+        y = self.kept(outputs)[:, None]
         return np.exp(y) if self.log else y
+
+    def named(self, answers: Host) -> dict[str, Host]:
+        """The `answers` as named columns."""
+        return {"prediction": answers[:, 0]}
 
     def predictions(self, outputs: Host) -> dict[str, Host]:
         """The predicted quantity in the target's own unit, float64."""
-        return {"prediction": self.quantity(outputs)}
+        return self.named(self.answers(outputs))
 
     def settings(self) -> dict[str, Any]:
         """The settings that JSON keeps, other than task and name."""
@@ -235,6 +253,33 @@ class Quantity:
             raise ValueError(f"'highest' is no logarithm of a number: {quoted(ends[1])}")
         notation = Notation.restore(mapping(found.get("notation"), "the notation"))
         return cls(*basis, *ends, flag_of(found, "log"), notation)
+
+
+def codes(table: Table, name: str, known: tuple[str, ...], one: str, many: str) -> Host:
+    """The index (N,) int64 of each cell's text in ``known``; an error for an unknown text."""
+    cells = table.text(name)
+    at = {text: i for i, text in enumerate(known)}
+    found = np.fromiter((at.get(cell, -1) for cell in cells), np.int64, len(cells))
+    new = np.flatnonzero(found < 0)
+    if len(new):
+        cell = cells[new[0]]
+        of = f"{len(known)} {many}: {shown(known, 8)}"
+        what = f"the {one} {quoted(cell, 60)} is not one of the training's {of}"
+        raise table.error(int(new[0]), name, what)
+    return found
+
+
+def standardised(table: Table, name: str, values: Host, mean: float, scale: float) -> Host:
+    """(x − mean) / scale (N,), checked to be small enough for a float32 network."""
+    with np.errstate(over="ignore"):
+        X = (values - mean) / scale
+    far = np.flatnonzero(~(np.abs(X) <= _FAR))
+    if len(far):
+        value = float(values[far[0]])
+        raise table.error(
+            int(far[0]), name, f"{value!r} is too far from the training rows (mean {mean:.6g})"
+        )
+    return X
 
 
 def _mean_and_scale(table: Table, name: str, values: Host) -> tuple[float, float]:
@@ -294,13 +339,18 @@ def with_target(
 ) -> Table:
     """The rows that have a target; ``tell`` is told how many have none."""
     there = has_target(table, name, task, holes)
+    if not there.any():
+        raise ValueError(f"{table.where(name)} is missing in every row: there is no target")
+    first = table.place(int(np.argmin(there)))
+    return only(table, there, f"no {name!r} (first {first})", tell)
+
+
+def only(table: Table, there: Host, without: str, tell: Callable[[str], None]) -> Table:
+    """The rows that are ``there``; ``tell`` is told how many have ``without`` and are left out."""
     n = int(np.count_nonzero(~there))
     if n == 0:
         return table
-    if n == len(table):
-        raise ValueError(f"{table.where(name)} is missing in every row: there is no target")
-    first = table.place(int(np.argmin(there)))
-    tell(f"{n} of {len(table)} rows have no {name!r} (first {first}) and are left out")
+    tell(f"{n} of {len(table)} rows have {without} and are left out")
     return table.take(np.flatnonzero(there))
 
 

@@ -18,7 +18,7 @@ from xpnet.tables.procedure import Procedure
 from xpnet.tables.reading import table_of
 from xpnet.tables.recipe import recipe_for
 from xpnet.tables.table import Table
-from xpnet.tables.targets import silent, task_of, with_target
+from xpnet.tables.targets import only, silent, task_of, with_target
 from xpnet.typing import Host
 
 __all__ = ["inputs_of", "train", "without_weight_0"]
@@ -164,13 +164,9 @@ def without_weight_0(
 ) -> Table:
     """The rows whose weight is not 0; the others would count for quantiles and categories."""
     there = table.quantities(name, table.notation(name, holes) or PLAIN, holes) != 0
-    n = int(np.count_nonzero(~there))
-    if n == 0:
-        return table
-    if n == len(table):
+    if not there.any():
         raise ValueError(f"{table.where(name)} is 0 in every row: nothing is left to train on")
-    tell(f"{n} of {len(table)} rows have the weight 0 and are left out")
-    return table.take(np.flatnonzero(there))
+    return only(table, there, "the weight 0", tell)
 
 
 def _weights(table: Table, name: str, holes: Collection[str]) -> Host:

@@ -14,11 +14,11 @@ import numpy as np
 from xpnet.errors import quoted
 from xpnet.files.jsonable import integer_of, names_of, number_of, text_of
 from xpnet.tables.table import Table, shown
+from xpnet.tables.targets import codes, standardised
 from xpnet.typing import Host
 
-__all__ = ["KINDS_OF_1", "Embedded", "Number", "OneHot", "codes", "standardised"]
+__all__ = ["KINDS_OF_1", "Embedded", "Number", "OneHot"]
 
-_FAR = 1e15  # most standard deviations from the mean
 _UNUSUAL = 100.0  # standard deviations beyond which `news` tells of a cell
 
 
@@ -153,33 +153,6 @@ class Embedded:
         """The column, from a dict of its ``name`` and its `settings`."""
         categories = names_of(found, "categories", 1)
         return cls(text_of(found, "name"), categories, integer_of(found, "dim", 1))
-
-
-def codes(table: Table, name: str, known: tuple[str, ...], one: str, many: str) -> Host:
-    """The index (N,) int64 of each cell's text in ``known``; an error for an unknown text."""
-    cells = table.text(name)
-    at = {text: i for i, text in enumerate(known)}
-    found = np.fromiter((at.get(cell, -1) for cell in cells), np.int64, len(cells))
-    new = np.flatnonzero(found < 0)
-    if len(new):
-        cell = cells[new[0]]
-        of = f"{len(known)} {many}: {shown(known, 8)}"
-        what = f"the {one} {quoted(cell, 60)} is not one of the training's {of}"
-        raise table.error(int(new[0]), name, what)
-    return found
-
-
-def standardised(table: Table, name: str, values: Host, mean: float, scale: float) -> Host:
-    """(x − mean) / scale (N,), checked to be small enough for a float32 network."""
-    with np.errstate(over="ignore"):
-        X = (values - mean) / scale
-    far = np.flatnonzero(~(np.abs(X) <= _FAR))
-    if len(far):
-        value = float(values[far[0]])
-        raise table.error(
-            int(far[0]), name, f"{value!r} is too far from the training rows (mean {mean:.6g})"
-        )
-    return X
 
 
 KINDS_OF_1 = (Number, OneHot, Embedded)
