@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 
 import numpy as np
 import pytest
@@ -58,6 +59,21 @@ def test_a_part_of_a_cross_validation_reads_columns_as_the_whole():
     model = train(table, "y", quick=True, epochs=1, cv=3)
     assert model.schema.columns[0].notation.decimal == ","
     assert set(model.cv_score) == {"accuracy", "accuracy_sd", "log_loss", "log_loss_sd"}
+
+
+def test_a_cross_validation_gives_mean_and_sample_standard_deviation(monkeypatch):
+    evaluate, each = Model.evaluate, []
+
+    def evaluated(self: Model, table: Table) -> dict[str, float]:
+        each.append(evaluate(self, table))
+        return each[-1]
+
+    monkeypatch.setattr(Model, "evaluate", evaluated)
+    found = train(Table({"x": X, "y": X**3}), "y", quick=True, epochs=1, cv=4).cv_score
+    assert len(each) == 4
+    rmse = [scores["rmse"] for scores in each]
+    assert found["rmse"] == pytest.approx(statistics.mean(rmse), rel=1e-12)
+    assert found["rmse_sd"] == pytest.approx(statistics.stdev(rmse), rel=1e-12)
 
 
 def test_what_the_user_says_of_the_target_holds():

@@ -70,8 +70,8 @@ class Model:
     score : dict of str to float
         What the rows held out gave, such as {"accuracy": 0.95, "log_loss": 0.2, "rows": 600.0}.
     cv_score : dict of str to float
-        Means over the parts of a cross-validation, and standard deviations, such as "r2" and
-        "r2_sd"; empty without one.
+        Means over the parts of a cross-validation, such as "r2", and sample standard deviations,
+        such as "r2_sd"; empty without one.
     history : History, optional
         Of the fit that chose the first network's epochs, or of its only fit; not in a file.
     recipe : mapping of str to str
