@@ -73,7 +73,7 @@ def test_the_encoding_and_the_epochs_are_those_of_the_least_loss_on_a_fifth(targ
     for pieces in (False, True):
         schema = Schema.fit(table, target, task, rows=rows, ignore=ignore, pieces=pieces)
         A, Y = schema.transform(table)
-        recipe = recipe_for(N, task, hidden=(8,), epochs=epochs)
+        recipe = recipe_for(N, hidden=(8,), epochs=epochs)
         net = xpnet.Network(
             [schema.width, *recipe.layers(), schema.target.width], loss=recipe.loss(task), rng=0
         )
@@ -195,20 +195,20 @@ def test_a_class_with_a_long_name_takes_no_more_memory_than_it(settings):
 
 
 @pytest.mark.parametrize(
-    ("n", "quick", "task", "epochs", "dropout", "decay"),
+    ("n", "quick", "epochs", "dropout", "decay"),
     [
-        (100, False, "classification", 64, 0.3, 1.0),
-        (20_000, False, "regression", 64, 0.1, 1.0),
-        (20_001, False, "regression", 16, 0.0, 24 / 157),
-        (100, True, "regression", 24, 0.1, 1.0),
-        (50_000, True, "classification", 8, 0.0, 24 / 391),
+        (100, False, 64, 0.1, 1.0),
+        (20_000, False, 64, 0.1, 1.0),
+        (20_001, False, 16, 0.0, 24 / 157),
+        (100, True, 24, 0.1, 1.0),
+        (50_000, True, 8, 0.0, 24 / 391),
     ],
 )
-def test_the_recipe_follows_from_the_rows(n, quick, task, epochs, dropout, decay):
-    recipe = recipe_for(n, task, quick=quick)
+def test_the_recipe_follows_from_the_rows(n, quick, epochs, dropout, decay):
+    recipe = recipe_for(n, quick=quick)
     assert (recipe.epochs, recipe.dropout, recipe.decay) == (epochs, dropout, pytest.approx(decay))
     assert (recipe.hidden, recipe.rate, recipe.batch) == ((256, 256), 3e-3, 128)
-    changed = recipe_for(n, task, quick=quick, hidden=(4,), epochs=7)
+    changed = recipe_for(n, quick=quick, hidden=(4,), epochs=7)
     assert (changed.hidden, changed.epochs, changed.dropout) == ((4,), 7, dropout)
     rate = recipe.optimizer(n).learning_rate
     steps = recipe.epochs * -(-n // 128)

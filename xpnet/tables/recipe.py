@@ -77,13 +77,12 @@ class Recipe:
         return CrossEntropy(_SMOOTHING) if task == "classification" else "mean_squared_error"
 
 
-def recipe_for(n: int, task: str, *, quick: bool = False, **changes: Any) -> Recipe:
+def recipe_for(n: int, *, quick: bool = False, **changes: Any) -> Recipe:
     """The recipe for n training rows; ``changes`` are settings that the user gives."""
     if n > _LARGE:
         steps = -(-n // Recipe.batch)
         found = Recipe(dropout=0.0, decay=min(1.0, 24 / steps), epochs=8 if quick else 16)
     else:
-        dropout = 0.3 if task == "classification" else 0.1
-        found = Recipe(dropout=dropout, epochs=24 if quick else 64)
+        found = Recipe(epochs=24 if quick else 64)
     given = {name: value for name, value in changes.items() if value is not None}
     return Recipe(**{**vars(found), **given})

@@ -139,7 +139,7 @@ def train(
     if weight is not None:
         weights = _weights(table, weight, missing)
         ignore |= {weight}
-    recipe = recipe_for(len(table), task, quick=quick, hidden=hidden, epochs=epochs)
+    recipe = recipe_for(len(table), quick=quick, hidden=hidden, epochs=epochs)
     procedure = Procedure(quick, positive_integer("networks", networks), tell)
     asked = {"text": text, "embed": embed, "ignore": ignore,
              "missing": missing, "log_target": log_target, "tell": _once()}  # fmt: skip
