@@ -13,6 +13,7 @@ from typing import Any
 
 from benchmarks.report import cell, exponent_rows, latency_rows, missing, target_rows
 from benchmarks.tabular import report as tabular
+from benchmarks.tabular.contenders import CONTENDERS, OWN
 
 RESULTS = Path(__file__).parent / "results"
 ROOT = Path(__file__).parent.parent
@@ -217,18 +218,52 @@ def latency() -> str:
     return "\n\n".join([table(*latency_rows(examples)), *missing(examples["1"])])
 
 
+def tables_contenders() -> str:
+    """The contenders that have run, and their settings."""
+    names = read("tables.json")["contenders"]
+    return "\n".join(f"- **{name}**: {CONTENDERS[name].words}." for name in names)
+
+
 def tables_errors() -> str:
     """The contenders' errors on each real table."""
     found = read("tables.json")
-    return "\n\n".join([table(*tabular.error_rows(found)), *filter(None, [tabular.r2_line(found)])])
+    return "\n\n".join([wide(*tabular.error_rows(found)), *filter(None, [tabular.r2_line(found)])])
+
+
+def tables_log_loss() -> str:
+    """The contenders' log losses on each table of classes."""
+    return wide(*tabular.log_loss_rows(read("tables.json")))
+
+
+def wide(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table whose "mean ± deviation" is not broken into lines."""
+    return table(head, rows).replace(" ± ", "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}")
+
+
+def tables_seconds() -> str:
+    """The CPU seconds of each contender's training on each table."""
+    return table(*tabular.seconds_rows(read("tables.json")))
+
+
+def tables_behind() -> str:
+    """The tables on which another contender has less error than xpnet."""
+    head, rows = tabular.behind_rows(read("tables.json"))
+    return table(head, rows) if rows else "There is no such table."
+
+
+def tables_short() -> str:
+    """What README.md and docs/performance.md say of accuracy on tables."""
+    return tabular.short_line(read("tables.json"))
 
 
 def tables_means() -> str:
-    """The contenders over all tables, who failed, and xpnet beside each other one."""
+    """The contenders over all tables, who failed, and xpnet's defaults beside each other one."""
     found = read("tables.json")
     lines = [*tabular.failed_lines(found), *tabular.spoiled_lines(found)]
-    parts = [table(*tabular.mean_rows(found)), *lines]
-    return "\n\n".join([*parts, *([table(*tabular.pair_rows(found))] if found["pairs"] else [])])
+    (head, means), (beside, pairs) = tabular.mean_rows(found), tabular.pair_rows(found)
+    defaults = [row[1:] for row in pairs if row[0] == OWN[0]]
+    parts = [table(head[:-1], [row[:-1] for row in means]), *lines]  # the settings stand above
+    return "\n\n".join([*parts, *([table(beside[1:], defaults)] if defaults else [])])
 
 
 def tables_picture() -> str:
@@ -286,7 +321,7 @@ def _cores(n: int) -> str:
 
 PAGES = {
     "docs/index.md": (home,),
-    "README.md": (cpu_short,),
+    "README.md": (cpu_short, tables_short),
     "docs/performance.md": (
         step,
         fit,
@@ -302,9 +337,16 @@ PAGES = {
         loops,
         fashion,
         accuracy,
-        tables_errors,
+        tables_short,
+    ),
+    "docs/how_good.md": (
+        tables_contenders,
         tables_means,
         tables_picture,
+        tables_errors,
+        tables_log_loss,
+        tables_seconds,
+        tables_behind,
     ),
     "docs/backprop.md": (steps,),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from statistics import mean
@@ -10,23 +11,40 @@ from typing import Any
 from benchmarks.common import machine, write
 from benchmarks.report import Table, aligned
 from benchmarks.tabular import picture
-from benchmarks.tabular.contenders import CONTENDERS
+from benchmarks.tabular.contenders import CONTENDERS, OWN
 from benchmarks.tabular.runs import Run
 from benchmarks.tabular.summary import summary
 from benchmarks.tabular.variants import ALL_ROWS, ends_with_variant
 
 __all__ = [
     "OUT",
+    "behind_rows",
     "error_rows",
     "failed_lines",
+    "log_loss_rows",
     "mean_rows",
     "pair_rows",
     "r2_line",
     "report",
+    "seconds_rows",
+    "short_line",
     "spoiled_lines",
 ]
 
 OUT = Path(__file__).parents[1] / "results" / "tables.json"
+
+BEHIND = 0.03
+"""A contender is behind on a table if another one has that much less error, as a fraction."""
+
+PEERS = {
+    "HistGradientBoosting": "gradient-boosted trees",
+    "RealMLP-TD": "RealMLP",
+    "TabM": "TabM",
+}
+"""The peers of the short line, and what it calls them."""
+
+NETWORKS = "RealMLP-TD", "TabM"
+"""Those of which the short line compares the time."""
 
 
 def report(lines: Mapping[Run, Mapping[str, Any]], out: Path | None) -> int:
@@ -49,24 +67,97 @@ def report(lines: Mapping[Run, Mapping[str, Any]], out: Path | None) -> int:
 
 def error_rows(found: Mapping[str, Any]) -> Table:
     """Return a row a table: mean errors ± standard deviations; the least is marked with *."""
+    return _figure_rows(found, "error")
+
+
+def log_loss_rows(found: Mapping[str, Any]) -> Table:
+    """Return a row a table of classes: log losses as `error_rows` has errors."""
+    return _figure_rows(found, "log_loss")
+
+
+def seconds_rows(found: Mapping[str, Any]) -> Table:
+    """Return a row a table: the CPU seconds of a training, the mean over splits."""
     names = list(found["contenders"])
-    rows = []
-    for table, figures in found["tables"].items():
-        if ends_with_variant(table):
+    rows = [
+        [table, *(f"{row[n]['cpu_seconds'][0]:.1f}" if n in row else "–" for n in names)]
+        for table, row in _fifteen(found).items()
+    ]
+    return ["table", *names], rows
+
+
+def _fifteen(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the figures of the tables as they are, without the variants."""
+    return {name: row for name, row in found["tables"].items() if not ends_with_variant(name)}
+
+
+def _figure_rows(found: Mapping[str, Any], key: str) -> Table:
+    names, rows = list(found["contenders"]), []
+    for table, figures in _fifteen(found).items():
+        values = [row[key][0] for row in figures.values() if key in row]
+        if not values:
             continue
-        least = min(row["error"][0] for row in figures.values())
         splits = sorted({row["splits"] for row in figures.values()})
         counts = f"{splits[0]}" if len(splits) == 1 else f"{splits[0]}–{splits[-1]}"
-        rows.append([table, counts, *(_error(figures.get(name), least) for name in names)])
+        cells = (_figure(figures.get(name, {}), key, min(values)) for name in names)
+        rows.append([table, counts, *cells])
     return ["table", "splits", *names], rows
 
 
-def _error(row: Mapping[str, Any] | None, least: float) -> str:
-    if row is None:
+def _figure(row: Mapping[str, Any], key: str, least: float) -> str:
+    if key not in row:
         return "–"
-    error, spread = row["error"]
-    best = "*" if error <= least else ""
-    return f"{error:.3f}{best} ± {spread:.3f}" if row["splits"] > 1 else f"{error:.3f}{best}"
+    value, spread = row[key]
+    best = "*" if value <= least else ""
+    return f"{value:.3f}{best} ± {spread:.3f}" if row["splits"] > 1 else f"{value:.3f}{best}"
+
+
+def behind_rows(found: Mapping[str, Any]) -> Table:
+    """Return the tables on which another contender has less error than xpnet, the worst first."""
+    rows = []
+    for table, figures in _fifteen(found).items():
+        others = {name: row for name, row in figures.items() if name not in OWN}
+        if OWN[0] not in figures or not others:
+            continue
+        best = min(others, key=lambda name: others[name]["error"][0])
+        own, error = figures[OWN[0]]["error"][0], others[best]["error"][0]
+        if error <= own * (1 - BEHIND):
+            ratio = own / error if error else math.inf
+            rows.append((ratio, [table, f"{own:.3f}", f"{error:.3f}", best, f"{ratio:.2f}"]))
+    head = ["table", OWN[0], "best other", "which is", "error ×"]
+    return head, [row for _, row in sorted(rows, key=lambda pair: -pair[0])]
+
+
+def short_line(found: Mapping[str, Any]) -> str:
+    """Return what the README says: figures only, which hold whoever is ahead."""
+    every, pairs = found["contenders"], found["pairs"][OWN[0]]
+    own, less = every[OWN[0]], pairs["scikit-learn MLP"]
+    peers = [
+        f"{words} {every[name]['normalised_error']:.3f}"
+        for name, words in PEERS.items()
+        if every.get(name, {}).get("tables") == own["tables"]
+    ]
+    beside = f" ({', '.join(peers)})" if peers else ""
+    return "\n".join(
+        [
+            f"On {own['tables']} real tables, `xpnet train data.csv --target COLUMN` has less "
+            f"error than scikit-learn's MLP on {less['better']}.",
+            f"Its mean normalised error is {own['normalised_error']:.3f}{beside}.",
+            "That of the best contender of a table is 0, that of the worst 1.",
+            *(
+                f"A training takes {pairs[name]['cpu_ratio']:.2g} times the CPU time of {words}."
+                for name, words in PEERS.items()
+                if name in NETWORKS and name in pairs
+            ),
+            f"A table has {_splits(found)}.",
+        ]
+    )
+
+
+def _splits(found: Mapping[str, Any]) -> str:
+    """Return on how many splits the tables stand: "1 to 3 splits"."""
+    each = {row[OWN[0]]["splits"] for row in _fifteen(found).values() if OWN[0] in row}
+    least, most = min(each), max(each)
+    return f"{least} to {most} splits" if most > least else f"{most} split{'s' * (most > 1)}"
 
 
 def r2_line(found: Mapping[str, Any]) -> str:
@@ -117,7 +208,7 @@ def mean_rows(found: Mapping[str, Any]) -> Table:
 
 def _seconds(name: str, found: Mapping[str, Any]) -> float:
     """Return the contender's CPU seconds of a training, the mean over the fifteen tables."""
-    tables = [row for table, row in found["tables"].items() if not ends_with_variant(table)]
+    tables = _fifteen(found).values()
     return mean(float(row[name]["cpu_seconds"][0]) for row in tables if name in row)
 
 

@@ -373,11 +373,57 @@ def test_the_pages_have_the_figures_of_the_summary(tmp_path, monkeypatch):
     assert pages.written(pages.tables_errors) == "Not measured yet."
     (tmp_path / "tables.json").write_text(json.dumps(summary.summary(invented())), encoding="utf-8")
     errors, means = pages.tables_errors(), pages.tables_means()
-    assert "| one | 2 | 0.150* ± 0.071 | 0.300 ± 0.000 | 0.500 ± 0.000 | – |" in errors
+    spaced = errors.replace("\N{NO-BREAK SPACE}", " ")
+    assert "| one | 2 | 0.150* ± 0.071 | 0.300 ± 0.000 | 0.500 ± 0.000 | – |" in spaced
     assert "R² on one (all rows): xpnet 0.9775." in errors
     assert "| xpnet | 3 | 0.167 | 2 | 1.67 | 2.0 |" in means
     assert "xpnet 0.1 command failed on one (ValueError: a hole)." in means
-    assert "| xpnet | scikit-learn MLP | 3 | 1 | 1.000 | 0.167 / 0.143 | 2.00 |" in means
+    assert "| scikit-learn MLP | 3 | 1 | 1.000 | 0.167 / 0.143 | 2.00 |" in means
+    assert "| one | 2.0 | 1.0 | 1.0 | – |" in pages.tables_seconds()
+    names = ["xpnet", "scikit-learn MLP", "linear", "RealMLP-TD"]
+    assert [line.split("**")[1] for line in pages.tables_contenders().splitlines()] == names
+
+
+def test_tables_on_which_another_contender_is_better_are_listed_the_worst_first():
+    found = {Run(t, 0, "xpnet"): line(0.2) for t in ("phoneme", "magic", "letter", "adult")}
+    errors = {"phoneme": 0.19, "magic": 0.1, "letter": 0.199, "adult": 0.3}
+    found |= {Run(t, 0, "linear"): line(e) for t, e in errors.items()}
+    found |= {Run(t, 0, "xpnet quick"): line(0.01) for t in errors}  # our own is no rival
+    found |= {Run("magic" + HOLE, 0, name): line(e) for name, e in (("xpnet", 1), ("linear", 0.1))}
+    rows = report.behind_rows(summary.summary(found))[1]
+    assert rows == [
+        ["magic", "0.200", "0.100", "linear", "2.00"],
+        ["phoneme", "0.200", "0.190", "linear", "1.05"],
+    ]
+
+
+def test_log_losses_are_those_of_tables_with_classes():
+    found = {Run("magic", 0, "xpnet"): line(0.2, log_loss=0.5), Run("fifa", 0, "xpnet"): line(0.3)}
+    found |= {
+        Run("magic", 0, "linear"): line(0.1, log_loss=0.75),
+        Run("fifa", 0, "linear"): line(1),
+    }
+    head, rows = report.log_loss_rows(summary.summary(found))
+    assert head == ["table", "splits", "xpnet", "linear"]
+    assert rows == [["magic", "1", "0.500*", "0.750"]]
+
+
+def test_the_short_line_says_the_figures_whoever_is_ahead():
+    found = invented()
+    assert report.short_line(summary.summary(found)).splitlines() == [
+        "On 3 real tables, `xpnet train data.csv --target COLUMN` has less error than "
+        "scikit-learn's MLP on 1.",
+        "Its mean normalised error is 0.167.",
+        "That of the best contender of a table is 0, that of the worst 1.",
+        "A training takes 0.1 times the CPU time of RealMLP.",
+        "A table has 1 to 2 splits.",
+    ]
+    for table in ("one", "two", "three"):
+        found[Run(table, 0, "RealMLP-TD")] = line(0.05, seconds=4.0)
+    said = report.short_line(summary.summary(found))
+    assert "(RealMLP 0.000)." in said
+    assert "A training takes 0.5 times the CPU time of RealMLP." in said
+    assert "A table has 1 split." in said
 
 
 # --- the picture
