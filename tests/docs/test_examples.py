@@ -8,7 +8,7 @@ import runpy
 
 import pytest
 
-from tests.support.helpers import ROOT, needed
+from tests.support.helpers import ROOT, needed, needed_to_find
 
 mpl = needed("matplotlib")
 mpl.use("agg")
@@ -16,6 +16,8 @@ from matplotlib import pyplot as plt  # noqa: E402
 
 FOLDER = ROOT / "examples"
 EXAMPLES = sorted(FOLDER.glob("plot_*.py"))
+PACKAGE = re.compile(r'find_spec\("(\w+)"\)')
+"""The package whose file an example reads."""
 TITLE = re.compile(r"\s*(?P<title>\S.*)\n(?P<line>=+)\n")
 
 of_example = pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
@@ -41,6 +43,7 @@ def test_it_runs_and_ends_in_a_picture(path, shown):
     source = path.read_text(encoding="utf-8")
     if "from sklearn" in source:
         needed("sklearn")
+    needed_to_find(*PACKAGE.findall(source))
     runpy.run_path(str(path), run_name="__main__")
     assert shown, "it shows no figure"
     for number in shown:

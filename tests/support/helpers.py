@@ -48,6 +48,12 @@ def needed(module: str) -> Any:
     return pytest.importorskip(module, reason=remedy)
 
 
+def needed_to_find(*packages: str) -> None:
+    """Skip the test if one of the packages is missing; none is imported."""
+    if absent := [name for name in packages if find_spec(name) is None]:
+        pytest.skip(f"needs {', '.join(absent)}: pip install {' '.join(absent)}")
+
+
 def needs(package: str) -> pytest.MarkDecorator:
     """Return a mark that skips the test without the package, and says how to install it."""
     remedy = f"needs {package}: pip install {_INSTALLED_AS.get(package, package)}"
