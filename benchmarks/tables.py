@@ -340,6 +340,7 @@ PAGES = {
         tables_short,
     ),
     "docs/how_good.md": (
+        tables_short,
         tables_contenders,
         tables_means,
         tables_picture,
