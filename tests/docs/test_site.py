@@ -34,6 +34,8 @@ PAGES = (
     "reference/network",
     "architecture",
     "decisions/engines",
+    "tables",
+    "how_good",
     "genindex",
     "backprop_picture",
 )

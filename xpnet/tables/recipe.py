@@ -2,7 +2,7 @@
 
 The pieces are published: AdamW with a cosine, dropout and label smoothing, a robust scale and
 piecewise linear columns (`xpnet.tables.bounded`). The numbers were chosen on public tables of
-up to 3,000 rows; docs/tables.md has the rules as a table, docs/performance.md what they reach.
+up to 3,000 rows; docs/tables.md has the rules as a table, docs/how_good.md what they reach.
 """
 
 from __future__ import annotations
