@@ -143,14 +143,20 @@ def short_line(found: Mapping[str, Any]) -> str:
             f"error than scikit-learn's MLP on {less['better']}.",
             f"Its mean normalised error is {own['normalised_error']:.3f}{beside}.",
             "That of the best contender of a table is 0, that of the worst 1.",
-            *(
-                f"A training takes {pairs[name]['cpu_ratio']:.2g} times the CPU time of {words}."
-                for name, words in PEERS.items()
-                if name in NETWORKS and name in pairs
-            ),
+            *_time_lines(pairs, own["tables"]),
             f"A table has {_splits(found)}.",
         ]
     )
+
+
+def _time_lines(pairs: Mapping[str, Any], tables: int) -> list[str]:
+    """Return a line for each network: its CPU time, and on how many tables if not on all."""
+    rows = {name: pairs[name] for name in NETWORKS if name in pairs}
+    return [
+        f"A training takes {row['cpu_ratio']:.2g} times the CPU time of {PEERS[name]}"
+        + ("." if row["tables"] == tables else f" (on {row['tables']} of them).")
+        for name, row in rows.items()
+    ]
 
 
 def _splits(found: Mapping[str, Any]) -> str:

@@ -415,7 +415,7 @@ def test_the_short_line_says_the_figures_whoever_is_ahead():
         "scikit-learn's MLP on 1.",
         "Its mean normalised error is 0.167.",
         "That of the best contender of a table is 0, that of the worst 1.",
-        "A training takes 0.1 times the CPU time of RealMLP.",
+        "A training takes 0.1 times the CPU time of RealMLP (on 1 of them).",
         "A table has 1 to 2 splits.",
     ]
     for table in ("one", "two", "three"):
