@@ -14,7 +14,7 @@ from xpnet.pages.document import document, grid
 from xpnet.pages.style import STYLE
 from xpnet.plots import FirstLayerDisplay, LossCurveDisplay
 from xpnet.report.figures import svg
-from xpnet.report.judged import Judged, judge
+from xpnet.report.judged import Judged, judge, worst_cases
 from xpnet.report.report import Report
 from xpnet.report.shown import Images
 
@@ -49,26 +49,45 @@ grid-template-columns:repeat(auto-fit,minmax(min(100%,24em),1fr))}
 
 def page(report: Report) -> str:
     """Return the whole HTML document."""
-    judged = judge(report)
+    judged = _judged(report)
     sections = "".join(_sections(report, judged))
+    cards = "" if report.parts else _cards(judged[""].metrics)
     n = len(report.history)
     epochs = f"{n} epoch{'' if n == 1 else 's'}"
     return document(
         f"xpnet: {report.title}",
         f'<style>{STYLE}{_MORE_STYLE}</style><main class="xpnet-page"><h1>{escape(report.title)}'
         f'</h1><p class="dim">{epochs} of training, judged by {escape(report.judged_by)}</p>'
-        f"{_cards(judged.metrics)}{sections}</main>",
+        f"{cards}{sections}</main>",
     )
 
 
-def _sections(report: Report, judged: Judged) -> Iterator[str]:
-    yield _section("Training", _figures(list(_curves(report))) + _of_validation(report))
+def _judged(report: Report) -> dict[str, Judged]:
+    """Return the judgement of each of several targets by its name; of one, by the empty text."""
+    parts = {part.quantity[0]: part for part in report.parts} or {"": report}
+    return {
+        name: judge(part, f"-{t}" if report.parts else "")
+        for t, (name, part) in enumerate(parts.items())
+    }
+
+
+def _predictions(name: str, judged: Judged) -> str:
+    """Return the section on the predictions; if the target is named, with its metrics."""
     below = grid(judged.table[1:], judged.table[0]) if judged.table else ""
-    yield _section("Predictions", _figures(judged.figures) + below)
+    figures = _figures(judged.figures) + below
+    if not name:
+        return _section("Predictions", figures)
+    return _section(f"Predictions of {name}", _cards(judged.metrics) + figures)
+
+
+def _sections(report: Report, judged: Mapping[str, Judged]) -> Iterator[str]:
+    yield _section("Training", _figures(list(_curves(report))) + _of_validation(report))
+    yield from (_predictions(name, each) for name, each in judged.items())
     if report.importance:
         yield _section("What the model relies on", _importance(report))
-    if report.examples is not None and judged.cases:
-        yield _section("The worst: largest loss first", report.examples.html(judged.cases))
+    cases = worst_cases(judged)
+    if report.examples is not None and cases:
+        yield _section("The worst: largest loss first", report.examples.html(cases))
     if isinstance(report.examples, Images):
         units = FirstLayerDisplay.from_network(report.net, report.examples.shape)
         about = "Weights of the first layer as images"
@@ -125,11 +144,14 @@ def _importance(report: Report) -> str:
         (name, f"{rise:.4g}", "█" * round(_BAR * max(rise, 0) / largest) if largest > 0 else "")
         for name, rise in islice(report.importance.items(), _COLUMNS)
     ]
+    error = "the log loss, or of the RMSE"
+    if report.parts:
+        error = "the targets' mean log loss, or squared error in units of the training's spread"
     more = len(report.importance) - len(rows)
     note = f" {more} more columns are not shown." if more > 0 else ""
     return (
         grid(rows, ("column", "rise of the error", ""))
-        + '<p class="dim">The rise of the log loss, or of the RMSE, when the cells of the column '
+        + f'<p class="dim">The rise of {error}, when the cells of the column '
         f"are mixed among the rows. A column that another one repeats may look small.{note}</p>"
     )
 

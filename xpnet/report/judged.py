@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -17,7 +17,7 @@ from xpnet.report.shown import shortened
 from xpnet.report.worst import Case, worst
 from xpnet.typing import Host
 
-__all__ = ["Judged", "judge"]
+__all__ = ["Judged", "judge", "worst_cases"]
 
 _WORST = 12  # number of worst examples shown
 _AT_ONCE = 8192  # examples in a batch
@@ -32,33 +32,55 @@ class Judged(NamedTuple):
     metrics : printed values by name
     figures : <svg>s
     table : head, then one row for each class; empty for a quantity
-    cases : the worst examples
+    losses : (N,)
+    answer : (index of an example) -> its actual and its predicted value in words
     """
 
     metrics: dict[str, str]
     figures: list[str]
     table: list[tuple[str, ...]]
-    cases: list[Case]
+    losses: Host
+    answer: _Answer
 
 
 class _Answer(Protocol):
     def __call__(self, index: int) -> tuple[str, str]: ...
 
 
-def judge(report: Report) -> Judged:
-    """Judge a report's network as one for classes or for a quantity, depending on its loss."""
+def judge(report: Report, key: str = "") -> Judged:
+    """Judge a report's network as one for classes or for a quantity, depending on its loss.
+
+    ``key`` makes the figures' ids differ from those of other judgements on the page.
+    """
     if isinstance(report.answers, Classified):
-        return _classes(report, report.answers)
+        return _classes(report, report.answers, key)
     if report.answers is not None:
-        return _quantity(report, report.answers)
+        return _quantity(report, report.answers, key)
     if is_for_classes(loss_of(report.net, report.Y)):
-        return _classes(report, classified(report.net, report.X, report.Y, report.class_names))
+        found = classified(report.net, report.X, report.Y, report.class_names)
+        return _classes(report, found, key)
     _, mean, scale = report.quantity
     both = quantities(report.net, report.X, report.Y)
-    return _quantity(report, Quantities(*(mean + scale * x for x in both)))
+    return _quantity(report, Quantities(*(mean + scale * x for x in both)), key)
 
 
-def _classes(report: Report, found: Classified) -> Judged:
+def worst_cases(judged: Mapping[str, Judged]) -> list[Case]:
+    """The examples with the largest loss, which is the sum over several targets, by name."""
+    losses = np.sum([each.losses for each in judged.values()], axis=0)
+
+    def words(answers: Iterable[str]) -> str:
+        if len(judged) == 1:
+            return next(iter(answers))
+        return ", ".join(f"{name}: {said}" for name, said in zip(judged, answers, strict=True))
+
+    def case(i: int) -> Case:
+        answers = [each.answer(i) for each in judged.values()]
+        return Case(i, float(losses[i]), *map(words, zip(*answers, strict=True)))
+
+    return [case(i) for i in worst(losses, _WORST)]
+
+
+def _classes(report: Report, found: Classified, key: str) -> Judged:
     confusion = ConfusionDisplay.from_classified(found)
     calibration = CalibrationDisplay.from_classified(found)
     accuracy, f1 = (
@@ -76,8 +98,8 @@ def _classes(report: Report, found: Classified) -> Judged:
     }
     about = f"Confusion matrix of {len(found.names)} classes, accuracy {accuracy:.4f}"
     figures = [
-        svg(confusion, "confusion", about),
-        svg(calibration, "calibration", f"Calibration, error {calibration.error:.4f}"),
+        svg(confusion, f"confusion{key}", about),
+        svg(calibration, f"calibration{key}", f"Calibration, error {calibration.error:.4f}"),
     ]
 
     def answer(index: int) -> tuple[str, str]:
@@ -85,7 +107,7 @@ def _classes(report: Report, found: Classified) -> Judged:
         actual = shortened(found.names[int(found.labels[index])])
         return actual, f"{shortened(found.names[k])} ({p[k]:.2f})"
 
-    return Judged(metrics, figures, list(_by_class(confusion)), _cases(losses, answer))
+    return Judged(metrics, figures, list(_by_class(confusion)), losses, answer)
 
 
 def _losses(report: Report, found: Classified) -> Host:
@@ -110,7 +132,7 @@ def _share(value: float) -> str:
     return "" if np.isnan(value) else f"{value:.3f}"
 
 
-def _quantity(report: Report, found: Quantities) -> Judged:
+def _quantity(report: Report, found: Quantities, key: str) -> Judged:
     name, (y, a) = report.quantity[0], found
     r2, rmse, mae = (float(METRICS[metric](np, a, y)) for metric in ("r2", "rmse", "mae"))
     losses = ((a - y) / report.quantity[2])[:, 0] ** 2
@@ -124,13 +146,9 @@ def _quantity(report: Report, found: Quantities) -> Judged:
         "loss": f"{losses.mean():.4f}",
     }
     display = PredictionErrorDisplay.from_predictions(y, a, target_names=[name])
-    figures = [svg(display, "predicted", f"Predicted over actual {name}, R² {r2:.4f}")]
+    figures = [svg(display, f"predicted{key}", f"Predicted over actual {name}, R² {r2:.4f}")]
 
     def answer(index: int) -> tuple[str, str]:
         return f"{y[index, 0]:.6g}", f"{a[index, 0]:.6g}"
 
-    return Judged(metrics, figures, [], _cases(losses, answer))
-
-
-def _cases(losses: Host, answer: _Answer) -> list[Case]:
-    return [Case(i, float(losses[i]), *answer(i)) for i in worst(losses, _WORST)]
+    return Judged(metrics, figures, [], losses, answer)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -54,6 +54,9 @@ class Report:
         Description of the examples behind the history's validation; None: those of ``judged_by``.
     importance : mapping of str to float
         By column, the rise of the error when its cells are mixed; the page shows the largest.
+    parts : sequence of Report
+        If there are several targets, a report for each, named by its ``quantity``, whose
+        ``answers`` are judged by themselves. Y is then (N, T).
     """
 
     title: str
@@ -70,6 +73,7 @@ class Report:
     answers: Classified | Quantities | None = None
     validated_by: str | None = None
     importance: Mapping[str, float] = field(default_factory=dict)
+    parts: Sequence[Report] = ()
 
     def html(self) -> str:
         """Return the page, which has no script and loads nothing from a network.
@@ -81,7 +85,7 @@ class Report:
         ImportError
             If matplotlib is not installed.
         ValueError
-            If there are several labels, heads or targets.
+            If there are several labels, heads or targets without ``parts``.
         """
         from xpnet.report.html import page
 
