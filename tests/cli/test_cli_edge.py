@@ -386,7 +386,6 @@ def test_files_and_data_at_fault_have_the_status_1(tmp_path, capsys, monkeypatch
 @pytest.mark.parametrize(
     ("option", "first", "second"),
     [
-        ("--target", "fruit", "colour"),
         ("--target", "fruit", "fruit"),
         ("--out", "a", "b"),
         ("--task", "classification", "regression"),

@@ -664,9 +664,11 @@ def quantity() -> dict:
 @pytest.mark.parametrize(
     ("where", "value", "said"),
     [
-        (("version",), 3, "version 3, but this xpnet reads 1 and 2"),
+        (("version",), 4, "version 4, but this xpnet reads 1 to 3"),
+        (("version",), 3, "'targets' is missing"),
         (("version",), True, "version True, but this xpnet reads"),
         (("version",), "2", "version '2', but this xpnet reads"),
+        (("targets",), [], "this version of xpnet has no setting 'targets'"),
         (("columns",), {}, "'columns' is not a list"),
         (("columns",), [], "no columns"),
         (("columns", 0), 3, "a column is not a JSON object, but int"),

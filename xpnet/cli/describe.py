@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from xpnet.cli.input import check_input, read_input
+from xpnet.cli.options import Each
 from xpnet.cli.terminal import say
 from xpnet.errors import printable, quoted
+from xpnet.tables import Table
 from xpnet.tables.described import described
+from xpnet.tables.several import tasks_of
 from xpnet.tables.targets import task_of
 
 __all__ = ["add_parser"]
@@ -25,7 +28,9 @@ def add_parser(commands: Any) -> None:
         "different values and range, and what training would make of it. Nothing is written.",
     )
     parser.add_argument("data", type=Path, help="a .csv or .parquet file (-: CSV from stdin)")
-    parser.add_argument("--target", metavar="COLUMN", help="the column to predict")
+    parser.add_argument(
+        "--target", action=Each, metavar="COLUMN", help="a column to predict (may be repeated)"
+    )
     parser.add_argument(
         "--missing",
         metavar="TEXT",
@@ -44,14 +49,25 @@ def run(options: argparse.Namespace) -> int:
 
 def _lines(options: argparse.Namespace) -> Iterator[str]:
     table, missing = read_input(options.data), tuple(options.missing or ())
-    if options.target is not None:
-        table.require(options.target)
+    targets = options.target or ()
+    for name in targets:
+        table.require(name)
     yield f"{table.source}: {len(table)} rows, {len(table.names)} columns"
     yield from table.notes
     for name in table.names:
         what, becomes = described(table, name, missing)
-        if name == options.target:
+        if name in targets:
             task, why = task_of(table, name, missing)
             becomes = f"the target of a {task} ({why})"
         yield f"{quoted(name)}: {what}"
         yield f"    → {becomes}"
+    if len(targets) > 1:
+        yield from _error_of(table, targets, missing)
+
+
+def _error_of(table: Table, targets: Sequence[str], missing: Sequence[str]) -> Iterator[str]:
+    """The error that training would raise, if the targets have different tasks."""
+    try:
+        tasks_of(table, targets, missing)
+    except ValueError as error:
+        yield f"an error: {error}"

@@ -17,7 +17,7 @@ from xpnet.errors import quoted
 from xpnet.files.load import load
 from xpnet.network import Network
 from xpnet.tables import load as load_model
-from xpnet.tables.targets import Classes, with_target
+from xpnet.tables.several import with_targets
 
 __all__ = ["add_parser"]
 
@@ -138,13 +138,14 @@ def _table(options: argparse.Namespace) -> _Data:
     """Return the network, the rows of a table, and the names of its columns and classes."""
     model = load_model(options.model, options.backend, options.device)
     schema, net = model.schema, model.network
-    table, target = read_input(Path(options.data)), schema.target
-    if target.name not in table.columns:
-        raise ValueError(
-            f"{table.source} has no column {quoted(target.name)}, the target: the backward pass "
-            "starts from it"
-        )
-    table = with_target(table, target.name, schema.task, schema.holes, say)
+    table, names = read_input(Path(options.data)), schema.target_names
+    for name in names:
+        if name not in table.columns:
+            raise ValueError(
+                f"{table.source} has no column {quoted(name)}, the target: the backward pass "
+                "starts from it"
+            )
+    table = with_targets(table, names, schema.task, schema.holes, say)
     X, Y = schema.transform(table)
-    outputs = target.classes if isinstance(target, Classes) else (target.name,)
+    outputs = schema.target.output_names
     return _Data(net, X, Y, schema.input_names(), outputs)

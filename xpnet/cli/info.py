@@ -56,12 +56,12 @@ def _lines(
 
 
 def _columns(schema: Schema) -> Iterator[str]:
-    """Yield lines on the target and on each column."""
-    target = schema.target
-    if isinstance(target, Classes):
-        yield f"predicts {target.name!r}: {target.task}, classes {shown(target.classes)}"
-    else:
-        about = f"mean {target.mean:.6g}, scale {target.scale:.6g}"
+    """Yield lines on each target and on each column."""
+    for target in schema.targets:
+        if isinstance(target, Classes):
+            about = f"classes {shown(target.classes)}"
+        else:
+            about = f"mean {target.mean:.6g}, scale {target.scale:.6g}"
         yield f"predicts {target.name!r}: {target.task}, {about}"
     yield f"from {len(schema.columns)} columns:"
     for column in schema.columns:

@@ -26,6 +26,13 @@ def _is_page(path: Path) -> bool:
     return begin.startswith((b"<!doctype html", b"<html"))
 
 
+def _of_several(names: Sequence[str]) -> bool:
+    """Whether all columns are predictions of several targets."""
+    kinds = [name.partition("_")[0] for name in names]
+    alone = set(kinds) <= {"prediction", "probability"}
+    return alone and kinds[:1] == ["prediction"] and kinds.count("prediction") > 1
+
+
 def predictions_with(kept: Sequence[str]) -> Kind:
     """The kind of predictions that come after these columns; others are a user's own tables."""
     first = (*dict.fromkeys(kept), "prediction")
@@ -34,7 +41,8 @@ def predictions_with(kept: Sequence[str]) -> Kind:
         if _is_page(path) or not is_csv(path, plain=True):
             return False
         names = header_of(path).names
-        return names[0] == "prediction" or names[: len(first)] == first
+        own = names[len(first) - 1 :] if names[: len(first) - 1] == first[:-1] else names
+        return "prediction" in (names[0], own[0] if own else "") or _of_several(own)
 
     return Kind("a CSV file of predictions", fits, "older predictions")
 

@@ -14,6 +14,7 @@ from xpnet.errors import nearest, printable, quoted
 from xpnet.ranges import MOST
 
 __all__ = [
+    "Each",
     "Last",
     "Parser",
     "UsageError",
@@ -44,6 +45,19 @@ class _Once(argparse.Action):
 
     def _again(self, first: str, second: str) -> None:
         raise argparse.ArgumentError(self, f"given twice, as {first} and {second}: give it once")
+
+
+class Each(argparse.Action):
+    """Append an option's value to a list; the same value twice is an error."""
+
+    def __call__(
+        self, parser: Any, namespace: Any, values: Any, option_string: str | None = None
+    ) -> None:
+        """Append the value."""
+        before, value = getattr(namespace, self.dest) or [], quoted(values)
+        if values in before:
+            raise argparse.ArgumentError(self, f"given twice, as {value} and {value}: give it once")
+        setattr(namespace, self.dest, [*before, values])
 
 
 class Last(_Once):

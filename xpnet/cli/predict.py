@@ -30,7 +30,7 @@ def add_parser(commands: Any) -> None:
         help="predict for the rows of a table and write a CSV file",
         description="Predict for every row of a table with a model that xpnet trained on one: the "
         "class and the probability of each class, or the quantity. Columns may be in any order; "
-        "the target may be missing.",
+        "the targets may be missing.",
     )
     parser.add_argument("model", type=Path, help="a file that xpnet train wrote for a table")
     parser.add_argument(
@@ -91,5 +91,5 @@ def _kept(table: Table, names: Sequence[str]) -> dict[str, Any]:
 
 
 def _ignored(model: Model, table: Table) -> tuple[str, ...]:
-    used = {model.schema.target.name, *model.columns}
+    used = {*model.schema.target_names, *model.columns}
     return tuple(name for name in table.names if name not in used)

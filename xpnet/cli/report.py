@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from xpnet.report import Images, Report, Rows
 from xpnet.report.report import Quantities
 from xpnet.tables import Model, Schema, Table
 from xpnet.tables.cells import as_text
-from xpnet.tables.targets import Classes
+from xpnet.tables.several import apart
+from xpnet.tables.targets import Classes, Target
 from xpnet.training import History
 from xpnet.typing import Host
 
@@ -67,15 +69,16 @@ def report_of_images(
 def report_of_table(model: Model, train: Table, test: Table | None) -> Report:
     """Return the report of a model, judged by the rows held out, or else by the training rows."""
     table, schema, net = test or train, model.schema, model.network
-    n, target = f"{len(table):,}", schema.target
+    n, named = f"{len(table):,}", ", ".join(schema.target_names)
     judged = f"{n} rows held out" if test else f"the {n} training rows: none were held out"
     names = [column.name for column in schema.columns]
     texts = {name: _texts(table, name) for name in names}
     X, Y = schema.transform(table)
     assert Y is not None  # the rows have a target
     assert model.history is not None
-    return Report(
-        f"{target.name} from {Path(table.source).name}",
+    several = len(schema.targets) > 1
+    found = Report(
+        f"{named} from {Path(table.source).name}",
         net,
         model.history,
         X.astype(net.dtype),
@@ -86,7 +89,7 @@ def report_of_table(model: Model, train: Table, test: Table | None) -> Report:
             "file": Path(table.source).name,
             "training rows": f"{len(train):,}",
             "judged by": judged,
-            "target": f"{target.name}, {target.task}",
+            "targets" if several else "target": f"{named}, {schema.task}",
             **_columns(schema),
         },
         Rows(
@@ -94,22 +97,26 @@ def report_of_table(model: Model, train: Table, test: Table | None) -> Report:
             lambda i: [str(texts[name][i]) for name in names],
             table.place,
         ),
-        target.classes if isinstance(target, Classes) else None,
         validated_by="the rows held out for the choice",
         importance=model.importance(table.take(slice(_MOST))),
-        quantity=(target.name, 0.0, 1.0 if isinstance(target, Classes) else target.scale),
-        answers=_answers(model, table),
     )
+    pairs = apart(schema.target, model.outputs(table))
+    parts = [_of_target(found, target, own, table, schema.holes) for target, own in pairs]
+    return replace(found, parts=parts) if several else parts[0]
 
 
-def _answers(model: Model, table: Table) -> Classified | Quantities:
-    """Return what the whole model predicts for the table, beside what is true."""
-    target, holes, outputs = model.schema.target, model.schema.holes, model.outputs(table)
+def _of_target(
+    report: Report, target: Target, outputs: Host, table: Table, holes: tuple[str, ...]
+) -> Report:
+    """Return the report of one target: what the whole model predicts, beside what is true."""
     if isinstance(target, Classes):
         Y = target.encode(table, holes)
-        return Classified(outputs, Y, outputs.argmax(axis=1), target.classes)
+        answers = Classified(outputs, Y, outputs.argmax(axis=1), target.classes)
+        named = (target.name, 0.0, 1.0)
+        return replace(report, class_names=target.classes, quantity=named, answers=answers)
     y = table.quantities(target.name, target.notation, holes)
-    return Quantities(y[:, None], outputs)
+    named = (target.name, 0.0, target.scale)
+    return replace(report, quantity=named, answers=Quantities(y[:, None], outputs))
 
 
 def _texts(table: Table, name: str) -> Host:
@@ -124,6 +131,6 @@ def _columns(schema: Schema) -> dict[str, str]:
     counts = {kind: kinds.count(kind) for kind in dict.fromkeys(kinds)}
     found = {"columns": ", ".join(f"{n} {kind}" for kind, n in counts.items())}
     found["inputs"] = f"{schema.width}"
-    if isinstance(schema.target, Classes):
-        found["classes"] = f"{len(schema.target.classes)}"
+    if schema.task == Classes.task:
+        found["classes"] = ", ".join(f"{target.width}" for target in schema.targets)
     return found

@@ -8,16 +8,32 @@ import numpy as np
 
 from xpnet.tables import Model, Table
 from xpnet.tables.calibration import quantity_scores
-from xpnet.tables.targets import Classes, Quantity
+from xpnet.tables.several import apart
+from xpnet.tables.targets import Classes, Quantity, Target
 
 __all__ = ["held_out_scores"]
 
 
 def held_out_scores(model: Model, train: Table, test: Table | None) -> list[str]:
-    """Return lines to print: accuracy, or R² and RMSE in the target's unit, and the baseline's."""
+    """Return lines to print: accuracy, or R² and RMSE in the target's unit, and the baseline's.
+
+    Of several targets, those of each, with its name before them.
+    """
     if test is None:
         return ["no rows were held out to test on"]
-    target, holes, found = model.schema.target, model.schema.holes, model.evaluate(test)
+    schema, outputs = model.schema, model.outputs(test)
+    lines: list[str] = []
+    for target, own in apart(schema.target, outputs):
+        name = f"{target.name!r}: " if len(schema.targets) > 1 else ""
+        found = target.scores(own, test, schema.holes)
+        lines += [f"{name}{line}" for line in _lines(target, found, train, test, schema.holes)]
+    return lines
+
+
+def _lines(
+    target: Target, found: dict[str, float], train: Table, test: Table, holes: tuple[str, ...]
+) -> list[str]:
+    """The lines of one target, whose scores are ``found``."""
     if isinstance(target, Classes):
         counts = Counter(target.encode(train, holes).tolist())
         most = max(sorted(counts), key=counts.__getitem__)

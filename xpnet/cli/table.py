@@ -6,7 +6,7 @@ import argparse
 import shlex
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,13 @@ from xpnet.cli.scores import held_out_scores
 from xpnet.cli.terminal import say
 from xpnet.errors import printable, quoted
 from xpnet.tables import Table, held_out, train
+from xpnet.tables.cells import TEXT
 from xpnet.tables.csv_files import header_of
 from xpnet.tables.described import readings
 from xpnet.tables.given import notations_given
 from xpnet.tables.reading import PARQUET
+from xpnet.tables.several import codes_of, tasks_of, with_targets
 from xpnet.tables.table import shown
-from xpnet.tables.targets import task_of, with_target
 from xpnet.tables.training import inputs_of, without_weight_0
 from xpnet.typing import Host
 
@@ -42,7 +43,7 @@ def check(options: argparse.Namespace) -> None:
 
 
 def _check_columns(table: Table, options: argparse.Namespace) -> None:
-    """Raise if a column that an option names is missing, or if the target is named twice."""
+    """Raise if a column that an option names is missing, or if a target has another role too."""
     if options.target is None:
         raise UsageError(f"--target COLUMN is missing; {table.source} has {shown(table.names)}")
     _check_one_each(table, options)
@@ -52,13 +53,13 @@ def _check_columns(table: Table, options: argparse.Namespace) -> None:
         *(options.ignore or ()),
         *((options.weight,) if options.weight else ()),
     )
-    for name in (options.target, *others, *_read_as(options)):
+    for name in (*options.target, *others, *_read_as(options)):
         table.require(name)
-    if options.target in others:
-        raise UsageError(
-            f"{quoted(options.target)} is the target: it can't be left out, and --task sets its "
-            "kind"
-        )
+    for name in options.target:
+        if name in others:
+            raise UsageError(
+                f"{quoted(name)} is the target: it can't be left out, and --task sets its kind"
+            )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -74,7 +75,7 @@ def run(options: argparse.Namespace) -> int:
     names = inputs_of(table, options.target, *others)
     table.settle(names, missing)
     rows, test, task = _split(table, options)
-    seen = names if task == "classification" else [*names, options.target]
+    seen = names if task == "classification" else [*names, *options.target]
     for sentence in readings(rows, [name for name in seen if name not in told], missing):
         say(sentence)
     model = train(rows, options.target, task=task, **_keywords(table, options), tell=say)
@@ -92,27 +93,34 @@ def run(options: argparse.Namespace) -> int:
 
 def _split(table: Table, options: argparse.Namespace) -> tuple[Table, Table | None, str]:
     """Say what is predicted; return the rows to train on, those to test on, and the task."""
-    name, missing = options.target, tuple(options.missing or ())
+    names, missing = options.target, tuple(options.missing or ())
     if options.weight:
         table = without_weight_0(table, options.weight, missing, say)
-    task, why = (options.task, "--task") if options.task else task_of(table, name, missing)
-    table = with_target(table, name, task, missing, say)
+    task, reasons = options.task, ("--task",) * len(names)
+    if task is None:
+        task, reasons = tasks_of(table, names, missing)
+    table = with_targets(table, names, task, missing, say)
     fraction = 0.2 if options.validation is None else options.validation
     try:
-        train, test = _rows(table, name, task, fraction)
+        train, test = _rows(table, names, task, fraction)
     except ValueError as error:
         raise ValueError(
-            f"{table.source}, column {quoted(name)}: {error} (--validation 0 holds out no rows)"
+            f"{table.source}, column {', '.join(map(quoted, names))}: {error} (--validation 0 "
+            "holds out no rows)"
         ) from error
     say(f"{table.source}: {len(train)} rows to train on, {len(test)} held out to test on")
-    say(f"target {name!r}: {task} ({why})")
+    for name, why in zip(names, reasons, strict=True):
+        say(f"target {name!r}: {task} ({why})")
     return table.take(train), table.take(test) if len(test) else None, task
 
 
-def _rows(table: Table, name: str, task: str, fraction: float) -> tuple[Host, Host]:
+def _rows(table: Table, names: Sequence[str], task: str, fraction: float) -> tuple[Host, Host]:
     """The rows to train on and those held out; a class that is too small is only trained on."""
     if task != "classification" or not fraction:
         return held_out(None, len(table), fraction)
+    if len(names) > 1:
+        return _rows_of_several(table, names, fraction)
+    name = names[0]
     labels, counts = np.unique(table.columns[name], return_inverse=True, return_counts=True)[1:]
     n_held = np.round(fraction * counts)
     small = (n_held == 0) | (n_held == counts)
@@ -123,6 +131,23 @@ def _rows(table: Table, name: str, task: str, fraction: float) -> tuple[Host, Ho
     large = np.flatnonzero(~small[labels])
     test = large[held_out(labels[large], len(large), fraction)[1]]
     return np.setdiff1d(np.arange(len(table)), test), test
+
+
+def _rows_of_several(table: Table, names: Sequence[str], fraction: float) -> tuple[Host, Host]:
+    """The same share of each combination of classes, if all have enough rows, else of all rows.
+
+    Rows with a class that only rows held out have are trained on.
+    """
+    codes = codes_of(table, names)
+    try:
+        train, test = held_out(codes, len(table), fraction)
+    except ValueError:
+        train, test = held_out(None, len(table), fraction)
+    for name in names:
+        cells = np.array(table.labels(name), TEXT)
+        new = ~np.isin(cells[test], cells[train])
+        train, test = np.sort(np.concatenate([train, test[new]])), test[~new]
+    return train, test
 
 
 def _keywords(table: Table, options: argparse.Namespace) -> dict[str, Any]:
@@ -194,7 +219,7 @@ def _check_one_each(table: Table, options: argparse.Namespace) -> None:
 
     A column's name may contain commas.
     """
-    for option in ("text", "embed", "ignore"):
+    for option in ("target", "text", "embed", "ignore"):
         for text in getattr(options, option) or ():
             parts = [part.strip() for part in text.split(",")]
             names = {part.partition(":")[0] for part in parts}

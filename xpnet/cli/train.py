@@ -11,6 +11,7 @@ from xpnet.cli import digits, fashion_mnist, table
 from xpnet.cli.kinds import MODEL
 from xpnet.cli.models import model_file
 from xpnet.cli.options import (
+    Each,
     Last,
     UsageError,
     add_where,
@@ -88,7 +89,12 @@ def _add_table_options(group: Any) -> None:
 
 def _add_target_options(group: Any) -> None:
     """Options on what is predicted, and on what each row counts."""
-    group.add_argument("--target", metavar="COLUMN", help="the column to predict")
+    group.add_argument(
+        "--target",
+        action=Each,
+        metavar="COLUMN",
+        help="the column to predict (repeated: several, all classes or all quantities)",
+    )
     group.add_argument(
         "--task",
         choices=["classification", "regression"],

@@ -10,7 +10,9 @@ from xpnet.tables.calibration import class_scores, order_statistics, quantity_sc
 from xpnet.tables.fits import Fitted
 from xpnet.tables.model import Member, Model
 from xpnet.tables.recipe import Recipe
+from xpnet.tables.several import apart, by_name, joined
 from xpnet.tables.targets import Classes, Quantity
+from xpnet.typing import Host
 
 __all__ = ["model_of"]
 
@@ -25,7 +27,7 @@ def model_of(recipe: Recipe, members: list[Fitted], judged: list[Fitted]) -> Mod
     model = Model(made, history=first.history, recipe=recipe.facts(), interrupted=stopped)
     if not judged:
         return model
-    if isinstance(members[0].schema.target, Classes):
+    if model.schema.task == Classes.task:
         return _calibrated(model, judged)
     return _with_residuals(model, judged)
 
@@ -34,30 +36,44 @@ def _calibrated(model: Model, judged: list[Fitted]) -> Model:
     """The model whose probabilities have the temperature that suits the rows held out."""
     outputs = np.concatenate([fit.outputs for fit in judged])
     Y = np.concatenate([fit.targets for fit in judged])
-    target = model.schema.target
-    assert isinstance(target, Classes)
-    target = replace(target, temperature=temperature(outputs, Y))
-    members = tuple(Member(net, replace(schema, target=target)) for net, schema in model.members)
-    p = target.answers(outputs.astype(np.float64))
-    return replace(model, members=members, score={**class_scores(p, Y), "rows": float(len(Y))})
+    Ys = Y.reshape(len(Y), -1).T  # (T, N)
+    found, scores = [], []
+    for (target, own), y in zip(apart(model.schema.target, outputs), Ys, strict=True):
+        assert isinstance(target, Classes)
+        found.append(replace(target, temperature=temperature(own, y)))
+        scores.append(class_scores(found[-1].answers(own.astype(np.float64)), y))
+    all_found = joined(found)
+    members = tuple(Member(net, replace(schema, target=all_found)) for net, schema in model.members)
+    score = {**by_name(found, scores), "rows": float(len(Y))}
+    return replace(model, members=members, score=score)
 
 
 def _with_residuals(model: Model, judged: list[Fitted]) -> Model:
     """The model with the errors of the rows held out, and their R² and RMSE."""
-    target = model.schema.target
-    assert isinstance(target, Quantity)
-    each = [(_quantity(fit), fit) for fit in judged]  # each fit scales by its own rows
-    y = np.concatenate([own.unscaled(fit.targets) for own, fit in each])
-    predicted = np.concatenate([own.kept(fit.outputs) for own, fit in each])
-    error = y - predicted
-    if target.log:
-        y, predicted = np.exp(y), np.exp(predicted)
-    score = {k: v for k, v in quantity_scores(predicted, y).items() if v == v}  # no R², if NaN
-    residuals = order_statistics(error / target.scale)
-    return replace(model, residuals=residuals, score={**score, "rows": float(len(y))})
+    found, scores = [], []
+    for t, target in enumerate(model.schema.targets):
+        assert isinstance(target, Quantity)
+        y, predicted = _held_out(judged, t)
+        found.append(order_statistics((y - predicted) / target.scale))
+        if target.log:
+            y, predicted = np.exp(y), np.exp(predicted)
+        scores.append(_known(quantity_scores(predicted, y)))
+    score = {**by_name(model.schema.targets, scores), "rows": float(len(y))}
+    residuals = found[0] if len(found) == 1 else tuple(found)
+    return replace(model, residuals=residuals, score=score)
 
 
-def _quantity(fit: Fitted) -> Quantity:
-    target = fit.schema.target
-    assert isinstance(target, Quantity)
-    return target
+def _held_out(judged: list[Fitted], t: int) -> tuple[Host, Host]:
+    """Target t of the rows held out and its predictions (N,), or their logarithms."""
+    ys, predicted, own = [], [], slice(t, t + 1)
+    for fit in judged:
+        target = fit.schema.targets[t]  # each fit scales by its own rows
+        assert isinstance(target, Quantity)
+        ys.append(target.unscaled(fit.targets[:, own]))
+        predicted.append(target.kept(fit.outputs[:, own]))
+    return np.concatenate(ys), np.concatenate(predicted)
+
+
+def _known(scores: dict[str, float]) -> dict[str, float]:
+    """The scores without R² if it is NaN."""
+    return {name: value for name, value in scores.items() if value == value}

@@ -12,12 +12,12 @@ import numpy as np
 from xpnet.backends import to_numpy
 from xpnet.errors import look_up
 from xpnet.network import Network
-from xpnet.tables.cells import TEXT
 from xpnet.tables.recipe import Recipe
 from xpnet.tables.schema import Schema
+from xpnet.tables.several import AnyTarget, codes_of, heads_of
 from xpnet.tables.splitting import held_out
 from xpnet.tables.table import Table
-from xpnet.tables.targets import Classes, Target
+from xpnet.tables.targets import Classes
 from xpnet.training import EarlyStopping, History
 from xpnet.typing import Host
 
@@ -36,7 +36,8 @@ class Job:
     table : Table
     rows : (n,) int
         The rows that may be trained on.
-    target, task : str
+    targets : tuple of str
+    task : str
     asked : dict
         Keywords of `Schema.fit`.
     recipe : Recipe
@@ -49,7 +50,7 @@ class Job:
 
     table: Table
     rows: Host
-    target: str
+    targets: tuple[str, ...]
     task: str
     asked: dict[str, Any]
     recipe: Recipe
@@ -59,21 +60,23 @@ class Job:
 
     def schema(self, rows: Host, pieces: bool) -> Schema:
         """The schema of those rows."""
-        fixed = self.table, self.target, self.task
+        fixed = self.table, self.targets, self.task
         return Schema.fit(*fixed, rows=rows, pieces=pieces, **self.asked)
 
     def network(self, schema: Schema) -> Network:
         """An untrained network for the schema."""
         sizes = [schema.width, *schema.input_layers(), *self.recipe.layers(), schema.target.width]
-        made = dict(self.made)
-        return Network(sizes, loss=self.recipe.loss(self.task), rng=made.pop("seed"), **made)
+        loss, made = self.recipe.loss(self.task, heads_of(schema.target)), dict(self.made)
+        return Network(sizes, loss=loss, rng=made.pop("seed"), **made)
 
     def labels(self) -> Host | None:
-        """The place of each class among the sorted ones, (n,) by ``rows``; None for a quantity."""
+        """The place of each class among the sorted ones, (n,) by ``rows``; None for a quantity.
+
+        Each combination of the classes of several targets counts as a class.
+        """
         if self.task != "classification":
             return None
-        texts = np.array(self.table.labels(self.target, self.asked.get("missing", ())), TEXT)
-        return np.asarray(np.unique(texts, return_inverse=True)[1][self.rows])
+        return codes_of(self.table, self.targets, self.asked.get("missing", ()))[self.rows]
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ class Fitted:
         The loss on the rows held out; infinite if none were, or without any epoch.
     outputs : (n, n_L)
         The network's outputs for the rows held out.
-    targets : (n,) or (n, 1)
+    targets : (n,), (n, 1) or (n, T)
         Their Y.
     interrupted : bool
         Whether Ctrl-C ended the fit, or the one compared with it.
@@ -166,7 +169,7 @@ def without(job: Job, held: Host, pieces: bool | None = None) -> Fitted:
     return replace(best, interrupted=pieced.interrupted)
 
 
-def _by_code(keywords: dict[str, Any], target: Target) -> dict[str, Any]:
+def _by_code(keywords: dict[str, Any], target: AnyTarget) -> dict[str, Any]:
     """The keywords of a fit, with weights of classes by their codes in Y."""
     given = keywords.get("class_weight")
     if not isinstance(given, Mapping) or not isinstance(target, Classes):

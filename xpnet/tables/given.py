@@ -23,6 +23,7 @@ __all__ = [
     "notations_given",
     "open_table",
     "rows_given",
+    "targets_given",
     "texts_given",
 ]
 
@@ -44,6 +45,16 @@ def name_of(what: str, name: Any) -> str:
     if not isinstance(name, str):
         raise TypeError(f"{what} must be given by its name, a str, got {quoted(name)}")
     return name
+
+
+def targets_given(target: Any) -> tuple[str, ...]:
+    """The names of one target, given as a str, or of several, given as a list."""
+    if not isinstance(target, (list, tuple)):
+        return (name_of("the target", target),)
+    found = tuple(name_of("each target", name) for name in target)
+    if not found or len(set(found)) < len(found):
+        raise ValueError(f"the targets must be one or more different columns, got {quoted(target)}")
+    return found
 
 
 def names_given(what: str, names: Any) -> frozenset[str]:

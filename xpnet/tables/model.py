@@ -19,12 +19,13 @@ from xpnet.files.load import describe, load_all
 from xpnet.files.save import is_model, save
 from xpnet.network import Network
 from xpnet.ranges import is_number
-from xpnet.tables.calibration import class_scores, half_width, quantity_scores
+from xpnet.tables.calibration import half_width
 from xpnet.tables.importance import importance
 from xpnet.tables.reading import table_of
 from xpnet.tables.schema import Schema
+from xpnet.tables.several import Targets, apart, by_name, heads_of, with_targets
 from xpnet.tables.table import Table, shown
-from xpnet.tables.targets import Classes, Quantity, silent, with_target
+from xpnet.tables.targets import Classes, Quantity, Target, silent
 from xpnet.training import History
 from xpnet.typing import Host
 from xpnet.whole_file import path_of
@@ -50,7 +51,10 @@ class Member(NamedTuple):
         return self.schema.features(table, self.net.dtype)
 
     def outputs(self, X: Host, table: Table) -> Host:
-        """Probabilities (N, K), or quantities (N, 1) in the target's unit, float64."""
+        """Probabilities (N, K), or quantities (N, 1) in the target's unit, float64.
+
+        Those of several targets are side by side.
+        """
         found = to_numpy(self.net.predict(X, batch_size=_BATCH)).astype(np.float64)
         bad = np.flatnonzero(~np.isfinite(found).all(axis=1))
         if len(bad):
@@ -66,9 +70,11 @@ class Model:
     ----------
     members : tuple of (Network, Schema)
     residuals : tuple of float
-        Sorted absolute errors on rows held out, in units of Y; () for classes, or if none were.
+        Sorted absolute errors on rows held out, in units of Y; () for classes, or if none were. Of
+        several quantities, a tuple for each.
     score : dict of str to float
-        What the rows held out gave, such as {"accuracy": 0.95, "log_loss": 0.2, "rows": 600.0}.
+        What the rows held out gave, such as {"accuracy": 0.95, "log_loss": 0.2, "rows": 600.0}. Of
+        several targets each score has the target's name before it, such as "price_r2".
     cv_score : dict of str to float
         Means over the parts of a cross-validation, such as "r2", and sample standard deviations,
         such as "r2_sd"; empty without one.
@@ -81,7 +87,7 @@ class Model:
     """
 
     members: tuple[Member, ...]
-    residuals: tuple[float, ...] = ()
+    residuals: tuple[float, ...] | tuple[tuple[float, ...], ...] = ()
     score: dict[str, float] = field(default_factory=dict)
     cv_score: dict[str, float] = field(default_factory=dict)
     history: History | None = None
@@ -89,9 +95,9 @@ class Model:
     interrupted: bool = False
 
     def __repr__(self) -> str:
-        n, target = len(self.members), self.schema.target
+        n, task, names = len(self.members), self.schema.task, shown(self.schema.target_names)
         networks = f"{n} network{'s' if n > 1 else ''}"
-        return f"Model({target.task} of {target.name!r}, {networks}, columns {shown(self.columns)})"
+        return f"Model({task} of {names}, {networks}, columns {shown(self.columns)})"
 
     @property
     def network(self) -> Network:
@@ -109,31 +115,35 @@ class Model:
         return self.members[0].schema
 
     @property
-    def classes(self) -> tuple[str, ...]:
-        """The classes, in the order of `predict_proba`; ValueError for a regression."""
-        return self._classes().classes
+    def classes(self) -> tuple[str, ...] | tuple[tuple[str, ...], ...]:
+        """The classes, in the order of `predict_proba`; ValueError for a regression.
+
+        Of several targets, a tuple for each.
+        """
+        each = tuple(target.classes for target in self._classes())
+        return each[0] if len(each) == 1 else each
 
     def predict(self, table: Any) -> Host:
         """The most likely class of each row (N,), or the quantity (N,) float64.
 
-        Classes are int64 if all of them are whole numbers, else text.
+        Of T targets it is (N, T). Classes are int64 if all of them are whole numbers, else text.
 
         Parameters
         ----------
         table : path, Table, dict of columns or data frame
             With the columns of the training; the target may be missing.
         """
-        outputs = self.outputs(table)
-        target = self.schema.target
-        if isinstance(target, Quantity):
-            return outputs[:, 0]
-        labels: Host = target.labels()[outputs.argmax(axis=1)]
-        return labels
+        each = [target.predicted(own) for target, own in self._apart(self.outputs(table))]
+        return each[0] if len(each) == 1 else np.column_stack(each)
 
-    def predict_proba(self, table: Any) -> Host:
-        """The probability of each class (N, K) float64; ValueError for a regression."""
+    def predict_proba(self, table: Any) -> Host | tuple[Host, ...]:
+        """The probability of each class (N, K) float64; ValueError for a regression.
+
+        Of several targets, a tuple with an array for each.
+        """
         self._classes()
-        return self.outputs(table)
+        each = tuple(own for _, own in self._apart(self.outputs(table)))
+        return each[0] if len(each) == 1 else each
 
     def predictions(self, table: Any) -> dict[str, Host]:
         """The predictions as named columns, as `xpnet predict` writes them."""
@@ -142,28 +152,23 @@ class Model:
     def intervals(self, table: Any, coverage: float = 0.9) -> Host:
         """Lower and upper ends (N, 2) of intervals that hold the quantity with that probability.
 
-        The probability is that over all rows like the training's, not for each row by itself.
+        The probability is that over all rows like the training's, not for each row by itself. Of T
+        targets the ends are (N, T, 2), and the probability is that of each target by itself.
 
         Raises
         ------
         ValueError
             The target is no quantity, coverage is not within (0, 1), or too few rows were held out.
         """
-        target = self.schema.target
-        if not isinstance(target, Quantity):
-            raise ValueError(f"{quoted(target.name)} is a class: use predict_proba")
+        quantities = [one for one in self.schema.targets if isinstance(one, Quantity)]
+        if not quantities:
+            raise ValueError(f"{self._named_targets('is a class')}: use predict_proba")
         if not is_number(coverage) or not 0 < coverage < 1:
             raise ValueError(f"coverage must lie between 0 and 1, got {quoted(coverage)}")
-        width = half_width(self.residuals, coverage) * target.scale
-        if not np.isfinite(width):
-            n = len(self.residuals)
-            if not n:
-                raise ValueError("no rows were held out to measure errors on: train without quick")
-            raise ValueError(f"coverage can be at most {n / (n + 1):.6g}, got {coverage}")
-        y = self.predict(table)
-        if target.log:
-            return np.column_stack([y * np.exp(-width), y * np.exp(width)])
-        return np.column_stack([y - width, y + width])
+        widths = [_half_width(residuals, coverage) for residuals in self._residuals()]
+        ys = np.split(self.outputs(table), len(quantities), axis=1)
+        each = [one.ends(y[:, 0], w) for one, y, w in zip(quantities, ys, widths, strict=True)]
+        return each[0] if len(each) == 1 else np.stack(each, axis=1)
 
     def evaluate(self, table: Any) -> dict[str, float]:
         """The scores on a table with targets.
@@ -172,6 +177,7 @@ class Model:
         -------
         dict
             "accuracy" and "log_loss" of classes, or "r2" and "rmse" of a quantity in its own unit.
+            Of several targets "<target>_accuracy" and so on.
         """
         found = self._judged(table)
         return self._scores(found, self.outputs(found))
@@ -189,17 +195,18 @@ class Model:
         return tuple(dict.fromkeys(each))
 
     def _judged(self, table: Any) -> Table:
-        """The rows that have a target."""
-        target, holes = self.schema.target, self.schema.holes
-        found = table_of(table)
-        found.require(target.name)
-        return with_target(found, target.name, target.task, holes, silent)
+        """The rows that have all targets."""
+        schema, found = self.schema, table_of(table)
+        for name in schema.target_names:
+            found.require(name)
+        return with_targets(found, schema.target_names, schema.task, schema.holes, silent)
 
     def importance(self, table: Any, repeats: int = 5, seed: int = 0) -> dict[str, float]:
         """How much the model relies on each column, the largest first.
 
         It is the rise of the log loss, or of the RMSE in the target's unit, when the column's cells
-        are permuted among the rows: the mean of ``repeats`` permutations.
+        are permuted among the rows: the mean of ``repeats`` permutations. Of several targets it is
+        the rise of the mean of their log losses, or of their squared errors in units of Y.
 
         Parameters
         ----------
@@ -209,7 +216,10 @@ class Model:
         return importance(self, self._judged(table), repeats, seed)
 
     def outputs(self, table: Any) -> Host:
-        """Probabilities (N, K), or quantities (N, 1) in the target's unit, float64."""
+        """Probabilities (N, K), or quantities (N, 1) in the target's unit, float64.
+
+        Those of several targets are side by side.
+        """
         found = table_of(table)
         starts = range(0, len(found), _BLOCK)
         blocks = (found.take(slice(start, start + _BLOCK)) for start in starts)
@@ -217,8 +227,11 @@ class Model:
         return np.concatenate(each)
 
     def error_of(self, table: Table, Xs: Sequence[Host]) -> float:
-        """The log loss, or the RMSE, of the table's rows if these are each member's X."""
-        scores = self._scores(table, self._mean(table, Xs))
+        """The error that `importance` measures, if these are each member's X of the table."""
+        outputs = self._mean(table, Xs)
+        if isinstance(self.schema.target, Targets):
+            return self.schema.target.mean_loss(outputs, table, self.schema.holes)
+        scores = self._scores(table, outputs)
         return scores["rmse"] if "rmse" in scores else scores["log_loss"]
 
     def _mean(self, table: Table, Xs: Iterable[Host]) -> Host:
@@ -227,11 +240,19 @@ class Model:
         return np.asarray(sum(each) / len(self.members))
 
     def _scores(self, table: Table, outputs: Host) -> dict[str, float]:
-        target, holes = self.schema.target, self.schema.holes
-        if isinstance(target, Quantity):
-            y = table.quantities(target.name, target.notation, holes)
-            return quantity_scores(outputs[:, 0], y)
-        return class_scores(outputs, target.encode(table, holes))
+        holes, each = self.schema.holes, self._apart(outputs)
+        scores = [target.scores(own, table, holes) for target, own in each]
+        return by_name(self.schema.targets, scores)
+
+    def _apart(self, outputs: Host) -> list[tuple[Target, Host]]:
+        """Each single target with its columns of the outputs."""
+        return apart(self.schema.target, outputs)
+
+    def _residuals(self) -> tuple[tuple[float, ...], ...]:
+        """The residuals of each target."""
+        found: tuple[Any, ...] = self.residuals
+        several = len(self.schema.targets) > 1
+        return (found or ((),) * len(self.schema.targets)) if several else (found,)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to one file, whole or not at all; `xpnet predict` takes it.
@@ -251,15 +272,29 @@ class Model:
             )
         schemas = [member.schema.to_json() for member in self.members]
         extra = {_SCHEMA if k == 0 else f"{_SCHEMA}.{k}": text for k, text in enumerate(schemas)}
-        about = {"residuals": list(self.residuals), "score": self.score, "cv_score": self.cv_score}
+        about = {"residuals": self.residuals, "score": self.score, "cv_score": self.cv_score}
         extra[_MODEL] = json.dumps(about, allow_nan=False)
         save(self.network, path, extra, more=self.networks[1:])
 
-    def _classes(self) -> Classes:
-        target = self.schema.target
-        if isinstance(target, Classes):
-            return target
-        raise ValueError(f"{quoted(target.name)} is a quantity: it has no classes")
+    def _classes(self) -> list[Classes]:
+        """The single targets, which must be classes."""
+        found = [target for target in self.schema.targets if isinstance(target, Classes)]
+        if found:
+            return found
+        raise ValueError(f"{self._named_targets('is a quantity')}: it has no classes")
+
+    def _named_targets(self, what: str) -> str:
+        return " and ".join(f"{quoted(name)} {what}" for name in self.schema.target_names)
+
+
+def _half_width(residuals: tuple[float, ...], coverage: float) -> float:
+    """`half_width`, with an error if too few rows were held out."""
+    width, n = half_width(residuals, coverage), len(residuals)
+    if np.isfinite(width):
+        return width
+    if not n:
+        raise ValueError("no rows were held out to measure errors on: train without quick")
+    raise ValueError(f"coverage can be at most {n / (n + 1):.6g}, got {coverage}")
 
 
 def load(
@@ -293,31 +328,50 @@ def load(
         about = extra[_MODEL] if len(nets) > 1 else extra.get(_MODEL, _NOTHING)
         for member in members:
             _check_fit(member)
-        if len({_predicted(member) for member in members}) > 1:
+        if any(_predicted(member) != _predicted(members[0]) for member in members):
             raise ValueError("its networks have different targets")
-        return Model(members, *_judgement(about))
+        return Model(members, *_judgement(about, members[0].schema))
 
 
-def _judgement(text: str) -> tuple[tuple[float, ...], dict[str, float], dict[str, float]]:
+def _judgement(
+    text: str, schema: Schema
+) -> tuple[tuple[Any, ...], dict[str, float], dict[str, float]]:
     """The residuals and the scores in a file."""
     about = mapping(loads(text), "the model")
-    residuals = tuple(number_of({"residuals": r}, "residuals") for r in list_of(about, "residuals"))
-    if any(a > b for a, b in pairwise((0.0, *residuals))):
-        raise ValueError("'residuals' must be sorted, and not negative")
+    residuals = _residuals_in(list_of(about, "residuals"), schema)
     score, cv_score = (
         {k: number_of(about[name], k) for k in mapping(about.get(name), name)}
         for name in ("score", "cv_score")
     )
-    check_known(dict(about), {"residuals": list(residuals), "score": score, "cv_score": cv_score})
+    written = json.loads(json.dumps(residuals))
+    check_known(dict(about), {"residuals": written, "score": score, "cv_score": cv_score})
     return residuals, score, cv_score
 
 
-def _predicted(member: Member) -> tuple[Any, ...]:
+def _residuals_in(given: list[Any], schema: Schema) -> tuple[Any, ...]:
+    """The residuals in a file: of one target, or of each."""
+    T = len(schema.targets)
+    if T == 1 or not given:
+        return _sorted(given)
+    if schema.task != Quantity.task or len(given) != T:
+        raise ValueError(f"'residuals' must have a list for each of {T} quantities")
+    return tuple(_sorted(list_of({"residuals": own}, "residuals")) for own in given)
+
+
+def _sorted(given: list[Any]) -> tuple[float, ...]:
+    """Residuals, checked to be sorted, and not negative."""
+    found = tuple(number_of({"residuals": r}, "residuals") for r in given)
+    if any(a > b for a, b in pairwise((0.0, *found))):
+        raise ValueError("'residuals' must be sorted, and not negative")
+    return found
+
+
+def _predicted(member: Member) -> list[tuple[Any, ...]]:
     """What a network predicts; the networks of a model must agree on it."""
-    target = member.schema.target
-    if isinstance(target, Classes):
-        return target.task, target.name, target.classes
-    return target.task, target.name, target.log
+    return [
+        (target.task, target.name, target.classes if isinstance(target, Classes) else target.log)
+        for target in member.schema.targets
+    ]
 
 
 def _check_fit(member: Member) -> None:
@@ -329,6 +383,9 @@ def _check_fit(member: Member) -> None:
             f"its network has {takes[0]} inputs and {takes[1]} outputs, its schema {makes[0]} and "
             f"{makes[1]}"
         )
+    heads, own = heads_of(schema.target), net.loss.heads if net.loss else ()
+    if heads and own != heads:
+        raise ValueError(f"its network has heads of {own} classes, its schema of {heads}")
     wanted = [layer.config() for layer in schema.input_layers()]
     if [
         layer.config() for layer in net.plan.layers if layer.config()["layer"] == "embedding"

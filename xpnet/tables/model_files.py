@@ -12,6 +12,7 @@ from xpnet.files.load import describe
 from xpnet.files.save import save
 from xpnet.network import Network
 from xpnet.tables.schema import Schema
+from xpnet.tables.several import heads_of
 from xpnet.whole_file import path_of
 
 __all__ = ["read_schema", "save_model", "schema_of"]
@@ -25,7 +26,7 @@ def save_model(net: Network, schema: Schema, path: str | os.PathLike[str]) -> No
     Raises
     ------
     TypeError, ValueError
-        ``net`` is not a `Network`, ``schema`` not a `Schema`, or their widths differ.
+        ``net`` is not a `Network`, ``schema`` not a `Schema`, or their widths or heads differ.
     """
     if not isinstance(net, Network):
         raise TypeError(f"net must be a Network, got {quoted(net)}")
@@ -37,6 +38,12 @@ def save_model(net: Network, schema: Schema, path: str | os.PathLike[str]) -> No
             f"the network has {widths[0]} inputs and {widths[1]} outputs, but the schema has "
             f"{schema.width} and {schema.target.width}: make the network with schema.width and "
             "schema.target.width"
+        )
+    heads, own = heads_of(schema.target), net.loss.heads if net.loss else ()
+    if heads and own != heads:
+        raise ValueError(
+            f"the network has heads of {own} classes, but the schema has {heads}: make the network "
+            "with loss=schema.target.loss"
         )
     save(net, path, extra={_KEY: schema.to_json()})
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from xpnet.layers import Dropout
-from xpnet.losses import CrossEntropy, Loss
+from xpnet.losses import CrossEntropy, Loss, MultiCrossEntropy
 from xpnet.optimizers import AdamW
 from xpnet.schedules import Cosine
 
@@ -72,9 +72,14 @@ class Recipe:
         schedule = Cosine(self.rate, steps=self.epochs * self.steps_per_epoch(n))
         return AdamW(learning_rate=schedule, weight_decay=self.decay)
 
-    def loss(self, task: str) -> Loss | str:
-        """The loss: smoothed cross entropy of classes, squared error of a quantity."""
-        return CrossEntropy(_SMOOTHING) if task == "classification" else "mean_squared_error"
+    def loss(self, task: str, heads: tuple[int, ...] = ()) -> Loss | str:
+        """The loss: smoothed cross entropy of classes, squared error of quantities.
+
+        ``heads`` are the numbers of classes of several targets, whose cross entropies are added.
+        """
+        if task != "classification":
+            return "mean_squared_error"
+        return MultiCrossEntropy(heads, _SMOOTHING) if heads else CrossEntropy(_SMOOTHING)
 
 
 def recipe_for(n: int, *, quick: bool = False, **changes: Any) -> Recipe:

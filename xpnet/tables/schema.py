@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, NamedTuple, TypeAlias
@@ -18,23 +18,25 @@ from xpnet.tables.bounded import bins_for
 from xpnet.tables.categorical import Categories, Codes, check_categories
 from xpnet.tables.given import (
     dims_given,
-    name_of,
     names_given,
     notations_given,
     rows_given,
+    targets_given,
     texts_given,
 )
 from xpnet.tables.moment import Moment, fit_numbers
 from xpnet.tables.notations import Notation
 from xpnet.tables.numeric import Numeric
-from xpnet.tables.table import Table, check_table
-from xpnet.tables.targets import TASKS, Target, fit_target
+from xpnet.tables.several import AnyTarget, Targets, fit_targets
+from xpnet.tables.table import Table, check_table, shown
+from xpnet.tables.targets import TASKS, Target
 from xpnet.tables.version_1 import KINDS_OF_1, Embedded, Number, OneHot
 from xpnet.typing import Host
 
 __all__ = ["Schema"]
 
 _VERSION = 2
+_OF_SEVERAL = 3  # version 2, with several targets
 _SINCE: frozenset[str] = frozenset()  # settings that files of an earlier xpnet lack
 
 Column: TypeAlias = Numeric | Categories | Codes | Moment | Number | OneHot | Embedded
@@ -42,6 +44,7 @@ KINDS: dict[int, dict[str, Any]] = {
     1: {kind.kind: kind for kind in KINDS_OF_1},
     2: {kind.kind: kind for kind in (Numeric, Categories, Codes, Moment)},
 }
+KINDS[_OF_SEVERAL] = KINDS[2]
 """The kinds of columns of each version."""
 
 
@@ -53,11 +56,12 @@ class Schema:
     ----------
     columns : tuple of Numeric, Categories, Codes and Moment
         In the order of the columns of X. Files of version 1 have Number, OneHot and Embedded.
-    target : Classes or Quantity
+    target : Classes, Quantity or Targets
+        The last one holds two or more of the first, or of the second.
     holes : tuple of str
         Texts that mean a missing cell, beside the usual ones.
     version : int
-        Of the JSON that `to_json` writes.
+        Of the JSON that `to_json` writes: 3 with several targets.
 
     Examples
     --------
@@ -70,7 +74,7 @@ class Schema:
     """
 
     columns: tuple[Column, ...]
-    target: Target
+    target: AnyTarget
     holes: tuple[str, ...] = ()
     version: int = _VERSION
 
@@ -78,7 +82,7 @@ class Schema:
     def fit(
         cls,
         table: Table,
-        target: str,
+        target: str | Sequence[str],
         task: str | None = None,
         *,
         rows: Host | None = None,
@@ -96,8 +100,8 @@ class Schema:
         Parameters
         ----------
         table : Table
-        target : str
-            The column to predict.
+        target : str or list of str
+            The column to predict, or several of one task.
         task : {"classification", "regression"}, optional
             None: classification for text, and for whole numbers with at most 20 different values,
             each in 5 rows or more on average; regression otherwise.
@@ -131,6 +135,7 @@ class Schema:
             a row or has only one class. The message names the line and the column.
         """
         check_table(table)
+        targets = targets_given(target)
         asked = _Asked(
             names_given("text", text),
             dims_given(embed),
@@ -140,19 +145,29 @@ class Schema:
             bins_for(len(table) if rows is None else len(rows)) if pieces else 0,
             tell,
         )
-        names = asked.inputs(table, target)
+        names = asked.inputs(table, targets)
         table = table.read_as(asked.read_as, asked.holes) if asked.read_as else table
         train = slice(None) if rows is None else rows_given(rows, len(table))
         columns = tuple(c for name in names if (c := asked.fitted(table, name, train)) is not None)
         if not columns:
             raise ValueError(f"{table.source}: no column has anything to learn from")
-        fitted = fit_target(table, target, task, train, asked.holes, log_target)
-        return cls(columns, fitted, asked.holes)
+        fitted = fit_targets(table, targets, task, train, asked.holes, log_target)
+        return cls(columns, fitted, asked.holes, _VERSION if len(targets) == 1 else _OF_SEVERAL)
 
     @property
     def task(self) -> str:
         """Return "classification" or "regression"."""
         return self.target.task
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """Each single target."""
+        return self.target.each
+
+    @property
+    def target_names(self) -> tuple[str, ...]:
+        """The columns to predict."""
+        return tuple(target.name for target in self.targets)
 
     @property
     def width(self) -> int:
@@ -183,14 +198,15 @@ class Schema:
         Returns
         -------
         X : (N, n) float64
-        Y : (N,) int64 classes, (N, 1) float64, or None where the table lacks the target
+        Y : (N,) int64 classes, or (N, 1) float64
+            (N, T) for T targets; None where the table lacks a target.
 
         Raises
         ------
         ValueError
             A column is missing, a category or class is new, or a cell is bad.
         """
-        has_target = self.target.name in check_table(table).columns
+        has_target = set(self.target_names) <= check_table(table).columns.keys()
         return self.features(table), self.target.encode(table, self.holes) if has_target else None
 
     def features(
@@ -232,22 +248,24 @@ class Schema:
         """The network's outputs (N, n_L), of any array library, as named columns.
 
         The columns are ``prediction`` and, for classification, one ``probability_<class>`` for each
-        class. Raises ValueError if the shape is wrong, or if outputs of classes have NaN, which
-        would be predicted as the first class.
+        class. Of several targets they are ``prediction_<target>`` and
+        ``probability_<target>_<class>``. Raises ValueError if the shape is wrong, or if outputs of
+        classes have NaN, which would be predicted as the first class.
         """
         outputs = to_numpy(outputs)
         if outputs.ndim != 2 or outputs.shape[1] != self.target.width:
             raise ValueError(
                 f"outputs must be (N, {self.target.width}) for the target "
-                f"{quoted(self.target.name)}, got {outputs.shape}"
+                f"{shown(self.target_names)}, got {outputs.shape}"
             )
         return self.target.predictions(outputs)
 
     def to_json(self) -> str:
         """The schema as one line of ASCII JSON, from which `from_json` makes an equal schema."""
         columns = [{"kind": c.kind, "name": c.name, **c.settings()} for c in self.columns]
-        target = {"task": self.task, "name": self.target.name, **self.target.settings()}
-        found: dict[str, Any] = {"version": self.version, "columns": columns, "target": target}
+        each = [{"task": t.task, "name": t.name, **t.settings()} for t in self.targets]
+        target = {"targets": each} if isinstance(self.target, Targets) else {"target": each[0]}
+        found: dict[str, Any] = {"version": self.version, "columns": columns, **target}
         return json.dumps(found if self.version == 1 else {**found, "holes": list(self.holes)})
 
     @classmethod
@@ -262,24 +280,35 @@ class Schema:
         found = mapping(loads(text), "the schema")
         version = found.get("version")
         if type(version) is not int or version not in KINDS:
-            known = " and ".join(map(str, KINDS))
             raise ValueError(
-                f"the schema has version {quoted(version)}, but this xpnet reads {known}"
+                f"the schema has version {quoted(version)}, but this xpnet reads "
+                f"{min(KINDS)} to {max(KINDS)}"
             )
         columns = [mapping(column, "a column") for column in list_of(found, "columns")]
         restored = tuple(_known(KINDS[version], c, "kind").restore(c) for c in columns)
-        target = mapping(found.get("target"), "the target")
         holes = () if version == 1 else tuple(names_of(found, "holes", 0))
-        fitted = _known(TASKS, target, "task").restore(target)
-        schema = cls(restored, fitted, holes, version)
+        schema = cls(restored, _target_in(found, version), holes, version)
         schema._check_names()
         check_known(dict(found), loads(schema.to_json()), "the schema", _SINCE)
         return schema
 
     def _check_names(self) -> None:
-        names = [column.name for column in self.columns] + [self.target.name]
-        if len(names) < 2 or len(set(names)) < len(names):
+        names = [*(column.name for column in self.columns), *self.target_names]
+        if not self.columns or len(set(names)) < len(names):
             raise ValueError("the schema has no columns, or two with the same name")
+
+
+def _target_in(found: Mapping[str, Any], version: int) -> AnyTarget:
+    """The target, or the targets, of a schema's JSON."""
+
+    def restored(given: Any) -> Target:
+        found = mapping(given, "the target")
+        target: Target = _known(TASKS, found, "task").restore(found)
+        return target
+
+    if version != _OF_SEVERAL:
+        return restored(found.get("target"))
+    return Targets(tuple(map(restored, list_of(found, "targets"))))
 
 
 def _known(kinds: Mapping[str, Any], found: Mapping[str, Any], key: str) -> Any:
@@ -300,19 +329,20 @@ class _Asked(NamedTuple):
     bins: int
     tell: Callable[[str], None]
 
-    def inputs(self, table: Table, target: str) -> list[str]:
+    def inputs(self, table: Table, targets: tuple[str, ...]) -> list[str]:
         """The names of the input columns."""
         told = {*self.text, *self.embed, *self.ignore}
-        for name in sorted({name_of("the target", target), *told, *self.read_as}):
+        for name in sorted({*targets, *told, *self.read_as}):
             table.require(name)
-        if target in told:
-            raise ValueError(
-                f"{quoted(target)} is the target: it can't be left out, and task sets its kind"
-            )
-        names = [name for name in table.names if name != target and name not in self.ignore]
+        for target in targets:
+            if target in told:
+                raise ValueError(
+                    f"{quoted(target)} is the target: it can't be left out, and task sets its kind"
+                )
+        names = [n for n in table.names if n not in targets and n not in self.ignore]
         if not names:
             raise ValueError(
-                f"{table.source}: no column is left besides the target {quoted(target)}"
+                f"{table.source}: no column is left besides the target {shown(targets)}"
             )
         return names
 

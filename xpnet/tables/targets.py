@@ -14,6 +14,7 @@ from xpnet.checks import without_nan
 from xpnet.errors import quoted
 from xpnet.files.jsonable import flag_of, mapping, names_of, number_of, text_of
 from xpnet.ranges import is_choice
+from xpnet.tables.calibration import class_scores, quantity_scores
 from xpnet.tables.cells import TEXT
 from xpnet.tables.notations import PLAIN, Notation, is_hole
 from xpnet.tables.table import Table, shown
@@ -62,9 +63,19 @@ class Classes:
     temperature: float = 1.0
 
     @property
+    def each(self) -> tuple[Classes]:
+        """The single targets: this one."""
+        return (self,)
+
+    @property
     def width(self) -> int:
         """The number of outputs of the network."""
         return len(self.classes)
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """A name for each output of the network: the class."""
+        return self.classes
 
     @classmethod
     def fit(cls, table: Table, name: str) -> Classes:
@@ -113,6 +124,18 @@ class Classes:
             z = np.log(outputs.astype(np.float64)) / self.temperature
         p = np.exp(z - z.max(axis=1, keepdims=True))
         return np.asarray(p / p.sum(axis=1, keepdims=True))
+
+    def predicted(self, answers: Host) -> Host:
+        """The most likely classes (N,), as `labels` has them."""
+        return np.asarray(self.labels()[answers.argmax(axis=1)])
+
+    def scores(self, answers: Host, table: Table, holes: Collection[str] = ()) -> dict[str, float]:
+        """Accuracy and log loss of the `answers` for a table with the target."""
+        return class_scores(answers, self.encode(table, holes))
+
+    def mean_loss(self, answers: Host, table: Table, holes: Collection[str] = ()) -> float:
+        """The log loss."""
+        return self.scores(answers, table, holes)["log_loss"]
 
     def named(self, answers: Host) -> dict[str, Host]:
         """The most likely class, and a column of probabilities for each class."""
@@ -164,6 +187,16 @@ class Quantity:
     highest: float | None = None
     log: bool = False
     notation: Notation = PLAIN
+
+    @property
+    def each(self) -> tuple[Quantity]:
+        """The single targets: this one."""
+        return (self,)
+
+    @property
+    def output_names(self) -> tuple[str]:
+        """A name for the output of the network: the target."""
+        return (self.name,)
 
     @classmethod
     def fit(
@@ -223,6 +256,26 @@ class Quantity:
         """The predicted quantity (N, 1) float64, in the target's own unit."""
         y = self.kept(outputs)[:, None]
         return np.exp(y) if self.log else y
+
+    def predicted(self, answers: Host) -> Host:
+        """The predicted quantities (N,)."""
+        return answers[:, 0]
+
+    def scores(self, answers: Host, table: Table, holes: Collection[str] = ()) -> dict[str, float]:
+        """R² and RMSE of the `answers`, in the target's unit, for a table with the target."""
+        return quantity_scores(answers[:, 0], table.quantities(self.name, self.notation, holes))
+
+    def mean_loss(self, answers: Host, table: Table, holes: Collection[str] = ()) -> float:
+        """The mean of (A − Y)², with A the `answers` in the units of Y."""
+        y = np.log(answers) if self.log else answers
+        return float(np.mean(((y - self.mean) / self.scale - self.encode(table, holes)) ** 2))
+
+    def ends(self, predicted: Host, width: float) -> Host:
+        """The ends (N, 2) of the intervals of half width ``width``, in units of Y."""
+        half = width * self.scale
+        if self.log:
+            return np.column_stack([predicted * np.exp(-half), predicted * np.exp(half)])
+        return np.column_stack([predicted - half, predicted + half])
 
     def named(self, answers: Host) -> dict[str, Host]:
         """The `answers` as named columns."""
@@ -335,12 +388,20 @@ def has_target(table: Table, name: str, task: str, holes: Collection[str] = ()) 
 
 
 def with_target(
-    table: Table, name: str, task: str, holes: Collection[str], tell: Callable[[str], None]
+    table: Table,
+    name: str,
+    task: str,
+    holes: Collection[str],
+    tell: Callable[[str], None],
+    among: str = "",
 ) -> Table:
-    """The rows that have a target; ``tell`` is told how many have none."""
+    """The rows that have a target; ``tell`` is told how many have none.
+
+    ``among`` says in an error which rows the table has, if it has not all.
+    """
     there = has_target(table, name, task, holes)
     if not there.any():
-        raise ValueError(f"{table.where(name)} is missing in every row: there is no target")
+        raise ValueError(f"{table.where(name)} is missing in every row{among}: there is no target")
     first = table.place(int(np.argmin(there)))
     return only(table, there, f"no {name!r} (first {first})", tell)
 

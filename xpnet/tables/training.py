@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,14 +11,21 @@ import numpy as np
 from xpnet.errors import warn
 from xpnet.ranges import positive_integer
 from xpnet.tables.fits import Job
-from xpnet.tables.given import dims_given, names_given, notations_given, texts_given
+from xpnet.tables.given import (
+    dims_given,
+    names_given,
+    notations_given,
+    targets_given,
+    texts_given,
+)
 from xpnet.tables.model import Model
 from xpnet.tables.notations import PLAIN
 from xpnet.tables.procedure import Procedure
 from xpnet.tables.reading import table_of
 from xpnet.tables.recipe import recipe_for
-from xpnet.tables.table import Table
-from xpnet.tables.targets import only, silent, task_of, with_target
+from xpnet.tables.several import tasks_of, with_targets
+from xpnet.tables.table import Table, shown
+from xpnet.tables.targets import only, silent
 from xpnet.typing import Host
 
 __all__ = ["inputs_of", "train", "without_weight_0"]
@@ -38,7 +45,7 @@ def _once() -> Callable[[str], None]:
 
 def train(
     table: Any,
-    target: str,
+    target: str | Sequence[str],
     *,
     task: str | None = None,
     text: Iterable[str] = (),
@@ -62,7 +69,7 @@ def train(
     progress: bool = False,
     tell: Callable[[str], None] = silent,
 ) -> Model:
-    """Train a model that predicts a column of a table.
+    """Train a model that predicts a column of a table, or several.
 
     The rules are in docs/tables.md. Two fits on four fifths of the rows choose the encoding of
     numbers and the number of epochs, by the loss on the rest. A third fit takes all rows.
@@ -70,8 +77,9 @@ def train(
     Parameters
     ----------
     table : path, Table, dict of columns or data frame
-    target : str
-        The column to predict. Rows without it are left out.
+    target : str or list of str
+        The column to predict, or several that are all classes or all quantities. Rows that lack one
+        are left out.
     task, text, embed, ignore, read_as, missing, log_target
         As for `Schema.fit`.
     quick : bool
@@ -94,7 +102,7 @@ def train(
     weight : str, optional
         A column of weights ≥ 0 of the rows; it is no input. Rows of weight 0 are left out.
     class_weight : "balanced" or mapping of class to weight, optional
-        "balanced" gives every class the same weight in all.
+        "balanced" gives every class the same weight in all. For one target only.
     seed : int
         Of the weights and of the order of examples.
     backend, device, dtype
@@ -124,17 +132,23 @@ def train(
     epochs = None if epochs is None else positive_integer("epochs", epochs)
     if hidden is not None and not isinstance(hidden, (tuple, list)):
         raise TypeError(f"hidden must be a tuple of widths, such as (256, 256), got {hidden!r}")
+    targets = targets_given(target)
+    if class_weight is not None and len(targets) > 1:
+        raise ValueError(
+            f"class_weight (--class-weight) is for one target, got {shown(targets)}: train a model "
+            "for each, or give weights of the rows (--weight, weight=)"
+        )
     table, missing = table_of(table), texts_given("missing", missing)
     text, ignore = names_given("text", text), names_given("ignore", ignore)
     embed, told = dims_given(embed), notations_given(read_as)
-    for name in sorted({target, *text, *ignore, *embed, *told, *((weight,) if weight else ())}):
+    for name in sorted({*targets, *text, *ignore, *embed, *told, *((weight,) if weight else ())}):
         table.require(name)
     table = table.read_as(told, missing)
-    table.settle(inputs_of(table, target, text, embed, ignore), missing)
+    table.settle(inputs_of(table, targets, text, embed, ignore), missing)
     if weight is not None:
         table = without_weight_0(table, weight, missing, tell)
-    task = task or task_of(table, target, missing)[0]
-    table = with_target(table, target, task, missing, tell)
+    task = task or tasks_of(table, targets, missing)[0]
+    table = with_targets(table, targets, task, missing, tell)
     weights = None
     if weight is not None:
         weights = _weights(table, weight, missing)
@@ -145,7 +159,7 @@ def train(
              "missing": missing, "log_target": log_target, "tell": _once()}  # fmt: skip
     keywords = {"class_weight": class_weight, "progress": progress}
     made = {"seed": seed, "backend": backend, "device": device, "dtype": dtype}
-    job = Job(table, np.arange(len(table)), target, task, asked, recipe, made, weights, keywords)
+    job = Job(table, np.arange(len(table)), targets, task, asked, recipe, made, weights, keywords)
     if seconds is not None:
         job = procedure.within(job, seconds, cv or 0)
     job = procedure.compiled(job)
@@ -153,9 +167,9 @@ def train(
     return replace(procedure.trained(job), cv_score=scores)
 
 
-def inputs_of(table: Table, target: str, *told: Iterable[str]) -> list[str]:
-    """The columns that may be numbers or dates: not the target, and none told otherwise."""
-    others = {target}.union(*told)
+def inputs_of(table: Table, targets: Iterable[str], *told: Iterable[str]) -> list[str]:
+    """The columns that may be numbers or dates: no target, and none told otherwise."""
+    others = set(targets).union(*told)
     return [name for name in table.names if name not in others]
 
 
