@@ -17,6 +17,7 @@ from tests.support.processes import python
 from xpnet.cli import main
 from xpnet.datasets import load_digits, stratified_split
 from xpnet.report import Images, Report, Rows
+from xpnet.report.judged import Judged, worst_cases
 from xpnet.report.worst import worst
 
 needed("matplotlib")
@@ -132,6 +133,19 @@ def test_the_losses_of_examples_are_those_that_evaluate_averages(backend):
 
 def test_the_worst_are_those_with_the_largest_loss():
     assert worst(np.asarray([1.0, 5.0, 2.0, 5.0, 0.0]), 3) == [1, 3, 2]
+
+
+def test_the_worst_of_several_targets_have_the_largest_sum_of_losses():
+    a, b = np.array([0.0, 3.0, 2.0, 1.0]), np.array([0.5, 0.0, 2.0, 3.5])
+    judged = {
+        name: Judged({}, [], [], losses, lambda i, name=name: (f"{name}{i}", f"{i}"))
+        for name, losses in (("a", a), ("b", b))
+    }
+    found = worst_cases(judged)
+    assert [case.number for case in found] == [3, 2, 1, 0]
+    assert [case.loss for case in found] == [4.5, 4.0, 3.0, 0.5]
+    assert found[0][2:] == ("a: a3, b: b3", "a: 3, b: 3")
+    assert worst_cases({"": judged["a"]})[0] == (1, 3.0, "a1", "1")
 
 
 def test_the_worst_rows_are_shown_with_what_they_hold(tmp_path):

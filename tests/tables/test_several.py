@@ -148,8 +148,9 @@ def test_the_logarithm_of_every_quantity():
 
 
 def test_rows_are_held_out_by_combinations_of_classes():
-    codes = codes_of(TABLE, CLASSES)
-    pairs = list(zip(*(map(str, COLUMNS[name]) for name in CLASSES), strict=True))
+    names = ["text", *CLASSES]
+    codes = codes_of(TABLE, names)
+    pairs = list(zip(*(map(str, COLUMNS[name]) for name in names), strict=True))
     order = sorted(set(pairs))
     assert codes.tolist() == [order.index(pair) for pair in pairs]
     labels = list(map(str, COLUMNS["sign"]))
@@ -348,6 +349,9 @@ def test_a_users_own_network_takes_the_loss_of_the_targets(tmp_path):
     wrong = xpnet.Network([schema.width, 8, 5], loss=MultiCrossEntropy((3, 2)))
     with pytest.raises(ValueError, match=r"has heads of \(3, 2\) classes, but the schema has \(2"):
         save_model(wrong, schema, tmp_path / "n")
+    for version, target in ((2, schema.target), (3, schema.targets[0])):
+        with pytest.raises(ValueError, match="has the version 3 if it has several targets"):
+            Schema(schema.columns, target, version=version)
     quantities = Schema.fit(TABLE, tuple(QUANTITIES), ignore=CLASSES)
     assert quantities.target.loss == "mean_squared_error"
     assert quantities.transform(TABLE)[1].shape == (N, 2)
@@ -457,7 +461,7 @@ def test_what_is_wrong_is_said_before_anything_is_trained(
 def test_targets_that_cannot_be_learned():
     holes = Table({"x": X, "a": [1.0 + (i % 2) if i < 45 else None for i in range(N)],
                    "b": [None if i < 45 else 2.5 * i for i in range(N)]})  # fmt: skip
-    said = "column 'b' is missing in every row with a 'a': there is no target"
+    said = "column 'b' is missing in every row that has 'a': there is no target"
     with pytest.raises(ValueError, match=said):
         train(holes, ["a", "b"], task="regression", **SMALL)
     constant = Table({**COLUMNS, "cost": np.ones(N)})
@@ -468,6 +472,14 @@ def test_targets_that_cannot_be_learned():
         small(CLASSES, one_class)
     with pytest.raises(ValueError, match="no column is left besides the target 'size', 'cost'"):
         train(Table({name: COLUMNS[name] for name in QUANTITIES}), QUANTITIES, **SMALL)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_class_may_be_what_is_no_number(order):
+    """The column would be numbers with a wrong cell if it were an input."""
+    part = ["x", *map(str, COLUMNS["part"][1:])]
+    model = small(CLASSES[::order], Table({**COLUMNS, "part": part}), task="classification")
+    assert model.classes[::order][1] == ("1", "2", "3", "x")
 
 
 def test_columns_of_predictions_with_one_name():

@@ -44,8 +44,9 @@ KINDS: dict[int, dict[str, Any]] = {
     1: {kind.kind: kind for kind in KINDS_OF_1},
     2: {kind.kind: kind for kind in (Numeric, Categories, Codes, Moment)},
 }
-KINDS[_OF_SEVERAL] = KINDS[2]
 """The kinds of columns of each version."""
+
+KINDS[_OF_SEVERAL] = KINDS[2]
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,10 @@ class Schema:
     target: AnyTarget
     holes: tuple[str, ...] = ()
     version: int = _VERSION
+
+    def __post_init__(self) -> None:
+        if isinstance(self.target, Targets) != (self.version == _OF_SEVERAL):
+            raise ValueError(f"a schema has the version {_OF_SEVERAL} if it has several targets")
 
     @classmethod
     def fit(

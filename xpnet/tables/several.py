@@ -178,7 +178,7 @@ def with_targets(
 ) -> Table:
     """The rows that have all targets; ``tell`` is told how many lack one, and which."""
     for k, name in enumerate(names):
-        among = f" with a {' and a '.join(map(quoted, names[:k]))}" if k else ""
+        among = f" that has {' and '.join(map(quoted, names[:k]))}" if k else ""
         table = with_target(table, name, task, holes, tell, among)
     return table
 
@@ -199,5 +199,8 @@ def fit_targets(
 def codes_of(table: Table, names: Sequence[str], holes: Collection[str] = ()) -> Host:
     """The place (N,) of each row's class, or combination of classes, among the sorted ones."""
     each = [np.array(table.labels(name, holes), TEXT) for name in names]
-    codes = [np.unique(texts, return_inverse=True)[1] for texts in each]
-    return np.unique(np.column_stack(codes), axis=0, return_inverse=True)[1].reshape(-1)
+    found, *others = (np.unique(texts, return_inverse=True)[1] for texts in each)
+    for codes in others:
+        pairs = found * (codes.max() + 1) + codes
+        found = np.unique(pairs, return_inverse=True)[1]
+    return np.asarray(found)
