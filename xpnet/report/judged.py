@@ -9,6 +9,7 @@ import numpy as np
 
 from xpnet.backends import to_numpy
 from xpnet.metrics import METRICS
+from xpnet.metrics.log_loss import log_losses
 from xpnet.plots import CalibrationDisplay, ConfusionDisplay, PredictionErrorDisplay
 from xpnet.plots.outputs import Classified, classified, is_for_classes, loss_of, quantities
 from xpnet.report.figures import svg
@@ -21,7 +22,6 @@ __all__ = ["Judged", "judge", "worst_cases"]
 
 _WORST = 12  # number of worst examples shown
 _AT_ONCE = 8192  # examples in a batch
-_LEAST = 1e-15  # the least probability in a loss
 
 
 class Judged(NamedTuple):
@@ -114,8 +114,7 @@ def _losses(report: Report, found: Classified) -> Host:
     """The loss of each example; −ln p of its class if the answers are not the network's."""
     if report.answers is None:
         return to_numpy(report.net.losses(report.X, report.Y, _AT_ONCE)).astype(np.float64)
-    own = found.probabilities[np.arange(len(found.labels)), found.labels]
-    return np.asarray(-np.log(np.maximum(own, _LEAST)))
+    return log_losses(found.probabilities, found.labels)
 
 
 def _by_class(confusion: ConfusionDisplay) -> Iterator[tuple[str, ...]]:

@@ -9,18 +9,17 @@ import math
 
 import numpy as np
 
+from xpnet.metrics.log_loss import log_losses
 from xpnet.typing import Host
 
 __all__ = ["class_scores", "half_width", "order_statistics", "quantity_scores", "temperature"]
 
 _MOST = 1000  # residuals that a file keeps
-_LEAST = 1e-15  # the probability that a class has at least, as scikit-learn's log loss has it
 
 
 def class_scores(p: Host, Y: Host) -> dict[str, float]:
     """Accuracy and log loss of probabilities (N, K) of the classes Y (N,)."""
-    own = np.maximum(p[np.arange(len(Y)), Y], _LEAST)
-    accuracy, log_loss = np.mean(p.argmax(axis=1) == Y), -np.log(own).mean()
+    accuracy, log_loss = np.mean(p.argmax(axis=1) == Y), log_losses(p, Y).mean()
     return {"accuracy": float(accuracy), "log_loss": float(log_loss)}
 
 
