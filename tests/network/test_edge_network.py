@@ -534,5 +534,5 @@ def test_a_value_that_is_no_setting_is_repeated_in_short():
     with pytest.raises(ValueError, match="learning rates must be finite") as refusal:
         stack.fit(X, LABELS, learning_rate=[-1.0] * 400)
     assert len(str(refusal.value)) < 300
-    with pytest.raises(TypeError, match=r"must be a pair \(X, Y\), got \[1, 2, 3\]"):
-        stack[0].fit(X, LABELS, validation_data=[1, 2, 3])
+    with pytest.raises(TypeError, match=r"must be \(X, Y\) or \(X, Y, weights\), got \[1\]"):
+        stack[0].fit(X, LABELS, validation_data=[1])

@@ -64,8 +64,8 @@ def test_a_part_of_a_cross_validation_reads_columns_as_the_whole():
 def test_a_cross_validation_gives_mean_and_sample_standard_deviation(monkeypatch):
     evaluate, each = Model.evaluate, []
 
-    def evaluated(self: Model, table: Table) -> dict[str, float]:
-        each.append(evaluate(self, table))
+    def evaluated(self: Model, table: Table, weight: str | None) -> dict[str, float]:
+        each.append(evaluate(self, table, weight))
         return each[-1]
 
     monkeypatch.setattr(Model, "evaluate", evaluated)

@@ -29,7 +29,8 @@ from xpnet.tables.given import notations_given
 from xpnet.tables.reading import PARQUET
 from xpnet.tables.several import codes_of, tasks_of, with_targets
 from xpnet.tables.table import shown
-from xpnet.tables.training import inputs_of, without_weight_0
+from xpnet.tables.training import inputs_of
+from xpnet.tables.weights import without_weight_0
 from xpnet.typing import Host
 
 __all__ = ["run"]
@@ -82,7 +83,7 @@ def run(options: argparse.Namespace) -> int:
     wrote = said_of(out, MODEL)
     model.save(out)
     say(f"trained in {time.perf_counter() - began:.1f} s; {wrote}")
-    for line in held_out_scores(model, rows, test):
+    for line in held_out_scores(model, rows, test, options.weight):
         say(line)
     if options.report:
         wrote = said_of(options.report, PAGE)

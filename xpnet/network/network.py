@@ -89,7 +89,7 @@ class Network(NetworkPasses):
         class_weight: Mapping[Any, float] | str | None = None,
         penalty: Any = None,
         max_norm: Any = None,
-        validation_data: tuple[Any, Any] | None = None,
+        validation_data: tuple[Any, ...] | None = None,
         validation_fraction: float | None = None,
         early_stopping: Any = None,
         metrics: str | Metric | Sequence[str | Metric] = (),
@@ -130,8 +130,8 @@ class Network(NetworkPasses):
             `xpnet.Penalty(l1=, l2=)`, added to the mean loss.
         max_norm : float or MaxNorm, optional
             The largest norm of the weights into a neuron, enforced after every step.
-        validation_data : (X, Y), optional
-            Evaluated after every epoch.
+        validation_data : (X, Y) or (X, Y, w), optional
+            Evaluated after every epoch. With weights w (N,), losses and metrics are weighted.
         validation_fraction : float, optional
             Instead of ``validation_data``: the share of the examples to set aside, the same share
             of every class, drawn by ``rng``.

@@ -37,11 +37,11 @@ def _calibrated(model: Model, judged: list[Fitted]) -> Model:
     outputs = np.concatenate([fit.outputs for fit in judged])
     Y = np.concatenate([fit.targets for fit in judged])
     Ys = Y.reshape(len(Y), -1).T  # (T, N)
-    found, scores = [], []
+    found, scores, weights = [], [], _weights(judged)
     for (target, own), y in zip(apart(model.schema.target, outputs), Ys, strict=True):
         assert isinstance(target, Classes)
-        found.append(replace(target, temperature=temperature(own, y)))
-        scores.append(class_scores(found[-1].answers(own.astype(np.float64)), y))
+        found.append(replace(target, temperature=temperature(own, y, weights)))
+        scores.append(class_scores(found[-1].answers(own.astype(np.float64)), y, weights))
     all_found = joined(found)
     members = tuple(Member(net, replace(schema, target=all_found)) for net, schema in model.members)
     score = {**by_name(found, scores), "rows": float(len(Y))}
@@ -50,14 +50,14 @@ def _calibrated(model: Model, judged: list[Fitted]) -> Model:
 
 def _with_residuals(model: Model, judged: list[Fitted]) -> Model:
     """The model with the errors of the rows held out, and their R² and RMSE."""
-    found, scores = [], []
+    found, scores, weights = [], [], _weights(judged)
     for t, target in enumerate(model.schema.targets):
         assert isinstance(target, Quantity)
         y, predicted = _held_out(judged, t)
-        found.append(order_statistics((y - predicted) / target.scale))
+        found.append(order_statistics((y - predicted) / target.scale, weights))
         if target.log:
             y, predicted = np.exp(y), np.exp(predicted)
-        scores.append(_known(quantity_scores(predicted, y)))
+        scores.append(_known(quantity_scores(predicted, y, weights)))
     score = {**by_name(model.schema.targets, scores), "rows": float(len(y))}
     residuals = found[0] if len(found) == 1 else tuple(found)
     return replace(model, residuals=residuals, score=score)
@@ -77,3 +77,9 @@ def _held_out(judged: list[Fitted], t: int) -> tuple[Host, Host]:
 def _known(scores: dict[str, float]) -> dict[str, float]:
     """The scores without R² if it is NaN."""
     return {name: value for name, value in scores.items() if value == value}
+
+
+def _weights(judged: list[Fitted]) -> Host | None:
+    """The weights of the rows held out; None if they have none."""
+    each = [fit.weights for fit in judged if fit.weights is not None]
+    return np.concatenate(each) if each else None

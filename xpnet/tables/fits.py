@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,14 +9,13 @@ from typing import Any
 import numpy as np
 
 from xpnet.backends import to_numpy
-from xpnet.errors import look_up
 from xpnet.network import Network
 from xpnet.tables.recipe import Recipe
 from xpnet.tables.schema import Schema
-from xpnet.tables.several import AnyTarget, codes_of, heads_of
+from xpnet.tables.several import codes_of, heads_of
 from xpnet.tables.splitting import held_out
 from xpnet.tables.table import Table
-from xpnet.tables.targets import Classes
+from xpnet.tables.weights import Weights
 from xpnet.training import EarlyStopping, History
 from xpnet.typing import Host
 
@@ -43,7 +41,8 @@ class Job:
     recipe : Recipe
     made : dict
         The network's seed, backend, device and dtype.
-    weights : (N,) or None
+    weights : Weights
+        Of the rows and of the classes.
     keywords : dict
         Further keywords of `Network.fit`.
     """
@@ -55,7 +54,7 @@ class Job:
     asked: dict[str, Any]
     recipe: Recipe
     made: dict[str, Any]
-    weights: Host | None
+    weights: Weights
     keywords: dict[str, Any]
 
     def schema(self, rows: Host, pieces: bool) -> Schema:
@@ -96,6 +95,8 @@ class Fitted:
         The network's outputs for the rows held out.
     targets : (n,), (n, 1) or (n, T)
         Their Y.
+    weights : (n,) or None
+        Their weights, without those of classes.
     interrupted : bool
         Whether Ctrl-C ended the fit, or the one compared with it.
     """
@@ -107,6 +108,7 @@ class Fitted:
     loss: float
     outputs: Host
     targets: Host
+    weights: Host | None
     interrupted: bool
 
     def __str__(self) -> str:
@@ -122,25 +124,27 @@ def fitted(job: Job, schema: Schema, rows: Host, held: Host, epochs: int | None 
     net, n = job.network(schema), len(rows)
     Y = schema.target.encode(job.table, schema.holes)
     X = schema.features(job.table, net.dtype, np.concatenate([rows, held]))
+    w, w_held = (job.weights.with_classes(schema.target, Y, rows, of) for of in (rows, held))
     judged: dict[str, Any] = {}
     if len(held):
         watch = EarlyStopping(patience=job.recipe.epochs)
-        judged = {"validation_data": (X[n:], Y[held]), "early_stopping": watch}
+        judged = {"validation_data": (X[n:], Y[held], w_held), "early_stopping": watch}
     history = net.fit(
         X[:n],
         Y[rows],
         epochs=epochs or job.recipe.epochs,
         batch_size=job.recipe.batch,
         optimizer=job.recipe.optimizer(n),
-        sample_weight=None if job.weights is None else job.weights[rows],
+        sample_weight=w,
         **judged,
-        **_by_code(job.keywords, schema.target),
+        **job.keywords,
     )
     best = history.best_epoch or len(history)
     loss = history.validation_loss[best - 1] if len(held) and best else float("inf")
     outputs = to_numpy(net.predict(X[n:], batch_size=8192)) if len(held) else np.zeros((0, 0))
     stopped = history.stopped == "interrupted"
-    return Fitted(net, schema, history, best, loss, outputs, Y[held], stopped)
+    given = outputs, Y[held], job.weights.of(held)
+    return Fitted(net, schema, history, best, loss, *given, stopped)
 
 
 def on_all(job: Job, pieces: bool, epochs: int | None = None) -> Fitted:
@@ -167,16 +171,6 @@ def without(job: Job, held: Host, pieces: bool | None = None) -> Fitted:
         return replace(plain, interrupted=True)
     best = pieced if pieced.loss < plain.loss else plain
     return replace(best, interrupted=pieced.interrupted)
-
-
-def _by_code(keywords: dict[str, Any], target: AnyTarget) -> dict[str, Any]:
-    """The keywords of a fit, with weights of classes by their codes in Y."""
-    given = keywords.get("class_weight")
-    if not isinstance(given, Mapping) or not isinstance(target, Classes):
-        return keywords
-    codes = {name: k for k, name in enumerate(target.classes)}
-    weights = {look_up("class", str(name), codes): weight for name, weight in given.items()}
-    return {**keywords, "class_weight": weights}
 
 
 def chosen(job: Job) -> Fitted | None:

@@ -16,15 +16,18 @@ from xpnet.ranges import positive_integer
 if TYPE_CHECKING:
     from xpnet.tables.model import Model
     from xpnet.tables.table import Table
+    from xpnet.typing import Host
 
 __all__ = ["importance"]
 
 
-def importance(model: Model, table: Table, repeats: int, seed: int) -> dict[str, float]:
+def importance(
+    model: Model, table: Table, repeats: int, seed: int, weights: Host | None = None
+) -> dict[str, float]:
     """The mean rise of the log loss, or of the RMSE, by column, the largest first."""
     positive_integer("repeats", repeats)
     Xs = [member.features(table) for member in model.members]
-    before = model.error_of(table, Xs)
+    before = model.error_of(table, Xs, weights)
     found: dict[str, float] = {}
     for name in model.columns:
         blocks = [member.schema.block(name) for member in model.members]
@@ -34,7 +37,7 @@ def importance(model: Model, table: Table, repeats: int, seed: int) -> dict[str,
             order = permutation(seed, SPLIT, (k,), len(table))
             for X, block, own in zip(Xs, blocks, kept, strict=True):
                 X[:, block] = own[order]
-            rises.append(model.error_of(table, Xs) - before)
+            rises.append(model.error_of(table, Xs, weights) - before)
         for X, block, own in zip(Xs, blocks, kept, strict=True):
             X[:, block] = own
         found[name] = float(np.mean(rises))

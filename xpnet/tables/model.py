@@ -26,6 +26,7 @@ from xpnet.tables.schema import Schema
 from xpnet.tables.several import Targets, apart, by_name, heads_of, with_targets
 from xpnet.tables.table import Table, shown
 from xpnet.tables.targets import Classes, Quantity, Target, silent
+from xpnet.tables.weights import row_weights, without_weight_0
 from xpnet.training import History
 from xpnet.typing import Host
 from xpnet.whole_file import path_of
@@ -170,8 +171,14 @@ class Model:
         each = [one.ends(y[:, 0], w) for one, y, w in zip(quantities, ys, widths, strict=True)]
         return each[0] if len(each) == 1 else np.stack(each, axis=1)
 
-    def evaluate(self, table: Any) -> dict[str, float]:
+    def evaluate(self, table: Any, weight: str | None = None) -> dict[str, float]:
         """The scores on a table with targets.
+
+        Parameters
+        ----------
+        table : path, Table, dict of columns or data frame
+        weight : str, optional
+            A column of weights ≥ 0 of the rows.
 
         Returns
         -------
@@ -179,8 +186,8 @@ class Model:
             "accuracy" and "log_loss" of classes, or "r2" and "rmse" of a quantity in its own unit.
             Of several targets "<target>_accuracy" and so on.
         """
-        found = self._judged(table)
-        return self._scores(found, self.outputs(found))
+        found = self._judged(table, weight)
+        return self._scores(found, self.outputs(found), self._weights(found, weight))
 
     def news(self, table: Any) -> list[str]:
         """Sentences on what the table has and the training rows had not, as `Schema.news`."""
@@ -194,14 +201,21 @@ class Model:
         each = (column.name for member in self.members for column in member.schema.columns)
         return tuple(dict.fromkeys(each))
 
-    def _judged(self, table: Any) -> Table:
-        """The rows that have all targets."""
+    def _judged(self, table: Any, weight: str | None = None) -> Table:
+        """The rows that have all targets, and a weight other than 0."""
         schema, found = self.schema, table_of(table)
-        for name in schema.target_names:
+        for name in (*schema.target_names, *(() if weight is None else (weight,))):
             found.require(name)
+        if weight is not None:
+            found = without_weight_0(found, weight, schema.holes, silent)
         return with_targets(found, schema.target_names, schema.task, schema.holes, silent)
 
-    def importance(self, table: Any, repeats: int = 5, seed: int = 0) -> dict[str, float]:
+    def _weights(self, table: Table, weight: str | None) -> Host | None:
+        return None if weight is None else row_weights(table, weight, self.schema.holes)
+
+    def importance(
+        self, table: Any, repeats: int = 5, seed: int = 0, *, weight: str | None = None
+    ) -> dict[str, float]:
         """How much the model relies on each column, the largest first.
 
         It is the rise of the log loss, or of the RMSE in the target's unit, when the column's cells
@@ -212,8 +226,11 @@ class Model:
         ----------
         table : path, Table, dict of columns or data frame
             Rows with targets, best those that the model was not trained on.
+        weight : str, optional
+            A column of weights ≥ 0 of the rows.
         """
-        return importance(self, self._judged(table), repeats, seed)
+        found = self._judged(table, weight)
+        return importance(self, found, repeats, seed, self._weights(found, weight))
 
     def outputs(self, table: Any) -> Host:
         """Probabilities (N, K), or quantities (N, 1) in the target's unit, float64.
@@ -226,12 +243,12 @@ class Model:
         each = [self._mean(b, (member.features(b) for member in self.members)) for b in blocks]
         return np.concatenate(each)
 
-    def error_of(self, table: Table, Xs: Sequence[Host]) -> float:
+    def error_of(self, table: Table, Xs: Sequence[Host], weights: Host | None = None) -> float:
         """The error that `importance` measures, if these are each member's X of the table."""
         outputs = self._mean(table, Xs)
         if isinstance(self.schema.target, Targets):
-            return self.schema.target.mean_loss(outputs, table, self.schema.holes)
-        scores = self._scores(table, outputs)
+            return self.schema.target.mean_loss(outputs, table, self.schema.holes, weights)
+        scores = self._scores(table, outputs, weights)
         return scores["rmse"] if "rmse" in scores else scores["log_loss"]
 
     def _mean(self, table: Table, Xs: Iterable[Host]) -> Host:
@@ -239,9 +256,9 @@ class Model:
         each = (m.outputs(X, table) for m, X in zip(self.members, Xs, strict=True))
         return np.asarray(sum(each) / len(self.members))
 
-    def _scores(self, table: Table, outputs: Host) -> dict[str, float]:
+    def _scores(self, table: Table, outputs: Host, weights: Host | None) -> dict[str, float]:
         holes, each = self.schema.holes, self._apart(outputs)
-        scores = [target.scores(own, table, holes) for target, own in each]
+        scores = [target.scores(own, table, holes, weights) for target, own in each]
         return by_name(self.schema.targets, scores)
 
     def _apart(self, outputs: Host) -> list[tuple[Target, Host]]:

@@ -93,9 +93,17 @@ class Targets:
         found = [target.answers(own) for target, own in apart(self, outputs)]
         return np.concatenate(found, axis=1)
 
-    def mean_loss(self, answers: Host, table: Table, holes: Collection[str] = ()) -> float:
+    def mean_loss(
+        self,
+        answers: Host,
+        table: Table,
+        holes: Collection[str] = (),
+        weights: Host | None = None,
+    ) -> float:
         """The mean over the targets of the log loss, or of the squared error in units of Y."""
-        each = [target.mean_loss(own, table, holes) for target, own in apart(self, answers)]
+        each = [
+            target.mean_loss(own, table, holes, weights) for target, own in apart(self, answers)
+        ]
         return sum(each) / len(each)
 
     def named(self, answers: Host) -> dict[str, Host]:

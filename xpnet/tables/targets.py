@@ -129,13 +129,25 @@ class Classes:
         """The most likely classes (N,), as `labels` has them."""
         return np.asarray(self.labels()[answers.argmax(axis=1)])
 
-    def scores(self, answers: Host, table: Table, holes: Collection[str] = ()) -> dict[str, float]:
-        """Accuracy and log loss of the `answers` for a table with the target."""
-        return class_scores(answers, self.encode(table, holes))
+    def scores(
+        self,
+        answers: Host,
+        table: Table,
+        holes: Collection[str] = (),
+        weights: Host | None = None,
+    ) -> dict[str, float]:
+        """Accuracy and log loss of the `answers` for a table with the target, weighted by row."""
+        return class_scores(answers, self.encode(table, holes), weights)
 
-    def mean_loss(self, answers: Host, table: Table, holes: Collection[str] = ()) -> float:
+    def mean_loss(
+        self,
+        answers: Host,
+        table: Table,
+        holes: Collection[str] = (),
+        weights: Host | None = None,
+    ) -> float:
         """The log loss."""
-        return self.scores(answers, table, holes)["log_loss"]
+        return self.scores(answers, table, holes, weights)["log_loss"]
 
     def named(self, answers: Host) -> dict[str, Host]:
         """The most likely class, and a column of probabilities for each class."""
@@ -261,14 +273,28 @@ class Quantity:
         """The predicted quantities (N,)."""
         return answers[:, 0]
 
-    def scores(self, answers: Host, table: Table, holes: Collection[str] = ()) -> dict[str, float]:
+    def scores(
+        self,
+        answers: Host,
+        table: Table,
+        holes: Collection[str] = (),
+        weights: Host | None = None,
+    ) -> dict[str, float]:
         """R² and RMSE of the `answers`, in the target's unit, for a table with the target."""
-        return quantity_scores(answers[:, 0], table.quantities(self.name, self.notation, holes))
+        y = table.quantities(self.name, self.notation, holes)
+        return quantity_scores(answers[:, 0], y, weights)
 
-    def mean_loss(self, answers: Host, table: Table, holes: Collection[str] = ()) -> float:
-        """The mean of (A − Y)², with A the `answers` in the units of Y."""
+    def mean_loss(
+        self,
+        answers: Host,
+        table: Table,
+        holes: Collection[str] = (),
+        weights: Host | None = None,
+    ) -> float:
+        """The mean of (A − Y)², with A the `answers` in the units of Y, weighted by row."""
         y = np.log(answers) if self.log else answers
-        return float(np.mean(((y - self.mean) / self.scale - self.encode(table, holes)) ** 2))
+        squares = ((y - self.mean) / self.scale - self.encode(table, holes)) ** 2
+        return float(np.average(squares[:, 0], weights=weights))
 
     def ends(self, predicted: Host, width: float) -> Host:
         """The ends (N, 2) of the intervals of half width ``width``, in units of Y."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,16 +19,15 @@ from xpnet.tables.given import (
     texts_given,
 )
 from xpnet.tables.model import Model
-from xpnet.tables.notations import PLAIN
 from xpnet.tables.procedure import Procedure
 from xpnet.tables.reading import table_of
 from xpnet.tables.recipe import recipe_for
 from xpnet.tables.several import tasks_of, with_targets
 from xpnet.tables.table import Table, shown
-from xpnet.tables.targets import only, silent
-from xpnet.typing import Host
+from xpnet.tables.targets import silent
+from xpnet.tables.weights import Weights, row_weights, without_weight_0
 
-__all__ = ["inputs_of", "train", "without_weight_0"]
+__all__ = ["inputs_of", "train"]
 
 
 def _once() -> Callable[[str], None]:
@@ -100,9 +99,12 @@ def train(
         model that is trained, with all its choices, on the others. `Model.cv_score` then has their
         means and standard deviations.
     weight : str, optional
-        A column of weights ≥ 0 of the rows; it is no input. Rows of weight 0 are left out.
+        A column of weights ≥ 0 of the rows; it is no input. A row of weight 2 counts as the same
+        row twice in the fits, the choice, the scores, the temperature and the intervals. Rows of
+        weight 0 are left out.
     class_weight : "balanced" or mapping of class to weight, optional
-        "balanced" gives every class the same weight in all. For one target only.
+        "balanced" gives every class the same weight in all. It counts in the fits and in the
+        choice only. For one target only.
     seed : int
         Of the weights and of the order of examples.
     backend, device, dtype
@@ -151,15 +153,16 @@ def train(
     table = with_targets(table, targets, task, missing, tell)
     weights = None
     if weight is not None:
-        weights = _weights(table, weight, missing)
+        weights = row_weights(table, weight, missing)
         ignore |= {weight}
     recipe = recipe_for(len(table), quick=quick, hidden=hidden, epochs=epochs)
     procedure = Procedure(quick, positive_integer("networks", networks), tell)
     asked = {"text": text, "embed": embed, "ignore": ignore,
              "missing": missing, "log_target": log_target, "tell": _once()}  # fmt: skip
-    keywords = {"class_weight": class_weight, "progress": progress}
+    keywords = {"progress": progress}
     made = {"seed": seed, "backend": backend, "device": device, "dtype": dtype}
-    job = Job(table, np.arange(len(table)), targets, task, asked, recipe, made, weights, keywords)
+    rows, given = np.arange(len(table)), Weights(weight, weights, class_weight)
+    job = Job(table, rows, targets, task, asked, recipe, made, given, keywords)
     if seconds is not None:
         job = procedure.within(job, seconds, cv or 0)
     job = procedure.compiled(job)
@@ -171,24 +174,3 @@ def inputs_of(table: Table, targets: Iterable[str], *told: Iterable[str]) -> lis
     """The columns that may be numbers or dates: no target, and none told otherwise."""
     others = set(targets).union(*told)
     return [name for name in table.names if name not in others]
-
-
-def without_weight_0(
-    table: Table, name: str, holes: Collection[str], tell: Callable[[str], None]
-) -> Table:
-    """The rows whose weight is not 0; the others would count for quantiles and categories."""
-    there = table.quantities(name, table.notation(name, holes) or PLAIN, holes) != 0
-    if not there.any():
-        raise ValueError(f"{table.where(name)} is 0 in every row: nothing is left to train on")
-    return only(table, there, "the weight 0", tell)
-
-
-def _weights(table: Table, name: str, holes: Collection[str]) -> Host:
-    """The column of weights (N,), checked to be positive numbers."""
-    found = table.quantities(name, table.notation(name, holes) or PLAIN, holes)
-    wrong = np.flatnonzero(~(found > 0))
-    if len(wrong):
-        row, cell = int(wrong[0]), float(found[wrong[0]])
-        what = "the cell is empty" if cell != cell else f"{cell!r} is no weight: it is negative"
-        raise table.error(row, name, what)
-    return found

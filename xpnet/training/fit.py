@@ -105,9 +105,10 @@ def _class_weighted(net: NetworkState, data: Examples, class_weight: Any) -> Exa
 def _validation(net: NetworkState, data: Any, stream: bool | None) -> Examples | None:
     if data is None:
         return None
-    if not isinstance(data, (tuple, list)) or len(data) != 2:
-        raise TypeError(f"validation_data must be a pair (X, Y), got {quoted(data)}")
+    if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
+        raise TypeError(f"validation_data must be (X, Y) or (X, Y, weights), got {quoted(data)}")
     with of_validation():
-        X, Y = net.in_order(data[0]), data[1]
+        X, *others = data
+        X = net.in_order(X)
         place = home(net.backend, X, net.dtype, stream)
-        return _checked(net, place, X, Y)
+        return _checked(net, place, X, *others)

@@ -65,7 +65,7 @@ class StackKeywords(TypedDict, total=False):
     class_weight: Mapping[Any, float] | str | None
     penalty: Any
     max_norm: Any
-    validation_data: tuple[Any, Any] | None
+    validation_data: tuple[Any, ...] | None
     validation_fraction: float | None
     metrics: str | Metric | Sequence[str | Metric]
     callbacks: Any
