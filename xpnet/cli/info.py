@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from xpnet.tables import Model, Schema
 from xpnet.tables import load as load_model
 from xpnet.tables.model import is_of_table
 from xpnet.tables.table import shown
-from xpnet.tables.targets import Classes
+from xpnet.tables.targets import Classes, Target
 
 __all__ = ["add_parser"]
 
@@ -52,17 +52,48 @@ def _lines(
         yield f"{len(model.networks)} networks, whose predictions are averaged; the first:"
     yield from net.summary().split("\n")
     if model is not None:
-        yield from _columns(model.schema)
+        yield from _sizes(model)
+        yield from _columns(model)
 
 
-def _columns(schema: Schema) -> Iterator[str]:
-    """Yield lines on each target and on each column."""
-    for target in schema.targets:
-        if isinstance(target, Classes):
-            about = f"classes {shown(target.classes)}"
-        else:
-            about = f"mean {target.mean:.6g}, scale {target.scale:.6g}"
-        yield f"predicts {target.name!r}: {target.task}, {about}"
-    yield f"from {len(schema.columns)} columns:"
-    for column in schema.columns:
-        yield f"  {column.name!r}: {column.kind}, {column.about()}"
+def _sizes(model: Model) -> Iterator[str]:
+    """Yield a line on the widths of the networks that differ from the first one's."""
+    widths = ["-".join(map(str, net.sizes)) for net in model.networks]
+    if len(set(widths)) > 1:
+        yield from _by_network("widths", widths)
+
+
+def _columns(model: Model) -> Iterator[str]:
+    """Yield lines on each target and each column; of the networks, where they differ."""
+    schemas = [member.schema for member in model.members]
+    for each in zip(*(schema.targets for schema in schemas), strict=True):
+        yield from _by_network(f"predicts {each[0].name!r}", [_target(one) for one in each])
+    yield f"from {len(model.columns)} columns:"
+    for name in model.columns:
+        yield from _by_network(f"  {name!r}", [_column(schema, name) for schema in schemas])
+
+
+def _target(target: Target) -> str:
+    """What the target is, in words."""
+    if isinstance(target, Classes):
+        return f"{target.task}, classes {shown(target.classes)}"
+    return f"{target.task}, mean {target.mean:.6g}, scale {target.scale:.6g}"
+
+
+def _column(schema: Schema, name: str) -> str:
+    """The rule of a column in words."""
+    found = (column for column in schema.columns if column.name == name)
+    return next((f"{column.kind}, {column.about()}" for column in found), "left out")
+
+
+def _by_network(what: str, each: Sequence[str]) -> Iterator[str]:
+    """Yield what all networks have on one line, or else a line for each different text."""
+    different = dict.fromkeys(each)
+    if len(different) == 1:
+        yield f"{what}: {each[0]}"
+        return
+    yield f"{what}:"
+    indent = " " * (len(what) - len(what.lstrip()) + 2)
+    for text in different:
+        numbers = [str(k) for k, own in enumerate(each, start=1) if own == text]
+        yield f"{indent}network{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}: {text}"

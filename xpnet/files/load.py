@@ -18,7 +18,7 @@ from xpnet.backends import DTYPES, Backend, get_backend, move
 from xpnet.checks import dtype_name
 from xpnet.equations.activation import Activation
 from xpnet.equations.activations import ACTIVATIONS
-from xpnet.errors import FileError, printable, quoted
+from xpnet.errors import FileError, printable, quoted, warn
 from xpnet.files.container import Container, blaming, opened
 from xpnet.files.jsonable import check_known, integer_of, loads, mapping
 from xpnet.files.save import EXTRA, FORMAT, config_of, settings_name
@@ -143,8 +143,17 @@ def load(
     -----
     Before the network gets its parameters, the header is compared with the layers in the settings,
     and all bytes with the file's checksum. A file of xpnet 0.1.0 has no checksum; it loads too.
+
+    A model of a table may have several networks. The first is returned, with a warning:
+    `xpnet.tables.load` returns them all.
     """
-    return load_all(path, backend, device, dtype, custom=custom)[0]
+    first, *others = load_all(path, backend, device, dtype, custom=custom)
+    if others:
+        warn(
+            f"{quoted(path_text(path))} has {len(others) + 1} networks, and this is the first "
+            "only: xpnet.tables.load gives the model, which averages their predictions"
+        )
+    return first
 
 
 def load_all(
