@@ -14,11 +14,13 @@ from tests.support import pages
 from tests.support.command import SMALL, fails, rows_of, write
 from tests.support.helpers import FRUIT, needed
 from tests.support.processes import python
+from xpnet import tables
 from xpnet.cli import main
 from xpnet.datasets import load_digits, stratified_split
 from xpnet.report import Images, Report, Rows
 from xpnet.report.judged import Judged, worst_cases
 from xpnet.report.worst import worst
+from xpnet.tables import Table
 
 needed("matplotlib")
 
@@ -373,6 +375,112 @@ def test_hostile_names_of_a_table(tmp_path, capsys):
     assert not every(tree, "script")
     assert header[1] in table_with(tree, "actual")[0]
     assert text_of(every(tree, "h1")[0]) == "$k$ from t.csv"
+
+
+# --- a model of a table
+
+
+def model_of_table(target, **settings):
+    """Return a model and a table of rows that it has not seen, with weights."""
+    rng = np.random.default_rng(0)
+    x, z = rng.normal(size=(2, 90))
+    y = x + 0.3 * z if target == "quantity" else np.where(x > 0, "b", "a").tolist()
+    columns = {"x": x, "z": z, "text": ["u", "v", "w"] * 30, "y": y,
+               "w": rng.integers(1, 5, 90)}  # fmt: skip
+    table = Table(columns)
+    model = tables.train(
+        table.take(slice(60)), "y", hidden=(4,), epochs=3, ignore=["w"], **settings
+    )
+    return model, table.take(np.arange(60, 90))
+
+
+@pytest.mark.parametrize("networks", [1, 2])
+@pytest.mark.parametrize("target", ["quantity", "classes"])
+@pytest.mark.parametrize("weight", [None, "w"])
+def test_a_model_reports_what_it_answers(tmp_path, target, networks, weight):
+    model, test = model_of_table(target, networks=networks)
+    found = model.report(tmp_path / "r.html", test, weight=weight, data={"mine": "yes"})
+    text, tree = parsed(tmp_path / "r.html")
+    assert found.html() == text
+    shown, scores, listed = metrics(tree), model.evaluate(test, weight), facts(tree)
+    w = None if weight is None else test.columns["w"]
+    y = test.columns["y"] if target == "quantity" else np.array(test.labels("y")) == "b"
+    if target == "quantity":
+        assert float(shown["R²"]) == pytest.approx(scores["r2"], abs=1e-4)
+        assert float(shown["RMSE"]) == pytest.approx(scores["rmse"], rel=1e-5)
+        error = np.average(abs(y - model.predict(test)), weights=w)
+        assert float(shown["mean absolute error"]) == pytest.approx(error, rel=1e-5)
+        rmse = np.sqrt(np.average((y - np.average(y, weights=w)) ** 2, weights=w))
+        assert float(shown["RMSE of always predicting the mean"]) == pytest.approx(rmse, rel=1e-5)
+    else:
+        assert shown["accuracy"] == f"{scores['accuracy']:.4f}"
+        assert shown["loss"] == f"{scores['log_loss']:.4f}"
+        share = np.average(y, weights=w)
+        name = "b" if share > 0.5 else "a"
+        assert shown[f"accuracy of always predicting {name!r}"] == f"{max(share, 1 - share):.4f}"
+        guess = np.array(model.predict(test)) == "b"
+        f1 = needed("sklearn.metrics").f1_score(y, guess, sample_weight=w, average="macro")
+        assert shown["F1, mean of the classes"] == f"{f1:.4f}"
+    assert listed["mine"] == "yes"
+    assert ("networks" in listed) == (networks > 1)
+    assert listed["rows of the choice"].endswith(f"rows {model.score['rows']:g}")
+    assert ("with the weights in 'w'" in listed["judged by"]) == (weight is not None)
+
+
+def test_the_importance_is_of_the_tables_columns_of_all_networks(tmp_path):
+    one, test = model_of_table("quantity", quick=True)
+    other, _ = model_of_table("quantity", networks=2)
+    alone = tables.train(test.take(slice(20)), "y", ignore=["w", "z"], quick=True, epochs=1)
+    model = tables.Model((*alone.members, *one.members, *other.members))
+    model.report(tmp_path / "r.html", test)
+    _, tree = parsed(tmp_path / "r.html")
+    _, *rows = table_with(tree, "rise of the error")
+    found = model.importance(test)
+    assert [row[:2] for row in rows] == [[name, f"{rise:.4g}"] for name, rise in found.items()]
+    assert sorted(found) == ["text", "x", "z"]
+    assert table_with(tree, "actual")[0][4:] == ["x", "text", "z"]
+    assert facts(tree)["columns"] == "2 numeric, 1 categories"
+    widths = sorted({net.sizes[0] for net in model.networks})
+    assert facts(tree)["inputs"] == " or ".join(map(str, widths))
+
+
+@pytest.mark.parametrize("target", ["quantity", "classes"])
+def test_a_model_from_a_file_reports_what_it_knows(tmp_path, target):
+    model, test = model_of_table(target, cv=2)
+    model.save(tmp_path / "m")
+    again = tables.load(tmp_path / "m")
+    again.report(tmp_path / "r.html", test, judged_by="rows of mine")
+    _, whole = saved(tmp_path, model.report(None, test))
+    again.report(tmp_path / "r.html", test, judged_by="rows of mine")
+    text, tree = parsed(tmp_path / "r.html")
+    assert metrics(tree) == metrics(whole)
+    assert table_with(tree, "actual") == table_with(whole, "actual")
+    titles = [[text_of(title) for title in every(t, "h2")] for t in (tree, whole)]
+    assert titles[1] == ["Training", *titles[0]]
+    assert f"{model.network.epoch} epochs of training, judged by rows of mine" in text
+    listed = facts(tree)
+    name = "r2" if target == "quantity" else "accuracy"
+    assert listed["cross-validation"].startswith(f"{name} {model.cv_score[name]:.4g}")
+    assert ("temperature" in listed) == (target == "classes")
+    assert listed["backend"] == "numpy cpu, float32"
+    assert "training time" not in listed
+
+
+def test_a_model_writes_no_page_over_another_file(tmp_path, monkeypatch):
+    model, test = model_of_table("quantity", quick=True)
+    monkeypatch.chdir(tmp_path)
+    report = model.report(None, test)
+    assert os.listdir() == []
+    assert report.html().startswith("<!DOCTYPE html>")
+    Path("t.csv").write_text("x\n1\n")
+    with pytest.raises(FileExistsError, match=r"'t\.csv' exists and is not an HTML page, so it is"):
+        model.report("t.csv", test)
+    assert Path("t.csv").read_text() == "x\n1\n"
+    for _ in range(2):  # an older page is replaced
+        model.report("r.html", test)
+    with pytest.raises(ValueError, match="no column 'y'"):
+        model.report("s.html", Table({"x": [1.0]}))
+    assert sorted(os.listdir()) == ["r.html", "t.csv"]
 
 
 # --- errors before any training

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from xpnet.backends import DTYPES
 from xpnet.cli.input import read_input
@@ -16,8 +16,12 @@ from xpnet.datasets.split import stratified_sample
 from xpnet.errors import quoted
 from xpnet.files.load import load
 from xpnet.network import Network
+from xpnet.tables import Model
 from xpnet.tables import load as load_model
-from xpnet.tables.several import with_targets
+from xpnet.typing import Host
+
+if TYPE_CHECKING:
+    from xpnet.explain import Explanation
 
 __all__ = ["add_parser"]
 
@@ -72,16 +76,6 @@ def _entry(text: str) -> tuple[str, int, int]:
         ) from None
 
 
-class _Data(NamedTuple):
-    """A network, its inputs and targets, and the names of its columns and outputs."""
-
-    net: Network
-    X: Any
-    Y: Any
-    inputs: tuple[str, ...] = ()
-    outputs: tuple[str, ...] = ()
-
-
 def check(options: argparse.Namespace) -> None:
     """Check everything that can be checked before anything is read."""
     check_where(options)
@@ -97,16 +91,7 @@ def check(options: argparse.Namespace) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the explanation, and write the page if ``--html`` is given."""
-    from xpnet.explain import explain
-
-    net, X, Y, inputs, outputs = _data(options)
-    if options.dtype is not None:
-        net = net.to(dtype=options.dtype)
-    if options.example is None:
-        rows = stratified_sample(Y if Y.ndim == 1 else None, len(Y), options.examples)
-        X, Y = X[rows], Y[rows]
-    asked = options.example, options.entry
-    explanation = explain(net, X, Y, *asked, inputs=inputs, outputs=outputs)
+    explanation = _explanation(options)
     say(explanation)
     if options.html is not None:
         wrote = said_of(options.html, PAGE)
@@ -115,37 +100,39 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _data(options: argparse.Namespace) -> _Data:
+def _explanation(options: argparse.Namespace) -> Explanation:
     if str(options.model) == "digits" and options.data is None:
         net = Network([64, 256, 10], loss="cross_entropy", backend=options.backend,
                       device=options.device)  # fmt: skip
-        return _digits(net)
+        return _of_digits(net.to(dtype=options.dtype), options)
+    given = options.model, options.backend, options.device, options.dtype
     if options.data == "digits":
-        return _digits(load(options.model, backend=options.backend, device=options.device))
-    return _table(options)
+        return _of_digits(load(*given), options)
+    return _of_table(load_model(*given), options)
 
 
-def _digits(net: Network) -> _Data:
-    """Return the network and the training images of digits, in the order of the training split."""
+def _of_digits(net: Network, options: argparse.Namespace) -> Explanation:
+    """Explain training images of digits, in the order of the training split."""
     from xpnet.datasets import load_digits, stratified_split
 
     images, labels = load_digits()
     train, _ = stratified_split(labels, 0.2, seed=0)
-    return _Data(net, images[train] / 16.0, labels[train])
+    rows = _rows(labels[train], options)
+    X, Y = images[train][rows] / 16.0, labels[train][rows]
+    return net.explain(X, Y, options.example, options.entry)
 
 
-def _table(options: argparse.Namespace) -> _Data:
-    """Return the network, the rows of a table, and the names of its columns and classes."""
-    model = load_model(options.model, options.backend, options.device)
-    schema, net = model.schema, model.network
-    table, names = read_input(Path(options.data)), schema.target_names
-    for name in names:
-        if name not in table.columns:
-            raise ValueError(
-                f"{table.source} has no column {quoted(name)}, the target: the backward pass "
-                "starts from it"
-            )
-    table = with_targets(table, names, schema.task, schema.holes, say)
-    X, Y = schema.transform(table)
-    outputs = schema.target.output_names
-    return _Data(net, X, Y, schema.input_names(), outputs)
+def _of_table(model: Model, options: argparse.Namespace) -> Explanation:
+    """Explain rows of a table."""
+    from xpnet.tables.explained import to_explain
+
+    table = to_explain(model, read_input(Path(options.data)), say)
+    Y = model.schema.target.encode(table, model.schema.holes)
+    return model.explain(table.take(_rows(Y, options)), options.example, options.entry)
+
+
+def _rows(Y: Host, options: argparse.Namespace) -> Any:
+    """A sample of the rows, of every class alike; all rows, if one of them is asked for."""
+    if options.example is not None:
+        return slice(None)
+    return stratified_sample(Y if Y.ndim == 1 else None, len(Y), options.examples)

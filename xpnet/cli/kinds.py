@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from xpnet.files.save import is_model
+from xpnet.pages.document import is_page
 from xpnet.tables.csv_files import header_of, is_csv
 
 __all__ = ["MODEL", "PAGE", "TABLE", "Kind", "predictions_with"]
@@ -18,12 +19,6 @@ class Kind(NamedTuple):
     name: str
     fits: Callable[[Path], bool]
     older: str
-
-
-def _is_page(path: Path) -> bool:
-    with open(path, "rb") as file:
-        begin = file.read(256).removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    return begin.startswith((b"<!doctype html", b"<html"))
 
 
 def _of_several(names: Sequence[str]) -> bool:
@@ -38,7 +33,7 @@ def predictions_with(kept: Sequence[str]) -> Kind:
     first = (*dict.fromkeys(kept), "prediction")
 
     def fits(path: Path) -> bool:
-        if _is_page(path) or not is_csv(path, plain=True):
+        if is_page(path) or not is_csv(path, plain=True):
             return False
         names = header_of(path).names
         own = names[len(first) - 1 :] if names[: len(first) - 1] == first[:-1] else names
@@ -48,5 +43,5 @@ def predictions_with(kept: Sequence[str]) -> Kind:
 
 
 MODEL = Kind("a model file of xpnet", is_model, "an older model")
-PAGE = Kind("an HTML page", _is_page, "an older page")
+PAGE = Kind("an HTML page", is_page, "an older page")
 TABLE = predictions_with(())

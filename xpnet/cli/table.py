@@ -17,11 +17,10 @@ from xpnet.cli.kinds import MODEL, PAGE
 from xpnet.cli.models import model_file
 from xpnet.cli.options import UsageError
 from xpnet.cli.output import said_of
-from xpnet.cli.report import report_of_table
 from xpnet.cli.scores import held_out_scores
 from xpnet.cli.terminal import say
 from xpnet.errors import printable, quoted
-from xpnet.tables import Table, held_out, train
+from xpnet.tables import Model, Table, held_out, train
 from xpnet.tables.cells import TEXT
 from xpnet.tables.csv_files import header_of
 from xpnet.tables.described import readings
@@ -87,9 +86,22 @@ def run(options: argparse.Namespace) -> int:
         say(line)
     if options.report:
         wrote = said_of(options.report, PAGE)
-        report_of_table(model, rows, test).save(options.report)
+        _report(model, rows, test, options)
         say(wrote)
     return 130 if model.interrupted else 0
+
+
+def _report(model: Model, train: Table, test: Table | None, options: argparse.Namespace) -> None:
+    """Write the page, judged by the rows held out, or else by the training rows."""
+    n = f"{len(test or train):,}"
+    judged = f"{n} rows held out" if test else f"the {n} training rows: none were held out"
+    model.report(
+        options.report,
+        test or train,
+        judged_by=judged,
+        data={"training rows": f"{len(train):,}"},
+        weight=options.weight,
+    )
 
 
 def _split(table: Table, options: argparse.Namespace) -> tuple[Table, Table | None, str]:

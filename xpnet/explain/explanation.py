@@ -31,6 +31,8 @@ class Explanation:
     entry : Entry or None
     inputs, outputs : tuple of str
         Names of the columns of X and of the outputs; empty if there are none.
+    notes : tuple of str
+        Sentences on what becomes of the outputs, such as a model's answer; empty for a network.
     """
 
     rows: tuple[Row, ...]
@@ -40,6 +42,7 @@ class Explanation:
     entry: Entry | None = None
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.rows)

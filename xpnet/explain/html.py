@@ -39,9 +39,13 @@ def fragment(explanation: Explanation) -> str:
         f"<div><style>{STYLE}</style>"
         f'<pre class="xpnet-fallback">{escape(table(explanation))}</pre>'
         f'<div class="xpnet-page" style="display:none" hidden><h1>One pass, every equation</h1>'
-        f"<p>{escape(explanation.title)}</p>{legend(explanation, key)}"
+        f"<p>{escape(explanation.title)}</p>{_notes(explanation)}{legend(explanation, key)}"
         f"{_entry(explanation)}{_inputs(explanation, key)}{_pass(explanation, key)}</div></div>"
     )
+
+
+def _notes(explanation: Explanation) -> str:
+    return "".join(f"<p>{escape(note)}</p>" for note in explanation.notes)
 
 
 def _inputs(explanation: Explanation, key: str) -> str:

@@ -31,7 +31,7 @@ def table(explanation: Explanation) -> str:
     rows = explanation.rows
     cells = {row.number: _cells(row) for row in rows}
     widths = [max(w, *(len(c[i]) for c in cells.values())) for i, w in enumerate(_WIDTHS)]
-    lines = textwrap.wrap(explanation.title, WIDTH)
+    lines = [line for text in (explanation.title, *explanation.notes) for line in _wrapped(text)]
     for direction in ("forward", "backward"):
         lines += ["", *_line(direction, _HEAD[1:], widths)]
         for row in rows:
@@ -59,6 +59,10 @@ def _line(equation: str, cells: Sequence[str], widths: Sequence[int]) -> Iterato
     room += sum(map(bool, map(combining, first)))  # X̂ is two characters in one column
     yield f"{first:{room}}{right}".rstrip()
     yield from rest
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH)
 
 
 def _indented(text: str, mark: str) -> list[str]:

@@ -5,10 +5,11 @@ A page has no script, loads nothing from a network, and has light and dark colou
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from html import escape
 
-__all__ = ["document", "grid"]
+__all__ = ["document", "grid", "is_page"]
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
@@ -34,3 +35,10 @@ def grid(rows: Sequence[tuple[str, ...]], head: tuple[str, ...] = ()) -> str:
     )
     top = f"<thead><tr>{top}</tr></thead>" if head else ""
     return f'<div class="scroll"><table>{top}<tbody>{body}</tbody></table></div>'
+
+
+def is_page(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is an HTML document, by its first bytes."""
+    with open(path, "rb") as file:
+        begin = file.read(256).removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    return begin.startswith((b"<!doctype html", b"<html"))

@@ -17,6 +17,7 @@ from xpnet.report.figures import svg
 from xpnet.report.judged import Judged, judge, worst_cases
 from xpnet.report.report import Report
 from xpnet.report.shown import Images
+from xpnet.training.history import History
 
 __all__ = ["page"]
 
@@ -52,7 +53,7 @@ def page(report: Report) -> str:
     judged = _judged(report)
     sections = "".join(_sections(report, judged))
     cards = "" if report.parts else _cards(judged[""].metrics)
-    n = len(report.history)
+    n = report.net.epoch if report.history is None else len(report.history)
     epochs = f"{n} epoch{'' if n == 1 else 's'}"
     return document(
         f"xpnet: {report.title}",
@@ -81,7 +82,9 @@ def _predictions(name: str, judged: Judged) -> str:
 
 
 def _sections(report: Report, judged: Mapping[str, Judged]) -> Iterator[str]:
-    yield _section("Training", _figures(list(_curves(report))) + _of_validation(report))
+    if report.history is not None:
+        curves = _figures(list(_curves(report.history)))
+        yield _section("Training", curves + _of_validation(report, report.history))
     yield from (_predictions(name, each) for name, each in judged.items())
     if report.importance:
         yield _section("What the model relies on", _importance(report))
@@ -118,9 +121,8 @@ def _figures(pictures: list[str]) -> str:
     return f'<div class="figures">{"".join(pictures)}</div>'
 
 
-def _curves(report: Report) -> Iterator[str]:
+def _curves(history: History) -> Iterator[str]:
     """Yield the figures of the losses and of each metric."""
-    history = report.history
     display = LossCurveDisplay.from_history(history)
     yield svg(display, "loss", f"Loss by epoch, {history.loss[-1]:.4g} at the end")
     for name, values in history.metrics.items():
@@ -130,8 +132,8 @@ def _curves(report: Report) -> Iterator[str]:
         yield svg(display, name.replace("_", "-"), about)
 
 
-def _of_validation(report: Report) -> str:
-    if not report.history.validation_loss:
+def _of_validation(report: Report, history: History) -> str:
+    if not history.validation_loss:
         return ""
     by = report.validated_by or report.judged_by
     return f'<p class="dim">Validation uses {escape(by)}, after each epoch.</p>'
@@ -159,15 +161,23 @@ def _importance(report: Report) -> str:
 def _settings(report: Report) -> dict[str, str]:
     """Return the given settings, and those found in the network and the history."""
     net, history = report.net, report.history
-    threads = "" if history.threads is None else f", threads for products: {history.threads}"
+    where = f"{net.backend.name} {net.device}, {net.dtype}"
     return {
         "network": "-".join(map(str, net.sizes)),
         "parameters": f"{layout(net.layers).size:,}",
         **report.settings,
+        **({"backend": where} if history is None else _of_fit(history, where)),
+        "seed": f"{net.seed}",
+    }
+
+
+def _of_fit(history: History, where: str) -> dict[str, str]:
+    """Return what a history says of its fit."""
+    threads = "" if history.threads is None else f", threads for products: {history.threads}"
+    return {
         "epochs done": f"{len(history)}" + (f" ({history.stopped})" if history.stopped else ""),
         "training time": f"{sum(history.seconds):.3g} s",
-        "backend": f"{net.backend.name} {net.device}, {net.dtype}, {history.engine}{threads}",
-        "seed": f"{net.seed}",
+        "backend": f"{where}, {history.engine}{threads}",
     }
 
 

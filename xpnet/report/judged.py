@@ -83,17 +83,16 @@ def worst_cases(judged: Mapping[str, Judged]) -> list[Case]:
 def _classes(report: Report, found: Classified, key: str) -> Judged:
     confusion = ConfusionDisplay.from_classified(found)
     calibration = CalibrationDisplay.from_classified(found)
-    accuracy, f1 = (
-        float(METRICS[name](np, found.probabilities, found.labels)) for name in ("accuracy", "f1")
-    )
-    most = confusion.counts.sum(axis=1)
+    given = found.probabilities, found.labels, report.weights
+    accuracy, f1 = (float(METRICS[name](np, *given)) for name in ("accuracy", "f1"))
+    most = np.bincount(found.labels, report.weights, minlength=len(found.names))
     frequent = found.names[int(most.argmax())]
     losses = _losses(report, found)
     metrics = {
         "accuracy": f"{accuracy:.4f}",
         f"accuracy of always predicting {frequent!r}": f"{most.max() / most.sum():.4f}",
         "F1, mean of the classes": f"{f1:.4f}",
-        "loss": f"{losses.mean():.4f}",
+        "loss": f"{np.average(losses, weights=report.weights):.4f}",
         "calibration error": f"{calibration.error:.4f}",
     }
     about = f"Confusion matrix of {len(found.names)} classes, accuracy {accuracy:.4f}"
@@ -133,16 +132,19 @@ def _share(value: float) -> str:
 
 def _quantity(report: Report, found: Quantities, key: str) -> Judged:
     name, (y, a) = report.quantity[0], found
-    r2, rmse, mae = (float(METRICS[metric](np, a, y)) for metric in ("r2", "rmse", "mae"))
+    w = report.weights
+    r2, rmse, mae = (float(METRICS[metric](np, a, y, w)) for metric in ("r2", "rmse", "mae"))
+    mean = np.average(y[:, 0], weights=w)
+    spread = np.sqrt(np.average((y[:, 0] - mean) ** 2, weights=w))
     losses = ((a - y) / report.quantity[2])[:, 0] ** 2
     if report.answers is None:
         losses = to_numpy(report.net.losses(report.X, report.Y, _AT_ONCE)).astype(np.float64)
     metrics = {
         "R²": f"{r2:.4f}",
         "RMSE": f"{rmse:.6g}",
-        "RMSE of always predicting the mean": f"{float(np.std(y)):.6g}",
+        "RMSE of always predicting the mean": f"{float(spread):.6g}",
         "mean absolute error": f"{mae:.6g}",
-        "loss": f"{losses.mean():.4f}",
+        "loss": f"{np.average(losses, weights=w):.4f}",
     }
     display = PredictionErrorDisplay.from_predictions(y, a, target_names=[name])
     figures = [svg(display, f"predicted{key}", f"Predicted over actual {name}, R² {r2:.4f}")]

@@ -34,7 +34,8 @@ class Report:
     title : str
     net : Network
         The network after the training.
-    history : History
+    history : History or None
+        None, as for a network from a file: the page is without curves.
     X, Y : (N, n_0) and (N,) labels or (N, 1)
         Examples and targets on the host, of one classification or one quantity; no target is
         missing.
@@ -54,6 +55,8 @@ class Report:
         Description of the examples behind the history's validation; None: those of ``judged_by``.
     importance : mapping of str to float
         By column, the rise of the error when its cells are mixed; the page shows the largest.
+    weights : (N,), optional
+        Of the examples in accuracy, F1, loss, R² and errors; pictures and shares count examples.
     parts : sequence of Report
         If there are several targets, a report for each, named by its ``quantity``, whose
         ``answers`` are judged by themselves. Y is then (N, T).
@@ -61,7 +64,7 @@ class Report:
 
     title: str
     net: Network
-    history: History
+    history: History | None
     X: Host
     Y: Host
     judged_by: str
@@ -73,6 +76,7 @@ class Report:
     answers: Classified | Quantities | None = None
     validated_by: str | None = None
     importance: Mapping[str, float] = field(default_factory=dict)
+    weights: Host | None = None
     parts: Sequence[Report] = ()
 
     def html(self) -> str:

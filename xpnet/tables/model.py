@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from xpnet.files.jsonable import check_known, list_of, loads, mapping, number_of
 from xpnet.files.load import describe, load_all
 from xpnet.files.save import is_model, save
 from xpnet.network import Network
+from xpnet.pages.document import is_page
 from xpnet.ranges import is_number
 from xpnet.tables.calibration import half_width
 from xpnet.tables.importance import importance
@@ -30,6 +31,10 @@ from xpnet.tables.weights import row_weights, without_weight_0
 from xpnet.training import History
 from xpnet.typing import Host
 from xpnet.whole_file import path_of
+
+if TYPE_CHECKING:
+    from xpnet.explain import Explanation
+    from xpnet.report import Report
 
 __all__ = ["Member", "Model", "load"]
 
@@ -271,10 +276,95 @@ class Model:
         several = len(self.schema.targets) > 1
         return (found or ((),) * len(self.schema.targets)) if several else (found,)
 
+    def report(
+        self,
+        path: str | os.PathLike[str] | None,
+        table: Any,
+        *,
+        judged_by: str | None = None,
+        data: Mapping[str, str] | None = None,
+        weight: str | None = None,
+    ) -> Report:
+        """Report on the model on one HTML page, as `xpnet train --report` does (matplotlib).
+
+        The page judges the model by the table: metrics, pictures, the columns' importance, and the
+        worst rows. It also lists what the model knows of its training. A model from a file has no
+        history, so its page has no curves.
+
+        Parameters
+        ----------
+        path : path or None
+            The page to write, whole or not at all. None: nothing is written.
+        table : path, Table, dict of columns or data frame
+            Rows with targets, best those that the model was not trained on.
+        judged_by : str, optional
+            What these rows are; None: such as "200 rows of test.csv".
+        data : mapping of str to str, optional
+            Further facts on the data, for the list at the end.
+        weight : str, optional
+            A column of weights ≥ 0 of the rows.
+
+        Returns
+        -------
+        Report
+            Its ``html()`` is the page, and ``save(path)`` writes it.
+
+        Raises
+        ------
+        FileExistsError
+            The file exists and is not an HTML page.
+        ImportError
+            matplotlib is not installed.
+        """
+        from xpnet.tables.reported import reported
+
+        if path is not None:
+            path = path_of(path)
+            _check_kind(path, "an HTML page", is_page)
+        rows = self._judged(table, weight)
+        weights = self._weights(rows, weight)
+        found = reported(self, rows, judged_by, data or {}, weight, weights)
+        if path is not None:
+            found.save(path)
+        return found
+
+    def explain(
+        self,
+        table: Any,
+        example: int | None = None,
+        entry: tuple[int | str, int, int] | None = None,
+        *,
+        check: bool | None = None,
+    ) -> Explanation:
+        """Explain every equation of one pass of the first network, as `Network.explain` does.
+
+        The explanation's ``notes`` say how the model's answer follows from the outputs: by the
+        temperature, or by the target's unit and range. If there are several networks, they also
+        compare the first one with the mean, which is what the model answers with.
+
+        Parameters
+        ----------
+        table : path, Table, dict of columns or data frame
+            A few rows with targets. Rows without a target are left out.
+        example : int, optional
+            The single row to take, counted from 0 among those with a target.
+        entry, check
+            As for `Network.explain`.
+
+        Raises
+        ------
+        ValueError, TypeError
+            The target is missing, a cell is bad, or there is no such example or entry.
+        """
+        from xpnet.tables.explained import explained, to_explain
+
+        found = to_explain(self, table_of(table), silent)
+        return explained(self, found, example, entry, check)
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to one file, whole or not at all; `xpnet predict` takes it.
 
-        `xpnet.load` reads the first network of it.
+        `xpnet.load` reads the first network of it, and warns if there are several.
 
         Raises
         ------
@@ -282,11 +372,7 @@ class Model:
             The file exists and is not a model.
         """
         path = path_of(path)
-        if os.path.isfile(path) and os.path.getsize(path) and not is_model(path):
-            raise FileExistsError(
-                f"{quoted(path)} exists and is not a model, so it is left unchanged: give a "
-                "different name"
-            )
+        _check_kind(path, "a model", is_model)
         schemas = [member.schema.to_json() for member in self.members]
         extra = {_SCHEMA if k == 0 else f"{_SCHEMA}.{k}": text for k, text in enumerate(schemas)}
         about = {"residuals": self.residuals, "score": self.score, "cv_score": self.cv_score}
@@ -315,9 +401,14 @@ def _half_width(residuals: tuple[float, ...], coverage: float) -> float:
 
 
 def load(
-    path: str | os.PathLike[str], backend: str | Backend = "numpy", device: Any = None
+    path: str | os.PathLike[str],
+    backend: str | Backend = "numpy",
+    device: Any = None,
+    dtype: Any = None,
 ) -> Model:
     """Read the model that `Model.save`, `xpnet train` or an earlier `save_model` wrote.
+
+    The arguments are those of `xpnet.load`.
 
     Raises
     ------
@@ -333,7 +424,7 @@ def load(
             f"{quoted(path)} was not trained on a table, so it does not say which columns it "
             "takes: train one with xpnet train data.csv --target COLUMN"
         )
-    nets = load_all(path, backend, device)
+    nets = load_all(path, backend, device, dtype)
     with blaming(path, "has a schema that can't be used"):
         names = [_SCHEMA if k == 0 else f"{_SCHEMA}.{k}" for k in range(len(nets))]
         for name in sorted(extra.keys() - {*names, _MODEL}):
@@ -348,6 +439,15 @@ def load(
         if any(_predicted(member) != _predicted(members[0]) for member in members):
             raise ValueError("its networks have different targets")
         return Model(members, *_judgement(about, members[0].schema))
+
+
+def _check_kind(path: str, kind: str, fits: Callable[[str], bool]) -> None:
+    """Raise FileExistsError if the file exists and is of a different kind."""
+    if os.path.isfile(path) and os.path.getsize(path) and not fits(path):
+        raise FileExistsError(
+            f"{quoted(path)} exists and is not {kind}, so it is left unchanged: give a different "
+            "name"
+        )
 
 
 def _judgement(

@@ -1,0 +1,119 @@
+"""Explain one pass of a model of a table, and how its answer follows from the pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from xpnet.errors import printable, quoted
+from xpnet.explain import Explanation, explain
+from xpnet.tables.several import apart, with_targets
+from xpnet.tables.table import Table
+from xpnet.tables.targets import Classes, Quantity
+
+if TYPE_CHECKING:
+    from xpnet.tables.model import Model
+
+__all__ = ["explained", "to_explain"]
+
+
+def to_explain(model: Model, table: Table, tell: Callable[[str], None]) -> Table:
+    """The rows that have a target; ``tell`` is told how many have none."""
+    schema = model.schema
+    for name in schema.target_names:
+        if name not in table.columns:
+            raise ValueError(
+                f"{table.source} has no column {quoted(name)}, the target: the backward pass "
+                "starts from it"
+            )
+    return with_targets(table, schema.target_names, schema.task, schema.holes, tell)
+
+
+def explained(
+    model: Model,
+    table: Table,
+    example: int | None,
+    entry: tuple[int | str, int, int] | None,
+    check: bool | None,
+) -> Explanation:
+    """The first network's pass of rows with targets, with notes on the model's answer."""
+    first, target = model.members[0], model.schema.target
+    found = explain(
+        first.net,
+        first.features(table),
+        target.encode(table, first.schema.holes),
+        example,
+        entry,
+        check=check,
+        inputs=first.schema.input_names(),
+        outputs=target.output_names,
+    )
+    return replace(found, notes=tuple(_notes(model, table, example)))
+
+
+def _notes(model: Model, table: Table, example: int | None) -> Iterator[str]:
+    """Yield sentences on the way from the outputs A_L to the model's answer."""
+    n = len(model.members)
+    if n > 1:
+        yield (
+            f"This is the first of {n} networks. Each has its own weights and its own columns of "
+            "X; the model answers with the mean of their answers."
+        )
+    yield from _answer(model)
+    if example is not None:
+        yield from _of_one(model, table.take(slice(example, example + 1)))
+    elif n > 1:
+        yield _errors(model, table)
+
+
+def _answer(model: Model) -> Iterator[str]:
+    """Yield a sentence on what the first network answers, given A_L, for each target."""
+    L, several = len(model.network.layers), len(model.schema.targets) > 1
+    for t, target in enumerate(model.schema.targets):
+        of = f" for {printable(target.name)}" if several else ""
+        if isinstance(target, Quantity):
+            y = printable(f"ln {target.name}" if target.log else target.name)
+            A = f"A_{L}[n, {t}]" if several else f"A_{L}"
+            ends = (target.lowest, target.highest)
+            kept = "" if None in ends else f", kept within {ends[0]:.6g} … {ends[1]:.6g}"
+            yield f"Its answer{of} is {y} = {target.mean:.6g} + {target.scale:.6g} {A}{kept}."
+        elif target.temperature != 1:
+            T = f"{target.temperature:.4g}"
+            yield f"Its answer{of} is softmax(Z_{L} / T) with the temperature T = {T}."
+
+
+def _of_one(model: Model, row: Table) -> Iterator[str]:
+    """Yield what the networks answer for a row, and what the model does, for each target."""
+    target = model.schema.target
+    each = [member.outputs(member.features(row), row) for member in model.members]
+    own = zip(*(apart(target, outputs) for outputs in each), strict=True)
+    for (one, answer), answers in zip(apart(target, model.outputs(row)), own, strict=True):
+        k, what = 0, f"The model answers {printable(one.name)} = {answer[0, 0]:.6g}"
+        if isinstance(one, Classes):
+            k = int(answer[0].argmax())
+            of = f" for {printable(one.name)}" if len(target.each) > 1 else ""
+            name = printable(one.classes[k])
+            what = f"The model answers{of} {name} with the probability {answer[0, k]:.4g}"
+        mean_of = f", the mean of {_listed([float(a[0, k]) for _, a in answers])}"
+        yield f"{what}{mean_of if len(each) > 1 else ''}."
+
+
+def _errors(model: Model, table: Table) -> str:
+    """The error of each network on the rows, and that of their mean."""
+    Xs = [member.features(table) for member in model.members]
+    each = [
+        replace(model, members=(member,)).error_of(table, [X])
+        for member, X in zip(model.members, Xs, strict=True)
+    ]
+    name = "log losses" if model.schema.task == Classes.task else "RMSEs"
+    if len(model.schema.targets) > 1:
+        name = "mean losses"
+    return (
+        f"The {name} of the networks on these rows are {_listed(each)}; that of the mean of their "
+        f"answers is {model.error_of(table, Xs):.4g}."
+    )
+
+
+def _listed(values: list[float]) -> str:
+    return ", ".join(f"{value:.4g}" for value in values)
