@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,10 +19,12 @@ from xpnet.tables.given import (
     texts_given,
 )
 from xpnet.tables.model import Model
+from xpnet.tables.notations import PLAIN
 from xpnet.tables.procedure import Procedure
 from xpnet.tables.reading import table_of
 from xpnet.tables.recipe import recipe_for
 from xpnet.tables.several import tasks_of, with_targets
+from xpnet.tables.skewed import is_skewed
 from xpnet.tables.table import Table, shown
 from xpnet.tables.targets import silent
 from xpnet.tables.weights import Weights, row_weights, without_weight_0
@@ -112,7 +114,7 @@ def train(
     progress : bool
         Whether a bar shows each fit's progress.
     tell : function of str
-        Called with each sentence that the command prints.
+        Called with each sentence that the command prints, such as an offer of ``log_target``.
 
     Returns
     -------
@@ -155,6 +157,8 @@ def train(
     if weight is not None:
         weights = row_weights(table, weight, missing)
         ignore |= {weight}
+    if task == "regression" and not log_target:
+        _offer_logarithm(table, targets, missing, tell)
     recipe = recipe_for(len(table), quick=quick, hidden=hidden, epochs=epochs)
     procedure = Procedure(quick, positive_integer("networks", networks), tell)
     asked = {"text": text, "embed": embed, "ignore": ignore,
@@ -168,6 +172,19 @@ def train(
     job = procedure.compiled(job)
     scores = {} if cv is None else procedure.cross_validated(job, cv)
     return replace(procedure.trained(job), cv_score=scores)
+
+
+def _offer_logarithm(
+    table: Table, targets: Sequence[str], holes: Collection[str], tell: Callable[[str], None]
+) -> None:
+    """Tell of ``log_target``, which is for all targets, if all are positive and skewed."""
+    notations = {name: table.notation(name, holes) or PLAIN for name in targets}
+    if all(is_skewed(table.quantities(name, notations[name], holes)) for name in targets):
+        which = "column" if len(targets) == 1 else "each of the columns"
+        tell(
+            f"{which} {shown(tuple(targets))} is positive and skewed: --log-target (log_target=) "
+            "predicts its logarithm, so that errors count as ratios, not in its unit"
+        )
 
 
 def inputs_of(table: Table, targets: Iterable[str], *told: Iterable[str]) -> list[str]:
