@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from xpnet.cli.columns import check_columns, embedded, read_as
 from xpnet.cli.input import read_input
 from xpnet.cli.kinds import MODEL, PAGE
 from xpnet.cli.models import model_file
@@ -19,12 +19,11 @@ from xpnet.cli.options import UsageError
 from xpnet.cli.output import said_of
 from xpnet.cli.scores import held_out_scores
 from xpnet.cli.terminal import say
-from xpnet.errors import printable, quoted
+from xpnet.errors import quoted
 from xpnet.tables import Model, Table, held_out, train
 from xpnet.tables.cells import TEXT
 from xpnet.tables.csv_files import header_of
 from xpnet.tables.described import readings
-from xpnet.tables.given import notations_given
 from xpnet.tables.reading import PARQUET
 from xpnet.tables.several import codes_of, tasks_of, with_targets
 from xpnet.tables.table import shown
@@ -43,23 +42,10 @@ def check(options: argparse.Namespace) -> None:
 
 
 def _check_columns(table: Table, options: argparse.Namespace) -> None:
-    """Raise if a column that an option names is missing, or if a target has another role too."""
+    """Raise if the target is not given, or if a column that an option names is missing."""
     if options.target is None:
         raise UsageError(f"--target COLUMN is missing; {table.source} has {shown(table.names)}")
-    _check_one_each(table, options)
-    others = (
-        *(options.text or ()),
-        *_embedded(table, options.embed or ()),
-        *(options.ignore or ()),
-        *((options.weight,) if options.weight else ()),
-    )
-    for name in (*options.target, *others, *_read_as(options)):
-        table.require(name)
-    for name in options.target:
-        if name in others:
-            raise UsageError(
-                f"{quoted(name)} is the target: it can't be left out, and --task sets its kind"
-            )
+    check_columns(table, options)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -69,9 +55,9 @@ def run(options: argparse.Namespace) -> int:
     _check_columns(table, options)
     for sentence in table.notes:
         say(sentence)
-    missing, told = tuple(options.missing or ()), _read_as(options)
+    missing, told = tuple(options.missing or ()), read_as(options)
     table = table.read_as(told, missing)
-    others = (options.text or (), _embedded(table, options.embed or ()), options.ignore or ())
+    others = (options.text or (), embedded(table, options), options.ignore or ())
     names = inputs_of(table, options.target, *others)
     table.settle(names, missing)
     rows, test, task = _split(table, options)
@@ -167,7 +153,7 @@ def _keywords(table: Table, options: argparse.Namespace) -> dict[str, Any]:
     """The keywords of `train` that the options give; the table knows how its columns are read."""
     return {
         "text": options.text or (),
-        "embed": _embedded(table, options.embed or ()),
+        "embed": embedded(table, options),
         "ignore": options.ignore or (),
         "missing": options.missing or (),
         "log_target": bool(options.log_target),
@@ -185,57 +171,3 @@ def _keywords(table: Table, options: argparse.Namespace) -> dict[str, Any]:
         "dtype": options.dtype,
         "progress": sys.stderr.isatty(),
     }
-
-
-def _read_as(options: argparse.Namespace) -> dict[str, str]:
-    """Parse each COLUMN:KIND of ``--as``."""
-    found: dict[str, str] = {}
-    for text in options.read_as or ():
-        name, colon, how = text.rpartition(":")
-        if not colon or not name:
-            raise UsageError(f"--as {printable(text)}: write COLUMN:KIND, such as day:day-first")
-        try:
-            notations_given({name: how})
-        except ValueError as error:
-            raise UsageError(f"--as {printable(text)}: {error}") from error
-        found[name] = how
-    return found
-
-
-def _embedded(table: Table, given: Iterable[str]) -> dict[str, int | None]:
-    """Parse each COLUMN or COLUMN:DIM into name and dim, which is None if not given.
-
-    If the whole text is the name of a column, it is taken as the name.
-    """
-    found: dict[str, int | None] = {}
-    for text in given:
-        name, _, dim = text.rpartition(":")
-        if text not in table.names and name in table.names and not dim.isdecimal():
-            raise UsageError(
-                f"--embed {printable(text)}: after the colon, give the number of values for "
-                f"each category, such as {name}:8; got {quoted(dim)}"
-            )
-        if text in table.names or not (name and dim.isdecimal()):
-            found[text] = None
-        elif int(dim) < 1:
-            raise UsageError(
-                f"--embed {text}: the dim of column {quoted(name)} must be a positive integer, got "
-                f"{dim}"
-            )
-        else:
-            found[name] = int(dim)
-    return found
-
-
-def _check_one_each(table: Table, options: argparse.Namespace) -> None:
-    """Raise if an option lists several columns with commas: each column needs its own option.
-
-    A column's name may contain commas.
-    """
-    for option in ("target", "text", "embed", "ignore"):
-        for text in getattr(options, option) or ():
-            parts = [part.strip() for part in text.split(",")]
-            names = {part.partition(":")[0] for part in parts}
-            if len(parts) > 1 and text not in table.names and names <= {*table.names}:
-                each = " ".join(f"--{option} {shlex.quote(part)}" for part in parts)
-                raise UsageError(f"--{option} {text}: name one column per option, {each}")

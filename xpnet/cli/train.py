@@ -8,6 +8,7 @@ from typing import Any
 
 from xpnet.backends import DTYPES, uses_products_of_numpy
 from xpnet.cli import digits, fashion_mnist, table
+from xpnet.cli.columns import add_column_options
 from xpnet.cli.kinds import MODEL
 from xpnet.cli.models import model_file
 from xpnet.cli.options import (
@@ -25,7 +26,6 @@ from xpnet.cli.output import check_out
 from xpnet.cli.report import check_report
 from xpnet.equations.streams import LARGEST
 from xpnet.errors import quoted
-from xpnet.tables.notations import NAMES
 
 __all__ = ["add_parser", "wants_tuning"]
 
@@ -83,12 +83,12 @@ def add_parser(commands: Any) -> None:
 
 def _add_table_options(group: Any) -> None:
     _add_target_options(group)
-    _add_column_options(group)
+    add_column_options(group)
     _add_procedure_options(group)
 
 
 def _add_target_options(group: Any) -> None:
-    """Options on what is predicted, and on what each row counts."""
+    """Options on what is predicted, and on what each class counts."""
     group.add_argument(
         "--target",
         action=Each,
@@ -106,28 +106,11 @@ def _add_target_options(group: Any) -> None:
         default=None,
         help="predict the logarithm of a positive target",
     )
-    group.add_argument("--weight", metavar="COLUMN", help="a column of weights of the rows")
     group.add_argument(
         "--class-weight",
         choices=["balanced"],
         help="balanced: every class has the same weight in all",
     )
-
-
-def _add_column_options(group: Any) -> None:
-    """Options on the columns that predict, and on how cells are read."""
-
-    def repeated(option: str, metavar: str, text: str, **keywords: Any) -> None:
-        keywords |= {"metavar": metavar, "action": "append"}
-        group.add_argument(option, help=f"{text} (may be repeated)", **keywords)
-
-    repeated("--text", "COLUMN", "a column of numbers that are categories")
-    learned = "a column whose categories become DIM learned numbers each instead of one-hot"
-    repeated("--embed", "COLUMN[:DIM]", learned)
-    repeated("--ignore", "COLUMN", "a column to leave out")
-    written = "how a column's cells are written, if it is recognised wrongly: "
-    repeated("--as", "COLUMN:KIND", f"{written}{', '.join(NAMES)} or text", dest="read_as")
-    repeated("--missing", "TEXT", "a text that means a missing cell, beside the usual ones")
 
 
 def _add_procedure_options(group: Any) -> None:

@@ -1,0 +1,105 @@
+"""The options on the columns of a table: what each is for, and how its cells are read."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from typing import Any
+
+from xpnet.cli.options import UsageError
+from xpnet.errors import printable, quoted
+from xpnet.tables import Table
+from xpnet.tables.given import notations_given
+from xpnet.tables.notations import NAMES
+
+__all__ = ["add_column_options", "check_columns", "embedded", "read_as"]
+
+
+def add_column_options(group: Any) -> None:
+    """Add the options on what columns are for, and on how cells are read."""
+
+    def repeated(option: str, metavar: str, text: str, **keywords: Any) -> None:
+        keywords |= {"metavar": metavar, "action": "append"}
+        group.add_argument(option, help=f"{text} (may be repeated)", **keywords)
+
+    repeated("--text", "COLUMN", "a column of numbers that are categories")
+    learned = "a column whose categories become DIM learned numbers each instead of one-hot"
+    repeated("--embed", "COLUMN[:DIM]", learned)
+    repeated("--ignore", "COLUMN", "a column to leave out")
+    written = "how a column's cells are written, if it is recognised wrongly: "
+    repeated("--as", "COLUMN:KIND", f"{written}{', '.join(NAMES)} or text", dest="read_as")
+    repeated("--missing", "TEXT", "a text that means a missing cell, beside the usual ones")
+    group.add_argument("--weight", metavar="COLUMN", help="a column of weights of the rows")
+
+
+def check_columns(table: Table, options: argparse.Namespace) -> None:
+    """Raise if a column that an option names is missing, or if a target has another role too."""
+    _check_one_each(table, options)
+    others = (
+        *(options.text or ()),
+        *embedded(table, options),
+        *(options.ignore or ()),
+        *((options.weight,) if options.weight else ()),
+    )
+    targets = options.target or ()
+    for name in (*targets, *others, *read_as(options)):
+        table.require(name)
+    for name in targets:
+        if name in others:
+            raise UsageError(
+                f"{quoted(name)} is the target: it can't be left out, and --task sets its kind"
+            )
+
+
+def read_as(options: argparse.Namespace) -> dict[str, str]:
+    """Parse each COLUMN:KIND of ``--as``."""
+    found: dict[str, str] = {}
+    for text in options.read_as or ():
+        name, colon, how = text.rpartition(":")
+        if not colon or not name:
+            raise UsageError(f"--as {printable(text)}: write COLUMN:KIND, such as day:day-first")
+        try:
+            notations_given({name: how})
+        except ValueError as error:
+            raise UsageError(f"--as {printable(text)}: {error}") from error
+        found[name] = how
+    return found
+
+
+def embedded(table: Table, options: argparse.Namespace) -> dict[str, int | None]:
+    """Parse each COLUMN or COLUMN:DIM of ``--embed`` into name and dim, which is None if not given.
+
+    If the whole text is the name of a column, it is taken as the name.
+    """
+    found: dict[str, int | None] = {}
+    for text in options.embed or ():
+        name, _, dim = text.rpartition(":")
+        if text not in table.names and name in table.names and not dim.isdecimal():
+            raise UsageError(
+                f"--embed {printable(text)}: after the colon, give the number of values for "
+                f"each category, such as {name}:8; got {quoted(dim)}"
+            )
+        if text in table.names or not (name and dim.isdecimal()):
+            found[text] = None
+        elif int(dim) < 1:
+            raise UsageError(
+                f"--embed {text}: the dim of column {quoted(name)} must be a positive integer, got "
+                f"{dim}"
+            )
+        else:
+            found[name] = int(dim)
+    return found
+
+
+def _check_one_each(table: Table, options: argparse.Namespace) -> None:
+    """Raise if an option lists several columns with commas: each column needs its own option.
+
+    A column's name may contain commas.
+    """
+    for option in ("target", "text", "embed", "ignore"):
+        for text in getattr(options, option) or ():
+            parts = [part.strip() for part in text.split(",")]
+            names = {part.partition(":")[0] for part in parts}
+            if len(parts) > 1 and text not in table.names and names <= {*table.names}:
+                each = " ".join(f"--{option} {shlex.quote(part)}" for part in parts)
+                raise UsageError(f"--{option} {text}: name one column per option, {each}")
