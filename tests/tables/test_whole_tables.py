@@ -218,6 +218,17 @@ def test_an_index_without_a_name_is_left_out(tmp_path, capsys):
     assert "the first column has no name and is left out" in capsys.readouterr().out
 
 
+def test_weights_are_not_doubted_as_inputs_are(tmp_path, capsys):
+    """Counts of people vary a thousandfold, and such a weight squeezes no column."""
+    rows = [["x", "w", "y"], *([i % 9, 1 + i % 2 + 10**6 * (i == 7), KIND[i]] for i in range(N))]
+    data = write(tmp_path / "t.csv", rows)
+    options = "--quick", "--epochs=1", "--validation=0"
+    assert main(command(data, "y", tmp_path / "m", *options)) == 0
+    assert "column 'w': 1 cell is far from all others" in capsys.readouterr().out
+    assert main(command(data, "y", tmp_path / "m", "--weight=w", *options)) == 0
+    assert "column 'w'" not in capsys.readouterr().out
+
+
 def test_describe_goes_on_after_a_bad_cell(tmp_path, capsys):
     rows = [["x", "y"], *zip(text(X), KIND, strict=True)]
     rows = [list(row) for row in rows]

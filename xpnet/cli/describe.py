@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from xpnet.cli.columns import add_column_options, check_columns, embedded, read_as
 from xpnet.cli.input import check_input, read_input
 from xpnet.cli.options import Each
 from xpnet.cli.terminal import say
 from xpnet.errors import printable, quoted
 from xpnet.tables import Table
-from xpnet.tables.described import described
+from xpnet.tables.described import described, described_codes
 from xpnet.tables.several import tasks_of
 from xpnet.tables.targets import task_of
 
@@ -31,38 +32,45 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--target", action=Each, metavar="COLUMN", help="a column to predict (may be repeated)"
     )
-    parser.add_argument(
-        "--missing",
-        metavar="TEXT",
-        action="append",
-        help="a text that means a missing cell, beside the usual ones (may be repeated)",
-    )
+    add_column_options(parser)
     parser.set_defaults(run=run, check=lambda options: check_input(options.data))
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the description; names and cells are escaped, since they may hold anything."""
     for line in _lines(options):
-        say(printable(line))
+        say(printable(line, len(line)))
     return 0
 
 
 def _lines(options: argparse.Namespace) -> Iterator[str]:
-    table, missing = read_input(options.data), tuple(options.missing or ())
+    table, holes = read_input(options.data), tuple(options.missing or ())
     targets = options.target or ()
-    for name in targets:
-        table.require(name)
+    check_columns(table, options)
+    table = table.read_as(read_as(options), holes)
+    text = dict.fromkeys(options.text or (), "text")
+    dims, table = embedded(table, options), table.read_as(text, holes)
     yield f"{table.source}: {len(table)} rows, {len(table.names)} columns"
     yield from table.notes
     for name in table.names:
-        what, becomes = described(table, name, missing)
-        if name in targets:
-            task, why = task_of(table, name, missing)
-            becomes = f"the target of a {task} ({why})"
+        if name in dims:
+            what, becomes = described_codes(table, name, dims[name], holes)
+        else:
+            what, becomes = described(table, name, holes)
         yield f"{quoted(name)}: {what}"
-        yield f"    → {becomes}"
+        yield f"    → {_role(table, name, options) or becomes}"
     if len(targets) > 1:
-        yield from _error_of(table, targets, missing)
+        yield from _error_of(table, targets, holes)
+
+
+def _role(table: Table, name: str, options: argparse.Namespace) -> str:
+    """The use of a column that is no input, in words; empty for inputs."""
+    if name in (options.target or ()):
+        task, why = task_of(table, name, tuple(options.missing or ()))
+        return f"the target of a {task} ({why})"
+    if name == options.weight:
+        return "the weights of the rows"
+    return "left out: --ignore" if name in (options.ignore or ()) else ""
 
 
 def _error_of(table: Table, targets: Sequence[str], missing: Sequence[str]) -> Iterator[str]:

@@ -62,7 +62,8 @@ def run(options: argparse.Namespace) -> int:
     table.settle(names, missing)
     rows, test, task = _split(table, options)
     seen = names if task == "classification" else [*names, *options.target]
-    for sentence in readings(rows, [name for name in seen if name not in told], missing):
+    seen = [name for name in seen if name not in told and name != options.weight]
+    for sentence in readings(rows, seen, missing):
         say(sentence)
     model = train(rows, options.target, task=task, **_keywords(table, options), tell=say)
     wrote = said_of(out, MODEL)

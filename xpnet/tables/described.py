@@ -11,14 +11,14 @@ import numpy as np
 
 from xpnet.errors import quoted
 from xpnet.tables.bounded import bins_for
-from xpnet.tables.categorical import Categories
+from xpnet.tables.categorical import Categories, Codes, check_categories
 from xpnet.tables.moment import fit_numbers
 from xpnet.tables.notations import PLAIN, Notation
 from xpnet.tables.outliers import outlying
 from xpnet.tables.table import Table, shown
 from xpnet.typing import Host
 
-__all__ = ["described", "readings"]
+__all__ = ["described", "described_codes", "readings"]
 
 _CODE = re.compile("0[0-9]+")
 _THOUSANDS = re.compile(r"[0-9]{1,3}(?:\.[0-9]{3})+")
@@ -45,6 +45,21 @@ def _text(table: Table, name: str, holes: Collection[str]) -> tuple[str, str]:
     if column is None:
         return what, "left out: no text occurs twice"
     return what, f"{column.width} columns, one for each category that occurs twice, and for others"
+
+
+def described_codes(
+    table: Table, name: str, dim: int | None, holes: Collection[str] = ()
+) -> tuple[str, str]:
+    """What a column to embed holds, and what training makes of it, each in words."""
+    what, becomes = _text(table, name, holes)
+    try:
+        check_categories(table, name, holes)
+        column = Codes.fit(table, name, slice(None), holes, dim)
+    except ValueError as error:
+        return what, f"an error: {error}"
+    if column is None:
+        return what, becomes
+    return what, f"{column.dim} learned numbers for each of {column.n_codes} categories"
 
 
 def _numbers(

@@ -1,0 +1,76 @@
+"""``xpnet describe``: it says of each column what training with the same options would do."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.command import fails, write
+from xpnet.cli import main
+
+N = 40
+ROWS = [
+    ["month", "colour", "day", "key", "w", "y"],
+    *(
+        [1 + i % 12, "red" if i % 3 else "blue", f"{1 + i % 9}/2/2020", i, 1 + i % 2, i % 5 + 0.5]
+        for i in range(N)
+    ),
+]
+
+
+@pytest.fixture
+def lines(tmp_path, capsys):
+    """Return what ``xpnet describe`` says of each column: what it holds, and what it becomes."""
+    data = write(tmp_path / "t.csv", ROWS)
+
+    def found(*options: str) -> dict[str, tuple[str, str]]:
+        assert main(["describe", str(data), *options]) == 0
+        said = capsys.readouterr().out.splitlines()[1:]
+        return {
+            what.partition(": ")[0].strip("'"): (what.partition(": ")[2], becomes.strip(" →"))
+            for what, becomes in zip(said[::2], said[1::2], strict=True)
+        }
+
+    return found
+
+
+def test_the_options_of_train_say_what_becomes_of_columns(lines):
+    found = lines("--target=y", "--text=month", "--as=day:day-first", "--ignore=key", "--weight=w",
+                  "--embed=colour:3", "--missing=7")  # fmt: skip
+    assert found["month"][0].startswith("text, 11 different, 3 missing")
+    assert found["month"][1].startswith("13 columns, one for each category")
+    assert "(day first)" in found["day"][0]
+    assert found["key"][1] == "left out: --ignore"
+    assert found["w"][1] == "the weights of the rows"
+    assert found["colour"][1] == "3 learned numbers for each of 3 categories"
+    assert found["y"][1].startswith("the target of a regression")
+
+
+def test_without_options_the_cells_decide(lines):
+    found = lines()
+    assert found["month"][0].startswith("numbers such as 1234.5, 12 different, none missing")
+    assert "(month first)" in found["day"][0]
+    assert found["colour"][1].startswith("3 columns, one for each category")
+
+
+def test_a_column_that_cannot_be_embedded_is_an_error_of_its_own(lines):
+    found = lines("--embed=y", "--embed=key")
+    assert found["y"][1].startswith("an error: ")
+    assert "0.5 is not a category to embed" in found["y"][1]
+    assert found["key"][1] == "left out: no text occurs twice"
+    both = lines("--embed=y", "--text=y")
+    assert both["y"][1] == "3 learned numbers for each of 6 categories"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--text=mont"], "no column 'mont': did you mean 'month'?"),
+        (["--weight=v"], "no column 'v'"),
+        (["--as=day"], "write COLUMN:KIND"),
+        (["--target=y", "--ignore=y"], "'y' is the target"),
+        (["--text=month,key"], "name one column per option, --text month --text key"),
+    ],
+)
+def test_a_wrong_option_is_one_line(tmp_path, capsys, options, said):
+    data = write(tmp_path / "t.csv", ROWS)
+    assert said in fails(capsys, ["describe", str(data), *options])
