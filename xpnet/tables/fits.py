@@ -64,8 +64,18 @@ class Job:
 
     def network(self, schema: Schema) -> Network:
         """An untrained network for the schema."""
-        sizes = [schema.width, *schema.input_layers(), *self.recipe.layers(), schema.target.width]
-        loss, made = self.recipe.loss(self.task, heads_of(schema.target)), dict(self.made)
+        widths = schema.width, schema.target.width
+        return self._sized(*widths, schema.input_layers(), heads_of(schema.target))
+
+    def smallest(self) -> Network:
+        """The smallest network that a schema may lead to: with one input and one output."""
+        return self._sized(1, 1)
+
+    def _sized(
+        self, n_in: int, n_out: int, first: tuple[Any, ...] = (), heads: tuple[int, ...] = ()
+    ) -> Network:
+        sizes = [n_in, *first, *self.recipe.layers(), n_out]
+        loss, made = self.recipe.loss(self.task, heads), dict(self.made)
         return Network(sizes, loss=loss, rng=made.pop("seed"), **made)
 
     def labels(self) -> Host | None:

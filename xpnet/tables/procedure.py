@@ -12,6 +12,7 @@ import numpy as np
 
 from xpnet.engines.choose import pays_in_all
 from xpnet.equations.streams import LARGEST
+from xpnet.network import Network
 from xpnet.ranges import check_positive, positive_integer
 from xpnet.tables.assembled import model_of
 from xpnet.tables.fits import Fitted, Job, chosen, on_all, without
@@ -112,14 +113,25 @@ class Procedure:
         return time.perf_counter() - began
 
     def compiled(self, job: Job) -> Job:
-        """The job, with compiled steps if all of its fits together pay for compiling."""
-        net = job.network(job.schema(job.rows, pieces=True))
-        per_epoch = job.recipe.steps_per_epoch(len(job.rows))
-        steps = int(self._passes() * job.recipe.epochs * per_epoch)
-        loops = net.backend.compiled_as == "loops"
-        if not loops or not pays_in_all(net.layers, job.recipe.batch, steps):
+        """The job, with compiled steps if all of its fits together pay for compiling.
+
+        More inputs and outputs make a step slower, and compiling takes as long. So a schema is
+        fitted, to count them, only if compiling would not pay with one of each. An embedding is a
+        further layer, which takes time to compile.
+        """
+        net = job.smallest()
+        if net.backend.compiled_as != "loops":
+            return job
+        if job.asked["embed"] or not self._compiling_pays(job, net):
+            net = job.network(job.schema(job.rows, pieces=True))
+        if not self._compiling_pays(job, net):
             return job
         return replace(job, keywords={**job.keywords, "compile": True})
+
+    def _compiling_pays(self, job: Job, net: Network) -> bool:
+        per_epoch = job.recipe.steps_per_epoch(len(job.rows))
+        steps = int(self._passes() * job.recipe.epochs * per_epoch)
+        return pays_in_all(net.layers, job.recipe.batch, steps)
 
     @property
     def _each(self) -> int:
