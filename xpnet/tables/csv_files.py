@@ -23,7 +23,8 @@ from xpnet.tables.cells import TEXT, column
 from xpnet.tables.compressed import pieces_of
 from xpnet.tables.encodings import text_of
 from xpnet.tables.given import check_lengths, named, open_table
-from xpnet.tables.separators import COMMA, SEPARATORS, first_lines, separator_of
+from xpnet.tables.headers import start_of
+from xpnet.tables.separators import COMMA, SEPARATORS, first_lines
 from xpnet.tables.table import Table, repeated, separator_hint, shown
 from xpnet.typing import Host
 from xpnet.whole_file import path_of, whole_file
@@ -43,13 +44,26 @@ class _Parsed(NamedTuple):
     notes: list[str]
 
 
+class _Header(NamedTuple):
+    """The columns' names, the header's line, and its cells, of which the last may be empty.
+
+    They are, if each line ends with a separator.
+    """
+
+    names: tuple[str, ...]
+    line: int
+    width: int
+
+
 def read_csv(path: str | os.PathLike[str]) -> Table:
     """Read a CSV file as a table of text columns; `Table.numbers` reads numbers when asked.
 
     The separator is a comma, a semicolon, a tab or a bar: the one with which the first records have
-    as many cells as the header. The text is UTF-8, UTF-16 with a byte order mark, or else
+    as many cells as the header, or the one that a first line such as `sep=;` names. A title, empty
+    lines and comments above the header are left out if they are certain to be such
+    (`xpnet.tables.headers`). The text is UTF-8, UTF-16 with a byte order mark, or else
     Windows-1252. A file that begins as gzip does is decompressed. `Table.notes` says what is
-    different from commas, UTF-8 and no compression.
+    different from commas, UTF-8, no compression and a header in the first line.
 
     Raises
     ------
@@ -99,17 +113,14 @@ def _parsed(file: BinaryIO, source: str) -> Iterator[_Parsed]:
     notes: list[str] = []
     with text_of(pieces_of(file, source, notes), source, notes) as text, _cells_of_any_length():
         lines = first_lines(text)
-        mark = separator_of(lines)
-        if mark != COMMA:
-            notes.append(f"the cells are separated by {SEPARATORS[mark]}")
-        reader = csv.reader(chain(lines, text), delimiter=mark, strict=True)
-        records = _records(reader, source)
-        names, n = _header(next(records, None), source)
-        if n > len(names):
-            notes.append(
-                f"columns at the end without name and cells are left out: {n - len(names)}"
-            )
-        checked = _checked(records, names, n, source)
+        mark, above, said = start_of(lines)
+        notes += said
+        reader = csv.reader(chain(lines[above:], text), delimiter=mark, strict=True)
+        records = _records(reader, source, above)
+        header = _header(next(records, None), source)
+        names, checked = header.names, _checked(records, header, source)
+        if empty := header.width - len(names):
+            notes.append(f"columns at the end without name and cells are left out: {empty}")
         if names[0] == "":
             notes.append("the first column has no name and is left out: it is taken for an index")
             names, checked = names[1:], ((line, cells[1:]) for line, cells in checked)
@@ -140,11 +151,14 @@ class _limit:
     none = 2**31 - 1  # the largest C long on every system
 
 
-def _records(reader: Any, source: str) -> Iterator[_Record]:
-    """Every record; blank lines are skipped at the end of the file, elsewhere an error."""
+def _records(reader: Any, source: str, above: int) -> Iterator[_Record]:
+    """Every record; blank lines are skipped at the end of the file, elsewhere an error.
+
+    The reader begins below the ``above`` first lines of the file.
+    """
     blank = None
     while True:
-        line = reader.line_num + 1
+        line = above + reader.line_num + 1
         try:
             cells = next(reader)
         except StopIteration:
@@ -152,69 +166,74 @@ def _records(reader: Any, source: str) -> Iterator[_Record]:
         except csv.Error as error:
             raise ValueError(f"{source}, line {line}: {error}") from error
         if blank is not None and cells:
-            raise ValueError(f"{source}, line {blank} is empty")
+            raise ValueError(f"{source}, line {blank} is empty: remove it")
         if cells:
             yield line, cells
         elif blank is None:
             blank = line
 
 
-def _header(record: _Record | None, source: str) -> tuple[tuple[str, ...], int]:
-    """The columns' names, and the header's cells, of which the last may be empty.
-
-    They are, if each line ends with a separator.
-    """
+def _header(record: _Record | None, source: str) -> _Header:
     if record is None:
         raise ValueError(f"{source} is empty: the first line must be a header, the columns' names")
-    n = len(record[1])
-    named = next((i for i in range(n, 0, -1) if record[1][i - 1]), n)
-    names = tuple(record[1][:named])
+    line, cells = record
+    named = next((i for i in range(len(cells), 0, -1) if cells[i - 1]), len(cells))
+    names = tuple(cells[:named])
     for i, name in enumerate(names):
         if name == "" and (i or len(names) == 1):
             raise ValueError(
-                f"{source}, line 1: column {i + 1} has no name (the first line must be a header; "
-                "in pandas, to_csv(path, index=False))"
+                f"{source}, line {line}: column {i + 1} has no name (the first line must be a "
+                "header, so remove lines above it; in pandas, to_csv(path, index=False))"
             )
         if "\0" in name:
-            raise ValueError(f"{source}, line 1 has NUL characters: save the file as UTF-8 text")
+            what = "has NUL characters: save the file as UTF-8 text"
+            raise ValueError(f"{source}, line {line} {what}")
     if (twice := repeated(names)) is not None:
         i, j = twice
         raise ValueError(
-            f"{source}, line 1: columns {i + 1} and {j + 1} are both {quoted(names[i])}"
+            f"{source}, line {line}: columns {i + 1} and {j + 1} are both {quoted(names[i])}: "
+            "rename one"
         )
-    return names, n
+    return _Header(names, line, len(cells))
 
 
-def _checked(
-    records: Iterator[_Record], names: tuple[str, ...], width: int, source: str
-) -> Iterator[_Record]:
+def _checked(records: Iterator[_Record], header: _Header, source: str) -> Iterator[_Record]:
     """The records, each checked to have as many cells as there are names.
 
-    If the header has ``width`` cells, more than names, a record may have as many; those at its end
-    must be empty and are left out.
+    If the header has more cells than names, a record may have as many; those at its end must be
+    empty and are left out.
     """
-    n = len(names)
+    names, n = header.names, len(header.names)
     for line, cells in records:
-        if n < len(cells) == width:
-            _check_empty(cells, n, line, source)
+        if n < len(cells) == header.width:
+            _check_empty(cells, line, header, source)
             del cells[n:]
         if len(cells) != n:
             few = f"none for {shown(names[len(cells) :], 5)}"
             many = f"the last is column {quoted(names[-1])}"
+            hint = separator_hint(names) or _title_hint(header)
             raise ValueError(
                 f"{source}, line {line} has {len(cells)} cells, but the header {n}: "
-                f"{few if len(cells) < n else many}{separator_hint(names)}"
+                f"{few if len(cells) < n else many}{hint}"
             )
         yield line, cells
 
 
-def _check_empty(cells: list[str], n: int, line: int, source: str) -> None:
+def _check_empty(cells: list[str], line: int, header: _Header, source: str) -> None:
+    n = len(header.names)
     for i, cell in enumerate(cells[n:], start=n + 1):
         if cell:
             raise ValueError(
                 f"{source}, line {line}: column {i} has the cell {quoted(cell, 60)}, but no name "
-                "in the header"
+                f"in the header{_title_hint(header)}"
             )
+
+
+def _title_hint(header: _Header) -> str:
+    """A hint if the header is one cell, which may be a title; else empty."""
+    if len(header.names) > 1:
+        return ""
+    return f" (if line {header.line} is a title, remove the lines above the header)"
 
 
 def _table(found: _Parsed, source: str) -> Table:

@@ -6,7 +6,7 @@ import csv
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-__all__ = ["COMMA", "SEPARATORS", "first_lines", "separator_of"]
+__all__ = ["COMMA", "SEPARATORS", "first_lines", "records_of", "separator_of"]
 
 COMMA = ","
 SEPARATORS = {"\t": "tabs", ";": "semicolons", "|": "bars", COMMA: "commas"}
@@ -37,30 +37,38 @@ class _Cells(NamedTuple):
     alike: int  # records of as many cells as the header has
 
 
-def separator_of(lines: Sequence[str]) -> str:
-    """The separator with which the first records have as many cells as the header, two or more.
+def separator_of(lines: Sequence[str], marks: Iterable[str] = SEPARATORS) -> str | None:
+    """The one of ``marks`` with which the first records have as many cells as the header.
 
-    If that holds for several, it is the first of `SEPARATORS`. If it holds for none, it is the one
-    with which it holds for most records, or a comma if these are no more than half.
+    These are two cells or more. If that holds for several, it is the first. If it holds for none,
+    it is the one with which it holds for most records, or None if these are no more than half.
     """
-    tried = [_split(lines, mark) for mark in SEPARATORS if any(mark in line for line in lines)]
+    tried = [_split(lines, mark) for mark in marks if any(mark in line for line in lines)]
     found = [cells for cells in tried if cells.header > 1]
     for cells in found:
         if cells.alike == cells.records:
             return cells.mark
     found = [cells for cells in found if 2 * (cells.alike - 1) > cells.records - 1]
-    return max(reversed(found), key=lambda cells: cells.alike).mark if found else COMMA
+    return max(reversed(found), key=lambda cells: cells.alike).mark if found else None
 
 
 def _split(lines: Sequence[str], mark: str) -> _Cells:
-    """Split the lines by ``mark``; the last record may be cut short, and is not counted."""
-    reader = csv.reader(lines, delimiter=mark, strict=True)
-    lengths: list[int] = []
-    broken = 0
-    try:
-        for cells in reader:
-            lengths += [len(cells)] if cells else []
-    except csv.Error:
-        broken = reader.line_num < len(lines)
+    records, broken = records_of(lines, mark)
+    lengths = [len(cells) for cells in records]
     header = lengths[0] if lengths else 0
     return _Cells(mark, header, len(lengths) + broken, lengths.count(header))
+
+
+def records_of(lines: Sequence[str], mark: str) -> tuple[list[list[str]], bool]:
+    """The records of the lines, without empty ones, and whether a line has wrong quotes.
+
+    The last record may be cut short, which is not wrong; it is left out then.
+    """
+    reader = csv.reader(lines, delimiter=mark, strict=True)
+    records: list[list[str]] = []
+    try:
+        for cells in reader:
+            records += [cells] if cells else []
+    except csv.Error:
+        return records, reader.line_num < len(lines)
+    return records, False

@@ -1,0 +1,121 @@
+"""Find the header of a CSV file, which may stand below `sep=;`, a title, empty lines or comments.
+
+Excel obeys a first line such as `sep=;`, and some programs write it. Empty lines at the begin are
+left out. Other lines above the header are left out only if they are certainly no part of the table:
+
+- each is empty, is a comment that begins with #, or has nothing but a first cell;
+- more than half of the records below have as many cells as the header, which are two or more;
+- no name in the header begins like a number, and some column below has numbers or dates;
+- no comment has as many cells as the header, since it may be the header.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from xpnet.errors import quoted
+from xpnet.tables.cells import TEXT
+from xpnet.tables.notations import is_hole, notation_of
+from xpnet.tables.separators import COMMA, SEPARATORS, records_of, separator_of
+
+__all__ = ["Start", "start_of"]
+
+_TOLD = re.compile(r'"?sep=([,;|\t])"?[\r\n]*', re.IGNORECASE)
+_NUMBER = re.compile(r"\s*[-+.,(]?\s?[0-9]")
+_SHOWN = 60  # characters of a line in a note
+
+
+class Start(NamedTuple):
+    """The separator, the number of lines above the header, and what is said of both."""
+
+    mark: str
+    skipped: int
+    notes: list[str]
+
+
+def start_of(lines: Sequence[str]) -> Start:
+    """Find the header and the separator by the file's first lines."""
+    told = _TOLD.fullmatch(lines[0]) if lines else None
+    if told is not None:
+        mark, n = told[1], 1 + _above(lines[1:], (told[1],))[1]
+        notes = [f"line 1 says that the cells are separated by {SEPARATORS[mark]}"]
+        return Start(mark, n, notes + _left_out(lines[1:n], mark, 2))
+    mark, n = _above(lines, tuple(SEPARATORS))
+    notes = [] if mark == COMMA else [f"the cells are separated by {SEPARATORS[mark]}"]
+    return Start(mark, n, notes + _left_out(lines[:n], mark, 1))
+
+
+def _above(lines: Sequence[str], marks: Sequence[str]) -> tuple[str, int]:
+    """The separator, one of ``marks``, and the number of lines above the header."""
+    empty = next((i for i, line in enumerate(lines) if line.strip("\r\n")), 0)
+    rest = lines[empty:]
+    agreed = separator_of(rest, marks)
+    headed = agreed is not None and _names(rest, agreed) > 1
+    if not headed or rest[0].startswith("#"):
+        for mark in marks:
+            if n := _titles(rest, mark):
+                return mark, empty + n
+    return agreed or marks[-1], empty
+
+
+def _names(lines: Sequence[str], mark: str) -> int:
+    """The names in the first record, if it is the header."""
+    records, _ = records_of(lines, mark)
+    return len(_without_end(records[0])) if records else 0
+
+
+def _without_end(cells: Sequence[str]) -> Sequence[str]:
+    """The cells up to the last that is not empty."""
+    return cells[: max((i for i, cell in enumerate(cells, start=1) if cell), default=0)]
+
+
+def _titles(lines: Sequence[str], mark: str) -> int:
+    """The number of lines above the header; 0 if there are none, or if it is not certain."""
+    comments = []
+    for n, line in enumerate(lines):
+        cells = _cells(line, mark)
+        if line.startswith("#"):
+            comments.append(len(_without_end(cells)))
+        elif any(cells[1:]):
+            records, broken = records_of(lines[n:], mark)
+            if broken or not records or len(records[0]) in comments:
+                return 0
+            return n if _is_headed(*records) else 0
+    return 0
+
+
+def _cells(line: str, mark: str) -> list[str]:
+    """The cells of a line by itself."""
+    try:
+        return next(csv.reader([line], delimiter=mark), [])
+    except csv.Error:
+        return []
+
+
+def _is_headed(header: Sequence[str], *others: Sequence[str]) -> bool:
+    """Whether the first record is certainly the header of the others."""
+    names, rows = _without_end(header), [row for row in others if len(row) == len(header)]
+    if not all(names[1:]) or any(map(_NUMBER.match, names)) or 2 * len(rows) <= len(others):
+        return False
+    columns = zip(*(cells[: len(names)] for cells in rows), strict=True)
+    return any(map(_is_of_numbers, columns))
+
+
+def _is_of_numbers(cells: Sequence[str]) -> bool:
+    return not all(map(is_hole, cells)) and notation_of(np.array(cells, TEXT)) is not None
+
+
+def _left_out(lines: Sequence[str], mark: str, first: int) -> list[str]:
+    """A note on the lines that are left out, if there are any; ``first`` is the first's number."""
+    if not lines:
+        return []
+    found = next(filter(None, (line.strip(f" \r\n{mark}") for line in lines)), "")
+    last = first + len(lines) - 1
+    which = f"line {last} is" if len(lines) == 1 else f"lines {first} to {last} are"
+    such = f", such as {quoted(found, _SHOWN)}" if found else ""
+    return [f"{which} above the header and left out{such}"]
