@@ -64,6 +64,11 @@ def test_the_table_is_that_without_the_lines_above(above, rows, mark):
     assert (len(table.notes) > len(plain.notes)) == bool(above)
 
 
+def test_more_comments_than_rows_are_left_out_too():
+    table = read("# a, b\n" * 9 + "kind;x\nu;1\n")
+    assert table.names == ("kind", "x")
+
+
 def test_errors_below_a_title_count_lines_as_an_editor():
     with pytest.raises(ValueError, match="line 6 has 1 cells, but the header 2: none for 'x'"):
         read("Fruit\n\nkind,x\na,1\nb,2\nc\n")
@@ -100,6 +105,7 @@ def test_what_may_be_a_table_is_read_as_it_is(text, names):
         ("Sales\nland,2023,2024\nX,1,2\n", r"line 2 has 3 cells, .* \(if line 1 is a title"),
         ("Sales,,\nland,2023,2024\nX,1,2\n", "line 2: column 2 has the cell '2023', but no name in "
          r"the header \(if line 1 is a title, remove the lines above the header\)"),
+        ("Fruit\nkind,,x\na,1,2\n", "line 2 has 3 cells, but the header 1"),
         ("Fruit\nkind,note\na,b\nc,d\n", "line 2 has 2 cells, but the header 1"),
         ("Fruit\nkind,x\na,1\nb,2,3\n", "line 2 has 2 cells, but the header 1"),
         ("# t\n# kind,x\nred,NA\nblue,3\n", "line 2 has 2 cells, but the header 1"),

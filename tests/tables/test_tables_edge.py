@@ -211,7 +211,7 @@ def test_the_header_alone(path):
     ("content", "said"),
     [
         (b"\x1f\x8b\x08\x00rest", "is compressed by gzip, but damaged: "),
-        (b"PK\x03\x04rest", "is a zip archive or an Excel workbook, not a CSV file: unpack it"),
+        (b"PK\x03\x04rest", "is a zip archive that can't be read: File is not a zip file"),
         (b"\xfd7zXZ\0", "is compressed by xz"),
         (b"\x28\xb5\x2f\xfd", "is compressed by zstd"),
         (b"BZh91AY&SY", "is compressed by bzip2"),

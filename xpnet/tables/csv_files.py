@@ -62,8 +62,9 @@ def read_csv(path: str | os.PathLike[str]) -> Table:
     as many cells as the header, or the one that a first line such as `sep=;` names. A title, empty
     lines and comments above the header are left out if they are certain to be such
     (`xpnet.tables.headers`). The text is UTF-8, UTF-16 with a byte order mark, or else
-    Windows-1252. A file that begins as gzip does is decompressed. `Table.notes` says what is
-    different from commas, UTF-8, no compression and a header in the first line.
+    Windows-1252. A file compressed by gzip, bzip2 or xz is decompressed, and so is the only file in
+    a zip archive. `Table.notes` says what is different from commas, UTF-8, no compression and a
+    header in the first line.
 
     Raises
     ------
@@ -72,9 +73,9 @@ def read_csv(path: str | os.PathLike[str]) -> Table:
     FileNotFoundError
         There is no such file.
     ValueError
-        It is empty, not text, or decompresses to more than 64 MiB and 200 times its size; it has
-        no header, or a name twice; a row has too few or too many cells. The message gives the
-        line's number as an editor counts.
+        It is empty, not text, an archive of several files, or decompresses to more than 64 MiB and
+        200 times its size; it has no header, or a name twice; a row has too few or too many cells.
+        The message gives the line's number as an editor counts.
     """
     with open_table(path) as file:
         return parse_csv(file, path_of(path))
