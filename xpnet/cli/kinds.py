@@ -9,6 +9,7 @@ from typing import NamedTuple
 from xpnet.files.save import is_model
 from xpnet.pages.document import is_page
 from xpnet.tables.csv_files import header_of, is_csv
+from xpnet.tables.formulas import safe
 
 __all__ = ["MODEL", "PAGE", "TABLE", "Kind", "predictions_with"]
 
@@ -31,12 +32,14 @@ def _of_several(names: Sequence[str]) -> bool:
 def predictions_with(kept: Sequence[str]) -> Kind:
     """The kind of predictions that come after these columns; others are a user's own tables."""
     first = (*dict.fromkeys(kept), "prediction")
+    safe_first = tuple(map(safe, first))  # by --safe-cells
 
     def fits(path: Path) -> bool:
         if is_page(path) or not is_csv(path, plain=True):
             return False
         names = header_of(path).names
-        own = names[len(first) - 1 :] if names[: len(first) - 1] == first[:-1] else names
+        n = len(first) - 1
+        own = names[n:] if names[:n] in (first[:-1], safe_first[:-1]) else names
         return "prediction" in (names[0], own[0] if own else "") or _of_several(own)
 
     return Kind("a CSV file of predictions", fits, "older predictions")

@@ -18,6 +18,7 @@ from xpnet.cli.terminal import say
 from xpnet.errors import printable, warn
 from xpnet.tables import Model, Table, load
 from xpnet.tables.cells import TEXT
+from xpnet.tables.formulas import formulas, safe_columns
 from xpnet.tables.table import shown
 
 __all__ = ["add_parser"]
@@ -51,6 +52,11 @@ def add_parser(commands: Any) -> None:
         help="fail if the table has what the training rows had not: a new category, a hole in a "
         "column that had none, a number far outside of the range",
     )
+    parser.add_argument(
+        "--safe-cells",
+        action="store_true",
+        help="write an apostrophe before text that a spreadsheet would run as a formula",
+    )
     add_where(parser)
     parser.set_defaults(run=run, check=check)
 
@@ -72,11 +78,14 @@ def run(options: argparse.Namespace) -> int:
     kept, predictions = _kept(table, options.keep or ()), model.predictions(table)
     for name in kept.keys() & predictions.keys():
         raise ValueError(f"--keep {printable(name)}: the predictions have a column of this name")
-    for sentence in news:
+    columns = {**kept, **predictions}
+    if options.safe_cells:
+        columns = safe_columns(columns)
+    for sentence in (*news, *(f"{found} (as text: --safe-cells)" for found in formulas(columns))):
         warn(sentence)
     beside = sys.stderr if is_stdout(options.out) else None
     wrote = said_of(options.out, TABLE)
-    write_table(options.out, {**kept, **predictions})
+    write_table(options.out, columns)
     if ignored := _ignored(model, table):
         say(f"columns that the model does not use: {shown(ignored, 8)}", beside)
     say(f"{table.source}: {len(table)} rows; {wrote}", beside)
