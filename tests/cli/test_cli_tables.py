@@ -405,6 +405,23 @@ def test_a_bad_option_is_one_line(tmp_path, capsys, monkeypatch, options, said):
     assert os.listdir() == []
 
 
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        ([f"k{i // 2}" for i in range(2002)], "1001 different texts, but at most 1000 classes"),
+        (["5"] * 60, "has one class, '5'"),
+        ([""] * 60, "is missing in every row: there is no target"),
+        (["2024-02-29", "2023-02-29"] * 30, "'2023-02-29' is not among the column's dates"),
+    ],
+)
+def test_a_target_without_anything_to_learn_is_named(tmp_path, capsys, cells, said):
+    """The rows held out do not matter, although classes of a key are too few to hold any out."""
+    rows = [["x", "y"], *([i, cell] for i, cell in enumerate(cells))]
+    line = fails(capsys, train(write(tmp_path / "t.csv", rows), "y", tmp_path / "m"))
+    assert said in line
+    assert "fraction" not in line
+
+
 def test_decimals_are_no_categories_unless_they_are_said_to_be(tmp_path, capsys):
     rows = [["price", "size", "y"], *([f"{k % 7}.5", k % 4, "ab"[k % 2]] for k in range(40))]
     data, model = write(tmp_path / "t.csv", rows), tmp_path / "m.safetensors"

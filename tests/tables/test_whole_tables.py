@@ -218,6 +218,39 @@ def test_an_index_without_a_name_is_left_out(tmp_path, capsys):
     assert "the first column has no name and is left out" in capsys.readouterr().out
 
 
+UNITS = [f"{i} {'kg' if i % 3 else 'g'}" for i in range(N)]
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        (UNITS, "text such as '0 g': if these are quantities, write all of them in one unit"),
+        ([f"{'$' if i % 2 else '€'}{i % 9},{i}" for i in range(N)], "text such as '€0,0': if"),
+        ([f"1.{i} m²" for i in range(N)], "text such as '1.0 m²'"),
+        ([*UNITS[:50], *["?", "", "many", "NA"] * 2, *UNITS[58:]], "text such as '0 g'"),
+        ([f"{i // 2} kg or more" for i in range(N)], ""),
+        ([f"k{i}" for i in range(N)], ""),
+        (["1 kg", "2 kg", "3 g", "4 g"] * 15, ""),
+        ([*UNITS[:50], *"abcdefghij"], ""),
+    ],
+)
+def test_quantities_with_units_are_doubted(cells, said):
+    doubts = list(readings(Table({"m": cells}), ["m"]))
+    assert len(doubts) == bool(said)
+    assert all(doubt.startswith("column 'm' is " + said) for doubt in doubts)
+
+
+@pytest.mark.parametrize(("n", "doubted"), [(256, False), (257, True)])
+def test_more_categories_than_have_columns_are_said(n, doubted, tmp_path, capsys):
+    cells = [f"c{i // 2}" for i in range(2 * n)]
+    table = Table({"c": cells})
+    said = ["column 'c' has 257 categories, of which the 256 most frequent are told apart: "
+            "--embed c (embed=) learns numbers for up to 10,000"]  # fmt: skip
+    assert list(readings(table, ["c"])) == (said if doubted else [])
+    assert main(["describe", str(write(tmp_path / "t.csv", [["c"], *([c] for c in cells)]))]) == 0
+    assert "257 columns, one for each of the 256 most frequent" in capsys.readouterr().out
+
+
 def test_weights_are_not_doubted_as_inputs_are(tmp_path, capsys):
     """Counts of people vary a thousandfold, and such a weight squeezes no column."""
     rows = [["x", "w", "y"], *([i % 9, 1 + i % 2 + 10**6 * (i == 7), KIND[i]] for i in range(N))]

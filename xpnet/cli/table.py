@@ -27,6 +27,7 @@ from xpnet.tables.described import readings
 from xpnet.tables.reading import PARQUET
 from xpnet.tables.several import codes_of, tasks_of, with_targets
 from xpnet.tables.table import shown
+from xpnet.tables.targets import Classes
 from xpnet.tables.training import inputs_of
 from xpnet.tables.weights import without_weight_0
 from xpnet.typing import Host
@@ -100,6 +101,8 @@ def _split(table: Table, options: argparse.Namespace) -> tuple[Table, Table | No
     if task is None:
         task, reasons = tasks_of(table, names, missing)
     table = with_targets(table, names, task, missing, say)
+    for name in names if task == "classification" else ():
+        Classes.fit(table, name)  # its errors come first: one class, or too many
     fraction = 0.2 if options.validation is None else options.validation
     try:
         train, test = _rows(table, names, task, fraction)

@@ -11,7 +11,13 @@ import numpy as np
 
 from xpnet.errors import quoted
 from xpnet.tables.bounded import bins_for
-from xpnet.tables.categorical import Categories, Codes, check_categories
+from xpnet.tables.categorical import (
+    MOST,
+    MOST_EMBEDDED,
+    Categories,
+    Codes,
+    check_categories,
+)
 from xpnet.tables.moment import fit_numbers
 from xpnet.tables.notations import PLAIN, Notation
 from xpnet.tables.outliers import outlying
@@ -22,6 +28,11 @@ __all__ = ["described", "described_codes", "readings"]
 
 _CODE = re.compile("0[0-9]+")
 _THOUSANDS = re.compile(r"[0-9]{1,3}(?:\.[0-9]{3})+")
+_NUMBER = r"[0-9][0-9.,' ]*"
+_WITH_UNIT = re.compile(
+    rf"[-+]?(?:{_NUMBER}[^\W\d_]{{1,4}}[²³]?|[$€£¥] ?{_NUMBER}|{_NUMBER}[$€£¥%])"
+)
+_UNITS, _MOSTLY = 5, 0.9  # fewest different cells with a unit, and their least share
 _ROWS = 10  # fewest rows that a column may count by chance
 
 
@@ -44,7 +55,11 @@ def _text(table: Table, name: str, holes: Collection[str]) -> tuple[str, str]:
     column = Categories.fit(table, name, slice(None), holes)
     if column is None:
         return what, "left out: no text occurs twice"
-    return what, f"{column.width} columns, one for each category that occurs twice, and for others"
+    if len(column.known) == MOST:
+        which = f"each of the {MOST} most frequent categories"
+    else:
+        which = "each category that occurs twice"
+    return what, f"{column.width} columns, one for {which}, and for others"
 
 
 def described_codes(
@@ -86,12 +101,31 @@ def readings(table: Table, names: Iterable[str], holes: Collection[str] = ()) ->
     notations = {name: table.notation(name, holes) for name in names}
     comma = any(notation and notation.decimal == "," for notation in notations.values())
     for name, notation in notations.items():
-        if notation is None:
-            continue
         column = f"column {quoted(name)}"
+        if notation is None:
+            yield from (f"{column}{doubt}" for doubt in _doubts_of_text(table, name, holes))
+            continue
         if notation != PLAIN:
             yield f"{column} is read as {notation.said()}"
         yield from (f"{column}{doubt}" for doubt in _doubts(table, name, notation, holes, comma))
+
+
+def _doubts_of_text(table: Table, name: str, holes: Collection[str]) -> Iterator[str]:
+    """Ends of sentences on quantities with units, and on more categories than have columns."""
+    counts = Counter(table.labels(name, holes))
+    counts.pop("", None)
+    units = [text for text in counts if _WITH_UNIT.fullmatch(text.strip())]
+    if len(units) >= max(_UNITS, _MOSTLY * len(counts)):
+        yield (
+            f" is text such as {quoted(units[0], 60)}: if these are quantities, write all of them "
+            "in one unit, as numbers"
+        )
+    twice = sum(n > 1 for n in counts.values())
+    if twice > MOST:
+        yield (
+            f" has {twice:,} categories, of which the {MOST} most frequent are told apart: "
+            f"--embed {shlex.quote(name)} (embed=) learns numbers for up to {MOST_EMBEDDED:,}"
+        )
 
 
 def _doubts(
