@@ -28,7 +28,7 @@ from xpnet.tables.reading import PARQUET
 from xpnet.tables.several import codes_of, tasks_of, with_targets
 from xpnet.tables.table import shown
 from xpnet.tables.targets import Classes
-from xpnet.tables.training import inputs_of
+from xpnet.tables.training import check_many, inputs_of
 from xpnet.tables.weights import without_weight_0
 from xpnet.typing import Host
 
@@ -43,10 +43,14 @@ def check(options: argparse.Namespace) -> None:
 
 
 def _check_columns(table: Table, options: argparse.Namespace) -> None:
-    """Raise if the target is not given, or if a column that an option names is missing."""
+    """Raise if the target is not given, or if a column that an option names is missing.
+
+    Raise MemoryError if there are too many columns; a header by itself counts as no rows.
+    """
     if options.target is None:
         raise UsageError(f"--target COLUMN is missing; {table.source} has {shown(table.names)}")
     check_columns(table, options)
+    check_many(table, options.target, options.ignore or (), options.hidden, options.dtype)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -30,6 +30,7 @@ __all__ = [
     "flatten",
     "for_each",
     "layout",
+    "machine_memory",
     "n_networks",
     "pack",
     "slots",
@@ -138,7 +139,7 @@ def check_size(n_parameters: int, dtype: str) -> None:
     MemoryError
         They need more than the host's memory: they are drawn there, in float64.
     """
-    needed, there = n_parameters * (8 + int(dtype[-2:]) // 8), _memory()
+    needed, there = n_parameters * (8 + int(dtype[-2:]) // 8), machine_memory()
     if there is not None and needed > there:
         raise MemoryError(
             f"the network would have {n_parameters:.4g} parameters, and drawing them takes "
@@ -147,7 +148,7 @@ def check_size(n_parameters: int, dtype: str) -> None:
         )
 
 
-def _memory() -> int | None:
+def machine_memory() -> int | None:
     """Bytes of the machine's memory; None if the system does not say."""
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

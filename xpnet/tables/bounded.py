@@ -29,13 +29,19 @@ __all__ = ["Bounded", "bins_for"]
 _CLIP = 3.0
 _FEWEST, _MOST = 2, 32  # pieces
 _ROWS = 100  # rows for each piece
+_NUMBERS = 1 << 29  # most numbers in X
 _END = 0.01  # share of the values beyond the outer knots, so that a few far ones move no knot
 _TAILS = (0.1, 0.05, 0.02, 0.01, 0.005, 0.001, 0.0)  # shares beyond the quantiles of a scale
 
 
-def bins_for(n: int) -> int:
-    """The number of pieces for n training rows: one for each 100, but from 2 to 32."""
-    return max(_FEWEST, min(_MOST, n // _ROWS))
+def bins_for(n: int, columns: int = 1) -> int:
+    """The number of pieces for n training rows of so many columns.
+
+    It is one for each 100 rows, but from 2 to 32, and fewer if X had more than 2²⁹ numbers (2 GiB
+    in float32).
+    """
+    fit = _NUMBERS // (n * columns) - 1  # each column of numbers has one of X more than pieces
+    return max(_FEWEST, min(_MOST, n // _ROWS, fit))
 
 
 def _half_width(x: Host) -> float:

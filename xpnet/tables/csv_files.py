@@ -91,7 +91,7 @@ def header_of(path: str | os.PathLike[str]) -> Table:
     """A table of the file's columns without rows; only the first records are read."""
     source = path_of(path)
     with open_table(path) as file, _parsed(file, source) as found:
-        return Table(dict.fromkeys(found.names, ()), source, notes=found.notes)
+        return Table(dict.fromkeys(found.names, np.array([], TEXT)), source, notes=found.notes)
 
 
 def is_csv(path: str | os.PathLike[str], plain: bool = False) -> bool:

@@ -83,7 +83,9 @@ def _numbers(
     x = table.quantities(name, notation, holes)
     there = x[~np.isnan(x)]
     missing = _missing(len(x) - len(there), len(x))
-    column = fit_numbers(table, name, slice(None), notation, holes, bins_for(len(table)))
+    column = fit_numbers(
+        table, name, slice(None), notation, holes, bins_for(len(table), len(table.names))
+    )
     if column is None:
         return f"{notation.said()}, {missing}", "left out: all cells are missing"
     far = len(outlying(there))

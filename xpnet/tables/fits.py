@@ -10,6 +10,7 @@ import numpy as np
 
 from xpnet.backends import to_numpy
 from xpnet.network import Network
+from xpnet.tables.memory import check_memory
 from xpnet.tables.recipe import Recipe
 from xpnet.tables.schema import Schema
 from xpnet.tables.several import codes_of, heads_of
@@ -63,7 +64,8 @@ class Job:
         return Schema.fit(*fixed, rows=rows, pieces=pieces, **self.asked)
 
     def network(self, schema: Schema) -> Network:
-        """An untrained network for the schema."""
+        """An untrained network for the schema; MemoryError if fitting it needs too much memory."""
+        check_memory(len(self.rows), schema.width, self.recipe.hidden, self.made["dtype"])
         widths = schema.width, schema.target.width
         return self._sized(*widths, schema.input_layers(), heads_of(schema.target))
 

@@ -147,10 +147,13 @@ class Schema:
             names_given("ignore", ignore),
             notations_given(read_as),
             texts_given("missing", missing),
-            bins_for(len(table) if rows is None else len(rows)) if pieces else 0,
+            0,
             tell,
         )
         names = asked.inputs(table, targets)
+        if pieces:
+            n = len(table) if rows is None else len(rows)
+            asked = asked._replace(bins=bins_for(n, len(names)))
         table = table.read_as(asked.read_as, asked.holes) if asked.read_as else table
         train = slice(None) if rows is None else rows_given(rows, len(table))
         columns = tuple(c for name in names if (c := asked.fitted(table, name, train)) is not None)

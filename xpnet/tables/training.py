@@ -18,18 +18,19 @@ from xpnet.tables.given import (
     targets_given,
     texts_given,
 )
+from xpnet.tables.memory import check_columns_fit
 from xpnet.tables.model import Model
 from xpnet.tables.notations import PLAIN
 from xpnet.tables.procedure import Procedure
 from xpnet.tables.reading import table_of
-from xpnet.tables.recipe import recipe_for
+from xpnet.tables.recipe import Recipe, recipe_for
 from xpnet.tables.several import tasks_of, with_targets
 from xpnet.tables.skewed import is_skewed
 from xpnet.tables.table import Table, shown
 from xpnet.tables.targets import silent
 from xpnet.tables.weights import Weights, row_weights, without_weight_0
 
-__all__ = ["inputs_of", "train"]
+__all__ = ["check_many", "inputs_of", "train"]
 
 
 def _once() -> Callable[[str], None]:
@@ -124,6 +125,8 @@ def train(
     ------
     ValueError, TypeError
         Bad input; the message names line and column.
+    MemoryError
+        The table as numbers, or the network, needs more than half of the machine's memory.
 
     Examples
     --------
@@ -147,6 +150,7 @@ def train(
     embed, told = dims_given(embed), notations_given(read_as)
     for name in sorted({*targets, *text, *ignore, *embed, *told, *((weight,) if weight else ())}):
         table.require(name)
+    check_many(table, targets, ignore, hidden, dtype)
     table = table.read_as(told, missing)
     table.settle(inputs_of(table, targets, text, embed, ignore), missing)
     if weight is not None:
@@ -185,6 +189,18 @@ def _offer_logarithm(
             f"{which} {shown(tuple(targets))} is positive and skewed: --log-target (log_target=) "
             "predicts its logarithm, so that errors count as ratios, not in its unit"
         )
+
+
+def check_many(
+    table: Table,
+    targets: Iterable[str],
+    ignore: Iterable[str],
+    hidden: tuple[int, ...] | None,
+    dtype: str,
+) -> None:
+    """Raise MemoryError if the table has more columns than a network on this machine can have."""
+    n = len(inputs_of(table, targets, ignore))
+    check_columns_fit(len(table), n, hidden or Recipe.hidden, dtype)
 
 
 def inputs_of(table: Table, targets: Iterable[str], *told: Iterable[str]) -> list[str]:
