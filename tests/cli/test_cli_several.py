@@ -125,7 +125,7 @@ def test_every_command_says_all_targets(data, tmp_path, capsys):
     for targets, said in (
         (CLASSES, ["predicts 'kind': classification, classes 'a', 'b'",
                    "predicts 'level': classification, classes '0', '1', '2'"]),
-        (QUANTITIES, ["predicts 'size': regression, mean", "predicts 'cost': regression, mean"]),
+        (QUANTITIES, [f"predicts {name!r}:\n  network 1: regression, mean" for name in QUANTITIES]),
     ):  # fmt: skip
         assert main(command(data, targets, "--networks", "2")) == 0
         capsys.readouterr()
