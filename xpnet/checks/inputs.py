@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from xpnet import checks
 from xpnet.backends import Backend, to_numpy
@@ -10,7 +13,45 @@ from xpnet.equations.parameters import Layers
 from xpnet.losses import LOSSES, Loss
 from xpnet.typing import ArrayLike, Host
 
-__all__ = ["Examples", "examples", "features", "infer_loss", "infer_widths"]
+__all__ = ["Examples", "OwnRows", "examples", "features", "infer_loss", "infer_widths"]
+
+
+class OwnRows(NamedTuple):
+    """The rows of X that are the examples of each network of a stack.
+
+    Attributes
+    ----------
+    rows : tuple of R integer arrays (N_r,)
+        Network r's example i is row rows[r][i] of X.
+    w : tuple of R float64 arrays (N_r,), or None for ones
+        On the host. Examples of weight 0 are left out.
+    """
+
+    rows: tuple[Host, ...]
+    w: tuple[Host, ...] | None = None
+
+    def kept(self, r: int) -> Host:
+        """The numbers of network r's examples whose weight is above 0."""
+        return np.arange(len(self.rows[r])) if self.w is None else np.flatnonzero(self.w[r])
+
+    def take(self, numbers: Sequence[Host]) -> OwnRows:
+        """Network r's examples with these numbers, as its new examples 0, 1, …"""
+        rows, w = (
+            parts and tuple(x[number] for x, number in zip(parts, numbers, strict=True))
+            for parts in self
+        )
+        return OwnRows(rows or (), w)
+
+    def filled(self) -> tuple[Host, Host | None]:
+        """Rows and weights as arrays (R, M); shorter ones repeat their first row at weight 0."""
+        lengths = np.asarray([len(rows) for rows in self.rows])
+        M = int(lengths.max())
+        numbers = [np.where(np.arange(M) < n, np.arange(M), 0) for n in lengths]
+        rows, w = self.take(numbers)
+        there = np.arange(M) < lengths[:, None]
+        if w is None:
+            return np.stack(rows), None if there.all() else there * 1.0
+        return np.stack(rows), np.stack(w) * there
 
 
 class Examples(NamedTuple):
@@ -25,6 +66,8 @@ class Examples(NamedTuple):
         Whether Y was given as classes, so that an accuracy is meaningful.
     single : bool
         Whether X was one example (n_0,).
+    own : OwnRows or None
+        The examples of each network, if they do not share all rows of X and Y. Then w is None.
     """
 
     X: Any
@@ -32,6 +75,7 @@ class Examples(NamedTuple):
     w: Host | None
     classes: bool
     single: bool = False
+    own: OwnRows | None = None
 
 
 def examples(

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from xpnet.backends import Backend
 from xpnet.derivatives.gradient import gradient
+from xpnet.engines.own_batches import OwnBatch, gather
 from xpnet.equations.parameters import Layers, for_each, layout
 from xpnet.equations.penalties import MaxNorm, Penalty
 from xpnet.equations.protocol import Context
@@ -50,8 +51,8 @@ class Feed(NamedTuple):
 
     Attributes
     ----------
-    X : (N, n_0)
-    Y : (N,) labels, or (N, n_L)
+    X : (N, n_0), or in a batch (R, N, n_0), if each network of a stack has its own examples
+    Y : (N,) labels, or (N, n_L); with R before them, as X
     w : (N,), or None for ones
     rows : (N,), or None
         The index of each example in the data set, from which masks are drawn. None means that row i
@@ -88,17 +89,19 @@ def step(
     recipe: Recipe,
     state: State,
     data: Feed,
-    index: Array | None,
+    index: Array | OwnBatch | None,
     coefficients: tuple[Any, ...],
     key: Any = None,
 ) -> tuple[State, Any]:
     """Gather the batch, compute its gradient and update θ; also return Σ w_n loss_n.
 
     The returned sum is that of the old θ. ``index`` selects the batch's rows of ``data``; None
-    takes all rows without gathering. ``key`` is the key of the epoch's masks; None if no layer
-    draws any.
+    takes all rows without gathering; an `OwnBatch` has those of each network of a stack. ``key`` is
+    the key of the epoch's masks; None if no layer draws any.
     """
     backend = recipe.backend
+    if isinstance(index, OwnBatch):
+        return _own_step(recipe, state, data, index, coefficients, key)
     batch = data if index is None else _gather(backend, data, index)
     if key is not None and batch.rows is None:
         batch = batch._replace(rows=_rows(backend, batch, index))
@@ -111,23 +114,42 @@ def advance(
     batch: Feed,
     coefficients: tuple[Any, ...],
     key: Any = None,
+    there: Any = None,
 ) -> tuple[State, Any]:
     """Do a `step` on a gathered batch, whose ``rows`` are there if ``key`` is."""
-    loss_sum, g, stats = batch_gradient(recipe, state, batch, key)
+    loss_sum, g, stats = batch_gradient(recipe, state, batch, key, there)
     return applied(recipe, state, g, stats, coefficients), loss_sum
 
 
 def batch_gradient(
-    recipe: Recipe, state: State, batch: Feed, key: Any = None
+    recipe: Recipe, state: State, batch: Feed, key: Any = None, there: Any = None
 ) -> tuple[Any, Any, tuple[Any, ...]]:
-    """Return Σ w_n loss_n, the gradient of the batch's mean loss, and the layers' statistics."""
+    """Return Σ w_n loss_n, the gradient of the batch's mean loss, and the layers' statistics.
+
+    ``there`` is that of `Context`.
+    """
     backend, layers, loss, *_ = recipe
     X, Y, w, rows = batch
     scale = 1.0 / X.shape[-2] if w is None else _inverse_of_sum(backend.xp, w)
-    Y = for_each(backend.xp, state.theta, Y)
-    ctx = Context(True, key, rows)
+    if X.ndim == 2:  # else each network of the stack has its own Y, too
+        Y = for_each(backend.xp, state.theta, Y)
+    ctx = Context(True, key, rows, there=there)
     buffer, stats = state.gradient, state.stats
     return gradient(backend, layers, loss, state.theta, X, Y, w, scale, buffer, stats, ctx)
+
+
+def _own_step(
+    recipe: Recipe,
+    state: State,
+    data: Feed,
+    own: OwnBatch,
+    coefficients: tuple[Any, ...],
+    key: Any,
+) -> tuple[State, Any]:
+    """Do a `step` in which each network has a batch of its own."""
+    X, Y = (gather(recipe.backend, x, own.index) for x in (data.X, data.Y))
+    batch = Feed(X, Y, own.w, own.rows)
+    return advance(recipe, state, batch, coefficients, key, own.there)
 
 
 def applied(

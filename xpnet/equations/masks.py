@@ -55,17 +55,17 @@ def _mix(x: Array) -> Array:
 
 
 def keep(xp: Namespace, key: Any, layer: int, rows: Array, units: int, rate: float) -> Array:
-    """True where a unit of an example is kept, with probability 1 − rate; (N, units).
+    """True where a unit of an example is kept, with probability 1 − rate; (..., N, units).
 
     Parameters
     ----------
-    key : (1,) int32
+    key : (..., 1) int32
     layer : int
         The layer's number.
-    rows : (N,) integers
+    rows : (..., N) integers
         The number of each example in the data set.
     """
     columns = xp.arange(units, dtype=xp.int32, device=getattr(rows, "device", None))
     row_key = _mix(xp.astype(rows, xp.int32) ^ _mix(key + (layer + 1) * 7919))
-    bits = _mix(row_key[:, None] ^ (columns * _GOLDEN)) & 0x7FFFFFFF  # (N, units), 31 bits
+    bits = _mix(row_key[..., None] ^ (columns * _GOLDEN)) & 0x7FFFFFFF  # (N, units), 31 bits
     return bits >= min(round(rate * 2**31), 2**31 - 1)

@@ -43,15 +43,20 @@ class Context(NamedTuple):
     key : (1,) int32 array or None
         The key of the masks, a function of (seed, epoch).
     rows : (N,) integer array or None
-        The number of each example in the data set, which addresses its masks.
+        The number of each example in the data set, which addresses its masks. With ``key`` (R, 1),
+        it is (R, N): each network of a stack has examples of its own.
     returns : bool
         Whether a backward pass may follow, so that layers save what it needs.
+    there : (R, N, 1) array or None
+        0 for a row that only fills up a shorter batch of a stack, 1 for every other; None if all
+        are examples. A row that fills up has weight 0: its dB is 0.
     """
 
     training: bool = False
     key: Any = None
     rows: Any = None
     returns: bool = True
+    there: Any = None
 
 
 INFERENCE = Context()

@@ -13,7 +13,7 @@ from xpnet.equations.protocol import Context, Defaults, Stats
 from xpnet.layers.normalization import affine_gradients, input_gradient, normalize
 from xpnet.pickles import Pickled
 from xpnet.ranges import check_fraction, check_not_negative
-from xpnet.typing import Array, Host
+from xpnet.typing import Array, Host, Namespace
 
 __all__ = ["BatchNorm", "BatchNormLayer"]
 
@@ -92,15 +92,16 @@ class BatchNormLayer(NamedTuple):
         if not ctx.training:
             inverse = 1.0 / backend.xp.sqrt(variance + self.epsilon)
             X_hat = (A - mean) * inverse
-            return gain * X_hat + shift, (X_hat, inverse, False), stats
-        X_hat, inverse, batch_mean, batch_variance = normalize(backend.xp, A, -2, self.epsilon)
-        n, m = A.shape[-2], self.momentum
-        more = n > 1  # a number, no branch: n is still unknown if the step is recorded
+            return gain * X_hat + shift, (X_hat, inverse, False, None), stats
+        n, more, share = _examples(backend.xp, A, ctx)
+        found = normalize(backend.xp, A, -2, self.epsilon, share)
+        X_hat, inverse, batch_mean, batch_variance = found
+        m = self.momentum
         of_variance = m * more
         unbiased = n / (n - more)
         mean = mean * (1.0 - m) + batch_mean * m
         variance = variance * (1.0 - of_variance) + batch_variance * (of_variance * unbiased)
-        return gain * X_hat + shift, (X_hat, inverse, True), (mean, variance)
+        return gain * X_hat + shift, (X_hat, inverse, True, share), (mean, variance)
 
     def gradients(
         self,
@@ -112,12 +113,13 @@ class BatchNormLayer(NamedTuple):
         needed: bool,
     ) -> tuple[list[Array], Array]:
         """(dγ, dβ) and dA; outside training μ and s are constants, and dA = dX̂/s."""
-        X_hat, inverse, trained = saved
+        X_hat, inverse, trained, share = saved
         dp = affine_gradients(backend, dB, X_hat, g)
         dX_hat = dB * p[0]
         if not trained:
             return dp, dX_hat * inverse
-        return dp, input_gradient(backend.xp, dX_hat, X_hat, inverse, -2)
+        dA = input_gradient(backend.xp, dX_hat, X_hat, inverse, -2, share)
+        return dp, dA if share is None else backend.xp.where(share > 0, dA, 0.0)
 
     def initial(self, seed: int, initializer: str | None) -> list[Host]:
         """γ = 1, β = 0."""
@@ -126,3 +128,15 @@ class BatchNormLayer(NamedTuple):
     def initial_stats(self) -> tuple[Host, ...]:
         """Running mean 0 and variance 1."""
         return np.zeros((1, self.fan_in)), np.ones((1, self.fan_in))
+
+
+def _examples(xp: Namespace, A: Array, ctx: Context) -> tuple[Any, Any, Any]:
+    """The number n of examples, whether n > 1, and what each counts in a mean (None: 1/n).
+
+    In a stack whose batches differ in length, they are (R, 1, 1), (R, 1, 1) and (R, N, 1).
+    """
+    if ctx.there is None:
+        n = A.shape[-2]
+        return n, n > 1, None  # a number, no branch: n is still unknown if the step is recorded
+    n = xp.sum(ctx.there, axis=-2, keepdims=True)
+    return n, xp.astype(n > 1, A.dtype), ctx.there / n

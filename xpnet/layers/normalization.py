@@ -22,12 +22,16 @@ __all__ = ["affine_gradients", "input_gradient", "normalize"]
 
 
 def normalize(
-    xp: Namespace, A: Array, axis: int, epsilon: float
+    xp: Namespace, A: Array, axis: int, epsilon: float, share: Array | None = None
 ) -> tuple[Array, Array, Array, Array]:
-    """X̂, 1/s, μ and the (biased) variance; all but X̂ have length 1 along ``axis``."""
-    mean = _mean(xp, A, axis)
+    """X̂, 1/s, μ and the (biased) variance; all but X̂ have length 1 along ``axis``.
+
+    ``share`` (..., n, 1) is what each entry counts in the means: 1/n, or 0 for one left out. None
+    stands for 1/n.
+    """
+    mean = _mean(xp, A, axis, share)
     centred = A - mean
-    variance = _mean(xp, centred * centred, axis)
+    variance = _mean(xp, centred * centred, axis, share)
     inverse = 1.0 / xp.sqrt(variance + epsilon)
     return centred * inverse, inverse, mean, variance
 
@@ -40,15 +44,24 @@ def affine_gradients(backend: Backend, dB: Array, X_hat: Array, g: Sequence[Arra
     return [d_gain, d_shift]
 
 
-def input_gradient(xp: Namespace, dX_hat: Array, X_hat: Array, inverse: Array, axis: int) -> Array:
-    """dA from dX̂, with means over ``axis``."""
-    mean = _mean(xp, dX_hat, axis)
-    along = _mean(xp, dX_hat * X_hat, axis)
+def input_gradient(
+    xp: Namespace,
+    dX_hat: Array,
+    X_hat: Array,
+    inverse: Array,
+    axis: int,
+    share: Array | None = None,
+) -> Array:
+    """dA from dX̂, with means over ``axis``, as in `normalize`."""
+    mean = _mean(xp, dX_hat, axis, share)
+    along = _mean(xp, dX_hat * X_hat, axis, share)
     return (dX_hat - mean - X_hat * along) * inverse
 
 
-def _mean(xp: Namespace, x: Array, axis: int) -> Array:
+def _mean(xp: Namespace, x: Array, axis: int, share: Array | None) -> Array:
     """The mean over the examples (axis −2), or over each example's features (axis −1)."""
+    if share is not None:
+        return xp.astype(sums.total(xp, x * share, axis, keepdims=True), x.dtype)
     if axis == -2:
         return sums.mean(xp, x, axis, keepdims=True)
     return xp.mean(x, axis=axis, keepdims=True)

@@ -23,7 +23,7 @@ from xpnet.network.network import Network
 from xpnet.pickles import Pickled
 from xpnet.ranges import items
 from xpnet.training.history import History
-from xpnet.training.settings import Settings, StackKeywords, settings
+from xpnet.training.settings import Own, Settings, StackKeywords, settings
 from xpnet.typing import ArrayLike, Host
 
 if TYPE_CHECKING:
@@ -64,7 +64,8 @@ class Stack(Pickled):
     -----
     A fit gives every network the same batches. The order of examples, the masks of dropout and the
     examples held out follow from the first network's seed. To rounding, network r is trained as it
-    would be on its own with that seed.
+    would be on its own with that seed. ``fit(rows=…)`` gives each network batches of its own rows,
+    by its own seed.
 
     Examples
     --------
@@ -180,11 +181,23 @@ class Stack(Pickled):
 
     @explains_keywords("Stack.fit")
     @shares_keywords(Network.fit, StackKeywords.__annotations__)
-    def fit(self, X: ArrayLike, Y: ArrayLike, **keywords: Unpack[StackKeywords]) -> History:
-        """Train all networks on the same batches, from their present parameters.
+    def fit(
+        self,
+        X: ArrayLike,
+        Y: ArrayLike,
+        *,
+        rows: Sequence[ArrayLike] | None = None,
+        **keywords: Unpack[StackKeywords],
+    ) -> History:
+        """Train all networks, from their present parameters: on the same batches, or on their own.
 
         Parameters
         ----------
+        rows : sequence of R integer arrays, optional
+            The rows of X and Y that network r is trained on, such as a fold or a bootstrap sample.
+            Network r then becomes, to rounding, ``stack[r]`` after a fit on X[rows[r]], Y[rows[r]]:
+            its order, masks and held-out examples follow from its own seed. No other row is read.
+            All networks need the same number of steps an epoch. None: all share all rows.
         learning_rate : float, schedule or (R,), optional
             One for all networks, or a number for each.
         epochs : int, optional
@@ -220,7 +233,8 @@ class Stack(Pickled):
             given["learning_rate"] = 0.0  # the rates replace a schedule too
         chosen = settings(given)
         _check(chosen)
-        chosen = chosen._replace(rates=rates, callbacks=chosen.callbacks.seeing(self))
+        own = None if rows is None else Own(rows, tuple(seed for seed, _ in self._own))
+        chosen = chosen._replace(rates=rates, own=own, callbacks=chosen.callbacks.seeing(self))
         with _quiet():
             return fit(self._net, X, Y, *weights, given["validation_data"], chosen)
 

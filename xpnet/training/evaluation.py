@@ -9,6 +9,7 @@ import numpy as np
 
 from xpnet.backends import Backend, move
 from xpnet.checks.inputs import Examples
+from xpnet.engines.own_batches import gather
 from xpnet.engines.pieces import pieces
 from xpnet.engines.placement import rows_that_fit
 from xpnet.equations import passes
@@ -47,7 +48,10 @@ def evaluate(
     Each example's loss, and each metric's statistics of a batch, are read to the host at the end
     and added up there in float64. The host waits for the device once, and once more a metric.
     """
-    X, Y, w = data[:3]  # on the device, or on the host
+    w, index = data.w, None
+    if data.own is not None:
+        rows, w = data.own.filled()
+        index = backend.from_numpy(rows.astype(backend.index_dtype))
     size = batch_size or _rows_at_once(backend, layers, theta)
     each: list[Any] = []
     outputs: list[Any] = []
@@ -55,7 +59,8 @@ def evaluate(
     with backend.context():
         xp, f = backend.xp, layers[-1].activation
         weights = None if w is None else move(backend, w, str(np.dtype(_dtype(theta))))
-        for Z, y, w_part in _passes(backend, layers, theta, stats, size, X, Y, weights):
+        passed = _passes(backend, layers, theta, stats, size, data, weights, index)
+        for Z, y, w_part in passed:
             A = predictions(xp, loss, f, Z) if metrics else None
             if any(metric.whole for metric in metrics):
                 outputs.append(A)
@@ -67,7 +72,7 @@ def evaluate(
         for metric in metrics:
             if metric.whole:
                 A = xp.concat(outputs, axis=-2)
-                y, w_all = (for_each(xp, theta, x) for x in (move(backend, Y), weights))
+                y, w_all = _targets(backend, theta, data.Y, weights, index)
                 whole = metric.statistics(xp, A, y, w_all, loss)
                 parts[metric.name].append(whole)
         every = backend.to_numpy(xp.concat(each, axis=-1)).astype(np.float64)
@@ -92,7 +97,7 @@ def losses(
     size = batch_size or _rows_at_once(backend, layers, theta)
     xp, f = backend.xp, layers[-1].activation
     with backend.context():
-        passed = _passes(backend, layers, theta, stats, size, data.X, data.Y)
+        passed = _passes(backend, layers, theta, stats, size, data)
         return xp.concat([per_example(xp, loss, f, Z, y)[0] for Z, y, _ in passed], axis=-1)
 
 
@@ -102,14 +107,33 @@ def _passes(
     theta: Array,
     stats: tuple[Array, ...],
     size: int,
-    X: Array,
-    Y: Array,
+    data: Examples,
     w: Array | None = None,
+    index: Array | None = None,
 ) -> Iterator[tuple[Any, Any, Any]]:
-    """Yield Z_L, Y and w of the examples, ``size`` at a time, on the device."""
-    for x, y, w_part in pieces(backend, size, X, Y, w):
+    """Yield Z_L, Y and w of the examples, ``size`` at a time, on the device.
+
+    ``index`` (R, M) has the rows of each network of a stack, if they do not share all of them.
+    """
+    if index is None:
+        for x, y, w_part in pieces(backend, size, data.X, data.Y, w):
+            Z = passes.forward(backend, layers, theta, x, stats).Z
+            yield Z, for_each(backend.xp, theta, y), for_each(backend.xp, theta, w_part)
+        return
+    for start in range(0, index.shape[1], size):
+        part = slice(start, min(start + size, index.shape[1]))
+        x, y = (gather(backend, each, index[:, part]) for each in (data.X, data.Y))
         Z = passes.forward(backend, layers, theta, x, stats).Z
-        yield Z, for_each(backend.xp, theta, y), for_each(backend.xp, theta, w_part)
+        yield Z, y, None if w is None else w[:, part]
+
+
+def _targets(
+    backend: Backend, theta: Array, Y: Array, w: Array | None, index: Array | None
+) -> tuple[Any, Any]:
+    """Y and w of all examples, on the device; for a stack, with an axis R."""
+    if index is not None:
+        return gather(backend, Y, index), w
+    return for_each(backend.xp, theta, move(backend, Y)), for_each(backend.xp, theta, w)
 
 
 def _rows_at_once(backend: Backend, layers: Layers, theta: Array) -> int:

@@ -18,9 +18,10 @@ from xpnet.training.holdout import hold_out
 from xpnet.training.length import settled, warn_if_falling
 from xpnet.training.loop import loop
 from xpnet.training.one_fit import one_fit
+from xpnet.training.own_rows import hold_out_each, own_examples, own_rows, weigh_each
 from xpnet.training.scale import hint_at_scale
-from xpnet.training.settings import Settings
-from xpnet.typing import ArrayLike
+from xpnet.training.settings import Own, Settings
+from xpnet.typing import ArrayLike, Host
 
 if TYPE_CHECKING:
     from xpnet.network.state import NetworkState
@@ -46,13 +47,13 @@ def fit(
         if full_batch and settings.stream:
             name = type(settings.optimizer).__name__
             raise ValueError(f"{name} takes all examples at once: leave stream out")
-        place = net.backend if full_batch else home(net.backend, X, net.dtype, settings.stream)
-        data = _checked(net, place, X, Y, sample_weight)
+        own = settings.own  # their batches are gathered on the device
+        on_device = full_batch or own is not None
+        place = net.backend if on_device else home(net.backend, X, net.dtype, settings.stream)
+        data = _checked(net, place, X, Y, sample_weight, own)
         validation = _validation(net, validation_data, settings.stream)
         if settings.validation_fraction is not None:
-            data, validation = hold_out(
-                place, data, settings.validation_fraction, net.seed, net.classes
-            )
+            data, validation = _held_out(net, place, data, settings)
         data = _class_weighted(net, data, class_weight)
         hint_at_scale(net, place, data, settings)
         if full_batch:
@@ -79,14 +80,30 @@ def _checked(
     X: ArrayLike,
     Y: ArrayLike,
     sample_weight: ArrayLike | None = None,
+    own: Own | None = None,
 ) -> Examples:
-    """Examples at their place, the device or the host, checked for NaN and infinity."""
+    """Examples at their place, the device or the host, checked for NaN and infinity.
+
+    If networks have rows of their own, rows that none of them has are neither kept nor checked.
+    """
     assert net.loss is not None
     Y = net.encode(Y)
     data = examples(place, net.layers, net.loss, net.dtype, X, Y, sample_weight)
+    if own is not None:
+        rows = own_rows(own.rows, len(own.seeds), data.X.shape[0])
+        data = own_examples(place, data, rows, net.dtype)
     checks.check_finite(place, "X", data.X)
     checks.check_targets(place, "Y", data.Y, net.loss)
     return data
+
+
+def _held_out(
+    net: NetworkState, place: Backend, data: Examples, settings: Settings
+) -> tuple[Examples, Examples]:
+    """The examples to train on, and those set aside for validation."""
+    if settings.own is None:
+        return hold_out(place, data, settings.validation_fraction, net.seed, net.classes)
+    return hold_out_each(data, settings.validation_fraction, settings.own.seeds, net.classes)
 
 
 def _class_weighted(net: NetworkState, data: Examples, class_weight: Any) -> Examples:
@@ -96,8 +113,14 @@ def _class_weighted(net: NetworkState, data: Examples, class_weight: Any) -> Exa
     if not data.classes:
         raise ValueError("class_weight needs class labels as targets: give sample_weight instead")
     n_classes = max(net.layers[-1].fan_out, 2)
-    labels = to_numpy(data.Y)
-    w = class_weights(labels.astype(np.int64), net.encode_keys(class_weight), n_classes)
+    chosen = net.encode_keys(class_weight)
+
+    def weights_of(labels: Host) -> Host:
+        return class_weights(labels.astype(np.int64), chosen, n_classes)
+
+    if data.own is not None:
+        return weigh_each(data, weights_of, net.dtype)
+    w = weights_of(to_numpy(data.Y))
     w = w if data.w is None else w * data.w
     return data._replace(w=checks.example_weights(w, len(w), net.dtype))
 

@@ -15,7 +15,7 @@ from xpnet.errors import quoted
 from xpnet.ranges import is_number
 from xpnet.typing import Host
 
-__all__ = ["hold_out"]
+__all__ = ["check_fraction", "held_out", "hold_out"]
 
 
 def hold_out(
@@ -35,17 +35,29 @@ def hold_out(
     ValueError
         A fraction outside (0, 1), or one that leaves a part without examples, or without a class.
     """
+    check_fraction(fraction)
+    kept = np.arange(data.X.shape[0]) if data.w is None else np.flatnonzero(data.w)
+    train, held = held_out(to_numpy(data.Y)[kept], data.classes, fraction, seed, names)
+    return _rows(backend, data, kept[train]), _rows(backend, data, kept[held])
+
+
+def check_fraction(fraction: Any) -> None:
+    """Raise ValueError unless the fraction lies between 0 and 1."""
     if not is_number(fraction) or not 0 < fraction < 1:
         raise ValueError(f"validation_fraction must lie between 0 and 1, got {quoted(fraction)}")
-    kept = np.arange(data.X.shape[0]) if data.w is None else np.flatnonzero(data.w)
-    if data.classes and (data.Y.ndim == 1 or data.Y.shape[1] == 1):
-        labels = to_numpy(data.Y).reshape(-1)[kept].astype(np.int64)
-        train, held = stratified_split(
-            labels if names is None else np.asarray(names)[labels], fraction, seed
-        )
-    else:
-        train, held = _plain_split(len(kept), fraction, seed)
-    return _rows(backend, data, kept[train]), _rows(backend, data, kept[held])
+
+
+def held_out(
+    Y: Host, classes: bool, fraction: float, seed: int, names: Sequence[str] | None = None
+) -> tuple[Host, Host]:
+    """The numbers of the examples to train on, and of those to hold out.
+
+    ``Y`` are their targets, and ``classes`` says whether they are classes, which keep their shares.
+    """
+    if not classes or (Y.ndim == 2 and Y.shape[1] != 1):
+        return _plain_split(len(Y), fraction, seed)
+    labels = Y.reshape(-1).astype(np.int64)
+    return stratified_split(labels if names is None else np.asarray(names)[labels], fraction, seed)
 
 
 def _plain_split(n: int, fraction: float, seed: int) -> tuple[Any, Any]:

@@ -10,8 +10,9 @@ import numpy as np
 from xpnet import schedules
 from xpnet.backends import Backend, move
 from xpnet.checks.inputs import Examples
-from xpnet.engines.batches import Batches, Order
+from xpnet.engines.batches import Batches
 from xpnet.engines.choose import choose_runner
+from xpnet.engines.own_batches import OwnBatches
 from xpnet.engines.runner import Runner
 from xpnet.engines.step import Feed, Recipe, start
 from xpnet.engines.threads import fit_threads
@@ -45,17 +46,27 @@ def loop(
 
     ``place`` is the network's own backend, or NumPy's for data that are streamed from the host.
     """
-    size, shuffle = settings.batch_size, settings.shuffle
-    batches = Batches(place, data.X.shape[0], size, shuffle, net.seed, data.w)
+    batches = _batches(net, place, data, settings)
     settings = settled(settings, batches.per_epoch)
     session = Session(net, validation, settings, kept, data.classes)
     return _Loop(session, place, data, batches).run()
 
 
+def _batches(
+    net: NetworkState, place: Backend, data: Examples, settings: Settings
+) -> Batches | OwnBatches:
+    """The batches of all networks, or of each network its own."""
+    size, shuffle = settings.batch_size, settings.shuffle
+    if data.own is None or settings.own is None:
+        return Batches(place, data.X.shape[0], size, shuffle, net.seed, data.w)
+    masks = needs_masks(net.layers)
+    return OwnBatches(place, data.own, size, shuffle, settings.own.seeds, net.dtype, masks)
+
+
 class _Loop:
     """The state of one loop."""
 
-    def __init__(self, session: Session, place: Backend, data: Examples, batches: Batches) -> None:
+    def __init__(self, session: Session, place: Backend, data: Examples, batches: Any) -> None:
         net, settings = session.net, session.settings
         assert net.loss is not None
         self.session, self.net, self.batches = session, net, batches
@@ -104,9 +115,9 @@ class _Loop:
         weights = order.weights[: len(losses)]
         self._note_runner()
         stats, lost = self._statistics(len(losses))
-        mean = total(np, np.ascontiguousarray(losses.T)) / total(np, weights)
+        mean = total(np, np.ascontiguousarray(losses.T)) / total(np, weights.T)
         if not self.session.watches_steps:  # else already recorded
-            self.history.step_loss.extend((losses.T / weights).T.tolist())
+            self.history.step_loss.extend((losses.T / weights.T).T.tolist())
         self.session.take_epoch(*self._copies(stats), np.where(lost, np.nan, mean).tolist())
         last = self.history.last()
         schedules.observe(self.rate, last.get("validation_loss", last["loss"]))
@@ -117,7 +128,7 @@ class _Loop:
         self.history.engine = self.runner.engine
         self.history.threads = self.runner.threads or self.threads
 
-    def _steps(self, order: Order) -> list[Any]:
+    def _steps(self, order: Any) -> list[Any]:
         """Do the steps of an epoch; return each step's Σ w loss, still on the device."""
         n, done = len(order.weights), 0
         totals: list[Any] = []
@@ -130,7 +141,7 @@ class _Loop:
             done, self.t = done + piece, self.t + piece
             self.session.bar.advance(piece)
             if watched:
-                self._step_end(totals[-1], float(order.weights[done - 1]))
+                self._step_end(totals[-1], order.weights[done - 1])
         return totals
 
     def _coefficients(self, n: int) -> list[tuple[Any, ...]]:
@@ -145,7 +156,7 @@ class _Loop:
         """Move a column to the device; return a number unchanged."""
         return self.net.backend.from_numpy(x.astype(self.net.dtype)) if np.ndim(x) else x
 
-    def _step_end(self, loss_sum: Array, weight: float) -> None:
+    def _step_end(self, loss_sum: Array, weight: Any) -> None:
         """Record the step's loss and call the callbacks; this waits for the step."""
         loss = np.asarray(self.net.backend.to_numpy(loss_sum), dtype=np.float64) / weight
         self.history.step_loss.append(loss.tolist())
@@ -153,9 +164,16 @@ class _Loop:
         self.session.end_step()
 
     def _key(self) -> Any:
-        """The key from which this epoch's masks are drawn, on the device; None without masks."""
-        key = key_of(self.net.seed, self.net.epoch) if self.masks else None
-        return None if key is None else self.net.backend.from_numpy(key)
+        """The key from which this epoch's masks are drawn, on the device; None without masks.
+
+        It is (1,), or (R, 1) if networks have rows of their own.
+        """
+        if not self.masks:
+            return None
+        own, epoch = self.settings.own, self.net.epoch
+        if own is None:
+            return self.net.backend.from_numpy(key_of(self.net.seed, epoch))
+        return self.net.backend.from_numpy(np.stack([key_of(seed, epoch) for seed in own.seeds]))
 
     def _copies(self, stats: tuple[Array, ...]) -> tuple[Any, tuple[Any, ...]]:
         """Copies of θ and the statistics for the network: steps overwrite their own in place."""

@@ -27,7 +27,17 @@ from xpnet.typing import ArrayLike
 if TYPE_CHECKING:
     from xpnet.metrics import Metric
 
-__all__ = ["Settings", "StackKeywords", "as_metrics", "settings"]
+__all__ = ["Own", "Settings", "StackKeywords", "as_metrics", "settings"]
+
+
+class Own(NamedTuple):
+    """What a stack's networks have of their own, if they have rows of their own.
+
+    ``rows`` are those given to `Stack.fit`, not yet checked; the ``seeds`` are the networks'.
+    """
+
+    rows: Any
+    seeds: tuple[int, ...]
 
 
 class Settings(NamedTuple):
@@ -50,6 +60,7 @@ class Settings(NamedTuple):
     compile: bool | None
     stream: bool | None = None
     rates: Any = None  # (R, 1) learning rates, one for each network of a stack
+    own: Own | None = None  # if its networks have rows of their own
     is_open: bool = False
 
 
