@@ -169,3 +169,94 @@ def test_wrong_rows_are_refused_before_anything_changes(wrong, error, match):
         stack.fit(*data(), rows=wrong, epochs=1, batch_size=8)
     assert stack.epoch == 0
     np.testing.assert_array_equal(stack.parameters, before)
+
+
+# --- each network ends by itself
+
+
+def check_ends(nets, X, Y, own, **settings):
+    """Check histories and parameters against fits on the rows alone; return the stack's history."""
+    stack = xpnet.Stack(nets)
+    history = stack.fit(X, Y, rows=own, **settings)
+    for r, net in enumerate(nets):
+        alone = net.to()
+        its = alone.fit(X[own[r]], Y[own[r]], compile=net.backend.name == "jax", **settings)
+        found = history.of(r)
+        assert found.epoch == its.epoch
+        assert (found.stopped, found.best_epoch) == (its.stopped, its.best_epoch)
+        for name, values in {**its.values(), "step": its.step_loss}.items():
+            other = {**found.values(), "step": found.step_loss}[name]
+            np.testing.assert_allclose(other, values, rtol=1e-8)
+        assert relative(stack.parameters[r, ...], alone.parameters) <= 1e-9
+        for mine, right in zip(stack[r].statistics, alone.statistics, strict=True):
+            assert relative(mine, right) <= 1e-9
+    return history
+
+
+@pytest.mark.parametrize("restore", [True, False])
+def test_early_stopping_is_each_networks_own(backend, restore):
+    X, Y = data()
+    stopping = xpnet.EarlyStopping(patience=2, restore_best=restore)
+    settings = {"validation_fraction": 0.3, "early_stopping": stopping, "batch_size": 8}
+    nets = networks(backend, [5, BatchNorm(), 16, 3])
+    history = check_ends(nets, X, Y, rows(), epochs=40, learning_rate=0.05, **settings)
+    ends = [len(history.of(r)) for r in range(3)]
+    assert history.stopped == "early"
+    assert min(ends) < max(ends) == len(history)
+    assert np.isnan(history.loss[-1][int(np.argmin(ends))])
+
+
+def test_a_network_whose_loss_stands_still_ends_by_itself():
+    X, Y = data("mean_squared_error")
+    nets = networks(sizes=[5, 1], loss="mean_squared_error")
+    settings = {"batch_size": None, "optimizer": "sgd", "learning_rate": 0.1}
+    X[rows()[0]] *= 0.3  # learns at a different speed
+    history = check_ends(nets, X, Y[:, :1], rows(), **settings)
+    assert history.stopped == "converged"
+    assert len({len(history.of(r)) for r in range(3)}) > 1
+
+
+def test_early_stopping_needs_no_rows_of_its_own():
+    """The networks share batches; those that go on are not affected by those that have ended."""
+    X, Y = data()
+    settings = {"validation_data": (X[:10], Y[:10]), "epochs": 30, "batch_size": 8}
+    nets = networks(sizes=[5, 16, 3])
+    rates = [0.3, 1e-3, 0.02]
+    free = xpnet.Stack(nets).fit(X[10:], Y[10:], learning_rate=rates, **settings)
+    stack = xpnet.Stack(nets)
+    history = stack.fit(X[10:], Y[10:], learning_rate=rates, early_stopping=3, **settings)
+    lengths = [len(history.of(r)) for r in range(3)]
+    assert min(lengths) < max(lengths)
+    for r, n in enumerate(lengths):
+        assert history.of(r).loss == [row[r] for row in free.loss[:n]]
+        best = int(np.argmin(history.of(r).validation_loss))
+        assert history.best_epoch[r] == best + 1
+        loss = stack[r].evaluate(X[:10], Y[:10])["loss"]
+        np.testing.assert_allclose(loss, history.of(r).validation_loss[best], rtol=1e-12)
+
+
+def test_a_callback_sees_the_final_state_of_a_network_that_has_ended():
+    X, Y = data()
+    seen = []
+    settings = {"validation_data": (X[:10], Y[:10]), "epochs": 30, "batch_size": 8}
+    stack = xpnet.Stack(networks(sizes=[5, 16, 3]))
+    history = stack.fit(
+        X[10:],
+        Y[10:],
+        learning_rate=[0.3, 1e-3, 0.02],
+        early_stopping=3,
+        callbacks=lambda stack, _: seen.append(np.asarray(stack.parameters).copy()),
+        **settings,
+    )
+    r, (epochs, _, why) = next(iter(history.ended.items()))
+    assert why == "early"
+    for theta in seen[epochs:]:
+        np.testing.assert_array_equal(theta[r], stack.parameters[r])
+
+
+def test_only_a_stacks_history_has_histories_of_networks():
+    (net, *_) = networks()
+    with pytest.raises(ValueError, match="only the history of a stack"):
+        net.fit(*data(), epochs=1).of(0)
+    with pytest.raises(IndexError):
+        xpnet.Stack([net]).fit(*data(), epochs=1).of(1)

@@ -276,7 +276,8 @@ def test_callbacks_see_the_stack_and_logs_and_progress_have_every_network(tmp_pa
 
 def test_its_history_draws_a_line_for_each_network():
     needed("matplotlib")
-    history = xpnet.Stack(networks()).fit(*data(), epochs=4, learning_rate=[1e-3, 1e-2, 1e-1])
+    settings = {"epochs": 4, "learning_rate": [1e-3, 1e-2, 1e-1], "early_stopping": 3}
+    history = xpnet.Stack(networks()).fit(*data(), **settings)
     display = history.plot()
     for line, values in zip(display.ax_.lines, np.asarray(history.loss).T, strict=True):
         np.testing.assert_array_equal(line.get_ydata(), values)

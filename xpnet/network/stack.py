@@ -201,7 +201,11 @@ class Stack(Pickled):
         learning_rate : float, schedule or (R,), optional
             One for all networks, or a number for each.
         epochs : int, optional
-            None as for `Network.fit`; the fit stops if no network's loss improves.
+            None as for `Network.fit`; the fit stops if no network's loss improves. With ``rows``,
+            each network ends if its own loss stands still.
+        early_stopping : EarlyStopping, int or True, optional
+            Each network ends by its own values, keeps its state of then (or of its best epoch), and
+            has NaN in the history from then on. The fit ends when all have.
         callbacks
             Each takes (stack, history).
         others
@@ -211,7 +215,7 @@ class Stack(Pickled):
         -------
         History
             Every value is a list of R numbers: ``np.asarray(history.loss)`` is (epochs, R).
-            ``progress`` and the history's repr show the median.
+            ``history.of(r)`` is network r's. ``progress`` and the history's repr show the median.
 
         Raises
         ------

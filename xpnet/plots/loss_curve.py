@@ -73,7 +73,8 @@ class LossCurveDisplay:
         names = (names,) if isinstance(names, str) else names
         names = names or [name for name in ("loss", "validation_loss") if name in values]
         curves = {name: look_up("value", name, values) for name in names}
-        return cls(history.epoch, curves, history.best_epoch)
+        best = history.best_epoch  # a stack has one for each network
+        return cls(history.epoch, curves, None if isinstance(best, list) else best)
 
     def plot(self, ax: Any = None) -> LossCurveDisplay:
         """Draw on ``ax``, or on new axes.

@@ -6,10 +6,14 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from xpnet.errors import look_up
 from xpnet.pickles import Pickled
 from xpnet.ranges import check_flag, check_not_negative, positive_integer
+from xpnet.training.ends import State, chosen
 from xpnet.training.history import History
+from xpnet.typing import Host
 
 if TYPE_CHECKING:
     from xpnet.metrics import Metric
@@ -38,6 +42,10 @@ class EarlyStopping(Pickled):
     restore_best : bool
         Whether the end of the fit restores the parameters and statistics of the best epoch, even if
         the fit ends for a different reason.
+
+    Notes
+    -----
+    In a `Stack`, each network ends by its own values. The fit goes on until all have ended.
     """
 
     def __init__(
@@ -62,32 +70,49 @@ class EarlyStopping(Pickled):
 
 
 class Watch:
-    """The state of early stopping during one fit."""
+    """The state of early stopping during one fit.
+
+    In a stack, each network has its own best value and epoch: arrays (R,) in place of numbers. NaN,
+    the value of a network that has ended, is no improvement.
+    """
 
     def __init__(self, settings: EarlyStopping, metrics: Sequence[Metric] = ()) -> None:
         self.settings = settings
         self._larger = {f"validation_{metric.name}": metric.larger_is_better for metric in metrics}
-        self._best = math.inf
-        self._since = 0
-        self._kept: tuple[int, Any, tuple[Any, ...]] | None = None
+        self._best: Any = math.inf
+        self._since: Any = 0
+        self._epoch: Any = 0  # of the best value; 0 if there is none
+        self._kept: State | None = None
 
-    def observe(self, net: NetworkState, history: History) -> bool:
-        """Take an epoch's value; return whether the fit should end."""
+    def observe(self, net: NetworkState, history: History) -> Any:
+        """Take an epoch's value; return whether the fit should end, for a stack (R,)."""
+        value = self._value(history)
+        improved = value < self._best - self.settings.min_delta
+        self._best = np.where(improved, value, self._best)
+        self._since = np.where(improved, 0, self._since + 1)
+        self._epoch = np.where(improved, history.epoch[-1], self._epoch)
+        if self.settings.restore_best and np.any(improved):
+            old, new = self._kept, net.copies()
+            if old is None or np.all(improved):
+                self._kept = new
+            else:
+                self._kept = chosen(net.backend, improved, new, old)
+        return self._since >= self.settings.patience
+
+    def _value(self, history: History) -> Host:
+        """The epoch's value, or a stack's values, of which smaller ones are better."""
         values = history.values()
         default = "validation_loss" if "validation_loss" in values else "loss"
         name = self.settings.monitor or default
-        value = look_up("value to monitor", name, values)[-1]
-        signed = -value if self._larger.get(name, name.endswith(LARGER_IS_BETTER)) else value
-        if signed < self._best - self.settings.min_delta:
-            self._best, self._since = signed, 0
-            if self.settings.restore_best:
-                self._kept = history.epoch[-1], *net.copies()
-        else:
-            self._since += 1
-        return self._since >= self.settings.patience
+        value = np.asarray(look_up("value to monitor", name, values)[-1])
+        return -value if self._larger.get(name, name.endswith(LARGER_IS_BETTER)) else value
+
+    def final(self, net: NetworkState) -> State:
+        """The state in which a network ends: that of its best epoch if it is restored."""
+        return self._kept or (net.parameters, net.statistics)
 
     def restore(self, net: NetworkState, history: History) -> None:
-        """Restore the network's best parameters and statistics."""
+        """Restore the best parameters and statistics."""
         if self._kept is not None:
-            history.best_epoch, theta, statistics = self._kept
-            net.take(theta, statistics)
+            history.best_epoch = np.asarray(self._epoch).tolist()
+            net.take(*self._kept)

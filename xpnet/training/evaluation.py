@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -151,13 +151,17 @@ def _width(layers: Layers) -> int:
 
 
 def validate(
-    net: NetworkState, data: Examples, metrics: Sequence[Metric], history: History
+    net: NetworkState,
+    data: Examples,
+    metrics: Sequence[Metric],
+    history: History,
+    marked: Callable[[Any], Any],
 ) -> None:
-    """Write the network's loss and metrics on validation data into the history."""
+    """Write the network's loss and metrics on validation data, ``marked``, into the history."""
     assert net.loss is not None
     fixed = net.backend, net.layers, net.loss, net.parameters
     results = evaluate(*fixed, data, None, net.statistics, metrics)
-    results = {name: np.asarray(value).tolist() for name, value in results.items()}
+    results = {name: marked(np.asarray(value).tolist()) for name, value in results.items()}
     history.validation_loss.append(results.pop("loss"))
     for name, value in results.items():
         history.metrics.setdefault(f"validation_{name}", []).append(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -43,7 +43,11 @@ class History(Pickled):
         the loss stands still in a fit without ``epochs``, or L-BFGS reached a tolerance.
         "no lower loss found": rounding or a kink ended the search of L-BFGS.
     best_epoch : int or None
-        The epoch whose parameters early stopping restored.
+        The epoch whose parameters early stopping restored; for a stack, a list, with 0 for a
+        network whose value never was a number.
+    ended : dict of int to (int, int, str)
+        For a stack, the networks that ended before the others: epochs and steps done, and why, as
+        in ``stopped``. Their later entries are NaN. See `of`.
     gradient_norm : float or None
         For L-BFGS, the largest absolute entry of the gradient at its end; the optimizer compares it
         with its ``tolerance_gradient``.
@@ -64,7 +68,8 @@ class History(Pickled):
     step_loss: list[Any] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     stopped: str | None = None
-    best_epoch: int | None = None
+    best_epoch: Any = None
+    ended: dict[int, tuple[int, int, str]] = field(default_factory=dict)
     gradient_norm: float | None = None
     engine: Engine = PLAIN
     threads: int | None = None
@@ -109,6 +114,32 @@ class History(Pickled):
         from xpnet.plots.loss_curve import LossCurveDisplay
 
         return LossCurveDisplay.from_history(self).plot(ax)
+
+    def of(self, r: int) -> History:
+        """The history of network r of a stack, as of a fit of its own: numbers, up to its end.
+
+        Raises ValueError if the history is that of one network, IndexError if there is no r.
+        """
+        if not self.loss or not isinstance(self.loss[0], list):
+            raise ValueError("only the history of a stack has histories of its networks")
+        r = range(len(self.loss[0]))[r]
+        epochs, steps, stopped = self.ended.get(r, (len(self), len(self.step_loss), self.stopped))
+
+        def own(values: list[Any], n: int = epochs) -> list[Any]:
+            return [value[r] for value in values[:n]]
+
+        return replace(
+            self,
+            epoch=self.epoch[:epochs],
+            loss=own(self.loss),
+            validation_loss=own(self.validation_loss),
+            metrics={name: own(values) for name, values in self.metrics.items()},
+            step_loss=own(self.step_loss, steps),
+            seconds=self.seconds[:epochs],
+            stopped=stopped,
+            best_epoch=self.best_epoch and self.best_epoch[r],
+            ended={},
+        )
 
     def last(self) -> dict[str, Any]:
         """The last epoch's values by name, with its number and the number of steps done."""

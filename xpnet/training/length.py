@@ -63,28 +63,31 @@ def settled(settings: Settings, steps_per_epoch: int) -> Settings:
     return settings._replace(epochs=epochs * EXTENDED if extended else epochs)
 
 
-def has_converged(settings: Settings, losses: Sequence[Any]) -> bool:
+def has_converged(settings: Settings, losses: Sequence[Any]) -> Any:
     """Whether a fit without given epochs should stop here.
 
     It does not stop with a schedule, which needs all its steps, nor with a user's early stopping or
-    a solver of all examples, which decide themselves.
+    a solver of all examples, which decide themselves. A stack stops as a whole; if its networks
+    have rows of their own, each stops by itself: (R,).
     """
     decides = settings.early_stopping or getattr(settings.optimizer, "full_batch", False)
     if not settings.is_open or decides or _has_schedule(settings):
         return False
-    return stands_still(losses, settings.epochs)
+    still = stands_still(losses, settings.epochs)
+    return still if settings.own is not None else bool(np.all(still))
 
 
-def stands_still(losses: Sequence[Any], n: int) -> bool:
+def stands_still(losses: Sequence[Any], n: int) -> Any:
     """Whether a tenth of the n epochs ends here, and it and the one before gained nothing.
 
     A tenth gains nothing if it lowers the loss by less than 1 % and by less than half of the
-    average gain of a tenth. ``losses`` are those of the epochs so far.
+    average gain of a tenth. ``losses`` are those of the epochs so far; of a stack, the result
+    is (R,) at the end of a tenth.
     """
     k = round(10 * len(losses) / n)
     if n < _SHORT or k < 3 or len(losses) != _end(n, k):
         return False
-    return not (_gains(losses, n, k) or _gains(losses, n, k - 1))
+    return ~(_gains(losses, n, k) | _gains(losses, n, k - 1))
 
 
 def warn_if_falling(settings: Settings, history: History) -> None:
@@ -118,11 +121,11 @@ def _mean(losses: Sequence[Any], n: int, k: int) -> Any:
     return np.mean(losses[_end(n, k - 1) : _end(n, k)], axis=0)
 
 
-def _gains(losses: Sequence[Any], n: int, k: int) -> bool:
-    """Whether tenth k ≥ 2 lowered the loss; for a stack, that of any network."""
+def _gains(losses: Sequence[Any], n: int, k: int) -> Any:
+    """Whether tenth k ≥ 2 lowered the loss; for a stack (R,)."""
     before, now = _mean(losses, n, k - 1), _mean(losses, n, k)
     enough = before - now >= _NOTHING * np.abs(before)
-    return bool(np.any(((before > now) & enough) | _falls_fast(losses, n, k)))
+    return ((before > now) & enough) | _falls_fast(losses, n, k)
 
 
 def _falls_fast(losses: Sequence[Any], n: int, k: int) -> Any:

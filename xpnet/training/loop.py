@@ -117,7 +117,8 @@ class _Loop:
         stats, lost = self._statistics(len(losses))
         mean = total(np, np.ascontiguousarray(losses.T)) / total(np, weights.T)
         if not self.session.watches_steps:  # else already recorded
-            self.history.step_loss.extend((losses.T / weights.T).T.tolist())
+            each = (losses.T / weights.T).T.tolist()
+            self.history.step_loss.extend(self.session.marked(each))
         self.session.take_epoch(*self._copies(stats), np.where(lost, np.nan, mean).tolist())
         last = self.history.last()
         schedules.observe(self.rate, last.get("validation_loss", last["loss"]))
@@ -159,8 +160,8 @@ class _Loop:
     def _step_end(self, loss_sum: Array, weight: Any) -> None:
         """Record the step's loss and call the callbacks; this waits for the step."""
         loss = np.asarray(self.net.backend.to_numpy(loss_sum), dtype=np.float64) / weight
-        self.history.step_loss.append(loss.tolist())
-        self.net.take(*self._copies(self.runner.state.stats))
+        self.history.step_loss.append(self.session.marked(loss.tolist()))
+        self.net.take(*self.session.state(*self._copies(self.runner.state.stats)))
         self.session.end_step()
 
     def _key(self) -> Any:

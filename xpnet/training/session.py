@@ -11,8 +11,12 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from xpnet.checks.inputs import Examples
+from xpnet.equations.parameters import n_networks
 from xpnet.training.early_stopping import Watch
+from xpnet.training.ends import Ends
 from xpnet.training.evaluation import metrics_for, validate
 from xpnet.training.history import History
 from xpnet.training.interrupt import Interrupt, stop_on_interrupt
@@ -63,6 +67,8 @@ class Session:
         self._validation = validation
         self._metrics = metrics_for(settings.metrics, net.loss, net.layers[-1].fan_out, classes)
         self._watch = settings.early_stopping and Watch(settings.early_stopping, self._metrics)
+        is_stack = net.parameters.ndim == 2
+        self._ends = Ends(n_networks(net.parameters)) if is_stack else None
 
     def run(self, do_epochs: Callable[[], None], n_steps: int, examples_per_step: float) -> History:
         """Call ``do_epochs`` between the fit's begin and its end; return the history."""
@@ -94,12 +100,12 @@ class Session:
 
     def take_epoch(self, theta: Array, statistics: tuple[Array, ...], loss: Any) -> None:
         """Give the network its state after an epoch; record the epoch's loss and validation."""
-        self.net.finish_epoch(theta, statistics)
+        self.net.finish_epoch(*self.state(theta, statistics))
         self.kept.keep()
         self.history.epoch.append(self.net.epoch)
-        self.history.loss.append(loss)
+        self.history.loss.append(self.marked(loss))
         if self._validation is not None:
-            validate(self.net, self._validation, self._metrics, self.history)
+            validate(self.net, self._validation, self._metrics, self.history, self.marked)
         self.history.seconds.append(time.perf_counter() - self._began)
         self.bar.describe(self.history.last())
 
@@ -113,14 +119,29 @@ class Session:
             self.history.stopped = "interrupted"
         self._began = time.perf_counter()
 
-    def _is_early(self) -> bool:
+    def state(self, theta: Array, statistics: tuple[Array, ...]) -> tuple[Any, tuple[Any, ...]]:
+        """The state for the network; those of a stack that have ended keep theirs."""
+        if self._ends is None:
+            return theta, statistics
+        return self._ends.kept(self.net.backend, theta, statistics)
+
+    def marked(self, values: Any) -> Any:
+        """The values for the history: NaN for networks of a stack that have ended."""
+        return values if self._ends is None else self._ends.marked(values)
+
+    def _is_early(self) -> Any:
         """Whether early stopping ends the fit; an error here means a wrong setting."""
         with self.kept.refusing():
-            return bool(self._watch and self._watch.observe(self.net, self.history))
+            return self._watch and self._watch.observe(self.net, self.history)
 
-    def _stop(self, why: str, does: bool) -> None:
-        """End the fit for this reason, unless there is one already."""
-        if does:
+    def _stop(self, why: str, does: Any) -> None:
+        """End the fit, or the networks (R,) of a stack, unless there is a reason already."""
+        if self._ends is not None and np.ndim(does):
+            net = self.net
+            state = self._watch.final(net) if self._watch else (net.parameters, net.statistics)
+            self._ends.end(net, self.history, does, why, state)
+            self.kept.keep()
+        elif does:
             self.history.stopped = self.history.stopped or why
 
     def _restore_best(self) -> None:

@@ -78,6 +78,7 @@ class StackKeywords(TypedDict, total=False):
     max_norm: Any
     validation_data: tuple[Any, ...] | None
     validation_fraction: float | None
+    early_stopping: Any
     metrics: str | Metric | Sequence[str | Metric]
     callbacks: Any
     progress: bool | None
