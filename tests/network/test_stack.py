@@ -333,6 +333,53 @@ def test_rates_are_in_place_of_the_optimizers_own(backend):
     assert relative(found.parameters, same.parameters) == 0
 
 
+# --- a penalty and a rate of dropout for each network
+
+
+def test_each_network_may_have_a_penalty_of_its_own(backend):
+    X, Y = data()
+    penalties = [xpnet.Penalty(l2=0.1), None, xpnet.Penalty(l1=0.02, l2=0.01)]
+    nets, settings = networks(backend), {"epochs": 4, "batch_size": 8}
+    stack = xpnet.Stack(nets)
+    stack.fit(X, Y, penalty=penalties, **settings)
+    for r, net in enumerate(nets):
+        expected, _ = alone(net, 0, X, Y, penalty=penalties[r], **settings)
+        assert relative(stack.parameters[r, ...], expected.parameters) <= 1e-12
+
+
+def test_penalties_of_biases_are_all_networks():
+    X, Y = data()
+    penalties = [xpnet.Penalty(l2=r / 10, biases=True) for r in range(R)]
+    nets = networks()
+    stack = xpnet.Stack(nets)
+    stack.fit(X, Y, penalty=penalties, epochs=2)
+    for r, net in enumerate(nets):
+        expected, _ = alone(net, 0, X, Y, penalty=penalties[r], epochs=2)
+        assert relative(stack.parameters[r, ...], expected.parameters) <= 1e-12
+
+
+def dropping(backend, rates):
+    """Return networks that differ in their rates of dropout: of X, within a residual, and after."""
+    return [
+        network(backend, [5, Dropout(a), Residual([6, Dropout(b), 5]), 8, Dropout(a), 3], rng=r)
+        for r, (a, b) in enumerate(rates)
+    ]
+
+
+def test_each_network_may_have_a_rate_of_dropout_of_its_own(backend, tmp_path):
+    X, Y = data()
+    nets = dropping(backend, [(0.0, 0.5), (0.3, 0.5), (0.6, 0.1)])
+    stack, _ = check(backend, nets, X, Y, epochs=3, batch_size=8)
+    assert [net.plan.layers[0].rate for net in stack] == [0.0, 0.3, 0.6]
+    assert [net.plan.layers[1].layers[1].rate for net in stack] == [0.5, 0.5, 0.1]
+    assert stack[2].layers[:-1] == nets[2].layers[:-1]
+    assert [net.plan.layers[0].rate for net in stack.fresh()] == [0.0, 0.3, 0.6]
+    again = pickle.loads(pickle.dumps(stack))
+    assert [net.plan.layers[3].rate for net in again] == [0.0, 0.3, 0.6]
+    stack[1].save(tmp_path / "net.safetensors")
+    assert xpnet.load(tmp_path / "net.safetensors").plan.layers[0].rate == 0.3
+
+
 # --- networks that diverge
 
 
@@ -435,6 +482,9 @@ def test_what_is_no_sequence_of_networks_is_refused():
         ({"learning_rate": ["a", "b", "c"]}, TypeError, "learning_rate must hold real numbers"),
         ({"learning_rate": -0.1}, ValueError, "finite number ≥ 0"),
         ({"epochs": 0}, ValueError, "epochs must be a positive integer"),
+        ({"penalty": [None]}, ValueError, "penalty must be one, or 3, one for each"),
+        ({"penalty": [None, 3, None]}, TypeError, "penalty must be"),
+        ({"penalty": [None, xpnet.Penalty(biases=True), None]}, ValueError, "the same biases="),
     ],
 )
 def test_settings_that_a_stack_cannot_have_are_refused_before_anything_changes(

@@ -13,7 +13,7 @@ from xpnet.backends import Backend
 from xpnet.derivatives.gradient import gradient
 from xpnet.engines.own_batches import OwnBatch, gather
 from xpnet.equations.parameters import Layers, for_each, layout
-from xpnet.equations.penalties import MaxNorm, Penalty
+from xpnet.equations.penalties import EachPenalty, MaxNorm, Penalty
 from xpnet.equations.protocol import Context
 from xpnet.equations.returned import ReturnedError
 from xpnet.equations.sums import total
@@ -33,7 +33,7 @@ class Recipe(NamedTuple):
     layers: Layers
     loss: Loss
     optimizer: Optimizer
-    penalty: Penalty | None = None
+    penalty: Penalty | EachPenalty | None = None
     max_norm: MaxNorm | None = None
 
 

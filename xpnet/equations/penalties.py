@@ -27,7 +27,7 @@ from xpnet.equations.sums import of_squares, total
 from xpnet.ranges import PlainSettings, check_flag, check_not_negative, check_positive, instance
 from xpnet.typing import Array, Namespace
 
-__all__ = ["MaxNorm", "Penalty", "as_penalty"]
+__all__ = ["EachPenalty", "MaxNorm", "Penalty", "as_penalty"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,40 @@ class Penalty(PlainSettings):
 
     def _end(self, layout: Layout) -> int:
         return layout.size if self.biases else layout.n_weights
+
+
+@dataclass(frozen=True, slots=True)
+class EachPenalty(PlainSettings):
+    """A `Penalty` for each network of a stack.
+
+    Parameters
+    ----------
+    l1, l2 : tuple of R float
+    biases : bool
+        The same for all networks.
+    """
+
+    l1: tuple[float, ...]
+    l2: tuple[float, ...]
+    biases: bool = False
+
+    def add_gradient(
+        self, xp: Namespace, theta: Array, g: Array, layout: Layout, in_place: bool = False
+    ) -> Array:
+        """g + λ₁ sign(W) + λ₂ W of each network; (R, P)."""
+        end = layout.size if self.biases else layout.n_weights
+        W, dW = theta[..., :end], g[..., :end]
+        if any(self.l2):
+            dW += W * _column(xp, self.l2, W)
+        if any(self.l1):
+            dW += xp.sign(W) * _column(xp, self.l1, W)
+        return g if in_place else xp.concat([dW, g[..., end:]], axis=-1)
+
+
+def _column(xp: Namespace, numbers: tuple[float, ...], like: Array) -> Any:
+    """A number for each network, (R, 1), on the device of ``like``."""
+    device = getattr(like, "device", None)
+    return xp.asarray([[x] for x in numbers], dtype=like.dtype, device=device)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from xpnet.backends.base import Backend
-from xpnet.equations.masks import keep
+from xpnet.equations.masks import for_networks, keep
 from xpnet.equations.parameters import Allocator, Slot
 from xpnet.equations.protocol import Context, Defaults, Stats
 from xpnet.pickles import Pickled
 from xpnet.ranges import check_fraction
-from xpnet.typing import Array, Host
+from xpnet.typing import Array, Host, Namespace
 
 __all__ = ["Dropout", "DropoutLayer"]
 
@@ -33,7 +33,7 @@ class Dropout(Pickled):
 
     def __init__(self, rate: float) -> None:
         check_fraction("the rate of dropout", rate)
-        self.rate = float(rate)
+        self.rate: Any = float(rate)
 
     def __repr__(self) -> str:
         return f"Dropout({self.rate})"
@@ -51,7 +51,7 @@ class DropoutLayer(NamedTuple):
     """Bound dropout."""
 
     fan_in: int
-    rate: float
+    rate: float | tuple[float, ...]  # in a stack, one for each network, if they differ
     number: int  # the layer's, from which its masks follow
 
     kind: str = "dropout"
@@ -73,8 +73,14 @@ class DropoutLayer(NamedTuple):
             return A, None, ()
         xp = backend.xp
         kept = keep(xp, ctx.key, self.number, ctx.rows, self.fan_in, self.rate)
-        M = xp.astype(kept, A.dtype) * (1.0 / (1.0 - self.rate))
+        M = xp.astype(kept, A.dtype) * self._scale(xp, A)
         return A * M, M, ()
+
+    def _scale(self, xp: Namespace, A: Array) -> Any:
+        """1 / (1 − rate); for the networks of a stack (R, 1, 1)."""
+        if not isinstance(self.rate, tuple):
+            return 1.0 / (1.0 - self.rate)
+        return for_networks(xp, [1.0 / (1.0 - rate) for rate in self.rate], A.dtype, A)
 
     def gradients(
         self,

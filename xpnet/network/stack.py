@@ -10,15 +10,18 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Sequence
 from operator import attrgetter, index
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 import numpy as np
 
 from xpnet import checks
 from xpnet.backends import Backend, to_numpy
 from xpnet.checks.keywords import explains_keywords, shares_keywords
+from xpnet.equations.penalties import EachPenalty, Penalty, as_penalty
 from xpnet.equations.streams import WEIGHTS, seed_from, words
 from xpnet.errors import quoted
+from xpnet.layers.build import Specification
+from xpnet.layers.each_rate import merged, of_network
 from xpnet.network.network import Network
 from xpnet.pickles import Pickled
 from xpnet.ranges import items
@@ -32,9 +35,17 @@ if TYPE_CHECKING:
 
 __all__ = ["Stack"]
 
+
+class _Own(NamedTuple):
+    """What a network has of its own, besides θ and statistics."""
+
+    seed: int
+    initializer: str | None
+    plan: Specification
+
+
 _ALIKE = (
     "sizes",
-    "layers",
     "loss",
     "plan.output",
     "backend",
@@ -46,13 +57,14 @@ _ALIKE = (
 
 
 class Stack(Pickled):
-    """Networks that differ only in their parameters and seeds, trained together.
+    """Networks that differ only in parameters, seeds and rates of dropout, trained together.
 
     Parameters
     ----------
     networks : sequence of Network
         R ≥ 1, with sizes. They are copied, and do not change. ``stack[r]`` is network r as it is
-        now: a `Network`, which can be saved or trained on its own.
+        now: a `Network`, which can be saved or trained on its own. Their layers may differ in the
+        rates of `Dropout`.
 
     Raises
     ------
@@ -81,8 +93,8 @@ class Stack(Pickled):
 
     def __init__(self, networks: Iterable[Network]) -> None:
         given = _networks(networks)
-        self._own = tuple((net.seed, net.initializer) for net in given)
-        self._net = given[0].as_written()  # shared settings, θ (R, P) and statistics (R, …)
+        self._own = tuple(_Own(net.seed, net.initializer, net.plan) for net in given)
+        self._net = _merged(given)  # shared settings, θ (R, P) and statistics (R, …)
         with self.backend.context():
             stack = self.backend.xp.stack
             theta = stack([net.parameters for net in given])
@@ -101,15 +113,28 @@ class Stack(Pickled):
         r, R = index(r), len(self)
         if not -R <= r < R:
             raise IndexError(f"there is no network {quoted(r)}: the stack has {R}, counted from 0")
-        net = copy.copy(self._net)
-        net.seed, net._initializer = self._own[r]
+        net = self._member(r)
         net.take(self.parameters[r, ...], tuple(stat[r, ...] for stat in self._net.statistics))
         net.set_parameters(net.parameters)  # makes a copy
         net.set_statistics(net.statistics)
         return net
 
+    def _member(self, r: int) -> Network:
+        """A copy of the shared network, with the settings of network r."""
+        net, own = copy.copy(self._net), self._own[r]
+        net.seed, net._initializer, net._plan = own
+        net._layers = own.plan.build(net.loss)
+        net._written = net._written._replace(plan=own.plan)
+        return net
+
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_net": copy.copy(self._net)}  # so that a copy trains on its own
+        own = [(seed, name, tuple(plan)) for seed, name, plan in self._own]
+        return {"_net": copy.copy(self._net), "_own": own}  # so that a copy trains on its own
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._net = state["_net"]
+        own = state["_own"]
+        self._own = tuple(_Own(seed, name, Specification(*plan)) for seed, name, plan in own)
 
     def __repr__(self) -> str:
         return f"Stack({len(self)} × {self._net!r})"
@@ -125,16 +150,11 @@ class Stack(Pickled):
             The source of the networks' seeds, as for `Network`. None keeps their own seeds, so that
             each network starts again from its first weights.
         """
-        seeds = [seed for seed, _ in self._own]
+        seeds = [own.seed for own in self._own]
         if rng is not None:
             drawn = words(seed_from(rng), WEIGHTS, (), len(self))
             seeds = [int(word) for word in drawn.tolist()]
-        networks = []
-        for seed, (_, initializer) in zip(seeds, self._own, strict=True):
-            net = copy.copy(self._net)
-            net._initializer = initializer
-            networks.append(net.fresh(seed))
-        return Stack(networks)
+        return Stack(self._member(r).fresh(seed) for r, seed in enumerate(seeds))
 
     @property
     def backend(self) -> Backend:
@@ -200,6 +220,8 @@ class Stack(Pickled):
             All networks need the same number of steps an epoch. None: all share all rows.
         learning_rate : float, schedule or (R,), optional
             One for all networks, or a number for each.
+        penalty : Penalty or R of them, optional
+            One for all networks, or a list with a `Penalty`, or None, for each.
         epochs : int, optional
             None as for `Network.fit`; the fit stops if no network's loss improves. With ``rows``,
             each network ends if its own loss stands still.
@@ -235,10 +257,15 @@ class Stack(Pickled):
         rates = _rates(given["learning_rate"], len(self))
         if rates is not None:
             given["learning_rate"] = 0.0  # the rates replace a schedule too
+        penalties = _penalties(given["penalty"], len(self))
+        if penalties is not None:
+            given["penalty"] = None
         chosen = settings(given)
         _check(chosen)
-        own = None if rows is None else Own(rows, tuple(seed for seed, _ in self._own))
+        own = None if rows is None else Own(rows, tuple(own.seed for own in self._own))
         chosen = chosen._replace(rates=rates, own=own, callbacks=chosen.callbacks.seeing(self))
+        if penalties is not None:
+            chosen = chosen._replace(penalty=penalties)
         with _quiet():
             return fit(self._net, X, Y, *weights, given["validation_data"], chosen)
 
@@ -261,12 +288,39 @@ def _networks(networks: Any) -> tuple[Network, ...]:
         for name in _ALIKE:
             first, own = map(attrgetter(name), (given[0], net))
             if first != own:
-                raise ValueError(
-                    f"networks[{r}] has a different {name.removeprefix('plan.')} than "
-                    f"networks[0]: {quoted(own)}, not {quoted(first)}; the networks of a stack "
-                    "may differ only in their parameters and seeds"
-                )
+                raise _different(r, name.removeprefix("plan."), own, first)
     return given
+
+
+def _merged(networks: Sequence[Network]) -> Network:
+    """The first network, with all networks' rates of dropout; ValueError if other layers differ."""
+    net = networks[0].as_written()
+    chain = merged([each.plan.layers for each in networks])
+    net.restore(net.plan._replace(layers=chain), net.epoch, net.classes, net.feature_names)
+    for r, each in enumerate(networks):
+        if each.layers != of_network(net.layers, r):
+            raise _different(r, "layers", each.layers, networks[0].layers)
+    return net
+
+
+def _different(r: int, what: str, own: object, first: object) -> ValueError:
+    return ValueError(
+        f"networks[{r}] has a different {what} than networks[0]: {quoted(own)}, not "
+        f"{quoted(first)}; the networks of a stack may differ only in their parameters, seeds and "
+        "rates of dropout"
+    )
+
+
+def _penalties(given: Any, n: int) -> EachPenalty | None:
+    """A penalty for each of n networks; None if there is one for all, or none."""
+    if given is None or isinstance(given, Penalty) or not isinstance(given, Sequence):
+        return None
+    found = [as_penalty(each) or Penalty() for each in given]
+    if len(found) != n:
+        raise ValueError(f"penalty must be one, or {n}, one for each network; got {len(found)}")
+    if len({each.biases for each in found}) > 1:
+        raise ValueError("the penalties of a stack must all have the same biases=")
+    return EachPenalty(tuple(p.l1 for p in found), tuple(p.l2 for p in found), found[0].biases)
 
 
 def _rates(learning_rate: Any, n: int) -> Host | None:

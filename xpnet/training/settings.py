@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
-from xpnet.equations.penalties import MaxNorm, Penalty, as_penalty
+from xpnet.equations.penalties import EachPenalty, MaxNorm, Penalty, as_penalty
 from xpnet.ranges import (
     check_flag,
     check_learning_rate,
@@ -50,7 +50,7 @@ class Settings(NamedTuple):
     batch_size: int | None
     optimizer: Any
     shuffle: bool
-    penalty: Penalty | None
+    penalty: Penalty | EachPenalty | None
     max_norm: MaxNorm | None
     validation_fraction: float | None
     early_stopping: EarlyStopping | None
