@@ -380,6 +380,47 @@ def test_each_network_may_have_a_rate_of_dropout_of_its_own(backend, tmp_path):
     assert xpnet.load(tmp_path / "net.safetensors").plan.layers[0].rate == 0.3
 
 
+# --- files
+
+
+def test_a_file_holds_all_networks_of_a_stack(backend, tmp_path):
+    X, Y = data()
+    rates = [(0.0, 0.5), (0.3, 0.5), (0.6, 0.1)]
+    stack = xpnet.Stack(dropping(backend, rates))
+    stack.fit(X, np.asarray(["a", "b", "c"])[Y], epochs=2)
+    stack.save(tmp_path / "stack.safetensors")
+    again = xpnet.Stack.load(tmp_path / "stack.safetensors", backend)
+    np.testing.assert_array_equal(to_numpy(again.parameters), to_numpy(stack.parameters))
+    assert [net.seed for net in again] == [net.seed for net in stack]
+    assert [net.classes for net in again] == [("a", "b", "c")] * R
+    assert [net.plan.layers[0].rate for net in again] == [0.0, 0.3, 0.6]
+    for each in (stack, again):  # goes on as the stack would have gone on
+        each.fit(X, np.asarray(["a", "b", "c"])[Y], epochs=1)
+    np.testing.assert_array_equal(to_numpy(again.parameters), to_numpy(stack.parameters))
+    with pytest.warns(UserWarning, match=r"3 networks, and this is the first only.*Stack\.load"):
+        first = xpnet.load(tmp_path / "stack.safetensors", dtype="float32")
+    assert first.dtype == "float32"
+    assert first.seed == 0
+
+
+def test_a_file_of_networks_that_differ_is_no_stack(tmp_path):
+    from xpnet.files.save import save
+
+    net, other = xpnet.Network(SIZES), xpnet.Network([5, 9, 3])
+    save(net, tmp_path / "two.safetensors", more=[other])
+    with pytest.raises(ValueError, match=r"networks\[1\] has a different sizes"):
+        xpnet.Stack.load(tmp_path / "two.safetensors")
+
+
+def test_a_stack_with_a_network_that_diverged_is_not_saved(tmp_path):
+    X, Y = data("mean_squared_error")
+    stack = xpnet.Stack(networks(loss="mean_squared_error"))
+    stack.fit(X, Y, epochs=2, batch_size=8, optimizer="sgd", learning_rate=[0.01, 1e30, 0.02])
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        stack.save(tmp_path / "stack.safetensors")
+    assert not list(tmp_path.iterdir())
+
+
 # --- networks that diverge
 
 

@@ -144,14 +144,15 @@ def load(
     Before the network gets its parameters, the header is compared with the layers in the settings,
     and all bytes with the file's checksum. A file of xpnet 0.1.0 has no checksum; it loads too.
 
-    A model of a table may have several networks. The first is returned, with a warning:
-    `xpnet.tables.load` returns them all.
+    A model of a table may have several networks, and so does the file of a stack. The first is
+    returned, with a warning: `xpnet.tables.load` and `Stack.load` return them all.
     """
     first, *others = load_all(path, backend, device, dtype, custom=custom)
     if others:
         warn(
             f"{quoted(path_text(path))} has {len(others) + 1} networks, and this is the first "
-            "only: xpnet.tables.load gives the model, which averages their predictions"
+            "only: xpnet.tables.load gives the model, which averages their predictions, and "
+            "xpnet.Stack.load the stack that was saved"
         )
     return first
 

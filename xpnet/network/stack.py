@@ -8,52 +8,39 @@ Every product is one batch of R products. No network depends on another.
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Iterable, Sequence
-from operator import attrgetter, index
-from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
+from operator import index
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
-from xpnet import checks
-from xpnet.backends import Backend, to_numpy
+from xpnet.backends import Backend
 from xpnet.checks.keywords import explains_keywords, shares_keywords
-from xpnet.equations.penalties import EachPenalty, Penalty, as_penalty
 from xpnet.equations.streams import WEIGHTS, seed_from, words
 from xpnet.errors import quoted
 from xpnet.layers.build import Specification
-from xpnet.layers.each_rate import merged, of_network
 from xpnet.network.network import Network
+from xpnet.network.stackable import (
+    OwnSettings,
+    check_settings,
+    merged_network,
+    networks_of,
+    penalties_of,
+    rates_of,
+)
 from xpnet.pickles import Pickled
-from xpnet.ranges import items
 from xpnet.training.history import History
-from xpnet.training.settings import Own, Settings, StackKeywords, settings
+from xpnet.training.settings import Own, StackKeywords, settings
 from xpnet.typing import ArrayLike, Host
 
 if TYPE_CHECKING:
+    from xpnet.equations.activation import Activation
     from xpnet.equations.streams import Rng
+    from xpnet.losses import Loss
     from xpnet.metrics import Metric
 
 __all__ = ["Stack"]
-
-
-class _Own(NamedTuple):
-    """What a network has of its own, besides θ and statistics."""
-
-    seed: int
-    initializer: str | None
-    plan: Specification
-
-
-_ALIKE = (
-    "sizes",
-    "loss",
-    "plan.output",
-    "backend",
-    "dtype",
-    "epoch",
-    "classes",
-    "feature_names",
-)
 
 
 class Stack(Pickled):
@@ -92,9 +79,9 @@ class Stack(Pickled):
     """
 
     def __init__(self, networks: Iterable[Network]) -> None:
-        given = _networks(networks)
-        self._own = tuple(_Own(net.seed, net.initializer, net.plan) for net in given)
-        self._net = _merged(given)  # shared settings, θ (R, P) and statistics (R, …)
+        given = networks_of(networks)
+        self._own = tuple(OwnSettings(net.seed, net.initializer, net.plan) for net in given)
+        self._net = merged_network(given)  # shared settings, θ (R, P) and statistics (R, …)
         with self.backend.context():
             stack = self.backend.xp.stack
             theta = stack([net.parameters for net in given])
@@ -134,7 +121,7 @@ class Stack(Pickled):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._net = state["_net"]
         own = state["_own"]
-        self._own = tuple(_Own(seed, name, Specification(*plan)) for seed, name, plan in own)
+        self._own = tuple(OwnSettings(seed, name, Specification(*plan)) for seed, name, plan in own)
 
     def __repr__(self) -> str:
         return f"Stack({len(self)} × {self._net!r})"
@@ -254,14 +241,14 @@ class Stack(Pickled):
 
         given: dict[str, Any] = {**keywords}
         weights = given["sample_weight"], given["class_weight"]
-        rates = _rates(given["learning_rate"], len(self))
+        rates = rates_of(given["learning_rate"], len(self))
         if rates is not None:
             given["learning_rate"] = 0.0  # the rates replace a schedule too
-        penalties = _penalties(given["penalty"], len(self))
+        penalties = penalties_of(given["penalty"], len(self))
         if penalties is not None:
             given["penalty"] = None
         chosen = settings(given)
-        _check(chosen)
+        check_settings(chosen)
         own = None if rows is None else Own(rows, tuple(own.seed for own in self._own))
         chosen = chosen._replace(rates=rates, own=own, callbacks=chosen.callbacks.seeing(self))
         if penalties is not None:
@@ -269,88 +256,38 @@ class Stack(Pickled):
         with _quiet():
             return fit(self._net, X, Y, *weights, given["validation_data"], chosen)
 
+    # --- files
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a model file with all networks (safetensors), completely or not at all.
+
+        `xpnet.load` reads its first network, with a warning. Raises ValueError if the parameters of
+        a network are no longer finite.
+        """
+        from xpnet.files.save import save
+
+        nets = [self[r] for r in range(len(self))]
+        save(nets[0], path, more=nets[1:])
+
+    @classmethod
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        backend: str | Backend = "numpy",
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        custom: tuple[Activation | Loss, ...] = (),
+    ) -> Stack:
+        """Load the networks that `save` wrote, on any backend, as `xpnet.load` loads one.
+
+        Raises ValueError if the networks of the file are no stack: their settings differ.
+        """
+        from xpnet.files.load import load_all
+
+        return cls(load_all(path, backend, device, dtype, custom=custom))
+
 
 def _quiet() -> np.errstate:
     """Within this context, NumPy does not warn if a network diverges: its losses show it."""
     return np.errstate(over="ignore", invalid="ignore")
-
-
-def _networks(networks: Any) -> tuple[Network, ...]:
-    """Return the networks; raise if their settings differ."""
-    if isinstance(networks, Network) or not isinstance(networks, Iterable):
-        raise TypeError(f"a Stack takes a sequence of networks, got {quoted(networks)}")
-    given = tuple(items("a Stack takes a sequence of networks", networks))
-    if not given:
-        raise ValueError("a Stack needs at least one network")
-    for r, net in enumerate(given):
-        if not isinstance(net, Network):
-            raise TypeError(f"networks[{r}] must be an xpnet.Network, got {quoted(net)}")
-        for name in _ALIKE:
-            first, own = map(attrgetter(name), (given[0], net))
-            if first != own:
-                raise _different(r, name.removeprefix("plan."), own, first)
-    return given
-
-
-def _merged(networks: Sequence[Network]) -> Network:
-    """The first network, with all networks' rates of dropout; ValueError if other layers differ."""
-    net = networks[0].as_written()
-    chain = merged([each.plan.layers for each in networks])
-    net.restore(net.plan._replace(layers=chain), net.epoch, net.classes, net.feature_names)
-    for r, each in enumerate(networks):
-        if each.layers != of_network(net.layers, r):
-            raise _different(r, "layers", each.layers, networks[0].layers)
-    return net
-
-
-def _different(r: int, what: str, own: object, first: object) -> ValueError:
-    return ValueError(
-        f"networks[{r}] has a different {what} than networks[0]: {quoted(own)}, not "
-        f"{quoted(first)}; the networks of a stack may differ only in their parameters, seeds and "
-        "rates of dropout"
-    )
-
-
-def _penalties(given: Any, n: int) -> EachPenalty | None:
-    """A penalty for each of n networks; None if there is one for all, or none."""
-    if given is None or isinstance(given, Penalty) or not isinstance(given, Sequence):
-        return None
-    found = [as_penalty(each) or Penalty() for each in given]
-    if len(found) != n:
-        raise ValueError(f"penalty must be one, or {n}, one for each network; got {len(found)}")
-    if len({each.biases for each in found}) > 1:
-        raise ValueError("the penalties of a stack must all have the same biases=")
-    return EachPenalty(tuple(p.l1 for p in found), tuple(p.l2 for p in found), found[0].biases)
-
-
-def _rates(learning_rate: Any, n: int) -> Host | None:
-    """A learning rate for each of n networks, a column (n, 1); None if there is one for all."""
-    if callable(learning_rate) or np.ndim(learning_rate) == 0:
-        return None
-    rates = to_numpy(checks.real("learning_rate", learning_rate)).astype(np.float64)
-    if rates.shape != (n,):
-        raise ValueError(
-            f"learning_rate must be one number, a schedule, or ({n},), one for each network; got "
-            f"the shape {rates.shape}"
-        )
-    if not np.all(np.isfinite(rates)) or np.any(rates < 0):
-        raise ValueError(f"learning rates must be finite and ≥ 0, got {quoted(rates.tolist())}")
-    return rates[:, None]
-
-
-def _check(settings: Settings) -> None:
-    """Raise ValueError for settings that depend on the loss of a single network."""
-    from xpnet import schedules
-
-    optimizer = settings.optimizer
-    name = type(optimizer).__name__
-    if getattr(optimizer, "full_batch", False):
-        raise ValueError(
-            f"{name} needs a separate line search for each network, so it cannot train a stack. "
-            "Use an optimizer that takes batches, or train each stack[r] separately"
-        )
-    if hasattr(schedules.bind(optimizer.learning_rate, 1, 1), "observe"):
-        raise ValueError(
-            f"{type(optimizer.learning_rate).__name__} watches the loss of one network: give a "
-            "stack a different schedule, or a learning rate for each network"
-        )
