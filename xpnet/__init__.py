@@ -36,8 +36,10 @@ if TYPE_CHECKING:
     )
     from xpnet.equations.penalties import MaxNorm, Penalty
     from xpnet.files.load import load
+    from xpnet.network.cross_validation import cross_validate
     from xpnet.network.gradient_check import gradient_check
     from xpnet.network.rate_range import learning_rate_range
+    from xpnet.network.search import search
     from xpnet.network.stack import Stack
     from xpnet.training.early_stopping import EarlyStopping
     from xpnet.training.history import History
@@ -58,6 +60,7 @@ __all__ = [
     "__version__",
     "asarray",
     "available_backends",
+    "cross_validate",
     "datasets",
     "doctor",
     "elementwise",
@@ -73,6 +76,7 @@ __all__ = [
     "plots",
     "report",
     "schedules",
+    "search",
     "tables",
     "to_numpy",
     "training",
@@ -96,9 +100,11 @@ _PLACES = {
     "MaxNorm": "equations.penalties",
     "Penalty": "equations.penalties",
     "Stack": "network.stack",
+    "cross_validate": "network.cross_validation",
     "gradient_check": "network.gradient_check",
     "learning_rate_range": "network.rate_range",
     "load": "files.load",
+    "search": "network.search",
 }
 
 if not TYPE_CHECKING:  # a type checker reports unknown names

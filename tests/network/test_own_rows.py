@@ -260,3 +260,22 @@ def test_only_a_stacks_history_has_histories_of_networks():
         net.fit(*data(), epochs=1).of(0)
     with pytest.raises(IndexError):
         xpnet.Stack([net]).fit(*data(), epochs=1).of(1)
+
+
+# --- scores
+
+
+def test_each_network_is_evaluated_on_rows_of_its_own(backend):
+    X, Y = data()
+    nets = networks(backend, [5, BatchNorm(), 8, 2])
+    for net in nets:
+        net.loss = LOSSES["cross_entropy"]
+    stack, own = xpnet.Stack(nets), rows((7, 12, 1))
+    w = np.random.default_rng(1).uniform(0, 1, N)
+    settings = {"sample_weight": w, "metrics": ["accuracy", "auc"]}
+    own[2] = np.asarray([0, 1, 2])
+    found = stack.evaluate(X, Y % 2, rows=own, batch_size=5, **settings)
+    for r, net in enumerate(nets):
+        one = {name: part(value, own[r]) for name, value in settings.items()}
+        for name, value in net.evaluate(X[own[r]], Y[own[r]] % 2, **one).items():
+            np.testing.assert_allclose(found[name][r], value, rtol=1e-12)

@@ -13,7 +13,15 @@ from xpnet.equations.parameters import Layers
 from xpnet.losses import LOSSES, Loss
 from xpnet.typing import ArrayLike, Host
 
-__all__ = ["Examples", "OwnRows", "examples", "features", "infer_loss", "infer_widths"]
+__all__ = [
+    "Examples",
+    "OwnRows",
+    "examples",
+    "features",
+    "infer_loss",
+    "infer_widths",
+    "is_classes",
+]
 
 
 class OwnRows(NamedTuple):
@@ -92,9 +100,7 @@ def examples(
     with backend.context():
         X, single = features(backend, layers, dtype, X)
         N = X.shape[0]
-        classes = checks.is_integer(checks.as_array("Y", Y)) and (
-            loss.targets in ("labels", "head labels", "probabilities")
-        )
+        classes = is_classes(loss, Y)
         Y = checks.targets(backend, Y, loss, N, single, width, dtype)
         return Examples(X, Y, checks.example_weights(sample_weight, N, dtype), classes, single)
 
@@ -106,6 +112,12 @@ def features(backend: Backend, layers: Layers, dtype: str, X: ArrayLike) -> tupl
         with backend.context():
             layers[0].check(backend, X)
     return X, single
+
+
+def is_classes(loss: Loss, Y: ArrayLike) -> bool:
+    """Whether Y are classes, so that an accuracy is meaningful."""
+    takes_classes = loss.targets in ("labels", "head labels", "probabilities")
+    return takes_classes and checks.is_integer(checks.as_array("Y", Y))
 
 
 def infer_loss(Y: ArrayLike) -> Loss:

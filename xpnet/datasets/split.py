@@ -15,7 +15,7 @@ from xpnet.typing import Host
 if TYPE_CHECKING:
     from xpnet.equations.streams import Rng
 
-__all__ = ["stratified_sample", "stratified_split"]
+__all__ = ["folds", "stratified_sample", "stratified_split"]
 
 
 def stratified_split(labels: Any, fraction: float = 0.2, seed: Rng = 0) -> tuple[Host, Host]:
@@ -76,3 +76,19 @@ def stratified_sample(labels: Host | None, n: int, most: int, seed: int = 0) -> 
         order[drawn] = (np.arange(len(members)) + 0.5) / len(members)
         order[drawn[0]] = 0.0
     return np.sort(np.argsort(order, kind="stable")[:most])
+
+
+def folds(labels: Host | None, n: int, k: int, seed: int = 2) -> list[Host]:
+    """K parts of n rows, each sorted; every class is spread over the parts as evenly as it can be.
+
+    Raises
+    ------
+    ValueError
+        There are fewer rows than parts.
+    """
+    if n < k:
+        raise ValueError(f"{n} rows are too few for {k} parts")
+    order = permutation(seed, SPLIT, (), n)
+    if labels is not None:  # one class after another, each in random order
+        order = order[np.argsort(labels[order], kind="stable")]
+    return [np.sort(order[i::k]) for i in range(k)]

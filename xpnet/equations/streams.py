@@ -18,6 +18,7 @@ __all__ = [
     "LARGEST",
     "MASKS",
     "ORDER",
+    "SEARCH",
     "SPLIT",
     "WEIGHTS",
     "permutation",
@@ -26,7 +27,7 @@ __all__ = [
     "words",
 ]
 
-WEIGHTS, ORDER, SPLIT, MASKS = range(4)  # the purposes; new ones are added at the end
+WEIGHTS, ORDER, SPLIT, MASKS, SEARCH = range(5)  # the purposes; new ones are added at the end
 
 if TYPE_CHECKING:  # numpy.random takes 10 ms to import; NumPy imports it when first used
     Rng: TypeAlias = int | np.random.SeedSequence | np.random.Generator | None

@@ -12,7 +12,7 @@ from typing import Any
 from xpnet.layers.dropout import Dropout
 from xpnet.layers.residual import Residual
 
-__all__ = ["merged", "of_network"]
+__all__ = ["has_dropout", "merged", "of_network", "with_rate"]
 
 
 def merged(chains: Sequence[Sequence[Any]]) -> tuple[Any, ...]:
@@ -48,3 +48,24 @@ def _of_network(layer: Any, r: int) -> Any:
     if layer.kind == "residual":
         return layer._replace(children=of_network(layer.children, r))
     return layer
+
+
+def with_rate(chain: Sequence[Any], rate: float) -> tuple[Any, ...]:
+    """The chain of layers (as a user writes them) with this rate in every `Dropout`."""
+    return tuple(_with_rate(layer, rate) for layer in chain)
+
+
+def _with_rate(layer: Any, rate: float) -> Any:
+    new = copy.copy(layer)
+    if isinstance(layer, Dropout):
+        new.rate = Dropout(rate).rate  # checked
+    elif isinstance(layer, Residual):
+        new.layers = with_rate(layer.layers, rate)
+    return new
+
+
+def has_dropout(chain: Sequence[Any]) -> bool:
+    """Whether any layer of the chain, or within one of them, is a `Dropout`."""
+    return any(
+        isinstance(layer, Dropout) or has_dropout(getattr(layer, "layers", ())) for layer in chain
+    )

@@ -20,7 +20,9 @@ from xpnet.checks.keywords import explains_keywords, shares_keywords
 from xpnet.equations.streams import WEIGHTS, seed_from, words
 from xpnet.errors import quoted
 from xpnet.layers.build import Specification
+from xpnet.layers.each_rate import of_network
 from xpnet.network.network import Network
+from xpnet.network.stack_scores import evaluate_each
 from xpnet.network.stackable import (
     OwnSettings,
     check_settings,
@@ -110,7 +112,7 @@ class Stack(Pickled):
         """A copy of the shared network, with the settings of network r."""
         net, own = copy.copy(self._net), self._own[r]
         net.seed, net._initializer, net._plan = own
-        net._layers = own.plan.build(net.loss)
+        net._layers = of_network(net.layers, r)
         net._written = net._written._replace(plan=own.plan)
         return net
 
@@ -180,9 +182,16 @@ class Stack(Pickled):
         sample_weight: ArrayLike | None = None,
         batch_size: int | None = None,
         metrics: str | Metric | Sequence[str | Metric] = (),
+        *,
+        rows: Sequence[ArrayLike] | None = None,
     ) -> dict[str, Host]:
-        """Return the mean "loss" (R,) and each metric (R,), as `Network.evaluate`."""
+        """Return the mean "loss" (R,) and each metric (R,), as `Network.evaluate`.
+
+        With ``rows``, network r is evaluated on X[rows[r]] and Y[rows[r]], as in `fit`.
+        """
         with _quiet():
+            if rows is not None:
+                return evaluate_each(self._net, X, Y, rows, sample_weight, batch_size, metrics)
             found: dict[str, Any] = self._net.evaluate(X, Y, sample_weight, batch_size, metrics)
         return found
 

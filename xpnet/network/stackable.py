@@ -68,6 +68,8 @@ def networks_of(networks: Any) -> tuple[Network, ...]:
 def merged_network(networks: Sequence[Network]) -> Network:
     """The first network, with all networks' rates of dropout; ValueError if other layers differ."""
     net = networks[0].as_written()
+    if all(each.layers == net.layers for each in networks):
+        return net
     chain = merged([each.plan.layers for each in networks])
     net.restore(net.plan._replace(layers=chain), net.epoch, net.classes, net.feature_names)
     for r, each in enumerate(networks):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from xpnet.datasets import stratified_split
+from xpnet.datasets.split import folds
 from xpnet.equations.streams import SPLIT, permutation
 from xpnet.errors import quoted
 from xpnet.ranges import is_number, positive_integer
@@ -53,19 +54,3 @@ def held_out(labels: Host | None, n: int, fraction: float, seed: int = 0) -> tup
             f"{n} rows are too few: a fraction of {fraction} leaves one side without any"
         )
     return np.sort(order[held:]), np.sort(order[:held])
-
-
-def folds(labels: Host | None, n: int, k: int, seed: int = 2) -> list[Host]:
-    """K parts of n rows, each sorted; every class is spread over the parts as evenly as it can be.
-
-    Raises
-    ------
-    ValueError
-        There are fewer rows than parts.
-    """
-    if n < k:
-        raise ValueError(f"{n} rows are too few for {k} parts")
-    order = permutation(seed, SPLIT, (), n)
-    if labels is not None:  # one class after another, each in random order
-        order = order[np.argsort(labels[order], kind="stable")]
-    return [np.sort(order[i::k]) for i in range(k)]

@@ -19,7 +19,7 @@ from xpnet.errors import quoted
 from xpnet.training.holdout import check_fraction, held_out
 from xpnet.typing import Host
 
-__all__ = ["hold_out_each", "own_examples", "own_rows", "weigh_each"]
+__all__ = ["hold_out_each", "own_examples", "own_rows", "row_numbers", "weigh_each"]
 
 
 def own_rows(rows: Any, n_networks: int, n_examples: int) -> tuple[Host, ...]:
@@ -36,10 +36,10 @@ def own_rows(rows: Any, n_networks: int, n_examples: int) -> tuple[Host, ...]:
             f"rows must be a list of {n_networks} arrays of row numbers, one for each network; "
             f"got {got}"
         )
-    return tuple(_numbers(f"rows[{r}]", each, n_examples) for r, each in enumerate(rows))
+    return tuple(row_numbers(f"rows[{r}]", each, n_examples) for r, each in enumerate(rows))
 
 
-def _numbers(name: str, given: Any, n_examples: int) -> Host:
+def row_numbers(name: str, given: Any, n_examples: int) -> Host:
     """One network's rows: integers from 0 to N − 1, or a mask (N,)."""
     array = checks.as_array(name, given)
     if kind_of(array) == "bool" and tuple(array.shape) == (n_examples,):
@@ -51,7 +51,7 @@ def _numbers(name: str, given: Any, n_examples: int) -> Host:
         )
     found = to_numpy(array).astype(np.int64)
     if not len(found):
-        raise ValueError(f"{name} has no rows to train on")
+        raise ValueError(f"{name} has no rows")
     wrong = (found < 0) | (found >= n_examples)
     if np.any(wrong):
         raise ValueError(

@@ -1,0 +1,147 @@
+"""Fits on folds, each with settings of its own, run as few stacks.
+
+The networks of a stack do the same number of steps an epoch. Folds differ by at most one example,
+so their fits make one stack, or two. More are made if one would need too much memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from xpnet.equations.parameters import Layers, slots
+from xpnet.errors import DivergenceError
+from xpnet.layers.each_rate import with_rate
+from xpnet.network.network import Network
+from xpnet.network.stack import Stack
+from xpnet.training.history import History
+from xpnet.typing import ArrayLike, Host
+
+__all__ = ["Job", "Outcome", "Refit", "run"]
+
+_BY_FIT = ("learning_rate", "penalty")
+"""The settings that are keywords of `Stack.fit`; seed and dropout are the network's."""
+
+_NUMBERS = 2**27
+"""Most numbers in the widest layer's batches of a stack: 0.5 GB in float32."""
+
+
+class Job(NamedTuple):
+    """One network's fit: on the rows ``train``, judged on the rows ``test``.
+
+    ``settings`` are its own: learning_rate, penalty, dropout, seed. Others are those of all jobs.
+    """
+
+    settings: Mapping[str, Any]
+    train: Host
+    test: Host
+
+
+class Outcome(NamedTuple):
+    """What became of a job: scores on its test rows, NaN if it diverged, and its history."""
+
+    scores: dict[str, float]
+    history: History | None  # None if all networks of its stack diverged
+    stack: Stack | None
+    r: int  # the network's place in the stack
+
+    def network(self) -> Network | None:
+        """The trained network; None if its parameters are no longer finite."""
+        if self.stack is None:
+            return None
+        xp = self.stack.backend.xp
+        with self.stack.backend.context():
+            is_finite = bool(xp.all(xp.isfinite(self.stack.parameters[self.r, ...])))
+        return self.stack[self.r] if is_finite else None
+
+
+def run(
+    net: Network, X: ArrayLike, Y: ArrayLike, jobs: Sequence[Job], fit: Mapping[str, Any]
+) -> list[Outcome]:
+    """Do all jobs, from the initial weights of ``net``, which does not change.
+
+    Raises DivergenceError if all of them diverge.
+    """
+    found: dict[int, Outcome] = {}
+    error: DivergenceError | None = None
+    for group in _groups(net.layers, jobs, fit["batch_size"]):
+        try:
+            outcomes = _as_stack(net, X, Y, [jobs[j] for j in group], fit)
+        except DivergenceError as diverged:
+            error, outcomes = diverged, [Outcome({}, None, None, 0)] * len(group)
+        found.update(zip(group, outcomes, strict=True))
+    each = [found[j] for j in range(len(jobs))]
+    if error is not None and all(outcome.stack is None for outcome in each):
+        raise error
+    names = next(outcome.scores for outcome in each if outcome.scores)
+    blank = dict.fromkeys(names, np.nan)
+    return [outcome._replace(scores=outcome.scores or blank) for outcome in each]
+
+
+def _groups(layers: Layers, jobs: Sequence[Job], batch_size: int | None) -> Iterator[list[int]]:
+    """The numbers of the jobs of each stack: with equal steps, and not too many."""
+    by_steps: dict[int, list[int]] = {}
+    for j, job in enumerate(jobs):
+        steps = -(-len(job.train) // (batch_size or len(job.train)))
+        by_steps.setdefault(steps, []).append(j)
+    widest = max(layers[0].fan_in, *(max(slot.shape) for slot in slots(layers)))
+    rows = max(len(job.train) for job in jobs)
+    most = max(1, _NUMBERS // (widest * min(batch_size or rows, rows)))
+    for group in by_steps.values():
+        for start in range(0, len(group), most):
+            yield group[start : start + most]
+
+
+def _as_stack(
+    net: Network, X: ArrayLike, Y: ArrayLike, jobs: Sequence[Job], fit: Mapping[str, Any]
+) -> list[Outcome]:
+    """Train and judge these jobs as one stack."""
+    stack = Stack(_network(net, job.settings) for job in jobs)
+    own = {
+        name: [job.settings[name] for job in jobs] for name in _BY_FIT if name in jobs[0].settings
+    }
+    keywords = {**fit, **own, "metrics": _of_validation(fit)}
+    history = stack.fit(X, Y, rows=[job.train for job in jobs], **keywords)
+    scores = stack.evaluate(
+        X, Y, fit["sample_weight"], metrics=fit["metrics"], rows=[job.test for job in jobs]
+    )
+    return [
+        Outcome({name: float(x[r]) for name, x in scores.items()}, history.of(r), stack, r)
+        for r in range(len(jobs))
+    ]
+
+
+class Refit(NamedTuple):
+    """What it takes to train a network with a setting on all rows."""
+
+    net: Network
+    X: Any
+    Y: Any
+    common: Mapping[str, Any]  # a seed, for every setting
+    fit: Mapping[str, Any]
+
+    def trained(self, setting: Mapping[str, Any]) -> Network:
+        """The trained network."""
+        settings = {**self.common, **setting}
+        new = _network(self.net, settings)
+        own = {name: settings[name] for name in _BY_FIT if name in settings}
+        keywords = {**self.fit, **own, "metrics": _of_validation(self.fit)}
+        new.fit(self.X, self.Y, **keywords)
+        return new
+
+
+def _of_validation(fit: Mapping[str, Any]) -> Any:
+    """The metrics of a fit; none without validation data, which a fit would refuse."""
+    has_data = fit["validation_data"] is not None or fit["validation_fraction"] is not None
+    return fit["metrics"] if has_data else ()
+
+
+def _network(net: Network, settings: Mapping[str, Any]) -> Network:
+    """An untrained network with the seed and the rate of dropout of these settings."""
+    new = net.fresh(settings.get("seed"))
+    if "dropout" in settings:
+        plan = new.plan._replace(layers=with_rate(new.plan.layers, settings["dropout"]))
+        new.restore(plan, 0, new.classes, new.feature_names)
+    return new

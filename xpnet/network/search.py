@@ -1,0 +1,262 @@
+"""A search over settings: every setting on every fold, as one stack of networks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from typing import TYPE_CHECKING, Any, Unpack
+
+import numpy as np
+
+from xpnet.checks.keywords import explains_keywords, shares_keywords
+from xpnet.equations.penalties import Penalty, as_penalty
+from xpnet.equations.streams import SEARCH, seed_from, uniform
+from xpnet.errors import look_up, quoted
+from xpnet.layers.each_rate import has_dropout
+from xpnet.network.cross_validation import Fold, directions, folds_of, prepared, summary
+from xpnet.network.jobs import Job, Outcome, Refit, run
+from xpnet.network.network import Network
+from xpnet.ranges import check_fraction, check_not_negative, is_number, items, positive_integer
+from xpnet.training.settings import StackKeywords
+from xpnet.typing import ArrayLike, Host
+
+if TYPE_CHECKING:
+    from xpnet.equations.streams import Rng
+    from xpnet.training.history import History
+
+__all__ = ["Search", "search"]
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """The result of `xpnet.search`, with M settings, S seeds and K folds.
+
+    Attributes
+    ----------
+    settings : tuple of M dict
+        Each setting's learning_rate, penalty and dropout: those that were searched.
+    scores : dict of str to (M, S K) array
+        "loss" and each metric on the rows held out: all folds with the first seed, then all with
+        the second. NaN if a fit diverged.
+    mean, sd : dict of str to (M,) array
+        Of each setting's scores; the standard deviation is that of a sample (S K − 1).
+    monitor : str
+        The score that decides.
+    best : dict
+        The setting with the best mean of ``monitor``; settings with a NaN never are.
+    folds : tuple of K pairs (train, test)
+    histories : tuple of M tuples of S K History
+        None in place of one whose whole stack diverged.
+    """
+
+    settings: tuple[Mapping[str, Any], ...]
+    scores: Mapping[str, Host]
+    mean: Mapping[str, Host]
+    sd: Mapping[str, Host]
+    monitor: str
+    best: Mapping[str, Any]
+    folds: tuple[Fold, ...] = field(repr=False)
+    histories: tuple[tuple[History | None, ...], ...] = field(repr=False)
+    _refit: Refit = field(repr=False)
+
+    def __repr__(self) -> str:
+        k = self.settings.index(self.best)
+        mean, sd = self.mean[self.monitor][k], self.sd[self.monitor][k]
+        return (
+            f"Search({len(self.settings)} settings, best={dict(self.best)!r}, "
+            f"{self.monitor}={mean:.4g} ± {sd:.2g})"
+        )
+
+    def refit(self, setting: Mapping[str, Any] | None = None) -> Network:
+        """Train a network with a setting on all rows, by the same keywords; None: the best one.
+
+        Its seed is the first that was searched, or that of the network given.
+        """
+        return self._refit.trained(self.best if setting is None else setting)
+
+
+@explains_keywords("search")
+@shares_keywords(Network.fit, StackKeywords.__annotations__)
+def search(
+    net: Network,
+    X: ArrayLike,
+    Y: ArrayLike,
+    over: Mapping[str, Any],
+    *,
+    n: int | None = None,
+    monitor: str = "loss",
+    folds: int | Iterable[tuple[ArrayLike, ArrayLike]] = 5,
+    rng: Rng = 0,
+    **keywords: Unpack[StackKeywords],
+) -> Search:
+    """Cross-validate every setting of a grid, or n random ones, as one `Stack`.
+
+    Parameters
+    ----------
+    net, X, Y, folds
+        As for `cross_validate`.
+    over : dict
+        The values to search, a list for each of "learning_rate", "penalty" (a `Penalty`, None, or
+        a number, its l2), "dropout" (a rate for all `Dropout` layers) and "seed". Seeds are
+        repetitions: the scores of a setting are those of all folds and seeds.
+    n : int, optional
+        The number of random settings. Each value is drawn from its list, or is a function of a
+        uniform number in [0, 1), such as ``scipy.stats.loguniform(1e-4, 1e-1).ppf``. None: the
+        grid, every combination of the lists.
+    monitor : str
+        "loss", or the name of a metric: the settings are ranked by its mean.
+    rng
+        The source of the folds and of the random settings, as for `Network`.
+    others
+        As for `Stack.fit`. ``metrics`` judge the networks on the rows held out.
+
+    Returns
+    -------
+    Search
+        The settings with their scores, the best of them, and `Search.refit`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        Bad input, before anything is trained.
+    DivergenceError
+        No setting has a finite score.
+
+    Examples
+    --------
+    >>> import xpnet
+    >>> X, y = xpnet.datasets.load_digits()
+    >>> net = xpnet.Network([64, 32, 10])
+    >>> found = xpnet.search(net, X / 16, y, {"learning_rate": [1e-5, 1e-2]}, epochs=10)
+    >>> found.best
+    {'learning_rate': 0.01}
+    >>> bool(found.refit().evaluate(X / 16, y)["accuracy"] > 0.95)
+    True
+    """
+    fit, net = prepared(net, X, Y, keywords)
+    larger = look_up("score to monitor", monitor, directions(net, Y, fit["metrics"]))
+    values, seed = _values(over, net), seed_from(rng)
+    listed: Any = values.pop("seed", [])
+    seeds = [{"seed": each} for each in listed] or [{}]
+    tried = _grid(values) if n is None else _random(values, positive_integer("n", n), seed)
+    each = folds_of(net, X, Y, folds, seed)
+    jobs = [
+        Job({**setting, **repeated}, *fold)
+        for setting in tried
+        for repeated in seeds
+        for fold in each
+    ]
+    outcomes = run(net, X, Y, jobs, fit)
+    return _found(tried, each, outcomes, monitor, larger, Refit(net, X, Y, seeds[0], fit))
+
+
+def _found(
+    tried: Sequence[Mapping[str, Any]],
+    folds: Sequence[Fold],
+    outcomes: Sequence[Outcome],
+    monitor: str,
+    larger_is_better: bool,
+    refit: Refit,
+) -> Search:
+    """The result, from the outcomes of all settings, seeds and folds, in this order."""
+    M = len(tried)
+    scores = {
+        name: np.asarray([outcome.scores[name] for outcome in outcomes]).reshape(M, -1)
+        for name in outcomes[0].scores
+    }
+    mean, sd = summary(scores)
+    ranked = mean[monitor] if larger_is_better else -mean[monitor]
+    if np.all(np.isnan(ranked)):
+        raise ValueError(f"no setting has a {monitor} on every fold: some fits of each diverged")
+    each = len(outcomes) // M
+    histories = [outcome.history for outcome in outcomes]
+    return Search(
+        tuple(tried),
+        scores,
+        mean,
+        sd,
+        monitor,
+        tried[int(np.nanargmax(ranked))],
+        tuple(folds),
+        tuple(tuple(histories[i : i + each]) for i in range(0, len(histories), each)),
+        refit,
+    )
+
+
+# --- the settings to search
+
+
+def _values(over: Any, net: Network) -> dict[str, list[Any] | Callable[[float], Any]]:
+    """The values to search, checked one by one; a function's when it is drawn from."""
+    if not isinstance(over, Mapping) or not over:
+        raise TypeError(
+            'over must be a dict of values to search, such as {"learning_rate": [0.001, 0.01]}, '
+            f"got {quoted(over)}"
+        )
+    if "dropout" in over and not has_dropout(net.plan.layers):
+        raise ValueError(
+            "over has rates of dropout, but the network has no Dropout layer: add one, "
+            "xpnet.Network([…, xpnet.layers.Dropout(0.5), …])"
+        )
+    found: dict[str, Any] = {}
+    for name, given in over.items():
+        check = look_up("setting to search", name, _CHECKS)
+        if callable(given) and name != "seed":
+            found[name] = given
+            continue
+        listed = items(f"over[{name!r}] must be a list of values", given)
+        if not listed:
+            raise ValueError(f"over[{name!r}] has no values")
+        found[name] = [check(value) for value in listed]
+    return found
+
+
+def _rate(value: Any) -> float:
+    if not is_number(value):
+        raise TypeError(f"learning rates to search must be numbers, got {quoted(value)}")
+    check_not_negative("a learning rate to search", value)
+    return float(value)
+
+
+def _penalty(value: Any) -> Penalty | None:
+    return Penalty(l2=value) if is_number(value) else as_penalty(value)
+
+
+def _dropout(value: Any) -> float:
+    check_fraction("a rate of dropout to search", value)
+    return float(value)
+
+
+def _seed(value: Any) -> int:
+    return seed_from(value, "a seed to search")
+
+
+_CHECKS: dict[str, Callable[[Any], Any]] = {
+    "learning_rate": _rate,
+    "penalty": _penalty,
+    "dropout": _dropout,
+    "seed": _seed,
+}
+"""The settings that can be searched, and the check of a value."""
+
+
+def _grid(values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Every combination of the lists."""
+    for name, given in values.items():
+        if callable(given):
+            raise ValueError(f"over[{name!r}] is a function to draw from: give a number n of draws")
+    return [dict(zip(values, chosen, strict=True)) for chosen in product(*values.values())]
+
+
+def _random(values: Mapping[str, Any], n: int, seed: int) -> list[dict[str, Any]]:
+    """N combinations, drawn by the seed."""
+    drawn = [
+        [_drawn(name, given, u) for u in uniform(seed, SEARCH, (k,), n).tolist()]
+        for k, (name, given) in enumerate(values.items())
+    ]
+    return [dict(zip(values, chosen, strict=True)) for chosen in zip(*drawn, strict=True)]
+
+
+def _drawn(name: str, given: Any, u: float) -> Any:
+    return _CHECKS[name](given(u)) if callable(given) else given[int(u * len(given))]
