@@ -163,7 +163,8 @@ def test_networks_in_small_stacks_are_the_same(monkeypatch):
     X, Y = data()
     net = network(get_backend("numpy"), CHAIN, loss="cross_entropy")
     expected = xpnet.cross_validate(net, X, Y, **FIT)
-    monkeypatch.setattr("xpnet.network.jobs._NUMBERS", 100)  # two networks at a time
+    monkeypatch.setattr("xpnet.network.jobs._FEW", 2)  # networks at a time
+    monkeypatch.setattr("xpnet.network.jobs._IN_CACHE", 1)
     found = xpnet.cross_validate(net, X, Y, **FIT)
     np.testing.assert_allclose(found.scores["loss"], expected.scores["loss"], rtol=1e-10)
 

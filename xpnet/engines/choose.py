@@ -10,7 +10,10 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from xpnet.backends.openblas import usual_threads
+from xpnet.checks.inputs import OwnRows
 from xpnet.engines.batches import Batches
+from xpnet.engines.own_batches import OwnBatches
 from xpnet.engines.runner import PlainRunner, Runner, warn_of_plain
 from xpnet.engines.step import Feed, Recipe, State, advance, start
 from xpnet.engines.threads import team_for
@@ -31,6 +34,11 @@ _PAYS_IMPORT = 2.0
 _PAYS = 6.0
 """Compile if the plain loop would take at least this many times as long as compiling."""
 
+_COPIES = 16
+_FEW_NUMBERS = 2**25
+"""Networks with rows of their own are compiled if the copies of their rows are at most so many
+times the rows of X, or hold at most so many numbers."""
+
 Fixed = tuple[Any, ...]
 """Arguments of a compiled runner: the recipe, the state, the data, the batch size, and whether
 batches are gathered. If data are streamed, the lanes follow: the buffers through which batches
@@ -41,7 +49,7 @@ def choose_runner(
     recipe: Recipe,
     state: State,
     data: Feed,
-    batches: Batches,
+    batches: Batches | OwnBatches,
     epochs: int,
     compile: bool | None,
     streamed: bool,
@@ -50,13 +58,19 @@ def choose_runner(
 
     ``compile`` is True, False, or None, which leaves the choice to this function. ``streamed`` says
     that the data stay on the host. A stack computes with arrays of three axes. Compiled loops
-    and CUDA kernels support two, so a stack runs in the plain loop.
+    and CUDA kernels support two, so a stack runs in the plain loop, unless its networks have
+    batches of their own: then each may run as a compiled program by itself.
     """
     if streamed:
         from xpnet.engines.streamed import StreamedRunner
 
+        assert isinstance(batches, Batches)  # networks with rows of their own are never streamed
         return StreamedRunner(recipe, state, data, batches, compile)
     compiled_as, compiles = recipe.backend.compiled_as, compile is not False
+    if compiled_as == "loops" and compiles and isinstance(batches, OwnBatches):
+        each = _each(recipe, state, data, batches, epochs, compile)
+        if each is not None:
+            return each
     single = state.theta.ndim == 1
     fixed = recipe, state, data, batches.size, batches.gathers
     if compiled_as == "loops" and compiles and single:
@@ -69,11 +83,24 @@ def choose_runner(
         kernels = cuda_runner(fixed, compile)
         if kernels is not None:
             return kernels
+    if compile and compiled_as in ("loops", "kernels") and not single:
+        _warn_of_stack(compiled_as, batches)
     runner = PlainRunner(recipe, state, data, compiles)
     if compile and not compiled_as:
         name = recipe.backend.name
         warn(f"compile=True has no effect on backend {name!r}: it works on numpy, cupy and jax")
     return runner
+
+
+def _warn_of_stack(compiled_as: str, batches: Batches | OwnBatches) -> None:
+    """Warn that a stack is not compiled, unless it has been said already."""
+    if compiled_as == "kernels":
+        warn("compile=True has no effect on a stack on CuPy")
+    elif isinstance(batches, Batches):
+        warn(
+            "compile=True has no effect on a stack whose networks share their batches: give them "
+            "rows of their own, fit(rows=…), or train each stack[r] separately"
+        )
 
 
 def plain_seconds(layers: Layers, batch: int, steps: int) -> float:
@@ -112,15 +139,22 @@ def numba_is_loaded() -> bool:
     return "numba" in sys.modules
 
 
-def _fused(fixed: Fixed, wanted: bool | None, seconds: float) -> Runner | None:
-    """Return a runner of compiled loops; None without numba, or if they are not worthwhile."""
-    from xpnet.engines.loops.cache import is_compiled, numba_version
+def _may_load_numba(wanted: bool | None, seconds: float) -> bool:
+    """Whether to load numba; ImportError if it is wanted and not installed."""
+    from xpnet.engines.loops.cache import numba_version
 
     if numba_version() is None:
         if wanted:
             raise ImportError('compiled loops need numba: pip install "xpnet[fast]"')
-        return None
-    if not wanted and seconds < _PAYS_IMPORT and not numba_is_loaded():
+        return False
+    return bool(wanted) or seconds >= _PAYS_IMPORT or numba_is_loaded()
+
+
+def _fused(fixed: Fixed, wanted: bool | None, seconds: float) -> Runner | None:
+    """Return a runner of compiled loops; None without numba, or if they are not worthwhile."""
+    from xpnet.engines.loops.cache import is_compiled
+
+    if not _may_load_numba(wanted, seconds):
         return None
     from xpnet.engines.loops.runner import FusedRunner
 
@@ -133,6 +167,41 @@ def _fused(fixed: Fixed, wanted: bool | None, seconds: float) -> Runner | None:
     team = team_for(recipe.layers, batch)
     runner: Runner | None = _prepared(FusedRunner, (*fixed, team), wanted, pays)
     return runner
+
+
+def _each(
+    recipe: Recipe, state: State, data: Feed, batches: OwnBatches, epochs: int, wanted: bool | None
+) -> Runner | None:
+    """Return a runner of compiled loops for each network of a stack; None if not worthwhile."""
+    from xpnet.engines.loops.cache import is_compiled
+
+    R = len(batches.own.rows)
+    seconds = plain_seconds(recipe.layers, batches.size, epochs * batches.per_epoch * R)
+    if not _may_load_numba(wanted, seconds) or not (wanted or _has_memory(data, batches.own)):
+        return None
+    from xpnet.engines.graph.shapes import TraceError
+    from xpnet.engines.loops.each_runner import EachRunner
+
+    n = len(recipe.optimizer.coefficients(1, 0.0))
+    runner = EachRunner(recipe, state, data, batches.own, batches.size, usual_threads() or 1)
+    try:
+        programs = runner.programs(n)
+        new = [source for source in {p.source for p in programs} if not is_compiled(source)]
+        if not wanted and seconds < len(new) * _PAYS * compile_seconds(recipe.layers):
+            return None
+        runner.prepare(programs, n)
+    except (TraceError, ImportError) as error:
+        if wanted:
+            warn_of_plain(error)
+        return None
+    return runner
+
+
+def _has_memory(data: Feed, own: OwnRows) -> bool:
+    """Whether the networks' copies of their rows are not many times larger than the data."""
+    rows = {each.tobytes(): len(each) for each in own.rows}
+    N, n_in = data.X.shape
+    return bool(sum(rows.values()) <= max(_COPIES * N, _FEW_NUMBERS // n_in))
 
 
 def cuda_runner(fixed: Fixed, wanted: bool | None) -> CudaRunner | None:

@@ -10,6 +10,7 @@ from xpnet.engines.graph.shapes import KernelError, TraceError
 from xpnet.engines.names import FUSED, Engine
 from xpnet.engines.runner import PlainRunner, warn_of_plain
 from xpnet.engines.step import Feed, Recipe, State
+from xpnet.typing import Host
 
 __all__ = ["CompiledRunner"]
 
@@ -23,6 +24,7 @@ class CompiledRunner:
 
     engine: Engine = FUSED
     threads: int | None = None
+    ended: Host | None = None
     state: State
 
     def __init__(self, recipe: Recipe, data: Feed) -> None:

@@ -59,6 +59,9 @@ class OwnOrder(NamedTuple):
         Step s takes starts[s] : starts[s + 1] of each network's n examples.
     weights : (S, R) float64
         Σw of each step.
+    numbers : (R, n) int64
+        On the host: each network's examples in order. The first lengths[r] of row r count.
+    lengths : (R,) int64
     """
 
     xp: Namespace
@@ -66,6 +69,8 @@ class OwnOrder(NamedTuple):
     last: OwnBatch
     starts: Host
     weights: Host
+    numbers: Host
+    lengths: Host
 
     def batch(self, s: int) -> OwnBatch:
         """Return the batches of step s."""
@@ -94,6 +99,7 @@ class OwnBatches:
 
     Attributes
     ----------
+    own : OwnRows
     size, gathers, n_examples
         As of `xpnet.engines.batches.Batches`, for the network with most examples.
 
@@ -115,7 +121,7 @@ class OwnBatches:
         dtype: str,
         masks: bool,
     ) -> None:
-        self._backend, self._own, self._shuffle = backend, own, shuffle
+        self._backend, self.own, self._shuffle = backend, own, shuffle
         self._seeds, self._dtype, self._masks = seeds, dtype, masks
         self._kept = [own.kept(r) for r in range(len(own.rows))]
         self._lengths = np.asarray([len(kept) for kept in self._kept])
@@ -134,9 +140,9 @@ class OwnBatches:
         """Return the order of an epoch, which depends only on (seeds, epoch)."""
         starts = np.minimum(np.arange(self.per_epoch + 1) * self.size, self.n_examples)
         numbers = self._numbers(epoch)  # (R, n)
-        index = _each(self._own.rows, numbers)
+        index = _each(self.own.rows, numbers)
         there = np.arange(self.n_examples) < self._lengths[:, None]
-        w = None if self._own.w is None else _each(self._own.w, numbers) * there
+        w = None if self.own.w is None else _each(self.own.w, numbers) * there
         weights = np.add.reduceat(there * 1.0 if w is None else w, starts[:-1], axis=1).T
         device, last = self._backend.from_numpy, there[:, starts[-2] :]
         flat = [
@@ -149,7 +155,8 @@ class OwnBatches:
         ]
         fills = None if last.all() else device(last.astype(self._dtype))
         ends = OwnBatch(None) if fills is None else OwnBatch(None, None, fills, fills[..., None])
-        return OwnOrder(self._backend.xp, OwnBatch(*flat), ends, starts, weights)
+        each = OwnBatch(*flat)
+        return OwnOrder(self._backend.xp, each, ends, starts, weights, numbers, self._lengths)
 
     def _numbers(self, epoch: int) -> Host:
         """Each network's examples in order, (R, n); shorter rows repeat their first example."""

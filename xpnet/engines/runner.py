@@ -33,10 +33,18 @@ __all__ = ["PlainRunner", "Runner", "compiled", "read_together", "warn_of_plain"
 class Runner(Protocol):
     """The interface of a runner, as the training loop uses it."""
 
-    state: State
-    engine: Engine
+    ended: Host | None
+    """The networks of a stack that have ended, (R,): their steps may be left out."""
     threads: int | None
     """Number of threads that share whole steps; None if at most the products use several."""
+
+    @property
+    def state(self) -> State:
+        """The state after the steps so far."""
+
+    @property
+    def engine(self) -> Engine:
+        """The engine that runs the steps."""
 
     def piece(self, left: int) -> int:
         """Return how many of the ``left`` remaining steps to run at once."""
@@ -66,6 +74,7 @@ class PlainRunner:
     """Runs the steps one by one, each compiled if the backend can compile."""
 
     threads: int | None = None
+    ended: Host | None = None
 
     def __init__(self, recipe: Recipe, state: State, data: Feed, compile: bool) -> None:
         self.recipe, self.state, self._data = recipe, state, data

@@ -32,6 +32,7 @@ class StreamedRunner:
 
     engine: Engine = STREAMED
     threads: int | None = None
+    ended: Host | None = None
 
     def __init__(
         self,

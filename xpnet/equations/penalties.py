@@ -100,6 +100,10 @@ class EachPenalty(PlainSettings):
     l2: tuple[float, ...]
     biases: bool = False
 
+    def __getitem__(self, r: int) -> Penalty:
+        """The penalty of network r."""
+        return Penalty(self.l1[r], self.l2[r], self.biases)
+
     def add_gradient(
         self, xp: Namespace, theta: Array, g: Array, layout: Layout, in_place: bool = False
     ) -> Array:

@@ -1,4 +1,4 @@
-"""Cross-validation: a network for each fold, trained without it and judged on it, as one stack."""
+"""Cross-validation: a network for each fold, trained without it and judged on it, in stacks."""
 
 from __future__ import annotations
 
@@ -76,8 +76,9 @@ def cross_validate(
 ) -> CrossValidation:
     """Train a network for each fold on the other folds, and judge it on the fold.
 
-    All networks are trained as one `Stack`. Each is, to rounding, what ``net.fresh()`` becomes by a
-    fit on the rows of its own: no row that judges a network is read while it is trained.
+    The networks are trained as one `Stack`, or a few. Each is, to rounding, what ``net.fresh()``
+    becomes by a fit on the rows of its own: no row that judges a network is read while it is
+    trained.
 
     Parameters
     ----------

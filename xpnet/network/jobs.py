@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from xpnet.equations.parameters import Layers, slots
+from xpnet.equations.parameters import slots
 from xpnet.errors import DivergenceError
 from xpnet.layers.each_rate import with_rate
 from xpnet.network.network import Network
@@ -26,6 +26,10 @@ _BY_FIT = ("learning_rate", "penalty")
 
 _NUMBERS = 2**27
 """Most numbers in the widest layer's batches of a stack: 0.5 GB in float32."""
+
+_IN_CACHE = 2**17
+"""The same on a CPU, whose cache should hold them, within these bounds on the networks."""
+_FEW, _MANY = 8, 64
 
 
 class Job(NamedTuple):
@@ -66,7 +70,7 @@ def run(
     """
     found: dict[int, Outcome] = {}
     error: DivergenceError | None = None
-    for group in _groups(net.layers, jobs, fit["batch_size"]):
+    for group in _groups(net, jobs, fit["batch_size"]):
         try:
             outcomes = _as_stack(net, X, Y, [jobs[j] for j in group], fit)
         except DivergenceError as diverged:
@@ -80,18 +84,25 @@ def run(
     return [outcome._replace(scores=outcome.scores or blank) for outcome in each]
 
 
-def _groups(layers: Layers, jobs: Sequence[Job], batch_size: int | None) -> Iterator[list[int]]:
+def _groups(net: Network, jobs: Sequence[Job], batch_size: int | None) -> Iterator[list[int]]:
     """The numbers of the jobs of each stack: with equal steps, and not too many."""
     by_steps: dict[int, list[int]] = {}
     for j, job in enumerate(jobs):
         steps = -(-len(job.train) // (batch_size or len(job.train)))
         by_steps.setdefault(steps, []).append(j)
-    widest = max(layers[0].fan_in, *(max(slot.shape) for slot in slots(layers)))
-    rows = max(len(job.train) for job in jobs)
-    most = max(1, _NUMBERS // (widest * min(batch_size or rows, rows)))
+    most = _most(net, max(len(job.train) for job in jobs), batch_size)
     for group in by_steps.values():
         for start in range(0, len(group), most):
             yield group[start : start + most]
+
+
+def _most(net: Network, rows: int, batch_size: int | None) -> int:
+    """The largest number of networks in a stack."""
+    widest: int = max(net.layers[0].fan_in, *(max(slot.shape) for slot in slots(net.layers)))
+    of_one = widest * min(batch_size or rows, rows)
+    if net.backend.rows_in_cache is None:
+        return max(1, _NUMBERS // of_one)
+    return max(_FEW, min(_MANY, _IN_CACHE // of_one))
 
 
 def _as_stack(

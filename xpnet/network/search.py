@@ -1,4 +1,4 @@
-"""A search over settings: every setting on every fold, as one stack of networks."""
+"""A search over settings: every setting on every fold, in stacks of networks."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def search(
     rng: Rng = 0,
     **keywords: Unpack[StackKeywords],
 ) -> Search:
-    """Cross-validate every setting of a grid, or n random ones, as one `Stack`.
+    """Cross-validate every setting of a grid, or n random ones, as one `Stack` or a few.
 
     Parameters
     ----------

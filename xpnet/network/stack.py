@@ -221,6 +221,10 @@ class Stack(Pickled):
         epochs : int, optional
             None as for `Network.fit`; the fit stops if no network's loss improves. With ``rows``,
             each network ends if its own loss stands still.
+        compile : bool, optional
+            As for `Network.fit`, with ``rows`` on NumPy. Each network is then trained by a compiled
+            program, several at a time if NumPy's products have several threads. Other stacks run in
+            the plain loop.
         early_stopping : EarlyStopping, int or True, optional
             Each network ends by its own values, keeps its state of then (or of its best epoch), and
             has NaN in the history from then on. The fit ends when all have.

@@ -123,6 +123,7 @@ class _Loop:
         last = self.history.last()
         schedules.observe(self.rate, last.get("validation_loss", last["loss"]))
         self.session.end_epoch()
+        self.runner.ended = self.session.ended
 
     def _note_runner(self) -> None:
         """Record engine and threads: the engine becomes "plain" if compiled steps cannot go on."""

@@ -24,7 +24,7 @@ from xpnet.training.length import has_converged
 from xpnet.training.one_fit import Kept
 from xpnet.training.progress import Progress, show_progress
 from xpnet.training.settings import Settings
-from xpnet.typing import Array
+from xpnet.typing import Array, Host
 
 if TYPE_CHECKING:
     from xpnet.network.state import NetworkState
@@ -128,6 +128,11 @@ class Session:
     def marked(self, values: Any) -> Any:
         """The values for the history: NaN for networks of a stack that have ended."""
         return values if self._ends is None else self._ends.marked(values)
+
+    @property
+    def ended(self) -> Host | None:
+        """Which networks of a stack have ended (R,)."""
+        return None if self._ends is None else self._ends.ended
 
     def _is_early(self) -> Any:
         """Whether early stopping ends the fit; an error here means a wrong setting."""

@@ -82,6 +82,7 @@ class StackKeywords(TypedDict, total=False):
     metrics: str | Metric | Sequence[str | Metric]
     callbacks: Any
     progress: bool | None
+    compile: bool | None
 
 
 def settings(given: Mapping[str, Any]) -> Settings:

@@ -20,7 +20,7 @@ from xpnet.equations.masks import needs_masks
 from xpnet.typing import Host
 from xpnet.undisturbed import undisturbed
 
-__all__ = ["FusedRunner"]
+__all__ = ["FusedRunner", "piece_after"]
 
 _new = np.empty  # tests replace it, to find numbers that are never written
 _SECONDS = 0.1  # longest time of a piece, so that Ctrl-C is answered
@@ -81,8 +81,7 @@ class FusedRunner(CompiledRunner):
         if totals is None:
             began = time.perf_counter()  # leaves out the time of compiling
             totals = self._run_compiled(order, first, last, c, key)
-        rate = (last - first) / max(time.perf_counter() - began, 1e-9)
-        self._piece = max(1, min(int(rate * _SECONDS), 4 * self._piece))
+        self._piece = piece_after(self._piece, last - first, time.perf_counter() - began)
         return totals
 
     def _run_compiled(
@@ -96,6 +95,12 @@ class FusedRunner(CompiledRunner):
     def read(self, totals: list[Any]) -> Host:
         """Return the totals as one float64 array."""
         return np.concatenate([np.atleast_1d(total) for total in totals], dtype=np.float64)
+
+
+def piece_after(piece: int, steps: int, seconds: float) -> int:
+    """Return how many steps to run next, after so many took so long: at most four times as many."""
+    rate = steps / max(seconds, 1e-9)
+    return max(1, min(int(rate * _SECONDS), 4 * piece))
 
 
 class _Alias:

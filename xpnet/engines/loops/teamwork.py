@@ -49,6 +49,11 @@ class Team:
 
         return all_run
 
+    def share(self, work: Work) -> None:
+        """Call work(rank) on every thread, and wait until all have ended."""
+        with blas_threads(1):
+            self._do(work, np.zeros(16, np.int64))
+
     def _do(self, work: Work, barrier: Any) -> None:
         """Do the work on all threads, wait until all have ended, and raise the error of one."""
         begun: list[Future[None]] = []
