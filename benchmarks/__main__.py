@@ -10,7 +10,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from benchmarks import calls, cpu, files, fuzz, gpu, growth, latency, plot
+from benchmarks import calls, cpu, files, fuzz, gpu, growth, latency, plot, search
 from benchmarks.tabular import command as tables
 
 COMMANDS = {
@@ -20,6 +20,7 @@ COMMANDS = {
     "growth": growth,
     "latency": latency,
     "plot": plot,
+    "search": search,
     "tables": tables,
     "fuzz": fuzz,
     "files": files,

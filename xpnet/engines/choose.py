@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from xpnet.backends import Backend
 from xpnet.backends.openblas import usual_threads
 from xpnet.checks.inputs import OwnRows
 from xpnet.engines.batches import Batches
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from xpnet.engines.cuda.runner import CudaRunner
     from xpnet.engines.loops.program import Program
 
-__all__ = ["choose_runner", "cuda_runner", "pays_in_all", "plain_seconds"]
+__all__ = ["choose_runner", "cuda_runner", "may_compile", "pays_in_all", "plain_seconds"]
 
 _FEW = 5  # examples
 _PAYS_IMPORT = 2.0
@@ -111,6 +112,15 @@ def plain_seconds(layers: Layers, batch: int, steps: int) -> float:
     """
     products = 6.0 * batch * layout(layers).n_weights
     return steps * (40e-6 * len(layers) + products / 5e10)
+
+
+def may_compile(
+    backend: Backend, layers: Layers, batch: int, steps: int, wanted: bool | None
+) -> bool:
+    """Whether so many steps of networks with batches of their own are likely to be compiled."""
+    if backend.compiled_as != "loops" or wanted is False:
+        return False
+    return _may_load_numba(wanted, plain_seconds(layers, batch, steps))
 
 
 def pays_in_all(layers: Layers, batch: int, steps: int) -> bool:

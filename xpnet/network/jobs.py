@@ -11,12 +11,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from xpnet.engines.choose import may_compile
 from xpnet.equations.parameters import slots
 from xpnet.errors import DivergenceError
 from xpnet.layers.each_rate import with_rate
 from xpnet.network.network import Network
 from xpnet.network.stack import Stack
 from xpnet.training.history import History
+from xpnet.training.length import default_epochs
 from xpnet.typing import ArrayLike, Host
 
 __all__ = ["Job", "Outcome", "Refit", "run"]
@@ -70,7 +72,7 @@ def run(
     """
     found: dict[int, Outcome] = {}
     error: DivergenceError | None = None
-    for group in _groups(net, jobs, fit["batch_size"]):
+    for group in _groups(net, jobs, fit):
         try:
             outcomes = _as_stack(net, X, Y, [jobs[j] for j in group], fit)
         except DivergenceError as diverged:
@@ -84,23 +86,30 @@ def run(
     return [outcome._replace(scores=outcome.scores or blank) for outcome in each]
 
 
-def _groups(net: Network, jobs: Sequence[Job], batch_size: int | None) -> Iterator[list[int]]:
+def _groups(net: Network, jobs: Sequence[Job], fit: Mapping[str, Any]) -> Iterator[list[int]]:
     """The numbers of the jobs of each stack: with equal steps, and not too many."""
     by_steps: dict[int, list[int]] = {}
+    batch_size = fit["batch_size"]
     for j, job in enumerate(jobs):
         steps = -(-len(job.train) // (batch_size or len(job.train)))
         by_steps.setdefault(steps, []).append(j)
-    most = _most(net, max(len(job.train) for job in jobs), batch_size)
+    rows = max(len(job.train) for job in jobs)
+    size = min(batch_size or rows, rows)
+    steps = len(jobs) * max(by_steps) * (fit["epochs"] or default_epochs(max(by_steps)))
+    most = _most(net, size, may_compile(net.backend, net.layers, size, steps, fit["compile"]))
     for group in by_steps.values():
         for start in range(0, len(group), most):
             yield group[start : start + most]
 
 
-def _most(net: Network, rows: int, batch_size: int | None) -> int:
-    """The largest number of networks in a stack."""
+def _most(net: Network, size: int, compiled: bool) -> int:
+    """The largest number of networks in a stack, with batches of that size.
+
+    Compiled networks run one by one, and a stack of many needs to wait for its threads less often.
+    """
     widest: int = max(net.layers[0].fan_in, *(max(slot.shape) for slot in slots(net.layers)))
-    of_one = widest * min(batch_size or rows, rows)
-    if net.backend.rows_in_cache is None:
+    of_one = widest * size
+    if compiled or net.backend.rows_in_cache is None:
         return max(1, _NUMBERS // of_one)
     return max(_FEW, min(_MANY, _IN_CACHE // of_one))
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from xpnet.checks.inputs import examples
+from xpnet.engines.threads import fit_threads
 from xpnet.equations.parameters import n_networks
 from xpnet.network.network import Network
 from xpnet.ranges import positive_integer
@@ -40,4 +41,5 @@ def evaluate_each(
     with net.backend.context():
         data = own_examples(net.backend, data, each, net.dtype)
     fixed = net.backend, layers, loss, net.parameters
-    return evaluate(*fixed, data, batch_size, net.statistics, found)
+    with fit_threads(net.backend, layers, max(map(len, each))):  # each network's products are small
+        return evaluate(*fixed, data, batch_size, net.statistics, found)
