@@ -292,6 +292,21 @@ def test_a_setting_that_diverges_is_never_the_best():
         xpnet.search(net, X, Y * 1.0, over, folds=2, optimizer="sgd", **FIT)
 
 
+def test_without_a_score_on_every_fold_there_is_no_best_setting():
+    """One fold has a single class, whose AUC is NaN."""
+    X, _ = data()
+    Y = (np.arange(N) >= 20) * 1
+    net = network(get_backend("numpy"), [5, 2], loss="cross_entropy")
+    folds = [(np.arange(10, N), np.arange(10)), (np.arange(30), np.arange(30, N))]
+    over = {"learning_rate": [0.1, 0.2]}
+    found = xpnet.search(net, X, Y, over, folds=folds, metrics="auc", monitor="auc", **FIT)
+    assert found.best is None
+    assert repr(found) == "Search(2 settings, best=None)"
+    with pytest.raises(ValueError, match="no setting has a auc on every fold"):
+        found.refit()
+    assert found.refit(found.settings[0]).epoch == 3
+
+
 def test_results_can_be_pickled():
     X, Y = data()
     net = network(get_backend("numpy"), [5, 3], loss="cross_entropy")

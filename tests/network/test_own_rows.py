@@ -8,6 +8,7 @@ import pytest
 import xpnet
 from tests.support.helpers import network, random_targets, relative, widths_for
 from xpnet.backends import get_backend
+from xpnet.engines.runner import PlainRunner
 from xpnet.layers import BatchNorm, Dropout, Embedding, LayerNorm, Residual
 from xpnet.losses import LOSSES
 from xpnet.optimizers import Adam, Averaged, Clipped
@@ -214,6 +215,37 @@ def test_a_network_whose_loss_stands_still_ends_by_itself():
     history = check_ends(nets, X, Y[:, :1], rows(), **settings)
     assert history.stopped == "converged"
     assert len({len(history.of(r)) for r in range(3)}) > 1
+
+
+def test_a_network_that_diverges_after_the_others_have_ended_costs_them_nothing(monkeypatch):
+    read = PlainRunner.read
+
+    def leaves_out(self, totals):
+        losses = read(self, totals)
+        return losses if self.ended is None else np.where(self.ended, np.nan, losses)
+
+    monkeypatch.setattr(PlainRunner, "read", leaves_out)  # as compiled stacks do
+    X, Y = data("mean_squared_error")
+    nets = networks(sizes=[5, 3], loss="mean_squared_error", n=2)
+    own = [np.arange(20), np.arange(20, 40)]
+    fit = {"rows": own, "batch_size": None, "optimizer": "sgd", "epochs": 800}
+    stack = xpnet.Stack(nets)
+    X[own[1]] *= 1e3  # grows until it overflows
+    history = stack.fit(X, Y, learning_rate=[0.01, 1e-4], early_stopping=None, **fit)
+    assert np.isfinite(history.loss[0]).all()
+    assert np.isnan(history.loss[-1][1])
+    stack = xpnet.Stack(nets)
+
+    def endless(stack, history):
+        history.metrics.setdefault("watched", []).append([0.0, -float(len(history))])
+
+    stopping = xpnet.EarlyStopping("watched", patience=2)
+    history = stack.fit(
+        X, Y, learning_rate=[0.01, 1e-4], early_stopping=stopping, callbacks=endless, **fit
+    )
+    assert list(history.ended) == [0]
+    assert np.isfinite(stack.parameters[0]).all()
+    assert len(history) == 800
 
 
 def test_early_stopping_needs_no_rows_of_its_own():

@@ -202,5 +202,6 @@ def _pair(k: int, given: Any, n_examples: int) -> Fold:
 
 def summary(scores: Mapping[str, Host]) -> tuple[dict[str, Host], dict[str, Host]]:
     """Mean and sample standard deviation of each score, over the last axis."""
-    means = {name: np.mean(x, axis=-1) for name, x in scores.items()}
-    return means, {name: np.std(x, axis=-1, ddof=1) for name, x in scores.items()}
+    with np.errstate(invalid="ignore"):  # a score may be infinite
+        means = {name: np.mean(x, axis=-1) for name, x in scores.items()}
+        return means, {name: np.std(x, axis=-1, ddof=1) for name, x in scores.items()}

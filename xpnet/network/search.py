@@ -43,8 +43,9 @@ class Search:
         Of each setting's scores; the standard deviation is that of a sample (S K − 1).
     monitor : str
         The score that decides.
-    best : dict
-        The setting with the best mean of ``monitor``; settings with a NaN never are.
+    best : dict or None
+        The setting with the best mean of ``monitor``; a setting with a NaN never is. None if every
+        setting has one.
     folds : tuple of K pairs (train, test)
     histories : tuple of M tuples of S K History
         None in place of one whose whole stack diverged.
@@ -55,12 +56,14 @@ class Search:
     mean: Mapping[str, Host]
     sd: Mapping[str, Host]
     monitor: str
-    best: Mapping[str, Any]
+    best: Mapping[str, Any] | None
     folds: tuple[Fold, ...] = field(repr=False)
     histories: tuple[tuple[History | None, ...], ...] = field(repr=False)
     _refit: Refit = field(repr=False)
 
     def __repr__(self) -> str:
+        if self.best is None:
+            return f"Search({len(self.settings)} settings, best=None)"
         k = self.settings.index(self.best)
         mean, sd = self.mean[self.monitor][k], self.sd[self.monitor][k]
         return (
@@ -71,9 +74,16 @@ class Search:
     def refit(self, setting: Mapping[str, Any] | None = None) -> Network:
         """Train a network with a setting on all rows, by the same keywords; None: the best one.
 
-        Its seed is the first that was searched, or that of the network given.
+        Its seed is the first that was searched, or that of the network given. Raises ValueError if
+        there is no best setting.
         """
-        return self._refit.trained(self.best if setting is None else setting)
+        chosen = self.best if setting is None else setting
+        if chosen is None:
+            raise ValueError(
+                f"no setting has a {self.monitor} on every fold, so none is the best: name one, "
+                "refit(found.settings[0])"
+            )
+        return self._refit.trained(chosen)
 
 
 @explains_keywords("search")
@@ -121,7 +131,7 @@ def search(
     ValueError, TypeError
         Bad input, before anything is trained.
     DivergenceError
-        No setting has a finite score.
+        Every fit diverged.
 
     Examples
     --------
@@ -167,8 +177,7 @@ def _found(
     }
     mean, sd = summary(scores)
     ranked = mean[monitor] if larger_is_better else -mean[monitor]
-    if np.all(np.isnan(ranked)):
-        raise ValueError(f"no setting has a {monitor} on every fold: some fits of each diverged")
+    best = None if np.all(np.isnan(ranked)) else tried[int(np.nanargmax(ranked))]
     each = len(outcomes) // M
     histories = [outcome.history for outcome in outcomes]
     return Search(
@@ -177,7 +186,7 @@ def _found(
         mean,
         sd,
         monitor,
-        tried[int(np.nanargmax(ranked))],
+        best,
         tuple(folds),
         tuple(tuple(histories[i : i + each]) for i in range(0, len(histories), each)),
         refit,

@@ -190,7 +190,10 @@ class _Loop:
         those of the whole stack.
         """
         losses = self.runner.read(totals)  # (S,), or (S, R) for a stack
-        finite = np.isfinite(losses).reshape(len(losses), -1).any(axis=1)
+        counts: Any = np.isfinite(losses)
+        if self.session.ended is not None:  # their steps may be left out, and their state is kept
+            counts = counts | self.session.ended
+        finite = counts.reshape(len(losses), -1).any(axis=1)
         if not np.all(finite):
             first = int(np.argmin(finite))
             raise DivergenceError(self.net.epoch + 1, first + 1, float(losses[first].max()))
