@@ -101,6 +101,31 @@ def test_early_stopping_is_each_folds():
     assert len({len(history) for history in found.histories}) > 1
 
 
+@pytest.mark.parametrize("settings", [{"validation_fraction": 0.2}, {"class_weight": {2: 0.0}}])
+def test_folds_may_differ_in_what_is_left_to_train_on(settings):
+    """Some folds set aside one more example, or have one more of a class of weight 0."""
+    X, Y = data()
+    Y[:] = np.arange(N) % 2
+    Y[:5] = 2
+    net = network(get_backend("numpy"), [5, 3], loss="cross_entropy")
+    found = validated(net, X, Y, epochs=2, batch_size=1, **settings)
+    assert len({len(history.step_loss) for history in found.histories}) > 1
+
+
+def test_an_interrupted_search_raises(monkeypatch):
+    X, Y = data()
+    fit = xpnet.Stack.fit
+
+    def interrupted(*args, **keywords):
+        history = fit(*args, **keywords)
+        history.stopped = "interrupted"
+        return history
+
+    monkeypatch.setattr(xpnet.Stack, "fit", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        xpnet.cross_validate(network(get_backend("numpy"), [5, 3]), X, Y, epochs=1)
+
+
 def test_rows_held_out_are_never_read_in_training(backend):
     X, Y = data()
     Y = Y * 1.0

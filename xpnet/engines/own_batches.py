@@ -21,7 +21,19 @@ from xpnet.checks.inputs import OwnRows
 from xpnet.equations.streams import ORDER, permutation
 from xpnet.typing import Array, Host, Namespace
 
-__all__ = ["OwnBatch", "OwnBatches", "OwnOrder", "gather"]
+__all__ = ["OwnBatch", "OwnBatches", "OwnOrder", "UnequalStepsError", "gather"]
+
+
+class UnequalStepsError(ValueError):
+    """The networks of a stack would do different numbers of steps (R,) an epoch."""
+
+    def __init__(self, steps: Host, size: int) -> None:
+        super().__init__(
+            f"with batch_size={size}, the networks' rows make from {steps.min()} to {steps.max()} "
+            "steps an epoch, but all networks of a stack do the same number: choose a different "
+            "batch_size, or rows of more equal numbers"
+        )
+        self.steps = steps
 
 
 class OwnBatch(NamedTuple):
@@ -105,7 +117,7 @@ class OwnBatches:
 
     Raises
     ------
-    ValueError
+    UnequalStepsError
         The networks would do different numbers of steps.
     """
 
@@ -129,11 +141,7 @@ class OwnBatches:
         self.size = min(batch_size or self.n_examples, self.n_examples)
         steps = -(-self._lengths // self.size)
         if steps.min() < steps.max():
-            raise ValueError(
-                f"with batch_size={self.size}, the networks' rows make from {steps.min()} to "
-                f"{steps.max()} steps an epoch, but all networks of a stack do the same steps: "
-                "choose a different batch_size, or rows of more equal numbers"
-            )
+            raise UnequalStepsError(steps, self.size)
         self.per_epoch = int(steps[0])
 
     def order(self, epoch: int) -> OwnOrder:

@@ -108,6 +108,8 @@ def cross_validate(
         Bad input, before anything is trained.
     DivergenceError
         Every network's loss is no longer finite.
+    KeyboardInterrupt
+        Ctrl-C: a part of the folds would mean nothing.
 
     Examples
     --------

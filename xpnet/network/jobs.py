@@ -1,7 +1,7 @@
 """Fits on folds, each with settings of its own, run as few stacks.
 
-The networks of a stack do the same number of steps an epoch. Folds differ by at most one example,
-so their fits make one stack, or two. More are made if one would need too much memory.
+The networks of a stack do the same number of steps an epoch. Folds differ by few examples, so their
+fits make one stack, or two. More are made if one would need too much memory.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from xpnet.engines.choose import may_compile
+from xpnet.engines.own_batches import UnequalStepsError
 from xpnet.equations.parameters import slots
 from xpnet.errors import DivergenceError
 from xpnet.layers.each_rate import with_rate
@@ -51,7 +52,8 @@ class Outcome(NamedTuple):
     scores: dict[str, float]
     history: History | None  # None if all networks of its stack diverged
     stack: Stack | None
-    r: int  # the network's place in the stack
+    r: int = 0  # the network's place in the stack
+    error: DivergenceError | None = None  # that of the whole stack
 
     def network(self) -> Network | None:
         """The trained network; None if its parameters are no longer finite."""
@@ -68,38 +70,28 @@ def run(
 ) -> list[Outcome]:
     """Do all jobs, from the initial weights of ``net``, which does not change.
 
-    Raises DivergenceError if all of them diverge.
+    Raises DivergenceError if all of them diverge, and KeyboardInterrupt after Ctrl-C.
     """
-    found: dict[int, Outcome] = {}
-    error: DivergenceError | None = None
+    found: list[Outcome] = []
     for group in _groups(net, jobs, fit):
-        try:
-            outcomes = _as_stack(net, X, Y, [jobs[j] for j in group], fit)
-        except DivergenceError as diverged:
-            error, outcomes = diverged, [Outcome({}, None, None, 0)] * len(group)
-        found.update(zip(group, outcomes, strict=True))
-    each = [found[j] for j in range(len(jobs))]
-    if error is not None and all(outcome.stack is None for outcome in each):
+        found += _with_equal_steps(net, X, Y, [jobs[j] for j in group], fit)
+    error = found[0].error
+    if error is not None and all(outcome.error for outcome in found):
         raise error
-    names = next(outcome.scores for outcome in each if outcome.scores)
+    names = next(outcome.scores for outcome in found if outcome.scores)
     blank = dict.fromkeys(names, np.nan)
-    return [outcome._replace(scores=outcome.scores or blank) for outcome in each]
+    return [outcome._replace(scores=outcome.scores or blank) for outcome in found]
 
 
 def _groups(net: Network, jobs: Sequence[Job], fit: Mapping[str, Any]) -> Iterator[list[int]]:
-    """The numbers of the jobs of each stack: with equal steps, and not too many."""
-    by_steps: dict[int, list[int]] = {}
-    batch_size = fit["batch_size"]
-    for j, job in enumerate(jobs):
-        steps = -(-len(job.train) // (batch_size or len(job.train)))
-        by_steps.setdefault(steps, []).append(j)
+    """The numbers of the jobs of each stack, not too many."""
     rows = max(len(job.train) for job in jobs)
-    size = min(batch_size or rows, rows)
-    steps = len(jobs) * max(by_steps) * (fit["epochs"] or default_epochs(max(by_steps)))
+    size = min(fit["batch_size"] or rows, rows)
+    per_epoch = -(-rows // size)
+    steps = len(jobs) * per_epoch * (fit["epochs"] or default_epochs(per_epoch))
     most = _most(net, size, may_compile(net.backend, net.layers, size, steps, fit["compile"]))
-    for group in by_steps.values():
-        for start in range(0, len(group), most):
-            yield group[start : start + most]
+    for start in range(0, len(jobs), most):
+        yield list(range(start, min(start + most, len(jobs))))
 
 
 def _most(net: Network, size: int, compiled: bool) -> int:
@@ -114,16 +106,40 @@ def _most(net: Network, size: int, compiled: bool) -> int:
     return max(_FEW, min(_MANY, _IN_CACHE // of_one))
 
 
+def _with_equal_steps(
+    net: Network, X: ArrayLike, Y: ArrayLike, jobs: Sequence[Job], fit: Mapping[str, Any]
+) -> list[Outcome]:
+    """Do these jobs as one stack, or as a stack for each number of steps an epoch.
+
+    Which these are is known only when examples of weight 0 and for validation have been set aside.
+    """
+    try:
+        return _as_stack(net, X, Y, jobs, fit)
+    except UnequalStepsError as error:
+        steps = error.steps
+    found: dict[int, Outcome] = {}
+    for n in np.unique(steps):
+        group = np.flatnonzero(steps == n).tolist()
+        outcomes = _as_stack(net, X, Y, [jobs[j] for j in group], fit)
+        found.update(zip(group, outcomes, strict=True))
+    return [found[j] for j in range(len(jobs))]
+
+
 def _as_stack(
     net: Network, X: ArrayLike, Y: ArrayLike, jobs: Sequence[Job], fit: Mapping[str, Any]
 ) -> list[Outcome]:
-    """Train and judge these jobs as one stack."""
+    """Train and judge these jobs as one stack; without a result if all of them diverge."""
     stack = Stack(_network(net, job.settings) for job in jobs)
     own = {
         name: [job.settings[name] for job in jobs] for name in _BY_FIT if name in jobs[0].settings
     }
     keywords = {**fit, **own, "metrics": _of_validation(fit)}
-    history = stack.fit(X, Y, rows=[job.train for job in jobs], **keywords)
+    try:
+        history = stack.fit(X, Y, rows=[job.train for job in jobs], **keywords)
+    except DivergenceError as error:
+        return [Outcome({}, None, None, error=error)] * len(jobs)
+    if history.stopped == "interrupted":
+        raise KeyboardInterrupt
     scores = stack.evaluate(
         X, Y, fit["sample_weight"], metrics=fit["metrics"], rows=[job.test for job in jobs]
     )

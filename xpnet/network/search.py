@@ -132,6 +132,8 @@ def search(
         Bad input, before anything is trained.
     DivergenceError
         Every fit diverged.
+    KeyboardInterrupt
+        Ctrl-C: a part of the folds would mean nothing.
 
     Examples
     --------
