@@ -248,6 +248,30 @@ def test_a_network_that_diverges_after_the_others_have_ended_costs_them_nothing(
     assert len(history) == 800
 
 
+def test_a_network_that_diverges_ends_when_its_loss_stands_still():
+    X, Y = data("mean_squared_error")
+    nets = networks(sizes=[5, 3], loss="mean_squared_error", n=2)
+    stack = xpnet.Stack(nets)
+    fit = {"rows": [np.arange(20), np.arange(20, 40)], "batch_size": None, "optimizer": "sgd"}
+    history = stack.fit(X, Y, learning_rate=[0.1, 1e3], **fit)
+    assert (history.of(0).stopped, history.of(1).stopped) == ("converged", "diverged")
+    assert len(history.of(1)) < len(history.of(0)) == len(history)
+    assert history.stopped == "converged"
+
+
+def test_a_number_for_all_networks_stops_them_together():
+    def watched(stack, history):
+        history.metrics.setdefault("watched", []).append(float(len(history) > 2))
+
+    stack = xpnet.Stack(networks())
+    stopping = xpnet.EarlyStopping("watched", patience=3)
+    fit = {"epochs": 20, "callbacks": watched, "early_stopping": stopping}
+    history = stack.fit(*data(), **fit)
+    assert (history.stopped, len(history), history.ended) == ("early", 4, {})
+    assert history.best_epoch == history.of(1).best_epoch == 1
+    assert history.of(1).metrics == {"watched": [0.0, 0.0, 1.0, 1.0]}
+
+
 def test_early_stopping_needs_no_rows_of_its_own():
     """The networks share batches; those that go on are not affected by those that have ended."""
     X, Y = data()

@@ -41,6 +41,7 @@ class History(Pickled):
         Why the fit ended before its last epoch. "interrupted": Ctrl-C; the last entries may then
         cover part of an epoch. "early": early stopping. "callback": one returned True. "converged":
         the loss stands still in a fit without ``epochs``, or L-BFGS reached a tolerance.
+        "diverged": the same of networks in a stack whose loss is no longer finite.
         "no lower loss found": rounding or a kink ended the search of L-BFGS.
     best_epoch : int or None
         The epoch whose parameters early stopping restored; for a stack, a list, with 0 for a
@@ -124,9 +125,10 @@ class History(Pickled):
             raise ValueError("only the history of a stack has histories of its networks")
         r = range(len(self.loss[0]))[r]
         epochs, steps, stopped = self.ended.get(r, (len(self), len(self.step_loss), self.stopped))
+        best = self.best_epoch
 
         def own(values: list[Any], n: int = epochs) -> list[Any]:
-            return [value[r] for value in values[:n]]
+            return [value[r] if isinstance(value, list) else value for value in values[:n]]
 
         return replace(
             self,
@@ -137,7 +139,7 @@ class History(Pickled):
             step_loss=own(self.step_loss, steps),
             seconds=self.seconds[:epochs],
             stopped=stopped,
-            best_epoch=self.best_epoch and self.best_epoch[r],
+            best_epoch=best[r] if isinstance(best, list) else best,
             ended={},
         )
 

@@ -114,7 +114,12 @@ class Session:
         if self._call("epoch_end"):
             self.history.stopped = "callback"
         self._stop("early", self._is_early())
-        self._stop("converged", has_converged(self.settings, self.history.loss))
+        still = has_converged(self.settings, self.history.loss)
+        if np.ndim(still):  # networks of a stack: the loss of one that diverged stands still, too
+            finite = np.isfinite(self.history.loss[-1])
+            self._stop("diverged", still & ~finite)
+            still = still & finite
+        self._stop("converged", still)
         if self.interrupt.requested:
             self.history.stopped = "interrupted"
         self._began = time.perf_counter()
