@@ -14,7 +14,7 @@ from xpnet.losses import LOSSES
 from xpnet.optimizers import Adam, Averaged, Clipped
 
 N, SIZES = 40, [5, 8, 3]
-CHAIN = [5, BatchNorm(), Residual([Dropout(0.3), 5, LayerNorm()]), 6, Dropout(0.2), 3]
+CHAIN = [5, BatchNorm(), Residual([Dropout(0.3), 5, LayerNorm()]), 6, BatchNorm(), Dropout(0.2), 3]
 EMBEDDED = [5, Embedding([4], dim=2, columns=[1]), Residual([7]), 3]
 
 
