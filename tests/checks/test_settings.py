@@ -23,11 +23,16 @@ ADAM = {"learning_rate": 0.001, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
 DECAY = {"factor": 0.1, "steps": None, "epochs": None}
 
 DEFAULTS = {
-    optimizers.SGD: {"learning_rate": 0.01, "momentum": 0.0, "nesterov": False},
+    optimizers.SGD: {
+        "learning_rate": 0.01,
+        "momentum": 0.0,
+        "nesterov": False,
+        "velocity": False,
+    },
     optimizers.Adagrad: {"learning_rate": 0.01, "epsilon": 1e-10},
     optimizers.RMSProp: {"learning_rate": 0.01, "rho": 0.99, "momentum": 0.0, "epsilon": 1e-8},
     optimizers.Adadelta: {"learning_rate": 1.0, "rho": 0.9, "epsilon": 1e-6},
-    optimizers.Adam: ADAM,
+    optimizers.Adam: {**ADAM, "epsilon_last": False},
     optimizers.AMSGrad: ADAM,
     optimizers.AdamW: {**ADAM, "weight_decay": 0.01, "decay_biases": False, "layout": None},
     optimizers.Nadam: {**ADAM, "learning_rate": 0.002, "momentum_decay": 0.004},
@@ -162,7 +167,7 @@ STEPPED = {"learning_rate": "not negative", "factor": "factor", "steps": "count 
 KINDS = {
     optimizers.SGD: (
         {"momentum": 0.5},
-        {"learning_rate": "rate", "momentum": "fraction", "nesterov": "flag"},
+        {"learning_rate": "rate", "momentum": "fraction", "nesterov": "flag", "velocity": "flag"},
     ),
     optimizers.Adagrad: ({}, {"learning_rate": "rate", "epsilon": "not negative"}),
     optimizers.RMSProp: (
@@ -178,7 +183,7 @@ KINDS = {
         {},
         {"learning_rate": "rate", "rho": "fraction", "epsilon": "positive"},
     ),
-    optimizers.Adam: ({}, MOMENTS),
+    optimizers.Adam: ({}, {**MOMENTS, "epsilon_last": "flag"}),
     optimizers.AMSGrad: ({}, MOMENTS),
     optimizers.AdamW: ({}, {**MOMENTS, "weight_decay": "not negative", "decay_biases": "flag"}),
     optimizers.Nadam: ({}, {**MOMENTS, "momentum_decay": "not negative"}),

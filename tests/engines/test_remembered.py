@@ -14,7 +14,7 @@ from xpnet.equations import penalties
 from xpnet.equations.activations import ACTIVATIONS
 from xpnet.layers import Dense, Dropout
 from xpnet.losses import Huber
-from xpnet.optimizers import SGD, Adam, AMSGrad, Clipped
+from xpnet.optimizers import SGD, Adam, AMSGrad, Clipped, RAdam
 
 
 @pytest.fixture
@@ -74,9 +74,10 @@ def test_another_step_is_not_the_same(recordings, other):
 
 
 def test_equal_settings_of_two_kinds_are_not_the_same(recordings):
-    assert Adam()._asdict() == AMSGrad()._asdict()
-    found = [remembered.remembered((kind(),), lambda kind=kind: kind) for kind in (Adam, AMSGrad)]
-    assert found == [Adam, AMSGrad]
+    kinds = (RAdam, AMSGrad)
+    assert RAdam()._asdict() == AMSGrad()._asdict()
+    found = [remembered.remembered((kind(),), lambda kind=kind: kind) for kind in kinds]
+    assert found == [RAdam, AMSGrad]
 
 
 @pytest.mark.parametrize(("a", "b"), [(0.0, -0.0), (1, 1.0), (1, True)])

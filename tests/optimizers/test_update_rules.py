@@ -46,9 +46,10 @@ def sgd(rate, o):
     u, given = 0.0, (yield)
     while True:
         t, g, theta = given
-        u = o.momentum * u + g
-        step = (g + o.momentum * u) if o.nesterov else u
-        given = yield theta - rate(t) * step
+        eta, after = (rate(t), 1.0) if o.velocity else (1.0, rate(t))  # before or after the sum
+        u = o.momentum * u + eta * g
+        step = (eta * g + o.momentum * u) if o.nesterov else u
+        given = yield theta - after * step
 
 
 def adagrad(rate, o):
@@ -90,7 +91,11 @@ def adam(rate, o):
     while True:
         t, g, theta = given
         m, v, m_hat, v_hat = _moments(o, t, g, m, v)
-        given = yield theta - rate(t) * m_hat / (np.sqrt(v_hat) + o.epsilon)
+        if o.epsilon_last:  # scikit-learn's AdamOptimizer
+            eta = rate(t) * np.sqrt(1 - o.beta2**t) / (1 - o.beta1**t)
+            given = yield theta - eta * m / (np.sqrt(v) + o.epsilon)
+        else:
+            given = yield theta - rate(t) * m_hat / (np.sqrt(v_hat) + o.epsilon)
 
 
 def amsgrad(rate, o):
@@ -146,6 +151,9 @@ RULES = {
         {"learning_rate": 0.05},
         {"learning_rate": 0.05, "momentum": 0.9},
         {"learning_rate": 0.05, "momentum": 0.8, "nesterov": True},
+        {"learning_rate": 0.05, "velocity": True},
+        {"learning_rate": 0.05, "momentum": 1.0, "velocity": True},
+        {"learning_rate": 0.05, "momentum": 0.8, "nesterov": True, "velocity": True},
     ),
     Adagrad: (adagrad, {}, {"learning_rate": 0.1, "epsilon": 1e-3}),
     RMSProp: (
@@ -155,7 +163,7 @@ RULES = {
         {"learning_rate": 0.03, "rho": 0.9, "momentum": 0.7, "epsilon": 1e-3},
     ),
     Adadelta: (adadelta, {}, {"learning_rate": 0.5, "rho": 0.7, "epsilon": 1e-3}),
-    Adam: (adam, {}, OTHER, {"beta1": 0.0, "beta2": 0.0}),
+    Adam: (adam, {}, OTHER, {"beta1": 0.0, "beta2": 0.0}, {**OTHER, "epsilon_last": True}),
     AMSGrad: (amsgrad, {}, OTHER),
     AdamW: (
         adamw,

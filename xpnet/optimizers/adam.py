@@ -8,6 +8,7 @@ from typing import Any
 from xpnet.optimizers.moments import adam_coefficients, adam_step
 from xpnet.ranges import (
     PlainSettings,
+    check_flag,
     check_fraction,
     check_learning_rate,
     check_not_negative,
@@ -25,7 +26,9 @@ class Adam(PlainSettings):
         θ ← θ − η m̂ / (√v̂ + ε)           m̂ = m/(1 − β₁ᵗ), v̂ = v/(1 − β₂ᵗ)
 
     Kingma and Ba, "Adam: a method for stochastic optimization" (2015). ε is added to the corrected
-    root √v̂, as in the paper and in PyTorch; scikit-learn adds it to √v.
+    root √v̂, as in the paper and in PyTorch. scikit-learn adds it to √v, as ``epsilon_last`` does:
+
+        θ ← θ − η √(1 − β₂ᵗ)/(1 − β₁ᵗ) m/(√v + ε)
 
     Parameters
     ----------
@@ -35,12 +38,15 @@ class Adam(PlainSettings):
         In [0, 1).
     epsilon : float
         ε ≥ 0.
+    epsilon_last : bool
+        Whether ε is added to the uncorrected root √v.
     """
 
     learning_rate: Any = 0.001
     beta1: float = 0.9
     beta2: float = 0.999
     epsilon: float = 1e-8
+    epsilon_last: bool = False
     takes_many = True
 
     def _check(self) -> None:
@@ -48,6 +54,7 @@ class Adam(PlainSettings):
         check_fraction("beta1", self.beta1)
         check_fraction("beta2", self.beta2)
         check_not_negative("epsilon", self.epsilon)
+        check_flag("epsilon_last", self.epsilon_last)
 
     def init(self, xp: Namespace, theta: Array) -> tuple[Array, ...]:
         """The initial state: m = v = 0."""
@@ -55,7 +62,8 @@ class Adam(PlainSettings):
 
     def coefficients(self, t: Any, rate: Any) -> tuple[Any, ...]:
         """η and ε, with the bias corrections folded in."""
-        return adam_coefficients(t, rate, self.beta1, self.beta2, self.epsilon)
+        rate, epsilon = adam_coefficients(t, rate, self.beta1, self.beta2, self.epsilon)
+        return rate, self.epsilon if self.epsilon_last else epsilon
 
     def update(
         self, xp: Namespace, c: tuple[Any, Any], g: Array, state: tuple[Array, Array], theta: Array

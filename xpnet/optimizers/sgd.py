@@ -19,26 +19,37 @@ class SGD(PlainSettings):
         θ ← θ − η u                  or, with nesterov,   θ ← θ − η (g + μ u)
 
     As in PyTorch, u is not scaled by the learning rate η; its first value is the first gradient.
+    With ``velocity``, u is the last step, as in Sutskever et al. and in scikit-learn:
+
+        u ← μ u + η g
+        θ ← θ − u                    or, with nesterov,   θ ← θ − (η g + μ u)
+
+    The two forms take the same steps as long as η is constant.
 
     Parameters
     ----------
     learning_rate : float or schedule
         η, finite and ≥ 0.
     momentum : float
-        μ in [0, 1).
+        μ in [0, 1); with ``velocity`` it may be 1.
     nesterov : bool
         Whether to use Nesterov's momentum: Sutskever et al., "On the importance of initialization
         and momentum" (2013), in PyTorch's form. It needs a momentum above 0.
+    velocity : bool
+        Whether u includes η.
     """
 
     learning_rate: Any = 0.01
     momentum: float = 0.0
     nesterov: bool = False
+    velocity: bool = False
     takes_many = True
 
     def _check(self) -> None:
         check_learning_rate(self.learning_rate)
-        check_fraction("momentum", self.momentum)
+        check_flag("velocity", self.velocity)
+        if not (self.velocity and self.momentum == 1):
+            check_fraction("momentum", self.momentum)
         check_flag("nesterov", self.nesterov)
         if self.nesterov and self.momentum == 0:
             raise ValueError("nesterov needs a momentum above 0")
@@ -56,6 +67,8 @@ class SGD(PlainSettings):
     ) -> tuple[Array, tuple[Array, ...]]:
         """Take one step; g may be overwritten."""
         (rate,) = c
+        if self.velocity:
+            g *= rate
         if state:
             (u,) = state
             u *= self.momentum
@@ -65,5 +78,5 @@ class SGD(PlainSettings):
                 g += u * self.momentum
             else:
                 g = u
-        theta -= g * rate
+        theta -= g if self.velocity else g * rate
         return theta, state
