@@ -252,6 +252,8 @@ KINDS = {
     losses.Huber: ({}, {"delta": "positive"}),
     losses.Quantile: ({}, {"quantiles": "between 0 and 1"}),
     losses.GaussianNLL: ({}, {"minimum_variance": "not negative", "full": "flag"}),
+    losses.Poisson: ({}, {"deviance": "flag"}),
+    losses.Scaled: ({"loss": losses.LOSSES["huber"]}, {"factor": "positive"}),
     losses.CrossEntropy: ({}, {"label_smoothing": "fraction"}),
     losses.MultiCrossEntropy: ({"heads": (2, 3)}, {"label_smoothing": "fraction"}),
     layers.Dense: ({"units": 3}, {"units": "count from 1"}),

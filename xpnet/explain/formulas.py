@@ -140,6 +140,8 @@ def loss_value(loss: Loss, f: Activation, L: str) -> tuple[str, str]:
         said.append(f"computed from Z_{L}, because ln of an output of 0 is −∞")
     if (loss.config or {}).get("full"):
         said.append("plus ½ ln 2π")
+    if (loss.config or {}).get("deviance"):
+        said.append("plus y ln y − y for each target")
     return f"{sign}({_mean(loss, '1/N', '1/(N n)')}) Σ{_of(term, L, A)}", "; ".join(said)
 
 
@@ -176,8 +178,10 @@ def _matched(name: str, loss: Loss, f: Activation, L: str) -> tuple[str, str]:
 
 
 def _formula(loss: Loss) -> str:
-    """Return the loss's key in `LOSS_FORMULAS`; "" for a user's own loss."""
-    return "" if not is_built_in(loss) else re.sub("^(masked_)?(multi_)?", "", loss.name)
+    """Return the loss's key in `LOSS_FORMULAS`; "" for a user's own or scaled loss."""
+    if not is_built_in(loss) or loss.name.startswith("scaled_"):
+        return ""
+    return re.sub("^(masked_)?(multi_)?", "", loss.name)
 
 
 def _output(loss: Loss, f: Activation, L: str) -> str:

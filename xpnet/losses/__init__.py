@@ -7,12 +7,12 @@ its settings. The same settings give the same object, so that steps compiled for
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xpnet.errors import look_up, quoted
 from xpnet.losses.cross_entropy import BINARY_CROSS_ENTROPY, CrossEntropy
 from xpnet.losses.heads import MultiCrossEntropy, softmax_heads
-from xpnet.losses.likelihood import POISSON, GaussianNLL
+from xpnet.losses.likelihood import GaussianNLL, Poisson
 from xpnet.losses.loss import Loss, from_preactivation, per_example
 from xpnet.losses.masked import Masked
 from xpnet.losses.regression import (
@@ -23,6 +23,10 @@ from xpnet.losses.regression import (
     Huber,
     Quantile,
 )
+from xpnet.when_used import when_used
+
+if TYPE_CHECKING:
+    from xpnet.losses.scaled import Scaled
 
 __all__ = [
     "LOSSES",
@@ -32,7 +36,9 @@ __all__ = [
     "Loss",
     "Masked",
     "MultiCrossEntropy",
+    "Poisson",
     "Quantile",
+    "Scaled",
     "from_preactivation",
     "loss_from_config",
     "per_example",
@@ -46,7 +52,7 @@ _ROWS = (
     Huber(),
     LOG_COSH,
     Quantile(),
-    POISSON,
+    Poisson(),
     GaussianNLL(),
     BINARY_CROSS_ENTROPY,
     CrossEntropy(),
@@ -79,6 +85,7 @@ is only computed together with its output activation.
 _WITH_SETTINGS: dict[str, Callable[..., Loss]] = {
     "huber": Huber,
     "quantile": Quantile,
+    "poisson": Poisson,
     "gaussian_nll": GaussianNLL,
     "cross_entropy": CrossEntropy,
     "multi_cross_entropy": MultiCrossEntropy,
@@ -105,6 +112,8 @@ def loss_from_config(config: str | Mapping[str, Any]) -> Loss:
     name = config.get("name")
     if name == "masked" and set(settings) == {"loss"}:
         return _masked_from(settings["loss"])
+    if name == "scaled" and set(settings) == {"loss", "factor"}:
+        return _scaled_from(**settings)
     if isinstance(name, str) and name in LOSSES and not settings:
         return LOSSES[name]
     make = look_up("loss with settings", name, _WITH_SETTINGS)
@@ -117,6 +126,20 @@ def loss_from_config(config: str | Mapping[str, Any]) -> Loss:
 
 
 def _masked_from(inner: Any) -> Loss:
-    if isinstance(inner, Mapping) and inner.get("name") == "masked":
+    from xpnet.losses.scaled import names_within
+
+    if names_within(inner, "masked"):
         raise ValueError("a masked loss cannot be masked again")
     return Masked(loss_from_config(inner))
+
+
+def _scaled_from(loss: Any, factor: Any) -> Loss:
+    from xpnet.losses.scaled import Scaled, names_within
+
+    if names_within(loss, "scaled"):
+        raise ValueError("a scaled loss cannot be scaled again")
+    return Scaled(loss_from_config(loss), factor)
+
+
+if not TYPE_CHECKING:
+    __getattr__ = when_used(__name__, (), {"Scaled": "scaled"})

@@ -1,6 +1,7 @@
 """Negative log-likelihoods, for counts or for numbers with a variance; means over the targets.
 
     poisson         a − y ln a                           the constant ln y! is left out
+                    or half the deviance, a − y ln a + y ln y − y
     gaussian_nll    ½ (ln v + (μ − y)²/v)                the constant ½ ln 2π is left out
                     A = [μ | s], v = e^s                 dμ = (μ − y)/v, ds = ½ (1 − (μ − y)²/v)
 
@@ -13,14 +14,25 @@ from __future__ import annotations
 import math
 
 from xpnet.equations.built_in import built_in, one_of_each
-from xpnet.losses.loss import Loss
+from xpnet.losses.loss import Loss, LossFunction
 from xpnet.ranges import check_flag, check_not_negative
 from xpnet.typing import Array, Namespace
 
-__all__ = ["POISSON", "GaussianNLL"]
+__all__ = ["GaussianNLL", "Poisson"]
 
 
 # --- poisson: e^z − y z if a = e^z
+
+
+def Poisson(deviance: bool = False) -> Loss:
+    """a − y ln a, for counts y ≥ 0 and their mean a > 0.
+
+    Parameters
+    ----------
+    deviance : bool
+        Add y ln y − y: the loss is then half the deviance, which is 0 at a = y.
+    """
+    return _poisson_loss(bool(check_flag("deviance", deviance)))
 
 
 def _poisson(xp: Namespace, A: Array, Y: Array) -> tuple[Array, Array]:
@@ -33,18 +45,32 @@ def _poisson_exp(xp: Namespace, Z: Array, Y: Array) -> tuple[Array, Array]:
     return xp.mean(A - Y * Z, axis=-1), (A - Y) * (1.0 / Z.shape[-1])
 
 
-POISSON = built_in(
-    Loss(
-        "poisson",
-        _poisson,
-        {"exp": _poisson_exp},
-        output="exp",
-        outputs=("exp", "softplus", "sigmoid", "softmax"),
-        targets="counts",
-        over_outputs="mean",
-        config={"name": "poisson"},
+def _plus_constant(function: LossFunction) -> LossFunction:
+    """The loss plus the mean of y ln y − y, which is 0 at y = 0."""
+
+    def deviance(xp: Namespace, A: Array, Y: Array) -> tuple[Array, Array]:
+        losses, dA = function(xp, A, Y)
+        return losses + xp.mean(Y * xp.log(xp.where(Y == 0, 1.0, Y)) - Y, axis=-1), dA
+
+    return deviance
+
+
+@one_of_each
+def _poisson_loss(deviance: bool) -> Loss:
+    functions = (_poisson, _poisson_exp)
+    of_output, of_z = map(_plus_constant, functions) if deviance else functions
+    return built_in(
+        Loss(
+            "poisson",
+            of_output,
+            {"exp": of_z},
+            output="exp",
+            outputs=("exp", "softplus", "sigmoid", "softmax"),
+            targets="counts",
+            over_outputs="mean",
+            config={"name": "poisson", "deviance": True} if deviance else {"name": "poisson"},
+        )
     )
-)
 
 
 # --- gaussian_nll
