@@ -226,15 +226,17 @@ def check_finite(
         )
 
 
-def example_weights(sample_weight: ArrayLike, n_examples: int, dtype: str) -> Host | None:
-    """Weights (N,) in float64 on the host, not negative and not all zero; None stays None.
+def example_weights(
+    sample_weight: ArrayLike, n_examples: int, dtype: str
+) -> tuple[Host | None, float]:
+    """Weights (N,) in float64 on the host, not negative and not all zero, and their unit.
 
-    A power of two scales the largest to [1/2, 1). Weights below the smallest normal number of
-    ``dtype`` are then set to 0. A batch of only such weights would be divided by a sum that is 0,
-    or whose inverse overflows.
+    None stays None, with the unit 1. A power of two, the unit, scales the largest to [1/2, 1).
+    Weights below the smallest normal number of ``dtype`` are then set to 0. A batch of only such
+    weights would be divided by a sum that is 0, or whose inverse overflows.
     """
     if sample_weight is None:
-        return None
+        return None, 1.0
     w = to_numpy(real("sample_weight", sample_weight)).astype(np.float64)
     if w.shape != (n_examples,):
         raise ValueError(
@@ -248,4 +250,4 @@ def example_weights(sample_weight: ArrayLike, n_examples: int, dtype: str) -> Ho
         raise ValueError("sample_weight is zero for every example: nothing is left to train on")
     exponent = int(np.frexp(w.max())[1])
     w = np.ldexp(w, -exponent)  # only ratios matter, and large weights might overflow
-    return np.where(w < np.finfo(dtype).tiny, 0.0, w)
+    return np.where(w < np.finfo(dtype).tiny, 0.0, w), 2.0 ** min(-exponent, 1023)

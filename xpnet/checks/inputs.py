@@ -76,6 +76,8 @@ class Examples(NamedTuple):
         Whether X was one example (n_0,).
     own : OwnRows or None
         The examples of each network, if they do not share all rows of X and Y. Then w is None.
+    unit : float
+        The factor in w: the weights that the user gave are w / unit.
     """
 
     X: Any
@@ -84,6 +86,7 @@ class Examples(NamedTuple):
     classes: bool
     single: bool = False
     own: OwnRows | None = None
+    unit: float = 1.0
 
 
 def examples(
@@ -102,7 +105,8 @@ def examples(
         N = X.shape[0]
         classes = is_classes(loss, Y)
         Y = checks.targets(backend, Y, loss, N, single, width, dtype)
-        return Examples(X, Y, checks.example_weights(sample_weight, N, dtype), classes, single)
+        w, unit = checks.example_weights(sample_weight, N, dtype)
+        return Examples(X, Y, w, classes, single, unit=unit)
 
 
 def features(backend: Backend, layers: Layers, dtype: str, X: ArrayLike) -> tuple[Any, bool]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -44,6 +45,9 @@ class Batches:
         Examples of weight 0 are left out.
     seed : int
         The order of an epoch depends only on (seed, epoch).
+    given : function, optional
+        epoch ↦ the indices of the examples in order, (N,) integers on the host, in place of the
+        order by the seed. Examples of weight 0 then keep their places in batches.
 
     Attributes
     ----------
@@ -63,10 +67,12 @@ class Batches:
         shuffle: bool,
         seed: int,
         weights: Host | None,
+        given: Callable[[int], Host] | None = None,
     ) -> None:
         self._backend = backend
         self._weights = np.ones(n_examples) if weights is None else weights
-        self._kept = np.flatnonzero(self._weights)
+        self._given = given
+        self._kept = np.arange(n_examples) if given else np.flatnonzero(self._weights)
         self.size = len(self._kept) if batch_size is None else min(batch_size, len(self._kept))
         self._shuffle, self._seed = shuffle, seed
         self.gathers = self.size != n_examples
@@ -78,12 +84,15 @@ class Batches:
         return -(-len(self._kept) // self.size)
 
     def order(self, epoch: int) -> Order:
-        """Return the order of an epoch, which depends only on (seed, epoch)."""
+        """Return the order of an epoch, which depends only on (seed, epoch) unless it is given.
+
+        A given order is asked for exactly once an epoch, even if each step takes all rows.
+        """
+        order = self._kept if self._given is None else self._given(epoch)
         starts = np.minimum(np.arange(self.per_epoch + 1) * self.size, len(self._kept))
         if not self.gathers:
             return Order(None, starts, np.asarray([self._weights.sum()]))
-        order = self._kept
-        if self._shuffle:
+        if self._shuffle and self._given is None:
             order = order[permutation(self._seed, ORDER, (epoch,), len(order))]
         on_device = self._backend.from_numpy(order.astype(self._backend.index_dtype))
         return Order(on_device, starts, np.add.reduceat(self._weights[order], starts[:-1]))

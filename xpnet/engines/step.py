@@ -126,16 +126,22 @@ def batch_gradient(
 ) -> tuple[Any, Any, tuple[Any, ...]]:
     """Return Σ w_n loss_n, the gradient of the batch's mean loss, and the layers' statistics.
 
-    ``there`` is that of `Context`.
+    ``there`` is that of `Context`. A penalty ``of_sum`` is part of the sum, and its gradient is
+    divided by Σw as theirs is.
     """
-    backend, layers, loss, *_ = recipe
+    backend, layers, loss, _, penalty, _ = recipe
     X, Y, w, rows = batch
     scale = 1.0 / X.shape[-2] if w is None else _inverse_of_sum(backend.xp, w)
     if X.ndim == 2:  # else each network of the stack has its own Y, too
         Y = for_each(backend.xp, state.theta, Y)
     ctx = Context(True, key, rows, there=there)
-    buffer, stats = state.gradient, state.stats
-    return gradient(backend, layers, loss, state.theta, X, Y, w, scale, buffer, stats, ctx)
+    theta, buffer, stats = state.theta, state.gradient, state.stats
+    loss_sum, g, stats = gradient(backend, layers, loss, theta, X, Y, w, scale, buffer, stats, ctx)
+    if isinstance(penalty, Penalty) and penalty.of_sum:
+        xp, where = backend.xp, layout(layers)
+        loss_sum = loss_sum + penalty.value(xp, theta, where)
+        g = penalty.add_gradient(xp, theta, g, where, backend.in_place, scale)
+    return loss_sum, g, stats
 
 
 def _own_step(
@@ -158,7 +164,7 @@ def applied(
     """Return the state after the penalty, the optimizer's update by g, and the max norm."""
     backend, layers, _, optimizer, penalty, max_norm = recipe
     xp, theta = backend.xp, state.theta
-    if penalty is not None:
+    if penalty is not None and not penalty.of_sum:
         g = penalty.add_gradient(xp, theta, g, layout(layers), backend.in_place)
     theta, moments = updated(optimizer, xp, coefficients, g, state.optimizer, theta)
     if max_norm is not None:

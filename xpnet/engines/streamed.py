@@ -1,8 +1,9 @@
 """The runner for data in host memory: it copies them to the device batch by batch.
 
 While the device computes step s, the host gathers batch s + 1 and sends it through the other of two
-lanes (`xpnet.backends.lanes`). The steps are those of the plain loop, on the same batches. On CuPy
-they are CUDA kernels, which read a batch directly from its lane.
+lanes (`xpnet.backends.lanes`). X may be sparse; a lane's rows are dense. The steps are those of the
+plain loop, on the same batches. On CuPy they are CUDA kernels, which read a batch directly from its
+lane.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from xpnet.backends.sparse import SparseRows
 from xpnet.engines import choose
 from xpnet.engines.batches import Batches, Order
 from xpnet.engines.names import STREAMED, Engine
@@ -121,7 +123,10 @@ class StreamedRunner:
         index = np.arange(start, stop) if order.index is None else order.index[start:stop]
         columns = [x for x in self._columns if x is not None]
         for x, buffer in zip(columns, lane.host(), strict=True):
-            np.take(x, index, axis=0, out=buffer[: stop - start], mode="clip")
+            if isinstance(x, SparseRows):
+                x.gather(index, buffer[: stop - start])
+            else:
+                np.take(x, index, axis=0, out=buffer[: stop - start], mode="clip")
         self._sent[s] = lane.send(stop - start)
 
     def read(self, totals: list[Any]) -> Host:

@@ -7,7 +7,10 @@ The penalised mean loss is, for any batch,
 over all weights: θ[:n_weights], one slice of the flat vector. The penalty is added to the *mean*
 loss, so its strength does not depend on the batch size. In other libraries, λ₂ is the
 ``weight_decay`` of torch's SGD and Adam (there of biases too), twice Keras's ``l2``, and
-scikit-learn's ``alpha`` divided by the batch size.
+scikit-learn's ``alpha`` divided by the batch size. With ``of_sum``, the penalty is added to the sum
+of the batch's losses instead, as scikit-learn does:
+
+    (Σ_n w_n loss_n + λ₁ Σ|W| + ½ λ₂ Σ W²) / Σ_n w_n
 
 `MaxNorm` is not a term of the loss: after the step, each row of each W that is longer than the
 limit is scaled to that length.
@@ -20,7 +23,7 @@ touched.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from xpnet.equations.parameters import Layout
 from xpnet.equations.sums import of_squares, total
@@ -40,6 +43,9 @@ class Penalty(PlainSettings):
         λ₁ and λ₂, finite and ≥ 0. The gradient of ``|W|`` at 0 is taken as 0.
     biases : bool
         Penalise all of θ, including biases and gains; otherwise only the weights.
+    of_sum : bool
+        Add the penalty to the sum of a batch's losses, not to their mean. Its strength then depends
+        on the batch size, and the losses that a fit reports include it.
 
     Examples
     --------
@@ -57,11 +63,19 @@ class Penalty(PlainSettings):
     l1: float = 0.0
     l2: float = 0.0
     biases: bool = False
+    of_sum: bool = False
 
     def _check(self) -> None:
         check_not_negative("l1", self.l1)
         check_not_negative("l2", self.l2)
         check_flag("biases", self.biases)
+        check_flag("of_sum", self.of_sum)
+
+    def in_unit(self, unit: float) -> Self:
+        """The penalty for weights w that are those of the user times ``unit``."""
+        if not self.of_sum or unit == 1.0:
+            return self
+        return self._replace(l1=self.l1 * unit, l2=self.l2 * unit)
 
     def value(self, xp: Namespace, theta: Array, layout: Layout) -> Array:
         """``λ₁ Σ|W| + ½ λ₂ Σ W²`` (...,), of θ (..., P)."""
@@ -70,15 +84,21 @@ class Penalty(PlainSettings):
         return value + total(xp, xp.abs(W)) * self.l1 if self.l1 else value
 
     def add_gradient(
-        self, xp: Namespace, theta: Array, g: Array, layout: Layout, in_place: bool = False
+        self,
+        xp: Namespace,
+        theta: Array,
+        g: Array,
+        layout: Layout,
+        in_place: bool = False,
+        scale: Any = 1.0,
     ) -> Array:
-        """g + λ₁ sign(W) + λ₂ W at the weights, and g elsewhere; (..., P)."""
+        """g + scale (λ₁ sign(W) + λ₂ W) at the weights, and g elsewhere; (..., P)."""
         end = self._end(layout)
         W, dW = theta[..., :end], g[..., :end]
         if self.l2:
-            dW += W * self.l2
+            dW += W * (scale * self.l2)
         if self.l1:
-            dW += xp.sign(W) * self.l1
+            dW += xp.sign(W) * (scale * self.l1)
         return g if in_place else xp.concat([dW, g[..., end:]], axis=-1)
 
     def _end(self, layout: Layout) -> int:
@@ -99,6 +119,11 @@ class EachPenalty(PlainSettings):
     l1: tuple[float, ...]
     l2: tuple[float, ...]
     biases: bool = False
+    of_sum = False
+
+    def in_unit(self, unit: float) -> Self:
+        """The penalty itself: it does not depend on weights."""
+        return self
 
     def __getitem__(self, r: int) -> Penalty:
         """The penalty of network r."""

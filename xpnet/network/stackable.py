@@ -95,6 +95,8 @@ def penalties_of(given: Any, n: int) -> EachPenalty | None:
         raise ValueError(f"penalty must be one, or {n}, one for each network; got {len(found)}")
     if len({each.biases for each in found}) > 1:
         raise ValueError("the penalties of a stack must all have the same biases=")
+    if any(each.of_sum for each in found):
+        raise ValueError("a penalty of_sum must be one for all networks: give it without a list")
     return EachPenalty(tuple(p.l1 for p in found), tuple(p.l2 for p in found), found[0].biases)
 
 

@@ -122,7 +122,8 @@ def _class_weighted(net: NetworkState, data: Examples, class_weight: Any) -> Exa
         return weigh_each(data, weights_of, net.dtype)
     w = weights_of(to_numpy(data.Y))
     w = w if data.w is None else w * data.w
-    return data._replace(w=checks.example_weights(w, len(w), net.dtype))
+    weights, unit = checks.example_weights(w, len(w), net.dtype)
+    return data._replace(w=weights, unit=unit * data.unit)
 
 
 def _validation(net: NetworkState, data: Any, stream: bool | None) -> Examples | None:

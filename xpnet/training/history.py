@@ -28,7 +28,7 @@ class History(Pickled):
         The network's count of epochs, from 1, over all its fits.
     loss : list of float
         Σ w_n loss_n / Σ w_n over the epoch, each example's loss taken before its step. Penalties
-        are not included, except for L-BFGS, which minimises the sum.
+        are not included, except for L-BFGS, which minimises the sum, and penalties ``of_sum``.
     validation_loss : list of float
         After each epoch; empty without validation data.
     metrics : dict of str to list of float

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xpnet import schedules
-from xpnet.backends import Backend, move
+from xpnet.backends import Backend, move, to_numpy
+from xpnet.backends.sparse import SparseRows
 from xpnet.checks.inputs import Examples
 from xpnet.engines.batches import Batches
 from xpnet.engines.choose import choose_runner
 from xpnet.engines.own_batches import OwnBatches
 from xpnet.engines.runner import Runner
-from xpnet.engines.step import Feed, Recipe, start
+from xpnet.engines.step import Feed, Recipe, State, start
 from xpnet.engines.threads import fit_threads
 from xpnet.equations.masks import key_of, needs_masks
 from xpnet.equations.parameters import layout
@@ -44,7 +45,8 @@ def loop(
 ) -> History:
     """Train by minibatches of data that lie at ``place``.
 
-    ``place`` is the network's own backend, or NumPy's for data that are streamed from the host.
+    ``place`` is the network's own backend, or NumPy's for data that are streamed from the host. A
+    sparse X is streamed too.
     """
     batches = _batches(net, place, data, settings)
     settings = settled(settings, batches.per_epoch)
@@ -58,7 +60,10 @@ def _batches(
     """The batches of all networks, or of each network its own."""
     size, shuffle = settings.batch_size, settings.shuffle
     if data.own is None or settings.own is None:
-        return Batches(place, data.X.shape[0], size, shuffle, net.seed, data.w)
+        n, order = data.X.shape[0], settings.order
+        return Batches(place, n, size, shuffle, net.seed, data.w, order)
+    if settings.penalty is not None and settings.penalty.of_sum and data.own.w is not None:
+        raise ValueError("a penalty of_sum is not possible with weights and rows= together")
     masks = needs_masks(net.layers)
     return OwnBatches(place, data.own, size, shuffle, settings.own.seeds, net.dtype, masks)
 
@@ -74,13 +79,14 @@ class _Loop:
         w = None if data.w is None else move(place, data.w, net.dtype)
         optimizer = bind(settings.optimizer, layout(net.layers))
         without_rate = with_learning_rate(optimizer, 0.0)  # a new rate recompiles nothing
+        penalty = settings.penalty and settings.penalty.in_unit(data.unit)
         self.recipe = Recipe(
-            net.backend, net.layers, net.loss, without_rate, settings.penalty, settings.max_norm
+            net.backend, net.layers, net.loss, without_rate, penalty, settings.max_norm
         )
         n_steps = settings.epochs * batches.per_epoch
         self.rate = schedules.bind(optimizer.learning_rate, n_steps, batches.per_epoch)
         self.masks = needs_masks(net.layers)
-        state = start(self.recipe, net.parameters, net.statistics)
+        state = self._carried(start(self.recipe, net.parameters, net.statistics))
         self.runner: Runner = choose_runner(
             self.recipe,
             state,
@@ -88,10 +94,10 @@ class _Loop:
             batches,
             settings.epochs,
             settings.compile,
-            streamed=place is not net.backend,
+            streamed=place is not net.backend or isinstance(data.X, SparseRows),
         )
         self.history.engine = self.runner.engine
-        self.t = 0  # steps done
+        self.t = settings.carried.t if settings.carried else 0  # steps done
 
     def run(self) -> History:
         """Run all epochs, or those until something ends the fit."""
@@ -108,6 +114,20 @@ class _Loop:
                 if self.history.stopped:
                     break
         self._check_last_step()
+        self._carry()
+
+    def _carried(self, state: State) -> State:
+        """Return the state with the optimizer's arrays of an earlier fit, if they are carried."""
+        carried, put = self.settings.carried, self.net.backend.from_numpy
+        if carried is None or carried.moments is None:
+            return state
+        return state._replace(optimizer=tuple(put(x.copy()) for x in carried.moments))
+
+    def _carry(self) -> None:
+        """Store the optimizer's arrays and the number of steps for a later fit."""
+        if carried := self.settings.carried:
+            carried.moments = tuple(to_numpy(x).copy() for x in self.runner.state.optimizer)
+            carried.t = self.t
 
     def _epoch(self) -> None:
         order = self.batches.order(self.net.epoch)

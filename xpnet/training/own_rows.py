@@ -75,7 +75,7 @@ def _weights(r: int, w: Host, dtype: str) -> Host:
     """Weights of network r's examples, scaled as those of a fit on these alone."""
     if not np.any(w > 0):
         raise ValueError(f"sample_weight is zero for every example in rows[{r}]")
-    found = checks.example_weights(w, len(w), dtype)
+    found, _ = checks.example_weights(w, len(w), dtype)
     assert found is not None
     return found
 

@@ -22,12 +22,12 @@ from xpnet.ranges import (
 from xpnet.training.callbacks import Callbacks
 from xpnet.training.early_stopping import EarlyStopping
 from xpnet.training.length import FEWEST
-from xpnet.typing import ArrayLike
+from xpnet.typing import ArrayLike, Host
 
 if TYPE_CHECKING:
     from xpnet.metrics import Metric
 
-__all__ = ["Own", "Settings", "StackKeywords", "as_metrics", "settings"]
+__all__ = ["Carried", "Own", "Settings", "StackKeywords", "as_metrics", "settings"]
 
 
 class Own(NamedTuple):
@@ -43,7 +43,8 @@ class Own(NamedTuple):
 class Settings(NamedTuple):
     """The checked settings of a fit; see `Network.fit`.
 
-    ``is_open``: the user gave no epochs, so `xpnet.training.length.settled` finds their number.
+    Other parts of xpnet set the fields after ``stream``. ``is_open``: the user gave no epochs, so
+    `xpnet.training.length.settled` finds their number.
     """
 
     epochs: int
@@ -62,6 +63,24 @@ class Settings(NamedTuple):
     rates: Any = None  # (R, 1) learning rates, one for each network of a stack
     own: Own | None = None  # if its networks have rows of their own
     is_open: bool = False
+    order: Callable[[int], Host] | None = None  # epoch ↦ the examples' order, from an estimator
+    carried: Carried | None = None  # the optimizer's state before and after, of an estimator
+
+
+class Carried:
+    """An optimizer's state between fits, which goes on where the last fit ended.
+
+    Attributes
+    ----------
+    moments : tuple of host arrays, or None
+        The optimizer's arrays; None before the first fit.
+    t : int
+        The number of steps done.
+    """
+
+    def __init__(self) -> None:
+        self.moments: tuple[Host, ...] | None = None
+        self.t = 0
 
 
 class StackKeywords(TypedDict, total=False):
