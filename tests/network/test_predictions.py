@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 import xpnet
+from xpnet.backends import to_numpy
 
 
 def test_every_row_is_the_prediction_of_its_own_example(backend, monkeypatch):
@@ -17,3 +19,15 @@ def test_every_row_is_the_prediction_of_its_own_example(backend, monkeypatch):
     singly = np.stack([[xpnet.to_numpy(net(x)) for x in X] for net in nets])
     np.testing.assert_allclose(xpnet.to_numpy(nets[0](X)), singly[0], rtol=1e-12)
     np.testing.assert_allclose(xpnet.to_numpy(xpnet.Stack(nets)(X)), singly, rtol=1e-12)
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "binary_cross_entropy", "poisson"])
+def test_logits_are_the_preactivations_of_the_outputs(backend, loss):
+    net = xpnet.Network([3, 5, 2], loss=loss, dtype="float64", backend=backend, rng=1)
+    X = np.random.default_rng(0).normal(size=(7, 3)) * 100
+    Z, A = to_numpy(net.logits(X)), to_numpy(net.predict(X))
+    last = net.to("numpy", dtype="float64").layers[-1].activation
+    np.testing.assert_allclose(last.f(np, Z), A, rtol=1e-12)
+    np.testing.assert_array_equal(to_numpy(net.logits(X, batch_size=3)), Z)
+    assert np.isfinite(Z).all()
+    assert net.layers[-1].activation.name != "identity"  # the network itself is unchanged

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,7 @@ from xpnet.derivatives.gradients import Gradients
 from xpnet.engines.pieces import pieces
 from xpnet.engines.placement import home, rows_that_fit
 from xpnet.equations import passes
+from xpnet.equations.activations import ACTIVATIONS
 from xpnet.equations.masks import context
 from xpnet.equations.parameters import Layers, layout, n_networks, unpack
 from xpnet.losses import Loss
@@ -42,6 +44,20 @@ class NetworkPasses(NetworkState):
 
         None: all at once, or as many as fit if a GPU has too little memory for all.
         """
+        return self._in_batches(X, batch_size)
+
+    def logits(self, X: ArrayLike, batch_size: int | None = None) -> Any:
+        """Return Z_L (N, n_L), from which the output activation makes the outputs of `predict`.
+
+        For a softmax or a sigmoid these are the logits, which keep their digits where a probability
+        rounds to 0 or 1.
+        """
+        *hidden, last = self.layers
+        same = copy.copy(self)
+        same._layers = (*hidden, last._replace(activation=ACTIVATIONS["identity"]))
+        return same._in_batches(X, batch_size)
+
+    def _in_batches(self, X: ArrayLike, batch_size: int | None) -> Any:
         X = self.in_order(X)
         if batch_size is not None:
             positive_integer("batch_size", batch_size)
