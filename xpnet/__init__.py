@@ -5,7 +5,7 @@ The same code runs on NumPy, CuPy, PyTorch, JAX and array-api-strict; there is n
 From the ground up: errors, typing, pickles, when_used – whole_file, undisturbed, ranges – backends
 – equations (the passes) – losses, optimizers, schedules – checks, metrics, datasets – layers,
 derivatives – engines (how steps are run) – training – network – files, plots, doctor, pages –
-explain – report, tables – cli. docs/architecture.md says what stands where.
+explain – report, tables, estimators – cli. docs/architecture.md says what stands where.
 """
 
 from __future__ import annotations
@@ -85,6 +85,7 @@ __all__ = [
 _MODULES = (
     "datasets",
     "doctor",
+    "estimators",  # not in __all__: it needs scikit-learn
     "explain",
     "files",
     "metrics",

@@ -1,0 +1,107 @@
+"""Fitted estimators go from scikit-learn and back, and train on as if they had stayed."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+from sklearn import neural_network
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.linear_model import LogisticRegression
+
+import xpnet
+from xpnet.estimators import MLPClassifier, MLPRegressor, from_sklearn
+
+RNG = np.random.default_rng(2)
+X = RNG.normal(size=(90, 5))
+Y = X @ RNG.normal(size=(5, 2))
+WORDS = np.asarray(["low", "middle", "high"])[np.digitize(Y[:, 0], [-1, 1])]
+CASES = {
+    "adam": ("MLPClassifier", WORDS, {}),
+    "two classes": ("MLPClassifier", Y[:, 0] > 0, {"solver": "sgd"}),
+    "labels": ("MLPClassifier", (Y > 0).astype(int), {}),
+    "adaptive": (
+        "MLPRegressor",
+        Y[:, 0],
+        {"solver": "sgd", "learning_rate": "adaptive", "tol": 1.0, "n_iter_no_change": 1},
+    ),
+    "targets": ("MLPRegressor", Y, {}),
+    "no momentum": ("MLPRegressor", Y[:, 0], {"solver": "sgd", "momentum": 0.0}),
+    "lbfgs": ("MLPRegressor", Y[:, 0], {"solver": "lbfgs"}),
+}
+each_case = pytest.mark.parametrize("case", CASES)
+
+
+def fitted(module, case):
+    name, y, given = CASES[case]
+    settings = {"hidden_layer_sizes": (7, 4), "max_iter": 9, "random_state": 1, **given}
+    model = getattr(module, name)(**settings)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return model.fit(X, y), y
+
+
+def trained_on(model, y):
+    if model.solver != "lbfgs":
+        for _ in range(3):
+            model.partial_fit(X, y)
+    return model
+
+
+def check_equal(a, b):
+    for p, q in zip(a.coefs_ + a.intercepts_, b.coefs_ + b.intercepts_, strict=True):
+        np.testing.assert_allclose(p, q, rtol=0, atol=1e-13)
+    np.testing.assert_array_equal(a.predict(X).shape, b.predict(X).shape)
+    if hasattr(a, "classes_"):
+        np.testing.assert_array_equal(a.predict(X), b.predict(X))
+    else:
+        np.testing.assert_allclose(a.predict(X), b.predict(X), atol=1e-12)
+    assert getattr(a, "t_", None) == getattr(b, "t_", None)
+    if np.ndim(a.predict(X)) == 1 or hasattr(a, "classes_"):  # else scikit-learn's issue 8349
+        np.testing.assert_allclose(*(getattr(m, "loss_curve_", []) for m in (a, b)), rtol=1e-12)
+
+
+@each_case
+def test_from_scikit_learn_and_on(case):
+    theirs, y = fitted(neural_network, case)
+    ours = from_sklearn(theirs)
+    check_equal(theirs, ours)
+    check_equal(trained_on(theirs, y), trained_on(ours, y))
+
+
+@each_case
+def test_to_scikit_learn_and_on(case):
+    ours, y = fitted(xpnet.estimators, case)
+    theirs = ours.to_sklearn()
+    check_equal(theirs, ours)
+    check_equal(trained_on(theirs, y), trained_on(ours, y))
+
+
+def test_there_and_back_keeps_the_bits():
+    ours, _ = fitted(xpnet.estimators, "adam")
+    back = from_sklearn(ours.to_sklearn())
+    np.testing.assert_array_equal(back.network_.parameters, ours.network_.parameters)
+    for a, b in zip(ours._optimizer.carried.moments, back._optimizer.carried.moments, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_settings_may_be_added_on_the_way():
+    theirs, _ = fitted(neural_network, "adam")
+    ours = from_sklearn(theirs, dtype="float32", backend="numpy")
+    assert ours.coefs_[0].dtype == np.float32
+    np.testing.assert_array_equal(ours.predict(X), theirs.predict(X))
+
+
+def test_what_cannot_be_converted():
+    with pytest.raises(TypeError, match=r"got LogisticRegression"):
+        from_sklearn(LogisticRegression())
+    with pytest.raises(NotFittedError):
+        from_sklearn(neural_network.MLPClassifier())
+    with pytest.raises(NotFittedError):
+        MLPClassifier().to_sklearn()
+    given = {"max_iter": 1, "dropout": 0.5, "penalty": xpnet.Penalty(l2=0.1)}
+    with pytest.warns(ConvergenceWarning):
+        model = MLPRegressor("huber", activation="gelu", **given).fit(X, Y)
+    with pytest.raises(ValueError, match="no equal of dropout, penalty, activation, loss"):
+        model.to_sklearn()

@@ -1,0 +1,119 @@
+"""The network of an estimator: its layers and loss, and initial weights as scikit-learn draws them.
+
+W_l, b_l ~ uniform on ±√(c / (n_{l-1} + n_l))         c = 2 for logistic, else 6
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from xpnet.equations.masks import needs_masks
+from xpnet.errors import quoted
+from xpnet.layers import Dense, Dropout
+from xpnet.losses import LOSSES, Loss, Poisson, Scaled
+from xpnet.network import Network
+
+__all__ = ["draw_weights", "hidden_sizes", "loss_of_classes", "loss_of_numbers", "make_network"]
+
+_NAMES = {"logistic": "sigmoid"}
+"""scikit-learn's name of an activation, and the name here, where they differ."""
+
+
+def hidden_sizes(given: Any) -> list[int]:
+    """Return the widths of the hidden layers; a number is one layer.
+
+    Raises
+    ------
+    ValueError
+        A width is not above 0.
+    """
+    sizes = list(given) if hasattr(given, "__iter__") else [given]
+    if np.any(np.asarray(sizes) <= 0):
+        raise ValueError(f"hidden_layer_sizes must be > 0, got {quoted(sizes)}")
+    return [int(n) for n in sizes]
+
+
+def loss_of_classes(loss: Any, n_labels: int) -> Loss:
+    """The loss of a classifier, whose `Loss.targets` is "labels" or "probabilities".
+
+    "log_loss" is the cross entropy of one label out of several classes (``n_labels`` is 0), else
+    the sum over the labels of their binary cross entropies.
+    """
+    if isinstance(loss, str) and loss == "log_loss":
+        binary = LOSSES["binary_cross_entropy"]
+        return Scaled(binary, n_labels) if n_labels else LOSSES["cross_entropy"]
+    found: Loss = LOSSES[loss] if isinstance(loss, str) else loss
+    if found.targets not in ("labels", "probabilities"):
+        raise ValueError(
+            f"loss {found.name!r} is not for class labels: use loss='log_loss', or a cross entropy "
+            "of xpnet.losses"
+        )
+    return found
+
+
+def loss_of_numbers(loss: Any, n_targets: int) -> Loss:
+    """The loss of a regressor; "squared_error" and "poisson" as scikit-learn defines them.
+
+    These are ½ Σ (a − y)² and half the deviance, each summed over the targets.
+    """
+    if not isinstance(loss, str):
+        found: Loss = loss
+        return found
+    if loss == "squared_error":
+        return Scaled(LOSSES["squared_error"], 0.5)
+    return Scaled(Poisson(deviance=True), n_targets) if loss == "poisson" else LOSSES[loss]
+
+
+def make_network(estimator: Any, n_in: int, n_out: int, loss: Loss, dtype: str) -> Network:
+    """Return the network, whose dense layers still have to get their weights."""
+    plain = estimator.layers is None
+    hidden = list(_hidden(estimator)) if plain else list(estimator.layers)
+    f = "relu" if isinstance(estimator.activation, (list, tuple)) else estimator.activation
+    return Network(
+        [n_in, *hidden, n_out],
+        activation=_activation(f),
+        loss=loss,
+        initializer="zeros" if plain else None,
+        backend=estimator.backend,
+        device=estimator.device,
+        dtype=dtype,
+    )
+
+
+def _hidden(estimator: Any) -> Iterator[Any]:
+    """The hidden layers, each with its activation, and with dropout after it."""
+    sizes, given = hidden_sizes(estimator.hidden_layer_sizes), estimator.activation
+    each = list(given) if isinstance(given, (list, tuple)) else [given] * len(sizes)
+    if len(each) != len(sizes):
+        raise ValueError(
+            f"activation must be one, or one for each of the {len(sizes)} hidden layers, got "
+            f"{quoted(given)}"
+        )
+    for n, f in zip(sizes, each, strict=True):
+        yield Dense(n, _activation(f))
+        if estimator.dropout:
+            yield Dropout(estimator.dropout)
+
+
+def _activation(f: Any) -> Any:
+    return _NAMES.get(f, f) if isinstance(f, str) else f
+
+
+def draw_weights(estimator: Any, net: Network, random_state: Any, dtype: Any) -> None:
+    """Draw W and b of every dense layer, in the order of scikit-learn's draws.
+
+    If layers draw masks, one more number is drawn for their seed.
+    """
+    factor = 2.0 if estimator.activation == "logistic" else 6.0
+    weights, biases = [], []
+    for W in net.weights:
+        fan_out, fan_in = W.shape
+        bound = np.sqrt(factor / (fan_in + fan_out))
+        weights.append(random_state.uniform(-bound, bound, (fan_in, fan_out)).astype(dtype).T)
+        biases.append(random_state.uniform(-bound, bound, fan_out).astype(dtype))
+    net.set_weights(weights, biases)
+    if needs_masks(net.layers):
+        net.seed = int(random_state.randint(2**31 - 1))

@@ -1,0 +1,182 @@
+"""Between scikit-learn's fitted MLPs and these: the same parameters, weights, records and state.
+
+scikit-learn packs a network's arrays as all W (fan_in, fan_out), then all b. θ has the transposes,
+in the same order, so an optimizer's arrays are converted too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sklearn import neural_network
+from sklearn.utils.validation import check_is_fitted
+
+from xpnet.backends import to_numpy
+from xpnet.estimators.build import loss_of_classes, loss_of_numbers, make_network
+from xpnet.estimators.mlp import MLPClassifier, MLPRegressor
+from xpnet.estimators.progress import Rate
+from xpnet.estimators.targets import Labels
+from xpnet.estimators.weights import Weights
+from xpnet.typing import Host
+
+__all__ = ["from_sklearn", "to_sklearn"]
+
+_RECORDS = (
+    *("n_iter_", "t_", "n_layers_", "n_outputs_", "out_activation_", "n_features_in_"),
+    *("feature_names_in_", "loss_", "best_loss_", "loss_curve_", "validation_scores_"),
+    *("best_validation_score_", "classes_", "_no_improvement_count"),
+)
+"""The attributes that are the same on both sides; a solver may lack some of them."""
+
+_KINDS = {
+    neural_network.MLPClassifier: MLPClassifier,
+    neural_network.MLPRegressor: MLPRegressor,
+}
+
+
+def from_sklearn(fitted: Any, **settings: Any) -> Any:
+    """Return an estimator of xpnet that goes on from a fitted one of scikit-learn.
+
+    Parameters
+    ----------
+    fitted : sklearn.neural_network.MLPClassifier or MLPRegressor
+    **settings
+        Parameters of the new estimator, such as ``backend="cupy"``; others are those of ``fitted``.
+
+    Returns
+    -------
+    MLPClassifier or MLPRegressor
+        With the same weights, records and optimizer state, so that ``partial_fit`` continues.
+
+    Raises
+    ------
+    TypeError
+        ``fitted`` is of a different class.
+    sklearn.exceptions.NotFittedError
+        It is not fitted.
+    """
+    kind = _KINDS.get(type(fitted))
+    if kind is None:
+        raise TypeError(
+            "from_sklearn takes an MLPClassifier or MLPRegressor of sklearn.neural_network, got "
+            f"{type(fitted).__name__}"
+        )
+    check_is_fitted(fitted)
+    new = kind(**{**fitted.get_params(deep=False), **settings})
+    _copy_records(fitted, new)
+    if isinstance(new, MLPClassifier):
+        new._set_labels(Labels(fitted._label_binarizer))
+        loss = loss_of_classes(new.loss, new._labels.n_labels)
+    else:
+        loss = loss_of_numbers(new.loss, fitted.n_outputs_)
+    dtype = new.dtype or str(fitted.coefs_[0].dtype)
+    net = make_network(new, fitted.n_features_in_, fitted.n_outputs_, loss, dtype)
+    net.set_weights([W.T for W in fitted.coefs_], fitted.intercepts_)
+    new._weights, new._best = Weights(net), None
+    if hasattr(fitted, "_optimizer"):
+        new._optimizer = _rate_from(new, fitted._optimizer)
+    return new
+
+
+def to_sklearn(estimator: Any) -> Any:
+    """Return scikit-learn's estimator with the same parameters, weights, records and state.
+
+    Raises
+    ------
+    ValueError
+        A setting that scikit-learn does not have is in use.
+    """
+    check_is_fitted(estimator)
+    given = estimator.get_params(deep=False)
+    kind = next(theirs for theirs, ours in _KINDS.items() if isinstance(estimator, ours))
+    _refuse_beyond(kind, estimator, given)
+    new = kind(**{name: given[name] for name in kind().get_params()})
+    _copy_records(estimator, new)
+    new.coefs_ = [W.copy(order="C") for W in estimator.coefs_]
+    new.intercepts_ = [b.copy() for b in estimator.intercepts_]
+    new._best_coefs = [W.copy() for W in new.coefs_]
+    new._best_intercepts = [b.copy() for b in new.intercepts_]
+    new._random_state = estimator._random_state
+    if isinstance(estimator, MLPClassifier):
+        new._label_binarizer = estimator._labels.binarizer
+    if hasattr(estimator, "_optimizer"):
+        new._optimizer = _optimizer_of(new, estimator)
+    return new
+
+
+def _refuse_beyond(kind: Any, estimator: Any, given: dict[str, Any]) -> None:
+    """Raise ValueError if a setting changes the network or its training, and is not in ``kind``."""
+    defaults, theirs = type(estimator)().get_params(), kind().get_params()
+    elsewhere = {"backend", "device", "dtype", "compile", "callbacks"}  # not the model's
+    beyond = [
+        name
+        for name in given
+        if name not in theirs and name not in elsewhere and given[name] != defaults[name]
+    ]
+    known = {"identity", "logistic", "tanh", "relu"}
+    if not isinstance(estimator.activation, str) or estimator.activation not in known:
+        beyond.append("activation")
+    if "loss" in theirs and estimator.loss not in ("squared_error", "poisson"):
+        beyond.append("loss")
+    if beyond:
+        raise ValueError(
+            f"scikit-learn's {kind.__name__} has no equal of {', '.join(beyond)}: use network_, or "
+            "network_.save(…)"
+        )
+
+
+def _copy_records(old: Any, new: Any) -> None:
+    for name in _RECORDS:
+        if hasattr(old, name):
+            value = getattr(old, name)
+            setattr(new, name, list(value) if isinstance(value, list) else value)
+
+
+# --- the optimizers' arrays
+
+
+def _rate_from(new: Any, optimizer: Any) -> Rate:
+    rate = Rate(new)
+    if hasattr(optimizer, "ms"):
+        rate.carried.moments = _packed(optimizer.ms), _packed(optimizer.vs)
+        rate.carried.t = optimizer.t
+        return rate
+    rate.learning_rate = optimizer.learning_rate
+    # scikit-learn's velocity is the step itself, −u
+    rate.carried.moments = (-_packed(optimizer.velocities),) if new.momentum else ()
+    return rate
+
+
+def _optimizer_of(new: Any, estimator: Any) -> Any:
+    from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
+
+    params, carried = new.coefs_ + new.intercepts_, estimator._optimizer.carried
+    if new.solver == "adam":
+        betas = new.beta_1, new.beta_2
+        made = AdamOptimizer(params, new.learning_rate_init, *betas, new.epsilon)
+        if carried.moments is not None:
+            made.ms, made.vs = (_unpacked(x, params) for x in carried.moments)
+            made.t = carried.t
+        return made
+    rule = new.learning_rate, new.momentum, new.nesterovs_momentum, new.power_t
+    made = SGDOptimizer(params, new.learning_rate_init, *rule)
+    made.learning_rate = estimator._optimizer.learning_rate
+    if carried.moments:
+        made.velocities = _unpacked(-carried.moments[0], params)
+    return made
+
+
+def _packed(arrays: Sequence[Host]) -> Host:
+    """Return arrays in scikit-learn's shapes as one vector in the layout of θ."""
+    return np.concatenate([x.T.reshape(-1) for x in arrays])
+
+
+def _unpacked(vector: Host, like: Sequence[Host]) -> list[Host]:
+    """Return a vector in the layout of θ as arrays in scikit-learn's shapes."""
+    ends = np.cumsum([x.size for x in like])[:-1]
+    parts = np.split(to_numpy(vector), ends)
+    return [
+        part.reshape(x.shape[::-1]).T.copy(order="C") for part, x in zip(parts, like, strict=True)
+    ]

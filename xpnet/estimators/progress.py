@@ -1,0 +1,164 @@
+"""What scikit-learn does after each epoch: its loss, its learning rate, and when a fit stops.
+
+loss of an epoch    Σ_b N_b loss_b / N       loss_b: batch b's mean loss plus its penalty
+no improvement      loss > best − tol        or, early stopping, score < best + tol
+stop                after more than n_iter_no_change such epochs in a row
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from xpnet.backends import to_numpy
+from xpnet.network import Network
+from xpnet.training.history import History
+from xpnet.training.settings import Carried
+from xpnet.typing import Host
+
+__all__ = ["AfterEpoch", "Rate", "restore_best", "start_records"]
+
+_SMALLEST = 1e-6
+"""The learning rate at which an adaptive one is not divided any more."""
+
+
+class Rate:
+    """The learning rate of an estimator, and its optimizer's state between fits.
+
+    Attributes
+    ----------
+    learning_rate : float
+        Of the next step. Only ``learning_rate`` "invscaling" and "adaptive" change it.
+    carried : Carried
+    """
+
+    def __init__(self, estimator: Any) -> None:
+        self.learning_rate = self._first = float(estimator.learning_rate_init)
+        self._rule = estimator.learning_rate if estimator.solver == "sgd" else "constant"
+        self._power = float(estimator.power_t)
+        self.carried = Carried()
+
+    def __call__(self, step: int) -> float:
+        """Return the rate of every step until the epoch's end."""
+        return self.learning_rate
+
+    def end_epoch(self, t: int) -> None:
+        """Take the number of examples seen so far."""
+        if self._rule == "invscaling":
+            self.learning_rate = self._first / (t + 1) ** self._power
+
+    def is_last(self) -> bool:
+        """Whether a fit without improvement ends; otherwise it goes on with a fifth of the rate."""
+        if self._rule != "adaptive" or self.learning_rate <= _SMALLEST:
+            return True
+        self.learning_rate /= 5.0
+        return False
+
+
+def start_records(estimator: Any) -> None:
+    """Set the attributes that a first fit by batches starts from."""
+    estimator.loss_curve_ = []
+    estimator._no_improvement_count = 0
+    early = estimator.early_stopping
+    estimator.validation_scores_ = [] if early else None
+    estimator.best_validation_score_ = -np.inf if early else None
+    estimator.best_loss_ = None if early else np.inf
+    estimator._best = None
+
+
+class AfterEpoch:
+    """The callback at the end of each epoch.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Its public records are kept up to date.
+    sizes : (S,) integers
+        The number of examples in each batch of an epoch.
+    held_out : Rows or None
+        The examples that early stopping watches.
+    """
+
+    def __init__(self, estimator: Any, sizes: Host, held_out: Any) -> None:
+        self._estimator, self._sizes, self._held_out = estimator, sizes, held_out
+        self._steps = 0
+
+    def __call__(self, net: Network, history: History) -> bool:
+        """Record an epoch; return whether the fit ends."""
+        estimator = self._estimator
+        self._record(self._loss(history))
+        if self._held_out is None:
+            self._watch_loss()
+        else:
+            self._watch_score(self._score(), net)
+        estimator._optimizer.end_epoch(estimator.t_)
+        return self._stops()
+
+    def _loss(self, history: History) -> float:
+        losses = np.asarray(history.step_loss[self._steps :])  # fewer steps if interrupted
+        self._steps = len(history.step_loss)
+        sizes = self._sizes[: len(losses)]
+        return float(losses @ sizes / sizes.sum())
+
+    def _record(self, loss: float) -> None:
+        estimator = self._estimator
+        estimator.n_iter_ += 1
+        estimator.t_ += int(self._sizes.sum())
+        estimator.loss_ = loss
+        estimator.loss_curve_.append(loss)
+        if estimator.verbose:
+            print(f"Iteration {estimator.n_iter_}, loss = {loss:.8f}")
+
+    def _watch_loss(self) -> None:
+        estimator, loss = self._estimator, self._estimator.loss_
+        self._count(loss > estimator.best_loss_ - estimator.tol)
+        estimator.best_loss_ = min(estimator.best_loss_, loss)
+
+    def _score(self) -> float:
+        X, _, y, w = self._held_out
+        score = float(self._estimator._score(X, y, sample_weight=w))
+        if self._estimator.verbose:
+            print(f"Validation score: {score:f}")
+        return score
+
+    def _watch_score(self, score: float, net: Network) -> None:
+        estimator = self._estimator
+        estimator.validation_scores_.append(score)
+        self._count(score < estimator.best_validation_score_ + estimator.tol)
+        if score > estimator.best_validation_score_:
+            estimator.best_validation_score_ = score
+            theta, statistics = net.copies()
+            estimator._best = to_numpy(theta), tuple(map(to_numpy, statistics))
+
+    def _count(self, stands_still: bool) -> None:
+        estimator = self._estimator
+        estimator._no_improvement_count = estimator._no_improvement_count + 1 if stands_still else 0
+
+    def _stops(self) -> bool:
+        estimator = self._estimator
+        if not estimator._no_improvement_count > estimator.n_iter_no_change:
+            return False
+        last = estimator._optimizer.is_last()
+        if not last:
+            estimator._no_improvement_count = 0
+        if estimator.verbose:
+            self._say(last)
+        return bool(last)
+
+    def _say(self, last: bool) -> None:
+        estimator = self._estimator
+        what = "Training loss" if self._held_out is None else "Validation score"
+        then = "Stopping." if last else f"Learning rate {estimator._optimizer.learning_rate:f}."
+        print(
+            f"{what} did not improve by tol={estimator.tol:f} for "
+            f"{estimator.n_iter_no_change} epochs. {then}"
+        )
+
+
+def restore_best(estimator: Any, net: Network) -> None:
+    """Set the parameters of the epoch with the best score, if any epoch had a finite one."""
+    if (best := getattr(estimator, "_best", None)) is not None:
+        theta, statistics = best
+        net.set_parameters(theta)
+        net.set_statistics(statistics)

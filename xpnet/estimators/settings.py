@@ -1,0 +1,111 @@
+"""The constructor's parameters: what scikit-learn accepts, and what is accepted beyond it.
+
+The tables have scikit-learn's own form, so it checks them itself: wrong values are its
+``InvalidParameterError``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from sklearn.utils._param_validation import Interval, Options, StrOptions
+
+from xpnet.equations.activation import Activation
+from xpnet.equations.activations import ACTIVATIONS
+from xpnet.equations.penalties import Penalty
+from xpnet.losses import LOSSES, Loss
+from xpnet.optimizers import OPTIMIZERS
+from xpnet.optimizers.wrapper import is_optimizer
+
+__all__ = ["COMMON", "OF_CLASSIFIER", "OF_REGRESSOR", "SOLVERS", "check_optimizer"]
+
+SOLVERS = ("sgd", "adam")
+"""The solvers that step batch by batch."""
+
+
+def _at_least(least: float, kind: type = Real) -> Any:
+    return Interval(kind, least, None, closed="left")
+
+
+def _above_zero() -> Any:
+    return Interval(Real, 0, None, closed="neither")
+
+
+def _fraction(closed: str = "left") -> Any:
+    return Interval(Real, 0, 1, closed=closed)
+
+
+def _names(*tables: Any) -> Any:
+    return StrOptions({name for table in tables for name in table})
+
+
+_OF_SKLEARN: dict[str, list[Any]] = {
+    "hidden_layer_sizes": ["array-like", _at_least(1, Integral)],
+    "activation": [_names(ACTIVATIONS, ("logistic",)), Activation, list, tuple],
+    "solver": [_names(SOLVERS, ("lbfgs",))],
+    "alpha": [_at_least(0)],
+    "batch_size": [_names(("auto",)), _at_least(1, Integral)],
+    "learning_rate": [_names(("constant", "invscaling", "adaptive"))],
+    "learning_rate_init": [_above_zero()],
+    "power_t": [_at_least(0)],
+    "max_iter": [_at_least(1, Integral)],
+    "shuffle": ["boolean"],
+    "random_state": ["random_state"],
+    "tol": [_at_least(0)],
+    "verbose": ["verbose"],
+    "warm_start": ["boolean"],
+    "momentum": [_fraction("both")],
+    "nesterovs_momentum": ["boolean"],
+    "early_stopping": ["boolean"],
+    "validation_fraction": [_fraction()],
+    "beta_1": [_fraction()],
+    "beta_2": [_fraction()],
+    "epsilon": [_above_zero()],
+    "n_iter_no_change": [_at_least(1, Integral), Options(Real, {np.inf})],
+    "max_fun": [_at_least(1, Integral)],
+}
+"""scikit-learn's parameters; the activations are more than its four."""
+
+_OWN: dict[str, list[Any]] = {
+    "layers": [list, tuple, None],
+    "dropout": [_fraction()],
+    "optimizer": [_names(OPTIMIZERS), "no_validation"],
+    "schedule": [callable, None],
+    "penalty": [Penalty, None],
+    "callbacks": [callable, list, tuple, Mapping, None],
+    "backend": ["no_validation"],
+    "device": ["no_validation"],
+    "dtype": [_names(("float32", "float64")), None],
+    "compile": ["boolean", None],
+}
+"""Parameters beyond scikit-learn's."""
+
+COMMON: dict[str, Any] = {
+    **_OF_SKLEARN,
+    **{name: "no_validation" if "no_validation" in row else row for name, row in _OWN.items()},
+}
+OF_CLASSIFIER: dict[str, Any] = {
+    **COMMON,
+    "loss": [_names(("log_loss",), LOSSES), Loss],
+    "class_weight": [dict, list, _names(("balanced",)), None],
+}
+OF_REGRESSOR: dict[str, Any] = {**COMMON, "loss": [_names(LOSSES), Loss]}
+
+
+def check_optimizer(value: Any) -> None:
+    """Check that it is None, the name of an optimizer or an optimizer, which has no common class.
+
+    Raises
+    ------
+    ValueError
+        It is anything else.
+    """
+    if value is None or is_optimizer(value) or (isinstance(value, str) and value in OPTIMIZERS):
+        return
+    raise ValueError(
+        f"optimizer must be None, one of {', '.join(OPTIMIZERS)}, or an optimizer of "
+        f"xpnet.optimizers, got {value!r}: solver='lbfgs' is the solver of all examples"
+    )
