@@ -71,6 +71,14 @@ def test_from_scikit_learn_and_on(case):
 
 
 @each_case
+def test_from_scikit_learn_and_back(case):
+    theirs, y = fitted(neural_network, case)
+    back = from_sklearn(theirs).to_sklearn()
+    check_equal(theirs, back)
+    check_equal(trained_on(theirs, y), trained_on(back, y))
+
+
+@each_case
 def test_to_scikit_learn_and_on(case):
     ours, y = fitted(xpnet.estimators, case)
     theirs = ours.to_sklearn()

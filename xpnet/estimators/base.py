@@ -188,7 +188,7 @@ class BaseMLP(BaseEstimator):
 
         Parameters
         ----------
-        X : (N, n_features_in_)
+        X : (N, n_features)
         y : (N,) or (N, outputs)
             As for ``fit``; all classes must be known.
         sample_weight : (N,), optional

@@ -26,7 +26,7 @@ __all__ = ["from_sklearn", "to_sklearn"]
 _RECORDS = (
     *("n_iter_", "t_", "n_layers_", "n_outputs_", "out_activation_", "n_features_in_"),
     *("feature_names_in_", "loss_", "best_loss_", "loss_curve_", "validation_scores_"),
-    *("best_validation_score_", "classes_", "_no_improvement_count"),
+    *("best_validation_score_", "classes_", "_no_improvement_count", "_random_state"),
 )
 """The attributes that are the same on both sides; a solver may lack some of them."""
 
@@ -98,7 +98,6 @@ def to_sklearn(estimator: Any) -> Any:
     new.intercepts_ = [b.copy() for b in estimator.intercepts_]
     new._best_coefs = [W.copy() for W in new.coefs_]
     new._best_intercepts = [b.copy() for b in new.intercepts_]
-    new._random_state = estimator._random_state
     if isinstance(estimator, MLPClassifier):
         new._label_binarizer = estimator._labels.binarizer
     if hasattr(estimator, "_optimizer"):
