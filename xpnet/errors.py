@@ -146,10 +146,17 @@ def look_up(kind: str, name: object, known: Mapping[str, T]) -> T:
     raise unknown_name(kind, name, known)
 
 
-def warn(message: str) -> None:
-    """Issue a UserWarning that points at the user's line, however deep in xpnet it arises."""
+def warn(message: str, category: type[Warning] = UserWarning) -> None:
+    """Issue a warning that points at the user's line, however deep in xpnet it arises.
+
+    Frames of scikit-learn, which calls an estimator's methods, are not the user's either.
+    """
     frame: FrameType | None = sys._getframe(1)
     level = 2
-    while frame is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == "xpnet":
+    while frame is not None and _package(frame) in ("xpnet", "sklearn"):
         frame, level = frame.f_back, level + 1
-    warnings.warn(message, stacklevel=level)
+    warnings.warn(message, category, stacklevel=level)
+
+
+def _package(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__")).partition(".")[0]

@@ -21,6 +21,7 @@ from xpnet.estimators import MLPClassifier, MLPRegressor
 from xpnet.layers import BatchNorm, Dense
 from xpnet.losses import CrossEntropy, GaussianNLL
 from xpnet.optimizers import Adam
+from xpnet.schedules import Cosine
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(80, 4))
@@ -168,6 +169,73 @@ def test_a_gradient_is_checked():
     model = regressor(activation="tanh").fit(X, NUMBERS)
     assert len(model.check_gradient(X, NUMBERS, RNG.uniform(size=80))) == 2
     assert max(model.check_gradient(X, NUMBERS)) < 1e-7
+
+
+# --- what does not go together
+
+
+def test_lbfgs_refuses_what_it_would_ignore():
+    held = X, NUMBERS
+    with pytest.raises(ValueError, match="cannot train a network with dropout"):
+        regressor(solver="lbfgs", dropout=0.1).fit(X, NUMBERS)
+    with pytest.raises(ValueError, match="validation_data and callbacks need a solver by batches"):
+        regressor(solver="lbfgs").fit(X, NUMBERS, validation_data=held)
+    with pytest.raises(ValueError, match="validation_data and callbacks need a solver by batches"):
+        regressor(solver="lbfgs", callbacks=print).fit(X, NUMBERS)
+
+
+def test_validation_data_may_lack_classes_but_have_no_new_ones():
+    some = X[:3], CLASSES[:3]
+    model = classifier(warm_start=True).fit(X, CLASSES, validation_data=some)
+    assert len(model.fit(X, CLASSES, validation_data=some).validation_loss_curve_) == 8
+    with pytest.raises(ValueError, match=r"classes that the first fit did not: \['new'\]"):
+        model.fit(X, CLASSES, validation_data=(X[:1], ["new"]))
+
+
+def test_class_weights_do_not_count_in_a_score():
+    """A class of weight 0 counts in the accuracy that early stopping watches."""
+    weights = {"a": 1.0, "b": 1.0, "c": 1e-6}
+    model = classifier(class_weight=weights, early_stopping=True, max_iter=1)
+    model.fit(X, CLASSES, validation_data=(X, CLASSES))
+    assert model.best_validation_score_ == np.mean(model.predict(X) == CLASSES)
+    split = classifier(class_weight=weights, early_stopping=True, validation_fraction=0.5)
+    assert {round(40 * score, 9) % 1 for score in split.fit(X, CLASSES).validation_scores_} == {0}
+
+
+def test_a_partial_fit_after_a_change_of_solver_starts_its_optimizer_afresh():
+    model = classifier(solver="lbfgs").fit(X, CLASSES)
+    model.set_params(solver="adam").partial_fit(X, CLASSES)
+    assert len(model.loss_curve_) == 1
+    same = pickle.loads(pickle.dumps(model))
+    del same._optimizer
+    for each in (model, same):
+        each.set_params(solver="sgd").partial_fit(X, CLASSES)
+    np.testing.assert_array_equal(model.coefs_[0], same.coefs_[0])
+
+
+def test_a_schedule_of_partial_fits_is_as_long_as_all_epochs():
+    whole = classifier(schedule=Cosine(0.1), shuffle=False).fit(X, CLASSES)
+    parts = classifier(schedule=Cosine(0.1), shuffle=False)
+    for _ in range(8):
+        parts.partial_fit(X, CLASSES, classes=["a", "b", "c"])
+    np.testing.assert_allclose(parts.coefs_[0], whole.coefs_[0], rtol=1e-12)
+
+
+def test_a_warning_points_at_the_users_line():
+    with pytest.warns(ConvergenceWarning) as caught:
+        classifier(max_iter=1).fit(X, CLASSES)
+    assert caught[0].filename == __file__
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_fit_that_diverges_keeps_its_best_weights_if_it_watches_a_score():
+    settings = {"solver": "sgd", "learning_rate_init": 1.0, "activation": "identity"}
+    with pytest.raises(ValueError, match="Solver produced non-finite parameter weights"):
+        regressor(**settings).fit(100 * X, NUMBERS)
+    model = regressor(**settings, early_stopping=True).fit(100 * X, NUMBERS)
+    assert np.isnan(model.validation_scores_[-1])
+    assert len(model.validation_scores_) == len(model.loss_curve_) == model.n_iter_
+    assert np.isfinite(model.coefs_[0]).all()
 
 
 # --- probabilities

@@ -191,7 +191,7 @@ def test_value_and_gradient_agree_at_every_iterate(case, monkeypatch):
         theirs(**settings).fit(X, y, sample_weight=w)
         ours = getattr(estimators, name)(**{**settings, "max_iter": 1}).fit(X, y, sample_weight=w)
     net = ours.network_
-    rows = Rows(X, ours._encode(y, net.loss), y, w)
+    rows = Rows(X, ours._encode(y, net.loss), y, w, w)
     fixed = net.backend, net.layers, net.loss, net.dtype, net.statistics
     function = objective(*fixed, _examples(net, rows), _penalty(ours))
     assert len(seen) > 10

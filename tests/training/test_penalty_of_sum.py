@@ -99,3 +99,15 @@ def test_a_stack_refuses_what_it_cannot_divide():
     alone = network()
     alone.fit(X[:6], Y[:6], penalty=penalty, epochs=1, batch_size=4, optimizer=SGD(0.1))
     assert relative(stack[0].parameters, alone.parameters) <= 1e-10
+
+
+def test_each_network_of_a_stack_has_its_own():
+    penalty = xpnet.Penalty(l1=0.1, l2=LAMBDA, of_sum=True)
+    nets = [xpnet.Network([4, 3, 2], loss="squared_error", dtype="float64", rng=r) for r in (0, 1)]
+    keywords = {"epochs": 3, "batch_size": 5, "optimizer": SGD(0.1), "penalty": penalty}
+    stack = xpnet.Stack(nets)
+    together = stack.fit(X, Y, **keywords, shuffle=False, progress=False)
+    for r, net in enumerate(nets):
+        alone = net.fit(X, Y, **keywords, shuffle=False, progress=False)
+        assert relative(stack[r].parameters, net.parameters) <= 1e-13
+        assert [each[r] for each in together.loss] == pytest.approx(alone.loss, rel=1e-13)

@@ -72,8 +72,16 @@ class BaseMLP(BaseEstimator):
     # --- a fit
 
     @abstractmethod
-    def _validate_input(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Any]:
+    def _checked(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
         """Check X and y as scikit-learn does; return them as arrays."""
+
+    @abstractmethod
+    def _take_labels(self, y: Any, incremental: bool) -> None:
+        """Find the classes of a first fit, or check those of a later one."""
+
+    @abstractmethod
+    def _check_labels(self, y: Any) -> None:
+        """Raise ValueError if a label is not known."""
 
     @abstractmethod
     def _find_loss(self, y: Any) -> Loss:
@@ -110,7 +118,8 @@ class BaseMLP(BaseEstimator):
         hidden_sizes(self.hidden_layer_sizes)
         check_optimizer(self.optimizer)
         first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
-        X, y = self._validate_input(X, y, incremental, first)
+        X, y = self._checked(X, y, first)
+        self._take_labels(y, incremental)
         X = X.tocsr() if issparse(X) else X
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X)
@@ -120,7 +129,8 @@ class BaseMLP(BaseEstimator):
             self._initialize(X, y, loss)
         elif not self._weights.has_network:
             self._weights.give(self._make_network(X, y, loss))
-        rows = Rows(X, self._encode(y, loss), y, self._weights_of(y, sample_weight))
+        w = self._weights_of(y, sample_weight)
+        rows = Rows(X, self._encode(y, loss), y, w, sample_weight)
         held_out = self._held_out(validation_data, loss)
         solve(self, self.network_, rows, incremental, held_out)
         return self
@@ -144,7 +154,8 @@ class BaseMLP(BaseEstimator):
 
     def _dtype_of(self, X: Any) -> str:
         """The dtype of the network: that of X, but for SciPy's L-BFGS float64."""
-        by_scipy = not is_stochastic(self) and self.backend == "numpy"
+        backend = getattr(self.backend, "name", self.backend)
+        by_scipy = not is_stochastic(self) and backend == "numpy"
         return self.dtype or ("float64" if by_scipy else str(X.dtype))
 
     def _held_out(self, validation_data: Any, loss: Loss) -> Rows | None:
@@ -154,9 +165,16 @@ class BaseMLP(BaseEstimator):
         if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
             raise ValueError("validation_data must be (X, y) or (X, y, sample_weight)")
         X, y, *w = validation_data
-        X, y = self._validate_input(X, y, True, False)
-        w = [_check_sample_weight(each, X) for each in w if each is not None]
-        return Rows(X, self._encode(y, loss), y, w[0] if w else None)
+        X, y = self._later(X, y)
+        given = w[0] if w and w[0] is not None else None
+        checked = None if given is None else _check_sample_weight(given, X)
+        return Rows(X, self._encode(y, loss), y, checked, checked)
+
+    def _later(self, X: Any, y: Any) -> tuple[Any, Any]:
+        """Check examples that are not trained on."""
+        X, y = self._checked(X, y, False)
+        self._check_labels(y)
+        return (X.tocsr() if issparse(X) else X), y
 
     # --- outputs
 
@@ -200,7 +218,7 @@ class BaseMLP(BaseEstimator):
             included.
         """
         check_is_fitted(self)
-        X, y = self._validate_input(X, y, True, False)
+        X, y = self._later(X, y)
         net = self.network_
         assert net.loss is not None
         return gradient_check(net, X, self._encode(y, net.loss), sample_weight)

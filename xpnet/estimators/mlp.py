@@ -22,7 +22,12 @@ from xpnet.typing import Host
 
 __all__ = ["MLPClassifier", "MLPRegressor"]
 
-_KINDS = (np.float64, np.float32)
+_CHECKS: dict[str, Any] = {
+    "accept_sparse": ["csr", "csc"],
+    "multi_output": True,
+    "dtype": (np.float64, np.float32),
+}
+"""What X and y may be, for `validate_data`."""
 
 
 class MLPClassifier(ClassifierMixin, BaseMLP):
@@ -76,7 +81,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     n_iter_no_change : int or inf, default=10
         The fit stops after more than this number of epochs without an improvement.
     max_fun : int, default=15000
-        For lbfgs: the largest number of evaluations.
+        For lbfgs on NumPy: the largest number of evaluations.
     loss : str or Loss, default="log_loss"
         A cross entropy of `xpnet.losses` in place of scikit-learn's log loss.
     layers : sequence of int and layers, optional
@@ -87,13 +92,13 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         One of `xpnet.optimizers` in place of ``solver``. A name takes the rate
         ``learning_rate_init``, an object keeps its own.
     schedule : schedule, optional
-        One of `xpnet.schedules`, or a function of the step, as the learning rate.
+        One of `xpnet.schedules`, or a function of the step, as the learning rate; not for lbfgs.
     penalty : Penalty, optional
         An `xpnet.Penalty` in place of ``alpha``.
     class_weight : dict, list of dicts, "balanced" or None, default=None
         Weights of classes, which multiply the weights of their examples in training.
     callbacks : function, sequence of functions or mapping, optional
-        As for `xpnet.Network.fit`: each takes (network, history).
+        As for `xpnet.Network.fit`: each takes (network, history). Not for lbfgs.
     backend, device
         As for `xpnet.get_backend`.
     dtype : {"float32", "float64"}, optional
@@ -273,23 +278,18 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def _set_labels(self, labels: Labels) -> None:
         self._labels, self.classes_ = labels, labels.classes
 
-    def _validate_input(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Any]:
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse=["csr", "csc"],
-            multi_output=True,
-            dtype=_KINDS,
-            reset=reset,
-        )
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
+    def _checked(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
+        X, y = validate_data(self, X, y, **_CHECKS, reset=reset)
+        return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
+
+    def _take_labels(self, y: Any, incremental: bool) -> None:
         if not hasattr(self, "classes_") or not (self.warm_start or incremental):
             self._set_labels(Labels.of(y))
         else:
             self._labels.check(y, same=self.warm_start)
-        return X, y
+
+    def _check_labels(self, y: Any) -> None:
+        self._labels.check(y, same=False)
 
     def _find_loss(self, y: Any) -> Loss:
         return loss_of_classes(self.loss, self._labels.n_labels)
@@ -477,18 +477,15 @@ out_activation_, n_features_in_, feature_names_in_
 
     # --- for the base
 
-    def _validate_input(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Any]:
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse=["csr", "csc"],
-            multi_output=True,
-            y_numeric=True,
-            dtype=_KINDS,
-            reset=reset,
-        )
+    def _checked(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
+        X, y = validate_data(self, X, y, **_CHECKS, y_numeric=True, reset=reset)
         return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
+
+    def _take_labels(self, y: Any, incremental: bool) -> None:
+        """Numbers have no labels."""
+
+    def _check_labels(self, y: Any) -> None:
+        """Numbers have no labels."""
 
     def _find_loss(self, y: Any) -> Loss:
         return loss_of_numbers(self.loss, 1 if y.ndim == 1 else y.shape[1])

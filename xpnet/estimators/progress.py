@@ -37,7 +37,12 @@ class Rate:
         self.learning_rate = self._first = float(estimator.learning_rate_init)
         self._rule = estimator.learning_rate if estimator.solver == "sgd" else "constant"
         self._power = float(estimator.power_t)
+        self._made_for = _kind(estimator)
         self.carried = Carried()
+
+    def fits(self, estimator: Any) -> bool:
+        """Whether the optimizer is still of the kind whose state is carried."""
+        return _kind(estimator) == self._made_for
 
     def __call__(self, step: int) -> float:
         """Return the rate of every step until the epoch's end."""
@@ -54,6 +59,10 @@ class Rate:
             return True
         self.learning_rate /= 5.0
         return False
+
+
+def _kind(estimator: Any) -> tuple[Any, ...]:
+    return estimator.solver, estimator.optimizer, bool(estimator.momentum)
 
 
 def start_records(estimator: Any) -> None:
@@ -95,6 +104,13 @@ class AfterEpoch:
         estimator._optimizer.end_epoch(estimator.t_)
         return self._stops()
 
+    def note_divergence(self) -> None:
+        """Record the epoch whose loss is not finite, if the last one's score does not say so."""
+        scores = self._estimator.validation_scores_
+        if not np.isnan(scores[-1]):
+            self._record(np.nan)
+            scores.append(np.nan)
+
     def _loss(self, history: History) -> float:
         losses = np.asarray(history.step_loss[self._steps :])  # fewer steps if interrupted
         self._steps = len(history.step_loss)
@@ -116,8 +132,8 @@ class AfterEpoch:
         estimator.best_loss_ = min(estimator.best_loss_, loss)
 
     def _score(self) -> float:
-        X, _, y, w = self._held_out
-        score = float(self._estimator._score(X, y, sample_weight=w))
+        held = self._held_out
+        score = float(self._estimator._score(held.X, held.y, sample_weight=held.sample_weight))
         if self._estimator.verbose:
             print(f"Validation score: {score:f}")
         return score

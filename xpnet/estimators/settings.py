@@ -69,24 +69,21 @@ _OF_SKLEARN: dict[str, list[Any]] = {
 }
 """scikit-learn's parameters; the activations are more than its four."""
 
-_OWN: dict[str, list[Any]] = {
+_OWN: dict[str, Any] = {
     "layers": [list, tuple, None],
     "dropout": [_fraction()],
-    "optimizer": [_names(OPTIMIZERS), "no_validation"],
+    "optimizer": "no_validation",  # `check_optimizer`
     "schedule": [callable, None],
     "penalty": [Penalty, None],
     "callbacks": [callable, list, tuple, Mapping, None],
-    "backend": ["no_validation"],
-    "device": ["no_validation"],
+    "backend": "no_validation",  # `xpnet.get_backend`
+    "device": "no_validation",
     "dtype": [_names(("float32", "float64")), None],
     "compile": ["boolean", None],
 }
 """Parameters beyond scikit-learn's."""
 
-COMMON: dict[str, Any] = {
-    **_OF_SKLEARN,
-    **{name: "no_validation" if "no_validation" in row else row for name, row in _OWN.items()},
-}
+COMMON: dict[str, Any] = {**_OF_SKLEARN, **_OWN}
 OF_CLASSIFIER: dict[str, Any] = {
     **COMMON,
     "loss": [_names(("log_loss",), LOSSES), Loss],

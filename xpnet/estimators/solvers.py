@@ -7,7 +7,6 @@ loss and gradient of xpnet; on other backends it is `xpnet.optimizers.LBFGS`, on
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -18,19 +17,19 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils import _safe_indexing, shuffle
 
-from xpnet import checks
+from xpnet import checks, schedules
 from xpnet.backends import Backend, get_backend, to_numpy
 from xpnet.backends.sparse import SparseRows
 from xpnet.checks.inputs import Examples, features
 from xpnet.derivatives.objective import objective
 from xpnet.equations.penalties import Penalty
-from xpnet.errors import DivergenceError
-from xpnet.estimators.progress import AfterEpoch, Rate, restore_best
+from xpnet.errors import DivergenceError, warn
+from xpnet.estimators.progress import AfterEpoch, Rate, restore_best, start_records
 from xpnet.estimators.settings import SOLVERS
 from xpnet.network import Network
 from xpnet.optimizers import LBFGS, SGD, Adam, get_optimizer
 from xpnet.training.callbacks import Callbacks
-from xpnet.training.full_batch import search
+from xpnet.training.full_batch import check_fixed, search
 from xpnet.training.history import History
 from xpnet.training.loop import loop
 from xpnet.training.one_fit import one_fit
@@ -46,12 +45,24 @@ NOT_FINITE = (
 
 
 class Rows(NamedTuple):
-    """Examples on the host: X (N, n_0), the loss's targets Y, labels or numbers y, weights w."""
+    """Examples on the host.
+
+    Attributes
+    ----------
+    X : (N, n_0), which may be sparse
+    Y : the targets that the loss takes
+    y : the labels or numbers
+    w : (N,) or None
+        Weights in training.
+    sample_weight : (N,) or None
+        Weights in a score, which those of classes do not multiply.
+    """
 
     X: Any
     Y: Any
     y: Any
     w: Host | None
+    sample_weight: Host | None
 
     def take(self, index: Host) -> Rows:
         """Return these rows."""
@@ -74,10 +85,8 @@ def solve(estimator: Any, net: Network, rows: Rows, incremental: bool, held_out:
     try:
         if is_stochastic(estimator):
             _by_batches(estimator, net, rows, incremental, held_out)
-        elif net.backend.name == "numpy":
-            _by_scipy(estimator, net, rows)
         else:
-            _on_device(estimator, net, rows)
+            _all_at_once(estimator, net, rows, held_out)
     except DivergenceError as error:
         raise ValueError(NOT_FINITE) from error
     if not np.all(np.isfinite(to_numpy(net.parameters))):
@@ -88,29 +97,36 @@ def solve(estimator: Any, net: Network, rows: Rows, incremental: bool, held_out:
 
 
 def _by_batches(estimator: Any, net: Network, rows: Rows, incremental: bool, held_out: Any) -> None:
-    if not incremental or not hasattr(estimator, "_optimizer"):
-        estimator._optimizer = Rate(estimator)
+    _prepare(estimator, incremental)
     watched = None
     if estimator.early_stopping:
-        if incremental:
-            raise ValueError("partial_fit does not support early_stopping=True")
         rows, watched = _split(estimator, rows) if held_out is None else (rows, held_out)
-    n = rows.X.shape[0]
-    size = _batch_size(estimator, n)
-    starts = np.arange(0, n, size)
-    after = AfterEpoch(estimator, np.minimum(size, n - starts), watched)
-    settings = _settings(estimator, after, n, size, rows.w, incremental)
-    estimator.n_iter_ = 0
+    sizes = _batch_sizes(estimator, rows.X.shape[0])
+    after = AfterEpoch(estimator, sizes, watched)
+    epochs = 1 if incremental else estimator.max_iter
     try:
-        history = _loop(net, rows, held_out, settings)
+        history = _loop(net, rows, held_out, _settings(estimator, after, sizes, rows.w, epochs))
         estimator.validation_loss_curve_ = history.validation_loss or None
         _warn_of_end(estimator, history, incremental)
     except DivergenceError:
-        if not estimator.early_stopping or estimator._best is None:
+        if watched is None or estimator._best is None:
             raise
-        estimator.validation_scores_.append(np.nan)
-    if estimator.early_stopping:
+        after.note_divergence()
+    if watched is not None:
         restore_best(estimator, net)
+
+
+def _prepare(estimator: Any, incremental: bool) -> None:
+    """Make a new learning rate and optimizer state, unless a `partial_fit` goes on with them."""
+    if incremental and estimator.early_stopping:
+        raise ValueError("partial_fit does not support early_stopping=True")
+    before: Rate | None = getattr(estimator, "_optimizer", None)
+    if not incremental or before is None or not before.fits(estimator):
+        estimator._optimizer = Rate(estimator)
+    scored = getattr(estimator, "validation_scores_", None) is not None
+    if not hasattr(estimator, "loss_curve_") or scored != estimator.early_stopping:
+        start_records(estimator)  # the last fit was by lbfgs, or watched a different value
+    estimator.n_iter_ = 0
 
 
 def _loop(net: Network, rows: Rows, held_out: Any, settings: Settings) -> History:
@@ -157,24 +173,21 @@ def _split(estimator: Any, rows: Rows) -> tuple[Rows, Rows]:
     return rows.take(train), rows.take(held)
 
 
-def _batch_size(estimator: Any, n: int) -> int:
-    if isinstance(estimator.batch_size, str):
-        return min(200, n)
-    if estimator.batch_size > n:
-        warnings.warn(
-            f"Got `batch_size` larger than sample size, {n}. It is going to be clipped",
-            stacklevel=2,
-        )
-    return min(int(estimator.batch_size), n)
+def _batch_sizes(estimator: Any, n: int) -> Host:
+    """The number of examples in each batch of an epoch; the last may have fewer."""
+    size = 200 if isinstance(estimator.batch_size, str) else int(estimator.batch_size)
+    if size > n and not isinstance(estimator.batch_size, str):
+        warn(f"Got `batch_size` larger than sample size, {n}. It is going to be clipped")
+    return np.minimum(size, n - np.arange(0, n, size))
 
 
 def _settings(
-    estimator: Any, after: AfterEpoch, n: int, size: int, w: Host | None, incremental: bool
+    estimator: Any, after: AfterEpoch, sizes: Host, w: Host | None, epochs: int
 ) -> Settings:
     return Settings(
-        epochs=1 if incremental else estimator.max_iter,
-        batch_size=size,
-        optimizer=_optimizer(estimator),
+        epochs=epochs,
+        batch_size=int(sizes[0]),
+        optimizer=_optimizer(estimator, len(sizes)),
         shuffle=estimator.shuffle,
         penalty=_penalty(estimator),
         max_norm=None,
@@ -184,14 +197,14 @@ def _settings(
         callbacks=_callbacks(after, estimator.callbacks),
         progress=False,
         compile=estimator.compile,
-        order=_order(estimator, n, size, w),
+        order=_order(estimator, sizes, w),
         carried=estimator._optimizer.carried,
     )
 
 
-def _order(estimator: Any, n: int, size: int, w: Host | None) -> Callable[[int], Host]:
+def _order(estimator: Any, sizes: Host, w: Host | None) -> Callable[[int], Host]:
     """Return the function of the order: each epoch shuffles the last epoch's."""
-    rows, starts = np.arange(n, dtype=int), np.arange(0, n, size)
+    rows, starts = np.arange(sizes.sum(), dtype=int), np.cumsum(sizes) - sizes
 
     def order(epoch: int) -> Host:
         nonlocal rows
@@ -207,9 +220,15 @@ def _order(estimator: Any, n: int, size: int, w: Host | None) -> Callable[[int],
     return order
 
 
-def _optimizer(estimator: Any) -> Any:
-    """The optimizer whose updates are those of scikit-learn's solver, or the one that is given."""
-    rate = estimator._optimizer if estimator.schedule is None else estimator.schedule
+def _optimizer(estimator: Any, steps_per_epoch: int) -> Any:
+    """The optimizer whose updates are those of scikit-learn's solver, or the one that is given.
+
+    A schedule is as long as ``max_iter`` epochs, also for `partial_fit`.
+    """
+    rate = estimator._optimizer
+    if estimator.schedule is not None:
+        n_steps = estimator.max_iter * steps_per_epoch
+        rate = schedules.bind(estimator.schedule, n_steps, steps_per_epoch)
     given = estimator.optimizer
     if given is not None:
         keeps = estimator.schedule is None and not isinstance(given, str)
@@ -239,27 +258,38 @@ def _callbacks(after: AfterEpoch, given: Any) -> Callbacks:
 
 def _warn_of_end(estimator: Any, history: History, incremental: bool) -> None:
     if history.stopped == "interrupted":
-        warnings.warn("Training interrupted by user.", stacklevel=2)
+        warn("Training interrupted by user.")
     elif history.stopped is None and not incremental:
-        warnings.warn(
+        warn(
             f"Stochastic Optimizer: Maximum iterations ({estimator.max_iter}) reached and the "
             "optimization hasn't converged yet.",
             ConvergenceWarning,
-            stacklevel=2,
         )
 
 
 # --- all examples at once
 
 
+def _all_at_once(estimator: Any, net: Network, rows: Rows, held_out: Any) -> None:
+    check_fixed("lbfgs", net)
+    if held_out is not None or estimator.callbacks is not None:
+        raise ValueError("validation_data and callbacks need a solver by batches, sgd or adam")
+    (_by_scipy if net.backend.name == "numpy" else _on_device)(estimator, net, rows)
+
+
 def _by_scipy(estimator: Any, net: Network, rows: Rows) -> None:
     """Minimise by SciPy's L-BFGS-B from the network's parameters."""
     assert net.loss is not None
     fixed = net.backend, net.layers, net.loss, net.dtype, net.statistics
-    function = objective(*fixed, _examples(net, rows), _penalty(estimator))
+    of_theta = objective(*fixed, _examples(net, rows), _penalty(estimator))
+
+    def function(theta: Host) -> tuple[float, Host]:
+        value, g = of_theta(theta.astype(net.dtype, copy=False))
+        return float(value), g.astype(np.float64, copy=False)
+
     result = minimize(
         function,
-        to_numpy(net.parameters).astype(np.float64),
+        net.parameters.astype(np.float64),
         method="L-BFGS-B",
         jac=True,
         options={
@@ -311,16 +341,15 @@ def _settings_of_search(estimator: Any, solver: LBFGS) -> Settings:
         validation_fraction=None,
         early_stopping=None,
         metrics=(),
-        callbacks=Callbacks(estimator.callbacks or ()),
+        callbacks=Callbacks(()),
         progress=False,
         compile=None,
     )
 
 
 def _warn_of_lbfgs(estimator: Any, why: str) -> None:
-    warnings.warn(
+    warn(
         f"lbfgs failed to converge after {estimator.n_iter_} iteration(s) {why}. Increase max_iter "
         f"(now {estimator.max_iter}) or scale the data",
         ConvergenceWarning,
-        stacklevel=2,
     )

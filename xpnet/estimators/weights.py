@@ -86,10 +86,12 @@ class Weights:
         self._shown = [*self._coefs, *self._intercepts]
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"net": self.network}
+        if self._net is None:
+            return self.__dict__.copy()
+        return {**Weights(self.network).__dict__}  # the lists are made from θ again
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(Weights(state["net"]).__dict__)
+        self.__dict__.update(state)
 
 
 def _is(a: Any, b: Any) -> bool:

@@ -18,7 +18,7 @@ from xpnet.typing import Array
 if TYPE_CHECKING:
     from xpnet.network.state import NetworkState
 
-__all__ = ["search"]
+__all__ = ["check_fixed", "search"]
 
 
 def search(
@@ -30,21 +30,26 @@ def search(
 
 
 def _check(net: NetworkState, settings: Settings) -> None:
-    """Raise ValueError for dropout, batch normalisation and max_norm; warn about ``compile``.
-
-    The solver needs a loss that is one fixed function of θ.
-    """
+    """Raise ValueError for layers that are not fixed, and max_norm; warn about ``compile``."""
     name = type(settings.optimizer).__name__
-    changing = {layer.kind for layer in flatten(net.layers) if not is_fixed(layer)}
-    if changing:
-        raise ValueError(
-            f"{name} needs a loss that is the same at every evaluation: it cannot train a network "
-            f"with {' or '.join(sorted(changing))}"
-        )
+    check_fixed(name, net)
     if settings.max_norm is not None:
         raise ValueError(f"{name} cannot enforce a max_norm: leave it out, or use a penalty")
     if settings.compile:
         warn(f"compile=True has no effect with {name}, which has evaluations instead of steps")
+
+
+def check_fixed(solver: str, net: NetworkState) -> None:
+    """Raise ValueError for dropout and batch normalisation.
+
+    A solver of all examples needs a loss that is one fixed function of θ.
+    """
+    changing = {layer.kind for layer in flatten(net.layers) if not is_fixed(layer)}
+    if changing:
+        raise ValueError(
+            f"{solver} needs a loss that is the same at every evaluation: it cannot train a "
+            f"network with {' or '.join(sorted(changing))}"
+        )
 
 
 class _Search:
