@@ -213,6 +213,18 @@ def test_a_partial_fit_after_a_change_of_solver_starts_its_optimizer_afresh():
     np.testing.assert_array_equal(model.coefs_[0], same.coefs_[0])
 
 
+def test_a_warm_start_takes_a_changed_loss():
+    model = classifier(warm_start=True, shuffle=False).fit(X, CLASSES)
+    theta = model.network_.parameters.copy()
+    model.set_params(loss=CrossEntropy(0.2), learning_rate_init=1e-12, max_iter=1).fit(X, CLASSES)
+    assert model.network_.loss is CrossEntropy(0.2)
+    np.testing.assert_allclose(model.network_.parameters, theta, atol=1e-11)
+    codes = np.searchsorted(model.classes_, CLASSES)
+    expected = model.network_.evaluate(X, codes)["loss"]
+    penalty = 0.5 * model.alpha * sum(float((W**2).sum()) for W in model.coefs_) / len(X)
+    assert model.loss_ == pytest.approx(expected + penalty, rel=1e-9)
+
+
 def test_a_schedule_of_partial_fits_is_as_long_as_all_epochs():
     whole = classifier(schedule=Cosine(0.1), shuffle=False).fit(X, CLASSES)
     parts = classifier(schedule=Cosine(0.1), shuffle=False)

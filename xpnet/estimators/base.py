@@ -35,6 +35,8 @@ _NUMBERS = 2**21
 class BaseMLP(BaseEstimator):
     """The base of `MLPClassifier` and `MLPRegressor`."""
 
+    _weights: Weights
+
     # --- the parameters that a fit finds
 
     @property
@@ -120,20 +122,31 @@ class BaseMLP(BaseEstimator):
         first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         X, y = self._checked(X, y, first)
         self._take_labels(y, incremental)
-        X = X.tocsr() if issparse(X) else X
-        if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, X)
+        w = None if sample_weight is None else _check_sample_weight(sample_weight, X)
         self._random_state = check_random_state(self.random_state)
         loss = self._find_loss(y)
         if first:
             self._initialize(X, y, loss)
-        elif not self._weights.has_network:
-            self._weights.give(self._make_network(X, y, loss))
-        w = self._weights_of(y, sample_weight)
-        rows = Rows(X, self._encode(y, loss), y, w, sample_weight)
+        else:
+            self._go_on(X, y, loss)
+        rows = Rows(_by_rows(X), self._encode(y, loss), y, self._weights_of(y, w), w)
         held_out = self._held_out(validation_data, loss)
         solve(self, self.network_, rows, incremental, held_out)
         return self
+
+    def _go_on(self, X: Any, y: Any, loss: Loss) -> None:
+        """Make the network anew if there is none for lists of weights, or if the loss changed."""
+        if not self._weights.has_network:
+            self._weights.give(self._make_network(X, y, loss))
+            return
+        old = self.network_
+        if old.loss is loss:
+            return
+        new = self._make_network(X, y, loss)
+        new.set_parameters(old.parameters)
+        new.set_statistics(old.statistics)
+        new.epoch, new.seed = old.epoch, old.seed
+        self._weights = Weights(new)
 
     def _initialize(self, X: Any, y: Any, loss: Loss) -> None:
         """Make the network, draw its weights, and reset all records."""
@@ -174,7 +187,7 @@ class BaseMLP(BaseEstimator):
         """Check examples that are not trained on."""
         X, y = self._checked(X, y, False)
         self._check_labels(y)
-        return (X.tocsr() if issparse(X) else X), y
+        return _by_rows(X), y
 
     # --- outputs
 
@@ -247,3 +260,8 @@ class BaseMLP(BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+def _by_rows(X: Any) -> Any:
+    """X, if it is sparse in a form whose rows are found fast."""
+    return X.tocsr() if issparse(X) else X
