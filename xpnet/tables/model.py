@@ -40,7 +40,7 @@ __all__ = ["Member", "Model", "load"]
 
 _BATCH = 8192  # rows predicted at once
 _BLOCK = 65_536  # rows encoded at once
-_SCHEMA, _MODEL = "schema", "model"
+_SCHEMA, _MODEL, _ESTIMATOR = "schema", "model", "estimator"
 _NOTHING = (  # what files of one network may leave out
     '{"residuals": [], "score": {}, "cv_score": {}}'
 )
@@ -90,6 +90,8 @@ class Model:
         How the networks were trained, in words; not in a file.
     interrupted : bool
         Whether Ctrl-C ended the training early; not in a file.
+    estimator : str
+        What an estimator of `xpnet.estimators` adds to the file, as JSON; else empty.
     """
 
     members: tuple[Member, ...]
@@ -99,6 +101,7 @@ class Model:
     history: History | None = None
     recipe: Mapping[str, str] = field(default_factory=dict)
     interrupted: bool = False
+    estimator: str = ""
 
     def __repr__(self) -> str:
         n, task, names = len(self.members), self.schema.task, shown(self.schema.target_names)
@@ -377,6 +380,8 @@ class Model:
         extra = {_SCHEMA if k == 0 else f"{_SCHEMA}.{k}": text for k, text in enumerate(schemas)}
         about = {"residuals": self.residuals, "score": self.score, "cv_score": self.cv_score}
         extra[_MODEL] = json.dumps(about, allow_nan=False)
+        if self.estimator:
+            extra[_ESTIMATOR] = self.estimator
         save(self.network, path, extra, more=self.networks[1:])
 
     def _classes(self) -> list[Classes]:
@@ -427,7 +432,7 @@ def load(
     nets = load_all(path, backend, device, dtype)
     with blaming(path, "has a schema that can't be used"):
         names = [_SCHEMA if k == 0 else f"{_SCHEMA}.{k}" for k in range(len(nets))]
-        for name in sorted(extra.keys() - {*names, _MODEL}):
+        for name in sorted(extra.keys() - {*names, _MODEL, _ESTIMATOR}):
             raise ValueError(f"the entry {quoted(name)} is unknown")
         members = tuple(
             Member(net, Schema.from_json(extra[name]))
@@ -438,7 +443,8 @@ def load(
             _check_fit(member)
         if any(_predicted(member) != _predicted(members[0]) for member in members):
             raise ValueError("its networks have different targets")
-        return Model(members, *_judgement(about, members[0].schema))
+        judgement = _judgement(about, members[0].schema)
+        return Model(members, *judgement, estimator=extra.get(_ESTIMATOR, ""))
 
 
 def _check_kind(path: str, kind: str, fits: Callable[[str], bool]) -> None:
