@@ -18,5 +18,12 @@ except ImportError as error:
 
 from xpnet.estimators.convert import from_sklearn
 from xpnet.estimators.mlp import MLPClassifier, MLPRegressor
+from xpnet.estimators.tabular import TabularClassifier, TabularRegressor
 
-__all__ = ["MLPClassifier", "MLPRegressor", "from_sklearn"]
+__all__ = [
+    "MLPClassifier",
+    "MLPRegressor",
+    "TabularClassifier",
+    "TabularRegressor",
+    "from_sklearn",
+]
