@@ -306,7 +306,8 @@ def test_heavy_rows_are_fitted_better():
         ([1.0, None] + [1.0] * 58, "row 2, column 'w': the cell is empty"),
         (["x"] + ["1"] * 59, "row 1, column 'w': 'x' is not among the column's numbers"),
         ([math.inf] + [1.0] * 59, "row 1, column 'w': inf is not among the column's numbers"),
-        ([0.0] * 60, "column 'w' is 0 in every row: nothing is left to train on"),
+        ([0.0] * 60, "column 'w' is 0 in every row, so that no row counts"),
+        (["2024-01-31"] * 60, "column 'w' has dates, which are no weights"),
     ],
 )
 def test_what_is_no_weight_is_named(weights, said):

@@ -31,7 +31,7 @@ def without_weight_0(
     """The rows whose weight is not 0; the others would count for quantiles and categories."""
     there = _cells(table, name, holes) != 0
     if not there.any():
-        raise ValueError(f"{table.where(name)} is 0 in every row: nothing is left to train on")
+        raise ValueError(f"{table.where(name)} is 0 in every row, so that no row counts")
     return only(table, there, "the weight 0", tell)
 
 
@@ -47,7 +47,10 @@ def row_weights(table: Table, name: str, holes: Collection[str]) -> Host:
 
 
 def _cells(table: Table, name: str, holes: Collection[str]) -> Host:
-    return table.quantities(name, table.notation(name, holes) or PLAIN, holes)
+    notation = table.notation(name, holes) or PLAIN
+    if notation.kind == "date":
+        raise ValueError(f"{table.where(name)} has dates, which are no weights")
+    return table.quantities(name, notation, holes)
 
 
 @dataclass(frozen=True)
