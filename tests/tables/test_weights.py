@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import xpnet
-from tests.support.command import QUICK, train, write
+from tests.support.command import QUICK, fails, train, write
 from tests.support.helpers import needed
 from xpnet.cli import main
 from xpnet.tables import Model, Table, load
@@ -353,6 +353,22 @@ def test_the_command_prints_scores_with_weights(target, tmp_path, capsys):
         rmse = np.sqrt(np.average((y[test] - mean) ** 2, weights=w[test]))
         assert f"RMSE {rmse:.4g} (the mean of the training rows)" in found[0]
     assert "no rows were held out to test on" in found[1]
+
+
+@pytest.mark.parametrize("options", [("--weight", "w"), ("--log-target", "--report", "r.html")])
+def test_a_bad_cell_of_a_row_held_out_is_an_error_before_training(
+    options, tmp_path, capsys, monkeypatch
+):
+    """Else it would be one when the model is judged, which is written by then."""
+    if "--report" in options:
+        needed("matplotlib")
+    monkeypatch.chdir(tmp_path)
+    sizes, weights, k = list(COLUMNS["size"]), list(W), int(held_out_of("size")[-1])
+    (weights if options[0] == "--weight" else sizes)[k] = -3.0
+    data = write(tmp_path / "t.csv", [["x", "size", "w"], *zip(X, sizes, weights, strict=True)])
+    line = fails(capsys, train(data, "size", tmp_path / "m", *QUICK, *options))
+    assert f"line {k + 2}, column " in line
+    assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
 
 
 def held_out_of(target: str) -> np.ndarray:

@@ -25,11 +25,10 @@ from xpnet.tables.cells import TEXT
 from xpnet.tables.csv_files import header_of
 from xpnet.tables.described import readings
 from xpnet.tables.reading import PARQUET
-from xpnet.tables.several import codes_of, tasks_of, with_targets
+from xpnet.tables.several import codes_of, fit_targets, tasks_of, with_targets
 from xpnet.tables.table import shown
-from xpnet.tables.targets import Classes
 from xpnet.tables.training import check_many, inputs_of
-from xpnet.tables.weights import without_weight_0
+from xpnet.tables.weights import row_weights, without_weight_0
 from xpnet.typing import Host
 
 __all__ = ["run"]
@@ -105,8 +104,7 @@ def _split(table: Table, options: argparse.Namespace) -> tuple[Table, Table | No
     if task is None:
         task, reasons = tasks_of(table, names, missing)
     table = with_targets(table, names, task, missing, say)
-    for name in names if task == "classification" else ():
-        Classes.fit(table, name)  # its errors come first: one class, or too many
+    _check_all_rows(table, options, task)
     fraction = 0.2 if options.validation is None else options.validation
     try:
         train, test = _rows(table, names, task, fraction)
@@ -119,6 +117,14 @@ def _split(table: Table, options: argparse.Namespace) -> tuple[Table, Table | No
     for name, why in zip(names, reasons, strict=True):
         say(f"target {name!r}: {task} ({why})")
     return table.take(train), table.take(test) if len(test) else None, task
+
+
+def _check_all_rows(table: Table, options: argparse.Namespace, task: str) -> None:
+    """Raise for bad targets and weights of any row, also of those that only judge the model."""
+    missing = tuple(options.missing or ())
+    fit_targets(table, options.target, task, slice(None), missing, bool(options.log_target))
+    if options.weight:
+        row_weights(table, options.weight, missing)
 
 
 def _rows(table: Table, names: Sequence[str], task: str, fraction: float) -> tuple[Host, Host]:
