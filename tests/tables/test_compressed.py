@@ -141,6 +141,14 @@ def test_an_archive_without_one_table_is_an_error(content, said):
         parse_csv(io.BytesIO(content), "t")
 
 
+def test_an_archive_that_lies_about_places_is_damaged(path):
+    """The system refuses to read before the begin of the file, without the file's name."""
+    content = bytearray(in_zip(TEXT))
+    content[-6] += 1  # the place of the directory, from which the others are counted
+    with pytest.raises(ValueError, match=r"is a zip archive that can't be read: "):
+        read_csv(written(path, bytes(content)))
+
+
 def test_an_encrypted_table_is_an_error():
     content = bytearray(in_zip(TEXT))
     for mark, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):

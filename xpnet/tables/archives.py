@@ -38,7 +38,7 @@ def member_of(file: BinaryIO, source: str) -> tuple[str, int, IO[bytes]]:
         if found.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise NotImplementedError("its method of compression is not deflate: unpack it")
         return quoted(found.filename), size, archive.open(found)
-    except (zipfile.BadZipFile, RuntimeError, EOFError, UnicodeDecodeError) as error:
+    except (zipfile.BadZipFile, RuntimeError, EOFError, UnicodeDecodeError, OSError) as error:
         reason = printable(str(error))
         raise ValueError(f"{source} is a zip archive that can't be read: {reason}") from error
 
