@@ -18,7 +18,7 @@ from xpnet import tables
 from xpnet.cli import main
 from xpnet.datasets import load_digits, stratified_split
 from xpnet.report import Images, Report, Rows
-from xpnet.report.judged import Judged, worst_cases
+from xpnet.report.judged import Judged, judge, worst_cases
 from xpnet.report.worst import worst
 from xpnet.tables import Table
 
@@ -425,6 +425,24 @@ def test_a_model_reports_what_it_answers(tmp_path, target, networks, weight):
     assert ("networks" in listed) == (networks > 1)
     assert listed["rows of the choice"].endswith(f"rows {model.score['rows']:g}")
     assert ("with the weights in 'w'" in listed["judged by"]) == (weight is not None)
+
+
+@pytest.mark.parametrize("targets", ["y", ["y", "z"]])
+@pytest.mark.parametrize("log", [False, True])
+def test_the_loss_of_a_quantity_is_in_the_units_of_the_training(tmp_path, targets, log):
+    """With the logarithm as target too, whose scale is no scale of the quantity."""
+    x = np.random.default_rng(0).normal(size=90)
+    table = Table({"x": x, "y": 1e5 * np.exp(x), "z": 1e-3 * np.exp(-x)})
+    model = tables.train(table, targets, log_target=log, hidden=(4,), epochs=3)
+    report = model.report(tmp_path / "r.html", table)
+    answers = np.atleast_2d(model.predict(table).T)
+    for part, target, a in zip(report.parts or [report], model.schema.targets, answers,
+                               strict=True):  # fmt: skip
+        y = table.columns[target.name]
+        wrong = np.log(a / y) if log else a - y
+        judged = judge(part)
+        np.testing.assert_allclose(judged.losses, (wrong / target.scale) ** 2, rtol=1e-6)
+        assert judged.metrics["loss"] == f"{judged.losses.mean():.4f}"
 
 
 def test_the_importance_is_of_the_tables_columns_of_all_networks(tmp_path):

@@ -131,14 +131,12 @@ def _share(value: float) -> str:
 
 
 def _quantity(report: Report, found: Quantities, key: str) -> Judged:
-    name, (y, a) = report.quantity[0], found
+    name, (y, a, _) = report.quantity[0], found
     w = report.weights
     r2, rmse, mae = (float(METRICS[metric](np, a, y, w)) for metric in ("r2", "rmse", "mae"))
     mean = np.average(y[:, 0], weights=w)
     spread = np.sqrt(np.average((y[:, 0] - mean) ** 2, weights=w))
-    losses = ((a - y) / report.quantity[2])[:, 0] ** 2
-    if report.answers is None:
-        losses = to_numpy(report.net.losses(report.X, report.Y, _AT_ONCE)).astype(np.float64)
+    losses = _squares(report, found)
     metrics = {
         "R²": f"{r2:.4f}",
         "RMSE": f"{rmse:.6g}",
@@ -153,3 +151,12 @@ def _quantity(report: Report, found: Quantities, key: str) -> Judged:
         return f"{y[index, 0]:.6g}", f"{a[index, 0]:.6g}"
 
     return Judged(metrics, figures, [], losses, answer)
+
+
+def _squares(report: Report, found: Quantities) -> Host:
+    """The loss of each example, which for given answers is a squared error."""
+    if report.answers is None:
+        return to_numpy(report.net.losses(report.X, report.Y, _AT_ONCE)).astype(np.float64)
+    if found.losses is not None:
+        return found.losses
+    return np.asarray(((found.predicted - found.actual) / report.quantity[2])[:, 0] ** 2)

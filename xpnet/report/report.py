@@ -19,10 +19,14 @@ __all__ = ["Quantities", "Report"]
 
 
 class Quantities(NamedTuple):
-    """Actual and predicted values of one quantity, both (N, 1), in its own unit."""
+    """Actual and predicted values of one quantity, both (N, 1), in its own unit.
+
+    The losses are (N,), such as those of logarithms. None: squared errors in units of the scale.
+    """
 
     actual: Host
     predicted: Host
+    losses: Host | None = None
 
 
 @dataclass(frozen=True)

@@ -38,16 +38,14 @@ def reported(
     judged = judged_by or f"{len(table):,} rows of {source}"
     if weight is not None:
         judged += f", with the weights in {weight!r} (pictures and shares count rows)"
-    X, Y = schema.transform(table)
-    assert Y is not None  # the rows have a target
     texts = {name: _texts(table, name) for name in model.columns}
     of_target = {"targets" if several else "target": f"{named}, {schema.task}"}
     found = Report(
         f"{named} from {source}",
         net,
         model.history,
-        X.astype(net.dtype),
-        Y,
+        schema.features(table, net.dtype),
+        schema.target.encode(table, schema.holes),
         judged,
         {**model.recipe, **_known(model)},
         {"file": source, **data, "judged by": judged, **of_target, **_columns(model)},
@@ -72,7 +70,8 @@ def _of_target(
         return replace(report, class_names=target.classes, quantity=named, answers=answers)
     y = table.quantities(target.name, target.notation, holes)
     named = (target.name, 0.0, target.scale)
-    return replace(report, quantity=named, answers=Quantities(y[:, None], outputs))
+    found = Quantities(y[:, None], outputs, target.losses(outputs, table, holes))
+    return replace(report, quantity=named, answers=found)
 
 
 def _texts(table: Table, name: str) -> Host:

@@ -291,10 +291,14 @@ class Quantity:
         holes: Collection[str] = (),
         weights: Host | None = None,
     ) -> float:
-        """The mean of (A − Y)², with A the `answers` in the units of Y, weighted by row."""
+        """The mean of the `losses`, weighted by row."""
+        return float(np.average(self.losses(answers, table, holes), weights=weights))
+
+    def losses(self, answers: Host, table: Table, holes: Collection[str] = ()) -> Host:
+        """(A − Y)² (N,), with A the `answers` in the units of Y."""
         y = np.log(answers) if self.log else answers
         squares = ((y - self.mean) / self.scale - self.encode(table, holes)) ** 2
-        return float(np.average(squares[:, 0], weights=weights))
+        return np.asarray(squares[:, 0])
 
     def ends(self, predicted: Host, width: float) -> Host:
         """The ends (N, 2) of the intervals of half width ``width``, in units of Y."""
