@@ -60,7 +60,8 @@ class Report:
     importance : mapping of str to float
         By column, the rise of the error when its cells are mixed; the page shows the largest.
     weights : (N,), optional
-        Of the examples in accuracy, F1, loss, R² and errors; pictures and shares count examples.
+        Of the examples in accuracy, F1, loss, R², RMSE and mean absolute error. Pictures, the
+        calibration error, recall and precision count every example once.
     parts : sequence of Report
         If there are several targets, a report for each, named by its ``quantity``, whose
         ``answers`` are judged by themselves. Y is then (N, T).

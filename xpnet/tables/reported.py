@@ -7,6 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from xpnet.equations.streams import SPLIT, permutation
 from xpnet.plots.outputs import Classified
 from xpnet.report import Report, Rows
 from xpnet.report.report import Quantities
@@ -37,7 +40,8 @@ def reported(
     named, several = ", ".join(schema.target_names), len(schema.targets) > 1
     judged = judged_by or f"{len(table):,} rows of {source}"
     if weight is not None:
-        judged += f", with the weights in {weight!r} (pictures and shares count rows)"
+        judged += f", with the weights in {weight!r} (pictures, the calibration error, recall and "
+        judged += "precision count every row once)"
     texts = {name: _texts(table, name) for name in model.columns}
     of_target = {"targets" if several else "target": f"{named}, {schema.task}"}
     found = Report(
@@ -51,7 +55,7 @@ def reported(
         {"file": source, **data, "judged by": judged, **of_target, **_columns(model)},
         Rows(model.columns, lambda i: [str(texts[name][i]) for name in texts], table.place),
         validated_by="the rows held out for the choice",
-        importance=model.importance(table.take(slice(_MOST)), weight=weight),
+        importance=model.importance(_sample(table), weight=weight),
         weights=weights,
     )
     pairs = apart(schema.target, model.outputs(table))
@@ -72,6 +76,12 @@ def _of_target(
     named = (target.name, 0.0, target.scale)
     found = Quantities(y[:, None], outputs, target.losses(outputs, table, holes))
     return replace(report, quantity=named, answers=found)
+
+
+def _sample(table: Table) -> Table:
+    """At most `_MOST` rows, drawn at random: the first ones of a sorted table are much alike."""
+    order = permutation(0, SPLIT, (), len(table))
+    return table.take(np.sort(order[:_MOST]))
 
 
 def _texts(table: Table, name: str) -> Host:
