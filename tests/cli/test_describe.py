@@ -62,6 +62,29 @@ def test_a_column_that_cannot_be_embedded_is_an_error_of_its_own(lines):
 
 
 @pytest.mark.parametrize(
+    ("option", "cells", "said"),
+    [
+        ("--target", [*range(N - 1), "bad"], f"line {N + 1}, column 'c': 'bad' is not among the"),
+        ("--target", ["5"] * N, "has one class, '5'"),
+        ("--target", [""] * N, "is missing in every row"),
+        ("--target", [f"2020-01-{1 + i % 28:02d}" for i in range(N)], "cannot be predicted"),
+        ("--weight", [*range(N - 1), -1], f"line {N + 1}, column 'c': -1.0 is no weight"),
+        ("--weight", [0] * N, "is 0 in every row"),
+        ("--weight", [*range(N - 1), "bad"], "'bad' is not among the"),
+        ("--weight", ["2020-01-01"] * N, "has dates, which are no weights"),
+    ],
+)
+def test_a_target_or_weights_that_training_refuses(tmp_path, capsys, option, cells, said):
+    """The error stands at the column, and the others are described all the same."""
+    data = write(tmp_path / "t.csv", [["c", "x"], *([cell, i] for i, cell in enumerate(cells))])
+    assert main(["describe", str(data), f"{option}=c"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2].startswith("    → an error: ")
+    assert said in lines[2]
+    assert lines[3].startswith("'x': numbers")
+
+
+@pytest.mark.parametrize(
     ("options", "said"),
     [
         (["--text=mont"], "no column 'mont': did you mean 'month'?"),

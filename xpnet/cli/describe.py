@@ -15,7 +15,8 @@ from xpnet.errors import printable, quoted
 from xpnet.tables import Table
 from xpnet.tables.described import described, described_codes
 from xpnet.tables.several import tasks_of
-from xpnet.tables.targets import task_of
+from xpnet.tables.targets import fit_target, silent, task_of, with_target
+from xpnet.tables.weights import row_weights, without_weight_0
 
 __all__ = ["add_parser"]
 
@@ -58,17 +59,29 @@ def _lines(options: argparse.Namespace) -> Iterator[str]:
         else:
             what, becomes = described(table, name, holes)
         yield f"{quoted(name)}: {what}"
-        yield f"    → {_role(table, name, options) or becomes}"
+        yield f"    → {_role_or_error(table, name, options) or becomes}"
     if len(targets) > 1:
         yield from _error_of(table, targets, holes)
 
 
+def _role_or_error(table: Table, name: str, options: argparse.Namespace) -> str:
+    """The `_role`, or the error that training would raise."""
+    try:
+        return _role(table, name, options)
+    except ValueError as error:
+        return f"an error: {error}"
+
+
 def _role(table: Table, name: str, options: argparse.Namespace) -> str:
     """The use of a column that is no input, in words; empty for inputs."""
+    missing = tuple(options.missing or ())
     if name in (options.target or ()):
-        task, why = task_of(table, name, tuple(options.missing or ()))
+        task, why = task_of(table, name, missing)
+        there = with_target(table, name, task, missing, silent)
+        fit_target(there, name, task, slice(None), missing)  # for its errors
         return f"the target of a {task} ({why})"
     if name == options.weight:
+        row_weights(without_weight_0(table, name, missing, silent), name, missing)
         return "the weights of the rows"
     return "left out: --ignore" if name in (options.ignore or ()) else ""
 
