@@ -119,6 +119,12 @@ def test_each_of_several_targets_has_its_notes(task, networks):
             said = f"The model answers for {name} {k[best]} with the probability {p[7, best]:.4g}"
             assert note.startswith(said)
         assert found.outputs == ("y: a", "y: b", "z: u", "z: v")
+        Z = found[f"Z_{found.layers[-1].label}"].array[0].astype(float)
+        first = Model(model.members[:1]).predict_proba(table)[1][7]
+        (how,) = [note for note in found.notes if note.startswith("Its answer for z is softmax(")]
+        start, end, T = re.search(r"\[n, (\d):(\d)\] / T\).* T = (.*)\.$", how).groups()
+        p = np.exp(Z[int(start) : int(end)] / float(T))
+        np.testing.assert_allclose(p / p.sum(), first, rtol=2e-3)
     assert y.count("the mean of") == networks - 1
     if networks > 1:
         error = re.findall(r"\d+\.\d+", model.explain(table).notes[-1])[-1]

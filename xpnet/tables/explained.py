@@ -69,18 +69,20 @@ def _notes(model: Model, table: Table, example: int | None) -> Iterator[str]:
 
 def _answer(model: Model) -> Iterator[str]:
     """Yield a sentence on what the first network answers, given A_L, for each target."""
-    L, several = len(model.network.layers), len(model.schema.targets) > 1
-    for t, target in enumerate(model.schema.targets):
+    L, several, start = len(model.network.layers), len(model.schema.targets) > 1, 0
+    for target in model.schema.targets:
+        end = start + target.width
         of = f" for {printable(target.name)}" if several else ""
         if isinstance(target, Quantity):
             y = printable(f"ln {target.name}" if target.log else target.name)
-            A = f"A_{L}[n, {t}]" if several else f"A_{L}"
+            A = f"A_{L}[n, {start}]" if several else f"A_{L}"
             ends = (target.lowest, target.highest)
             kept = "" if None in ends else f", kept within {ends[0]:.6g} … {ends[1]:.6g}"
             yield f"Its answer{of} is {y} = {target.mean:.6g} + {target.scale:.6g} {A}{kept}."
         elif target.temperature != 1:
-            T = f"{target.temperature:.4g}"
-            yield f"Its answer{of} is softmax(Z_{L} / T) with the temperature T = {T}."
+            T, Z = f"{target.temperature:.4g}", f"Z_{L}[n, {start}:{end}]" if several else f"Z_{L}"
+            yield f"Its answer{of} is softmax({Z} / T) with the temperature T = {T}."
+        start = end
 
 
 def _of_one(model: Model, row: Table) -> Iterator[str]:
