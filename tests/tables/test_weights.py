@@ -86,6 +86,11 @@ def test_scores_of_a_quantity_count_a_row_as_often_as_its_weight():
     assert math.isnan(quantity_scores(guess, np.ones(N), W)["r2"])
 
 
+def test_equal_weights_keep_what_none_keep():
+    residuals = np.random.default_rng(0).normal(size=2345)
+    assert order_statistics(residuals, np.full(2345, 3.0)) == order_statistics(residuals)
+
+
 @pytest.mark.parametrize("n", [1, 7, 80])
 def test_the_kept_residuals_are_those_of_each_row_as_often_as_its_weight(n):
     residuals, w = np.random.default_rng(n).normal(size=n), W[:n].copy()

@@ -66,24 +66,21 @@ def temperature(outputs: Host, labels: Host, weights: Host | None = None) -> flo
 
 
 def order_statistics(residuals: Host, weights: Host | None = None) -> tuple[float, ...]:
-    """The sorted absolute residuals; of many, 1,000 evenly spaced ones.
+    """The sorted absolute residuals; of more than 1,000, and with weights, such as stand for all.
 
-    With weights, these are m residuals that stand for equally many rows each, so that `half_width`
-    needs no weights. The j-th is the smallest one up to which the weights add up to j / (m + 1) of
-    W + w, where W is the sum of all weights. The new row's weight w is unknown, and is taken to be
-    the smallest of all. m is W / w, rounded down, but 1,000 at most.
+    These are m residuals that stand for equally many rows each, so that `half_width` needs no
+    weights. The j-th is the smallest one up to which the weights add up to j / (m + 1) of W + w,
+    where W is the sum of all weights. The new row's weight w is unknown, and is taken to be the
+    smallest of all. m is W / w, rounded down, but 1,000 at most. Without weights, each is 1.
     """
     sizes = np.abs(residuals)
     order = np.argsort(sizes, kind="stable")
-    found = sizes[order]
-    if weights is not None:
-        added = np.cumsum(weights[order] / weights.min())
-        m = int(min(_MOST, added[-1] * (1 + _ROUNDING)))
-        levels = np.arange(1, m + 1) * ((added[-1] + 1) / (m + 1))
-        found = found[np.searchsorted(added, levels * (1 - _ROUNDING)).clip(max=len(found) - 1)]
-    elif len(found) > _MOST:
-        found = found[np.linspace(0, len(found) - 1, _MOST).round().astype(np.int64)]
-    return tuple(found.tolist())
+    weights = np.ones(len(sizes)) if weights is None else weights
+    added = np.cumsum(weights[order] / weights.min())
+    m = int(min(_MOST, added[-1] * (1 + _ROUNDING)))
+    levels = np.arange(1, m + 1) * ((added[-1] + 1) / (m + 1))
+    places = np.searchsorted(added, levels * (1 - _ROUNDING)).clip(max=len(sizes) - 1)
+    return tuple(sizes[order][places].tolist())
 
 
 def half_width(residuals: tuple[float, ...], coverage: float) -> float:
