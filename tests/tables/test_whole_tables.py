@@ -176,6 +176,25 @@ def test_news_and_columns_are_those_of_all_members():
     assert [sentence.partition(", ")[2][:10] for sentence in said] == ["column 'x'", "column 'k'"]
 
 
+@pytest.mark.parametrize("networks", [2, 5])
+def test_what_one_of_several_networks_was_trained_on_is_no_news(networks):
+    """Each lacks other rows: one of them the only hole, the earliest day, or a rare category."""
+    ends = np.where(np.arange(N) == 3, -50.0, X)
+    holes = [None if i == 7 else float(x) for i, x in enumerate(X)]
+    days = ["1990-01-01" if i == 9 else f"2024-01-{1 + i % 28:02d}" for i in range(N)]
+    text = ["rare" if i < 6 else "uv"[i % 2] for i in range(N)]
+    columns = {"ends": ends, "holes": holes, "days": days, "text": text, "codes": text}
+    table = Table({**columns, "y": X})
+    embed = {"codes": 2}
+    model = train(table, "y", networks=networks, epochs=1, hidden=(4,), embed=embed)
+    assert model.news(table) == []
+    new = {"ends": [-500.0], "holes": [1e9], "days": ["2500-01-01"], "text": ["w"], "codes": ["w"]}
+    said = "\n".join(model.news(Table(new)))
+    assert all(said.count(f"column '{name}'") == 1 for name in columns)
+    assert said.count("\n") == 4
+    assert "outside of the training rows' -50 to " in said
+
+
 def test_many_rows_are_predicted_in_blocks(monkeypatch):
     model = train(Table({"x": X, "y": X}), "y", quick=True, epochs=1)
     whole = model.predict(Table({"x": X}))

@@ -22,6 +22,7 @@ from xpnet.pages.document import is_page
 from xpnet.ranges import is_number
 from xpnet.tables.calibration import half_width
 from xpnet.tables.importance import importance
+from xpnet.tables.merged import news_of_all
 from xpnet.tables.reading import table_of
 from xpnet.tables.schema import Schema
 from xpnet.tables.several import Targets, apart, by_name, heads_of, with_targets
@@ -198,10 +199,11 @@ class Model:
         return self._scores(found, self.outputs(found), self._weights(found, weight))
 
     def news(self, table: Any) -> list[str]:
-        """Sentences on what the table has and the training rows had not, as `Schema.news`."""
-        found = table_of(table)
-        each = (sentence for member in self.members for sentence in member.schema.news(found))
-        return list(dict.fromkeys(each))
+        """Sentences on what the table has and the training rows had not, as `Schema.news`.
+
+        If there are several networks, it is what none of their training rows had.
+        """
+        return list(news_of_all([member.schema for member in self.members], table_of(table)))
 
     @property
     def columns(self) -> tuple[str, ...]:
