@@ -55,7 +55,7 @@ def test_it_is_the_explanation_of_the_first_network(target, example):
 def test_the_notes_lead_from_the_outputs_to_the_answer(target, networks):
     model = trained(target, networks=networks, log_target=target == "size")
     found = model.explain(TABLE, 7)
-    (how,) = [note for note in found.notes if note.startswith("Its answer is ")]
+    (how,) = [note for note in found.notes if note.startswith("This network's answer is ")]
     last = found[f"A_{found.layers[-1].label}"].array[0].astype(float)
     first = Model(model.members[:1])
     numbers = [float(n) for n in re.findall(r"-?\d+\.?\d*(?:e-?\d+)?", how)]
@@ -106,7 +106,9 @@ def test_each_of_several_targets_has_its_notes(task, networks):
         assert y.startswith(f"The model answers y = {means[0]:.6g}")
         assert z.startswith(f"The model answers z = {means[1]:.6g}")
         assert found.outputs == ("y", "z")
-        (how,) = [note for note in found.notes if note.startswith("Its answer for z is z = ")]
+        (how,) = [
+            note for note in found.notes if note.startswith("This network's answer for z is z = ")
+        ]
         mean, scale = (float(n) for n in re.findall(r"-?\d+\.?\d*(?:e-?\d+)?", how)[:2])
         A = found[f"A_{found.layers[-1].label}"].array[0, 1]
         low, high = model.schema.targets[1].lowest, model.schema.targets[1].highest
@@ -121,7 +123,11 @@ def test_each_of_several_targets_has_its_notes(task, networks):
         assert found.outputs == ("y: a", "y: b", "z: u", "z: v")
         Z = found[f"Z_{found.layers[-1].label}"].array[0].astype(float)
         first = Model(model.members[:1]).predict_proba(table)[1][7]
-        (how,) = [note for note in found.notes if note.startswith("Its answer for z is softmax(")]
+        (how,) = [
+            note
+            for note in found.notes
+            if note.startswith("This network's answer for z is softmax(")
+        ]
         start, end, T = re.search(r"\[n, (\d):(\d)\] / T\).* T = (.*)\.$", how).groups()
         p = np.exp(Z[int(start) : int(end)] / float(T))
         np.testing.assert_allclose(p / p.sum(), first, rtol=2e-3)

@@ -10,7 +10,7 @@ from xpnet.errors import printable, quoted
 from xpnet.explain import Explanation, explain
 from xpnet.tables.several import apart, with_targets
 from xpnet.tables.table import Table
-from xpnet.tables.targets import Classes, Quantity
+from xpnet.tables.targets import Classes, Target
 
 if TYPE_CHECKING:
     from xpnet.tables.model import Model
@@ -68,21 +68,28 @@ def _notes(model: Model, table: Table, example: int | None) -> Iterator[str]:
 
 
 def _answer(model: Model) -> Iterator[str]:
-    """Yield a sentence on what the first network answers, given A_L, for each target."""
+    """Yield a sentence on what the first network answers, given its outputs, for each target."""
     L, several, start = len(model.network.layers), len(model.schema.targets) > 1, 0
     for target in model.schema.targets:
         end = start + target.width
-        of = f" for {printable(target.name)}" if several else ""
-        if isinstance(target, Quantity):
-            y = printable(f"ln {target.name}" if target.log else target.name)
-            A = f"A_{L}[n, {start}]" if several else f"A_{L}"
-            ends = (target.lowest, target.highest)
-            kept = "" if None in ends else f", kept within {ends[0]:.6g} … {ends[1]:.6g}"
-            yield f"Its answer{of} is {y} = {target.mean:.6g} + {target.scale:.6g} {A}{kept}."
-        elif target.temperature != 1:
-            T, Z = f"{target.temperature:.4g}", f"Z_{L}[n, {start}:{end}]" if several else f"Z_{L}"
-            yield f"Its answer{of} is softmax({Z} / T) with the temperature T = {T}."
+        columns = f"{start}:{end}" if isinstance(target, Classes) else f"{start}"
+        found = _formula(target, f"{L}[n, {columns}]" if several else f"{L}")
+        if found:
+            of = f" for {printable(target.name)}" if several else ""
+            yield f"This network's answer{of} is {found}."
         start = end
+
+
+def _formula(target: Target, place: str) -> str:
+    """The answer for a target, given the outputs at a place; empty if it is those outputs."""
+    if isinstance(target, Classes):
+        T = f"{target.temperature:.4g}"
+        same = target.temperature == 1
+        return "" if same else f"softmax(Z_{place} / T) with the temperature T = {T}"
+    y = printable(f"ln {target.name}" if target.log else target.name)
+    ends = (target.lowest, target.highest)
+    kept = "" if None in ends else f", kept within {ends[0]:.6g} … {ends[1]:.6g}"
+    return f"{y} = {target.mean:.6g} + {target.scale:.6g} A_{place}{kept}"
 
 
 def _of_one(model: Model, row: Table) -> Iterator[str]:
