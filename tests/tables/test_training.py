@@ -511,6 +511,7 @@ def test_real_rows_are_predicted_well():
         ({"networks": 1.5}, TypeError, r"networks must be a positive integer, got 1\.5"),
         ({"epochs": 0}, ValueError, "epochs must be a positive integer, got 0"),
         ({"epochs": 2.0}, TypeError, r"epochs must be a positive integer, got 2\.0"),
+        ({"weight": 3}, TypeError, "weight must be given by its name, a str, got 3"),
         ({"hidden": 8}, TypeError, r"hidden must be a tuple of widths, such as \(256, 256\), got"),
         ({"hidden": (0,)}, ValueError, "positive integer"),
         ({"missing": "NA"}, TypeError, "missing must be a list of texts"),

@@ -13,6 +13,7 @@ from xpnet.ranges import positive_integer
 from xpnet.tables.fits import Job
 from xpnet.tables.given import (
     dims_given,
+    name_of,
     names_given,
     notations_given,
     targets_given,
@@ -148,7 +149,8 @@ def train(
     table, missing = table_of(table), texts_given("missing", missing)
     text, ignore = names_given("text", text), names_given("ignore", ignore)
     embed, told = dims_given(embed), notations_given(read_as)
-    for name in sorted({*targets, *text, *ignore, *embed, *told, *((weight,) if weight else ())}):
+    weighted = set() if weight is None else {name_of("weight", weight)}
+    for name in sorted({*targets, *text, *ignore, *embed, *told, *weighted}):
         table.require(name)
     check_many(table, targets, ignore, hidden, dtype)
     table = table.read_as(told, missing)
