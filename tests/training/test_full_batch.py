@@ -14,7 +14,7 @@ from tests.support.three_classes import Y as LABELS
 from xpnet import Network
 from xpnet.backends import move, to_numpy
 from xpnet.optimizers import LBFGS, minimize
-from xpnet.optimizers.lbfgs import _Minimization
+from xpnet.optimizers.lbfgs import Minimization
 from xpnet.optimizers.line_search import Point, _cubic, strong_wolfe
 from xpnet.optimizers.pairs import Pairs
 
@@ -249,7 +249,7 @@ def test_the_first_step_is_no_longer_than_one(size, length):
 
 def test_where_the_memory_misleads_it_begins_anew():
     """A search that finds nothing lower is repeated along −g, with cleared memory."""
-    search = _Minimization(np, LBFGS(), rosenbrock, START)
+    search = Minimization(np, LBFGS(), rosenbrock, START)
     assert search._iterate()
     value, honest = search.point.value, search.pairs.direction
     search.pairs.direction = lambda g: g if len(search.pairs) else honest(g)

@@ -19,7 +19,7 @@ from xpnet.optimizers.pairs import Pairs
 from xpnet.ranges import PlainSettings, check_not_negative, positive_integer
 from xpnet.typing import Array, Namespace
 
-__all__ = ["LBFGS", "Result", "minimize"]
+__all__ = ["LBFGS", "Minimization", "Result", "minimize"]
 
 Function = Callable[[Any], tuple[Any, Any]]
 Callback = Callable[[int, Any, float], Any]
@@ -86,7 +86,11 @@ class LBFGS(PlainSettings):
     ) -> Result:
         """Run `minimize` with these settings."""
         positive_integer("max_iterations", max_iterations)
-        return _Minimization(xp, self, value_and_gradient, theta).run(max_iterations, callback)
+        return self.begun(xp, value_and_gradient, theta).run(max_iterations, callback)
+
+    def begun(self, xp: Namespace, value_and_gradient: Function, theta: Array) -> Minimization:
+        """A minimisation at its start, whose state can be read after each iteration."""
+        return Minimization(xp, self, value_and_gradient, theta)
 
 
 def minimize(
@@ -129,35 +133,54 @@ def minimize(
     return settings.minimize(xp, value_and_gradient, theta, max_iterations, callback)
 
 
-class _Minimization:
-    """The state of one minimisation."""
+class Minimization:
+    """The state of one minimisation, which changes from iteration to iteration.
+
+    Attributes
+    ----------
+    point : Point
+        The lowest point found, with its value and gradient.
+    before : float
+        The value before the last iteration; infinite before the first.
+    pairs : Pairs
+    iterations, evaluations : int
+    """
 
     def __init__(self, xp: Namespace, settings: LBFGS, function: Function, theta: Array) -> None:
         self.xp, self.settings, self.function = xp, settings, function
         self.pairs = Pairs(xp, settings.history, float(xp.finfo(theta.dtype).eps))
         self.evaluations = self.iterations = 0
+        self.before = math.inf
         self.point = self._evaluate(theta, None, 0.0)
 
-    def run(self, max_iterations: int, callback: Callback | None) -> Result:
-        """Iterate until there is a reason to stop."""
-        reason = self._reason(math.inf)
+    def run(
+        self, max_iterations: int, callback: Callback | None = None, stop: bool = False
+    ) -> Result:
+        """Iterate until there is a reason to stop; with ``stop``, there is one already."""
+        reason = self._reason(max_iterations, stop)
         while not reason:
             before = self.point.value
             if not self._iterate():
                 reason = "line search"
                 break
-            self.iterations += 1
-            stop = callback and callback(self.iterations, self.point.theta, self.point.value)
-            reason = self._reason(before) or ("callback" if stop else "")
-            if not reason and self.iterations >= max_iterations:
-                reason = "iterations"
+            self.before, self.iterations = before, self.iterations + 1
+            ends = callback and callback(self.iterations, self.point.theta, self.point.value)
+            reason = self._reason(max_iterations, bool(ends))
         theta, value, gradient = self.point.theta, self.point.value, self.point.gradient
         converged = reason in ("gradient", "change")
         return Result(theta, value, gradient, self.iterations, self.evaluations, converged, reason)
 
-    def _reason(self, before: float) -> str:
-        """The reason to stop at this point, or ""; ``before`` is the previous value."""
-        now = self.point.value
+    def _reason(self, max_iterations: int, stop: bool) -> str:
+        """The reason to stop at this point, or ""."""
+        if reason := self._reached():
+            return reason
+        if stop:
+            return "callback"
+        return "iterations" if self.iterations >= max_iterations else ""
+
+    def _reached(self) -> str:
+        """The tolerance that is met at this point, or "not finite", or ""."""
+        before, now = self.before, self.point.value
         if not math.isfinite(now):
             return "not finite"
         largest = float(self.xp.max(self.xp.abs(self.point.gradient)))

@@ -8,10 +8,12 @@ from typing import Any, NamedTuple
 from xpnet.optimizers.line_search import Point
 from xpnet.typing import Array, Namespace
 
-__all__ = ["Pairs"]
+__all__ = ["Pair", "Pairs"]
 
 
-class _Pair(NamedTuple):
+class Pair(NamedTuple):
+    """A pair s, y with two products of it."""
+
     s: Any
     y: Any
     curvature: float  # s·y
@@ -23,7 +25,7 @@ class Pairs:
 
     def __init__(self, xp: Namespace, history: int, epsilon: float) -> None:
         self.xp, self.epsilon = xp, epsilon
-        self.pairs: deque[_Pair] = deque(maxlen=history)
+        self.pairs: deque[Pair] = deque(maxlen=history)
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -38,7 +40,7 @@ class Pairs:
         curvature = float(self.xp.vecdot(s, y))
         if curvature > self.epsilon * -origin.slope * found.step:
             scale = curvature / float(self.xp.vecdot(y, y))
-            self.pairs.append(_Pair(s, y, curvature, scale))
+            self.pairs.append(Pair(s, y, curvature, scale))
 
     def direction(self, g: Array) -> Array:
         """−H g, by two loops over the pairs; the host reads no numbers."""
