@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from xpnet.pickles import made_by
 
 __all__ = [
+    "CheckpointError",
     "DivergenceError",
     "FileError",
     "look_up",
@@ -83,6 +84,10 @@ class FileError(ValueError):
 
     def __reduce__(self) -> Any:
         return *made_by(type(self), *self.args), self.__dict__  # with notes
+
+
+class CheckpointError(FileError):
+    """Raised when a checkpoint is damaged, in use, or of a different run; nothing has changed."""
 
 
 def printable(text: str, most: int = 200) -> str:

@@ -30,7 +30,15 @@ try:
 except ImportError:  # Windows, where an open file cannot be deleted
     fcntl = None
 
-__all__ = ["check_writable", "open_regular", "path_of", "path_text", "whole_file"]
+__all__ = [
+    "check_writable",
+    "is_named",
+    "lock_handle",
+    "open_regular",
+    "path_of",
+    "path_text",
+    "whole_file",
+]
 
 _TEMPORARY = re.compile(r"\.xpnet-[0-9a-f]{16}\.tmp")
 _OLD = 86_400.0  # age in seconds of a leftover file, if the folder has no locks
@@ -136,8 +144,8 @@ def _create(folder: str, path: str) -> tuple[int, str]:
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | _BINARY
         handle = os.open(temporary, flags, mode)  # the umask may remove bits of it
         try:
-            _lock(handle)
-            if _is_named(handle, temporary):
+            lock_handle(handle)
+            if is_named(handle, temporary):
                 if old is not None:
                     _as_before(handle, temporary, old, mode)
                 return handle, temporary
@@ -158,7 +166,7 @@ def _as_before(handle: int, temporary: str, old: os.stat_result, mode: int) -> N
         os.chmod(temporary, mode)
 
 
-def _lock(handle: int, wait: bool = True) -> bool | None:
+def lock_handle(handle: int, wait: bool = True) -> bool | None:
     """Lock the file: True if it is ours now, False if another has it, None without locks."""
     if fcntl is None:
         return None
@@ -171,7 +179,7 @@ def _lock(handle: int, wait: bool = True) -> bool | None:
     return True
 
 
-def _is_named(handle: int, path: str) -> bool:
+def is_named(handle: int, path: str) -> bool:
     """Whether ``path`` still names the open file."""
     try:
         return os.path.samestat(os.fstat(handle), os.stat(path))
@@ -191,10 +199,10 @@ def _sweep(folder: str) -> None:
 def _remove_if_left(path: str) -> None:
     handle = os.open(path, os.O_RDWR | _BINARY | _NO_WAIT)
     try:
-        free = _lock(handle, wait=False)
+        free = lock_handle(handle, wait=False)
         if free is None:
             free = time.time() - os.fstat(handle).st_mtime > _OLD
-        if free and _is_named(handle, path):
+        if free and is_named(handle, path):
             os.unlink(path)
     finally:
         os.close(handle)

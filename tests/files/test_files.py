@@ -299,7 +299,7 @@ def test_many_threads_write_into_one_folder(tmp_path):
 @needs_posix
 def test_a_file_swept_between_its_creation_and_its_lock_is_created_again(tmp_path, monkeypatch):
     """Another process may lock the new file first and then remove it."""
-    lock, swept = files._lock, []
+    lock, swept = files.lock_handle, []
 
     def late(handle: int, wait: bool = True) -> bool | None:
         if wait and not swept:
@@ -307,7 +307,7 @@ def test_a_file_swept_between_its_creation_and_its_lock_is_created_again(tmp_pat
             swept[0].unlink()
         return lock(handle, wait)
 
-    monkeypatch.setattr(files, "_lock", late)
+    monkeypatch.setattr(files, "lock_handle", late)
     with whole_file(tmp_path / "f") as file:
         file.write(b"whole")
     assert len(swept) == 1

@@ -25,7 +25,7 @@ from xpnet.files.jsonable import list_of, loads, mapping, text_of
 from xpnet.typing import Host
 from xpnet.whole_file import open_regular
 
-__all__ = ["Container", "Tensor", "blaming", "opened", "sealed"]
+__all__ = ["Container", "Tensor", "blaming", "opened", "sealed", "write_arrays"]
 
 _LARGEST = 100_000_000  # most bytes of a header, as in the safetensors library
 _AXES = 8  # most axes of a tensor, to bound the digits of the product of its lengths
@@ -34,6 +34,11 @@ _DIGEST, _BLANK = "sha256", "0" * 64
 _SIZES = {"BOOL": 1, "U8": 1, "I8": 1, "F8_E5M2": 1, "F8_E4M3": 1, "I16": 2, "U16": 2, "F16": 2,
           "BF16": 2, "I32": 4, "U32": 4, "F32": 4, "F64": 8, "I64": 8, "U64": 8}  # fmt: skip
 _DTYPES = {"float32": "F32", "float64": "F64"}
+_ARRAYS = {"BOOL": "?", "U8": "u1", "I8": "i1", "I16": "<i2", "U16": "<u2", "F16": "<f2",
+           "I32": "<i4", "U32": "<u4", "F32": "<f4", "F64": "<f8", "I64": "<i8",
+           "U64": "<u8"}  # fmt: skip
+"""NumPy's dtypes in little-endian order; it has none for the other ones."""
+_CODES = {np.dtype(dtype): name for name, dtype in _ARRAYS.items()}
 _AT_FAULT = (
     ArithmeticError,
     AttributeError,
@@ -55,8 +60,12 @@ class Tensor(NamedTuple):
 
 
 @contextmanager
-def blaming(path: str, verdict: str = "is not a model file, or is damaged") -> Iterator[None]:
-    """Turn errors in the block into a FileError that names the file."""
+def blaming(
+    path: str,
+    verdict: str = "is not a model file, or is damaged",
+    kind: type[FileError] = FileError,
+) -> Iterator[None]:
+    """Turn errors in the block into a FileError, or one of that kind, that names the file."""
     try:
         yield
     except FileError:
@@ -65,7 +74,7 @@ def blaming(path: str, verdict: str = "is not a model file, or is damaged") -> I
         text = str(error.args[0] if isinstance(error, KeyError) and error.args else error)
         reason = f"{quoted(text)} is missing" if isinstance(error, KeyError) else text
         what = printable(reason, 400) or type(error).__name__
-        raise FileError(f"{path!r} {verdict}: {what}") from error
+        raise kind(f"{path!r} {verdict}: {what}") from error
 
 
 class Container:
@@ -134,12 +143,37 @@ class Container:
             finite = finite and bool(np.isfinite(piece).all())
         if not finite:
             raise ValueError("it has parameters or statistics that are NaN or infinite")
-        if self._hash.hexdigest() != self.metadata.get(_DIGEST, self._hash.hexdigest()):
+        if _DIGEST in self.metadata:
+            self._check_digest()
+        return numbers
+
+    def arrays(self) -> dict[str, Host]:
+        """Read every tensor, of whatever dtype, by its name; call it once.
+
+        Raises
+        ------
+        ValueError
+            NumPy has no such dtype, or the file has no checksum, or a wrong one.
+        """
+        found: dict[str, Host] = {}
+        for name, tensor in sorted(self.tensors.items(), key=lambda item: item[1].start):
+            if tensor.dtype not in _ARRAYS:
+                raise ValueError(f"{quoted(name)} has the dtype {tensor.dtype}")
+            found[name] = x = np.empty(tensor.shape, _ARRAYS[tensor.dtype])
+            raw = x.reshape(-1).view(np.uint8).data
+            for start in range(0, len(raw), _PIECE):
+                piece = raw[start : start + _PIECE]
+                self._read_into(piece)
+                self._hash.update(piece)
+        self._check_digest()
+        return found
+
+    def _check_digest(self) -> None:
+        if self._hash.hexdigest() != self.metadata.get(_DIGEST):
             raise ValueError(
                 "its checksum does not match its bytes: it is damaged, or was changed by "
                 "another program after xpnet wrote it"
             )
-        return numbers
 
     def _read_into(self, view: memoryview) -> None:
         """Fill the view from the file, by several reads if one returns too few bytes."""
@@ -152,7 +186,9 @@ class Container:
 
 
 @contextmanager
-def opened(path: str) -> Iterator[Container]:
+def opened(
+    path: str, what: str = "model file", kind: type[FileError] = FileError
+) -> Iterator[Container]:
     """Open the file and check its header; it is closed at the end of the block.
 
     Raises
@@ -160,10 +196,10 @@ def opened(path: str) -> Iterator[Container]:
     FileNotFoundError
         There is no such file, or it is a folder, a pipe or a device.
     FileError
-        It is not a safetensors file, or it is damaged.
+        It is not a safetensors file, or it is damaged. ``kind`` may be a more special error.
     """
-    with os.fdopen(open_regular(path, "model file"), "rb", buffering=0) as file:
-        with blaming(path):
+    with os.fdopen(open_regular(path, what), "rb", buffering=0) as file:
+        with blaming(path, f"is not a {what}, or is damaged", kind):
             container = Container(file)
         yield container
 
@@ -204,20 +240,50 @@ def _check_places(tensors: Iterable[Tensor], size: int) -> None:
         raise ValueError(f"its tensors need {at:,} bytes, but it has {size:,}")
 
 
+def write_arrays(file: BinaryIO, metadata: Mapping[str, str], arrays: Mapping[str, Host]) -> None:
+    """Write a safetensors file with its digest, array by array, so that nothing is copied.
+
+    Arrays with larger numbers come first, so that all are aligned.
+    """
+    order = sorted(arrays.items(), key=lambda item: (-item[1].itemsize, item[0]))
+    parts = [(name, _little(x)) for name, x in order]
+    header: dict[str, Any] = {"__metadata__": {**metadata, _DIGEST: _BLANK}}
+    at = 0
+    for name, x in parts:
+        places = [at, at + x.nbytes]
+        header[name] = {"dtype": _CODES[x.dtype], "shape": list(x.shape), "data_offsets": places}
+        at += x.nbytes
+    bodies: list[Any] = [x.reshape(-1).view(np.uint8).data for _, x in parts]
+    for piece in (_with_digest(header, bodies), *bodies):
+        file.write(piece)
+
+
+def _little(x: Host) -> Host:
+    """The array in C order and in little-endian order; itself if it is."""
+    x = np.asarray(x, dtype=x.dtype.newbyteorder("<"), order="C")
+    if x.dtype not in _CODES:
+        raise ValueError(f"a file cannot hold an array of {x.dtype}")
+    return x
+
+
 def sealed(content: bytes) -> bytes:
     """The file with a digest and a sorted header; safetensors writes headers in any order."""
-    import hashlib
-
     size = int.from_bytes(content[:8], "little")
     header, rest = json.loads(content[8 : 8 + size]), content[8 + size :]
     metadata: Mapping[str, str] = header.get("__metadata__", {})
     header["__metadata__"] = {**metadata, _DIGEST: _BLANK}
+    return _with_digest(header, [rest]) + rest
+
+
+def _with_digest(header: Mapping[str, Any], bodies: Iterable[Any]) -> bytes:
+    """The beginning of a file, whose blank digest is replaced by that of the whole."""
+    import hashlib
+
     text = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     beginning = len(text).to_bytes(8, "little") + text
     digest = hashlib.sha256(beginning)
-    digest.update(rest)
+    for body in bodies:
+        digest.update(body)
     mark = f'"{_DIGEST}":"%s"'
-    return (
-        beginning.replace((mark % _BLANK).encode(), (mark % digest.hexdigest()).encode(), 1) + rest
-    )
+    return beginning.replace((mark % _BLANK).encode(), (mark % digest.hexdigest()).encode(), 1)
