@@ -17,7 +17,7 @@ from xpnet._version import __version__
 from xpnet.backends import Backend, asarray, available_backends, get_backend, to_numpy
 from xpnet.derivatives.gradients import Gradients
 from xpnet.equations.activation import Activation, elementwise
-from xpnet.errors import DivergenceError, FileError
+from xpnet.errors import CheckpointError, DivergenceError, FileError
 from xpnet.losses import Loss
 from xpnet.network import Network
 from xpnet.when_used import when_used
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         tables,
     )
     from xpnet.equations.penalties import MaxNorm, Penalty
+    from xpnet.files.checkpoint import Checkpoint
     from xpnet.files.load import load
     from xpnet.network.cross_validation import cross_validate
     from xpnet.network.gradient_check import gradient_check
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Activation",
     "Backend",
+    "Checkpoint",
+    "CheckpointError",
     "DivergenceError",
     "EarlyStopping",
     "FileError",
@@ -96,6 +99,7 @@ _MODULES = (
     "tables",
 )
 _PLACES = {
+    "Checkpoint": "files.checkpoint",
     "EarlyStopping": "training.early_stopping",
     "History": "training.history",
     "MaxNorm": "equations.penalties",

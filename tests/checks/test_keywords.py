@@ -117,6 +117,10 @@ WRONG = {
     "progress": ("no", "progress must be True, False or None"),
     "compile": ("no", "compile must be True, False or None"),
     "stream": ("no", "stream must be True, False or None"),
+    "checkpoint": (3, "a file's name must be"),
+    "checkpoint_every": ("soon", "checkpoint_every must be a time"),
+    "resume": ("yes", 'resume must be "auto"'),
+    "overwrite": (1, "overwrite must be True or False"),
 }
 """A wrong value for each setting, beside ``validation_data``, and the beginning of its error."""
 

@@ -54,6 +54,9 @@ def choose_runner(
     epochs: int,
     compile: bool | None,
     streamed: bool,
+    *,
+    by_shapes: bool = False,
+    team: int | None = None,
 ) -> Runner:
     """Return the runner of a fit.
 
@@ -61,6 +64,10 @@ def choose_runner(
     that the data stay on the host. A stack computes with arrays of three axes. Compiled loops
     and CUDA kernels support two, so a stack runs in the plain loop, unless its networks have
     batches of their own: then each may run as a compiled program by itself.
+
+    With ``by_shapes``, the choice does not depend on what is compiled or imported already: a fit
+    that is resumed in another process must choose as before. ``team`` is the number of threads that
+    share compiled steps, if not the usual one.
     """
     if streamed:
         from xpnet.engines.streamed import StreamedRunner
@@ -77,7 +84,7 @@ def choose_runner(
     if compiled_as == "loops" and compiles and single:
         steps = epochs * batches.per_epoch
         seconds = plain_seconds(recipe.layers, batches.size, steps)
-        fused = _fused(fixed, compile, seconds)
+        fused = _fused(fixed, compile, seconds, by_shapes, team)
         if fused is not None:
             return fused
     if compiled_as == "kernels" and compiles and single:
@@ -149,33 +156,40 @@ def numba_is_loaded() -> bool:
     return "numba" in sys.modules
 
 
-def _may_load_numba(wanted: bool | None, seconds: float) -> bool:
-    """Whether to load numba; ImportError if it is wanted and not installed."""
+def _may_load_numba(wanted: bool | None, seconds: float, layers: Layers | None = None) -> bool:
+    """Whether to load numba; ImportError if it is wanted and not installed.
+
+    With ``layers``, the answer does not depend on what is imported or compiled already.
+    """
     from xpnet.engines.loops.cache import numba_version
 
     if numba_version() is None:
         if wanted:
             raise ImportError('compiled loops need numba: pip install "xpnet[fast]"')
         return False
+    if layers is not None:
+        return bool(wanted) or seconds >= _PAYS * compile_seconds(layers)
     return bool(wanted) or seconds >= _PAYS_IMPORT or numba_is_loaded()
 
 
-def _fused(fixed: Fixed, wanted: bool | None, seconds: float) -> Runner | None:
+def _fused(
+    fixed: Fixed, wanted: bool | None, seconds: float, by_shapes: bool, team: int | None
+) -> Runner | None:
     """Return a runner of compiled loops; None without numba, or if they are not worthwhile."""
     from xpnet.engines.loops.cache import is_compiled
 
-    if not _may_load_numba(wanted, seconds):
+    long_enough = seconds >= _PAYS * compile_seconds(fixed[0].layers)
+    if not _may_load_numba(wanted, seconds, fixed[0].layers if by_shapes else None):
         return None
     from xpnet.engines.loops.runner import FusedRunner
 
     recipe, _, _, batch, _ = fixed
 
     def pays(program: Program) -> bool:
-        long_enough = seconds >= _PAYS * compile_seconds(recipe.layers)
         return bool(wanted) or long_enough or is_compiled(program.source)
 
-    team = team_for(recipe.layers, batch)
-    runner: Runner | None = _prepared(FusedRunner, (*fixed, team), wanted, pays)
+    threads = team or team_for(recipe.layers, batch)
+    runner: Runner | None = _prepared(FusedRunner, (*fixed, threads), wanted, pays)
     return runner
 
 

@@ -19,7 +19,7 @@ from xpnet.backends import Backend
 from xpnet.backends.openblas import blas_threads, usual_threads
 from xpnet.equations.parameters import Layers, layout
 
-__all__ = ["fit_threads", "on_one_thread", "team_for", "threads_for"]
+__all__ = ["all_threads", "fit_threads", "on_one_thread", "team_for", "threads_for"]
 
 _ONE_THREAD = 4e6  # multiplications in a product, up to which one thread computes it
 _WORK, _UNITS = 1e6, 32  # least multiplications and units for each thread of a team
@@ -46,10 +46,25 @@ def team_for(layers: Layers, batch: int) -> int:
 
 
 @contextmanager
-def fit_threads(backend: Backend, layers: Layers, batch: int) -> Iterator[int | None]:
-    """Run NumPy's products on `threads_for` threads; yield their number, or None if unknown."""
+def fit_threads(
+    backend: Backend, layers: Layers, batch: int, n: int | None = None
+) -> Iterator[int | None]:
+    """Run NumPy's products on `threads_for` threads; yield their number, or None if unknown.
+
+    If n is given, it replaces the rule, but no more threads are used than NumPy's BLAS has.
+    """
     if not backend.uses_openblas:
         yield None
         return
-    with blas_threads(threads_for(layers, batch)) as n:
-        yield n
+    with blas_threads(threads_for(layers, batch) if n is None else n) as found:
+        yield found
+
+
+@contextmanager
+def all_threads(backend: Backend, n: int | None = None) -> Iterator[int | None]:
+    """Run NumPy's products on all threads of its BLAS, or on n; yield as `fit_threads`."""
+    if not backend.uses_openblas:
+        yield None
+        return
+    with blas_threads(n) as found:
+        yield found

@@ -1,4 +1,4 @@
-"""Save and load model files: a network's numbers and settings in one safetensors file."""
+"""Save and load model files and checkpoints: numbers and settings in one safetensors file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,19 @@ from xpnet.when_used import when_used
 
 __all__: list[str] = []
 
-_MODULES = ("container", "jsonable", "load", "save", "saved_tensors")
+_MODULES = (
+    "checkpoint",
+    "checkpoint_tensors",
+    "container",
+    "fingerprint",
+    "jsonable",
+    "keeper",
+    "load",
+    "lock",
+    "plain",
+    "save",
+    "saved_tensors",
+)
 
 if not TYPE_CHECKING:
     __getattr__ = when_used(__name__, _MODULES, {})

@@ -29,7 +29,7 @@ from xpnet.network import Network
 from xpnet.network.labels import check_outputs
 from xpnet.whole_file import path_text
 
-__all__ = ["describe", "load", "load_all"]
+__all__ = ["describe", "load", "load_all", "network_of"]
 
 _METADATA = ("format", "xpnet_version", "network", "sha256")
 _SETTINGS = {"sizes", "layers", "activations", "loss", "classes",
@@ -90,11 +90,16 @@ def _settings(path: str, file: Container, k: int) -> dict[str, Any]:
     with blaming(path, _UNUSABLE):
         _check_version(file.metadata["xpnet_version"])
         settings = dict(mapping(loads(file.metadata[settings_name(k)]), "the settings"))
-        for name in sorted(_SETTINGS - set(settings)):
-            raise KeyError(name)
-        for name in sorted(set(settings) - _SETTINGS - _SINCE):
-            raise ValueError(f"this version of xpnet has no setting {quoted(name)}")
+        _check_names(settings)
         return settings
+
+
+def _check_names(settings: Mapping[str, Any]) -> None:
+    """Check that every setting of a network is there, and none is unknown."""
+    for name in sorted(_SETTINGS - set(settings)):
+        raise KeyError(name)
+    for name in sorted(set(settings) - _SETTINGS - _SINCE):
+        raise ValueError(f"this version of xpnet has no setting {quoted(name)}")
 
 
 def _check_version(written_by: str) -> None:
@@ -245,6 +250,24 @@ def _without_parameters(
     for name in sorted(settings.keys() - {"dtype"}):
         check_known(settings[name], written[name], name, _SINCE)
     return net
+
+
+def network_of(
+    settings: dict[str, Any],
+    custom: tuple[Activation | Loss, ...],
+    backend: Backend,
+    dtype: str,
+) -> Network:
+    """The network of a file's settings, with its first parameters.
+
+    Raises
+    ------
+    ValueError, TypeError, KeyError
+        The settings are not those of a network.
+    """
+    _check_custom(custom)
+    _check_names(settings)
+    return _without_parameters(settings, *_plan(settings, custom), backend, dtype)
 
 
 def _dtype(settings: dict[str, Any]) -> str:

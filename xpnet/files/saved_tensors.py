@@ -18,7 +18,7 @@ from xpnet.typing import Host
 if TYPE_CHECKING:
     from xpnet.network.state import NetworkState
 
-__all__ = ["check_tensors", "filled", "tensor_prefix", "tensors_of"]
+__all__ = ["check_tensors", "filled", "named_stats", "tensor_prefix", "tensors_of"]
 
 
 _VARIANCE = "running_variance"
@@ -39,7 +39,7 @@ def tensors_of(net: NetworkState, prefix: str = "layers") -> dict[str, Host]:
     """
     theta = to_numpy(net.parameters)
     tensors = {name: _shaped(theta, slot) for name, slot in _named_slots(net.layers, prefix)}
-    for (name, _), stat in zip(_named_stats(net.layers, prefix), net.statistics, strict=True):
+    for (name, _), stat in zip(named_stats(net.layers, prefix), net.statistics, strict=True):
         tensors[name] = np.ascontiguousarray(to_numpy(stat)[0, :])
     for name, tensor in tensors.items():
         if not np.isfinite(tensor).all():
@@ -53,7 +53,7 @@ def check_tensors(networks: Sequence[Layers], tensors: Mapping[str, Tensor]) -> 
     for k, layers in enumerate(networks):
         prefix = tensor_prefix(k)
         shapes |= {name: _shape(slot) for name, slot in _named_slots(layers, prefix)}
-        shapes |= {name: (n,) for name, n in _named_stats(layers, prefix)}
+        shapes |= {name: (n,) for name, n in named_stats(layers, prefix)}
     for name, shape in shapes.items():
         if name not in tensors:
             raise KeyError(name)
@@ -79,9 +79,7 @@ def filled(
     with np.errstate(over="ignore"):
         for name, slot in _named_slots(layers, prefix):
             theta[slot.offset : slot.offset + slot.size] = part(name)
-        stats = {
-            name: part(name)[None, :].astype(dtype) for name, _ in _named_stats(layers, prefix)
-        }
+        stats = {name: part(name)[None, :].astype(dtype) for name, _ in named_stats(layers, prefix)}
     if numbers.dtype != theta.dtype:
         for x in (theta, *stats.values()):
             if not np.isfinite(x).all():
@@ -101,10 +99,10 @@ def _named_slots(layers: Sequence[Any], prefix: str = "layers") -> Iterator[tupl
             yield f"{prefix}.{l}.{slot.name}", slot
 
 
-def _named_stats(layers: Sequence[Any], prefix: str = "layers") -> Iterator[tuple[str, int]]:
+def named_stats(layers: Sequence[Any], prefix: str = "layers") -> Iterator[tuple[str, int]]:
     """Every statistic's name in the file, such as layers.1.running_mean, and its length."""
     for l, layer in enumerate(layers):
-        yield from _named_stats(layer.children, f"{prefix}.{l}")
+        yield from named_stats(layer.children, f"{prefix}.{l}")
         for name in stat_names(layer):
             yield f"{prefix}.{l}.{name}", layer.fan_in
 

@@ -97,6 +97,10 @@ class Network(NetworkPasses):
         progress: bool | None = None,
         compile: bool | None = None,
         stream: bool | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        checkpoint_every: str | int = "10s",
+        resume: bool | str = "auto",
+        overwrite: bool = False,
     ) -> History:
         """Train, from the present parameters, by minibatches.
 
@@ -154,6 +158,18 @@ class Network(NetworkPasses):
             Whether X and Y stay in host memory and are copied to the device batch by batch, each
             while the previous one is computed. None: if X would take more than half of the free
             memory of a GPU. Data that are on a device stay there.
+        checkpoint : path, optional
+            A file in which the whole state of the fit is kept, so that a fit that was killed goes
+            on from there to the bit (docs/checkpoints.md).
+        checkpoint_every : str or int
+            How often it is written: a time such as "10s", "5min" or "1h", a number of steps, or
+            "epoch". It is also written at the end, and after Ctrl-C.
+        resume : {"auto", True, False, "anyway"}
+            "auto": go on from the file if it is there, else begin. True: it must be there. False:
+            begin anew, and the file must not be there, unless ``overwrite`` is true. "anyway": as
+            "auto", and go on with another engine or backend, with a warning.
+        overwrite : bool
+            Whether ``resume=False`` may replace a file.
 
         Returns
         -------
@@ -169,6 +185,8 @@ class Network(NetworkPasses):
             Bad input, before anything changes.
         RuntimeError
             The network is in a fit already, in another thread or in the fit whose callback this is.
+        CheckpointError
+            The checkpoint is damaged, in use, or of a different fit; the message says what differs.
         DivergenceError
             The loss, or a statistic of batch normalisation, is no longer finite. The network is as
             it was before.

@@ -13,6 +13,7 @@ from xpnet.pickles import Pickled
 from xpnet.ranges import check_flag, check_not_negative, positive_integer
 from xpnet.training.ends import State, chosen
 from xpnet.training.history import History
+from xpnet.training.run_state import Best
 from xpnet.typing import Host
 
 if TYPE_CHECKING:
@@ -98,6 +99,17 @@ class Watch:
             else:
                 self._kept = chosen(net.backend, improved, new, old)
         return self._since >= self.settings.patience
+
+    def memory(self) -> Best:
+        """What is remembered of one network, for a checkpoint."""
+        if self._kept is None:
+            return Best(float(self._best), int(self._since))
+        return Best(float(self._best), int(self._since), int(self._epoch), *self._kept)
+
+    def recall(self, best: Best) -> None:
+        """Take what a checkpoint remembers."""
+        self._best, self._since, self._epoch = best.value, best.since, best.epoch or 0
+        self._kept = None if best.theta is None else (best.theta, best.statistics)
 
     def _value(self, history: History) -> Host:
         """The epoch's value, or a stack's values, of which smaller ones are better."""

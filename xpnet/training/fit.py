@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,7 +40,9 @@ def fit(
     settings: Settings,
 ) -> History:
     """Train ``net``; see `Network.fit`."""
-    with one_fit(net) as kept, net.backend.context():
+    with one_fit(net) as kept, net.backend.context(), _kept_in_file(settings) as keeper:
+        if keeper is not None:
+            settings = keeper.chosen(settings)
         X = net.in_order(X)
         net.complete(X, Y)
         _check_limit(settings, net.dtype)
@@ -56,12 +59,23 @@ def fit(
             data, validation = _held_out(net, place, data, settings)
         data = _class_weighted(net, data, class_weight)
         hint_at_scale(net, place, data, settings)
+        if keeper is not None:
+            keeper.begin(net, data, validation)
         if full_batch:
-            history = search(net, data, validation, settled(settings, 1), kept)
+            history = search(net, data, validation, settled(settings, 1), kept, keeper)
         else:
-            history = loop(net, place, data, validation, settings, kept)
+            history = loop(net, place, data, validation, settings, kept, keeper)
     warn_if_falling(settings, history)  # after the fit: if raised as an error, it undoes nothing
     return history
+
+
+def _kept_in_file(settings: Settings) -> Any:
+    """A context that yields the keeper of the fit's checkpoint; None without one."""
+    if settings.checkpoint is None:
+        return nullcontext()
+    from xpnet.files.keeper import keeping  # of use only here, and a floor above
+
+    return keeping(settings)
 
 
 def _check_limit(settings: Settings, dtype: str) -> None:

@@ -6,13 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 from xpnet.checks.inputs import Examples
 from xpnet.derivatives.objective import objective
+from xpnet.engines.names import PLAIN
+from xpnet.engines.threads import all_threads
 from xpnet.equations.parameters import flatten
 from xpnet.equations.protocol import is_fixed
 from xpnet.errors import DivergenceError, warn
+from xpnet.optimizers.lbfgs import LBFGS, Minimization
 from xpnet.training.history import History
 from xpnet.training.one_fit import Kept
+from xpnet.training.resumed import check_engine, check_threads
+from xpnet.training.run_state import Keeper, RunState
 from xpnet.training.session import Session
 from xpnet.training.settings import Settings
+from xpnet.training.solver_memory import recall, solver_memory
 from xpnet.typing import Array
 
 if TYPE_CHECKING:
@@ -22,11 +28,18 @@ __all__ = ["check_fixed", "search"]
 
 
 def search(
-    net: NetworkState, data: Examples, validation: Examples | None, settings: Settings, kept: Kept
+    net: NetworkState,
+    data: Examples,
+    validation: Examples | None,
+    settings: Settings,
+    kept: Kept,
+    keeper: Keeper | None = None,
 ) -> History:
     """Minimise the loss over all examples, for at most ``epochs`` iterations."""
     _check(net, settings)
-    return _Search(Session(net, validation, settings, kept, data.classes), data).run()
+    if keeper is not None and not isinstance(settings.optimizer, LBFGS):
+        raise ValueError("of the solvers for all examples at once, only LBFGS has checkpoints")
+    return _Search(Session(net, validation, settings, kept, data.classes, keeper), data).run()
 
 
 def _check(net: NetworkState, settings: Settings) -> None:
@@ -58,6 +71,13 @@ class _Search:
     def __init__(self, session: Session, data: Examples) -> None:
         self.session, self.data = session, data
         self.net, self.settings, self.history = session.net, session.settings, session.history
+        self._threads: int | None = None
+        self._solver: Minimization | None = None  # if there are checkpoints
+        saved = session.saved
+        if saved is not None:
+            self.history.threads = None  # the checkpoint has their number, a history of L-BFGS not
+            theta = self.net.backend.from_numpy(saved.theta.copy())
+            session.put(theta, self.net.statistics)
 
     def run(self) -> History:
         """Iterate until a tolerance is reached, the epochs are done, or something ends the fit."""
@@ -70,6 +90,7 @@ class _Search:
         if not self.history.epoch:  # no iteration was made: record the initial loss
             self._iteration(0, result.theta, result.value)
         self._note(result)
+        self._keep_at_end()
 
     def _minimized(self) -> Any:
         """Run the solver and return its result."""
@@ -80,9 +101,20 @@ class _Search:
             self.data,
             settings.penalty,
         )
-        return settings.optimizer.minimize(
-            net.backend.xp, function, net.parameters, settings.epochs, self._iteration
-        )
+        given = net.backend.xp, function, net.parameters
+        if self.session.keeper is None:
+            return settings.optimizer.minimize(*given, settings.epochs, self._iteration)
+        saved, exact = self.session.saved, self.session.keeper.is_exact
+        asked = saved.threads if saved and exact else None
+        with all_threads(net.backend, asked) as self._threads:
+            solver = self._solver = settings.optimizer.begun(*given)
+            with self.session.kept.refusing():
+                check_threads(asked, self._threads)
+                if saved is not None:
+                    check_engine(saved, PLAIN, exact)
+                    recall(net.backend, solver, saved)
+                    self.session.release()
+            return solver.run(settings.epochs, self._iteration, bool(self.history.stopped))
 
     def _note(self, result: Any) -> None:
         """Record in the history how the solver ended."""
@@ -100,5 +132,30 @@ class _Search:
         theta = net.backend.xp.asarray(theta, copy=True)
         session.take_epoch(theta, net.statistics, float(value))
         session.end_step()
-        session.end_epoch()
+        session.end_epoch(self._keep_after_iteration)
         return session.should_end
+
+    def _keep_after_iteration(self) -> None:
+        """Write a checkpoint if one is due, or if Ctrl-C ends the fit here."""
+        keeper, done = self.session.keeper, len(self.history.step_loss)
+        if keeper is None:
+            return
+        if keeper.is_due(done, ends_epoch=True) or self.session.interrupt.requested:
+            keeper.write(self._state(finished=False))
+
+    def _keep_at_end(self) -> None:
+        """Write the last checkpoint, unless Ctrl-C ended the fit, which then goes on later."""
+        if self.session.keeper is not None and self.history.stopped != "interrupted":
+            self.session.keeper.write(self._state(finished=True))
+
+    def _state(self, finished: bool) -> RunState:
+        """The state of the fit, on the host."""
+        backend, solver = self.net.backend, self._solver
+        assert solver is not None
+        return self.session.run_state(
+            finished=finished,
+            steps=len(self.history.step_loss),
+            theta=backend.to_numpy(solver.point.theta),
+            solver=solver_memory(backend, solver),
+            threads=self._threads,
+        )

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-__all__ = ["Interrupt", "stop_on_interrupt"]
+__all__ = ["Interrupt", "in_force", "stop_on_interrupt"]
 
 
 class Interrupt:
@@ -33,7 +33,7 @@ def stop_on_interrupt() -> Iterator[Interrupt]:
     Signals are left alone outside the main thread, and if the program has its own handler. A fit
     within another fit's callback shares that fit's `Interrupt`: Ctrl-C ends both.
     """
-    outer = _in_force()
+    outer = in_force()
     if outer is not None and outer.thread == threading.get_ident():
         yield outer
         return
@@ -47,11 +47,11 @@ def stop_on_interrupt() -> Iterator[Interrupt]:
     try:
         yield interrupt
     finally:
-        if ours and _in_force() is interrupt:
+        if ours and in_force() is interrupt:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def _in_force() -> Interrupt | None:
+def in_force() -> Interrupt | None:
     """The `Interrupt` that the current handler of Ctrl-C sets, if any."""
     told = getattr(signal.getsignal(signal.SIGINT), "__self__", None)
     return told if isinstance(told, Interrupt) else None
@@ -62,7 +62,7 @@ def _forget_others() -> None:
 
     The handler of that fit would swallow the child's first Ctrl-C.
     """
-    interrupt = _in_force()
+    interrupt = in_force()
     if interrupt is not None and interrupt.thread != threading.get_ident():
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

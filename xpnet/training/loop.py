@@ -25,6 +25,17 @@ from xpnet.optimizers import averaged, bind, coefficients, with_learning_rate
 from xpnet.training.history import History
 from xpnet.training.length import settled
 from xpnet.training.one_fit import Kept
+from xpnet.training.resumed import (
+    check_engine,
+    check_memory,
+    check_place,
+    check_team,
+    check_threads,
+    memory_of,
+    restore_memory,
+    resumed,
+)
+from xpnet.training.run_state import Keeper, RunState
 from xpnet.training.session import Session
 from xpnet.training.settings import Settings
 from xpnet.typing import Array, ArrayLike, Host
@@ -42,15 +53,16 @@ def loop(
     validation: Examples | None,
     settings: Settings,
     kept: Kept,
+    keeper: Keeper | None = None,
 ) -> History:
     """Train by minibatches of data that lie at ``place``.
 
     ``place`` is the network's own backend, or NumPy's for data that are streamed from the host. A
-    sparse X is streamed too.
+    sparse X is streamed too. ``keeper`` writes checkpoints, and may have one to go on from.
     """
     batches = _batches(net, place, data, settings)
     settings = settled(settings, batches.per_epoch)
-    session = Session(net, validation, settings, kept, data.classes)
+    session = Session(net, validation, settings, kept, data.classes, keeper)
     return _Loop(session, place, data, batches).run()
 
 
@@ -69,7 +81,13 @@ def _batches(
 
 
 class _Loop:
-    """The state of one loop."""
+    """The state of one loop.
+
+    Attributes
+    ----------
+    t, step : int
+        Steps done in the fit, and in the running epoch.
+    """
 
     def __init__(self, session: Session, place: Backend, data: Examples, batches: Any) -> None:
         net, settings = session.net, session.settings
@@ -86,7 +104,17 @@ class _Loop:
         n_steps = settings.epochs * batches.per_epoch
         self.rate = schedules.bind(optimizer.learning_rate, n_steps, batches.per_epoch)
         self.masks = needs_masks(net.layers)
+        self._losses: Host | None = None  # of steps of the running epoch that were read before
+        self._totals: list[Any] = []  # of those after them, on the device
+        self.t, self.step = settings.carried.t if settings.carried else 0, 0  # steps done
+        saved, keeper = session.saved, session.keeper
+        check_memory(self.rate, keeper)
         state = self._carried(start(self.recipe, net.parameters, net.statistics))
+        if saved is not None:
+            state = self._go_on(state, saved)
+        exact = keeper is not None and keeper.is_exact
+        if saved is not None and exact:
+            check_team(saved.team)
         self.runner: Runner = choose_runner(
             self.recipe,
             state,
@@ -95,9 +123,27 @@ class _Loop:
             settings.epochs,
             settings.compile,
             streamed=place is not net.backend or isinstance(data.X, SparseRows),
+            by_shapes=keeper is not None,
+            team=saved.team if saved and exact else None,
         )
-        self.history.engine = self.runner.engine
-        self.t = settings.carried.t if settings.carried else 0  # steps done
+        self._asked_threads = saved.threads if saved and exact else None
+        if saved is None or not saved.finished:
+            self.history.engine = self.runner.engine
+        if saved is not None:
+            check_engine(saved, self.runner.engine, exact)
+            session.put(*self._copies(self._statistics(0)[0]))
+            session.release()
+
+    def _go_on(self, fresh: State, saved: RunState) -> State:
+        """Take the position from a checkpoint; return the state there, checked by a fresh one."""
+        check_place(saved, self.batches.per_epoch)
+        self.t, self.step = saved.steps, saved.step
+        self._losses = saved.losses if saved.step else None
+        restore_memory(self.rate, saved)
+        if saved.step and self.session.watches_steps:
+            weights = self.batches.order(saved.epoch).weights[: saved.step]
+            self.history.step_loss.extend((saved.losses.T / weights).T.tolist())
+        return resumed(self.net.backend, fresh, saved)
 
     def run(self) -> History:
         """Run all epochs, or those until something ends the fit."""
@@ -107,12 +153,13 @@ class _Loop:
 
     def _epochs(self) -> None:
         backend, layers = self.net.backend, self.net.layers
-        with fit_threads(backend, layers, self.batches.size) as self.threads:
-            self._note_runner()
-            for _ in range(self.settings.epochs):
+        asked = self._asked_threads
+        with fit_threads(backend, layers, self.batches.size, asked) as self.threads:
+            with self.session.kept.refusing():
+                check_threads(asked, self.threads)
+            while not self.session.is_finished:
+                self._note_runner()
                 self._epoch()
-                if self.history.stopped:
-                    break
         self._check_last_step()
         self._carry()
 
@@ -131,7 +178,10 @@ class _Loop:
 
     def _epoch(self) -> None:
         order = self.batches.order(self.net.epoch)
-        losses = self._read(self._steps(order))
+        self._steps(order)
+        losses = self._checked(self._read())
+        is_whole = self.step == len(order.weights)
+        self._losses, self.step = None, 0
         weights = order.weights[: len(losses)]
         self._note_runner()
         stats, lost = self._statistics(len(losses))
@@ -142,7 +192,8 @@ class _Loop:
         self.session.take_epoch(*self._copies(stats), np.where(lost, np.nan, mean).tolist())
         last = self.history.last()
         schedules.observe(self.rate, last.get("validation_loss", last["loss"]))
-        self.session.end_epoch()
+        is_cut = not is_whole and not self.history.stopped  # by Ctrl-C: its steps will go on
+        self.session.end_epoch(None if is_cut else self._keep_after_epoch)
         self.runner.ended = self.session.ended
 
     def _note_runner(self) -> None:
@@ -150,25 +201,66 @@ class _Loop:
         self.history.engine = self.runner.engine
         self.history.threads = self.runner.threads or self.threads
 
-    def _steps(self, order: Any) -> list[Any]:
-        """Do the steps of an epoch; return each step's Σ w loss, still on the device."""
-        n, done = len(order.weights), 0
-        totals: list[Any] = []
+    def _steps(self, order: Any) -> None:
+        """Do the steps of an epoch that are left; their Σ w loss stay on the device."""
+        n = len(order.weights)
         c = self._coefficients(n)
         key, watched = self._key(), self.session.watches_steps
         # at least one step, even if Ctrl-C comes while the order is made: an epoch has a loss
-        while done < n and not (done and self.session.should_end):
-            piece = 1 if watched else self.runner.piece(n - done)
-            totals += self.runner.run(order, done, done + piece, c, key)
-            done, self.t = done + piece, self.t + piece
+        while self.step < n and not (self.step and self.session.should_end):
+            piece = 1 if watched else self._piece(n - self.step)
+            self._totals += self.runner.run(order, self.step, self.step + piece, c, key)
+            self.step, self.t = self.step + piece, self.t + piece
             self.session.bar.advance(piece)
             if watched:
-                self._step_end(totals[-1], order.weights[done - 1])
-        return totals
+                self._step_end(self._totals[-1], order.weights[self.step - 1])
+            if self.step < n:
+                self._keep_if_due()
+        if self.step < n and not self.history.stopped and self.session.keeper is not None:
+            self.session.keeper.write(self._state())  # Ctrl-C ends the fit here
+
+    def _piece(self, left: int) -> int:
+        """The number of steps to run at once: up to the next checkpoint at most."""
+        piece, keeper = self.runner.piece(left), self.session.keeper
+        return piece if keeper is None else keeper.limit(self.t, piece)
+
+    def _keep_if_due(self) -> None:
+        """Write a checkpoint within an epoch, if one is due."""
+        keeper = self.session.keeper
+        if keeper is None or self.session.should_end:
+            return
+        if keeper.is_due(self.t, ends_epoch=False):
+            keeper.write(self._state())
+
+    def _keep_after_epoch(self) -> None:
+        """Write a checkpoint after an epoch, if one is due or the fit ends here."""
+        keeper, session = self.session.keeper, self.session
+        ends = session.is_finished or session.interrupt.requested
+        if keeper is not None and (keeper.is_due(self.t, ends_epoch=True) or ends):
+            keeper.write(self._state())
+
+    def _state(self) -> RunState:
+        """The state of the fit, on the host."""
+        host, state = self.net.backend.to_numpy, self.runner.state
+        theta = averaged(self.recipe.optimizer, state.optimizer, state.theta)
+        return self.session.run_state(
+            self.step,
+            steps=self.t,
+            finished=not self.step and self.session.is_finished,
+            theta=host(state.theta),
+            averaged=None if theta is state.theta else host(theta),
+            optimizer=tuple(map(host, state.optimizer)),
+            statistics=tuple(map(host, state.stats)),
+            losses=self._read() if self.step else np.zeros(0),
+            schedule=memory_of(self.rate),
+            engine=self.runner.engine,
+            threads=self.threads,
+            team=self.runner.threads or 1,
+        )
 
     def _coefficients(self, n: int) -> list[tuple[Any, ...]]:
         """The optimizer's coefficients for an epoch's n steps; columns (R, 1) on the device."""
-        each, first = self.settings.rates, self.t + 1
+        each, first = self.settings.rates, self.t - self.step + 1
         with self.session.kept.refusing():  # a schedule may fail late
             rates = schedules.rates(self.rate, first, n) if each is None else [each] * n
         c = coefficients(self.recipe.optimizer, first, rates)
@@ -203,13 +295,20 @@ class _Loop:
         theta = averaged(self.recipe.optimizer, state.optimizer, state.theta)
         return xp.asarray(theta, copy=True), tuple(xp.asarray(s, copy=True) for s in stats)
 
-    def _read(self, totals: list[Any]) -> Host:
-        """Read the losses of an epoch's steps to the host, all at once, in float64.
+    def _read(self) -> Host:
+        """Read the losses of the epoch's steps so far to the host, all at once, in float64."""
+        if self._totals:
+            new, self._totals = self.runner.read(self._totals), []  # (S,), or (S, R) for a stack
+            self._losses = new if self._losses is None else np.concatenate([self._losses, new])
+        assert self._losses is not None  # an epoch has a step
+        return self._losses
+
+    def _checked(self, losses: Host) -> Host:
+        """Return the losses (S,) or (S, R) of an epoch.
 
         Raise DivergenceError at the first step whose losses are all not finite: one network's, or
         those of the whole stack.
         """
-        losses = self.runner.read(totals)  # (S,), or (S, R) for a stack
         counts: Any = np.isfinite(losses)
         if self.session.ended is not None:  # their steps may be left out, and their state is kept
             counts = counts | self.session.ended

@@ -78,8 +78,13 @@ class Progress:
         self._make: type[Any] | None = (_Live if live else _Lines) if shown else None
         self._view: _View | None = None
         self._steps, self._examples_per_step, self._done = steps, examples_per_step, 0
+        self._before = 0  # steps done before this process
         self._values = ""
         self._losses: list[float] = []
+
+    def go_on(self, done: int) -> None:
+        """Go on from a checkpoint after ``done`` steps, which took none of this view's time."""
+        self._done = self._before = done
 
     def advance(self, steps: int = 1) -> None:
         """Count ``steps`` more steps as done."""
@@ -108,8 +113,9 @@ class Progress:
 
     def _now(self) -> _Now:
         seconds = max(time.monotonic() - self._began, 1e-9)
-        left = seconds / max(self._done, 1) * (self._steps - self._done)
-        rate = self._done * self._examples_per_step / seconds
+        here = self._done - self._before
+        left = seconds / max(here, 1) * (self._steps - self._done)
+        rate = here * self._examples_per_step / seconds
         return _Now(self._done, self._steps, rate, left, self._values, self._losses)
 
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from xpnet.checks.inputs import Examples
 from xpnet.equations.parameters import n_networks
+from xpnet.errors import CheckpointError
 from xpnet.training.early_stopping import Watch
 from xpnet.training.ends import Ends
 from xpnet.training.evaluation import metrics_for, validate
@@ -23,6 +25,7 @@ from xpnet.training.interrupt import Interrupt, stop_on_interrupt
 from xpnet.training.length import has_converged
 from xpnet.training.one_fit import Kept
 from xpnet.training.progress import Progress, show_progress
+from xpnet.training.run_state import Keeper, RunState, on_device, on_host
 from xpnet.training.settings import Settings
 from xpnet.typing import Array, Host
 
@@ -60,22 +63,50 @@ class Session:
         settings: Settings,
         kept: Kept,
         classes: bool,
+        keeper: Keeper | None = None,
     ) -> None:
         assert net.loss is not None
-        self.net, self.settings, self.kept = net, settings, kept
-        self.history = History()
+        self.net, self.settings, self.kept, self.keeper = net, settings, kept, keeper
+        self.history, self._first_epoch = History(), net.epoch
+        self.saved = None if keeper is None else keeper.saved
+        self._before = 0, 0.0  # steps of the fit, and seconds of the running epoch
         self._validation = validation
         self._metrics = metrics_for(settings.metrics, net.loss, net.layers[-1].fan_out, classes)
         self._watch = settings.early_stopping and Watch(settings.early_stopping, self._metrics)
         is_stack = net.parameters.ndim == 2
         self._ends = Ends(n_networks(net.parameters)) if is_stack else None
+        if self.saved is not None:
+            self._go_on(self.saved)
+
+    def _go_on(self, saved: RunState) -> None:
+        """Take history, count of epochs and early stopping from a checkpoint."""
+        self.history, self.net.epoch = saved.history, saved.epoch
+        self._first_epoch = saved.first_epoch
+        self._before = saved.steps, saved.seconds
+        if (saved.best is None) != (self._watch is None):
+            raise CheckpointError("the checkpoint has no early stopping, or this fit has none")
+        if self._watch and saved.best is not None:
+            self._watch.recall(on_device(self.net.backend, saved.best))
+
+    def put(self, theta: Array, statistics: tuple[Array, ...]) -> None:
+        """Give the network the parameters of a checkpoint; the network keeps them on an error."""
+        self.net.take(theta, statistics)
+        self.kept.keep()
+
+    def release(self) -> None:
+        """Let go of the arrays of the checkpoint, once all are taken."""
+        self.saved = None
+        if self.keeper is not None:
+            self.keeper.saved = None
 
     def run(self, do_epochs: Callable[[], None], n_steps: int, examples_per_step: float) -> History:
         """Call ``do_epochs`` between the fit's begin and its end; return the history."""
         with stop_on_interrupt() as self.interrupt:
             self._call("fit_begin")
             with show_progress(self.settings.progress, n_steps, examples_per_step) as self.bar:
-                self._began = time.perf_counter()
+                done, seconds = self._before
+                self.bar.go_on(done)
+                self._began = time.perf_counter() - seconds
                 do_epochs()
             self._restore_best()
             self._call("fit_end")
@@ -109,8 +140,11 @@ class Session:
         self.history.seconds.append(time.perf_counter() - self._began)
         self.bar.describe(self.history.last())
 
-    def end_epoch(self) -> None:
-        """Run callbacks, early stopping and the test for convergence; each may end the fit."""
+    def end_epoch(self, keep: Callable[[], None] | None = None) -> None:
+        """Run callbacks, early stopping and the test for convergence; each may end the fit.
+
+        Then ``keep`` is called, before Ctrl-C counts: a fit that it ended can be resumed.
+        """
         if self._call("epoch_end"):
             self.history.stopped = "callback"
         self._stop("early", self._is_early())
@@ -120,9 +154,37 @@ class Session:
             self._stop("diverged", still & ~finite)
             still = still & finite
         self._stop("converged", still)
-        if self.interrupt.requested:
-            self.history.stopped = "interrupted"
         self._began = time.perf_counter()
+        requested = self.interrupt.requested
+        if keep is not None:
+            keep()
+        if requested:
+            self.history.stopped = "interrupted"
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether all epochs are done, or something other than Ctrl-C ended the fit."""
+        return self.history.stopped is not None or self.epochs_left <= 0
+
+    @property
+    def epochs_left(self) -> int:
+        """The number of epochs that are not done yet."""
+        return self.settings.epochs - (self.net.epoch - self._first_epoch)
+
+    def run_state(self, step: int = 0, **parts: Any) -> RunState:
+        """Return the state of the fit; the rest of `RunState` is given by its ``parts``."""
+        history = self.history
+        if step and self.watches_steps:  # the checkpoint has the running epoch's losses apart
+            history = replace(history, step_loss=history.step_loss[:-step])
+        return RunState(
+            epoch=self.net.epoch,
+            first_epoch=self._first_epoch,
+            history=history,
+            step=step,
+            seconds=time.perf_counter() - self._began if step else 0.0,
+            best=on_host(self.net.backend, self._watch.memory()) if self._watch else None,
+            **parts,
+        )
 
     def state(self, theta: Array, statistics: tuple[Array, ...]) -> tuple[Any, tuple[Any, ...]]:
         """The state for the network; those of a stack that have ended keep theirs."""

@@ -6,6 +6,7 @@ optimizer has the learning rate, so one row checks both.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
@@ -20,6 +21,13 @@ from xpnet.ranges import (
     positive_integer,
 )
 from xpnet.training.callbacks import Callbacks
+from xpnet.training.checkpointing import (
+    Every,
+    checkpoint_every,
+    checkpoint_path,
+    overwrite_flag,
+    resume_flag,
+)
 from xpnet.training.early_stopping import EarlyStopping
 from xpnet.training.length import FEWEST
 from xpnet.typing import ArrayLike, Host
@@ -65,6 +73,10 @@ class Settings(NamedTuple):
     is_open: bool = False
     order: Callable[[int], Host] | None = None  # epoch ↦ the examples' order, from an estimator
     carried: Carried | None = None  # the optimizer's state before and after, of an estimator
+    checkpoint: str | None = None
+    checkpoint_every: Every = Every()
+    resume: bool | str = "auto"
+    overwrite: bool = False
 
 
 class Carried:
@@ -102,6 +114,10 @@ class StackKeywords(TypedDict, total=False):
     callbacks: Any
     progress: bool | None
     compile: bool | None
+    checkpoint: str | os.PathLike[str] | None
+    checkpoint_every: str | int
+    resume: bool | str
+    overwrite: bool
 
 
 def settings(given: Mapping[str, Any]) -> Settings:
@@ -220,5 +236,9 @@ _ROWS = {
     "progress": _Row(_open_flag),
     "compile": _Row(_open_flag),
     "stream": _Row(_open_flag),
+    "checkpoint": _Row(checkpoint_path),
+    "checkpoint_every": _Row(checkpoint_every, ("checkpoint",)),
+    "resume": _Row(resume_flag, ("checkpoint",)),
+    "overwrite": _Row(overwrite_flag, ("checkpoint", "resume")),
 }
 """The settings of `Network.fit`, from the top: of two wrong ones, the upper row's is named."""

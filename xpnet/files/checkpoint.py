@@ -1,0 +1,238 @@
+"""Checkpoints: a run of `fit` in one safetensors file, from which it goes on to the bit.
+
+The tensors are in `xpnet.files.checkpoint_tensors`. The metadata are texts, most of them JSON:
+
+    format           "xpnet checkpoint 1"
+    xpnet_version
+    network          the network's settings, as in a model file
+    settings         the keywords of fit
+    data             shape, dtype and SHA-256 of X, Y, the weights and the validation data
+    environment      backend, engine, versions, kernels
+    run              epoch and step, and the history's words
+    sha256           of the whole file, with its own digits as zeros
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from xpnet._version import __version__
+from xpnet.backends import Backend, get_backend, move
+from xpnet.checks import dtype_name
+from xpnet.equations.parameters import Layers, layout
+from xpnet.errors import CheckpointError, printable, quoted
+from xpnet.files.checkpoint_tensors import arrays_of, numbers_of, state_of
+from xpnet.files.container import Container, blaming, opened, write_arrays
+from xpnet.files.jsonable import loads, mapping, text_of
+from xpnet.files.saved_tensors import named_stats
+from xpnet.training.history import History
+from xpnet.training.run_state import RunState
+from xpnet.typing import Host
+from xpnet.whole_file import path_text, whole_file
+
+if TYPE_CHECKING:
+    from xpnet.equations.activation import Activation
+    from xpnet.losses import Loss
+    from xpnet.network import Network
+
+__all__ = ["FORMAT", "Checkpoint", "is_checkpoint", "write_checkpoint"]
+
+FORMAT = 1
+_KIND = "xpnet checkpoint "
+_PARTS = ("network", "settings", "data", "environment", "run")
+_UNUSABLE = "is not a checkpoint that can be used"
+_LONGEST = 1 << 24  # most bytes of a header that are searched
+
+
+def is_checkpoint(path: str | os.PathLike[str]) -> bool:
+    """Whether a file's header says that it is a checkpoint, of whatever version."""
+    with open(path, "rb") as file:
+        n = int.from_bytes(file.read(8), "little")
+        return f'"{_KIND}'.encode() in file.read(min(n, _LONGEST))
+
+
+def write_checkpoint(path: str, about: Mapping[str, Any], state: RunState) -> None:
+    """Write the file, completely or not at all.
+
+    ``about`` has the parts of the metadata that are not the state's, by name.
+    """
+    parts = {**about, "run": numbers_of(state)}
+    metadata = {name: json.dumps(parts[name], allow_nan=False) for name in _PARTS}
+    metadata |= {"format": f"{_KIND}{FORMAT}", "xpnet_version": __version__}
+    arrays = arrays_of(state)
+    with whole_file(path) as file:
+        write_arrays(file, metadata, arrays)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Checkpoint:
+    """What a checkpoint holds; `read` reads one, without building a network.
+
+    Attributes
+    ----------
+    path : str
+    xpnet_version : str
+    network_settings : dict
+        The network's settings, as in a model file.
+    settings : dict
+        The keywords of the fit that decide what it computes, as plain JSON.
+    data : dict
+        Shape, dtype and SHA-256 of the data.
+    environment : dict
+        Backend, engine, versions and the BLAS's kernels.
+    state : RunState
+        The arrays and the position: ``state.theta``, ``state.optimizer``, ….
+    history : History
+        Of the whole epochs so far.
+    epoch, step : int
+        The network's count of whole epochs, and the steps done in the running one.
+    finished : bool
+        Whether the fit came to its end.
+    """
+
+    path: str
+    xpnet_version: str
+    network_settings: dict[str, Any]
+    settings: dict[str, Any]
+    data: dict[str, Any]
+    environment: dict[str, Any]
+    state: RunState
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> Checkpoint:
+        """Read and check a checkpoint.
+
+        Raises
+        ------
+        FileNotFoundError
+            There is no such file.
+        CheckpointError
+            It is damaged, a different kind of file, or written by a later xpnet.
+        """
+        path = path_text(path)
+        with opened(path, "checkpoint", CheckpointError) as file:
+            version = _check_kind(path, file)
+            with blaming(path, _UNUSABLE, CheckpointError):
+                found = {name: _part(file, name) for name in _PARTS}
+                arrays = file.arrays()
+                state = state_of(arrays, found.pop("run"))
+                network = found.pop("network")
+                _check_network(network, state)
+        return cls(path, version, network, state=state, **found)
+
+    def __repr__(self) -> str:
+        return f"Checkpoint({self.path!r}, epoch={self.epoch}, step={self.step}, {self.history!r})"
+
+    @property
+    def history(self) -> History:
+        """The history of the whole epochs so far."""
+        return self.state.history
+
+    @property
+    def epoch(self) -> int:
+        """The network's count of whole epochs."""
+        return self.state.epoch
+
+    @property
+    def step(self) -> int:
+        """Steps done in the running epoch; 0 between two epochs."""
+        return self.state.step
+
+    @property
+    def finished(self) -> bool:
+        """Whether the fit came to its end."""
+        return self.state.finished
+
+    def network(
+        self,
+        backend: str | Backend = "numpy",
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        custom: tuple[Activation | Loss, ...] = (),
+    ) -> Network:
+        """Return the network of this point, as `xpnet.load` would; arguments as there.
+
+        Of a finished fit, it is the network that the fit left: with early stopping the best one.
+
+        Raises
+        ------
+        CheckpointError
+            It is the checkpoint of a stack of networks.
+        """
+        from xpnet.files.load import network_of
+
+        if self.state.theta.ndim == 2:
+            raise CheckpointError(
+                f"{self.path!r} has a stack of {len(self.state.theta)} networks: go on with it by "
+                "Stack.fit"
+            )
+        settings, on = self.network_settings, get_backend(backend, device)
+        with blaming(self.path, _UNUSABLE, CheckpointError):
+            stored = text_of(settings, "dtype")
+            net = network_of(settings, custom, on, stored if dtype is None else dtype_name(dtype))
+            theta, statistics = self._numbers()
+            _check_numbers(net.layers, theta, statistics)
+            net.take(*(_moved(on, x, net.dtype) for x in (theta, statistics)))
+        return net
+
+    def _numbers(self) -> tuple[Host, tuple[Host, ...]]:
+        state = self.state
+        if state.finished and state.best is not None and state.best.theta is not None:
+            return state.best.theta, state.best.statistics
+        return state.parameters, state.statistics
+
+
+def _check_numbers(layers: Layers, theta: Host, statistics: tuple[Host, ...]) -> None:
+    """Check θ and the statistics by the layers: their shapes, and that they are finite."""
+    wanted = [(layout(layers).size,), *((1, n) for _, n in named_stats(layers))]
+    found = [x.shape for x in (theta, *statistics)]
+    if wanted != found:
+        raise ValueError(f"θ and the statistics must have the shapes {wanted}, got {found}")
+    if not all(np.isfinite(x).all() for x in (theta, *statistics)):
+        raise ValueError("it has parameters or statistics that are NaN or infinite")
+
+
+def _moved(on: Backend, x: Any, dtype: str) -> Any:
+    """An array, or a tuple of them, on the device."""
+    if isinstance(x, tuple):
+        return tuple(_moved(on, each, dtype) for each in x)
+    return move(on, x.astype(dtype))
+
+
+def _check_kind(path: str, file: Container) -> str:
+    """Return the version that wrote the file, if its format is known."""
+    kind = file.metadata.get("format", "a different kind of safetensors file")
+    found = re.fullmatch(rf"{_KIND}([1-9]\d{{0,8}})", kind)
+    if found is None:
+        raise CheckpointError(f"{path!r} is not a checkpoint of xpnet, but {printable(kind)}")
+    if int(found[1]) > FORMAT:
+        by = printable(file.metadata.get("xpnet_version", "a later version"), 60)
+        raise CheckpointError(
+            f"{path!r} has the checkpoint format {found[1]}, and this xpnet knows {FORMAT}: xpnet "
+            f"{by} wrote it, install that version"
+        )
+    with blaming(path, _UNUSABLE, CheckpointError):
+        known = {*_PARTS, "format", "xpnet_version", "sha256"}
+        for name in sorted(known ^ file.metadata.keys()):
+            raise ValueError(f"its metadata has the entry {quoted(name)} too much, or lacks it")
+        return text_of(file.metadata, "xpnet_version")
+
+
+def _part(file: Container, name: str) -> dict[str, Any]:
+    return dict(mapping(loads(file.metadata[name]), f"its {name}"))
+
+
+def _check_network(network: Mapping[str, Any], state: RunState) -> None:
+    """Check what the network's settings and the arrays must have in common."""
+    if text_of(network, "dtype") != state.theta.dtype.name:
+        raise ValueError(f"its network has the dtype {quoted(network['dtype'])}, theta another")
+    if network.get("epoch") != state.epoch:
+        raise ValueError("its network has a different epoch than its run")

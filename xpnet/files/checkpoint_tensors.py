@@ -1,0 +1,200 @@
+"""The state of a run as tensors and plain JSON, and back.
+
+theta                    (P,), or (R, P) for a stack of R networks
+averaged                 as theta, if the optimizer averages
+optimizer.0 …            the optimizer's arrays
+statistics.0 …           the layers' statistics
+losses                   Σ w loss of the running epoch's steps
+best.theta, best.statistics.0 …     what early stopping would restore
+history.epoch …          the history's lists; history.metrics.NAME each metric
+early_stopping           [the best value, epochs since]
+schedule                 the memory of ReduceOnPlateau: [rate, best, bad epochs, cooling]
+solver.gradient …        the memory of L-BFGS
+gradient_norm            [its value], at the end of L-BFGS
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from xpnet.engines.names import ENGINES
+from xpnet.errors import quoted
+from xpnet.files.jsonable import flag_of, integer_of, number_of, text_of
+from xpnet.training.history import History
+from xpnet.training.run_state import Best, RunState
+from xpnet.typing import Host
+
+__all__ = ["arrays_of", "numbers_of", "state_of"]
+
+_LISTS = ("epoch", "loss", "validation_loss", "step_loss", "seconds")
+_METRICS = "history.metrics."
+_COUNTS = ("epoch", "first_epoch", "step", "steps")
+_NUMBERS = {*_COUNTS, "finished", "seconds", "engine", "threads", "team", "stopped", "best_epoch"}
+_MOST = 2**53 - 1  # largest integer that every reader of JSON keeps
+
+
+def arrays_of(state: RunState) -> dict[str, Host]:
+    """Every array of the state by its name in the file."""
+    found = {"theta": state.theta, "losses": state.losses}
+    if state.averaged is not None:
+        found["averaged"] = state.averaged
+    found |= _numbered("optimizer", state.optimizer) | _numbered("statistics", state.statistics)
+    found |= {f"solver.{name}": x for name, x in state.solver.items()}
+    if state.schedule:
+        found["schedule"] = np.asarray(state.schedule, np.float64)
+    if state.best is not None:
+        found |= _of_best(state.best)
+    return found | _of_history(state.history)
+
+
+def _numbered(name: str, arrays: tuple[Host, ...]) -> dict[str, Host]:
+    return {f"{name}.{k}": x for k, x in enumerate(arrays)}
+
+
+def _of_best(best: Best) -> dict[str, Host]:
+    found = {"early_stopping": np.asarray([best.value, best.since], np.float64)}
+    if best.theta is None:
+        return found
+    return found | {"best.theta": best.theta} | _numbered("best.statistics", best.statistics)
+
+
+def _of_history(history: History) -> dict[str, Host]:
+    lists = {f"history.{name}": getattr(history, name) for name in _LISTS}
+    lists |= {f"{_METRICS}{name}": values for name, values in history.metrics.items()}
+    found = {name: _column(name, values) for name, values in lists.items()}
+    if history.gradient_norm is not None:
+        found["gradient_norm"] = np.asarray([history.gradient_norm], np.float64)
+    return found
+
+
+def _column(name: str, values: list[Any]) -> Host:
+    """A list of the history as float64, or as int64 if all are integers."""
+    try:
+        found = np.asarray(values)
+    except ValueError:  # lists of different lengths
+        found = np.zeros(0, object)
+    if found.dtype.kind not in "iubf":
+        raise ValueError(f"{name} must be a list of numbers, or a checkpoint cannot hold it")
+    return found.astype(np.float64 if found.dtype.kind == "f" else np.int64)
+
+
+def numbers_of(state: RunState) -> dict[str, Any]:
+    """The position and the history's words, as plain JSON."""
+    found = {name: getattr(state, name) for name in _COUNTS}
+    return {
+        **found,
+        "finished": state.finished,
+        "seconds": state.seconds,
+        "engine": state.engine,
+        "threads": state.threads,
+        "team": state.team,
+        "stopped": state.history.stopped,
+        "best_epoch": None if state.best is None else state.best.epoch,
+    }
+
+
+def state_of(arrays: Mapping[str, Host], numbers: Mapping[str, Any]) -> RunState:
+    """The state that was written.
+
+    Raises
+    ------
+    ValueError, KeyError
+        Something is missing, unknown, or does not fit the rest.
+    """
+    if set(numbers) != _NUMBERS:
+        odd = sorted(set(numbers) ^ _NUMBERS)[0]
+        raise ValueError(f"its run has the entry {quoted(odd)} too much, or lacks it")
+    left = dict(arrays)
+    counts = {name: integer_of(numbers, name, 0, _MOST) for name in _COUNTS}
+    history, engine = _history(left, numbers), text_of(numbers, "engine")
+    if engine not in ENGINES:
+        raise ValueError(f"unknown engine {quoted(engine)}")
+    history.engine = engine
+    team = integer_of(numbers, "team", 1, _MOST)
+    threads = _count_or_none(numbers, "threads")
+    history.threads = team if team > 1 else threads
+    state = RunState(
+        **counts,
+        history=history,
+        finished=flag_of(numbers, "finished"),
+        seconds=number_of(numbers, "seconds"),
+        theta=left.pop("theta"),
+        averaged=left.pop("averaged", None),
+        optimizer=_unnumbered("optimizer", left),
+        statistics=_unnumbered("statistics", left),
+        losses=left.pop("losses"),
+        best=_best(left, numbers),
+        schedule=tuple(left.pop("schedule", np.zeros(0)).tolist()),
+        solver={name: left.pop(f"solver.{name}") for name in _names("solver.", left)},
+        engine=engine,
+        threads=threads,
+        team=team,
+    )
+    for name in left:
+        raise ValueError(f"it has the unknown tensor {quoted(name)}")
+    _check(state)
+    return state
+
+
+def _names(prefix: str, arrays: Mapping[str, Host]) -> list[str]:
+    return [name.removeprefix(prefix) for name in sorted(arrays) if name.startswith(prefix)]
+
+
+def _unnumbered(name: str, left: dict[str, Host]) -> tuple[Host, ...]:
+    n = len([each for each in _names(f"{name}.", left) if each.isdecimal()])
+    return tuple(left.pop(f"{name}.{k}") for k in range(n))
+
+
+def _count_or_none(numbers: Mapping[str, Any], name: str) -> int | None:
+    return None if numbers[name] is None else integer_of(numbers, name, 0, _MOST)
+
+
+def _history(left: dict[str, Host], numbers: Mapping[str, Any]) -> History:
+    lists = {name: left.pop(f"history.{name}").tolist() for name in _LISTS}
+    metrics = {name: left.pop(f"{_METRICS}{name}").tolist() for name in _names(_METRICS, left)}
+    norm = left.pop("gradient_norm", None)
+    stopped = None if numbers["stopped"] is None else text_of(numbers, "stopped")
+    return History(
+        **lists,
+        metrics=metrics,
+        stopped=stopped,
+        gradient_norm=None if norm is None else float(norm[0]),
+    )
+
+
+def _best(left: dict[str, Host], numbers: Mapping[str, Any]) -> Best | None:
+    if "early_stopping" not in left:
+        return None
+    value, since = left.pop("early_stopping").tolist()
+    theta, statistics = left.pop("best.theta", None), _unnumbered("best.statistics", left)
+    epoch = _count_or_none(numbers, "best_epoch")
+    if (epoch is None) != (theta is None):
+        raise ValueError("its best epoch and the parameters of that epoch do not belong together")
+    return Best(value, int(since), epoch, theta, statistics)
+
+
+def _check(state: RunState) -> None:
+    """Check what belongs together: shapes, lengths and counts."""
+    theta, history = state.theta, state.history
+    if theta.ndim not in (1, 2) or theta.dtype.kind != "f" or not theta.size:
+        raise ValueError(f"theta must be (P,) or (R, P), got {theta.dtype} {theta.shape}")
+    for name, x in _likes(state):
+        if x is not None and (x.shape != theta.shape or x.dtype != theta.dtype):
+            raise ValueError(f"{name} must be like theta, got {x.dtype} {x.shape}")
+    if state.losses.shape != ((state.step, *theta.shape[:-1]) if state.step else (0,)):
+        raise ValueError(f"losses must be those of {state.step} steps, got {state.losses.shape}")
+    if len(history.epoch) != state.epoch - state.first_epoch or state.step > state.steps:
+        raise ValueError("its counts of epochs and steps do not belong together")
+    if len(history.step_loss) != state.steps - state.step:
+        raise ValueError("its history does not have the loss of every step")
+    if not len(history.loss) == len(history.seconds) == len(history.epoch):
+        raise ValueError("the lists of its history have different lengths")
+
+
+def _likes(state: RunState) -> Iterator[tuple[str, Host | None]]:
+    yield "averaged", state.averaged
+    if state.best is not None:
+        yield "best.theta", state.best.theta

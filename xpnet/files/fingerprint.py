@@ -1,0 +1,96 @@
+"""What a checkpoint is of: the data by their hash, and the engine and the machine that computed it.
+
+Both are compared when a fit goes on, and `differences` says what is not the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from xpnet._version import __version__
+from xpnet.backends import Backend, to_numpy
+from xpnet.checks.inputs import Examples
+from xpnet.engines.names import FUSED, Engine
+from xpnet.errors import quoted
+from xpnet.typing import Array
+
+__all__ = ["data_of", "differences", "environment_of"]
+
+_PIECE = 1 << 22  # numbers that are hashed at once
+
+
+def data_of(data: Examples, validation: Examples | None) -> dict[str, Any]:
+    """Shape, dtype and SHA-256 of X, Y and the weights, as the steps take them."""
+    given = {"X": data.X, "Y": data.Y, "weights": data.w}
+    if validation is not None:
+        given |= {"validation X": validation.X, "validation Y": validation.Y}
+    return {name: None if x is None else _fingerprint(x) for name, x in given.items()}
+
+
+def _fingerprint(x: Array) -> dict[str, Any]:
+    """Integers count as int64, since libraries have different ones."""
+    host = to_numpy(x)
+    dtype = np.dtype("<i8") if host.dtype.kind in "iu" else host.dtype.newbyteorder("<")
+    digest = hashlib.sha256()
+    rows = max(1, _PIECE // max(1, host[:1].size))
+    for start in range(0, len(host), rows):
+        digest.update(np.ascontiguousarray(host[start : start + rows], dtype).data)
+    return {"shape": list(host.shape), "dtype": dtype.name, "sha256": digest.hexdigest()}
+
+
+def environment_of(backend: Backend, engine: Engine) -> dict[str, Any]:
+    """What else decides the last bits: versions, the BLAS's kernels, vector instructions."""
+    found = {
+        "backend": backend.name,
+        "device": str(backend.device),
+        "engine": engine,
+        "xpnet": __version__,
+        "numpy": np.__version__,
+        "numba": None,
+        "library": _library_version(backend),
+    }
+    if engine == FUSED and backend.compiled_as == "loops":
+        from xpnet.engines.loops.cache import numba_version
+
+        found["numba"] = numba_version()
+    return {**found, **(_processor() if backend.uses_openblas else {"blas": None, "cpu": None})}
+
+
+def _library_version(backend: Backend) -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(backend.packages[0])
+    except PackageNotFoundError:
+        return "unknown"
+
+
+@cache
+def _processor() -> dict[str, Any]:
+    from xpnet.doctor.blas import describe_blas
+    from xpnet.doctor.cpu import describe_cpu
+
+    blas = describe_blas()
+    kernels = f" {blas.kernels}" if blas.kernels else ""
+    return {"blas": f"{blas.name} {blas.version}{kernels}", "cpu": describe_cpu().vectors}
+
+
+def differences(found: Any, own: Any, where: str = "") -> Iterator[str]:
+    """Say for each value of the checkpoint that this fit has differently what both are."""
+    if isinstance(found, Mapping) and isinstance(own, Mapping):
+        names = found.keys() | own.keys()
+        if found.get("name") != own.get("name"):
+            names = {"name"}  # their settings have different meanings
+        for name in sorted(names):
+            inner = f"{where}.{name}" if where else name
+            if name == "sha256" and found.get(name) != own.get(name):
+                yield f"{where} has other numbers"
+            else:
+                yield from differences(found.get(name), own.get(name), inner)
+    elif type(found) is not type(own) or found != own:
+        yield f"{where} is {quoted(own, 80)}, but the checkpoint has {quoted(found, 80)}"

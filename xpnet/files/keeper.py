@@ -1,0 +1,172 @@
+"""The keeper of a fit's checkpoint: it finds what to go on from, and writes what was reached."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from xpnet.checks.inputs import Examples
+from xpnet.engines.names import FUSED, PLAIN, STREAMED
+from xpnet.errors import CheckpointError, warn
+from xpnet.files.checkpoint import Checkpoint, write_checkpoint
+from xpnet.files.fingerprint import data_of, differences, environment_of
+from xpnet.files.jsonable import loads
+from xpnet.files.lock import locked
+from xpnet.files.plain import settings_of
+from xpnet.files.save import config_of
+from xpnet.training.checkpointing import Cadence
+from xpnet.training.run_state import RunState
+from xpnet.whole_file import check_writable
+
+if TYPE_CHECKING:
+    from xpnet.network.state import NetworkState
+    from xpnet.training.settings import Settings
+
+__all__ = ["FileKeeper", "keeping"]
+
+_MOST = 5  # differences that a message lists
+
+
+@contextmanager
+def keeping(settings: Settings) -> Iterator[FileKeeper]:
+    """Yield the keeper of a fit, which has the checkpoint's lock until the end of the block."""
+    assert settings.checkpoint is not None
+    check_writable(settings.checkpoint)
+    with locked(settings.checkpoint):
+        yield FileKeeper(settings)
+
+
+class FileKeeper:
+    """Keeps the checkpoint of a fit in a file.
+
+    Attributes
+    ----------
+    saved : RunState or None
+        The state to go on from.
+    is_exact : bool
+        Whether steps follow that must be done as those before, to the bit.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        assert settings.checkpoint is not None
+        self._path, self._settings = settings.checkpoint, settings
+        self._found = self._read()
+        self.saved = None if self._found is None else self._found.state
+        self._may_differ = settings.resume == "anyway"
+        going_on = self.saved is not None and not self.saved.finished
+        self.is_exact = going_on and not self._may_differ
+        self._cadence = Cadence(
+            settings.checkpoint_every, 0 if self.saved is None else self.saved.steps
+        )
+        self._about: dict[str, Any] = {}
+        self._net: NetworkState | None = None
+
+    def _read(self) -> Checkpoint | None:
+        """The checkpoint to go on from; None to begin. Raise CheckpointError if neither may be."""
+        there, resume = os.path.exists(self._path), self._settings.resume
+        if resume is False:
+            if there and not self._settings.overwrite:
+                raise CheckpointError(
+                    f"{self._path!r} is there already: give overwrite=True to replace it, or "
+                    "resume=True to go on from it"
+                )
+            return None
+        if there:
+            return Checkpoint.read(self._path)
+        if resume is True:
+            raise CheckpointError(
+                f'there is no checkpoint {self._path!r} to go on from: resume="auto" begins anew'
+            )
+        return None
+
+    def chosen(self, settings: Settings) -> Settings:
+        """The settings with the engine of the checkpoint, if it must be that one."""
+        if self.saved is None or self._may_differ:
+            return settings
+        if self.saved.finished:  # nothing to compile for
+            return settings._replace(compile=False)
+        compile = {PLAIN: False, FUSED: True}.get(self.saved.engine, settings.compile)
+        return settings._replace(compile=compile, stream=self.saved.engine == STREAMED)
+
+    def begin(self, net: NetworkState, data: Examples, validation: Examples | None) -> None:
+        """Compare the fit with the checkpoint, if there is one; ``data`` as the steps take them.
+
+        Raises
+        ------
+        CheckpointError
+            Something differs; the message says what.
+        """
+        self._net = net
+        _check_stack(net, self._settings)
+        own = loads(json.dumps(config_of(net)))  # raises if a file could not name the loss
+        self._about = {"settings": settings_of(self._settings), "data": data_of(data, validation)}
+        if self._found is not None:
+            self._compare(self._found, net, own)
+            self._found = None
+
+    def _compare(self, found: Checkpoint, net: NetworkState, config: dict[str, Any]) -> None:
+        engine = found.state.engine
+        fixed = {"network": {**found.network_settings, "epoch": None},
+                 "settings": found.settings, "data": found.data}  # fmt: skip
+        own = {"network": {**config, "epoch": None}, **self._about}
+        here = environment_of(net.backend, engine)
+        if self._may_differ:
+            fixed["settings"] = {**fixed["settings"], "compile": None, "stream": None}
+            own["settings"] = {**own["settings"], "compile": None, "stream": None}
+        if wrong := list(differences(fixed, own)):
+            raise CheckpointError(
+                f"{self._path!r} is the checkpoint of a different fit: {_all(wrong)}"
+            )
+        wrong = [] if found.finished else list(differences(found.environment, here))
+        if wrong:
+            if self.is_exact:
+                raise CheckpointError(
+                    f"{self._path!r} cannot go on to the bit here: {_all(wrong)}; give "
+                    'resume="anyway" to go on with other last bits'
+                )
+            warn(f"{self._path!r} goes on with other last bits: {_all(wrong)}")
+
+    def limit(self, steps: int, piece: int) -> int:
+        """Return how many of the next steps to do before a checkpoint may be due."""
+        return self._cadence.limit(steps, piece)
+
+    def is_due(self, steps: int, ends_epoch: bool) -> bool:
+        """Whether to write a checkpoint after these steps."""
+        return self._cadence.is_due(steps, ends_epoch)
+
+    def write(self, state: RunState) -> None:
+        """Write a checkpoint; if that fails, warn, and keep the one before."""
+        assert self._net is not None
+        if not state.is_sound():
+            return
+        about = {
+            **self._about,
+            "network": config_of(self._net),
+            "environment": environment_of(self._net.backend, state.engine),
+        }
+        try:
+            write_checkpoint(self._path, about, state)
+        except OSError as error:
+            warn(
+                "a checkpoint could not be written; the fit goes on, and the file before stays: "
+                f"{error}"
+            )
+        self._cadence.wrote(state.steps)
+
+
+def _check_stack(net: NetworkState, settings: Settings) -> None:
+    """Raise ValueError if the networks of a stack may end, or draw batches, each by itself."""
+    ends = settings.early_stopping is not None or settings.is_open
+    if net.parameters.ndim == 2 and (ends or settings.own is not None):
+        raise ValueError(
+            "a stack keeps a checkpoint only with epochs=…, and without early_stopping and rows: "
+            "its networks must end together and share their batches"
+        )
+
+
+def _all(wrong: list[str]) -> str:
+    more = f"; and {len(wrong) - _MOST} more" if len(wrong) > _MOST else ""
+    return "; ".join(wrong[:_MOST]) + more

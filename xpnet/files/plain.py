@@ -1,0 +1,81 @@
+"""Settings of a fit as plain JSON: numbers, text, lists and objects with the names of settings."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from xpnet.equations.built_in import is_built_in
+
+if TYPE_CHECKING:
+    from xpnet.training.settings import Settings
+
+__all__ = ["plain", "settings_of"]
+
+_OWN = "custom"  # in place of what is a user's own: a file names no class and no function
+_LEFT_OUT = (
+    *("callbacks", "progress", "is_open", "own"),
+    *("checkpoint", "checkpoint_every", "resume", "overwrite"),
+)
+
+
+def settings_of(settings: Settings) -> dict[str, Any]:
+    """The settings that decide what a fit computes, by the names of `Network.fit`'s keywords."""
+    found = {name: plain(x) for name, x in settings._asdict().items() if name not in _LEFT_OUT}
+    return {**found, "epochs": None if settings.is_open else settings.epochs}
+
+
+def plain(value: Any) -> Any:
+    """A setting as plain JSON; infinity and NaN, which JSON lacks, as text.
+
+    >>> from xpnet.optimizers import Adam
+    >>> plain(Adam())["name"], plain((1, float("inf"))), plain(print)
+    ('adam', [1, 'inf'], 'custom')
+    """
+    if isinstance(value, (np.generic, np.ndarray)):
+        value = value.tolist()
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else repr(value)
+    if hasattr(value, "targets") and hasattr(value, "name"):  # a metric
+        return value.name
+    settings = _settings(value)
+    if settings is not None:
+        return {"name": _names().get(type(value), _OWN), **settings}
+    if isinstance(value, (tuple, list)):
+        return [plain(each) for each in value]
+    return value.name if is_built_in(value) and hasattr(value, "name") else _OWN
+
+
+def _settings(value: Any) -> dict[str, Any] | None:
+    """The named settings of an object; None if it has none."""
+    if hasattr(value, "_asdict"):
+        return {name: plain(each) for name, each in value._asdict().items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    if type(value) in _names():
+        return {name: plain(each) for name, each in vars(value).items()}
+    return None
+
+
+@cache
+def _names() -> Mapping[type, str]:
+    """The names of xpnet's own kinds of settings."""
+    from xpnet import optimizers, schedules
+    from xpnet.equations.parameters import Layout
+    from xpnet.equations.penalties import MaxNorm, Penalty
+    from xpnet.training.early_stopping import EarlyStopping
+
+    wrappers = (optimizers.Accumulated, optimizers.Averaged, optimizers.Clipped)
+    others = (Layout, MaxNorm, Penalty, EarlyStopping)
+    registered = optimizers.OPTIMIZERS | optimizers.FULL_BATCH | schedules.SCHEDULES
+    return {
+        **{kind: name for name, kind in registered.items()},
+        **{kind: kind.__name__.lower() for kind in (*wrappers, *others)},
+    }
