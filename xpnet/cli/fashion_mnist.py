@@ -6,6 +6,7 @@ import argparse
 import sys
 import time
 
+from xpnet.cli.checkpoints import keywords
 from xpnet.cli.kinds import MODEL, PAGE
 from xpnet.cli.models import model_file
 from xpnet.cli.output import progress_lines, said_of, trained
@@ -50,7 +51,10 @@ def run(options: argparse.Namespace) -> int:
         validation_data=(X_test, test_labels) if options.report else None,
         callbacks=[progress_lines(epochs)],
         progress=sys.stderr.isatty(),
+        **keywords(options),
     )
+    if history.stopped and options.checkpoint:
+        return 130  # the checkpoint has it
     seconds = time.perf_counter() - began
     result = net.evaluate(X_test, test_labels)
     net.save(model_file(options))

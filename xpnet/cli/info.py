@@ -1,4 +1,4 @@
-"""``xpnet info model.safetensors``: describe a model file."""
+"""``xpnet info model.safetensors``: describe a model file, or a checkpoint."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from xpnet.cli.terminal import say
 from xpnet.errors import printable, quoted
+from xpnet.files.checkpoint import Checkpoint, is_checkpoint
 from xpnet.files.load import describe, load
 from xpnet.network import Network
 from xpnet.tables import Model, Schema
@@ -23,7 +24,9 @@ __all__ = ["add_parser"]
 def add_parser(commands: Any) -> None:
     """Add the options of ``xpnet info``."""
     parser = commands.add_parser(
-        "info", help="describe a model file", description="Describe a model file."
+        "info",
+        help="describe a model file or a checkpoint",
+        description="Describe a model file or a checkpoint.",
     )
     parser.add_argument("model", type=Path, help="a file that xpnet wrote")
     parser.set_defaults(run=run, check=lambda _: None)
@@ -34,12 +37,33 @@ def run(options: argparse.Namespace) -> int:
 
     Control characters are escaped, since the file may come from anywhere.
     """
+    if _is_checkpoint(options.model):
+        for line in _of_checkpoint(options.model, Checkpoint.read(options.model)):
+            say(printable(line))
+        return 0
     settings = describe(options.model)
     model = load_model(options.model) if is_of_table(settings["extra"]) else None
     net = load(options.model) if model is None else model.network
     for line in _lines(options.model, settings, net, model):
         say(printable(line))
     return 0
+
+
+def _is_checkpoint(path: Path) -> bool:
+    return path.is_file() and is_checkpoint(path)
+
+
+def _of_checkpoint(path: Path, found: Checkpoint) -> Iterator[str]:
+    settings, state, data = found.settings, found.state, found.data["X"]
+    yield f"{path}: {path.stat().st_size:,} bytes, a checkpoint of xpnet {found.xpnet_version}"
+    place = "the fit is finished" if found.finished else "the fit can go on"
+    yield f"{found.epoch} epochs and {found.step} steps, {state.steps} steps in all; {place}"
+    yield f"network {quoted(found.network_settings.get('sizes'))}, {state.theta.dtype}"
+    yield f"data {quoted(data.get('shape'))}, optimizer {quoted(settings.get('optimizer'))}"
+    about = (f"{name} {value}" for name, value in found.environment.items() if value)
+    yield f"computed by {', '.join(about)}"
+    if found.history.loss:
+        yield f"loss {quoted(found.history.loss[-1])}"
 
 
 def _lines(

@@ -6,12 +6,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from xpnet.files.checkpoint import is_checkpoint
 from xpnet.files.save import is_model
 from xpnet.pages.document import is_page
 from xpnet.tables.csv_files import header_of, is_csv
 from xpnet.tables.formulas import safe
 
-__all__ = ["MODEL", "PAGE", "TABLE", "Kind", "predictions_with"]
+__all__ = ["CHECKPOINT", "MODEL", "PAGE", "TABLE", "Kind", "predictions_with"]
 
 
 class Kind(NamedTuple):
@@ -46,5 +47,6 @@ def predictions_with(kept: Sequence[str]) -> Kind:
 
 
 MODEL = Kind("a model file of xpnet", is_model, "an older model")
+CHECKPOINT = Kind("a checkpoint of xpnet", is_checkpoint, "an older checkpoint")
 PAGE = Kind("an HTML page", is_page, "an older page")
 TABLE = predictions_with(())

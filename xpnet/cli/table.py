@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from xpnet.cli import checkpoints
 from xpnet.cli.columns import check_columns, embedded, read_as
 from xpnet.cli.input import read_input
 from xpnet.cli.kinds import MODEL, PAGE
@@ -70,6 +71,8 @@ def run(options: argparse.Namespace) -> int:
     for sentence in readings(rows, seen, missing):
         say(sentence)
     model = train(rows, options.target, task=task, **_keywords(table, options), tell=say)
+    if model.interrupted and options.checkpoint:
+        return 130  # the checkpoints have it
     wrote = said_of(out, MODEL)
     model.save(out)
     say(f"trained in {time.perf_counter() - began:.1f} s; {wrote}")
@@ -184,4 +187,5 @@ def _keywords(table: Table, options: argparse.Namespace) -> dict[str, Any]:
         "device": options.device,
         "dtype": options.dtype,
         "progress": sys.stderr.isatty(),
+        **checkpoints.keywords(options),
     }

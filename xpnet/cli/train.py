@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from xpnet.backends import DTYPES, uses_products_of_numpy
-from xpnet.cli import digits, fashion_mnist, table
+from xpnet.cli import checkpoints, digits, fashion_mnist, table
 from xpnet.cli.columns import add_column_options
 from xpnet.cli.kinds import MODEL
 from xpnet.cli.models import model_file
@@ -78,6 +78,7 @@ def add_parser(commands: Any) -> None:
         "--no-tune", action="store_true", help="don't restart with faster OpenBLAS kernels"
     )
     _add_table_options(parser.add_argument_group("a table of your own"))
+    checkpoints.add_options(parser.add_argument_group("checkpoints"))
     parser.set_defaults(run=run, check=check)
 
 
@@ -162,6 +163,7 @@ def check(options: argparse.Namespace) -> None:
         raise UsageError("--out FILE is missing: a table from standard input has no name")
     check_where(options)
     check_out(model_file(options), MODEL, *inputs)
+    checkpoints.check(options, model_file(options), *inputs)
     check_report(options, model_file(options), *inputs)
     if own:
         table.check(options)
@@ -169,4 +171,4 @@ def check(options: argparse.Namespace) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Train on the named data set, or on the file."""
-    return _DATA_SETS.get(options.data, table.run)(options)
+    return checkpoints.run_stoppable(options, _DATA_SETS.get(options.data, table.run))

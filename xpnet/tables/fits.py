@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from xpnet.backends import to_numpy
 from xpnet.network import Network
+from xpnet.tables.checkpoints import Checkpoints
 from xpnet.tables.memory import check_memory
 from xpnet.tables.recipe import Recipe
 from xpnet.tables.schema import Schema
@@ -46,6 +47,8 @@ class Job:
         Of the rows and of the classes.
     keywords : dict
         Further keywords of `Network.fit`.
+    checkpoints : Checkpoints
+        The file of each fit, if there are checkpoints.
     """
 
     table: Table
@@ -57,6 +60,7 @@ class Job:
     made: dict[str, Any]
     weights: Weights
     keywords: dict[str, Any]
+    checkpoints: Checkpoints = field(default_factory=Checkpoints)
 
     def schema(self, rows: Host, pieces: bool) -> Schema:
         """The schema of those rows."""
@@ -150,6 +154,7 @@ def fitted(job: Job, schema: Schema, rows: Host, held: Host, epochs: int | None 
         sample_weight=w,
         **judged,
         **job.keywords,
+        **job.checkpoints.next(),
     )
     best = history.best_epoch or len(history)
     loss = history.validation_loss[best - 1] if len(held) and best else float("inf")

@@ -10,6 +10,7 @@ import numpy as np
 
 from xpnet.errors import warn
 from xpnet.ranges import positive_integer
+from xpnet.tables.checkpoints import checkpoints_given
 from xpnet.tables.fits import Job
 from xpnet.tables.given import (
     dims_given,
@@ -70,6 +71,9 @@ def train(
     device: Any = None,
     dtype: str = "float32",
     progress: bool = False,
+    checkpoint: Any = None,
+    checkpoint_every: str | int = "10s",
+    resume: bool | str = "auto",
     tell: Callable[[str], None] = silent,
 ) -> Model:
     """Train a model that predicts a column of a table, or several.
@@ -115,6 +119,9 @@ def train(
         As for `xpnet.Network`.
     progress : bool
         Whether a bar shows each fit's progress.
+    checkpoint, checkpoint_every, resume
+        As for `Network.fit`; the k-th fit of the training keeps its state in a file of its own,
+        "run.ckpt", "run.ckpt.2", …. The same call goes on where it was killed.
     tell : function of str
         Called with each sentence that the command prints, such as an offer of ``log_target``.
 
@@ -171,8 +178,9 @@ def train(
              "missing": missing, "log_target": log_target, "tell": _once()}  # fmt: skip
     keywords = {"progress": progress}
     made = {"seed": seed, "backend": backend, "device": device, "dtype": dtype}
+    files = checkpoints_given(checkpoint, checkpoint_every, resume, seconds)
     rows, given = np.arange(len(table)), Weights(weight, weights, class_weight)
-    job = Job(table, rows, targets, task, asked, recipe, made, given, keywords)
+    job = Job(table, rows, targets, task, asked, recipe, made, given, keywords, files)
     if seconds is not None:
         job = procedure.within(job, seconds, cv or 0)
     job = procedure.compiled(job)

@@ -1,0 +1,178 @@
+"""``xpnet train --checkpoint``: a training that is stopped or killed goes on, to the same file."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.support.command import SMALL, fails, train
+from tests.support.helpers import FRUIT, needs_posix
+from tests.support.processes import environment
+from xpnet.cli import main
+from xpnet.files.keeper import FileKeeper
+
+TABLE = ("--epochs", "4", "--hidden", "8", "--checkpoint-every", "1")
+
+
+def digits(folder: Path, *options: str) -> list[str]:
+    given = ["--out", str(folder / "m"), "--checkpoint", str(folder / "run.ckpt")]
+    return [*SMALL, *given, *(options or ("--checkpoint-every", "1"))]
+
+
+def table(folder: Path, *options: str) -> list[str]:
+    return [
+        *train(FRUIT, "fruit", folder / "m", *TABLE),
+        *("--checkpoint", str(folder / "run.ckpt"), *options),
+    ]
+
+
+def signal_after(patch: pytest.MonkeyPatch, number: int, writes: int) -> None:
+    """Send the signal to this process after so many checkpoints."""
+    write, left = FileKeeper.write, [writes]
+
+    def counted(keeper, state):
+        write(keeper, state)
+        left[0] -= 1
+        if left[0] == 0:
+            signal.raise_signal(number)
+
+    patch.setattr(FileKeeper, "write", counted)
+
+
+@pytest.mark.parametrize(("number", "status", "why"), [
+    (signal.SIGINT, 130, "Ctrl-C"),
+    pytest.param(signal.SIGTERM, 143, "SIGTERM", marks=needs_posix),
+])  # fmt: skip
+@pytest.mark.parametrize("command", [digits, table])
+def test_a_signal_stops_it_and_the_same_command_goes_on(
+    tmp_path, monkeypatch, capsys, number, status, why, command
+):
+    alone, stopped = tmp_path / "alone", tmp_path / "stopped"
+    alone.mkdir()
+    stopped.mkdir()
+    assert main(command(alone)) == 0
+    for writes in (3, 5):
+        with monkeypatch.context() as patch:
+            signal_after(patch, number, writes)
+            assert main(command(stopped)) == status
+        last = capsys.readouterr().out.splitlines()[-1]
+        begin = f"stopped by {why}: the same command goes on from {stopped / 'run.ckpt'}"
+        assert last.startswith(begin)
+        assert not (stopped / "m").exists()
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    assert main(command(stopped)) == 0
+    begin = capsys.readouterr().out.splitlines()[0]
+    assert last.endswith(begin.removeprefix("going on from "))
+    assert (stopped / "m").read_bytes() == (alone / "m").read_bytes()
+    assert sorted(os.listdir(stopped)) == sorted(os.listdir(alone))
+
+
+def test_every_fit_of_a_table_has_its_own_file(tmp_path, capsys):
+    assert main(table(tmp_path)) == 0
+    assert sorted(os.listdir(tmp_path)) == ["m", "run.ckpt", "run.ckpt.2", "run.ckpt.3"]
+    model = (tmp_path / "m").read_bytes()
+    before = [(tmp_path / name).read_bytes() for name in ("run.ckpt", "run.ckpt.2")]
+    (tmp_path / "run.ckpt.3").unlink()
+    assert main(table(tmp_path)) == 0
+    assert (tmp_path / "m").read_bytes() == model
+    assert [(tmp_path / name).read_bytes() for name in ("run.ckpt", "run.ckpt.2")] == before
+
+
+@needs_posix
+def test_stop_after_ends_with_a_checkpoint_and_status_75(tmp_path, monkeypatch, capsys):
+    command = digits(tmp_path, "--checkpoint-every", "1", "--stop-after", "1h")
+    with monkeypatch.context() as patch:
+        signal_after(patch, signal.SIGALRM, 3)
+        assert main(command) == 75
+    assert "stopped by --stop-after" in capsys.readouterr().out
+    assert sorted(os.listdir(tmp_path)) == ["run.ckpt"]
+    assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
+    assert main(command) == 0
+
+
+@needs_posix
+@pytest.mark.slow
+def test_the_time_of_stop_after_is_a_real_one(tmp_path):
+    assert main([*digits(tmp_path, "--stop-after", "0.2s"), "--epochs", "1000000"]) == 75
+    assert not (tmp_path / "m").exists()
+
+
+def test_a_thread_has_no_signals_but_checkpoints(tmp_path):
+    with ThreadPoolExecutor() as pool:
+        assert pool.submit(main, digits(tmp_path)).result() == 0
+    assert sorted(os.listdir(tmp_path)) == ["m", "run.ckpt"]
+
+
+def test_info_describes_a_checkpoint(tmp_path, capsys):
+    assert main(digits(tmp_path)) == 0
+    capsys.readouterr()
+    assert main(["info", str(tmp_path / "run.ckpt")]) == 0
+    out = capsys.readouterr().out
+    assert "2 epochs and 0 steps, 46 steps in all; the fit is finished\n" in out
+    assert "network [64, 16, 10], float32\n" in out
+
+
+def test_resume_yes_and_no(tmp_path, capsys):
+    assert main(digits(tmp_path, "--resume", "yes")) == 1
+    assert "there is no checkpoint" in capsys.readouterr().err
+    assert main(digits(tmp_path, "--resume", "no")) == 0
+    capsys.readouterr()
+    assert "remove it to begin anew" in fails(capsys, digits(tmp_path, "--resume", "no"))
+    assert main(digits(tmp_path, "--resume", "yes")) == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--resume", "auto"], "--resume needs --checkpoint FILE"),
+        (["--stop-after", "1h"], "--stop-after needs --checkpoint FILE"),
+        (["--checkpoint", "c", "--stop-after", "soon"], "must be a time such as 90s"),
+        (["--checkpoint", "c", "--checkpoint-every", "often"], "must be a time such as 10s"),
+        (["--checkpoint", "c", "--checkpoint-every", "0"], "must be a time such as 10s"),
+        (["--checkpoint", "m", "--out", "m"], "name two files"),
+        (["--checkpoint", "nowhere/c"], "there is no folder"),
+        (["--checkpoint", "c", "--resume", "maybe"], "invalid choice: 'maybe'"),
+    ],
+)
+def test_wrong_options(tmp_path, monkeypatch, capsys, options, said):
+    monkeypatch.chdir(tmp_path)
+    assert said in fails(capsys, [*SMALL, *options])
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_budget_of_time_and_a_file_of_another_kind(tmp_path, capsys):
+    assert "give --epochs with" in fails(capsys, table(tmp_path, "--time", "5"))
+    (tmp_path / "run.ckpt").write_text("mine")
+    assert "is not a checkpoint of xpnet, so it is left" in fails(capsys, digits(tmp_path))
+    assert (tmp_path / "run.ckpt").read_text() == "mine"
+
+
+@needs_posix
+@pytest.mark.slow
+@pytest.mark.parametrize("command", [digits, table])
+def test_it_is_killed_and_the_final_file_has_the_same_bytes(tmp_path, command):
+    rng, alone, killed = random.Random(1), tmp_path / "alone", tmp_path / "killed"
+    alone.mkdir()
+    killed.mkdir()
+    start = [sys.executable, "-m", "xpnet"]
+    more = ["--no-tune"]
+    subprocess.run([*start, *command(alone), *more], env=environment(), check=True, timeout=200)
+    for _ in range(4):
+        process = subprocess.Popen([*start, *command(killed), *more], env=environment())
+        end = time.monotonic() + 60
+        while not (killed / "run.ckpt").exists() and time.monotonic() < end:
+            time.sleep(0.01)
+        time.sleep(rng.uniform(0, 0.3))
+        process.kill()
+        process.wait()
+    subprocess.run([*start, *command(killed), *more], env=environment(), check=True, timeout=200)
+    assert (killed / "m").read_bytes() == (alone / "m").read_bytes()
+    assert sorted(os.listdir(killed)) == sorted(os.listdir(alone))

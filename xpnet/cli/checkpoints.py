@@ -1,0 +1,193 @@
+"""``--checkpoint``: a training that ends by a signal or after a time, and goes on later."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from xpnet.cli.kinds import CHECKPOINT
+from xpnet.cli.options import UsageError
+from xpnet.cli.output import check_out
+from xpnet.cli.terminal import say
+from xpnet.files.checkpoint import Checkpoint
+from xpnet.ranges import is_count
+from xpnet.training.checkpointing import numbered, seconds_of
+from xpnet.training.interrupt import in_force
+
+__all__ = ["add_options", "check", "keywords", "run_stoppable"]
+
+_RESUMES: dict[str, bool | str] = {"auto": "auto", "yes": True, "no": False, "anyway": "anyway"}
+_INTERRUPTED, _TERMINATED, _LATER = 130, 143, 75  # exit statuses; 75 is EX_TEMPFAIL
+_WHY = {_INTERRUPTED: "Ctrl-C", _TERMINATED: "SIGTERM", _LATER: "--stop-after"}
+
+
+def add_options(group: Any) -> None:
+    """Add the options on checkpoints."""
+    group.add_argument(
+        "--checkpoint",
+        type=Path,
+        metavar="FILE",
+        help="keep the whole state of the training in this file, to go on after a kill",
+    )
+    group.add_argument(
+        "--checkpoint-every",
+        type=_every,
+        metavar="WHEN",
+        help="a time such as 10s or 5min, a number of steps, or epoch (10s)",
+    )
+    group.add_argument(
+        "--resume",
+        choices=_RESUMES,
+        help="auto: go on from the file if it is there, else begin (the default); yes: it must be "
+        "there; no: begin, and it must not be there; anyway: as auto, on another machine too",
+    )
+    group.add_argument(
+        "--stop-after",
+        type=_seconds,
+        metavar="TIME",
+        help="stop after a time such as 3h, with a checkpoint and exit status 75",
+    )
+
+
+def _every(text: str) -> str | int:
+    value: str | int = int(text) if text.isdecimal() else text
+    if value != "epoch" and not is_count(value, 1) and seconds_of(value) is None:
+        raise argparse.ArgumentTypeError(
+            f"must be a time such as 10s, 5min or 1h, a number of steps, or epoch; got {text!r}"
+        )
+    return value
+
+
+def _seconds(text: str) -> float:
+    seconds = seconds_of(text)
+    if not seconds:
+        raise argparse.ArgumentTypeError(f"must be a time such as 90s, 10min or 3h; got {text!r}")
+    return seconds
+
+
+def check(options: argparse.Namespace, out: Path, *inputs: Path) -> None:
+    """Check the options before any work."""
+    if options.checkpoint is None:
+        for name in ("checkpoint_every", "resume", "stop_after"):
+            if getattr(options, name) is not None:
+                raise UsageError(f"--{name.replace('_', '-')} needs --checkpoint FILE")
+        return
+    if options.stop_after is not None and not hasattr(signal, "setitimer"):
+        raise UsageError("--stop-after needs a system with timers, such as Linux or macOS")
+    if options.time is not None:
+        raise UsageError(
+            "--time measures the machine, so a training that goes on could choose other epochs: "
+            "give --epochs with --checkpoint"
+        )
+    if options.checkpoint.resolve() == out.resolve():
+        raise UsageError(f"--checkpoint and --out are both {out}: name two files")
+    check_out(options.checkpoint, CHECKPOINT, *inputs, option="--checkpoint")
+    if options.resume == "no" and (old := _files(options.checkpoint)):
+        raise FileExistsError(f"--resume no: {old[-1]} is there already; remove it to begin anew")
+
+
+def keywords(options: argparse.Namespace) -> dict[str, Any]:
+    """The keywords of a fit, or of a training on a table."""
+    if options.checkpoint is None:
+        return {}
+    every = options.checkpoint_every
+    return {
+        "checkpoint": options.checkpoint,
+        **({} if every is None else {"checkpoint_every": every}),
+        "resume": _RESUMES[options.resume or "auto"],
+    }
+
+
+class _Stopping:
+    """SIGTERM and the end of a time, as requests to stop after the current step.
+
+    Attributes
+    ----------
+    status : int
+        The exit status of a training that was stopped.
+    """
+
+    status = _INTERRUPTED
+
+    def on_signal(self, number: int, frame: FrameType | None) -> None:
+        """Ask the running fit to stop; without one, end the command."""
+        fit = in_force()
+        if self.status == _INTERRUPTED and not (fit and fit.requested):
+            self.status = _TERMINATED if number == signal.SIGTERM else _LATER
+        if fit is None:
+            raise KeyboardInterrupt
+        fit.requested = True
+
+
+@contextmanager
+def _stopping(seconds: float | None) -> Iterator[_Stopping]:
+    """Handle SIGTERM within the block, and the end of the time; only the main thread can."""
+    stopping, numbers = _Stopping(), [signal.SIGTERM]
+    if threading.current_thread() is not threading.main_thread():
+        yield stopping
+        return
+    if seconds is not None:
+        numbers.append(signal.SIGALRM)
+    before = {number: signal.signal(number, stopping.on_signal) for number in numbers}
+    try:
+        if seconds is not None:
+            signal.setitimer(signal.ITIMER_REAL, seconds)
+        yield stopping
+    finally:
+        if seconds is not None:
+            signal.setitimer(signal.ITIMER_REAL, 0.0)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def run_stoppable(options: argparse.Namespace, run: Callable[[argparse.Namespace], int]) -> int:
+    """Run a training; with a checkpoint, say how to go on if it was stopped.
+
+    ``run`` returns 130 if it was stopped, or raises KeyboardInterrupt.
+    """
+    if options.checkpoint is None:
+        return run(options)
+    if options.resume != "no" and (files := _files(options.checkpoint)):
+        say(f"going on from {_place(files[-1])}")
+    with _stopping(options.stop_after) as stopping:
+        try:
+            status = run(options)
+        except KeyboardInterrupt:
+            status = _INTERRUPTED
+    if status != _INTERRUPTED:
+        return status
+    say(f"stopped by {_WHY[stopping.status]}: {_said(options)}")
+    return stopping.status
+
+
+def _said(options: argparse.Namespace) -> str:
+    """What is kept, and how to go on."""
+    files = _files(options.checkpoint)
+    if not files:
+        return "nothing was kept, since it came before the first checkpoint"
+    again = "the same command"
+    if options.resume == "no":
+        again += " with --resume auto"
+    return f"{again} goes on from {_place(files[-1])}"
+
+
+def _place(path: Path) -> str:
+    """The file, and how far its fit has come."""
+    found = Checkpoint.read(path)
+    if found.finished:
+        return f"{path}: {found.epoch} epochs, all that it needs"
+    return f"{path}: {found.epoch} epochs and {found.step} steps"
+
+
+def _files(first: Path) -> list[Path]:
+    """The checkpoints of the fits of a training that are there, in their order."""
+    found: list[Path] = []
+    while (path := Path(numbered(str(first), len(found) + 1))).exists():
+        found.append(path)
+    return found
