@@ -1,6 +1,7 @@
 """``python -m benchmarks``: the benchmarks of training and prediction, and their plot.
 
-It also runs the tests by random steps (fuzz), bad calls (calls) and damaged files (files). The
+It also runs the tests by random steps (fuzz), bad calls (calls), damaged files (files) and kills
+(faults). The
 other benchmarks are separate modules: `python -m benchmarks.NAME`.
 """
 
@@ -10,7 +11,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from benchmarks import calls, cpu, files, fuzz, gpu, growth, latency, plot, search
+from benchmarks import calls, cpu, faults, files, fuzz, gpu, growth, latency, plot, search
 from benchmarks.tabular import command as tables
 
 COMMANDS = {
@@ -24,6 +25,7 @@ COMMANDS = {
     "tables": tables,
     "fuzz": fuzz,
     "files": files,
+    "faults": faults,
 }
 
 

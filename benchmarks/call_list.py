@@ -73,6 +73,7 @@ def _fit_arguments(*left_out: str) -> Callable[[], Arguments]:
         "sample_weight": None, "class_weight": None, "penalty": None, "max_norm": None,
         "validation_data": None, "validation_fraction": None, "early_stopping": None, "metrics": (),
         "callbacks": (), "progress": False, "compile": False, "stream": None,
+        "checkpoint_every": "10s", "resume": "auto", "overwrite": False,
     }  # fmt: skip
     return _xy(**{name: value for name, value in given.items() if name not in left_out})
 

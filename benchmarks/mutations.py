@@ -31,8 +31,9 @@ def header_of(content: bytes) -> Content:
 
 
 def texts_of(metadata: Mapping[str, str]) -> list[str]:
-    """Return the names of the entries that are JSON: settings, schemas, what is kept of a model."""
-    return [name for name in metadata if name.startswith(("network", "extra."))]
+    """Return the names of the entries that are JSON, of a model file or of a checkpoint."""
+    parts = ("network", "extra.", "settings", "data", "environment", "run")
+    return [name for name in metadata if name.startswith(parts)]
 
 
 def joined(header: bytes, numbers: bytes) -> bytes:
