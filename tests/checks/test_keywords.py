@@ -136,8 +136,9 @@ def test_every_keyword_of_fit_has_a_row_and_a_setting():
     assert keywords == {*WRONG}
     rows = keywords - {"learning_rate"}  # checked by the optimizer's row, stored in the optimizer
     assert {*settings._ROWS} == rows
-    # `rates` and `own` come from a stack, and `is_open` from `epochs`
-    assert {*settings.Settings._fields} == rows | {"rates", "own", "is_open"}
+    # of a stack, of an estimator, and of `epochs`
+    others = {"rates", "own"} | {"order", "carried"} | {"is_open"}
+    assert {*settings.Settings._fields} == rows | others
 
 
 def test_a_stack_shares_keywords_with_a_network():

@@ -15,7 +15,7 @@ from xpnet.files.checkpoint import Checkpoint, write_checkpoint
 from xpnet.files.fingerprint import data_of, differences, environment_of
 from xpnet.files.jsonable import loads
 from xpnet.files.lock import locked
-from xpnet.files.plain import settings_of
+from xpnet.files.plain import completed, settings_of
 from xpnet.files.save import config_of
 from xpnet.training.checkpointing import Cadence
 from xpnet.training.run_state import RunState
@@ -110,7 +110,7 @@ class FileKeeper:
     def _compare(self, found: Checkpoint, net: NetworkState, config: dict[str, Any]) -> None:
         engine = found.state.engine
         fixed = {"network": {**found.network_settings, "epoch": None},
-                 "settings": found.settings, "data": found.data}  # fmt: skip
+                 "settings": completed(found.settings), "data": found.data}  # fmt: skip
         own = {"network": {**config, "epoch": None}, **self._about}
         here = environment_of(net.backend, engine)
         if self._may_differ:

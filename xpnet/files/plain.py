@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +15,11 @@ from xpnet.equations.built_in import is_built_in
 if TYPE_CHECKING:
     from xpnet.training.settings import Settings
 
-__all__ = ["plain", "settings_of"]
+__all__ = ["completed", "plain", "settings_of"]
 
 _OWN = "custom"  # in place of what is a user's own: a file names no class and no function
 _LEFT_OUT = (
-    *("callbacks", "progress", "is_open", "own"),
+    *("callbacks", "progress", "is_open", "own", "order", "carried"),
     *("checkpoint", "checkpoint_every", "resume", "overwrite"),
 )
 
@@ -51,6 +51,28 @@ def plain(value: Any) -> Any:
     if isinstance(value, (tuple, list)):
         return [plain(each) for each in value]
     return value.name if is_built_in(value) and hasattr(value, "name") else _OWN
+
+
+def completed(found: Any) -> Any:
+    """Plain settings out of a file, with the defaults of those that came after it.
+
+    >>> completed({"name": "adam", "learning_rate": 0.1})["epsilon_last"]
+    False
+    """
+    if isinstance(found, list):
+        return [completed(each) for each in found]
+    if not isinstance(found, dict):
+        return found
+    kinds = [kind for kind, name in _names().items() if name == found.get("name")]
+    own = {key: completed(each) for key, each in found.items()}
+    return {**_defaults(kinds[0]), **own} if kinds else own
+
+
+def _defaults(kind: type) -> dict[str, Any]:
+    """The settings of this kind that have a default."""
+    if not is_dataclass(kind):
+        return {name: plain(x) for name, x in getattr(kind, "_field_defaults", {}).items()}
+    return {f.name: plain(f.default) for f in fields(kind) if f.default is not MISSING}
 
 
 def _settings(value: Any) -> dict[str, Any] | None:
