@@ -20,7 +20,7 @@ from tests.support.processes import environment
 from xpnet.cli import console, main
 from xpnet.datasets.split import stratified_sample
 from xpnet.doctor import tuning
-from xpnet.tables import explained
+from xpnet.tables import Table, explained, read_schema
 
 PLOT = 'needs matplotlib: pip install "xpnet[plot]"'
 
@@ -566,7 +566,9 @@ def test_a_sorted_table_is_explained_by_all_of_its_classes(tmp_path, monkeypatch
         assert main(["explain", str(model), str(data), *options]) == 0
     np.testing.assert_allclose(np.bincount(seen[0][1]), [21.3] * 3, atol=1)
     np.testing.assert_array_equal(np.bincount(seen[1][1]), [10, 10, 10])
-    assert len(seen[2][1]) == 300  # row 7 of the data
+    assert len(seen[2][1]) == 1
+    x = read_schema(model).features(Table({"x": [7.0]}))  # row 7 of the data
+    np.testing.assert_allclose(seen[2][0], x, rtol=1e-6)
     assert (np.argsort(seen[0][0][:, 0]) == np.arange(64)).all()
 
 

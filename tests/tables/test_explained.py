@@ -179,9 +179,34 @@ def test_the_command_prints_what_the_model_explains(tmp_path, capsys):
         model = load(path, dtype=options[-1] if options else None)
         same = re.compile(r"[\d.]+ [mµn]?s\b| +")  # but for times
         said = str(model.explain(data, 7, (3, 0, 1)))
-        assert "1 of 41 rows have no 'size' (first line 4) and are left out\n" in out
         assert same.sub("", said) in same.sub("", out)
         assert f"{model.network.dtype} on numpy" in out
+    assert main(["explain", str(path), str(data)]) == 0
+    out = capsys.readouterr().out
+    assert "1 of 41 rows have no 'size' (first line 4) and are left out\n" in out
+
+
+@pytest.mark.parametrize("target", ["kind", "size"])
+def test_an_example_is_a_row_of_the_table_as_it_is_given(target, tmp_path, capsys):
+    model, n = trained(target), 6
+    cells = TABLE.labels(target)
+    cells[2] = ""
+    table = Table({**COLUMNS, target: cells})
+    found, plain = model.explain(table, n), model.explain(TABLE, n)
+    assert found.title == plain.title
+    assert f"example {n}, " in found.title
+    for one, two in zip(found, plain, strict=True):
+        np.testing.assert_array_equal(one.array, two.array)
+    error = rf"row 3 is example 2 and has no '{target}', the target"
+    with pytest.raises(ValueError, match=error):
+        model.explain(table, 2)
+    rows = [table.names, *zip(*(table.labels(name) for name in table.names), strict=True)]
+    data = write(tmp_path / "t.csv", rows)
+    model.save(tmp_path / "m")
+    line = fails(capsys, ["explain", str(tmp_path / "m"), str(data), "--example", "2"])
+    assert f"t.csv, line 4 is example 2 and has no '{target}'" in line
+    assert main(["explain", str(tmp_path / "m"), str(data), "--example", str(n)]) == 0
+    assert f"example {n}, " in capsys.readouterr().out
 
 
 def test_a_table_without_the_target_and_an_example_that_is_not_there(tmp_path, capsys):

@@ -53,7 +53,7 @@ def add_parser(commands: Any) -> None:
         "--example",
         type=at_least(0, "--example"),
         metavar="N",
-        help="only row N of the data, counted from 0",
+        help="only row N of the data, counted from 0; it must have a target",
     )
     parser.add_argument(
         "--entry", type=_entry, metavar="L,I,J", help="show entry (I, J) of dW_L as a dot product"
@@ -126,9 +126,12 @@ def _of_table(model: Model, options: argparse.Namespace) -> Explanation:
     """Explain rows of a table."""
     from xpnet.tables.explained import to_explain
 
-    table = to_explain(model, read_input(Path(options.data)), say)
+    given = read_input(Path(options.data))
+    if options.example is not None:
+        return model.explain(given, options.example, options.entry)
+    table = to_explain(model, given, None, say)
     Y = model.schema.target.encode(table, model.schema.holes)
-    return model.explain(table.take(_rows(Y, options)), options.example, options.entry)
+    return model.explain(table.take(_rows(Y, options)), entry=options.entry)
 
 
 def _rows(Y: Host, options: argparse.Namespace) -> Any:

@@ -41,10 +41,12 @@ def explain(
     check: bool | None = None,
     inputs: Sequence[str] = (),
     outputs: Sequence[str] = (),
+    which: str = "",
 ) -> Explanation:
     """Return the result of `Network.explain`.
 
-    ``inputs`` and ``outputs`` name the columns of X and of A_L.
+    ``inputs`` and ``outputs`` name the columns of X and of A_L, and ``which`` the examples, if they
+    are not to be called by their number in X.
     """
     check_flag("check", check, may_be_open=True)
     names = _names(net, X, inputs), tuple(map(str, outputs or net.classes or ()))
@@ -60,7 +62,7 @@ def explain(
     rows = with_warnings(log.rows, found)
     picked = None if entry is None else find_entry(rows, entry)
     mean = next(row.mean for row in rows if row.symbol == "loss")
-    title = _title(net, loss, X.shape[0], mean, example)
+    title = _title(net, loss, mean, which or _which(X.shape[0], example))
     return Explanation(rows, found, mean, title, picked, *names)
 
 
@@ -74,22 +76,30 @@ def _pick(X: ArrayLike, Y: ArrayLike, example: Any) -> tuple[Any, Any]:
     """Return all examples, or example number ``example`` as a batch of one."""
     if example is None:
         return X, Y
-    wrong = TypeError(f"example must be the number of a row of X, got {quoted(example)}")
+    n = row_number(example, X.shape[0], "X")
+    return X[n : n + 1, ...], Y[n : n + 1, ...]
+
+
+def row_number(example: Any, N: int, of: str) -> int:
+    """``example`` as an int, checked to be the number of one of N rows, counted from 0."""
+    wrong = TypeError(f"example must be the number of a row of {of}, got {quoted(example)}")
     if isinstance(example, (bool, np.bool_)):
         raise wrong
     try:
         n = index(example)
     except TypeError:
         raise wrong from None
-    N = X.shape[0]
     if not 0 <= n < N:
-        raise ValueError(f"example must lie in 0 … {N - 1}, the rows of X; got {quoted(n)}")
-    return X[n : n + 1, ...], Y[n : n + 1, ...]
+        raise ValueError(f"example must lie in 0 … {N - 1}, the rows of {of}; got {quoted(n)}")
+    return n
 
 
-def _title(net: NetworkPasses, loss: Loss, N: int, mean: float, example: int | None) -> str:
+def _which(N: int, example: int | None) -> str:
     which = f"{N} examples" if N > 1 else "one example"
-    which = which if example is None else f"example {example}"
+    return which if example is None else f"example {example}"
+
+
+def _title(net: NetworkPasses, loss: Loss, mean: float, which: str) -> str:
     widths = "-".join(map(str, net.sizes))
     where = f"{net.dtype} on {net.backend.name} ({net.device})"
     return f"{widths}, {which}, {loss.name} {mean:.4g}, {where}"

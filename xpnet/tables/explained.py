@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from xpnet.errors import printable, quoted
 from xpnet.explain import Explanation, explain
+from xpnet.explain.explain import row_number
 from xpnet.tables.several import apart, with_targets
 from xpnet.tables.table import Table
-from xpnet.tables.targets import Classes, Target
+from xpnet.tables.targets import Classes, Target, has_target
 
 if TYPE_CHECKING:
     from xpnet.tables.model import Model
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["explained", "to_explain"]
 
 
-def to_explain(model: Model, table: Table, tell: Callable[[str], None]) -> Table:
-    """The rows that have a target; ``tell`` is told how many have none."""
+def to_explain(
+    model: Model, table: Table, example: int | None, tell: Callable[[str], None]
+) -> Table:
+    """The rows that have a target, of which ``tell`` is told how many have none; or one row."""
     schema = model.schema
     for name in schema.target_names:
         if name not in table.columns:
@@ -27,32 +30,46 @@ def to_explain(model: Model, table: Table, tell: Callable[[str], None]) -> Table
                 f"{table.source} has no column {quoted(name)}, the target: the backward pass "
                 "starts from it"
             )
+    if example is not None:
+        return _row(model, table, row_number(example, len(table), "the table"))
     return with_targets(table, schema.target_names, schema.task, schema.holes, tell)
+
+
+def _row(model: Model, table: Table, n: int) -> Table:
+    """Row n by itself, checked to have all targets."""
+    schema = model.schema
+    for name in schema.target_names:
+        if not has_target(table, name, schema.task, schema.holes)[n]:
+            raise ValueError(
+                f"{table.source}, {table.place(n)} is example {n} and has no {quoted(name)}, the "
+                "target: the backward pass starts from it, so choose a different row"
+            )
+    return table.take(slice(n, n + 1))
 
 
 def explained(
     model: Model,
-    table: Table,
+    rows: Table,
     example: int | None,
     entry: tuple[int | str, int, int] | None,
     check: bool | None,
 ) -> Explanation:
-    """The first network's pass of rows with targets, with notes on the model's answer."""
+    """The first network's pass of `to_explain`'s rows, with notes on the model's answer."""
     first, target = model.members[0], model.schema.target
     found = explain(
         first.net,
-        first.features(table),
-        target.encode(table, first.schema.holes),
-        example,
-        entry,
+        first.features(rows),
+        target.encode(rows, first.schema.holes),
+        entry=entry,
         check=check,
         inputs=first.schema.input_names(),
         outputs=target.output_names,
+        which="" if example is None else f"example {example}",
     )
-    return replace(found, notes=tuple(_notes(model, table, example)))
+    return replace(found, notes=tuple(_notes(model, rows, by_itself=example is not None)))
 
 
-def _notes(model: Model, table: Table, example: int | None) -> Iterator[str]:
+def _notes(model: Model, rows: Table, by_itself: bool) -> Iterator[str]:
     """Yield sentences on the way from the outputs A_L to the model's answer."""
     n = len(model.members)
     if n > 1:
@@ -61,10 +78,10 @@ def _notes(model: Model, table: Table, example: int | None) -> Iterator[str]:
             "X; the model answers with the mean of their answers."
         )
     yield from _answer(model)
-    if example is not None:
-        yield from _of_one(model, table.take(slice(example, example + 1)))
+    if by_itself:
+        yield from _of_one(model, rows)
     elif n > 1:
-        yield _errors(model, table)
+        yield _errors(model, rows)
 
 
 def _answer(model: Model) -> Iterator[str]:

@@ -350,9 +350,10 @@ class Model:
         Parameters
         ----------
         table : path, Table, dict of columns or data frame
-            A few rows with targets. Rows without a target are left out.
+            A few rows with targets. Rows without a target are left out, unless ``example`` is
+            one.
         example : int, optional
-            The single row to take, counted from 0 among those with a target.
+            The single row of the table to take, counted from 0; it must have a target.
         entry, check
             As for `Network.explain`.
 
@@ -363,7 +364,7 @@ class Model:
         """
         from xpnet.tables.explained import explained, to_explain
 
-        found = to_explain(self, table_of(table), silent)
+        found = to_explain(self, table_of(table), example, silent)
         return explained(self, found, example, entry, check)
 
     def save(self, path: str | os.PathLike[str]) -> None:
