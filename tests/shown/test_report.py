@@ -494,6 +494,21 @@ def test_a_model_from_a_file_reports_what_it_knows(tmp_path, target):
     assert "training time" not in listed
 
 
+def test_the_page_counts_the_epochs_of_the_model_and_not_of_the_search(tmp_path):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(100, 20))
+    columns = {**{f"x{i}": x for i, x in enumerate(X.T)}, "y": X[:, 0] + 3 * rng.normal(size=100)}
+    for networks in (1, 2):
+        model = tables.train(Table(columns), "y", hidden=(64,), networks=networks)
+        model.report(tmp_path / "r.html", Table(columns))
+        text, tree = parsed(tmp_path / "r.html")
+        n = model.history.best_epoch
+        assert n < len(model.history) == 64
+        assert f"{n} epochs of training, " in text
+        assert facts(tree)["epochs done"] == f"{n} (64 in the curves)"
+        assert facts(tree)["training time"].endswith(" s for the curves")
+
+
 def test_a_model_writes_no_page_over_another_file(tmp_path, monkeypatch):
     model, test = model_of_table("quantity", quick=True)
     monkeypatch.chdir(tmp_path)

@@ -53,7 +53,7 @@ def page(report: Report) -> str:
     judged = _judged(report)
     sections = "".join(_sections(report, judged))
     cards = "" if report.parts else _cards(judged[""].metrics)
-    n = report.net.epoch if report.history is None else len(report.history)
+    n = report.net.epoch if report.history is None else _kept(report.history)
     epochs = f"{n} epoch{'' if n == 1 else 's'}"
     return document(
         f"xpnet: {report.title}",
@@ -61,6 +61,11 @@ def page(report: Report) -> str:
         f'</h1><p class="dim">{epochs} of training, judged by {escape(report.judged_by)}</p>'
         f"{cards}{sections}</main>",
     )
+
+
+def _kept(history: History) -> int:
+    """The epochs of the network: the best number if there was a choice, else all."""
+    return history.best_epoch or len(history)
 
 
 def _judged(report: Report) -> dict[str, Judged]:
@@ -173,10 +178,14 @@ def _settings(report: Report) -> dict[str, str]:
 
 def _of_fit(history: History, where: str) -> dict[str, str]:
     """Return what a history says of its fit."""
+    kept, n = _kept(history), len(history)
+    notes = [f"{n} in the curves"] if kept != n else []
+    notes += [history.stopped] if history.stopped else []
+    of_curves = " for the curves" if kept != n else ""
     threads = "" if history.threads is None else f", threads for products: {history.threads}"
     return {
-        "epochs done": f"{len(history)}" + (f" ({history.stopped})" if history.stopped else ""),
-        "training time": f"{sum(history.seconds):.3g} s",
+        "epochs done": f"{kept}" + (f" ({', '.join(notes)})" if notes else ""),
+        "training time": f"{sum(history.seconds):.3g} s{of_curves}",
         "backend": f"{where}, {history.engine}{threads}",
     }
 
