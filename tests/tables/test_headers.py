@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 
 import pytest
 from hypothesis import given, settings
@@ -44,6 +45,79 @@ def test_a_title_comments_and_empty_lines_are_left_out(mark, above, said):
     n = above.count("\n") + above.count("\r")
     assert table.lines.tolist() == [n + 2, n + 3]
     assert table.notes[-1].replace("'# by me, on 1/2; a|b\\t'", "'# by me, on 1/2; a|b'") == said
+
+
+@pytest.mark.parametrize(
+    ("names", "data"),
+    [
+        (["1.24", "0.875", "-0.205"], True),
+        (["5.1", "3.5", "1.4", "0.2", "setosa"], True),
+        (["3", "1", "2"], True),
+        (["2019", "2020", "2021"], False),  # years
+        (["country", "2019", "2020"], False),
+        (["country", "2021", "2020"], False),
+        (["a", "b", "0.5", "1.5"], False),
+        (["x", "1.5"], False),
+        (["1.5"], False),
+    ],
+)
+def test_a_header_of_numbers_is_said_to_look_like_data(names, data):
+    text = ",".join(names) + "\n" + ",".join(["1"] * len(names)) + "\n"
+    notes = read(text).notes
+    assert len(notes) == data
+    for note in notes:
+        assert note.startswith("the header looks like data, since its names are numbers ('")
+        assert note.endswith("write a line with the columns' names above it")
+    assert read(text).names == tuple(names)
+
+
+def test_a_name_twice_may_be_data():
+    with pytest.raises(
+        ValueError, match=r"1 and 3 are both '1.5': rename one, or if the line holds"
+    ):
+        read("1.5,2,1.5\n1,2,3\n")
+    with pytest.raises(ValueError, match=r"are both 'x': rename one$"):
+        read("x,y,x\n1,2,3\n")
+
+
+def test_train_and_describe_say_that_the_header_looks_like_data(tmp_path, capsys):
+    data = tmp_path / "t.csv"
+    data.write_text("".join(f"{i % 7}.5,{i % 5}.25\n" for i in range(40)))
+    assert main(["describe", str(data)]) == 0
+    assert "the header looks like data" in capsys.readouterr().out
+    model = ["--target", "0.25", "--out", str(tmp_path / "m"), "--quick", "--hidden", "4"]
+    assert main(["train", str(data), *model]) == 0
+    assert "the header looks like data" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("# made by x, 2024\na,b,c\nu,v,w\n", "if line 1 is a comment and not the header, remove"),
+        ('[{"a": 1}]\n', "t is JSON, not a CSV file: save its table as CSV"),
+        (' {"a": [1, 2]}\n', "t is JSON"),
+        ("{}\n", "t is JSON"),
+    ],
+)
+def test_what_is_no_table_is_said_by_its_name(text, said):
+    with pytest.raises(ValueError, match=re.escape(said)):
+        read(text)
+
+
+def test_a_comment_that_may_be_the_header_is_named_if_a_column_is_missing():
+    table = read("# made by x, 2024\na,b\n1,2\n")
+    assert table.names == ("# made by x", " 2024")
+    with pytest.raises(ValueError, match="if the first line is a comment, remove it"):
+        table.require("a")
+
+
+def test_names_in_brackets_are_no_json():
+    assert read("[x],{y}\n1,2\n").names == ("[x]", "{y}")
+
+
+def test_columns_between_blanks_are_one_column():
+    with pytest.raises(ValueError, match="blanks separate no columns, but commas do"):
+        read("x y z\n1 2 3\n").require("y")
 
 
 titles = st.sampled_from(["", "  ", "Title", "#", "# a, b; c|d|e, f; g", "A long title: 3 words"])

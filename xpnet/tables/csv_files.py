@@ -19,11 +19,11 @@ import numpy as np
 
 from xpnet.backends import to_numpy
 from xpnet.errors import quoted
-from xpnet.tables.cells import TEXT, column
+from xpnet.tables.cells import TEXT, column, is_number
 from xpnet.tables.compressed import pieces_of
 from xpnet.tables.encodings import text_of
 from xpnet.tables.given import check_lengths, named, open_table
-from xpnet.tables.headers import start_of
+from xpnet.tables.headers import data_hint, start_of
 from xpnet.tables.separators import COMMA, SEPARATORS, first_lines
 from xpnet.tables.table import Table, repeated, separator_hint, shown
 from xpnet.typing import Host
@@ -191,9 +191,12 @@ def _header(record: _Record | None, source: str) -> _Header:
             raise ValueError(f"{source}, line {line} {what}")
     if (twice := repeated(names)) is not None:
         i, j = twice
+        remedy = "rename one"
+        if is_number(names[i]):
+            remedy += ", or if the line holds data, write one with the columns' names above it"
         raise ValueError(
             f"{source}, line {line}: columns {i + 1} and {j + 1} are both {quoted(names[i])}: "
-            "rename one"
+            f"{remedy}"
         )
     return _Header(names, line, len(cells))
 
@@ -231,7 +234,9 @@ def _check_empty(cells: list[str], line: int, header: _Header, source: str) -> N
 
 
 def _title_hint(header: _Header) -> str:
-    """A hint if the header is one cell, which may be a title; else empty."""
+    """A hint if the header may be a comment, or is one cell, which may be a title; else empty."""
+    if header.names[0].startswith("#"):
+        return f" (if line {header.line} is a comment and not the header, remove it)"
     if len(header.names) > 1:
         return ""
     return f" (if line {header.line} is a title, remove the lines above the header)"
@@ -249,6 +254,7 @@ def _table(found: _Parsed, source: str) -> Table:
     if not lines:
         raise ValueError(f"{source} has no rows below its header")
     columns = {name: _joined(part) for name, part in zip(names, parts, strict=True)}
+    notes = [*notes, *filter(None, [data_hint(names)])]
     return Table(columns, source, np.concatenate(lines), notes=notes)
 
 

@@ -19,11 +19,11 @@ from typing import NamedTuple
 import numpy as np
 
 from xpnet.errors import quoted
-from xpnet.tables.cells import TEXT
+from xpnet.tables.cells import TEXT, is_number
 from xpnet.tables.notations import is_hole, notation_of
 from xpnet.tables.separators import COMMA, SEPARATORS, records_of, separator_of
 
-__all__ = ["Start", "start_of"]
+__all__ = ["Start", "data_hint", "start_of"]
 
 _TOLD = re.compile(r'"?sep=([,;|\t])"?[\r\n]*', re.IGNORECASE)
 _NUMBER = re.compile(r"\s*[-+.,(]?\s?[0-9]")
@@ -108,6 +108,30 @@ def _is_headed(header: Sequence[str], *others: Sequence[str]) -> bool:
 
 def _is_of_numbers(cells: Sequence[str]) -> bool:
     return not all(map(is_hole, cells)) and notation_of(np.array(cells, TEXT)) is not None
+
+
+def data_hint(names: Sequence[str]) -> str:
+    """What to do if the header looks like data: its names, but for one, are numbers; else empty.
+
+    Whole numbers in order are names, such as the years of a pivoted table, or places.
+    """
+    numbers = [name for name in names if is_number(name)]
+    if len(numbers) < max(2, len(names) - 1) or _counts(numbers):
+        return ""
+    few = ", ".join(quoted(name, _SHOWN) for name in numbers[:3])
+    more = ", …" if len(numbers) > 3 else ""
+    return (
+        f"the header looks like data, since its names are numbers ({few}{more}): if it is data, "
+        "write a line with the columns' names above it"
+    )
+
+
+def _counts(numbers: Sequence[str]) -> bool:
+    """Whether the numbers are whole, not negative, and rise or fall from each to the next."""
+    if not all(map(str.isdecimal, numbers)):
+        return False
+    steps = np.sign(np.diff([float(number) for number in numbers]))
+    return bool((steps > 0).all() or (steps < 0).all())
 
 
 def _left_out(lines: Sequence[str], mark: str, first: int) -> list[str]:

@@ -1,6 +1,8 @@
-"""Recognise files that are not text by their first bytes."""
+"""Recognise files that are no CSV by their first bytes."""
 
 from __future__ import annotations
+
+import re
 
 __all__ = ["LONGEST", "check_is_text"]
 
@@ -20,11 +22,14 @@ _KINDS = {
     b"\x89HDF": ("an HDF5 file", "save its table as CSV (UTF-8) or Parquet"),
     b"%PDF-": ("a PDF", "save its table as CSV (UTF-8)"),
 }
+_JSON = re.compile(rb'(?:\xef\xbb\xbf)?\s*(?:\{\s*["}]|\[\s*[\[{])')
 LONGEST = max(map(len, _KINDS))
 
 
 def check_is_text(begin: bytes, source: str) -> None:
-    """Raise ValueError if the file is of a known binary kind; say which, and what to do."""
+    """Raise ValueError if the file is of a known kind that is no CSV; say which, and what to do."""
+    if _JSON.match(begin):
+        raise ValueError(f"{source} is JSON, not a CSV file: save its table as CSV (UTF-8)")
     for mark, (kind, remedy) in _KINDS.items():
         if begin.startswith(mark):
             raise ValueError(f"{source} is {kind}, not a CSV file: {remedy}")

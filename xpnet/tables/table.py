@@ -16,6 +16,7 @@ from xpnet.typing import Host
 
 __all__ = ["Table", "check_table", "repeated", "separator_hint", "shown"]
 
+_BLANKS = " (one column, whose name has blanks: blanks separate no columns, but commas do)"
 _CELL = 60  # most characters of a cell or a name in a message
 
 
@@ -243,16 +244,18 @@ class Table:
         )
         if any(map(is_number, self.names)):
             text += " (the first line must be a header, the columns' names)"
+        if self.names and self.names[0].startswith("#"):
+            text += " (if the first line is a comment, remove it)"
         return ValueError(text + separator_hint(self.names))
 
 
 def separator_hint(names: Sequence[str]) -> str:
-    """A hint if the header is one column, but has semicolons, tabs or bars; else empty."""
+    """A hint if the header is one column, but has blanks or separators; else empty."""
     if len(names) != 1:
         return ""
     mark = max(SEPARATORS, key=names[0].count)
     if mark not in names[0] or mark == COMMA:
-        return ""
+        return _BLANKS if " " in names[0].strip() else ""
     return (
         f" (one column, whose name has {SEPARATORS[mark]}: to separate columns, every row needs as "
         "many)"
