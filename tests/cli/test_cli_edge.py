@@ -20,7 +20,7 @@ from tests.support.processes import environment
 from xpnet.cli import console, main
 from xpnet.datasets.split import stratified_sample
 from xpnet.doctor import tuning
-from xpnet.tables import Table, explained, read_schema
+from xpnet.tables import Table, explained, read_schema, read_table
 
 PLOT = 'needs matplotlib: pip install "xpnet[plot]"'
 
@@ -165,6 +165,30 @@ def test_models_and_pages_do_not_go_to_stdout(tmp_path, capsys, monkeypatch, arg
     assert status == 2
     assert "cannot be written to standard output: name a file" in line
     assert os.listdir() == []
+
+
+@needs_posix
+@pytest.mark.parametrize("to_file", [False, True])
+def test_no_model_goes_to_the_file_behind_stdout(tmp_path, to_file):
+    with open(tmp_path / "f", "wb") as file:
+        run = command(tmp_path, "train", "digits", "--out", "/dev/stdout",
+                      stdout=file if to_file else subprocess.PIPE)  # fmt: skip
+        out, err = run.communicate(timeout=120)
+    line = "--out /dev/stdout: a model file of xpnet cannot be written to standard output: name"
+    assert line in err.decode()
+    assert (run.returncode, out or b"") == (2, b"")
+    assert (tmp_path / "f").read_bytes() == b""
+
+
+@needs_posix
+def test_no_model_goes_to_a_pipe_without_a_name(tmp_path, capsys):
+    read, written = os.pipe()
+    try:
+        line = fails(capsys, ["train", "digits", "--out", f"/dev/fd/{written}"])
+    finally:
+        os.close(read)
+        os.close(written)
+    assert "is a stream, but a model file of xpnet needs a file: name one" in line
 
 
 @pytest.mark.slow
@@ -531,6 +555,27 @@ def test_ctrl_c_as_it_is_pressed(tmp_path):
     out, err = run.communicate(timeout=60)
     assert run.returncode == 130, err
     assert (tmp_path / "t.safetensors").exists() == (b"kept the best" in out), out
+
+
+# --- arguments in the wrong place
+
+
+@pytest.mark.parametrize("command", ["predict", "explain"])
+def test_a_table_in_the_place_of_the_model_is_said(fruit, tmp_path, capsys, command):
+    other = tmp_path / "table"
+    other.write_text("x\n1\n")
+    for table, second in ((FRUIT, fruit), (other, fruit), (FRUIT, FRUIT)):
+        line = fails(capsys, [command, str(table), str(second)])
+        assert "is not a model file (it is a table?): the order is MODEL TABLE" in line
+
+
+def test_an_address_is_to_be_downloaded(fruit, capsys):
+    address = "https://example.org/t.csv"
+    for given in (["train", address, "--target", "x"], ["describe", address],
+                  ["predict", str(fruit), address]):  # fmt: skip
+        assert "it is an address, so download the file first" in fails(capsys, given)
+    with pytest.raises(FileNotFoundError, match="so download the file first"):
+        read_table(address)
 
 
 # --- the explained sample

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from xpnet.backends import DTYPES
 from xpnet.cli.input import read_input
 from xpnet.cli.kinds import PAGE
+from xpnet.cli.models import check_order
 from xpnet.cli.options import UsageError, add_where, at_least, check_where
 from xpnet.cli.output import check_out, said_of
 from xpnet.cli.terminal import say
@@ -84,6 +85,8 @@ def check(options: argparse.Namespace) -> None:
             f"the data for {quoted(str(options.model))} are missing: name a file, as in xpnet "
             "explain model.safetensors data.csv"
         )
+    if options.data is not None:
+        check_order(options.model, Path(options.data))
     if options.html is not None:
         read = [path for path in (options.model, options.data) if path is not None]
         check_out(options.html, PAGE, *map(Path, read), option="--html")

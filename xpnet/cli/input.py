@@ -9,6 +9,7 @@ from typing import Any
 
 from xpnet.tables import Table, read_table
 from xpnet.tables.csv_files import parse_csv
+from xpnet.tables.given import address_hint
 
 __all__ = ["STDIN", "check_input", "is_stdin", "read_input"]
 
@@ -23,7 +24,7 @@ def is_stdin(path: Path) -> bool:
 def check_input(path: Path) -> None:
     """Raise before any work if the file does not exist."""
     if not is_stdin(path) and not path.exists():
-        raise FileNotFoundError(f"there is no file {str(path)!r}")
+        raise FileNotFoundError(f"there is no file {str(path)!r}{address_hint(str(path))}")
 
 
 def read_input(path: Path) -> Table:

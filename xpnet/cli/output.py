@@ -31,9 +31,9 @@ def check_out(out: Path, kind: Kind, *inputs: Path, option: str = "--out") -> No
 
     It must not if it is one of the inputs, or a file of a different kind than ``kind``.
     """
-    if str(out) == "-" and kind.name != TABLE.name:
+    if kind.name != TABLE.name and is_stdout(out):
         raise UsageError(
-            f"{option} -: {kind.name} cannot be written to standard output: name a file"
+            f"{option} {out}: {kind.name} cannot be written to standard output: name a file"
         )
     if kind.name == TABLE.name and _takes_a_stream(out):
         return
@@ -41,6 +41,8 @@ def check_out(out: Path, kind: Kind, *inputs: Path, option: str = "--out") -> No
         check_writable(out)
     except OSError as error:
         raise type(error)(f"{option} {out}: {error}") from error
+    if _takes_a_stream(out):  # such as /dev/fd/3, whose name leads to no file
+        raise FileExistsError(f"{option} {out} is a stream, but {kind.name} needs a file: name one")
     for path in inputs:
         if out.exists() and path.exists() and os.path.samefile(out, path):
             raise OSError(f"{option} {out} is the input file: give a different name")

@@ -12,6 +12,7 @@ import numpy as np
 
 from xpnet.cli.input import check_input, read_input
 from xpnet.cli.kinds import TABLE, predictions_with
+from xpnet.cli.models import check_order
 from xpnet.cli.options import add_where, check_where
 from xpnet.cli.output import check_out, is_stdout, said_of, write_table
 from xpnet.cli.terminal import say
@@ -64,6 +65,7 @@ def add_parser(commands: Any) -> None:
 def check(options: argparse.Namespace) -> None:
     """Check everything that can be checked before anything is read."""
     check_where(options)
+    check_order(options.model, options.data)
     check_out(options.out, predictions_with(options.keep or ()), options.data, options.model)
     check_input(options.data)
 

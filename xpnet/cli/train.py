@@ -26,6 +26,7 @@ from xpnet.cli.output import check_out
 from xpnet.cli.report import check_report
 from xpnet.equations.streams import LARGEST
 from xpnet.errors import quoted
+from xpnet.tables.given import address_hint
 
 __all__ = ["add_parser", "wants_tuning"]
 
@@ -154,7 +155,9 @@ def check(options: argparse.Namespace) -> None:
     for path in inputs:
         if not path.exists():
             known = f"a data set ({', '.join(_DATA_SETS)})"
-            raise FileNotFoundError(f"{quoted(options.data)} is neither {known} nor a file")
+            raise FileNotFoundError(
+                f"{quoted(options.data)} is neither {known} nor a file{address_hint(options.data)}"
+            )
     for name in [] if own else _OF_TABLES:
         if getattr(options, name) is not None:
             option = {"read_as": "as"}.get(name, name.replace("_", "-"))

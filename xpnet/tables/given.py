@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, BinaryIO
@@ -15,6 +16,7 @@ from xpnet.typing import ArrayLike, Host
 from xpnet.whole_file import path_of
 
 __all__ = [
+    "address_hint",
     "check_lengths",
     "dims_given",
     "name_of",
@@ -28,6 +30,9 @@ __all__ = [
 ]
 
 
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
+
+
 @contextmanager
 def open_table(path: Any) -> Iterator[BinaryIO]:
     """Open the file to read; TypeError if it is not a path, OSError if not a file."""
@@ -35,9 +40,14 @@ def open_table(path: Any) -> Iterator[BinaryIO]:
     if os.path.isdir(source):
         raise IsADirectoryError(f"{quoted(source)} is a folder: name a file")
     if not os.path.exists(source):
-        raise FileNotFoundError(f"there is no file {quoted(source)}")
+        raise FileNotFoundError(f"there is no file {quoted(source)}{address_hint(source)}")
     with open(source, "rb") as file:
         yield file
+
+
+def address_hint(path: str) -> str:
+    """A hint if a path is an address on the web, which may have lost a slash; else empty."""
+    return ": it is an address, so download the file first" if _ADDRESS.match(path) else ""
 
 
 def name_of(what: str, name: Any) -> str:
