@@ -25,6 +25,7 @@ def lines(tmp_path, capsys):
     def found(*options: str) -> dict[str, tuple[str, str]]:
         assert main(["describe", str(data), *options]) == 0
         said = capsys.readouterr().out.splitlines()[1:]
+        said = [line for line in said if not line.startswith("column ")]  # hints
         return {
             what.partition(": ")[0].strip("'"): (what.partition(": ")[2], becomes.strip(" →"))
             for what, becomes in zip(said[::2], said[1::2], strict=True)
@@ -43,6 +44,26 @@ def test_the_options_of_train_say_what_becomes_of_columns(lines):
     assert found["w"][1] == "the weights of the rows"
     assert found["colour"][1] == "3 learned numbers for each of 3 categories"
     assert found["y"][1].startswith("the target of a regression")
+
+
+def test_it_has_the_hints_of_train(tmp_path, capsys):
+    rows = [["month", "code", "day", "far", "bad", "y"]]
+    rows += [[1 + i % 12, f"0{i % 9}", f"{1 + i % 9}/2/2020", 9**9 if i == 7 else i % 5, i, i / 2]
+             for i in range(N)]  # fmt: skip
+    rows[9][4] = "oops"
+    data = write(tmp_path / "t.csv", rows)
+
+    def hints(command: str, *options: str) -> list[str]:
+        given = [command, str(data), "--target=y", *options]
+        assert main(given) == 0
+        return [s for s in capsys.readouterr().out.splitlines() if s.startswith("column ")]
+
+    assert {h.split("'")[1] for h in hints("describe")} == {"code", "day", "far"}
+    same = ("--ignore=bad", "--ignore=far", "--text=code", "--weight=month")
+    assert len(hints("describe", *same)) == 1
+    out = (f"--out={tmp_path / 'm'}", "--quick", "--hidden=4", "--validation=0")
+    for options in (same, same[:1]):
+        assert hints("describe", *options) == hints("train", *options, *out)
 
 
 def test_without_options_the_cells_decide(lines):

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import argparse
 import shlex
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from xpnet.cli.options import UsageError
 from xpnet.errors import printable, quoted
 from xpnet.tables import Table
+from xpnet.tables.described import readings
 from xpnet.tables.given import notations_given
 from xpnet.tables.notations import NAMES
+from xpnet.tables.training import inputs_of
 
-__all__ = ["add_column_options", "check_columns", "embedded", "read_as"]
+__all__ = ["add_column_options", "check_columns", "embedded", "hints", "read_as"]
 
 
 def add_column_options(group: Any) -> None:
@@ -49,6 +52,30 @@ def check_columns(table: Table, options: argparse.Namespace) -> None:
             raise UsageError(
                 f"{quoted(name)} is the target: it can't be left out, and --task sets its kind"
             )
+
+
+def hints(
+    table: Table, options: argparse.Namespace, quantities: Iterable[str] = ()
+) -> Iterator[str]:
+    """Sentences on columns that are doubtful or read in an unusual way, and not by an option.
+
+    ``quantities`` are the targets of a regression.
+    """
+    others = (options.text or (), embedded(table, options), options.ignore or ())
+    told = read_as(options)
+    names = [*inputs_of(table, options.target or (), *others), *quantities]
+    seen = [name for name in names if name not in told and name != options.weight]
+    missing = tuple(options.missing or ())
+    return readings(table, [name for name in seen if _is_read(table, name, missing)], missing)
+
+
+def _is_read(table: Table, name: str, missing: Sequence[str]) -> bool:
+    """Whether all cells of a column fit; if not, training and `describe` say the error."""
+    try:
+        table.settle([name], missing)
+    except ValueError:
+        return False
+    return True
 
 
 def read_as(options: argparse.Namespace) -> dict[str, str]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from xpnet.cli.columns import add_column_options, check_columns, embedded, read_as
+from xpnet.cli.columns import add_column_options, check_columns, embedded, hints, read_as
 from xpnet.cli.input import check_input, read_input
 from xpnet.cli.options import Each
 from xpnet.cli.terminal import say
@@ -62,6 +63,15 @@ def _lines(options: argparse.Namespace) -> Iterator[str]:
         yield f"    → {_role_or_error(table, name, options) or becomes}"
     if len(targets) > 1:
         yield from _error_of(table, targets, holes)
+    yield from hints(table, options, _quantities(table, targets, holes))
+
+
+def _quantities(table: Table, targets: Sequence[str], missing: Sequence[str]) -> Iterator[str]:
+    """The targets of a regression."""
+    for name in targets:
+        with suppress(ValueError):  # said at the column
+            if task_of(table, name, missing)[0] == "regression":
+                yield name
 
 
 def _role_or_error(table: Table, name: str, options: argparse.Namespace) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from xpnet.cli import checkpoints
-from xpnet.cli.columns import check_columns, embedded, read_as
+from xpnet.cli.columns import check_columns, embedded, hints, read_as
 from xpnet.cli.input import read_input
 from xpnet.cli.kinds import MODEL, PAGE
 from xpnet.cli.models import model_file
@@ -24,7 +24,6 @@ from xpnet.errors import quoted
 from xpnet.tables import Model, Table, held_out, train
 from xpnet.tables.cells import TEXT
 from xpnet.tables.csv_files import header_of
-from xpnet.tables.described import readings
 from xpnet.tables.reading import PARQUET
 from xpnet.tables.several import codes_of, fit_targets, tasks_of, with_targets
 from xpnet.tables.table import shown
@@ -60,15 +59,13 @@ def run(options: argparse.Namespace) -> int:
     _check_columns(table, options)
     for sentence in table.notes:
         say(sentence)
-    missing, told = tuple(options.missing or ()), read_as(options)
-    table = table.read_as(told, missing)
+    missing = tuple(options.missing or ())
+    table = table.read_as(read_as(options), missing)
     others = (options.text or (), embedded(table, options), options.ignore or ())
     names = inputs_of(table, options.target, *others)
     table.settle(names, missing)
     rows, test, task = _split(table, options)
-    seen = names if task == "classification" else [*names, *options.target]
-    seen = [name for name in seen if name not in told and name != options.weight]
-    for sentence in readings(rows, seen, missing):
+    for sentence in hints(rows, options, () if task == "classification" else options.target):
         say(sentence)
     model = train(rows, options.target, task=task, **_keywords(table, options), tell=say)
     if model.interrupted and options.checkpoint:

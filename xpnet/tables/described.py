@@ -20,6 +20,7 @@ from xpnet.tables.categorical import (
 )
 from xpnet.tables.moment import fit_numbers
 from xpnet.tables.notations import PLAIN, Notation
+from xpnet.tables.numeric import Numeric
 from xpnet.tables.outliers import outlying
 from xpnet.tables.table import Table, shown
 from xpnet.typing import Host
@@ -90,7 +91,11 @@ def _numbers(
         return f"{notation.said()}, {missing}", "left out: all cells are missing"
     far = len(outlying(there))
     what = f"{notation.said()}, {len(np.unique(there))} different, {missing}, {column.about()}"
-    becomes = f"{column.width} column{'s' if column.width > 1 else ''}"
+    rule = column.rule if isinstance(column, Numeric) else column.days
+    most = (
+        "at most " if rule.knots else ""
+    )  # rows held out choose, and fewer rows give fewer pieces
+    becomes = f"{most}{column.width} column{'s' if column.width > 1 else ''}"
     return what + (f", {far} far from all others" if far else ""), becomes
 
 
