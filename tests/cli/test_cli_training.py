@@ -83,7 +83,11 @@ def test_a_column_of_weights(data, capsys):
     out = capsys.readouterr().out
     assert out.startswith("2 of 62 rows have the weight 0 and are left out\n")
     assert out.count("are left out") == 1
-    for cell, said in (("-1", "-1.0 is no weight: it is negative"), ("", "the cell is empty")):
+    for cell, said in (
+        ("-1", "-1.0 is no weight: it is negative"),
+        ("", "the weight is missing: fill"),
+        ("NA", "the weight is missing"),
+    ):
         rows = [[*r[:3], cell if i == 7 else r[3], *r[4:]] for i, r in enumerate(ROWS)]
         write(data, [HEAD, *rows])
         line = fails(capsys, train(data, "y", data.with_name("n"), "--weight=w", "--validation=0"))

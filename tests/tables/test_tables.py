@@ -296,6 +296,26 @@ def test_what_is_no_frame_is_a_type_error_of_one_line(what):
     assert len(str(error.value).splitlines()) == 1
 
 
+def test_a_column_and_a_lazy_frame_are_errors_that_say_what_to_pass():
+    pd = needed("pandas")
+    with pytest.raises(
+        TypeError, match=r"it is a single column, a Series: .* series\.to_frame\(\)"
+    ):
+        from_frame(pd.Series([1, 2]))
+    with pytest.raises(TypeError, match=r"it is lazy, a LazyFrame: pass frame\.collect\(\)"):
+        from_frame(type("LazyFrame", (), {})())
+
+
+def test_a_day_that_does_not_exist_is_called_that():
+    days = [f"2021-{1 + i // 28:02}-{1 + i % 28:02}" for i in range(99)] + ["2021-02-30"]
+    table = Table({"d": days})
+    with pytest.raises(ValueError, match="'2021-02-30' is a date that does not exist: correct it"):
+        table.settle(["d"])
+    days[-1] = "soon"
+    with pytest.raises(ValueError, match="'soon' is not among the column's dates such as"):
+        Table({"d": days}).settle(["d"])
+
+
 def test_parquet_is_the_same_table_as_its_csv(tmp_path):
     pa = needed("pyarrow")
     from pyarrow import parquet

@@ -303,7 +303,10 @@ def test_heavy_rows_are_fitted_better():
     ("weights", "said"),
     [
         ([-1.0] + [1.0] * 59, "row 1, column 'w': -1.0 is no weight: it is negative"),
-        ([1.0, None] + [1.0] * 58, "row 2, column 'w': the cell is empty"),
+        (
+            [1.0, None] + [1.0] * 58,
+            "row 2, column 'w': the weight is missing: fill the cell or leave",
+        ),
         (["x"] + ["1"] * 59, "row 1, column 'w': 'x' is not among the column's numbers"),
         ([math.inf] + [1.0] * 59, "row 1, column 'w': inf is not among the column's numbers"),
         ([0.0] * 60, "column 'w' is 0 in every row, so that no row counts"),
@@ -512,6 +515,10 @@ def test_real_rows_are_predicted_well():
         ({"epochs": 0}, ValueError, "epochs must be a positive integer, got 0"),
         ({"epochs": 2.0}, TypeError, r"epochs must be a positive integer, got 2\.0"),
         ({"weight": 3}, TypeError, "weight must be given by its name, a str, got 3"),
+        ({"weight": np.ones(60)}, TypeError, "got ndarray: weights are a column of the table"),
+        ({"time": 3}, TypeError, r"train\(\) has no keyword 'time': write seconds="),
+        ({"cvv": 3}, TypeError, r"train\(\) has no keyword 'cvv', did you mean cv\?"),
+        ({"zzzzzz": 3}, TypeError, r"train\(\) has no keyword 'zzzzzz'; it has table, target"),
         ({"hidden": 8}, TypeError, r"hidden must be a tuple of widths, such as \(256, 256\), got"),
         ({"hidden": (0,)}, ValueError, "positive integer"),
         ({"missing": "NA"}, TypeError, "missing must be a list of texts"),

@@ -41,7 +41,7 @@ def from_frame(frame: Any, source: str = "the data frame") -> Table:
         series = list(narwhals.from_native(frame, eager_only=True).iter_columns())
     except (TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
-        raise kind(f"{source} can't be read: {' '.join(str(error).split())}") from error
+        raise kind(f"{source} can't be read: {_reason(frame, error)}") from error
     names = [str(s.name) for s in series]
     if (twice := repeated(names)) is not None:
         raise ValueError(f"{source} has two columns {quoted(names[twice[1]])}")
@@ -49,6 +49,16 @@ def from_frame(frame: Any, source: str = "the data frame") -> Table:
     if len(table) == 0:
         raise ValueError(f"{source} has no rows")
     return table
+
+
+def _reason(frame: Any, error: Exception) -> str:
+    """Why a frame can't be read: what to pass, if its kind is known; else narwhals' words."""
+    kind = type(frame).__name__
+    if "lazy" in kind.lower():
+        return f"it is lazy, a {kind}: pass frame.collect()"
+    if "Series" in kind:
+        return f"it is a single column, a {kind}: pass a data frame, such as series.to_frame()"
+    return " ".join(str(error).split())
 
 
 def _values(series: Any, source: str) -> Any:

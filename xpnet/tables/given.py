@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, BinaryIO
+from functools import wraps
+from typing import Any, BinaryIO, ParamSpec, TypeVar
 
 import numpy as np
 
-from xpnet.errors import look_up, quoted
+from xpnet.errors import look_up, nearest, quoted
 from xpnet.tables.notations import NAMES
 from xpnet.typing import ArrayLike, Host
 from xpnet.whole_file import path_of
@@ -19,6 +21,7 @@ __all__ = [
     "address_hint",
     "check_lengths",
     "dims_given",
+    "explains_options",
     "name_of",
     "named",
     "names_given",
@@ -29,6 +32,9 @@ __all__ = [
     "texts_given",
 ]
 
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
 
@@ -48,6 +54,31 @@ def open_table(path: Any) -> Iterator[BinaryIO]:
 def address_hint(path: str) -> str:
     """A hint if a path is an address on the web, which may have lost a slash; else empty."""
     return ": it is an address, so download the file first" if _ADDRESS.match(path) else ""
+
+
+def explains_options(
+    call: str, options: Mapping[str, str]
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Decorate a function: the error for an unknown keyword says what to write instead.
+
+    ``options`` are names that the command has in place of the keywords, and what to write here.
+    """
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        names = list(inspect.signature(function).parameters)
+
+        @wraps(function)
+        def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+            for name in kwargs.keys() - {*names}:
+                near = options.get(name) or nearest(name, names)
+                hint = f": write {near}" if name in options else f", did you mean {near}?"
+                text = f"{call}() has no keyword {quoted(name)}"
+                raise TypeError(text + (hint if near else f"; it has {', '.join(names)}"))
+            return function(*args, **kwargs)
+
+        return checked
+
+    return decorate
 
 
 def name_of(what: str, name: Any) -> str:

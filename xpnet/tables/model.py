@@ -28,7 +28,7 @@ from xpnet.tables.schema import Schema
 from xpnet.tables.several import Targets, apart, by_name, heads_of, with_targets
 from xpnet.tables.table import Table, shown
 from xpnet.tables.targets import Classes, Quantity, Target, silent
-from xpnet.tables.weights import row_weights, without_weight_0
+from xpnet.tables.weights import row_weights, weight_given, without_weight_0
 from xpnet.training import History
 from xpnet.typing import Host
 from xpnet.whole_file import path_of
@@ -213,7 +213,7 @@ class Model:
 
     def _judged(self, table: Any, weight: str | None = None) -> Table:
         """The rows that have all targets, and a weight other than 0."""
-        schema, found = self.schema, table_of(table)
+        schema, found, weight = self.schema, table_of(table), weight_given(weight)
         for name in (*schema.target_names, *(() if weight is None else (weight,))):
             found.require(name)
         if weight is not None:

@@ -104,6 +104,13 @@ class Notation:
         found = self._found(cell)
         return math.nan if found is None else found
 
+    def is_no_day(self, cell: str | float) -> bool:
+        """Whether a cell has the form of the column's dates, but there is no such day or time."""
+        if self.kind != "date" or not isinstance(cell, str):
+            return False
+        found = self._found(cell)
+        return found is not None and math.isnan(found)
+
     def _found(self, cell: str) -> float | None:
         """Like `value`, but None if the cell does not have this form at all."""
         if self.kind == "date":

@@ -176,11 +176,14 @@ class Table:
             return values
         row = int(wrong[0])
         cell = cells[row] if isinstance(cells[row], str) else float(cells[row])
+        what = f"is not among the column's {notation.said()}"
+        if notation.is_no_day(cell):
+            what = "is a date that does not exist"
         raise self.error(
             row,
             name,
-            f"{quoted(cell, _CELL)} is not among the column's {notation.said()}: correct it, leave "
-            "the row out, or train with it declared missing (--missing, missing=)",
+            f"{quoted(cell, _CELL)} {what}: correct it, leave the row out, or train with it "
+            "declared missing (--missing, missing=)",
         )
 
     def labels(self, name: str, holes: Collection[str] = ()) -> list[str]:

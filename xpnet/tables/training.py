@@ -14,7 +14,7 @@ from xpnet.tables.checkpoints import checkpoints_given
 from xpnet.tables.fits import Job
 from xpnet.tables.given import (
     dims_given,
-    name_of,
+    explains_options,
     names_given,
     notations_given,
     targets_given,
@@ -30,9 +30,19 @@ from xpnet.tables.several import tasks_of, with_targets
 from xpnet.tables.skewed import is_skewed
 from xpnet.tables.table import Table, shown
 from xpnet.tables.targets import silent
-from xpnet.tables.weights import Weights, row_weights, without_weight_0
+from xpnet.tables.weights import Weights, row_weights, weight_given, without_weight_0
 
 __all__ = ["check_many", "inputs_of", "train"]
+
+
+_OPTIONS = {
+    "as_": "read_as={column: how}",
+    "out": "model.save(path) afterwards",
+    "report": "model.report(path, table) afterwards",
+    "time": "seconds=",
+    "validation": "held_out(labels, n, fraction), and train on the table's take(rows)",
+}
+"""Options of the command that have another form here."""
 
 
 def _once() -> Callable[[str], None]:
@@ -47,6 +57,7 @@ def _once() -> Callable[[str], None]:
     return tell
 
 
+@explains_options("train", _OPTIONS)
 def train(
     table: Any,
     target: str | Sequence[str],
@@ -147,7 +158,7 @@ def train(
     epochs = None if epochs is None else positive_integer("epochs", epochs)
     if hidden is not None and not isinstance(hidden, (tuple, list)):
         raise TypeError(f"hidden must be a tuple of widths, such as (256, 256), got {hidden!r}")
-    targets = targets_given(target)
+    targets, weight = targets_given(target), weight_given(weight)
     if class_weight is not None and len(targets) > 1:
         raise ValueError(
             f"class_weight (--class-weight) is for one target, got {shown(targets)}: train a model "
@@ -156,7 +167,7 @@ def train(
     table, missing = table_of(table), texts_given("missing", missing)
     text, ignore = names_given("text", text), names_given("ignore", ignore)
     embed, told = dims_given(embed), notations_given(read_as)
-    weighted = set() if weight is None else {name_of("weight", weight)}
+    weighted = set() if weight is None else {weight}
     for name in sorted({*targets, *text, *ignore, *embed, *told, *weighted}):
         table.require(name)
     check_many(table, targets, ignore, hidden, dtype)

@@ -20,9 +20,19 @@ from xpnet.tables.targets import Classes, only
 from xpnet.training.class_weights import class_weights
 from xpnet.typing import Host
 
-__all__ = ["Weights", "row_weights", "without_weight_0"]
+__all__ = ["Weights", "row_weights", "weight_given", "without_weight_0"]
 
 _LEAST = 1e-300  # of a weight, where the largest is about 1: no sum overflows, no ratio is infinite
+
+
+def weight_given(weight: Any) -> str | None:
+    """The name of the column of weights, or None; a TypeError for the weights themselves."""
+    if weight is None or isinstance(weight, str):
+        return weight
+    got = type(weight).__name__ if hasattr(weight, "__len__") else quoted(weight)
+    raise TypeError(
+        f"weight must be given by its name, a str, got {got}: weights are a column of the table"
+    )
 
 
 def without_weight_0(
@@ -41,7 +51,8 @@ def row_weights(table: Table, name: str, holes: Collection[str]) -> Host:
     wrong = np.flatnonzero(~(found > 0))
     if len(wrong):
         row, cell = int(wrong[0]), float(found[wrong[0]])
-        what = "the cell is empty" if cell != cell else f"{cell!r} is no weight: it is negative"
+        missing = "the weight is missing: fill the cell or leave the row out"
+        what = missing if cell != cell else f"{cell!r} is no weight: it is negative"
         raise table.error(row, name, what)
     return np.maximum(np.ldexp(found, -int(np.frexp(found.max())[1])), _LEAST)
 
