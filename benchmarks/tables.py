@@ -221,7 +221,7 @@ def latency() -> str:
 def tables_contenders() -> str:
     """The contenders that have run, and their settings."""
     names = read("tables.json")["contenders"]
-    return "\n".join(f"- **{name}**: {CONTENDERS[name].words}." for name in names)
+    return "\n".join(f"- **{tabular.shown_as(name)}**: {CONTENDERS[name].words}." for name in names)
 
 
 def tables_errors() -> str:

@@ -28,6 +28,7 @@ __all__ = [
     "report",
     "seconds_rows",
     "short_line",
+    "shown_as",
     "spoiled_lines",
 ]
 
@@ -42,6 +43,9 @@ PEERS = {
     "TabM": "TabM",
 }
 """The peers of the short line, and what it calls them."""
+
+SHOWN = {"xpnet 0.1 command": "xpnet before this recipe"}
+"""What the pages call a contender, if not by its name."""
 
 NETWORKS = "RealMLP-TD", "TabM"
 """Those of which the short line compares the time."""
@@ -65,6 +69,11 @@ def report(lines: Mapping[Run, Mapping[str, Any]], out: Path | None) -> int:
     return 0
 
 
+def shown_as(name: str) -> str:
+    """Return what the pages call a contender, whose name in the results stays."""
+    return SHOWN.get(name, name)
+
+
 def error_rows(found: Mapping[str, Any]) -> Table:
     """Return a row a table: mean errors ± standard deviations; the least is marked with *."""
     return _figure_rows(found, "error")
@@ -78,11 +87,12 @@ def log_loss_rows(found: Mapping[str, Any]) -> Table:
 def seconds_rows(found: Mapping[str, Any]) -> Table:
     """Return a row a table: the CPU seconds of a training, the mean over splits."""
     names = list(found["contenders"])
+    shown = map(shown_as, names)
     rows = [
         [table, *(f"{row[n]['cpu_seconds'][0]:.1f}" if n in row else "–" for n in names)]
         for table, row in _fifteen(found).items()
     ]
-    return ["table", *names], rows
+    return ["table", *shown], rows
 
 
 def _fifteen(found: Mapping[str, Any]) -> dict[str, Any]:
@@ -100,7 +110,7 @@ def _figure_rows(found: Mapping[str, Any], key: str) -> Table:
         counts = f"{splits[0]}" if len(splits) == 1 else f"{splits[0]}–{splits[-1]}"
         cells = (_figure(figures.get(name, {}), key, min(values)) for name in names)
         rows.append([table, counts, *cells])
-    return ["table", "splits", *names], rows
+    return ["table", "splits", *map(shown_as, names)], rows
 
 
 def _figure(row: Mapping[str, Any], key: str, least: float) -> str:
@@ -122,7 +132,9 @@ def behind_rows(found: Mapping[str, Any]) -> Table:
         own, error = figures[OWN[0]]["error"][0], others[best]["error"][0]
         if error <= own * (1 - BEHIND):
             ratio = own / error if error else math.inf
-            rows.append((ratio, [table, f"{own:.3f}", f"{error:.3f}", best, f"{ratio:.2f}"]))
+            rows.append(
+                (ratio, [table, f"{own:.3f}", f"{error:.3f}", shown_as(best), f"{ratio:.2f}"])
+            )
     head = ["table", OWN[0], "best other", "which is", "error ×"]
     return head, [row for _, row in sorted(rows, key=lambda pair: -pair[0])]
 
@@ -131,18 +143,27 @@ def short_line(found: Mapping[str, Any]) -> str:
     """Return what the README says: figures only, which hold whoever is ahead."""
     every, pairs = found["contenders"], found["pairs"][OWN[0]]
     own, less = every[OWN[0]], pairs["scikit-learn MLP"]
-    peers = [
-        f"{words} {every[name]['normalised_error']:.3f}"
+    known = {
+        name: words
         for name, words in PEERS.items()
         if every.get(name, {}).get("tables") == own["tables"]
-    ]
+    }
+    peers = [f"{words} {every[name]['normalised_error']:.3f}" for name, words in known.items()]
     beside = f" ({', '.join(peers)})" if peers else ""
+    ratios = [
+        f"{pairs[name]['error_ratio']:.2f} times that of {words}" for name, words in known.items()
+    ]
     return "\n".join(
         [
             f"On {own['tables']} real tables, `xpnet train data.csv --target COLUMN` has less "
             f"error than scikit-learn's MLP on {less['better']}.",
             f"Its mean normalised error is {own['normalised_error']:.3f}{beside}.",
-            "That of the best contender of a table is 0, that of the worst 1.",
+            "On each table the best contender has the normalised error 0, and the worst has 1.",
+            *(
+                [f"Its error is {' and '.join(ratios)}, as a geometric mean over tables."]
+                if ratios
+                else []
+            ),
             *_time_lines(pairs, own["tables"]),
             f"A table has {_splits(found)}.",
         ]
@@ -171,7 +192,7 @@ def r2_line(found: Mapping[str, Any]) -> str:
     lines = []
     for table, figures in found["tables"].items():
         if table.endswith(ALL_ROWS):
-            values = (f"{name} {row['r2'][0]:.4f}" for name, row in figures.items())
+            values = (f"{shown_as(name)} {row['r2'][0]:.4f}" for name, row in figures.items())
             lines.append(f"R² on {table}: {', '.join(values)}.")
     return "\n".join(lines)
 
@@ -179,8 +200,12 @@ def r2_line(found: Mapping[str, Any]) -> str:
 def spoiled_lines(found: Mapping[str, Any]) -> list[str]:
     """Return a line for each contender with spoiled cells: on which tables its error changed."""
     return [
-        f"{name}, one spoiled cell: {len(rows)} tables with one, "
-        + (f"changed more than the spread: {', '.join(changed)}." if changed else "none changed.")
+        f"{shown_as(name)}, one spoiled cell in the training rows of {len(rows)} tables: "
+        + (
+            f"the error changed by more than the spread of splits on {', '.join(changed)}."
+            if changed
+            else "on none did the error change by more than the spread of splits."
+        )
         for name, rows in found["spoiled"].items()
         for changed in [[table for table, row in rows.items() if not row["within"]]]
     ]
@@ -189,7 +214,7 @@ def spoiled_lines(found: Mapping[str, Any]) -> list[str]:
 def failed_lines(found: Mapping[str, Any]) -> list[str]:
     """Return a line for each contender that failed: on which tables, and why on the first."""
     return [
-        f"{name} failed on {', '.join(tables)} ({next(iter(tables.values()))})."
+        f"{shown_as(name)} failed on {', '.join(tables)} ({next(iter(tables.values()))})."
         for name, tables in found["failed"].items()
     ]
 
@@ -200,7 +225,7 @@ def mean_rows(found: Mapping[str, Any]) -> Table:
     ranks = found["ranked"].get("mean_ranks", {})
     return head, [
         [
-            name,
+            shown_as(name),
             f"{row['tables']}",
             f"{row['normalised_error']:.3f}",
             f"{row['wins']}",
@@ -224,7 +249,7 @@ def pair_rows(found: Mapping[str, Any]) -> Table:
     return head, [
         [
             own,
-            other,
+            shown_as(other),
             f"{row['tables']}",
             f"{row['better']}",
             f"{row['error_ratio']:.3f}",

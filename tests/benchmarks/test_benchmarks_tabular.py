@@ -363,7 +363,8 @@ def test_a_spoiled_cell_is_compared_with_the_spread_of_the_same_splits():
     assert (hole["change"], hole["within"]) == (0.2, False)
     lines = report.spoiled_lines({"spoiled": rows})
     assert lines == [
-        "linear, one spoiled cell: 2 tables with one, changed more than the spread: t (one hole)."
+        "linear, one spoiled cell in the training rows of 2 tables: the error changed by more than "
+        "the spread of splits on t (one hole)."
     ]
 
 
@@ -377,7 +378,7 @@ def test_the_pages_have_the_figures_of_the_summary(tmp_path, monkeypatch):
     assert "| one | 2 | 0.150* ± 0.071 | 0.300 ± 0.000 | 0.500 ± 0.000 | – |" in spaced
     assert "R² on one (all rows): xpnet 0.9775." in errors
     assert "| xpnet | 3 | 0.167 | 2 | 1.67 | 2.0 |" in means
-    assert "xpnet 0.1 command failed on one (ValueError: a hole)." in means
+    assert "xpnet before this recipe failed on one (ValueError: a hole)." in means
     assert "| scikit-learn MLP | 3 | 1 | 1.000 | 0.167 / 0.143 | 2.00 |" in means
     assert "| one | 2.0 | 1.0 | 1.0 | – |" in pages.tables_seconds()
     names = ["xpnet", "scikit-learn MLP", "linear", "RealMLP-TD"]
@@ -414,7 +415,7 @@ def test_the_short_line_says_the_figures_whoever_is_ahead():
         "On 3 real tables, `xpnet train data.csv --target COLUMN` has less error than "
         "scikit-learn's MLP on 1.",
         "Its mean normalised error is 0.167.",
-        "That of the best contender of a table is 0, that of the worst 1.",
+        "On each table the best contender has the normalised error 0, and the worst has 1.",
         "A training takes 0.1 times the CPU time of RealMLP (on 1 of them).",
         "A table has 1 to 2 splits.",
     ]
@@ -422,6 +423,10 @@ def test_the_short_line_says_the_figures_whoever_is_ahead():
         found[Run(table, 0, "RealMLP-TD")] = line(0.05, seconds=4.0)
     said = report.short_line(summary.summary(found))
     assert "(RealMLP 0.000)." in said
+    ratio = summary.summary(found)["pairs"]["xpnet"]["RealMLP-TD"]["error_ratio"]
+    assert (
+        f"Its error is {ratio:.2f} times that of RealMLP, as a geometric mean over tables." in said
+    )
     assert "A training takes 0.5 times the CPU time of RealMLP." in said
     assert "A table has 1 split." in said
 
