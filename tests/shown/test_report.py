@@ -509,6 +509,23 @@ def test_the_page_counts_the_epochs_of_the_model_and_not_of_the_search(tmp_path)
         assert facts(tree)["training time"].endswith(" s for the curves")
 
 
+def test_a_page_of_training_rows_says_so(tmp_path):
+    rows = [f"{i % 7}.5,{i}" for i in range(40)]
+    (tmp_path / "t.csv").write_text("\n".join(["x,y", *rows]))
+    table = tables.read_csv(tmp_path / "t.csv")
+    settings = {"hidden": (4,), "quick": True, "task": "regression"}
+    model = tables.train(table.take(slice(30)), "y", **settings)
+    said = "of them the model was trained on"
+    assert f"40 rows of t.csv (30 {said}" in model.report(None, table).html()
+    assert said not in model.report(None, table.take(slice(30, 40))).html()
+    assert said not in model.report(None, table, judged_by="mine").html()
+    model.save(tmp_path / "m")
+    assert said not in tables.load(tmp_path / "m").report(None, table).html()
+    frame = Table({"x": [1.5, 2.5] * 20, "y": range(40)})  # rows without a file have no name
+    model = tables.train(frame.take(slice(30)), "y", **settings)
+    assert said not in model.report(None, frame.take(slice(30, 40))).html()
+
+
 def test_a_model_writes_no_page_over_another_file(tmp_path, monkeypatch):
     model, test = model_of_table("quantity", quick=True)
     monkeypatch.chdir(tmp_path)

@@ -93,6 +93,8 @@ class Model:
         Whether Ctrl-C ended the training early; not in a file.
     estimator : str
         What an estimator of `xpnet.estimators` adds to the file, as JSON; else empty.
+    trained_on : (str, (N,) int), optional
+        The training rows' file and lines, if they are from a file; not in the model's file.
     """
 
     members: tuple[Member, ...]
@@ -103,6 +105,7 @@ class Model:
     recipe: Mapping[str, str] = field(default_factory=dict)
     interrupted: bool = False
     estimator: str = ""
+    trained_on: tuple[str, Host] | None = field(default=None, compare=False)
 
     def __repr__(self) -> str:
         n, task, names = len(self.members), self.schema.task, shown(self.schema.target_names)
@@ -303,7 +306,8 @@ class Model:
         table : path, Table, dict of columns or data frame
             Rows with targets, best those that the model was not trained on.
         judged_by : str, optional
-            What these rows are; None: such as "200 rows of test.csv".
+            What these rows are; None: such as "200 rows of test.csv". The page then also says how
+            many of them the model was trained on, if both tables are from one file.
         data : mapping of str to str, optional
             Further facts on the data, for the list at the end.
         weight : str, optional

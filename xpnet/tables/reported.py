@@ -39,6 +39,9 @@ def reported(
     schema, net, source = model.schema, model.network, Path(table.source).name
     named, several = ", ".join(schema.target_names), len(schema.targets) > 1
     judged = judged_by or f"{len(table):,} rows of {source}"
+    seen = _trained_on(model, table)
+    if judged_by is None and seen:
+        judged += f" ({seen:,} of them the model was trained on: new rows have larger errors)"
     if weight is not None:
         judged += f", with the weights in {weight!r} (pictures, the calibration error, recall and "
         judged += "precision count every row once)"
@@ -61,6 +64,14 @@ def reported(
     pairs = apart(schema.target, model.outputs(table))
     parts = [_of_target(found, target, own, table, schema.holes) for target, own in pairs]
     return replace(found, parts=parts) if several else parts[0]
+
+
+def _trained_on(model: Model, table: Table) -> int:
+    """The number of rows that the model was trained on, as far as files and lines show it."""
+    if model.trained_on is None or table.places is None:
+        return 0
+    (file, lines), (own_file, own) = model.trained_on, table.places
+    return int(np.isin(own, lines).sum()) if file == own_file else 0
 
 
 def _of_target(

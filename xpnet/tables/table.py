@@ -78,6 +78,11 @@ class Table:
     def __repr__(self) -> str:
         return f"Table({self.source!r}, {len(self)} rows, columns {shown(self.names, 10)})"
 
+    @property
+    def places(self) -> tuple[str, Host] | None:
+        """The file, and the line (N,) on which each row begins; None if there is no file."""
+        return None if self.lines is None or self._unit == "row" else (self.source, self.lines)
+
     def require(self, name: str) -> None:
         """Raise ValueError if there is no such column, and list the existing ones."""
         if name_of("a column", name) not in self.columns:

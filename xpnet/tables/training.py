@@ -196,7 +196,7 @@ def train(
         job = procedure.within(job, seconds, cv or 0)
     job = procedure.compiled(job)
     scores = {} if cv is None else procedure.cross_validated(job, cv)
-    return replace(procedure.trained(job), cv_score=scores)
+    return replace(procedure.trained(job), cv_score=scores, trained_on=table.places)
 
 
 def _offer_logarithm(
