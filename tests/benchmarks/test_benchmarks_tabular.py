@@ -386,6 +386,7 @@ def test_the_pages_have_the_figures_of_the_summary(tmp_path, monkeypatch):
 
 
 def test_tables_on_which_another_contender_is_better_are_listed_the_worst_first():
+    needed("scipy.stats")
     found = {Run(t, 0, "xpnet"): line(0.2) for t in ("phoneme", "magic", "letter", "adult")}
     errors = {"phoneme": 0.19, "magic": 0.1, "letter": 0.199, "adult": 0.3}
     found |= {Run(t, 0, "linear"): line(e) for t, e in errors.items()}
@@ -399,6 +400,7 @@ def test_tables_on_which_another_contender_is_better_are_listed_the_worst_first(
 
 
 def test_log_losses_are_those_of_tables_with_classes():
+    needed("scipy.stats")
     found = {Run("magic", 0, "xpnet"): line(0.2, log_loss=0.5), Run("fifa", 0, "xpnet"): line(0.3)}
     found |= {
         Run("magic", 0, "linear"): line(0.1, log_loss=0.75),

@@ -69,7 +69,9 @@ MODULES = sorted(
 
 
 def module_of(name: str) -> ModuleType:
-    """Import the module; skip the test if it needs numba, which is not installed."""
+    """Import the module; skip the test if it needs numba or scikit-learn, and lacks it."""
+    if name.startswith("xpnet.estimators"):
+        needed("sklearn")
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
@@ -195,7 +197,8 @@ def test_there_are_doctests():
     examples = [
         example
         for name in MODULES
-        if not name.startswith("xpnet.engines.loops.")  # these need numba, and have no doctests
+        # these need numba or scikit-learn
+        if not name.startswith(("xpnet.engines.loops.", "xpnet.estimators"))
         for test in finder.find(importlib.import_module(name))
         for example in test.examples
     ]
