@@ -404,9 +404,10 @@ def test_classes_and_their_probabilities(networks):
 @pytest.mark.parametrize("networks", [1, 2])
 def test_quantities_are_within_what_training_had(networks):
     model = small("size", networks=networks)
-    far = Table({"x": [1e9, -1e9, None], "holes": [1e9, None, -1e9], "text": ["u", "new", ""]})
+    x, holes = [1e9, -1e9, None, 0], [1e9, None, -1e9, 0]
+    far = Table({"x": x, "holes": holes, "text": ["u", "new", "", "u"]})
     y = model.predict(far)
-    assert (y.shape, y.dtype) == ((3,), np.float64)
+    assert (y.shape, y.dtype) == ((4,), np.float64)
     assert (y >= min(COLUMNS["size"]) - 1e-12).all()
     assert (y <= max(COLUMNS["size"]) + 1e-12).all()
     assert list(model.predictions(far)) == ["prediction"]

@@ -317,14 +317,14 @@ def test_several_targets_count_a_row_as_often_as_its_weight(task):
 
 @pytest.mark.parametrize("target", ["kind", "size"])
 def test_a_cross_validation_is_weighted(target, monkeypatch):
-    plain, found = Model.evaluate, []
+    plain, found = Model.evaluated, []
 
     def evaluated(model: Model, table: Table, weight: str | None = None) -> dict[str, float]:
         times = np.repeat(np.arange(len(table)), table.columns["w"].astype(int))
         found.append(plain(model, table.take(times)))
         return plain(model, table, weight)
 
-    monkeypatch.setattr(Model, "evaluate", evaluated)
+    monkeypatch.setattr(Model, "evaluated", evaluated)
     other = {"kind": "size", "size": "kind"}[target]
     model = trained(TABLE, target, ignore=[other], weight="w", quick=True, cv=2, epochs=2,
                     hidden=(4,))  # fmt: skip

@@ -62,13 +62,13 @@ def test_a_part_of_a_cross_validation_reads_columns_as_the_whole():
 
 
 def test_a_cross_validation_gives_mean_and_sample_standard_deviation(monkeypatch):
-    evaluate, each = Model.evaluate, []
+    evaluate, each = Model.evaluated, []
 
     def evaluated(self: Model, table: Table, weight: str | None) -> dict[str, float]:
         each.append(evaluate(self, table, weight))
         return each[-1]
 
-    monkeypatch.setattr(Model, "evaluate", evaluated)
+    monkeypatch.setattr(Model, "evaluated", evaluated)
     found = train(Table({"x": X, "y": X**3}), "y", quick=True, epochs=1, cv=4).cv_score
     assert len(each) == 4
     rmse = [scores["rmse"] for scores in each]

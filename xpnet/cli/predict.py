@@ -77,7 +77,7 @@ def run(options: argparse.Namespace) -> int:
     news = model.news(table)
     if options.strict and news:
         raise ValueError(f"{news[0]} (--strict)")
-    kept, predictions = _kept(table, options.keep or ()), model.predictions(table)
+    kept, predictions = _kept(table, options.keep or ()), _predictions(model, table)
     for name in kept.keys() & predictions.keys():
         raise ValueError(f"--keep {printable(name)}: the predictions have a column of this name")
     columns = {**kept, **predictions}
@@ -92,6 +92,11 @@ def run(options: argparse.Namespace) -> int:
         say(f"columns that the model does not use: {shown(ignored, 8)}", beside)
     say(f"{table.source}: {len(table)} rows; {wrote}", beside)
     return 0
+
+
+def _predictions(model: Model, table: Table) -> dict[str, Any]:
+    """The predictions as `Model.predictions` has them, without its warnings, which `news` has."""
+    return model.schema.target.named(model.outputs(table))
 
 
 def _kept(table: Table, names: Sequence[str]) -> dict[str, Any]:

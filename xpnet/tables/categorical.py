@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -18,6 +18,7 @@ from xpnet.errors import quoted
 from xpnet.files.jsonable import integer_of, list_of, text_of
 from xpnet.ranges import positive_integer
 from xpnet.tables.table import Table, shown
+from xpnet.tables.truths import as_written
 from xpnet.typing import Host
 
 __all__ = ["MOST", "MOST_EMBEDDED", "Categories", "Codes", "check_categories"]
@@ -38,19 +39,28 @@ class _Known:
     def codes(self, table: Table, holes: Collection[str]) -> Host:
         """The index (N,) int64 of each cell's text; the number of known texts for any other."""
         at = {text: i for i, text in enumerate(self.known)}
-        cells = table.labels(self.name, holes)
+        cells = self._cells(table, holes)
         rest = len(self.known)
         return np.fromiter((at.get(cell, rest) for cell in cells), np.int64, len(cells))
 
-    def news(self, table: Table, holes: Collection[str] = ()) -> Iterator[str]:
-        """A sentence on texts that are "other"."""
-        cells = table.labels(self.name, holes)
+    def _cells(self, table: Table, holes: Collection[str]) -> list[str]:
+        """The column's texts (N,); truth values are in the case of the known ones."""
+        return as_written(table.labels(self.name, holes), self.known)
+
+    def news(
+        self, table: Table, holes: Collection[str] = (), *, mostly: bool = False
+    ) -> Iterator[str]:
+        """A sentence on texts that are "other"; if ``mostly``, only if most of the cells are."""
+        cells = self._cells(table, holes)
         at = set(self.known)
         others = Counter(cell for cell in cells if cell not in at)
-        if others:
-            n, texts = others.total(), tuple(text or MISSING for text, _ in others.most_common(3))
-            which = f"{shown(texts)}{', …' if len(others) > 3 else ''}"
-            yield f'{table.where(self.name)}: {n} of {len(cells)} cells are "other": {which}'
+        n = others.total()
+        most = 2 * n > len(cells)
+        if most or (n and not mostly):
+            which = _some(text for text, _ in others.most_common())
+            beside = f"; the training rows have {_some(self.known)}" if most else ""
+            where = table.where(self.name)
+            yield f'{where}: {n} of {len(cells)} cells are "other": {which}{beside}'
 
     def labels(self) -> tuple[str, ...]:
         """The categories in words, with "other"."""
@@ -166,6 +176,12 @@ def check_categories(table: Table, name: str, holes: Collection[str]) -> None:
             f"{cell!r} is not a category to embed: leave the column out of --embed (embed=), so "
             "that it is a number; or, if such texts are names, also give --text (text=)",
         )
+
+
+def _some(texts: Iterable[str]) -> str:
+    """The first three texts, quoted, and a mark of more."""
+    words = tuple(text or MISSING for text in texts)
+    return f"{shown(words[:3])}{', …' if len(words) > 3 else ''}"
 
 
 def _recurring(

@@ -18,16 +18,31 @@ from xpnet.tables.numeric import Numeric
 from xpnet.tables.schema import Schema
 from xpnet.tables.table import Table
 
-__all__ = ["news_of_all"]
+__all__ = ["foreign_to_all", "news_of_all"]
 
 
 def news_of_all(schemas: Sequence[Schema], table: Table) -> Iterator[str]:
     """Sentences on what a table has and the training rows of all schemas had not."""
+    for column in _columns(schemas):
+        yield from column.news(table, schemas[0].holes)
+
+
+def foreign_to_all(schemas: Sequence[Schema], table: Table) -> Iterator[str]:
+    """The sentences of `news_of_all` on columns of text whose cells are mostly "other".
+
+    Such a column is likely written in a different way than in the training rows.
+    """
+    for column in _columns(schemas):
+        if isinstance(column, (Categories, Codes)):
+            yield from column.news(table, schemas[0].holes, mostly=True)
+
+
+def _columns(schemas: Sequence[Schema]) -> Iterator[Any]:
+    """Each column of any schema, merged."""
     each: dict[str, list[Any]] = {}
     for column in chain.from_iterable(schema.columns for schema in schemas):
         each.setdefault(column.name, []).append(column)
-    for columns in each.values():
-        yield from _merged(columns).news(table, schemas[0].holes)
+    return map(_merged, each.values())
 
 
 def _merged(columns: Sequence[Any]) -> Any:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from xpnet.backends import Backend, to_numpy
-from xpnet.errors import FileError, quoted
+from xpnet.errors import FileError, quoted, warn
 from xpnet.files.container import blaming
 from xpnet.files.jsonable import check_known, list_of, loads, mapping, number_of
 from xpnet.files.load import describe, load_all
@@ -22,10 +22,10 @@ from xpnet.pages.document import is_page
 from xpnet.ranges import is_number
 from xpnet.tables.calibration import half_width
 from xpnet.tables.importance import importance
-from xpnet.tables.merged import news_of_all
+from xpnet.tables.merged import foreign_to_all, news_of_all
 from xpnet.tables.reading import table_of
 from xpnet.tables.schema import Schema
-from xpnet.tables.several import Targets, apart, by_name, heads_of, with_targets
+from xpnet.tables.several import Targets, apart, by_name, heads_of, predicted, with_targets
 from xpnet.tables.table import Table, shown
 from xpnet.tables.targets import Classes, Quantity, Target, silent
 from xpnet.tables.weights import row_weights, weight_given, without_weight_0
@@ -139,15 +139,22 @@ class Model:
     def predict(self, table: Any) -> Host:
         """The most likely class of each row (N,), or the quantity (N,) float64.
 
-        Of T targets it is (N, T). Classes are int64 if all of them are whole numbers, else text.
+        Of T targets it is (N, T). Classes are int64 if all of them are whole numbers, bool if they
+        are true and false (in any case), else text. Targets of different kinds are all text.
 
         Parameters
         ----------
         table : path, Table, dict of columns or data frame
             With the columns of the training; the target may be missing.
+
+        Warns
+        -----
+        UserWarning
+            Most cells of a text column are "other", so it is likely written in a different way than
+            in the training rows. `predict_proba`, `predictions`, `intervals` and `evaluate` warn of
+            it too; `news` has more.
         """
-        each = [target.predicted(own) for target, own in self._apart(self.outputs(table))]
-        return each[0] if len(each) == 1 else np.column_stack(each)
+        return predicted(self.schema.target, self.outputs(self._warned(table)))
 
     def predict_proba(self, table: Any) -> Host | tuple[Host, ...]:
         """The probability of each class (N, K) float64; ValueError for a regression.
@@ -155,12 +162,12 @@ class Model:
         Of several targets, a tuple with an array for each.
         """
         self._classes()
-        each = tuple(own for _, own in self._apart(self.outputs(table)))
+        each = tuple(own for _, own in self._apart(self.outputs(self._warned(table))))
         return each[0] if len(each) == 1 else each
 
     def predictions(self, table: Any) -> dict[str, Host]:
         """The predictions as named columns, as `xpnet predict` writes them."""
-        return self.schema.target.named(self.outputs(table))
+        return self.schema.target.named(self.outputs(self._warned(table)))
 
     def intervals(self, table: Any, coverage: float = 0.9) -> Host:
         """Lower and upper ends (N, 2) of intervals that hold the quantity with that probability.
@@ -179,7 +186,7 @@ class Model:
         if not is_number(coverage) or not 0 < coverage < 1:
             raise ValueError(f"coverage must lie between 0 and 1, got {quoted(coverage)}")
         widths = [_half_width(residuals, coverage) for residuals in self._residuals()]
-        ys = np.split(self.outputs(table), len(quantities), axis=1)
+        ys = np.split(self.outputs(self._warned(table)), len(quantities), axis=1)
         each = [one.ends(y[:, 0], w) for one, y, w in zip(quantities, ys, widths, strict=True)]
         return each[0] if len(each) == 1 else np.stack(each, axis=1)
 
@@ -198,8 +205,19 @@ class Model:
             "accuracy" and "log_loss" of classes, or "r2" and "rmse" of a quantity in its own unit.
             Of several targets "<target>_accuracy" and so on.
         """
+        return self.evaluated(self._warned(table), weight)
+
+    def evaluated(self, table: Any, weight: str | None = None) -> dict[str, float]:
+        """Return what `evaluate` does, but never warn: `news` is known, or is no matter."""
         found = self._judged(table, weight)
         return self._scores(found, self.outputs(found), self._weights(found, weight))
+
+    def _warned(self, table: Any) -> Table:
+        """The table, after a warning of each column of text whose cells are mostly "other"."""
+        found = table_of(table)
+        for sentence in foreign_to_all([member.schema for member in self.members], found):
+            warn(sentence)
+        return found
 
     def news(self, table: Any) -> list[str]:
         """Sentences on what the table has and the training rows had not, as `Schema.news`.

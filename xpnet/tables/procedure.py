@@ -159,7 +159,7 @@ class Procedure:
             model = quiet.trained(replace(job, rows=np.setdiff1d(job.rows, held)))
             if model.interrupted:
                 raise KeyboardInterrupt
-            each.append(model.evaluate(job.table.take(held), job.weights.column))
+            each.append(model.evaluated(job.table.take(held), job.weights.column))
         found: dict[str, float] = {}
         for name in each[0]:
             values = [scores[name] for scores in each if not math.isnan(scores[name])]

@@ -30,6 +30,7 @@ __all__ = [
     "fit_targets",
     "heads_of",
     "joined",
+    "predicted",
     "tasks_of",
     "with_targets",
 ]
@@ -135,6 +136,20 @@ def apart(target: AnyTarget, outputs: Host) -> list[tuple[Target, Host]]:
     """Each single target with its own columns (N, width) of outputs or answers."""
     ends = list(accumulate(one.width for one in target.each))
     return list(zip(target.each, np.split(outputs, ends[:-1], axis=1), strict=True))
+
+
+def predicted(target: AnyTarget, answers: Host) -> Host:
+    """The most likely classes, or the quantities, (N,), of several targets (N, T).
+
+    Classes of different kinds, such as truth values and text, are text.
+    """
+    each = apart(target, answers)
+    found = [one.predicted(own) for one, own in each]
+    if len(found) == 1:
+        return found[0]
+    if len({own.dtype.kind for own in found}) > 1:
+        found = [np.array(one.output_names)[own.argmax(axis=1)] for one, own in each]
+    return np.column_stack(found)
 
 
 def heads_of(target: AnyTarget) -> tuple[int, ...]:

@@ -18,6 +18,7 @@ from xpnet.tables.calibration import class_scores, quantity_scores
 from xpnet.tables.cells import TEXT
 from xpnet.tables.notations import PLAIN, Notation, is_hole
 from xpnet.tables.table import Table, shown
+from xpnet.tables.truths import as_written, truths
 from xpnet.typing import Host
 
 __all__ = [
@@ -102,7 +103,9 @@ class Classes:
         return np.array(self.classes, TEXT)
 
     def labels(self) -> Host:
-        """The classes as an array (K,): int64 if all are whole numbers, else text."""
+        """The classes as an array (K,): bool or int64 if all are such values, else text."""
+        if len(values := truths(self.classes)) == self.width:
+            return np.array(list(values.values()))
         try:
             numbers = [int(name) for name in self.classes]
         except ValueError:
@@ -340,7 +343,7 @@ class Quantity:
 
 def codes(table: Table, name: str, known: tuple[str, ...], one: str, many: str) -> Host:
     """The index (N,) int64 of each cell's text in ``known``; an error for an unknown text."""
-    cells = table.text(name)
+    cells = as_written(table.text(name), known)
     at = {text: i for i, text in enumerate(known)}
     found = np.fromiter((at.get(cell, -1) for cell in cells), np.int64, len(cells))
     new = np.flatnonzero(found < 0)
