@@ -39,7 +39,7 @@ def test_the_options_of_train_say_what_becomes_of_columns(lines):
                   "--embed=colour:3", "--missing=7")  # fmt: skip
     assert found["month"][0].startswith("text, 11 different, 3 missing")
     assert found["month"][1].startswith("13 columns, one for each category")
-    assert "(day first)" in found["day"][0]
+    assert "(day first)" in found["day"][0]  # as is said, so it is no guess
     assert found["key"][1] == "left out: --ignore"
     assert found["w"][1] == "the weights of the rows"
     assert found["colour"][1] == "3 learned numbers for each of 3 categories"
@@ -69,7 +69,7 @@ def test_it_has_the_hints_of_train(tmp_path, capsys):
 def test_without_options_the_cells_decide(lines):
     found = lines()
     assert found["month"][0].startswith("numbers such as 1234.5, 12 different, none missing")
-    assert "(month first)" in found["day"][0]
+    assert "(month first: no cell shows it; if not, --as day:day-first (" in found["day"][0]
     assert found["colour"][1].startswith("3 columns, one for each category")
 
 

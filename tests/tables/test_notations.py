@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tests.support.helpers import needed
 from xpnet.tables import Table
 from xpnet.tables.dates import date_of
+from xpnet.tables.described import described, readings
 from xpnet.tables.marks import GROUPS, SIGNS
 from xpnet.tables.notations import (
     HOLES,
@@ -403,6 +404,40 @@ def test_a_notation_in_words(notation, said):
 )
 def test_who_says_what_a_column_is_wins(name, cells, notation):
     assert notation_named(name, column(cells)) == notation
+
+
+@pytest.mark.parametrize(
+    ("cells", "guessed"),
+    [
+        (["1/2/2020", "11/12/1999"], True),
+        (["x", *(f"{a}-{b}-20" for a in range(1, 13) for b in range(1, 13))], True),
+        (["1/2/2020", "13/2/2020"], False),
+        (["1/2/2020", "1/31/2020"], False),
+        (["1.2.2020"], False),
+        (["2020-01-02"], False),
+        (["1/2", "3"], False),
+    ],
+)
+def test_the_order_of_dates_is_guessed_if_no_cell_shows_it(cells, guessed):
+    for found in (notation_of(column(cells)), notation_named("date", column(cells))):
+        assert (found is not None and found.guessed) == guessed
+    assert not notation_named("month-first", column(cells)).guessed
+
+
+def test_a_guess_is_said_by_the_training_rows_too():
+    """Another row may show the order; the rows taken are read as all are."""
+    table = Table(
+        {"day": ["1/2/2020"] * 5 + ["1/31/2020"], "when": ["1/2/2020", *["3/4/2020"] * 5]}
+    )
+    table.settle(table.names)
+    said = list(readings(table.take(slice(0, 5)), table.names))
+    assert said == [
+        "column 'day' is read as dates such as 1/31/2020 (month first)",
+        "column 'when' is read as dates such as 1/31/2020 (month first: no cell shows it; if not, "
+        "--as when:day-first (read_as=))",
+    ]
+    whole = described(table, "when")[0]
+    assert whole.startswith(said[1].removeprefix("column 'when' is read as "))
 
 
 def test_numbers_of_a_frame_may_be_dates():

@@ -88,15 +88,24 @@ def _numbers(
         table, name, slice(None), notation, holes, bins_for(len(table), len(table.names))
     )
     if column is None:
-        return f"{notation.said()}, {missing}", "left out: all cells are missing"
+        return f"{_said(name, notation)}, {missing}", "left out: all cells are missing"
     far = len(outlying(there))
-    what = f"{notation.said()}, {len(np.unique(there))} different, {missing}, {column.about()}"
+    different = len(np.unique(there))
+    what = f"{_said(name, notation)}, {different} different, {missing}, {column.about()}"
     rule = column.rule if isinstance(column, Numeric) else column.days
-    most = (
-        "at most " if rule.knots else ""
-    )  # rows held out choose, and fewer rows give fewer pieces
+    # rows held out choose, and fewer rows give fewer pieces
+    most = "at most " if rule.knots else ""
     becomes = f"{most}{column.width} column{'s' if column.width > 1 else ''}"
     return what + (f", {far} far from all others" if far else ""), becomes
+
+
+def _said(name: str, notation: Notation) -> str:
+    """The notation in words; if the order of its dates is guessed, also how to correct it."""
+    if not notation.guessed:
+        return notation.said()
+    other = {"mdy": "day-first", "dmy": "month-first"}[notation.order]
+    option = f"--as {shlex.quote(name)}:{other} (read_as=)"
+    return f"{notation.said().removesuffix(')')}: no cell shows it; if not, {option})"
 
 
 def _missing(n: int, of: int) -> str:
@@ -113,7 +122,7 @@ def readings(table: Table, names: Iterable[str], holes: Collection[str] = ()) ->
             yield from (f"{column}{doubt}" for doubt in _doubts_of_text(table, name, holes))
             continue
         if notation != PLAIN:
-            yield f"{column} is read as {notation.said()}"
+            yield f"{column} is read as {_said(name, notation)}"
         yield from (f"{column}{doubt}" for doubt in _doubts(table, name, notation, holes, comma))
 
 

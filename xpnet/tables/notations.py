@@ -10,7 +10,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -46,6 +46,8 @@ class Notation:
         the number: 12 % is 12.
     order : {"", "ymd", "dmy", "mdy"}
         The order of a date such as 1/2/2020; "ymd": there are none. A number has "".
+    guessed : bool
+        Whether no cell shows the order; it is neither compared nor kept in a file.
 
     Any number may have a sign of minus, or parentheses instead: (12) is -12.
     """
@@ -55,6 +57,7 @@ class Notation:
     thousands: str = ""
     sign: str = ""
     order: str = ""
+    guessed: bool = field(default=False, compare=False)
 
     def __post_init__(self) -> None:
         orders = ORDERS if self.kind == "date" else ("",)
@@ -148,7 +151,8 @@ class Notation:
         """The notation from its `settings`; ValueError if they are wrong."""
         kind = text_of(found, "kind")
         keys = ("order",) if kind == "date" else ("decimal", "thousands", "sign")
-        return cls(kind, **{key: text_of(found, key) for key in keys})
+        marks: dict[str, Any] = {key: text_of(found, key) for key in keys}
+        return cls(kind, **marks)
 
     def said(self) -> str:
         """The notation in words, with an example: "numbers such as 1.234,5 (decimal comma)"."""
@@ -198,7 +202,7 @@ def notation_of(cells: Host, holes: Collection[str] = ()) -> Notation | None:
     found, n = _best(there, _candidates(there))
     if n < len(there) and 2 * plain > len(there):
         return PLAIN
-    return found if n >= _ENOUGH * len(there) else None
+    return _marked(found, there) if found and n >= _ENOUGH * len(there) else None
 
 
 def notation_named(name: str, cells: Host, holes: Collection[str] = ()) -> Notation:
@@ -217,7 +221,27 @@ def notation_named(name: str, cells: Host, holes: Collection[str] = ()) -> Notat
         if all(getattr(other, key) == getattr(told, key) for key in same)
     ]
     found, n = _best(there, candidates, 0.5)
-    return told if found is None or 2 * n <= len(there) else found
+    if found is None or 2 * n <= len(there):
+        return told
+    return _marked(found, there) if name in keys else found
+
+
+_OTHER = {"dmy": "mdy", "mdy": "dmy"}
+
+
+def _marked(found: Notation, cells: list[str]) -> Notation:
+    """The notation; a date's order is guessed if the other order fits as many cells.
+
+    Points show that the day comes first.
+    """
+    if found.order not in _OTHER or _mostly_dotted(cells):
+        return found
+    other = replace(found, order=_OTHER[found.order])
+    return replace(found, guessed=_fits(other, cells) >= _fits(found, cells))
+
+
+def _mostly_dotted(cells: list[str]) -> bool:
+    return 2 * sum(map(is_dotted, cells)) > len(cells)
 
 
 def _different(cells: Host, holes: Collection[str]) -> list[str]:
@@ -264,8 +288,7 @@ def _candidates(cells: list[str]) -> list[Notation]:
         for d, t in (_PAIRS if sign in ("", "%", "‰") else _OF_MONEY)
         if (not t or not has.isdisjoint(GROUPS[t])) and (t or d == "." or d in has)
     ]
-    dotted = 2 * sum(map(is_dotted, sample)) > len(sample)
-    orders = ("ymd", "dmy", "mdy") if dotted else ("ymd", "mdy", "dmy")
+    orders = ("ymd", "dmy", "mdy") if _mostly_dotted(sample) else ("ymd", "mdy", "dmy")
     return numbers + [Notation("date", order=order) for order in orders]
 
 
