@@ -11,6 +11,7 @@ from tests.support.command import QUICK, write
 from tests.support.command import train as command
 from tests.support.helpers import needed
 from xpnet.cli import main
+from xpnet.cli.scores import held_out_scores
 from xpnet.tables import Table, train
 from xpnet.tables.skewed import _skewness, is_skewed
 
@@ -18,8 +19,8 @@ RNG = np.random.default_rng(0)
 N = 200
 NORMAL = RNG.normal(size=N)
 OFFER = (
-    "column 'y' is positive and skewed: --log-target (log_target=) predicts its logarithm, so "
-    "that errors count as ratios, not in its unit"
+    "column 'y' is positive and skewed: --log-target (log_target=) predicts its logarithm: "
+    "errors count as ratios, and predictions are medians, not means"
 )
 
 
@@ -101,3 +102,21 @@ def test_of_several_targets_all_must_be_skewed(other):
     train(Table(columns), ["y", "z"], quick=True, epochs=1, hidden=(2,), tell=said.append)
     offer = OFFER.replace("column 'y'", "each of the columns 'y', 'z'")
     assert said == ([offer] if other == "skewed" else [])
+
+
+@pytest.mark.parametrize("low", [False, True])
+@pytest.mark.parametrize("log", [False, True])
+def test_the_command_says_what_a_logarithm_gains(tmp_path, capsys, log, low):
+    """R² of the logarithm is said if the network was trained for it, and no row has y ≤ 0."""
+    rows, columns = np.arange(N), {"x": NORMAL, "y": np.exp(NORMAL)}
+    train_on, test = Table(columns), Table({**columns, "y": columns["y"] - 99 * low * (rows == 3)})
+    settings: dict[str, Any] = {"quick": True, "epochs": 3, "hidden": (4,), "log_target": log}
+    model = train(train_on, "y", **settings)
+    lines = [line for line in held_out_scores(model, train_on, test) if "logarithm" in line]
+    guess, y = np.log(model.predict(test)) if log else NORMAL, NORMAL
+    R2 = 1 - np.mean((guess - y) ** 2) / np.var(y)
+    expected = f"R² of the logarithm: held-out {R2:.4f}, baseline 0.0000 (its mean)"
+    assert [line.replace("-0.0000", "0.0000") for line in lines] == [expected] * (log and not low)
+    model.save(tmp_path / "m.safetensors")
+    assert main(["info", str(tmp_path / "m.safetensors")]) == 0
+    assert ("of its logarithm" in capsys.readouterr().out) == log

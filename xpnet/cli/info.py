@@ -101,7 +101,8 @@ def _target(target: Target) -> str:
     """What the target is, in words."""
     if isinstance(target, Classes):
         return f"{target.task}, classes {shown(target.classes)}"
-    return f"{target.task}, mean {target.mean:.6g}, scale {target.scale:.6g}"
+    of = " of its logarithm" if target.log else ""
+    return f"{target.task}, mean {target.mean:.6g}, scale {target.scale:.6g}{of}"
 
 
 def _column(schema: Schema, name: str) -> str:

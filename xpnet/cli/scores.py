@@ -7,7 +7,7 @@ import numpy as np
 from xpnet.tables import Model, Table
 from xpnet.tables.calibration import quantity_scores
 from xpnet.tables.several import apart
-from xpnet.tables.targets import Classes, Target
+from xpnet.tables.targets import Classes, Quantity, Target
 from xpnet.tables.weights import row_weights
 from xpnet.typing import Host
 
@@ -31,6 +31,8 @@ def held_out_scores(
         name = f"{target.name!r}: " if len(schema.targets) > 1 else ""
         found = target.scores(own, test, holes, weights[1])
         each = _lines(target, found, (train, test), holes, weights)
+        if not isinstance(target, Classes) and target.log:
+            each += _of_logarithms(target, own[:, 0], (train, test), holes, weights)
         lines += [f"{name}{line}" for line in each]
     return lines
 
@@ -60,6 +62,24 @@ def _lines(
         f"{_line('baseline', mean)} (the mean of the training rows)",
         *_remark(found["rmse"] >= mean["rmse"]),
     ]
+
+
+def _of_logarithms(
+    target: Quantity,
+    predicted: Host,
+    tables: tuple[Table, Table],
+    holes: tuple[str, ...],
+    weights: list[Host | None],
+) -> list[str]:
+    """A line on R² of ln y, for which the network was trained; none if a row held out has y ≤ 0."""
+    known, y = (t.quantities(target.name, target.notation, holes) for t in tables)
+    if y.min() <= 0:
+        return []
+    always = np.full(len(y), np.average(np.log(known), weights=weights[0]))
+    R2, mean = (
+        quantity_scores(a, np.log(y), weights[1])["r2"] for a in (np.log(predicted), always)
+    )
+    return [f"R² of the logarithm: held-out {R2:.4f}, baseline {mean:.4f} (its mean)"]
 
 
 def _remark(useless: bool) -> list[str]:

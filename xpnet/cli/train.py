@@ -106,7 +106,8 @@ def _add_target_options(group: Any) -> None:
         "--log-target",
         action="store_true",
         default=None,
-        help="predict the logarithm of a positive target",
+        help="predict the logarithm of a positive target: errors count as ratios, and predictions "
+        "are medians, not means",
     )
     group.add_argument(
         "--class-weight",

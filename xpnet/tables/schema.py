@@ -128,7 +128,8 @@ class Schema:
         pieces : bool
             Whether numbers get piecewise linear columns too (`xpnet.tables.bounded`).
         log_target : bool
-            Whether to predict the logarithm of a positive quantity.
+            Whether to predict the logarithm of a positive quantity. Errors then count as ratios,
+            and a prediction is nearer to the quantity's median than to its mean.
         tell : function of str
             Called with a sentence for each column that is left out, since it has nothing to learn
             from. By default a UserWarning.

@@ -208,7 +208,7 @@ def _offer_logarithm(
         which = "column" if len(targets) == 1 else "each of the columns"
         tell(
             f"{which} {shown(tuple(targets))} is positive and skewed: --log-target (log_target=) "
-            "predicts its logarithm, so that errors count as ratios, not in its unit"
+            "predicts its logarithm: errors count as ratios, and predictions are medians, not means"
         )
 
 
