@@ -197,7 +197,8 @@ class Model:
         ----------
         table : path, Table, dict of columns or data frame
         weight : str, optional
-            A column of weights ≥ 0 of the rows.
+            A column of weights ≥ 0 of the rows. None: every row counts once, also if the model was
+            trained with weights, since it does not keep their column.
 
         Returns
         -------
