@@ -14,7 +14,7 @@ from xpnet.cli.options import Each
 from xpnet.cli.terminal import say
 from xpnet.errors import printable, quoted
 from xpnet.tables import Table
-from xpnet.tables.described import described, described_codes
+from xpnet.tables.described import described, described_codes, spellings
 from xpnet.tables.several import tasks_of
 from xpnet.tables.targets import fit_target, silent, task_of, with_target
 from xpnet.tables.weights import row_weights, without_weight_0
@@ -63,6 +63,9 @@ def _lines(options: argparse.Namespace) -> Iterator[str]:
         yield f"    → {_role_or_error(table, name, options) or becomes}"
     if len(targets) > 1:
         yield from _error_of(table, targets, holes)
+    for name in targets:
+        if table.notation(name, holes) is None:
+            yield from spellings(table, name)
     yield from hints(table, options, _quantities(table, targets, holes))
 
 

@@ -25,7 +25,7 @@ from xpnet.tables.outliers import outlying
 from xpnet.tables.table import Table, shown
 from xpnet.typing import Host
 
-__all__ = ["described", "described_codes", "readings"]
+__all__ = ["described", "described_codes", "readings", "spellings"]
 
 _CODE = re.compile("0[0-9]+")
 _THOUSANDS = re.compile(r"[0-9]{1,3}(?:\.[0-9]{3})+")
@@ -120,10 +120,24 @@ def readings(table: Table, names: Iterable[str], holes: Collection[str] = ()) ->
         column = f"column {quoted(name)}"
         if notation is None:
             yield from (f"{column}{doubt}" for doubt in _doubts_of_text(table, name, holes))
+            yield from spellings(table, name, holes)
             continue
         if notation != PLAIN:
             yield f"{column} is read as {_said(name, notation)}"
         yield from (f"{column}{doubt}" for doubt in _doubts(table, name, notation, holes, comma))
+
+
+def spellings(table: Table, name: str, holes: Collection[str] = ()) -> Iterator[str]:
+    """A sentence on texts of a column that differ only in their case, or in blanks at the ends."""
+    first: dict[str, str] = {}
+    for text in dict.fromkeys(table.labels(name, holes)):
+        same = first.setdefault(" ".join(text.casefold().split()), text)
+        if text != same:
+            yield (
+                f"column {quoted(name)} has cells such as {quoted(same, 60)} and "
+                f"{quoted(text, 60)}: if they mean the same, write them in one way"
+            )
+            return
 
 
 def _doubts_of_text(table: Table, name: str, holes: Collection[str]) -> Iterator[str]:

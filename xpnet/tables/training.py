@@ -11,6 +11,7 @@ import numpy as np
 from xpnet.errors import warn
 from xpnet.ranges import positive_integer
 from xpnet.tables.checkpoints import checkpoints_given
+from xpnet.tables.described import spellings
 from xpnet.tables.fits import Job
 from xpnet.tables.given import (
     dims_given,
@@ -183,6 +184,9 @@ def train(
         ignore |= {weight}
     if task == "regression" and not log_target:
         _offer_logarithm(table, targets, missing, tell)
+    for name in targets if task == "classification" else ():
+        for sentence in spellings(table, name):
+            tell(sentence)
     recipe = recipe_for(len(table), quick=quick, hidden=hidden, epochs=epochs)
     procedure = Procedure(quick, positive_integer("networks", networks), tell)
     asked = {"text": text, "embed": embed, "ignore": ignore,
