@@ -15,6 +15,7 @@ __all__ = [
     "CheckpointError",
     "DivergenceError",
     "FileError",
+    "counted",
     "look_up",
     "nearest",
     "of_validation",
@@ -100,6 +101,15 @@ def printable(text: str, most: int = 200) -> str:
     """
     line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[: most + 1])
     return line if len(line) <= most else f"{line[: most - 1]}…"
+
+
+def counted(n: int, one: str, many: str = "") -> str:
+    """A number of things for a message; ``many`` is the plural, if it is not one more "s".
+
+    >>> counted(1, "class", "classes"), counted(1000, "row")
+    ('1 class', '1000 rows')
+    """
+    return f"{n} {one if n == 1 else many or one + 's'}"
 
 
 def quoted(value: object, most: int = 200) -> str:

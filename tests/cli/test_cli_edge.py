@@ -145,7 +145,7 @@ def test_a_table_comes_from_stdin(fruit, tmp_path, capsys, monkeypatch, text):
     capsys.readouterr()
     stdin(b"colour,fruit\nred\n")
     line = fails(capsys, ["predict", str(fruit), "-", "--out", str(tmp_path / "c")])
-    assert line.startswith("xpnet: standard input, line 2 has 1 cells")
+    assert line.startswith("xpnet: standard input, line 2 has 1 cell")
     assert status_of(["train", "-", "--target", "fruit"], capsys)[0] == 2
 
 

@@ -66,6 +66,12 @@ def test_it_has_the_hints_of_train(tmp_path, capsys):
         assert hints("describe", *options) == hints("train", *options, *out)
 
 
+def test_one_of_a_kind_is_singular(tmp_path, capsys):
+    path = write(tmp_path / "t.csv", [["x"], [1]])
+    assert main(["describe", str(path)]) == 0
+    assert capsys.readouterr().out.startswith(f"{path}: 1 row, 1 column\n")
+
+
 def test_without_options_the_cells_decide(lines):
     found = lines()
     assert found["month"][0].startswith("numbers such as 1234.5, 12 different, none missing")

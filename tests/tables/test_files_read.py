@@ -135,7 +135,7 @@ def test_one_column_stays_one_column(path):
 
 
 def test_a_row_too_short_is_the_error_whatever_the_separator(path):
-    with pytest.raises(ValueError, match="line 3 has 1 cells, but the header 2: none for 'b'"):
+    with pytest.raises(ValueError, match="line 3 has 1 cell, but the header 2: none for 'b'"):
         read_csv(written(path, "a;b\n1;2\n3\n4;5\n"))
 
 

@@ -144,7 +144,7 @@ def test_more_comments_than_rows_are_left_out_too():
 
 
 def test_errors_below_a_title_count_lines_as_an_editor():
-    with pytest.raises(ValueError, match="line 6 has 1 cells, but the header 2: none for 'x'"):
+    with pytest.raises(ValueError, match="line 6 has 1 cell, but the header 2: none for 'x'"):
         read("Fruit\n\nkind,x\na,1\nb,2\nc\n")
     with pytest.raises(ValueError, match="line 3: columns 1 and 2 are both 'x': rename one"):
         read("Fruit\n\nx,x\n1,2\n")

@@ -414,7 +414,7 @@ def test_a_wrong_type_says_what_to_write(call, error, said):
         (
             {"a": [1.0], "b": [1.0, 2.0]},
             ValueError,
-            "differ in length: 'a' has 1 rows and 'b' has 2",
+            "differ in length: 'a' has 1 row and 'b' has 2",
         ),
     ],
 )

@@ -222,7 +222,7 @@ def test_a_class_too_small_to_hold_any_out_is_trained_on_only(tmp_path, capsys):
     data, model = write(tmp_path / "t.csv", rows), tmp_path / "m"
     assert main(command(data, "y", model, "--quick", "--epochs=1")) == 0
     said = capsys.readouterr().out
-    assert "1 classes have too few rows to hold any out: trained on only" in said
+    assert "1 class has too few rows to hold any out: trained on only" in said
     assert load(model).classes == ("p", "q", "rare")
 
 

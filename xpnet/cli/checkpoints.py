@@ -15,6 +15,7 @@ from xpnet.cli.kinds import CHECKPOINT
 from xpnet.cli.options import UsageError
 from xpnet.cli.output import check_out
 from xpnet.cli.terminal import say
+from xpnet.errors import counted
 from xpnet.files.checkpoint import Checkpoint
 from xpnet.ranges import is_count
 from xpnet.training.checkpointing import numbered, seconds_of
@@ -181,8 +182,8 @@ def _place(path: Path) -> str:
     """The file, and how far its fit has come."""
     found = Checkpoint.read(path)
     if found.finished:
-        return f"{path}: {found.epoch} epochs, all that it needs"
-    return f"{path}: {found.epoch} epochs and {found.step} steps"
+        return f"{path}: {counted(found.epoch, 'epoch')}, all that it needs"
+    return f"{path}: {counted(found.epoch, 'epoch')} and {counted(found.step, 'step')}"
 
 
 def _files(first: Path) -> list[Path]:

@@ -12,7 +12,7 @@ from xpnet.cli.columns import add_column_options, check_columns, embedded, hints
 from xpnet.cli.input import check_input, read_input
 from xpnet.cli.options import Each
 from xpnet.cli.terminal import say
-from xpnet.errors import printable, quoted
+from xpnet.errors import counted, printable, quoted
 from xpnet.tables import Table
 from xpnet.tables.described import described, described_codes, spellings
 from xpnet.tables.several import tasks_of
@@ -52,7 +52,8 @@ def _lines(options: argparse.Namespace) -> Iterator[str]:
     table = table.read_as(read_as(options), holes)
     text = dict.fromkeys(options.text or (), "text")
     dims, table = embedded(table, options), table.read_as(text, holes)
-    yield f"{table.source}: {len(table)} rows, {len(table.names)} columns"
+    sizes = counted(len(table), "row"), counted(len(table.names), "column")
+    yield f"{table.source}: {', '.join(sizes)}"
     yield from table.notes
     for name in table.names:
         if name in dims:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from xpnet.cli.terminal import say
-from xpnet.errors import printable, quoted
+from xpnet.errors import counted, printable, quoted
 from xpnet.files.checkpoint import Checkpoint, is_checkpoint
 from xpnet.files.load import describe, load
 from xpnet.network import Network
@@ -57,7 +57,8 @@ def _of_checkpoint(path: Path, found: Checkpoint) -> Iterator[str]:
     settings, state, data = found.settings, found.state, found.data["X"]
     yield f"{path}: {path.stat().st_size:,} bytes, a checkpoint of xpnet {found.xpnet_version}"
     place = "the fit is finished" if found.finished else "the fit can go on"
-    yield f"{found.epoch} epochs and {found.step} steps, {state.steps} steps in all; {place}"
+    done = f"{counted(found.epoch, 'epoch')} and {counted(found.step, 'step')}"
+    yield f"{done}, {counted(state.steps, 'step')} in all; {place}"
     yield f"network {quoted(found.network_settings.get('sizes'))}, {state.theta.dtype}"
     yield f"data {quoted(data.get('shape'))}, optimizer {quoted(settings.get('optimizer'))}"
     about = (f"{name} {value}" for name, value in found.environment.items() if value)
@@ -70,7 +71,7 @@ def _lines(
     path: Path, settings: Mapping[str, Any], net: Network, model: Model | None
 ) -> Iterator[str]:
     yield f"{path}: {path.stat().st_size:,} bytes"
-    yield f"written by xpnet {settings['xpnet_version']} after {net.epoch} epochs"
+    yield f"written by xpnet {settings['xpnet_version']} after {counted(net.epoch, 'epoch')}"
     yield f"seed {quoted(net.seed)}, initializer {net.initializer or 'by activation'}"
     if model is not None and len(model.networks) > 1:
         yield f"{len(model.networks)} networks, whose predictions are averaged; the first:"
@@ -92,7 +93,7 @@ def _columns(model: Model) -> Iterator[str]:
     schemas = [member.schema for member in model.members]
     for each in zip(*(schema.targets for schema in schemas), strict=True):
         yield from _by_network(f"predicts {each[0].name!r}", [_target(one) for one in each])
-    yield f"from {len(model.columns)} columns:"
+    yield f"from {counted(len(model.columns), 'column')}:"
     for name in model.columns:
         yield from _by_network(f"  {name!r}", [_column(schema, name) for schema in schemas])
 
@@ -121,4 +122,5 @@ def _by_network(what: str, each: Sequence[str]) -> Iterator[str]:
     indent = " " * (len(what) - len(what.lstrip()) + 2)
     for text in different:
         numbers = [str(k) for k, own in enumerate(each, start=1) if own == text]
-        yield f"{indent}network{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}: {text}"
+        networks = "network" if len(numbers) == 1 else "networks"
+        yield f"{indent}{networks} {', '.join(numbers)}: {text}"

@@ -13,6 +13,7 @@ from pathlib import Path
 from xpnet.cli.kinds import TABLE, Kind
 from xpnet.cli.options import UsageError
 from xpnet.cli.terminal import say
+from xpnet.errors import counted
 from xpnet.network import Network
 from xpnet.tables import write_csv
 from xpnet.tables.csv_files import csv_text
@@ -113,4 +114,4 @@ def trained(history: History, epochs: int) -> str:
     """Return a message that says how much of the training was done."""
     if history.stopped == "interrupted":
         return f"interrupted in epoch {len(history)} of {epochs}: kept what was trained"
-    return f"trained {len(history)} epoch{'s' if len(history) != 1 else ''}"
+    return f"trained {counted(len(history), 'epoch')}"

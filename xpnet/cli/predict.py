@@ -16,7 +16,7 @@ from xpnet.cli.models import check_order
 from xpnet.cli.options import add_where, check_where
 from xpnet.cli.output import check_out, is_stdout, said_of, write_table
 from xpnet.cli.terminal import say
-from xpnet.errors import printable, warn
+from xpnet.errors import counted, printable, warn
 from xpnet.tables import Model, Table, load
 from xpnet.tables.cells import TEXT
 from xpnet.tables.formulas import formulas, safe_columns
@@ -90,7 +90,7 @@ def run(options: argparse.Namespace) -> int:
     write_table(options.out, columns)
     if ignored := _ignored(model, table):
         say(f"columns that the model does not use: {shown(ignored, 8)}", beside)
-    say(f"{table.source}: {len(table)} rows; {wrote}", beside)
+    say(f"{table.source}: {counted(len(table), 'row')}; {wrote}", beside)
     return 0
 
 

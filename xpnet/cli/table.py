@@ -20,7 +20,7 @@ from xpnet.cli.options import UsageError
 from xpnet.cli.output import said_of
 from xpnet.cli.scores import held_out_scores
 from xpnet.cli.terminal import say
-from xpnet.errors import quoted
+from xpnet.errors import counted, quoted
 from xpnet.tables import Model, Table, held_out, train
 from xpnet.tables.cells import TEXT
 from xpnet.tables.csv_files import header_of
@@ -113,7 +113,9 @@ def _split(table: Table, options: argparse.Namespace) -> tuple[Table, Table | No
             f"{table.source}, column {', '.join(map(quoted, names))}: {error} (--validation 0 "
             "holds out no rows)"
         ) from error
-    say(f"{table.source}: {len(train)} rows to train on, {len(test)} held out to test on")
+    say(
+        f"{table.source}: {counted(len(train), 'row')} to train on, {len(test)} held out to test on"
+    )
     for name, why in zip(names, reasons, strict=True):
         say(f"target {name!r}: {task} ({why})")
     return table.take(train), table.take(test) if len(test) else None, task
@@ -140,7 +142,8 @@ def _rows(table: Table, names: Sequence[str], task: str, fraction: float) -> tup
     if small.all():
         return held_out(table.columns[name], len(table), fraction)  # the error names a class
     if small.any():
-        say(f"{np.count_nonzero(small)} classes have too few rows to hold any out: trained on only")
+        few = counted(int(np.count_nonzero(small)), "class has", "classes have")
+        say(f"{few} too few rows to hold any out: trained on only")
     large = np.flatnonzero(~small[labels])
     test = large[held_out(labels[large], len(large), fraction)[1]]
     return np.setdiff1d(np.arange(len(table)), test), test

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from xpnet.backends import to_numpy
-from xpnet.errors import quoted
+from xpnet.errors import counted, quoted
 from xpnet.tables.cells import TEXT, column, is_number
 from xpnet.tables.compressed import pieces_of
 from xpnet.tables.encodings import text_of
@@ -217,7 +217,7 @@ def _checked(records: Iterator[_Record], header: _Header, source: str) -> Iterat
             many = f"the last is column {quoted(names[-1])}"
             hint = separator_hint(names) or _title_hint(header)
             raise ValueError(
-                f"{source}, line {line} has {len(cells)} cells, but the header {n}: "
+                f"{source}, line {line} has {counted(len(cells), 'cell')}, but the header {n}: "
                 f"{few if len(cells) < n else many}{hint}"
             )
         yield line, cells

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 import numpy as np
 
-from xpnet.errors import quoted
+from xpnet.errors import counted, quoted
 from xpnet.tables.bounded import bins_for
 from xpnet.tables.categorical import (
     MOST,
@@ -60,7 +60,7 @@ def _text(table: Table, name: str, holes: Collection[str]) -> tuple[str, str]:
         which = f"each of the {MOST} most frequent categories"
     else:
         which = "each category that occurs twice"
-    return what, f"{column.width} columns, one for {which}, and for others"
+    return what, f"{counted(column.width, 'column')}, one for {which}, and for others"
 
 
 def described_codes(
@@ -75,7 +75,8 @@ def described_codes(
         return what, f"an error: {error}"
     if column is None:
         return what, becomes
-    return what, f"{column.dim} learned numbers for each of {column.n_codes} categories"
+    each = counted(column.n_codes, "category", "categories")
+    return what, f"{counted(column.dim, 'learned number')} for each of {each}"
 
 
 def _numbers(
@@ -95,7 +96,7 @@ def _numbers(
     rule = column.rule if isinstance(column, Numeric) else column.days
     # rows held out choose, and fewer rows give fewer pieces
     most = "at most " if rule.knots else ""
-    becomes = f"{most}{column.width} column{'s' if column.width > 1 else ''}"
+    becomes = f"{most}{counted(column.width, 'column')}"
     return what + (f", {far} far from all others" if far else ""), becomes
 
 
@@ -166,7 +167,7 @@ def _doubts(
     there = np.flatnonzero(~np.isnan(x))
     far = there[outlying(x[there])]
     if len(far):
-        cells = f"{len(far)} cells are" if len(far) > 1 else "1 cell is"
+        cells = counted(len(far), "cell is", "cells are")
         yield (
             f": {cells} far from all others, such as {float(x[far[0]])!r} in "
             f"{table.place(int(far[0]))}: if that is an error, correct it or leave the row out"

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from xpnet.backends import to_numpy
+from xpnet.errors import counted
 from xpnet.network import Network
 from xpnet.tables.checkpoints import Checkpoints
 from xpnet.tables.memory import check_memory
@@ -129,7 +130,7 @@ class Fitted:
 
     def __str__(self) -> str:
         pieces = "with" if self.schema.has_pieces else "without"
-        return f"{self.epochs} epochs {pieces} pieces"
+        return f"{counted(self.epochs, 'epoch')} {pieces} pieces"
 
 
 def fitted(job: Job, schema: Schema, rows: Host, held: Host, epochs: int | None = None) -> Fitted:

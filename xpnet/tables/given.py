@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, ParamSpec, TypeVar
 
 import numpy as np
 
-from xpnet.errors import look_up, nearest, quoted
+from xpnet.errors import counted, look_up, nearest, quoted
 from xpnet.tables.notations import NAMES
 from xpnet.typing import ArrayLike, Host
 from xpnet.whole_file import path_of
@@ -146,7 +146,8 @@ def rows_given(rows: ArrayLike, n: int) -> Host:
         raise TypeError(f"rows must be indices (n,), whole numbers, got {quoted(rows)}")
     if not len(found) or found.min() < -n or found.max() >= n:
         raise ValueError(
-            f"rows must be one or more indices of the table's {n} rows, got {quoted(rows)}"
+            f"rows must be one or more indices of the table's {counted(n, 'row')}, got "
+            f"{quoted(rows)}"
         )
     return found
 
@@ -169,7 +170,7 @@ def check_lengths(lengths: Mapping[str, int], what: str) -> None:
     first = next(iter(lengths), "")
     for name, n in lengths.items():
         if n != lengths[first]:
+            rows = counted(lengths[first], "row")
             raise ValueError(
-                f"{what} differ in length: {quoted(first)} has {lengths[first]} rows and "
-                f"{quoted(name)} has {n}"
+                f"{what} differ in length: {quoted(first)} has {rows} and {quoted(name)} has {n}"
             )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from xpnet.backends import Backend, to_numpy
-from xpnet.errors import FileError, quoted, warn
+from xpnet.errors import FileError, counted, quoted, warn
 from xpnet.files.container import blaming
 from xpnet.files.jsonable import check_known, list_of, loads, mapping, number_of
 from xpnet.files.load import describe, load_all
@@ -109,8 +109,7 @@ class Model:
 
     def __repr__(self) -> str:
         n, task, names = len(self.members), self.schema.task, shown(self.schema.target_names)
-        networks = f"{n} network{'s' if n > 1 else ''}"
-        return f"Model({task} of {names}, {networks}, columns {shown(self.columns)})"
+        return f"Model({task} of {names}, {counted(n, 'network')}, columns {shown(self.columns)})"
 
     @property
     def network(self) -> Network:

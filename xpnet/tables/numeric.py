@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from xpnet.errors import quoted
+from xpnet.errors import counted, quoted
 from xpnet.files.jsonable import flag_of, mapping, text_of
 from xpnet.tables.bounded import Bounded
 from xpnet.tables.notations import PLAIN, Notation
@@ -60,7 +60,7 @@ class Numeric:
 
     def about(self) -> str:
         """The rule in words."""
-        pieces = f", {len(self.rule.knots) - 1} pieces" if self.rule.knots else ""
+        pieces = f", {counted(len(self.rule.knots) - 1, 'piece')}" if self.rule.knots else ""
         holes = ", may be missing" if self.flag else ""
         ends = f"{self.rule.lowest:.6g} to {self.rule.highest:.6g}"
         return f"{ends}, median {self.rule.center:.6g}, scale {self.rule.scale:.6g}{pieces}{holes}"
@@ -109,7 +109,7 @@ def far_cells(
     far = np.flatnonzero(rule.is_far(x))
     if len(far):
         end, cell = shown or "{:.6g}".format, (shown or repr)(float(x[far[0]]))
-        cells = f"{len(far)} cell{'s are' if len(far) > 1 else ' is'}"
+        cells = counted(len(far), "cell is", "cells are")
         yield (
             f"{table.where(name)}: {cells} far outside of the training rows' {end(rule.lowest)} to "
             f"{end(rule.highest)}, such as {cell} in {table.place(int(far[0]))}"

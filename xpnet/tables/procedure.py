@@ -12,6 +12,7 @@ import numpy as np
 
 from xpnet.engines.choose import pays_in_all
 from xpnet.equations.streams import LARGEST
+from xpnet.errors import counted
 from xpnet.network import Network
 from xpnet.ranges import check_positive, positive_integer
 from xpnet.tables.assembled import model_of
@@ -53,7 +54,8 @@ class Procedure:
             half = max(1, job.recipe.epochs // 2)
             return model_of(job.recipe, [on_all(job, False, half)], [])
         if not found.interrupted:
-            self.tell(f"{found} are best for a fifth of the training rows")
+            are = "is" if found.epochs == 1 else "are"
+            self.tell(f"{found} {are} best for a fifth of the training rows")
         return model_of(job.recipe, [self._last(job, found)], [found])
 
     def _last(self, job: Job, found: Fitted) -> Fitted:
@@ -101,7 +103,7 @@ class Procedure:
         a, share, most = max(one - b, 0.0), seconds / (parts + 1), job.recipe.epochs
         epochs = max(1, min(most, int((share - a * self._fits()) / (b * self._passes()))))
         few = ": too few, so give more seconds" if epochs < min(_FEW, most) else ""
-        n = f"{epochs} epoch{'s' if epochs > 1 else ''}"
+        n = counted(epochs, "epoch")
         self.tell(f"{n} at most, for a budget of {seconds:g} s (--epochs {epochs}){few}")
         return replace(job, recipe=replace(job.recipe, epochs=epochs))
 

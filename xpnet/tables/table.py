@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from xpnet.errors import nearest, quoted
+from xpnet.errors import counted, nearest, quoted
 from xpnet.tables.cells import as_numbers, as_text, column, is_number, reads_as_numbers
 from xpnet.tables.given import check_lengths, name_of, named
 from xpnet.tables.notations import PLAIN, Notation, notation_named, notation_of
@@ -76,7 +76,9 @@ class Table:
         return len(next(iter(self.columns.values()), ()))
 
     def __repr__(self) -> str:
-        return f"Table({self.source!r}, {len(self)} rows, columns {shown(self.names, 10)})"
+        return (
+            f"Table({self.source!r}, {counted(len(self), 'row')}, columns {shown(self.names, 10)})"
+        )
 
     @property
     def places(self) -> tuple[str, Host] | None:
