@@ -135,9 +135,12 @@ def test_a_cross_validation_does_not_warn():
         quick(table, "y", text=["key"], cv=2)
 
 
-def test_the_command_says_it_once(path: Path, capsys):
+def test_the_command_says_it_once(path: Path, capsys, monkeypatch):
+    beside: list[str] = []
+    monkeypatch.setattr("xpnet.tables.model.warn", beside.append)
     model = path.with_suffix(".safetensors")
     quick(CODES, "y", text=["plz"]).save(model)
     written(path, "plz\n1\n2\n")
     assert main(["predict", str(model), str(path), "--out", str(path.parent / "p.csv")]) == 0
     assert capsys.readouterr().err.count("2 of 2 cells") == 1
+    assert beside == []

@@ -129,7 +129,7 @@ def readings(table: Table, names: Iterable[str], holes: Collection[str] = ()) ->
 
 
 def spellings(table: Table, name: str, holes: Collection[str] = ()) -> Iterator[str]:
-    """A sentence on texts of a column that differ only in their case, or in blanks at the ends."""
+    """A sentence on texts of a column that differ only in case or in blanks."""
     first: dict[str, str] = {}
     for text in dict.fromkeys(table.labels(name, holes)):
         same = first.setdefault(" ".join(text.casefold().split()), text)
