@@ -411,7 +411,7 @@ def test_a_bad_option_is_one_line(tmp_path, capsys, monkeypatch, options, said):
         ([f"k{i // 2}" for i in range(2002)], "1001 different texts, but at most 1000 classes"),
         (["5"] * 60, "has one class, '5'"),
         ([""] * 60, "is missing in every row: there is no target"),
-        (["2024-02-29", "2023-02-29"] * 30, "'2023-02-29' is not among the column's dates"),
+        (["2024-02-29", "2023-02-29"] * 30, "'2023-02-29' is a date that does not exist"),
     ],
 )
 def test_a_target_without_anything_to_learn_is_named(tmp_path, capsys, cells, said):
