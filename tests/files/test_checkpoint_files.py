@@ -225,6 +225,13 @@ def test_another_fit_is_refused_and_the_difference_is_named(tmp_path, middle, se
     assert path.read_bytes() == middle
 
 
+def test_other_weights_of_the_validation_data_are_refused(tmp_path):
+    w = np.arange(1.0, 21)
+    fit(tmp_path / "f", validation_data=(X[:20], LABELS[:20], w))
+    with pytest.raises(xpnet.CheckpointError, match=r"data\.validation weights has other numbers"):
+        fit(tmp_path / "f", validation_data=(X[:20], LABELS[:20], w + 1))
+
+
 @pytest.mark.parametrize(
     ("other", "said"),
     [
@@ -379,6 +386,14 @@ def test_without_locks_the_process_decides(tmp_path, monkeypatch, holder, free):
     else:
         with pytest.raises(xpnet.CheckpointError, match=f"process {holder['process']} on"):
             fit(tmp_path / "f")
+
+
+def test_a_file_that_is_no_lock_stays(tmp_path):
+    (tmp_path / "f.lock").write_text("mine\n")
+    with pytest.raises(xpnet.CheckpointError, match="is in the way: it is not the lock"):
+        fit(tmp_path / "f")
+    assert (tmp_path / "f.lock").read_text() == "mine\n"
+    assert os.listdir(tmp_path) == ["f.lock"]
 
 
 # --- writes that fail

@@ -29,6 +29,7 @@ def data_of(data: Examples, validation: Examples | None) -> dict[str, Any]:
     given = {"X": data.X, "Y": data.Y, "weights": data.w}
     if validation is not None:
         given |= {"validation X": validation.X, "validation Y": validation.Y}
+        given |= {"validation weights": validation.w}
     return {name: None if x is None else _fingerprint(x) for name, x in given.items()}
 
 

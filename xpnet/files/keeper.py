@@ -141,6 +141,7 @@ class FileKeeper:
         """Write a checkpoint; if that fails, warn, and keep the one before."""
         assert self._net is not None
         if not state.is_sound():
+            self._cadence.wrote(state.steps)  # else every further step would try again
             return
         about = {
             **self._about,

@@ -48,7 +48,7 @@ def locked(path: str) -> Iterator[None]:
     Raises
     ------
     CheckpointError
-        Another process, or another fit of this one, holds it.
+        Another process, or another fit of this one, holds it. Or a file of that name is not a lock.
     """
     name = f"{os.path.realpath(path)}.lock"
     handle = _taken(name, path)
@@ -67,6 +67,8 @@ def _taken(name: str, path: str) -> int:
         handle = os.open(name, _FLAGS, 0o666)
         try:
             free, holder = lock_handle(handle, wait=False), _read(handle)
+            if holder is None and os.fstat(handle).st_size:
+                raise CheckpointError(f"{name!r} is in the way: it is not the lock of a checkpoint")
             if free is None:  # no locks here: the process id must do
                 free = holder is None or holder.is_gone()
             if free and is_named(handle, name):
