@@ -28,6 +28,7 @@ def test_logits_are_the_preactivations_of_the_outputs(backend, loss):
     Z, A = to_numpy(net.logits(X)), to_numpy(net.predict(X))
     last = net.to("numpy", dtype="float64").layers[-1].activation
     np.testing.assert_allclose(last.f(np, Z), A, rtol=1e-12)
-    np.testing.assert_array_equal(to_numpy(net.logits(X, batch_size=3)), Z)
+    # a library may choose another product for other rows
+    np.testing.assert_allclose(to_numpy(net.logits(X, batch_size=3)), Z, rtol=1e-14)
     assert np.isfinite(Z).all()
     assert net.layers[-1].activation.name != "identity"  # the network itself is unchanged

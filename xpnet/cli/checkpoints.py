@@ -138,7 +138,8 @@ def _stopping(seconds: float | None) -> Iterator[_Stopping]:
     before = {number: signal.signal(number, stopping.on_signal) for number in numbers}
     try:
         if seconds is not None:
-            signal.setitimer(signal.ITIMER_REAL, seconds)
+            # again each second: an exception within a finalizer is lost
+            signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
         yield stopping
     finally:
         if seconds is not None:
