@@ -169,7 +169,7 @@ def test_the_report_judges_every_target(data, tmp_path, capsys, targets):
     [
         (["--target=kind", "--target=kind"], "given twice, as 'kind' and 'kind': give it once"),
         (["--target=kind,level"], "name one column per option, --target kind --target level"),
-        (["--target=kind", "--target=levle"], "did you mean 'level'?"),
+        (["--target=kind", "--target=levels"], "did you mean 'level'?"),
         (["--target=kind", "--target=size"], "train a model for each task, or give one task"),
         (["--target=kind", "--target=level", "--ignore=level"], "'level' is the target: it can't"),
         (["--target=size", "--target=cost", "--weight=cost"], "'cost' is the target: it can't be"),
