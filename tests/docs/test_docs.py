@@ -90,7 +90,7 @@ def test_code_runs(page, tmp_path, monkeypatch):
     """The blocks run from top to bottom, and the commands print what the page shows."""
     if page.name in NEEDS:
         packages, remedy = NEEDS[page.name]
-        for package in packages.split():
+        for package in packages.split():  # the page's code imports it, and says how to get it
             pytest.importorskip(package, reason=remedy)
     needed_to_find(*TABLES.get(page, ()))
     monkeypatch.chdir(tmp_path)

@@ -51,6 +51,7 @@ def needed(module: str) -> Any:
 def needed_to_find(*packages: str) -> None:
     """Skip the test if one of the packages is missing; none is imported."""
     if absent := [name for name in packages if find_spec(name) is None]:
+        # they hold the tables that the test reads, and are no dependency of xpnet
         pytest.skip(f"needs {', '.join(absent)}: pip install {' '.join(absent)}")
 
 
