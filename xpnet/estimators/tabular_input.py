@@ -8,14 +8,23 @@ from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import _check_y, column_or_1d, validate_data
 
 from xpnet.errors import quoted
 from xpnet.tables import Table, from_frame
 from xpnet.tables.targets import has_target
 from xpnet.typing import Host
 
-__all__ = ["Labels", "check_cells", "check_labels", "columns_of", "dense", "target_names", "unused"]
+__all__ = [
+    "Labels",
+    "check_cells",
+    "check_labels",
+    "columns_of",
+    "dense",
+    "target_array",
+    "target_names",
+    "unused",
+]
 
 
 def columns_of(
@@ -51,6 +60,15 @@ def check_cells(table: Table, ignore: Collection[str]) -> None:
 def dense(y: Any) -> Any:
     """Return y as it is, or as an array if it is a sparse matrix."""
     return y.toarray() if issparse(y) else y
+
+
+def target_array(y: Any, numeric: bool, estimator: Any) -> Host:
+    """Return y as an array (N,) or (N, T), without missing values."""
+    if y is None:
+        name = type(estimator).__name__
+        raise ValueError(f"{name} requires y to be passed, but the target y is None")
+    found: Host = _check_y(y, multi_output=True, y_numeric=numeric, estimator=estimator)
+    return column_or_1d(found, warn=True) if found.ndim == 2 and found.shape[1] == 1 else found
 
 
 def target_names(y: Any, n_targets: int, taken: Collection[str]) -> list[str]:
