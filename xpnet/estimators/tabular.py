@@ -10,6 +10,7 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 
+from xpnet.estimators.parameters import keep_parameters
 from xpnet.estimators.tabular_base import COMMON, BaseTabular
 from xpnet.estimators.tabular_input import Labels, check_labels, dense, target_array
 from xpnet.tables import Model, Table
@@ -105,23 +106,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         progress: bool = False,
         tell: Any = None,
     ) -> None:
-        self.text = text
-        self.embed = embed
-        self.ignore = ignore
-        self.read_as = read_as
-        self.missing = missing
-        self.quick = quick
-        self.networks = networks
-        self.hidden = hidden
-        self.epochs = epochs
-        self.seconds = seconds
-        self.class_weight = class_weight
-        self.seed = seed
-        self.backend = backend
-        self.device = device
-        self.dtype = dtype
-        self.progress = progress
-        self.tell = tell
+        keep_parameters(locals())
 
     def predict(self, X: Any) -> Host:
         """Return the most likely label of each row, (N,), or (N, T) of T targets."""
@@ -231,23 +216,7 @@ backend, device, dtype, progress, tell
         progress: bool = False,
         tell: Any = None,
     ) -> None:
-        self.text = text
-        self.embed = embed
-        self.ignore = ignore
-        self.read_as = read_as
-        self.missing = missing
-        self.log_target = log_target
-        self.quick = quick
-        self.networks = networks
-        self.hidden = hidden
-        self.epochs = epochs
-        self.seconds = seconds
-        self.seed = seed
-        self.backend = backend
-        self.device = device
-        self.dtype = dtype
-        self.progress = progress
-        self.tell = tell
+        keep_parameters(locals())
 
     def predict(self, X: Any) -> Host:
         """Return the predicted quantities, (N,), or (N, T) of T targets, float64."""
