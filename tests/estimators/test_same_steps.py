@@ -14,7 +14,8 @@ from tests.support.helpers import needs_numba
 from xpnet import estimators
 from xpnet.backends import to_numpy
 from xpnet.derivatives.objective import objective
-from xpnet.estimators.solvers import Rows, _examples, _penalty
+from xpnet.estimators.rows import Rows, examples
+from xpnet.estimators.settings import penalty_of
 
 X, DIGITS = load_digits(return_X_y=True)
 X, DIGITS = X[:600] / 16, DIGITS[:600]
@@ -193,7 +194,7 @@ def test_value_and_gradient_agree_at_every_iterate(case, monkeypatch):
     net = ours.network_
     rows = Rows(X, ours._encode(y, net.loss), y, w, w)
     fixed = net.backend, net.layers, net.loss, net.dtype, net.statistics
-    function = objective(*fixed, _examples(net, rows), _penalty(ours))
+    function = objective(*fixed, examples(net, rows), penalty_of(ours))
     assert len(seen) > 10
     for theta, value, g in seen:
         found, dG = function(in_order(net, theta))

@@ -15,8 +15,9 @@ from xpnet.backends import to_numpy
 from xpnet.backends.sparse import SparseRows
 from xpnet.estimators.build import draw_weights, hidden_sizes, make_network
 from xpnet.estimators.progress import start_records
-from xpnet.estimators.settings import check_optimizer
-from xpnet.estimators.solvers import Rows, is_stochastic, solve
+from xpnet.estimators.rows import Rows
+from xpnet.estimators.settings import check_optimizer, is_stochastic
+from xpnet.estimators.solvers import solve
 from xpnet.estimators.weights import Weights
 from xpnet.losses import Loss
 from xpnet.network import Network

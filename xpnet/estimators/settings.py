@@ -20,7 +20,15 @@ from xpnet.losses import LOSSES, Loss
 from xpnet.optimizers import OPTIMIZERS
 from xpnet.optimizers.wrapper import is_optimizer
 
-__all__ = ["COMMON", "OF_CLASSIFIER", "OF_REGRESSOR", "SOLVERS", "check_optimizer"]
+__all__ = [
+    "COMMON",
+    "OF_CLASSIFIER",
+    "OF_REGRESSOR",
+    "SOLVERS",
+    "check_optimizer",
+    "is_stochastic",
+    "penalty_of",
+]
 
 SOLVERS = ("sgd", "adam")
 """The solvers that step batch by batch."""
@@ -106,3 +114,16 @@ def check_optimizer(value: Any) -> None:
         f"optimizer must be None, one of {', '.join(OPTIMIZERS)}, or an optimizer of "
         f"xpnet.optimizers, got {value!r}: solver='lbfgs' is the solver of all examples"
     )
+
+
+def is_stochastic(estimator: Any) -> bool:
+    """Whether the solver steps batch by batch."""
+    return estimator.optimizer is not None or estimator.solver in SOLVERS
+
+
+def penalty_of(estimator: Any) -> Penalty:
+    """½ α ‖W‖², added to the sum of a batch's losses, or the penalty that is given."""
+    if estimator.penalty is not None:
+        found: Penalty = estimator.penalty
+        return found
+    return Penalty(l2=float(estimator.alpha), of_sum=True)

@@ -8,11 +8,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from xpnet.backends import to_numpy
 from xpnet.network import Network
 from xpnet.typing import Array, Host
 
-__all__ = ["Weights"]
+__all__ = ["NOT_FINITE", "Weights", "check_finite"]
+
+NOT_FINITE = (
+    "Solver produced non-finite parameter weights. The input data may contain large values and "
+    "need to be preprocessed."
+)
 
 
 class Weights:
@@ -107,3 +114,9 @@ def _read_only_copy(x: Array) -> Host:
     found = to_numpy(x).copy()
     found.flags.writeable = False
     return found
+
+
+def check_finite(theta: Host) -> None:
+    """Raise ValueError, as scikit-learn does, if a parameter is not finite."""
+    if not np.all(np.isfinite(theta)):
+        raise ValueError(NOT_FINITE)
