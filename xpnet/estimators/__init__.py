@@ -16,8 +16,9 @@ except ImportError as error:
         'xpnet.estimators needs scikit-learn 1.6 or newer: pip install "xpnet[sklearn]"'
     ) from error
 
+from xpnet.estimators.classifier import MLPClassifier
 from xpnet.estimators.convert import from_sklearn
-from xpnet.estimators.mlp import MLPClassifier, MLPRegressor
+from xpnet.estimators.regressor import MLPRegressor
 from xpnet.estimators.tabular import TabularClassifier, TabularRegressor
 
 __all__ = [

@@ -15,8 +15,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from xpnet.backends import to_numpy
 from xpnet.estimators.build import loss_of_classes, loss_of_numbers, make_network
-from xpnet.estimators.mlp import MLPClassifier, MLPRegressor
+from xpnet.estimators.classifier import MLPClassifier
 from xpnet.estimators.progress import Rate
+from xpnet.estimators.regressor import MLPRegressor
 from xpnet.estimators.targets import Labels
 from xpnet.estimators.weights import Weights
 from xpnet.typing import Host

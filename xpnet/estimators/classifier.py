@@ -1,0 +1,310 @@
+"""`MLPClassifier`: scikit-learn's, with xpnet's network inside."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.special import expit, log_expit, log_softmax
+from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.metrics import accuracy_score
+from sklearn.utils import compute_sample_weight
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import _check_partial_fit_first_call
+
+from xpnet.estimators.base import BaseMLP
+from xpnet.estimators.build import loss_of_classes
+from xpnet.estimators.settings import OF_CLASSIFIER
+from xpnet.estimators.targets import Labels
+from xpnet.losses import Loss
+from xpnet.typing import Host
+
+__all__ = ["MLPClassifier"]
+
+
+class MLPClassifier(ClassifierMixin, BaseMLP):
+    """A network for classes, with the parameters of scikit-learn's MLPClassifier and more.
+
+    With the same ``random_state`` it takes the same steps as scikit-learn's, to rounding.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or sequence of int, default=(100,)
+        The widths of the hidden layers.
+    activation : str, Activation, or a list of them, default="relu"
+        "identity", "logistic", "tanh", "relu", or any other of `xpnet.Network`; a list has one for
+        each hidden layer.
+    solver : {"adam", "sgd", "lbfgs"}, default="adam"
+        lbfgs takes all examples at once: SciPy's L-BFGS-B on NumPy, xpnet's own elsewhere.
+    alpha : float, default=1e-4
+        The penalty ½ α Σ W² is added to the sum of a batch's losses, which is then divided by the
+        batch's size, or by its sum of weights. So its strength depends on the batch size;
+        ``penalty`` does not.
+    batch_size : int or "auto", default="auto"
+        Examples a step; "auto" is min(200, N).
+    learning_rate : {"constant", "invscaling", "adaptive"}, default="constant"
+        For sgd. After an epoch, invscaling sets η to η₀/(t + 1)^power_t, with t examples seen.
+        adaptive divides η by 5 instead of stopping, until it is at most 1e-6.
+    learning_rate_init : float, default=1e-3
+        η₀.
+    power_t : float, default=0.5
+    max_iter : int, default=200
+        The largest number of epochs, or of iterations of lbfgs.
+    shuffle : bool, default=True
+        Whether each epoch has a new order of examples.
+    random_state : int, RandomState or None, default=None
+        The source of initial weights, of the examples that are set aside, and of the orders.
+    tol : float, default=1e-4
+        An epoch is an improvement if it lowers the loss, or raises the score, by ``tol``.
+    verbose : bool, default=False
+        Whether to print a line for each epoch.
+    warm_start : bool, default=False
+        Whether ``fit`` goes on from the present weights.
+    momentum : float, default=0.9
+        For sgd, in [0, 1].
+    nesterovs_momentum : bool, default=True
+        For sgd.
+    early_stopping : bool, default=False
+        Whether to watch the accuracy of examples that are set aside, and restore the best weights.
+    validation_fraction : float, default=0.1
+        The share of examples that are set aside.
+    beta_1, beta_2, epsilon : float, default=0.9, 0.999, 1e-8
+        For adam; ε is added to √v, before its bias is corrected.
+    n_iter_no_change : int or inf, default=10
+        The fit stops after more than this number of epochs without an improvement.
+    max_fun : int, default=15000
+        For lbfgs on NumPy: the largest number of evaluations.
+    loss : str or Loss, default="log_loss"
+        A cross entropy of `xpnet.losses` in place of scikit-learn's log loss.
+    layers : sequence of int and layers, optional
+        The hidden layers, as in ``Network(hidden=…)``, in place of ``hidden_layer_sizes``.
+    dropout : float, default=0.0
+        The rate of dropout after each hidden layer; not with ``layers``.
+    optimizer : str or optimizer, optional
+        One of `xpnet.optimizers` in place of ``solver``. A name takes the rate
+        ``learning_rate_init``, an object keeps its own.
+    schedule : schedule, optional
+        One of `xpnet.schedules`, or a function of the step, as the learning rate; not for lbfgs.
+    penalty : Penalty, optional
+        An `xpnet.Penalty` in place of ``alpha``.
+    class_weight : dict, list of dicts, "balanced" or None, default=None
+        Weights of classes, which multiply the weights of their examples in training.
+    callbacks : function, sequence of functions or mapping, optional
+        As for `xpnet.Network.fit`: each takes (network, history). Not for lbfgs.
+    backend, device
+        As for `xpnet.get_backend`.
+    dtype : {"float32", "float64"}, optional
+        The dtype of the network; None takes that of X.
+    compile : bool, optional
+        As for `xpnet.Network.fit`.
+
+    Attributes
+    ----------
+    classes_ : array, or list of arrays
+    coefs_, intercepts_ : list of arrays
+        W_lᵀ (fan_in, fan_out) and b_l (fan_out,).
+    network_ : Network
+        The network itself.
+    loss_, best_loss_, loss_curve_, validation_scores_, best_validation_score_
+        As in scikit-learn. Losses include the penalty.
+    validation_loss_curve_ : list of float, or None
+        The loss of ``validation_data`` after each epoch.
+    n_iter_, t_, n_layers_, n_outputs_, out_activation_, n_features_in_, feature_names_in_
+        As in scikit-learn.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from xpnet.estimators import MLPClassifier
+    >>> X = np.asarray([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+    >>> model = MLPClassifier((8,), "tanh", solver="lbfgs", random_state=1)
+    >>> model.fit(X, ["no", "yes", "yes", "no"]).predict(X).tolist()
+    ['no', 'yes', 'yes', 'no']
+    """
+
+    _parameter_constraints = OF_CLASSIFIER
+    _numeric = False
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Any = (100,),
+        activation: Any = "relu",
+        *,
+        solver: str = "adam",
+        alpha: float = 0.0001,
+        batch_size: Any = "auto",
+        learning_rate: str = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        verbose: Any = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: Any = 10,
+        max_fun: int = 15000,
+        loss: Any = "log_loss",
+        layers: Any = None,
+        dropout: float = 0.0,
+        optimizer: Any = None,
+        schedule: Any = None,
+        penalty: Any = None,
+        class_weight: Any = None,
+        callbacks: Any = None,
+        backend: Any = "numpy",
+        device: Any = None,
+        dtype: Any = None,
+        compile: bool | None = None,
+    ) -> None:
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+        self.loss = loss
+        self.layers = layers
+        self.dropout = dropout
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.penalty = penalty
+        self.class_weight = class_weight
+        self.callbacks = callbacks
+        self.backend = backend
+        self.device = device
+        self.dtype = dtype
+        self.compile = compile
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, validation_data: Any = None) -> Any:
+        """Fit the network, from newly drawn weights unless ``warm_start``.
+
+        Parameters
+        ----------
+        X : array, data frame or sparse matrix (N, n_features)
+        y : (N,) labels of any kind, or (N, labels) of 0 and 1
+        sample_weight : (N,), optional
+        validation_data : (X, y) or (X, y, sample_weight), optional
+            Examples whose loss is recorded after each epoch. Early stopping watches them instead of
+            setting some of X aside.
+
+        Returns
+        -------
+        self
+        """
+        return self._fit(X, y, sample_weight, False, validation_data)
+
+    @available_if(lambda self: self._check_solver())
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Any:
+        """Do one epoch on these examples, from the present weights and optimizer state.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for ``fit``.
+        classes : array, optional
+            All classes, which the first call needs.
+
+        Returns
+        -------
+        self
+        """
+        if _check_partial_fit_first_call(self, classes):
+            self._set_labels(Labels.of_first_part(y, classes))
+        return self._fit(X, y, sample_weight, True)
+
+    def predict(self, X: Any) -> Any:
+        """Return the most probable class of each example, (N,), or (N, labels) of 0 and 1."""
+        return self._predict(X)
+
+    def predict_proba(self, X: Any) -> Host:
+        """Return the probability of each class, (N, classes), in the order of ``classes_``.
+
+        No probability is 0: the smallest is the smallest normal number of the dtype.
+        """
+        A = self._outputs(X)
+        if A.shape[1] == 1:
+            Z = self._outputs(X, logits=True)
+            A = np.hstack([expit(-Z), A])  # 1 − A would lose its digits
+        return np.asarray(np.maximum(A, np.finfo(A.dtype).tiny))
+
+    def predict_log_proba(self, X: Any) -> Host:
+        """Return the logarithm of each probability, (N, classes), never −∞.
+
+        Logarithms of probabilities below ½ come from the logits, which keep their digits.
+        """
+        P, Z = self.predict_proba(X), self._outputs(X, logits=True)
+        if self.out_activation_ == "softmax":
+            small = log_softmax(Z, axis=1)
+        else:
+            small = np.hstack([log_expit(-Z), log_expit(Z)]) if Z.shape[1] == 1 else log_expit(Z)
+        return np.where(P < 0.5, small, np.log(np.maximum(P, 0.5)))
+
+    # --- for the base
+
+    def _set_labels(self, labels: Labels) -> None:
+        self._labels, self.classes_ = labels, labels.classes
+
+    def _take_labels(self, y: Any, incremental: bool) -> None:
+        if not hasattr(self, "classes_") or not (self.warm_start or incremental):
+            self._set_labels(Labels.of(y))
+        else:
+            self._labels.check(y, same=self.warm_start)
+
+    def _check_labels(self, y: Any) -> None:
+        self._labels.check(y, same=False)
+
+    def _find_loss(self, y: Any) -> Loss:
+        return loss_of_classes(self.loss, self._labels.n_labels)
+
+    def _n_outputs(self, y: Any, loss: Loss) -> int:
+        return self._labels.n_outputs(loss)
+
+    def _encode(self, y: Any, loss: Loss) -> Host:
+        return self._labels.encode(y, loss)
+
+    def _decode(self, A: Host) -> Any:
+        return self._labels.decode(A)
+
+    def _weights_of(self, y: Any, sample_weight: Host | None) -> Host | None:
+        if self.class_weight is None:
+            return sample_weight
+        w: Host = compute_sample_weight(self.class_weight, y)
+        return w if sample_weight is None else w * sample_weight
+
+    def _stratifies(self) -> bool:
+        return self._labels.n_labels == 1
+
+    def _score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        return self._score_by(accuracy_score, X, y, sample_weight)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
