@@ -10,6 +10,7 @@ from sklearn.utils.metaestimators import available_if
 
 from xpnet.estimators.base import BaseMLP
 from xpnet.estimators.build import loss_of_numbers
+from xpnet.estimators.constructor import store
 from xpnet.estimators.settings import OF_REGRESSOR
 from xpnet.losses import Loss
 from xpnet.typing import Host
@@ -97,40 +98,7 @@ out_activation_, n_features_in_, feature_names_in_
         dtype: Any = None,
         compile: bool | None = None,
     ) -> None:
-        self.loss = loss
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.solver = solver
-        self.alpha = alpha
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.learning_rate_init = learning_rate_init
-        self.power_t = power_t
-        self.max_iter = max_iter
-        self.shuffle = shuffle
-        self.random_state = random_state
-        self.tol = tol
-        self.verbose = verbose
-        self.warm_start = warm_start
-        self.momentum = momentum
-        self.nesterovs_momentum = nesterovs_momentum
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.n_iter_no_change = n_iter_no_change
-        self.max_fun = max_fun
-        self.layers = layers
-        self.dropout = dropout
-        self.optimizer = optimizer
-        self.schedule = schedule
-        self.penalty = penalty
-        self.callbacks = callbacks
-        self.backend = backend
-        self.device = device
-        self.dtype = dtype
-        self.compile = compile
+        store(self, locals())
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, sample_weight: Any = None, validation_data: Any = None) -> Any:
