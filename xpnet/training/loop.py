@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,8 +19,8 @@ from xpnet.engines.threads import fit_threads
 from xpnet.equations.masks import key_of, needs_masks
 from xpnet.equations.parameters import layout
 from xpnet.equations.sums import total
-from xpnet.errors import DivergenceError
 from xpnet.optimizers import averaged, bind, coefficients, with_learning_rate
+from xpnet.training.divergence import check_last_step, checked_losses, checked_statistics
 from xpnet.training.history import History
 from xpnet.training.length import settled
 from xpnet.training.one_fit import Kept
@@ -160,7 +159,8 @@ class _Loop:
             while not self.session.is_finished:
                 self._note_runner()
                 self._epoch()
-        self._check_last_step()
+        steps = self.t - (len(self.history) - 1) * self.batches.per_epoch
+        check_last_step(backend, self.runner.state.theta, self.net.epoch, steps)
         self._carry()
 
     def _carried(self, state: State) -> State:
@@ -179,7 +179,7 @@ class _Loop:
     def _epoch(self) -> None:
         order = self.batches.order(self.net.epoch)
         self._steps(order)
-        losses = self._checked(self._read())
+        losses = checked_losses(self._read(), self.net.epoch + 1, self.session.ended)
         is_whole = self.step == len(order.weights)
         self._losses, self.step = None, 0
         weights = order.weights[: len(losses)]
@@ -295,6 +295,11 @@ class _Loop:
         theta = averaged(self.recipe.optimizer, state.optimizer, state.theta)
         return xp.asarray(theta, copy=True), tuple(xp.asarray(s, copy=True) for s in stats)
 
+    def _statistics(self, steps: int) -> tuple[tuple[Any, ...], Any]:
+        """Return the layers' statistics, and which networks have lost theirs."""
+        stats = self.runner.state.stats
+        return checked_statistics(self.net.backend, stats, self.net.epoch + 1, steps)
+
     def _read(self) -> Host:
         """Read the losses of the epoch's steps so far to the host, all at once, in float64."""
         if self._totals:
@@ -302,51 +307,3 @@ class _Loop:
             self._losses = new if self._losses is None else np.concatenate([self._losses, new])
         assert self._losses is not None  # an epoch has a step
         return self._losses
-
-    def _checked(self, losses: Host) -> Host:
-        """Return the losses (S,) or (S, R) of an epoch.
-
-        Raise DivergenceError at the first step whose losses are all not finite: one network's, or
-        those of the whole stack.
-        """
-        counts: Any = np.isfinite(losses)
-        if self.session.ended is not None:  # their steps may be left out, and their state is kept
-            counts = counts | self.session.ended
-        finite = counts.reshape(len(losses), -1).any(axis=1)
-        if not np.all(finite):
-            first = int(np.argmin(finite))
-            raise DivergenceError(self.net.epoch + 1, first + 1, float(losses[first].max()))
-        return losses
-
-    def _statistics(self, steps: int) -> tuple[tuple[Any, ...], Any]:
-        """Return the layers' statistics, and which networks have lost theirs: some are not finite.
-
-        Statistics that are not finite stay so, hence one check an epoch suffices. A network of a
-        stack that has lost some gets NaN for all, so that its outputs are NaN. If every network has
-        lost some, raise DivergenceError.
-        """
-        stats = self.runner.state.stats
-        if not stats:
-            return stats, False
-        xp, backend = self.net.backend.xp, self.net.backend
-        host = backend.to_numpy(xp.concat(stats, axis=-1))  # (..., 1, n)
-        lost = ~np.isfinite(host).all(axis=(-2, -1))
-        if np.all(lost):
-            what = "a running mean or variance of batch normalisation"
-            value = float(host[~np.isfinite(host)][0])
-            raise DivergenceError(self.net.epoch + 1, steps, value, what)
-        if not np.any(lost):
-            return stats, lost
-        mark = backend.from_numpy(np.where(lost, np.nan, 0.0).astype(self.net.dtype))
-        return tuple(stat + mark[:, None, None] for stat in stats), lost
-
-    def _check_last_step(self) -> None:
-        """Raise DivergenceError if the last step left no network's θ finite.
-
-        A step's loss is that before the step, so only θ shows the effect of the last one.
-        """
-        xp, theta = self.net.backend.xp, self.runner.state.theta
-        largest = self.net.backend.to_numpy(xp.max(xp.abs(theta), axis=-1))
-        if not np.any(np.isfinite(largest)):
-            steps = self.t - (len(self.history) - 1) * self.batches.per_epoch
-            raise DivergenceError(self.net.epoch, steps, math.nan)
