@@ -1,0 +1,134 @@
+"""A checkpoint of another fit is refused, and the error says what differs."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+
+import xpnet
+from tests.support.checkpoint_edits import ONE, changed, fit, of_json, refused
+from tests.support.checkpoints import FIT, LABELS, X, network
+
+OTHERS = {
+    "the data": ({}, {"X": X + 1}, "data.X has other numbers"),
+    "rows": ({}, {"X": X[1:], "Y": LABELS[1:]}, r"data.X.shape is \[52, 5\], but"),
+    "labels": ({}, {"Y": (LABELS + 1) % 4}, "data.Y has other numbers"),
+    "weights": ({"sample_weight": np.arange(53)}, {}, "data.weights is"),
+    "epochs": ({"epochs": 3}, {}, "settings.epochs is 3, but the checkpoint has 2"),
+    "a rate": ({"learning_rate": 0.5}, {}, "settings.optimizer.learning_rate is 0.5"),
+    "an optimizer": ({"optimizer": "sgd"}, {}, "settings.optimizer.name is 'sgd'"),
+    "order": ({"shuffle": False}, {}, "settings.shuffle is False"),
+    "a penalty": ({"penalty": xpnet.Penalty(l2=0.1)}, {}, "settings.penalty is"),
+    "patience": ({"early_stopping": 4}, {}, "settings.early_stopping.patience is 4"),
+    "compiling": ({"compile": False}, {}, "settings.compile is False"),
+}
+
+
+@pytest.mark.parametrize(("settings", "data", "said"), OTHERS.values(), ids=OTHERS)
+def test_another_fit_is_refused_and_the_difference_is_named(tmp_path, middle, settings, data, said):
+    path = tmp_path / "f"
+    path.write_bytes(middle)
+    net = network(6, xpnet.layers.BatchNorm())
+    given = {"X": X, "Y": LABELS, **ONE, **data, **settings}
+    with pytest.raises(xpnet.CheckpointError, match=f"of a different fit: .*{said}"):
+        net.fit(**given, checkpoint=path)
+    assert path.read_bytes() == middle
+
+
+def test_other_weights_of_the_validation_data_are_refused(tmp_path):
+    w = np.arange(1.0, 21)
+    fit(tmp_path / "f", validation_data=(X[:20], LABELS[:20], w))
+    with pytest.raises(xpnet.CheckpointError, match=r"data\.validation weights has other numbers"):
+        fit(tmp_path / "f", validation_data=(X[:20], LABELS[:20], w + 1))
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        (lambda: network(7), "network.layers"),
+        (lambda: network(6, xpnet.layers.BatchNorm(), rng=8), "network.seed is 8"),
+        (lambda: network(6, xpnet.layers.BatchNorm(), dtype="float64"), "network.dtype"),
+        (lambda: network(6, xpnet.layers.BatchNorm(), activation="tanh"), "network.activations"),
+        (lambda: xpnet.Stack([network(6, xpnet.layers.BatchNorm())]), "early_stopping"),
+    ],
+)
+def test_another_network_is_refused(tmp_path, middle, other, said):
+    path, net = tmp_path / "f", other()
+    path.write_bytes(middle)
+    stacked = isinstance(net, xpnet.Stack)
+    given = {**ONE, "early_stopping": None} if stacked else ONE
+    with pytest.raises(xpnet.CheckpointError, match=said):
+        net.fit(X, LABELS, checkpoint=path, **given)
+
+
+def test_the_environment_is_compared_unless_anyway(tmp_path, middle):
+    path = tmp_path / "f"
+    changed(path, middle, metadata=of_json("environment", numpy="1.0", blas="Atlas"))
+    net = network(6, xpnet.layers.BatchNorm())
+    with pytest.raises(xpnet.CheckpointError, match=r"to the bit here: blas is .* but the check"):
+        net.fit(X, LABELS, checkpoint=path, **ONE)
+    with pytest.warns(UserWarning, match=r"other last bits: blas is .*; numpy is"):
+        net.fit(X, LABELS, checkpoint=path, resume="anyway", **ONE)
+
+
+def test_other_threads_of_the_blas_are_refused(tmp_path, middle):
+    path = tmp_path / "f"
+    changed(path, middle, metadata=of_json("run", threads=999))
+    net = network(6, xpnet.layers.BatchNorm())
+    theta = net.parameters.tobytes()
+    with pytest.raises(xpnet.CheckpointError, match="needs 999 threads of NumPy's BLAS"):
+        net.fit(X, LABELS, checkpoint=path, **ONE)
+    assert (net.parameters.tobytes(), net.epoch) == (theta, 0)
+
+
+def test_a_team_of_too_many_threads_is_refused(tmp_path, middle):
+    changed(tmp_path / "f", middle, metadata=of_json("run", team=10**6))
+    refused(tmp_path / "f", None, reads=True)
+
+
+def test_a_metric_of_a_callback_that_is_no_number_is_named(tmp_path):
+    def note(net, history):
+        history.metrics.setdefault("note", []).append("good")
+
+    with pytest.raises(ValueError, match=r"history\.metrics\.note must be a list of numbers"):
+        fit(tmp_path / "f", callbacks=note)
+
+
+def test_resume_says_whether_the_file_must_be_there(tmp_path):
+    path = tmp_path / "f"
+    with pytest.raises(xpnet.CheckpointError, match="there is no checkpoint"):
+        fit(path, resume=True)
+    first = fit(path, resume=False)
+    with pytest.raises(xpnet.CheckpointError, match="is there already: give overwrite=True"):
+        fit(path, resume=False)
+    assert fit(path, resume=True) == first
+    anew = fit(path, resume=False, overwrite=True, epochs=1)
+    assert anew["epochs"] == 1
+    with pytest.raises(ValueError, match="overwrite=True begins anew"):
+        fit(path, overwrite=True)
+    with pytest.raises(ValueError, match="resume is about a checkpoint"):
+        network().fit(X, LABELS, resume=True)
+
+
+def test_a_schedule_with_a_memory_of_its_own_is_refused(tmp_path):
+    class Own:
+        def __call__(self, t):
+            return 0.1
+
+        def observe(self, value):
+            pass
+
+    with pytest.raises(ValueError, match="Own observes the losses"):
+        fit(tmp_path / "f", learning_rate=Own())
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"early_stopping": 2}, {"epochs": None}, {"rows": [[0, 1], [2, 3]]}]
+)
+def test_a_stack_whose_networks_end_or_draw_by_themselves_is_refused(tmp_path, wrong):
+    stack = xpnet.Stack(network(rng=r) for r in range(2))
+    with pytest.raises(ValueError, match="a stack keeps a checkpoint only with epochs"):
+        stack.fit(X, LABELS, **{**FIT, "checkpoint": tmp_path / "f", **wrong})
+    assert os.listdir(tmp_path) == []

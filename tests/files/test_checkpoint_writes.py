@@ -1,0 +1,158 @@
+"""A checkpoint that cannot be written leaves the one before, and a kill loses nothing."""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+
+import xpnet
+from tests.support.checkpoint_edits import fit
+from tests.support.checkpoints import FIT, LABELS, Copies, X, left, network
+from tests.support.helpers import needs_posix
+from tests.support.processes import environment
+from xpnet import whole_file
+
+
+class Faulty:
+    """Count the calls that write files; let the k-th fail."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, k: int, code: int) -> None:
+        self.calls, self._k, self._code = 0, k, code
+        for name in ("open", "fdopen", "fsync", "replace"):
+            patch.setattr(whole_file.os, name, self._counted(getattr(os, name), name))
+
+    def _counted(self, function: Any, name: str) -> Any:
+        def counted(*given: Any, **keywords: Any) -> Any:
+            self.count()
+            found = function(*given, **keywords)
+            return _File(found, self) if name == "fdopen" and given[1:] == ("wb",) else found
+
+        return counted
+
+    def count(self) -> None:
+        self.calls += 1
+        if self.calls == self._k:
+            raise OSError(self._code, os.strerror(self._code))
+
+
+class _File:
+    def __init__(self, file: Any, faulty: Faulty) -> None:
+        self._file, self._faulty = file, faulty
+
+    def __enter__(self) -> _File:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._file.close()
+
+    def write(self, data: Any) -> Any:
+        self._faulty.count()
+        return self._file.write(data)
+
+    def flush(self) -> None:
+        self._file.flush()
+
+
+@needs_posix
+def test_whatever_call_fails_the_last_checkpoint_stays(tmp_path, monkeypatch):
+    """The fit goes on, and ends with the network of an undisturbed one."""
+    settings = {"checkpoint_every": 7, "epochs": 2}  # within an epoch, and at the end
+    with monkeypatch.context() as patch:
+        copies = Copies(patch, tmp_path / "copies")
+        wanted = fit(tmp_path / "f", **settings)
+    states = [left(path) for path in copies.paths]
+    with monkeypatch.context() as patch:
+        calls = Faulty(patch, 0, errno.EIO)
+        fit(tmp_path / "g", **settings)
+    for k in range(1, calls.calls + 1):
+        path = tmp_path / "h"
+        path.unlink(missing_ok=True)
+        with monkeypatch.context() as patch, warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            Faulty(patch, k, errno.ENOSPC if k % 2 else errno.EIO)
+            try:
+                assert fit(path, **settings) == wanted
+            except OSError:
+                assert k == 1  # the lock: nothing has begun
+                continue
+        assert len(said) <= 1
+        if path.exists():
+            assert left(path) in states
+        assert {*os.listdir(tmp_path)} <= {"copies", "f", "g", "h"}
+        assert fit(path, **settings) == wanted
+        assert left(path) == states[-1]
+
+
+@needs_posix
+def test_a_file_that_may_not_grow_is_a_warning(tmp_path):
+    import resource
+
+    before, path = resource.getrlimit(resource.RLIMIT_FSIZE), tmp_path / "f"
+    wanted = fit(tmp_path / "g")
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]))
+        with pytest.warns(UserWarning, match="could not be written; the fit goes on"):
+            found = fit(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert found == wanted
+    assert os.listdir(tmp_path) == ["g"]
+
+
+def test_a_state_that_diverges_is_not_written(tmp_path):
+    path, net = tmp_path / "f", network()
+    theta = net.parameters.tobytes()
+    given = {**FIT, "optimizer": "sgd", "learning_rate": lambda t: 1e37 if t > 8 else 0.1}
+    with pytest.raises(xpnet.DivergenceError), np.errstate(all="ignore"):
+        net.fit(X, LABELS, checkpoint=path, **given)
+    assert net.parameters.tobytes() == theta
+    state = xpnet.Checkpoint.read(path).state
+    assert 8 <= state.steps < 12
+    assert np.isfinite(state.theta).all()
+
+
+RUN = """
+import sys
+from tests.support.checkpoints import FIT, LABELS, X, network
+from xpnet.layers import BatchNorm, Dropout
+
+print("begun", flush=True)
+net = network(8, BatchNorm(), Dropout(0.3))
+net.fit(X, LABELS, checkpoint=sys.argv[1], **{**FIT, "epochs": 150})
+"""
+
+
+@needs_posix
+@pytest.mark.slow
+def test_a_dozen_kills_at_random_moments(tmp_path):
+    rng, run, alone = random.Random(5), tmp_path / "run.ckpt", tmp_path / "alone.ckpt"
+    command = [sys.executable, "-c", RUN]
+    kills, steps = 0, 0
+    while kills < 12:
+        process = subprocess.Popen([*command, str(run)], env=environment(), stdout=subprocess.PIPE)
+        assert process.stdout.readline() == b"begun\n"
+        time.sleep(rng.uniform(0.0, 0.4))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        if process.returncode == 0:
+            break
+        kills += 1
+        if run.exists():
+            now = xpnet.Checkpoint.read(run).state.steps
+            assert now >= steps  # nothing is lost
+            steps = now
+    for path in (run, alone):
+        subprocess.run([*command, str(path)], env=environment(), check=True, timeout=200)
+    assert kills >= 3
+    assert left(run) == left(alone)
+    assert sorted(os.listdir(tmp_path)) == ["alone.ckpt", "run.ckpt"]
