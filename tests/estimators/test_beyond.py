@@ -28,6 +28,7 @@ X = RNG.normal(size=(80, 4))
 NUMBERS = X[:, 0] - X[:, 1] ** 2
 CLASSES = np.asarray(["a", "b", "c"])[np.digitize(NUMBERS, [-1.0, 0.5])]
 
+# most fits end after few epochs, since their tests ask for no more
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
@@ -239,6 +240,7 @@ def test_a_warning_points_at_the_users_line():
     assert caught[0].filename == __file__
 
 
+# NumPy warns of the overflow that the fit is to have
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_a_fit_that_diverges_keeps_its_best_weights_if_it_watches_a_score():
     settings = {"solver": "sgd", "learning_rate_init": 1.0, "activation": "identity"}

@@ -14,7 +14,6 @@ import pytest
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
-from sklearn.utils.estimator_checks import check_param_validation, parametrize_with_checks
 
 from tests.support.command import predict as predict_command
 from tests.support.command import rows_of
@@ -57,31 +56,7 @@ def answers(model, X):
     return of(X)
 
 
-# --- scikit-learn's checks
-
-
-def impossible(estimator):
-    """A row of weight 2 has one dropout mask, and one place in quantiles; the row twice has two."""
-    return {"check_sample_weight_equivalence_on_dense_data": "dropout masks a row, not a weight"}
-
-
-VARIANTS = [
-    TabularClassifier(quick=True, dtype="float64"),
-    TabularClassifier(epochs=32, dtype="float64"),
-    TabularRegressor(quick=True, dtype="float64"),
-    TabularRegressor(epochs=32, dtype="float64"),
-]
-
-
-@pytest.mark.slow
-@parametrize_with_checks(VARIANTS, expected_failed_checks=impossible)
-def test_scikit_learns_checks(estimator, check):
-    check(estimator)
-
-
-@pytest.mark.parametrize("kind", [TabularClassifier, TabularRegressor])
-def test_every_parameter_is_checked(kind):
-    check_param_validation(kind.__name__, kind())
+# --- parameters
 
 
 @both

@@ -14,7 +14,7 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call
 
 from xpnet.estimators.base import BaseMLP
 from xpnet.estimators.build import loss_of_classes
-from xpnet.estimators.constructor import store
+from xpnet.estimators.parameters import keep_parameters
 from xpnet.estimators.settings import OF_CLASSIFIER
 from xpnet.estimators.targets import Labels
 from xpnet.losses import Loss
@@ -165,7 +165,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         dtype: Any = None,
         compile: bool | None = None,
     ) -> None:
-        store(self, locals())
+        keep_parameters(locals())
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, sample_weight: Any = None, validation_data: Any = None) -> Any:

@@ -10,7 +10,7 @@ from sklearn.utils.metaestimators import available_if
 
 from xpnet.estimators.base import BaseMLP
 from xpnet.estimators.build import loss_of_numbers
-from xpnet.estimators.constructor import store
+from xpnet.estimators.parameters import keep_parameters
 from xpnet.estimators.settings import OF_REGRESSOR
 from xpnet.losses import Loss
 from xpnet.typing import Host
@@ -98,7 +98,7 @@ out_activation_, n_features_in_, feature_names_in_
         dtype: Any = None,
         compile: bool | None = None,
     ) -> None:
-        store(self, locals())
+        keep_parameters(locals())
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, sample_weight: Any = None, validation_data: Any = None) -> Any:
