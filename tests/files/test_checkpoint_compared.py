@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 import xpnet
 from tests.support.checkpoint_edits import ONE, changed, fit, of_json, refused
-from tests.support.checkpoints import FIT, LABELS, X, network
+from tests.support.checkpoints import FIT, LABELS, WEIGHTS, X, network
 
 OTHERS = {
     "the data": ({}, {"X": X + 1}, "data.X has other numbers"),
@@ -61,6 +62,51 @@ def test_another_network_is_refused(tmp_path, middle, other, said):
     given = {**ONE, "early_stopping": None} if stacked else ONE
     with pytest.raises(xpnet.CheckpointError, match=said):
         net.fit(X, LABELS, checkpoint=path, **given)
+
+
+def test_other_parameters_at_the_beginning_are_refused(tmp_path, middle):
+    """Without this, a second network with the same file would get the first one's result."""
+    path, theta = tmp_path / "f", network(6, xpnet.layers.BatchNorm()).parameters
+    path.write_bytes(middle)
+    with pytest.raises(xpnet.CheckpointError, match=r"data\.parameters has other numbers"):
+        fit(path, change=lambda net: net.set_parameters(theta * np.float32(1.0001)))
+    with pytest.raises(xpnet.CheckpointError, match=r"data\.parameters has other numbers"):
+        fit(path, change=lambda net: net.set_statistics([x + 1 for x in net.statistics]))
+    with pytest.raises(xpnet.CheckpointError, match="first epoch is 1, but the checkpoint has 0"):
+        fit(path, change=lambda net: setattr(net, "epoch", 1))
+    assert path.read_bytes() == middle
+
+
+@pytest.mark.parametrize("stacked", [False, True])
+def test_in_the_same_process_a_fit_goes_on_from_where_it_left_the_network(tmp_path, stacked):
+    def made():
+        return xpnet.Stack(network(rng=r) for r in range(2)) if stacked else network()
+
+    def end(net, history):
+        if len(history.step_loss) == 9:
+            raise RuntimeError("the end")
+
+    undisturbed, net = made(), made()
+    undisturbed.fit(X, LABELS, checkpoint=tmp_path / "u", **FIT)
+    given = {**FIT, "checkpoint": tmp_path / "f"}
+    with pytest.raises(RuntimeError, match="the end"):
+        net.fit(X, LABELS, callbacks={"step_end": end}, **given)
+    assert net.epoch == 1
+    moved, once = copy.deepcopy(net), copy.copy(net)
+    inner = getattr(moved, "_net", moved)
+    inner.take(inner.parameters * np.float32(1.0001), inner.statistics)
+    with pytest.raises(xpnet.CheckpointError, match=r"data\.parameters has other numbers"):
+        moved.fit(X, LABELS, **given)
+    for each in (net, once):  # the second one finds the fit finished
+        each.fit(X, LABELS, **given)
+        assert each.parameters.tobytes() == undisturbed.parameters.tobytes()
+
+
+def test_the_unit_of_weights_is_compared_since_a_penalty_of_a_sum_depends_on_it(tmp_path):
+    given = {"penalty": xpnet.Penalty(l2=0.1, of_sum=True)}
+    fit(tmp_path / "f", sample_weight=WEIGHTS, **given)
+    with pytest.raises(xpnet.CheckpointError, match=r"data\.unit is 0\."):
+        fit(tmp_path / "f", sample_weight=2.0 * WEIGHTS, **given)
 
 
 def test_the_environment_is_compared_unless_anyway(tmp_path, middle):

@@ -17,8 +17,10 @@ from xpnet.files.container import opened, write_arrays
 ONE = {**FIT, "epochs": 2, "early_stopping": 3, "checkpoint_every": 3}
 
 
-def fit(path: Path, **settings: Any) -> Any:
+def fit(path: Path, change: Any = lambda net: None, **settings: Any) -> Any:
+    """Fit a network, which ``change`` may change first; return what is told of it."""
     net = network(6, xpnet.layers.BatchNorm())
+    change(net)
     return told(net, net.fit(X, LABELS, checkpoint=path, **{**ONE, **settings}))
 
 

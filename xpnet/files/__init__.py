@@ -17,6 +17,7 @@ _MODULES = (
     "keeper",
     "load",
     "lock",
+    "origin",
     "plain",
     "save",
     "saved_tensors",

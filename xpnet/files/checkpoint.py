@@ -6,7 +6,8 @@ The tensors are in `xpnet.files.checkpoint_tensors`. The metadata are texts, mos
     xpnet_version
     network          the network's settings, as in a model file
     settings         the keywords of fit
-    data             shape, dtype and SHA-256 of X, Y, the weights and the validation data
+    data             shape, dtype and SHA-256 of X, Y, the weights, the validation data and the
+                     parameters at the beginning; the unit of the weights
     environment      backend, engine, versions, kernels
     run              epoch and step, and the history's words
     sha256           of the whole file, with its own digits as zeros

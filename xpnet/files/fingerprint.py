@@ -17,31 +17,38 @@ from xpnet.backends import Backend, to_numpy
 from xpnet.checks.inputs import Examples
 from xpnet.engines.names import FUSED, Engine
 from xpnet.errors import quoted
-from xpnet.typing import Array
+from xpnet.typing import Array, Host
 
-__all__ = ["data_of", "differences", "environment_of"]
+__all__ = ["data_of", "differences", "environment_of", "fingerprint"]
 
 _PIECE = 1 << 22  # numbers that are hashed at once
 
 
 def data_of(data: Examples, validation: Examples | None) -> dict[str, Any]:
-    """Shape, dtype and SHA-256 of X, Y and the weights, as the steps take them."""
+    """Shape, dtype and SHA-256 of X, Y and the weights, as the steps take them; and w's unit."""
     given = {"X": data.X, "Y": data.Y, "weights": data.w}
     if validation is not None:
         given |= {"validation X": validation.X, "validation Y": validation.Y}
         given |= {"validation weights": validation.w}
-    return {name: None if x is None else _fingerprint(x) for name, x in given.items()}
+    found = {name: None if x is None else fingerprint(x) for name, x in given.items()}
+    return {**found, "unit": float(data.unit)}
 
 
-def _fingerprint(x: Array) -> dict[str, Any]:
-    """Integers count as int64, since libraries have different ones."""
-    host = to_numpy(x)
-    dtype = np.dtype("<i8") if host.dtype.kind in "iu" else host.dtype.newbyteorder("<")
+def fingerprint(x: Array, *more: Array) -> dict[str, Any]:
+    """The shape and dtype of an array, and the SHA-256 of its numbers and those of ``more``."""
     digest = hashlib.sha256()
-    rows = max(1, _PIECE // max(1, host[:1].size))
-    for start in range(0, len(host), rows):
-        digest.update(np.ascontiguousarray(host[start : start + rows], dtype).data)
-    return {"shape": list(host.shape), "dtype": dtype.name, "sha256": digest.hexdigest()}
+    hosts = [to_numpy(each) for each in (x, *more)]
+    for host in hosts:
+        rows = max(1, _PIECE // max(1, host[:1].size))
+        for start in range(0, len(host), rows):
+            digest.update(np.ascontiguousarray(host[start : start + rows], _little(host)).data)
+    shape, dtype = list(hosts[0].shape), _little(hosts[0]).name
+    return {"shape": shape, "dtype": dtype, "sha256": digest.hexdigest()}
+
+
+def _little(host: Host) -> np.dtype[Any]:
+    """The dtype in which numbers are hashed: int64 for integers, which libraries have different."""
+    return np.dtype("<i8") if host.dtype.kind in "iu" else host.dtype.newbyteorder("<")
 
 
 def environment_of(backend: Backend, engine: Engine) -> dict[str, Any]:

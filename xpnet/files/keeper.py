@@ -15,6 +15,7 @@ from xpnet.files.checkpoint import Checkpoint, write_checkpoint
 from xpnet.files.fingerprint import data_of, differences, environment_of
 from xpnet.files.jsonable import loads
 from xpnet.files.lock import locked
+from xpnet.files.origin import Start, begun_with, remember, start_of
 from xpnet.files.plain import completed, settings_of
 from xpnet.files.save import config_of
 from xpnet.training.checkpointing import Cadence
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["FileKeeper", "keeping"]
 
 _MOST = 5  # differences that a message lists
+_SINCE = ("parameters", "unit")  # data that the first files of the format lack
 
 
 @contextmanager
@@ -36,7 +38,11 @@ def keeping(settings: Settings) -> Iterator[FileKeeper]:
     assert settings.checkpoint is not None
     check_writable(settings.checkpoint)
     with locked(settings.checkpoint):
-        yield FileKeeper(settings)
+        keeper = FileKeeper(settings)
+        try:
+            yield keeper
+        finally:
+            keeper.end()
 
 
 class FileKeeper:
@@ -63,6 +69,7 @@ class FileKeeper:
         )
         self._about: dict[str, Any] = {}
         self._net: NetworkState | None = None
+        self._start: Start | None = None  # once the fit is known to go on from the checkpoint
 
     def _read(self) -> Checkpoint | None:
         """The checkpoint to go on from; None to begin. Raise CheckpointError if neither may be."""
@@ -102,24 +109,28 @@ class FileKeeper:
         self._net = net
         _check_stack(net, self._settings)
         own = loads(json.dumps(config_of(net)))  # raises if a file could not name the loss
-        self._about = {"settings": settings_of(self._settings), "data": data_of(data, validation)}
-        if self._found is not None:
-            self._compare(self._found, net, own)
+        found, start = self._found, start_of(net)
+        if found is not None and "parameters" in found.data:
+            start = begun_with(net, Start(found.data["parameters"], found.state.first_epoch))
+        hashes = {**data_of(data, validation), "parameters": start.parameters}
+        self._about = {"settings": settings_of(self._settings), "data": hashes}
+        if found is not None:
+            self._compare(found, net, {**self._about, "network": own, "first epoch": start.epoch})
             self._found = None
+        self._start = start
 
-    def _compare(self, found: Checkpoint, net: NetworkState, config: dict[str, Any]) -> None:
-        engine = found.state.engine
-        fixed = {"network": {**found.network_settings, "epoch": None},
-                 "settings": completed(found.settings), "data": found.data}  # fmt: skip
-        own = {"network": {**config, "epoch": None}, **self._about}
-        here = environment_of(net.backend, engine)
-        if self._may_differ:
-            fixed["settings"] = {**fixed["settings"], "compile": None, "stream": None}
-            own["settings"] = {**own["settings"], "compile": None, "stream": None}
-        if wrong := list(differences(fixed, own)):
+    def end(self) -> None:
+        """Note in the network from where the fit began; called when the network has its end."""
+        if self._net is not None and self._start is not None:
+            remember(self._net, self._start)
+
+    def _compare(self, found: Checkpoint, net: NetworkState, own: dict[str, Any]) -> None:
+        """Raise CheckpointError if it is of a different fit, or must have another machine."""
+        if wrong := list(_different(found, own, self._may_differ)):
             raise CheckpointError(
                 f"{self._path!r} is the checkpoint of a different fit: {_all(wrong)}"
             )
+        here = environment_of(net.backend, found.state.engine)
         wrong = [] if found.finished else list(differences(found.environment, here))
         if wrong:
             if self.is_exact:
@@ -166,6 +177,23 @@ def _check_stack(net: NetworkState, settings: Settings) -> None:
             "a stack keeps a checkpoint only with epochs=…, and without early_stopping and rows: "
             "its networks must end together and share their batches"
         )
+
+
+def _different(found: Checkpoint, own: dict[str, Any], may_differ: bool) -> Iterator[str]:
+    """Say what of a fit differs from that of the checkpoint, its engine's settings if they must."""
+    fixed = {"network": {**found.network_settings, "epoch": None},
+             "settings": completed(found.settings), "data": found.data,
+             "first epoch": found.state.first_epoch}  # fmt: skip
+    own = {**own, "network": {**own["network"], "epoch": None}}
+    if may_differ:
+        fixed, own = (
+            {**parts, "settings": {**parts["settings"], "compile": None, "stream": None}}
+            for parts in (fixed, own)
+        )
+    if later := [name for name in _SINCE if name not in found.data]:  # an older file
+        own["data"] = {name: x for name, x in own["data"].items() if name not in later}
+        own["first epoch"] = fixed["first epoch"]
+    return differences(fixed, own)
 
 
 def _all(wrong: list[str]) -> str:

@@ -117,6 +117,7 @@ class NetworkState(NetworkParameters):
         """The attributes for a pickle; bound layers are left out, since the plan makes them."""
         state = {**copy.copy(self).__dict__, "_plan": tuple(self._plan)}
         del state["_layers"]
+        state.pop("_origin", None)  # of a fit of this process (`xpnet.files.origin`)
         plan, *others = self._written
         return {**state, "_written": (tuple(plan), *others)}
 

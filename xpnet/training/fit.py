@@ -40,7 +40,8 @@ def fit(
     settings: Settings,
 ) -> History:
     """Train ``net``; see `Network.fit`."""
-    with one_fit(net) as kept, net.backend.context(), _kept_in_file(settings) as keeper:
+    # the keeper ends last: it notes what the network is left with, after an error too
+    with _kept_in_file(settings) as keeper, one_fit(net) as kept, net.backend.context():
         if keeper is not None:
             settings = keeper.chosen(settings)
         X = net.in_order(X)
