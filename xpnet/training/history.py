@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableSequence, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from xpnet.engines.names import PLAIN, Engine
 from xpnet.pickles import Pickled
+from xpnet.training.step_losses import StepLosses
 
 if TYPE_CHECKING:
     from xpnet.plots.loss_curve import LossCurveDisplay
@@ -33,8 +34,9 @@ class History(Pickled):
         After each epoch; empty without validation data.
     metrics : dict of str to list of float
         The requested metrics after each epoch, by name, such as "validation_accuracy".
-    step_loss : list of float
-        The mean loss of every step's batch, before the step.
+    step_loss : sequence of float
+        The mean loss of every step's batch, before the step. It is used like a list, takes 8 bytes
+        a number, and ``tolist`` returns a list, for JSON.
     seconds : list of float
         Wall time of each epoch, validation included.
     stopped : str or None
@@ -66,7 +68,7 @@ class History(Pickled):
     loss: list[Any] = field(default_factory=list)
     validation_loss: list[Any] = field(default_factory=list)
     metrics: dict[str, list[Any]] = field(default_factory=dict)
-    step_loss: list[Any] = field(default_factory=list)
+    step_loss: MutableSequence[Any] = field(default_factory=StepLosses)
     seconds: list[float] = field(default_factory=list)
     stopped: str | None = None
     best_epoch: Any = None
@@ -74,6 +76,14 @@ class History(Pickled):
     gradient_norm: float | None = None
     engine: Engine = PLAIN
     threads: int | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.step_loss, StepLosses):
+            self.step_loss = StepLosses(self.step_loss)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.__post_init__()  # a pickle holds a list
 
     def __len__(self) -> int:
         return len(self.epoch)
@@ -127,7 +137,7 @@ class History(Pickled):
         epochs, steps, stopped = self.ended.get(r, (len(self), len(self.step_loss), self.stopped))
         best = self.best_epoch
 
-        def own(values: list[Any], n: int = epochs) -> list[Any]:
+        def own(values: Sequence[Any], n: int = epochs) -> list[Any]:
             return [value[r] if isinstance(value, list) else value for value in values[:n]]
 
         return replace(
@@ -136,7 +146,7 @@ class History(Pickled):
             loss=own(self.loss),
             validation_loss=own(self.validation_loss),
             metrics={name: own(values) for name, values in self.metrics.items()},
-            step_loss=own(self.step_loss, steps),
+            step_loss=StepLosses(np.asarray(self.step_loss)[:steps, r]),
             seconds=self.seconds[:epochs],
             stopped=stopped,
             best_epoch=best[r] if isinstance(best, list) else best,

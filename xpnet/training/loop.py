@@ -141,7 +141,7 @@ class _Loop:
         restore_memory(self.rate, saved)
         if saved.step and self.session.watches_steps:
             weights = self.batches.order(saved.epoch).weights[: saved.step]
-            self.history.step_loss.extend((saved.losses.T / weights).T.tolist())
+            self.history.step_loss.extend((saved.losses.T / weights).T)
         return resumed(self.net.backend, fresh, saved)
 
     def run(self) -> History:
@@ -187,8 +187,7 @@ class _Loop:
         stats, lost = self._statistics(len(losses))
         mean = total(np, np.ascontiguousarray(losses.T)) / total(np, weights.T)
         if not self.session.watches_steps:  # else already recorded
-            each = (losses.T / weights.T).T.tolist()
-            self.history.step_loss.extend(self.session.marked(each))
+            self.history.step_loss.extend(self.session.marked((losses.T / weights.T).T))
         self.session.take_epoch(*self._copies(stats), np.where(lost, np.nan, mean).tolist())
         last = self.history.last()
         schedules.observe(self.rate, last.get("validation_loss", last["loss"]))
