@@ -19,7 +19,7 @@ from xpnet.tables.categorical import (
     check_categories,
 )
 from xpnet.tables.moment import fit_numbers
-from xpnet.tables.notations import PLAIN, Notation
+from xpnet.tables.notation import PLAIN, Notation
 from xpnet.tables.numeric import Numeric
 from xpnet.tables.outliers import outlying
 from xpnet.tables.table import Table, shown

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, ParamSpec, TypeVar
 import numpy as np
 
 from xpnet.errors import counted, look_up, nearest, quoted
-from xpnet.tables.notations import NAMES
+from xpnet.tables.notation import NAMES
 from xpnet.typing import ArrayLike, Host
 from xpnet.whole_file import path_of
 

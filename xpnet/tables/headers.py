@@ -20,7 +20,8 @@ import numpy as np
 
 from xpnet.errors import quoted
 from xpnet.tables.cells import TEXT, is_number
-from xpnet.tables.notations import is_hole, notation_of
+from xpnet.tables.marks import is_hole
+from xpnet.tables.notations import notation_of
 from xpnet.tables.separators import COMMA, SEPARATORS, records_of, separator_of
 
 __all__ = ["Start", "data_hint", "start_of"]

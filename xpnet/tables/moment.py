@@ -13,7 +13,7 @@ import numpy as np
 
 from xpnet.files.jsonable import flag_of, mapping, text_of
 from xpnet.tables.bounded import Bounded
-from xpnet.tables.notations import Notation
+from xpnet.tables.notation import Notation
 from xpnet.tables.numeric import Numeric, far_cells, new_holes, with_flag
 from xpnet.tables.table import Table
 from xpnet.typing import Host

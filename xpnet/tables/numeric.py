@@ -11,7 +11,7 @@ import numpy as np
 from xpnet.errors import counted, quoted
 from xpnet.files.jsonable import flag_of, mapping, text_of
 from xpnet.tables.bounded import Bounded
-from xpnet.tables.notations import PLAIN, Notation
+from xpnet.tables.notation import PLAIN, Notation
 from xpnet.tables.table import Table
 from xpnet.typing import Host
 

@@ -25,7 +25,7 @@ from xpnet.tables.given import (
     texts_given,
 )
 from xpnet.tables.moment import Moment, fit_numbers
-from xpnet.tables.notations import Notation
+from xpnet.tables.notation import Notation
 from xpnet.tables.numeric import Numeric
 from xpnet.tables.several import AnyTarget, Targets, fit_targets
 from xpnet.tables.table import Table, check_table, shown

@@ -10,7 +10,8 @@ import numpy as np
 from xpnet.errors import counted, nearest, quoted
 from xpnet.tables.cells import as_numbers, as_text, column, is_number, reads_as_numbers
 from xpnet.tables.given import check_lengths, name_of, named
-from xpnet.tables.notations import PLAIN, Notation, notation_named, notation_of
+from xpnet.tables.notation import PLAIN, Notation
+from xpnet.tables.notations import notation_named, notation_of
 from xpnet.tables.separators import COMMA, SEPARATORS
 from xpnet.typing import Host
 

@@ -16,7 +16,8 @@ from xpnet.files.jsonable import flag_of, mapping, names_of, number_of, text_of
 from xpnet.ranges import is_choice
 from xpnet.tables.calibration import class_scores, quantity_scores
 from xpnet.tables.cells import TEXT
-from xpnet.tables.notations import PLAIN, Notation, is_hole
+from xpnet.tables.marks import is_hole
+from xpnet.tables.notation import PLAIN, Notation
 from xpnet.tables.table import Table, shown
 from xpnet.tables.truths import as_written, truths
 from xpnet.typing import Host

@@ -23,7 +23,7 @@ from xpnet.tables.given import (
 )
 from xpnet.tables.memory import check_columns_fit
 from xpnet.tables.model import Model
-from xpnet.tables.notations import PLAIN
+from xpnet.tables.notation import PLAIN
 from xpnet.tables.procedure import Procedure
 from xpnet.tables.reading import table_of
 from xpnet.tables.recipe import Recipe, recipe_for

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from xpnet.errors import look_up, quoted
-from xpnet.tables.notations import PLAIN
+from xpnet.tables.notation import PLAIN
 from xpnet.tables.several import AnyTarget
 from xpnet.tables.table import Table
 from xpnet.tables.targets import Classes, only
