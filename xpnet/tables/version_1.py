@@ -13,8 +13,9 @@ import numpy as np
 
 from xpnet.errors import quoted
 from xpnet.files.jsonable import integer_of, names_of, number_of, text_of
+from xpnet.tables.classes import codes
+from xpnet.tables.quantity import standardised
 from xpnet.tables.table import Table, shown
-from xpnet.tables.targets import codes, standardised
 from xpnet.typing import Host
 
 __all__ = ["KINDS_OF_1", "Embedded", "Number", "OneHot"]
