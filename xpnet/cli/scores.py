@@ -7,6 +7,7 @@ import numpy as np
 from xpnet.tables import Model, Table
 from xpnet.tables.calibration import quantity_scores
 from xpnet.tables.several import apart
+from xpnet.tables.single import Truth
 from xpnet.tables.targets import Classes, Quantity, Target
 from xpnet.tables.weights import row_weights
 from xpnet.typing import Host
@@ -25,61 +26,52 @@ def held_out_scores(
     if test is None:
         return ["no rows were held out to test on"]
     schema, outputs, holes = model.schema, model.outputs(test), model.schema.holes
-    weights = [None if weight is None else row_weights(t, weight, holes) for t in (train, test)]
+    known, truth = (
+        Truth(table, holes, None if weight is None else row_weights(table, weight, holes))
+        for table in (train, test)
+    )
     lines: list[str] = []
     for target, own in apart(schema.target, outputs):
         name = f"{target.name!r}: " if len(schema.targets) > 1 else ""
-        found = target.scores(own, test, holes, weights[1])
-        each = _lines(target, found, (train, test), holes, weights)
+        each = _lines(target, own, known, truth)
         if not isinstance(target, Classes) and target.log:
-            each += _of_logarithms(target, own[:, 0], (train, test), holes, weights)
+            each += _of_logarithms(target, own[:, 0], known, truth)
         lines += [f"{name}{line}" for line in each]
     return lines
 
 
-def _lines(
-    target: Target,
-    found: dict[str, float],
-    tables: tuple[Table, Table],
-    holes: tuple[str, ...],
-    weights: list[Host | None],
-) -> list[str]:
-    """The lines of one target, whose scores are ``found``; rows to train on come first."""
-    train, test = tables
+def _lines(target: Target, answers: Host, known: Truth, truth: Truth) -> list[str]:
+    """The lines of one target; the baseline follows from the ``known`` rows to train on."""
+    found = target.scores(answers, truth)
     if isinstance(target, Classes):
-        most = int(np.bincount(target.encode(train, holes), weights[0]).argmax())
-        baseline = float(np.average(target.encode(test, holes) == most, weights=weights[1]))
+        Y_known, Y = (target.encode(rows.table, rows.holes) for rows in (known, truth))
+        most = int(np.bincount(Y_known, known.weights).argmax())
+        baseline = float(np.average(most == Y, weights=truth.weights))
         return [
             f"held-out accuracy {found['accuracy']:.4f}, log loss {found['log_loss']:.4f}",
             f"baseline accuracy {baseline:.4f} (always {target.classes[most]!r})",
             *_remark(found["accuracy"] <= baseline),
         ]
-    y, known = (t.quantities(target.name, target.notation, holes) for t in (test, train))
-    always = np.full(len(y), np.average(known, weights=weights[0]))
-    mean = quantity_scores(always, y, weights[1])
+    mean = np.average(target.known(known), weights=known.weights)
+    baseline_scores = target.scores(np.full((len(answers), 1), mean), truth)
     return [
         _line("held-out", found),
-        f"{_line('baseline', mean)} (the mean of the training rows)",
-        *_remark(found["rmse"] >= mean["rmse"]),
+        f"{_line('baseline', baseline_scores)} (the mean of the training rows)",
+        *_remark(found["rmse"] >= baseline_scores["rmse"]),
     ]
 
 
-def _of_logarithms(
-    target: Quantity,
-    predicted: Host,
-    tables: tuple[Table, Table],
-    holes: tuple[str, ...],
-    weights: list[Host | None],
-) -> list[str]:
+def _of_logarithms(target: Quantity, predicted: Host, known: Truth, truth: Truth) -> list[str]:
     """A line on R² of ln y, for which the network was trained; none if a row held out has y ≤ 0."""
-    known, y = (t.quantities(target.name, target.notation, holes) for t in tables)
+    y = target.known(truth)
     if y.min() <= 0:
         return []
-    always = np.full(len(y), np.average(np.log(known), weights=weights[0]))
-    R2, mean = (
-        quantity_scores(a, np.log(y), weights[1])["r2"] for a in (np.log(predicted), always)
+    mean = np.average(np.log(target.known(known)), weights=known.weights)
+    R2, baseline = (
+        quantity_scores(a, np.log(y), truth.weights)["r2"]
+        for a in (np.log(predicted), np.full(len(y), mean))
     )
-    return [f"R² of the logarithm: held-out {R2:.4f}, baseline {mean:.4f} (its mean)"]
+    return [f"R² of the logarithm: held-out {R2:.4f}, baseline {baseline:.4f} (its mean)"]
 
 
 def _remark(useless: bool) -> list[str]:

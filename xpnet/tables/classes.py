@@ -15,6 +15,7 @@ from xpnet.errors import quoted
 from xpnet.files.jsonable import names_of, number_of, text_of
 from xpnet.tables.calibration import class_scores
 from xpnet.tables.cells import TEXT
+from xpnet.tables.single import Single, Truth
 from xpnet.tables.table import Table, shown
 from xpnet.tables.truths import as_written, truths
 from xpnet.typing import Host
@@ -25,7 +26,7 @@ _MOST = 1000  # most classes
 
 
 @dataclass(frozen=True)
-class Classes:
+class Classes(Single):
     """The target of a classification; Y is the index of the class in ``classes``.
 
     Attributes
@@ -38,14 +39,8 @@ class Classes:
 
     task: ClassVar[str] = "classification"
     loss: ClassVar[str] = "cross_entropy"
-    name: str
     classes: tuple[str, ...]
     temperature: float = 1.0
-
-    @property
-    def each(self) -> tuple[Classes]:
-        """The single targets: this one."""
-        return (self,)
 
     @property
     def width(self) -> int:
@@ -111,25 +106,13 @@ class Classes:
         """The most likely classes (N,), as `labels` has them."""
         return np.asarray(self.labels()[answers.argmax(axis=1)])
 
-    def scores(
-        self,
-        answers: Host,
-        table: Table,
-        holes: Collection[str] = (),
-        weights: Host | None = None,
-    ) -> dict[str, float]:
-        """Accuracy and log loss of the `answers` for a table with the target, weighted by row."""
-        return class_scores(answers, self.encode(table, holes), weights)
+    def scores(self, answers: Host, truth: Truth) -> dict[str, float]:
+        """Accuracy and log loss of the `answers`, weighted by row."""
+        return class_scores(answers, self.encode(truth.table, truth.holes), truth.weights)
 
-    def mean_loss(
-        self,
-        answers: Host,
-        table: Table,
-        holes: Collection[str] = (),
-        weights: Host | None = None,
-    ) -> float:
+    def mean_loss(self, answers: Host, truth: Truth) -> float:
         """The log loss."""
-        return self.scores(answers, table, holes, weights)["log_loss"]
+        return self.scores(answers, truth)["log_loss"]
 
     def named(self, answers: Host) -> dict[str, Host]:
         """The most likely class, and a column of probabilities for each class."""
@@ -137,8 +120,8 @@ class Classes:
         return found | {f"probability_{k}": answers[:, i] for i, k in enumerate(self.classes)}
 
     def predictions(self, outputs: Host) -> dict[str, Host]:
-        """`named` answers to the outputs; ValueError if one is NaN."""
-        return self.named(self.answers(without_nan(outputs)))
+        """`named` answers to the outputs; ValueError if one is NaN, which would be class 0."""
+        return super().predictions(without_nan(outputs))
 
     def settings(self) -> dict[str, Any]:
         """The settings that JSON keeps, other than task and name."""

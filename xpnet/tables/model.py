@@ -26,6 +26,7 @@ from xpnet.tables.merged import foreign_to_all, news_of_all
 from xpnet.tables.reading import table_of
 from xpnet.tables.schema import Schema
 from xpnet.tables.several import Targets, apart, by_name, heads_of, predicted, with_targets
+from xpnet.tables.single import Truth
 from xpnet.tables.table import Table, shown
 from xpnet.tables.targets import Classes, Quantity, Target, silent
 from xpnet.tables.weights import row_weights, weight_given, without_weight_0
@@ -278,7 +279,7 @@ class Model:
         """The error that `importance` measures, if these are each member's X of the table."""
         outputs = self._mean(table, Xs)
         if isinstance(self.schema.target, Targets):
-            return self.schema.target.mean_loss(outputs, table, self.schema.holes, weights)
+            return self.schema.target.mean_loss(outputs, Truth(table, self.schema.holes, weights))
         scores = self._scores(table, outputs, weights)
         return scores["rmse"] if "rmse" in scores else scores["log_loss"]
 
@@ -288,8 +289,8 @@ class Model:
         return np.asarray(sum(each) / len(self.members))
 
     def _scores(self, table: Table, outputs: Host, weights: Host | None) -> dict[str, float]:
-        holes, each = self.schema.holes, self._apart(outputs)
-        scores = [target.scores(own, table, holes, weights) for target, own in each]
+        truth = Truth(table, self.schema.holes, weights)
+        scores = [target.scores(own, truth) for target, own in self._apart(outputs)]
         return by_name(self.schema.targets, scores)
 
     def _apart(self, outputs: Host) -> list[tuple[Target, Host]]:

@@ -12,6 +12,7 @@ from xpnet.errors import quoted
 from xpnet.files.jsonable import flag_of, mapping, number_of, text_of
 from xpnet.tables.calibration import quantity_scores
 from xpnet.tables.notation import PLAIN, Notation
+from xpnet.tables.single import Single, Truth
 from xpnet.tables.table import Table
 from xpnet.typing import Host
 
@@ -22,7 +23,7 @@ _LARGEST_LOG = float(np.log(np.finfo(np.float64).max))
 
 
 @dataclass(frozen=True)
-class Quantity:
+class Quantity(Single):
     """The target of a regression; Y is (y − mean) / scale, of ln y if ``log``.
 
     Attributes
@@ -41,18 +42,12 @@ class Quantity:
     task: ClassVar[str] = "regression"
     loss: ClassVar[str] = "mean_squared_error"
     width: ClassVar[int] = 1
-    name: str
     mean: float
     scale: float
     lowest: float | None = None
     highest: float | None = None
     log: bool = False
     notation: Notation = PLAIN
-
-    @property
-    def each(self) -> tuple[Quantity]:
-        """The single targets: this one."""
-        return (self,)
 
     @property
     def output_names(self) -> tuple[str]:
@@ -104,6 +99,10 @@ class Quantity:
         values = self._values(table, self.name, self.notation, holes, self.log)
         return standardised(table, self.name, values, self.mean, self.scale)[:, None]
 
+    def known(self, truth: Truth) -> Host:
+        """y (N,) float64, in the target's own unit."""
+        return truth.table.quantities(self.name, self.notation, truth.holes)
+
     def unscaled(self, Y: Host) -> Host:
         """y (N,) float64, or ln y if ``log``, of Y (N, 1)."""
         return Y[:, 0].astype(np.float64) * self.scale + self.mean
@@ -122,31 +121,18 @@ class Quantity:
         """The predicted quantities (N,)."""
         return answers[:, 0]
 
-    def scores(
-        self,
-        answers: Host,
-        table: Table,
-        holes: Collection[str] = (),
-        weights: Host | None = None,
-    ) -> dict[str, float]:
-        """R² and RMSE of the `answers`, in the target's unit, for a table with the target."""
-        y = table.quantities(self.name, self.notation, holes)
-        return quantity_scores(answers[:, 0], y, weights)
+    def scores(self, answers: Host, truth: Truth) -> dict[str, float]:
+        """R² and RMSE of the `answers`, in the target's unit, weighted by row."""
+        return quantity_scores(answers[:, 0], self.known(truth), truth.weights)
 
-    def mean_loss(
-        self,
-        answers: Host,
-        table: Table,
-        holes: Collection[str] = (),
-        weights: Host | None = None,
-    ) -> float:
+    def mean_loss(self, answers: Host, truth: Truth) -> float:
         """The mean of the `losses`, weighted by row."""
-        return float(np.average(self.losses(answers, table, holes), weights=weights))
+        return float(np.average(self.losses(answers, truth), weights=truth.weights))
 
-    def losses(self, answers: Host, table: Table, holes: Collection[str] = ()) -> Host:
+    def losses(self, answers: Host, truth: Truth) -> Host:
         """(A − Y)² (N,), with A the `answers` in the units of Y."""
         y = np.log(answers) if self.log else answers
-        squares = ((y - self.mean) / self.scale - self.encode(table, holes)) ** 2
+        squares = ((y - self.mean) / self.scale - self.encode(truth.table, truth.holes)) ** 2
         return np.asarray(squares[:, 0])
 
     def ends(self, predicted: Host, width: float) -> Host:
@@ -159,10 +145,6 @@ class Quantity:
     def named(self, answers: Host) -> dict[str, Host]:
         """The `answers` as named columns."""
         return {"prediction": answers[:, 0]}
-
-    def predictions(self, outputs: Host) -> dict[str, Host]:
-        """The predicted quantity in the target's own unit, float64."""
-        return self.named(self.answers(outputs))
 
     def settings(self) -> dict[str, Any]:
         """The settings that JSON keeps, other than task and name."""

@@ -15,6 +15,7 @@ from xpnet.report import Report, Rows
 from xpnet.report.report import Quantities
 from xpnet.tables.cells import as_text
 from xpnet.tables.several import apart
+from xpnet.tables.single import Truth
 from xpnet.tables.table import Table
 from xpnet.tables.targets import Classes, Target
 from xpnet.typing import Host
@@ -62,7 +63,7 @@ def reported(
         weights=weights,
     )
     pairs = apart(schema.target, model.outputs(table))
-    parts = [_of_target(found, target, own, table, schema.holes) for target, own in pairs]
+    parts = [_of_target(found, target, own, Truth(table, schema.holes)) for target, own in pairs]
     return replace(found, parts=parts) if several else parts[0]
 
 
@@ -74,18 +75,16 @@ def _trained_on(model: Model, table: Table) -> int:
     return int(np.isin(own, lines).sum()) if file == own_file else 0
 
 
-def _of_target(
-    report: Report, target: Target, outputs: Host, table: Table, holes: tuple[str, ...]
-) -> Report:
+def _of_target(report: Report, target: Target, outputs: Host, truth: Truth) -> Report:
     """The report of one target: what the whole model predicts, beside what is true."""
     if isinstance(target, Classes):
-        Y = target.encode(table, holes)
+        Y = target.encode(truth.table, truth.holes)
         answers = Classified(outputs, Y, outputs.argmax(axis=1), target.classes)
         named = (target.name, 0.0, 1.0)
         return replace(report, class_names=target.classes, quantity=named, answers=answers)
-    y = table.quantities(target.name, target.notation, holes)
     named = (target.name, 0.0, target.scale)
-    found = Quantities(y[:, None], outputs, target.losses(outputs, table, holes))
+    y = target.known(truth)[:, None]
+    found = Quantities(y, outputs, target.losses(outputs, truth))
     return replace(report, quantity=named, answers=found)
 
 

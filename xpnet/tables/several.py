@@ -17,6 +17,7 @@ import numpy as np
 from xpnet.errors import quoted
 from xpnet.losses import Loss, MultiCrossEntropy
 from xpnet.tables.cells import TEXT
+from xpnet.tables.single import Truth
 from xpnet.tables.table import Table, repeated
 from xpnet.tables.targets import Classes, Target, fit_target, task_of, with_target
 from xpnet.typing import Host
@@ -94,17 +95,9 @@ class Targets:
         found = [target.answers(own) for target, own in apart(self, outputs)]
         return np.concatenate(found, axis=1)
 
-    def mean_loss(
-        self,
-        answers: Host,
-        table: Table,
-        holes: Collection[str] = (),
-        weights: Host | None = None,
-    ) -> float:
+    def mean_loss(self, answers: Host, truth: Truth) -> float:
         """The mean over the targets of the log loss, or of the squared error in units of Y."""
-        each = [
-            target.mean_loss(own, table, holes, weights) for target, own in apart(self, answers)
-        ]
+        each = [target.mean_loss(own, truth) for target, own in apart(self, answers)]
         return sum(each) / len(each)
 
     def named(self, answers: Host) -> dict[str, Host]:
