@@ -15,9 +15,9 @@ import pytest
 import xpnet
 from xpnet.losses import MultiCrossEntropy
 from xpnet.tables import Model, Schema, Table, load, read_schema, save_model, train
-from xpnet.tables.several import Targets, codes_of
+from xpnet.tables.several import Targets
 from xpnet.tables.splitting import folds
-from xpnet.tables.targets import Classes, Quantity
+from xpnet.tables.targets import Classes, Quantity, codes_of
 
 RNG = np.random.default_rng(0)
 N = 90

@@ -15,8 +15,7 @@ from xpnet.cli.terminal import say
 from xpnet.errors import counted, printable, quoted
 from xpnet.tables import Table
 from xpnet.tables.described import described, described_codes, spellings
-from xpnet.tables.several import tasks_of
-from xpnet.tables.targets import fit_target, silent, task_of, with_target
+from xpnet.tables.targets import fit_targets, silent, task_of, tasks_of, with_targets
 from xpnet.tables.weights import row_weights, without_weight_0
 
 __all__ = ["add_parser"]
@@ -91,8 +90,8 @@ def _role(table: Table, name: str, options: argparse.Namespace) -> str:
     missing = tuple(options.missing or ())
     if name in (options.target or ()):
         task, why = task_of(table, name, missing)
-        there = with_target(table, name, task, missing, silent)
-        fit_target(there, name, task, slice(None), missing)  # for its errors
+        there = with_targets(table, [name], task, missing, silent)
+        fit_targets(there, [name], task, slice(None), missing)  # for its errors
         return f"the target of a {task} ({why})"
     if name == options.weight:
         row_weights(without_weight_0(table, name, missing, silent), name, missing)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from xpnet.errors import printable, quoted
 from xpnet.explain import Explanation, explain
 from xpnet.explain.explain import row_number
-from xpnet.tables.several import apart, with_targets
+from xpnet.tables.several import apart
 from xpnet.tables.table import Table
-from xpnet.tables.targets import Classes, Target, has_target
+from xpnet.tables.targets import Classes, Target, has_target, with_targets
 
 if TYPE_CHECKING:
     from xpnet.tables.model import Model

@@ -15,9 +15,10 @@ from xpnet.tables.checkpoints import Checkpoints
 from xpnet.tables.memory import check_memory
 from xpnet.tables.recipe import Recipe
 from xpnet.tables.schema import Schema
-from xpnet.tables.several import codes_of, heads_of
+from xpnet.tables.several import heads_of
 from xpnet.tables.splitting import held_out
 from xpnet.tables.table import Table
+from xpnet.tables.targets import codes_of
 from xpnet.tables.weights import Weights
 from xpnet.training import EarlyStopping, History
 from xpnet.typing import Host

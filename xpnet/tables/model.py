@@ -25,10 +25,10 @@ from xpnet.tables.importance import importance
 from xpnet.tables.merged import foreign_to_all, news_of_all
 from xpnet.tables.reading import table_of
 from xpnet.tables.schema import Schema
-from xpnet.tables.several import Targets, apart, by_name, heads_of, predicted, with_targets
+from xpnet.tables.several import Targets, apart, by_name, heads_of, predicted
 from xpnet.tables.single import Truth
 from xpnet.tables.table import Table, shown
-from xpnet.tables.targets import Classes, Quantity, Target, silent
+from xpnet.tables.targets import Classes, Quantity, Target, silent, with_targets
 from xpnet.tables.weights import row_weights, weight_given, without_weight_0
 from xpnet.training import History
 from xpnet.typing import Host

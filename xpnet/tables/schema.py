@@ -27,9 +27,9 @@ from xpnet.tables.given import (
 from xpnet.tables.moment import Moment, fit_numbers
 from xpnet.tables.notation import Notation
 from xpnet.tables.numeric import Numeric
-from xpnet.tables.several import AnyTarget, Targets, fit_targets
+from xpnet.tables.several import AnyTarget, Targets
 from xpnet.tables.table import Table, check_table, shown
-from xpnet.tables.targets import TASKS, Target
+from xpnet.tables.targets import TASKS, Target, fit_targets
 from xpnet.tables.version_1 import KINDS_OF_1, Embedded, Number, OneHot
 from xpnet.typing import Host
 

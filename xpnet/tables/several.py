@@ -7,7 +7,7 @@ softmax for each column of classes. Y is (N, T). One target alone is never wrapp
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, chain
 from typing import TypeAlias
@@ -16,25 +16,25 @@ import numpy as np
 
 from xpnet.errors import quoted
 from xpnet.losses import Loss, MultiCrossEntropy
-from xpnet.tables.cells import TEXT
+from xpnet.tables.classes import Classes
+from xpnet.tables.quantity import Quantity
 from xpnet.tables.single import Truth
 from xpnet.tables.table import Table, repeated
-from xpnet.tables.targets import Classes, Target, fit_target, task_of, with_target
 from xpnet.typing import Host
 
 __all__ = [
     "AnyTarget",
+    "Target",
     "Targets",
     "apart",
     "by_name",
-    "codes_of",
-    "fit_targets",
     "heads_of",
     "joined",
     "predicted",
-    "tasks_of",
-    "with_targets",
 ]
+
+
+Target: TypeAlias = Classes | Quantity
 
 
 @dataclass(frozen=True)
@@ -162,61 +162,3 @@ def by_name(targets: Sequence[Target], scores: Sequence[Mapping[str, float]]) ->
         return dict(scores[0])
     pairs = zip(targets, scores, strict=True)
     return {f"{one.name}_{name}": value for one, own in pairs for name, value in own.items()}
-
-
-def tasks_of(
-    table: Table, names: Sequence[str], holes: Collection[str] = ()
-) -> tuple[str, tuple[str, ...]]:
-    """The task that all targets have by `task_of`, and the reason for each in words.
-
-    Raises
-    ------
-    ValueError
-        They have different tasks.
-    """
-    tasks, reasons = zip(*(task_of(table, name, holes) for name in names), strict=True)
-    if len(set(tasks)) > 1:
-        pairs = zip(names, tasks, reasons, strict=True)
-        each = ", ".join(f"{quoted(name)} is a {task} ({why})" for name, task, why in pairs)
-        raise ValueError(
-            f"{table.source}: the targets have different tasks: {each}. Train a model for each "
-            "task, or give one task for all of them (--task, task=)"
-        )
-    return tasks[0], reasons
-
-
-def with_targets(
-    table: Table,
-    names: Sequence[str],
-    task: str,
-    holes: Collection[str],
-    tell: Callable[[str], None],
-) -> Table:
-    """The rows that have all targets; ``tell`` is told how many lack one, and which."""
-    for k, name in enumerate(names):
-        among = f" that has {' and '.join(map(quoted, names[:k]))}" if k else ""
-        table = with_target(table, name, task, holes, tell, among)
-    return table
-
-
-def fit_targets(
-    table: Table,
-    names: Sequence[str],
-    task: str | None,
-    rows: Host | slice,
-    holes: Collection[str] = (),
-    log: bool = False,
-) -> AnyTarget:
-    """Fit each target for the given task, or for the one that all have by `task_of`."""
-    task = tasks_of(table, names, holes)[0] if task is None else task
-    return joined([fit_target(table, name, task, rows, holes, log) for name in names])
-
-
-def codes_of(table: Table, names: Sequence[str], holes: Collection[str] = ()) -> Host:
-    """The place (N,) of each row's class, or combination of classes, among the sorted ones."""
-    each = [np.array(table.labels(name, holes), TEXT) for name in names]
-    found, *others = (np.unique(texts, return_inverse=True)[1] for texts in each)
-    for codes in others:
-        pairs = found * (codes.max() + 1) + codes
-        found = np.unique(pairs, return_inverse=True)[1]
-    return np.asarray(found)

@@ -27,10 +27,9 @@ from xpnet.tables.notation import PLAIN
 from xpnet.tables.procedure import Procedure
 from xpnet.tables.reading import table_of
 from xpnet.tables.recipe import Recipe, recipe_for
-from xpnet.tables.several import tasks_of, with_targets
 from xpnet.tables.skewed import is_skewed
 from xpnet.tables.table import Table, shown
-from xpnet.tables.targets import silent
+from xpnet.tables.targets import silent, tasks_of, with_targets
 from xpnet.tables.weights import Weights, row_weights, weight_given, without_weight_0
 
 __all__ = ["check_many", "inputs_of", "train"]
