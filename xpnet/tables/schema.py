@@ -6,16 +6,17 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from xpnet.backends import to_numpy
-from xpnet.errors import quoted, warn
-from xpnet.files.jsonable import check_known, list_of, loads, mapping, names_of, text_of
+from xpnet.errors import warn
+from xpnet.files.jsonable import check_known, loads, mapping, names_of
 from xpnet.layers import Embedding
+from xpnet.tables.asked import Asked
 from xpnet.tables.bounded import bins_for
-from xpnet.tables.categorical import Categories, Codes, check_categories
+from xpnet.tables.categorical import Codes
 from xpnet.tables.given import (
     dims_given,
     names_given,
@@ -24,29 +25,16 @@ from xpnet.tables.given import (
     targets_given,
     texts_given,
 )
-from xpnet.tables.moment import Moment, fit_numbers
-from xpnet.tables.notation import Notation
+from xpnet.tables.moment import Moment
 from xpnet.tables.numeric import Numeric
 from xpnet.tables.several import AnyTarget, Targets
 from xpnet.tables.table import Table, check_table, shown
-from xpnet.tables.targets import TASKS, Target, fit_targets
-from xpnet.tables.version_1 import KINDS_OF_1, Embedded, Number, OneHot
+from xpnet.tables.targets import Target, fit_targets
+from xpnet.tables.version_1 import Embedded
+from xpnet.tables.versions import OF_SEVERAL, VERSION, Column, columns_in, target_in, version_in
 from xpnet.typing import Host
 
 __all__ = ["Schema"]
-
-_VERSION = 2
-_OF_SEVERAL = 3  # version 2, with several targets
-_SINCE: frozenset[str] = frozenset()  # settings that files of an earlier xpnet lack
-
-Column: TypeAlias = Numeric | Categories | Codes | Moment | Number | OneHot | Embedded
-KINDS: dict[int, dict[str, Any]] = {
-    1: {kind.kind: kind for kind in KINDS_OF_1},
-    2: {kind.kind: kind for kind in (Numeric, Categories, Codes, Moment)},
-}
-"""The kinds of columns of each version."""
-
-KINDS[_OF_SEVERAL] = KINDS[2]
 
 
 @dataclass(frozen=True)
@@ -77,11 +65,11 @@ class Schema:
     columns: tuple[Column, ...]
     target: AnyTarget
     holes: tuple[str, ...] = ()
-    version: int = _VERSION
+    version: int = VERSION
 
     def __post_init__(self) -> None:
-        if isinstance(self.target, Targets) != (self.version == _OF_SEVERAL):
-            raise ValueError(f"a schema has the version {_OF_SEVERAL} if it has several targets")
+        if isinstance(self.target, Targets) != (self.version == OF_SEVERAL):
+            raise ValueError(f"a schema has the version {OF_SEVERAL} if it has several targets")
 
     @classmethod
     def fit(
@@ -142,7 +130,7 @@ class Schema:
         """
         check_table(table)
         targets = targets_given(target)
-        asked = _Asked(
+        asked = Asked(
             names_given("text", text),
             dims_given(embed),
             names_given("ignore", ignore),
@@ -161,7 +149,7 @@ class Schema:
         if not columns:
             raise ValueError(f"{table.source}: no column has anything to learn from")
         fitted = fit_targets(table, targets, task, train, asked.holes, log_target)
-        return cls(columns, fitted, asked.holes, _VERSION if len(targets) == 1 else _OF_SEVERAL)
+        return cls(columns, fitted, asked.holes, VERSION if len(targets) == 1 else OF_SEVERAL)
 
     @property
     def task(self) -> str:
@@ -287,93 +275,14 @@ class Schema:
             It is not a schema, or not of the version that this xpnet reads.
         """
         found = mapping(loads(text), "the schema")
-        version = found.get("version")
-        if type(version) is not int or version not in KINDS:
-            raise ValueError(
-                f"the schema has version {quoted(version)}, but this xpnet reads "
-                f"{min(KINDS)} to {max(KINDS)}"
-            )
-        columns = [mapping(column, "a column") for column in list_of(found, "columns")]
-        restored = tuple(_known(KINDS[version], c, "kind").restore(c) for c in columns)
+        version = version_in(found)
         holes = () if version == 1 else tuple(names_of(found, "holes", 0))
-        schema = cls(restored, _target_in(found, version), holes, version)
+        schema = cls(columns_in(found, version), target_in(found, version), holes, version)
         schema._check_names()
-        check_known(dict(found), loads(schema.to_json()), "the schema", _SINCE)
+        check_known(dict(found), loads(schema.to_json()), "the schema")
         return schema
 
     def _check_names(self) -> None:
         names = [*(column.name for column in self.columns), *self.target_names]
         if not self.columns or len(set(names)) < len(names):
             raise ValueError("the schema has no columns, or two with the same name")
-
-
-def _target_in(found: Mapping[str, Any], version: int) -> AnyTarget:
-    """The target, or the targets, of a schema's JSON."""
-
-    def restored(given: Any) -> Target:
-        found = mapping(given, "the target")
-        target: Target = _known(TASKS, found, "task").restore(found)
-        return target
-
-    if version != _OF_SEVERAL:
-        return restored(found.get("target"))
-    return Targets(tuple(map(restored, list_of(found, "targets"))))
-
-
-def _known(kinds: Mapping[str, Any], found: Mapping[str, Any], key: str) -> Any:
-    name = text_of(found, key)
-    if name not in kinds:
-        raise ValueError(f"{key} {quoted(name)} is unknown: {', '.join(kinds)}")
-    return kinds[name]
-
-
-class _Asked(NamedTuple):
-    """What the user says of the columns, and how each is fitted."""
-
-    text: frozenset[str]
-    embed: dict[str, Any]
-    ignore: frozenset[str]
-    read_as: dict[str, str]
-    holes: tuple[str, ...]
-    bins: int
-    tell: Callable[[str], None]
-
-    def inputs(self, table: Table, targets: tuple[str, ...]) -> list[str]:
-        """The names of the input columns."""
-        told = {*self.text, *self.embed, *self.ignore}
-        for name in sorted({*targets, *told, *self.read_as}):
-            table.require(name)
-        for target in targets:
-            if target in told:
-                raise ValueError(
-                    f"{quoted(target)} is the target: it can't be left out, and task sets its kind"
-                )
-        names = [n for n in table.names if n not in targets and n not in self.ignore]
-        if not names:
-            raise ValueError(
-                f"{table.source}: no column is left besides the target {shown(targets)}"
-            )
-        return names
-
-    def fitted(self, table: Table, name: str, rows: Host | slice) -> Column | None:
-        """The rule of a column; None, with a warning, if there is nothing to learn from."""
-        found: Column | None
-        notation = self.notation(table, name)
-        if name in self.embed:
-            if name not in self.text:
-                check_categories(table, name, self.holes)
-            found = Codes.fit(table, name, rows, self.holes, self.embed[name])
-        elif notation is None:
-            found = Categories.fit(table, name, rows, self.holes)
-        else:
-            found = fit_numbers(table, name, rows, notation, self.holes, self.bins)
-        if found is None:
-            nothing = "all cells are missing" if notation else "no text occurs twice"
-            self.tell(f"{table.where(name)} is left out: {nothing} in the training rows")
-        return found
-
-    def notation(self, table: Table, name: str) -> Notation | None:
-        """How a column's cells are written; None for text."""
-        if name in self.text or name in self.embed:
-            return None
-        return table.notation(name, self.holes)
