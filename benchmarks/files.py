@@ -32,7 +32,8 @@ from xpnet.layers import BatchNorm, Dense, Dropout, Embedding, LayerNorm, Residu
 from xpnet.losses import GaussianNLL, Masked, MultiCrossEntropy
 from xpnet.tables import Schema, Table, save_model
 from xpnet.tables import load as load_model
-from xpnet.tables.model import Member, Model, is_of_table
+from xpnet.tables.model import Member, Model
+from xpnet.tables.model_files import is_of_table
 from xpnet.tables.targets import Classes
 from xpnet.tables.version_1 import Embedded, Number, OneHot
 

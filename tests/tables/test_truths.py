@@ -137,7 +137,7 @@ def test_a_cross_validation_does_not_warn():
 
 def test_the_command_says_it_once(path: Path, capsys, monkeypatch):
     beside: list[str] = []
-    monkeypatch.setattr("xpnet.tables.model.warn", beside.append)
+    monkeypatch.setattr("xpnet.tables.predictor.warn", beside.append)
     model = path.with_suffix(".safetensors")
     quick(CODES, "y", text=["plz"]).save(model)
     written(path, "plz\n1\n2\n")

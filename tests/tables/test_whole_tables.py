@@ -198,7 +198,7 @@ def test_what_one_of_several_networks_was_trained_on_is_no_news(networks):
 def test_many_rows_are_predicted_in_blocks(monkeypatch):
     model = train(Table({"x": X, "y": X}), "y", quick=True, epochs=1)
     whole = model.predict(Table({"x": X}))
-    monkeypatch.setattr("xpnet.tables.model._BLOCK", 7)
+    monkeypatch.setattr("xpnet.tables.predictor._BLOCK", 7)
     np.testing.assert_allclose(model.predict(Table({"x": X})), whole, rtol=1e-6)
 
 

@@ -14,7 +14,7 @@ from xpnet.files.load import describe, load
 from xpnet.network import Network
 from xpnet.tables import Model, Schema
 from xpnet.tables import load as load_model
-from xpnet.tables.model import is_of_table
+from xpnet.tables.model_files import is_of_table
 from xpnet.tables.table import shown
 from xpnet.tables.targets import Classes, Target
 

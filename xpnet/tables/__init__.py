@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from xpnet.tables.csv_files import read_csv, write_csv
 from xpnet.tables.frames import from_frame, read_parquet
-from xpnet.tables.model import Model, load
-from xpnet.tables.model_files import read_schema, save_model
+from xpnet.tables.model import Model
+from xpnet.tables.model_files import load, read_schema, save_model
 from xpnet.tables.reading import read_table
 from xpnet.tables.schema import Schema
 from xpnet.tables.splitting import held_out

@@ -1,4 +1,4 @@
-"""Save and read a schema in the model file of its network."""
+"""Read the model of a table from its file; save and read a schema with one network."""
 
 from __future__ import annotations
 
@@ -6,18 +6,58 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from xpnet.errors import quoted
+from xpnet.backends import Backend
+from xpnet.errors import FileError, quoted
 from xpnet.files.container import blaming
-from xpnet.files.load import describe
+from xpnet.files.load import describe, load_all
 from xpnet.files.save import save
 from xpnet.network import Network
+from xpnet.tables.entries import ESTIMATOR, SCHEMA, check_entries, judgement_in, schema_entry
+from xpnet.tables.member import Member, check_fit, predicts
+from xpnet.tables.model import Model
 from xpnet.tables.schema import Schema
 from xpnet.tables.several import heads_of
 from xpnet.whole_file import path_of
 
-__all__ = ["read_schema", "save_model", "schema_of"]
+__all__ = ["is_of_table", "load", "read_schema", "save_model", "schema_of"]
 
-_KEY = "schema"
+
+def load(
+    path: str | os.PathLike[str],
+    backend: str | Backend = "numpy",
+    device: Any = None,
+    dtype: Any = None,
+) -> Model:
+    """Read the model that `Model.save`, `xpnet train` or an earlier `save_model` wrote.
+
+    The arguments are those of `xpnet.load`.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such file.
+    FileError
+        It is damaged, or not a model that was trained on a table.
+    """
+    path = path_of(path)
+    extra = describe(path)["extra"]
+    if SCHEMA not in extra:
+        raise FileError(
+            f"{quoted(path)} was not trained on a table, so it does not say which columns it "
+            "takes: train one with xpnet train data.csv --target COLUMN"
+        )
+    nets = load_all(path, backend, device, dtype)
+    with blaming(path, "has a schema that can't be used"):
+        check_entries(extra, len(nets))
+        members = tuple(
+            Member(net, Schema.from_json(extra[schema_entry(k)])) for k, net in enumerate(nets)
+        )
+        for member in members:
+            check_fit(member)
+        if any(predicts(member) != predicts(members[0]) for member in members):
+            raise ValueError("its networks have different targets")
+        judgement = judgement_in(extra, [member.schema for member in members])
+        return Model(members, *judgement, estimator=extra.get(ESTIMATOR, ""))
 
 
 def save_model(net: Network, schema: Schema, path: str | os.PathLike[str]) -> None:
@@ -45,7 +85,7 @@ def save_model(net: Network, schema: Schema, path: str | os.PathLike[str]) -> No
             f"the network has heads of {own} classes, but the schema has {heads}: make the network "
             "with loss=schema.target.loss"
         )
-    save(net, path, extra={_KEY: schema.to_json()})
+    save(net, path, extra={SCHEMA: schema.to_json()})
 
 
 def read_schema(path: str | os.PathLike[str]) -> Schema | None:
@@ -64,8 +104,13 @@ def read_schema(path: str | os.PathLike[str]) -> Schema | None:
 
 def schema_of(described: Mapping[str, Any], path: str) -> Schema | None:
     """The schema in what `describe` returned for ``path``; None if there is none."""
-    text = described["extra"].get(_KEY)
+    text = described["extra"].get(SCHEMA)
     if text is None:
         return None
     with blaming(path, "has a schema that can't be used"):
         return Schema.from_json(text)
+
+
+def is_of_table(extra: Mapping[str, str]) -> bool:
+    """Whether the extra entries of a file are those of a model of a table."""
+    return SCHEMA in extra
