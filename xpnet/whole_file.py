@@ -37,6 +37,7 @@ __all__ = [
     "open_regular",
     "path_of",
     "path_text",
+    "temporary_name",
     "whole_file",
 ]
 
@@ -135,12 +136,17 @@ def open_regular(path: str | os.PathLike[str], what: str = "file") -> int:
     return handle
 
 
+def temporary_name(folder: str) -> str:
+    """A new name for a temporary file in the folder, which later writes there remove."""
+    return os.path.join(folder, f".xpnet-{os.urandom(8).hex()}.tmp")
+
+
 def _create(folder: str, path: str) -> tuple[int, str]:
     """Create a temporary file and lock it; its mode and owner are those of ``path``."""
     old = os.stat(path) if os.path.exists(path) else None
     mode = 0o666 if old is None else stat.S_IMODE(old.st_mode) & 0o777
     while True:
-        temporary = os.path.join(folder, f".xpnet-{os.urandom(8).hex()}.tmp")
+        temporary = temporary_name(folder)
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | _BINARY
         handle = os.open(temporary, flags, mode)  # the umask may remove bits of it
         try:

@@ -19,6 +19,7 @@ _MODULES = (
     "lock",
     "origin",
     "plain",
+    "process",
     "save",
     "saved_tensors",
 )

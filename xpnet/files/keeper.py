@@ -14,7 +14,7 @@ from xpnet.errors import CheckpointError, warn
 from xpnet.files.checkpoint import Checkpoint, write_checkpoint
 from xpnet.files.fingerprint import data_of, differences, environment_of
 from xpnet.files.jsonable import loads
-from xpnet.files.lock import locked
+from xpnet.files.lock import Lock, locked
 from xpnet.files.origin import Start, begun_with, remember, start_of
 from xpnet.files.plain import completed, settings_of
 from xpnet.files.save import config_of
@@ -37,8 +37,8 @@ def keeping(settings: Settings) -> Iterator[FileKeeper]:
     """Yield the keeper of a fit, which has the checkpoint's lock until the end of the block."""
     assert settings.checkpoint is not None
     check_writable(settings.checkpoint)
-    with locked(settings.checkpoint):
-        keeper = FileKeeper(settings)
+    with locked(settings.checkpoint) as lock:
+        keeper = FileKeeper(settings, lock)
         try:
             yield keeper
         finally:
@@ -56,8 +56,9 @@ class FileKeeper:
         Whether steps follow that must be done as those before, to the bit.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, lock: Lock) -> None:
         assert settings.checkpoint is not None
+        self._lock = lock
         self._path, self._settings = settings.checkpoint, settings
         self._found = self._read()
         self.saved = None if self._found is None else self._found.state
@@ -146,11 +147,16 @@ class FileKeeper:
 
     def is_due(self, steps: int, ends_epoch: bool) -> bool:
         """Whether to write a checkpoint after these steps."""
+        self._lock.touch()
         return self._cadence.is_due(steps, ends_epoch)
 
     def write(self, state: RunState) -> None:
-        """Write a checkpoint; if that fails, warn, and keep the one before."""
+        """Write a checkpoint; if that fails, warn, and keep the one before.
+
+        Raises CheckpointError if another process has taken the file over.
+        """
         assert self._net is not None
+        self._lock.check()
         if not state.is_sound():
             self._cadence.wrote(state.steps)  # else every further step would try again
             return
