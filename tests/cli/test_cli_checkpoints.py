@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pkgutil
 import random
 import signal
 import subprocess
@@ -16,7 +17,8 @@ import pytest
 from tests.support.command import SMALL, fails, train
 from tests.support.helpers import FRUIT, needs_posix
 from tests.support.processes import environment
-from xpnet.cli import main
+from xpnet.cli import checkpoints, main
+from xpnet.datasets import load_digits
 from xpnet.files.keeper import FileKeeper
 
 TABLE = ("--epochs", "4", "--hidden", "8", "--checkpoint-every", "1")
@@ -84,6 +86,63 @@ def test_every_fit_of_a_table_has_its_own_file(tmp_path, capsys):
     assert main(table(tmp_path)) == 0
     assert (tmp_path / "m").read_bytes() == model
     assert [(tmp_path / name).read_bytes() for name in ("run.ckpt", "run.ckpt.2")] == before
+
+
+@needs_posix
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGALRM, 75)])
+def test_a_background_job_of_a_script_is_stopped_too(tmp_path, monkeypatch, capsys, number, status):
+    """The shell lets it ignore Ctrl-C."""
+
+    def stopped_by(epochs):
+        return lambda net, history: signal.raise_signal(number)
+
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr("xpnet.cli.digits.progress_lines", stopped_by)
+            assert main(digits(tmp_path, "--checkpoint-every", "1h")) == status
+        assert "run.ckpt: 1 epoch and 0 steps" in capsys.readouterr().out
+        assert main(digits(tmp_path)) == 0
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@needs_posix
+def test_a_signal_that_python_drops_comes_again(tmp_path, monkeypatch, capsys):
+    """An exception within a finalizer is lost, here before the fit."""
+
+    class Finalized:
+        def __del__(self):
+            signal.raise_signal(signal.SIGTERM)
+
+    def drop():
+        Finalized()
+        return load_digits()
+
+    dropped = []
+    monkeypatch.setattr(sys, "unraisablehook", dropped.append)
+    monkeypatch.setattr(checkpoints, "_AGAIN", 0.01)
+    monkeypatch.setattr("xpnet.cli.digits.load_digits", drop)
+    assert main([*digits(tmp_path), "--epochs", "100000"]) == 143
+    assert [each.exc_type for each in dropped] == [KeyboardInterrupt]
+    assert "stopped by SIGTERM" in capsys.readouterr().out
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
+@needs_posix
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGALRM])
+@pytest.mark.parametrize("command", [digits, table])
+def test_a_signal_after_the_last_fit_stops_nothing(tmp_path, monkeypatch, command, number):
+    def write(*given):
+        signal.raise_signal(number)
+        write_model(*given)
+        signal.raise_signal(number)
+
+    kind = "xpnet.network.network.Network" if command is digits else "xpnet.tables.Model"
+    write_model = pkgutil.resolve_name(kind).save
+    monkeypatch.setattr(f"{kind}.save", write)
+    assert main(command(tmp_path, "--report", str(tmp_path / "page.html"))) == 0
+    assert {"m", "page.html"} < {*os.listdir(tmp_path)}
 
 
 @needs_posix

@@ -19,12 +19,13 @@ from xpnet.errors import counted
 from xpnet.files.checkpoint import Checkpoint
 from xpnet.ranges import is_count
 from xpnet.training.checkpointing import numbered, seconds_of
-from xpnet.training.interrupt import in_force
+from xpnet.training.signals import StopSignals, handled
 
-__all__ = ["add_options", "check", "keywords", "run_stoppable"]
+__all__ = ["add_options", "check", "finishing", "keywords", "run_stoppable"]
 
 _RESUMES: dict[str, bool | str] = {"auto": "auto", "yes": True, "no": False, "anyway": "anyway"}
 _INTERRUPTED, _TERMINATED, _LATER = 130, 143, 75  # exit statuses; 75 is EX_TEMPFAIL
+_AGAIN = 1.0  # seconds after which a signal that ended nothing comes again
 _WHY = {_INTERRUPTED: "Ctrl-C", _TERMINATED: "SIGTERM", _LATER: "--stop-after"}
 
 
@@ -105,25 +106,37 @@ def keywords(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-class _Stopping:
+class _Stopping(StopSignals):
     """SIGTERM and the end of a time, as requests to stop after the current step.
 
     Attributes
     ----------
-    status : int
-        The exit status of a training that was stopped.
+    ends : bool
+        Whether only the model is left to be written and judged, which no signal but Ctrl-C stops.
     """
 
-    status = _INTERRUPTED
+    ends = False
+
+    @property
+    def status(self) -> int:
+        """The exit status of a training that was stopped."""
+        if self.received is None:
+            return _INTERRUPTED
+        return _TERMINATED if self.received == signal.SIGTERM else _LATER
 
     def on_signal(self, number: int, frame: FrameType | None) -> None:
         """Ask the running fit to stop; without one, end the command."""
-        fit = in_force()
-        if self.status == _INTERRUPTED and not (fit and fit.requested):
-            self.status = _TERMINATED if number == signal.SIGTERM else _LATER
-        if fit is None:
-            raise KeyboardInterrupt
-        fit.requested = True
+        if not self.ends:
+            super().on_signal(number, frame)
+
+    def end(self, number: int) -> None:
+        """End the command by an exception, which is raised again each second.
+
+        Python drops it within a finalizer.
+        """
+        if hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_REAL, _AGAIN, _AGAIN)
+        raise KeyboardInterrupt
 
 
 @contextmanager
@@ -133,39 +146,48 @@ def _stopping(seconds: float | None) -> Iterator[_Stopping]:
     if threading.current_thread() is not threading.main_thread():
         yield stopping
         return
-    if seconds is not None:
+    timed = hasattr(signal, "setitimer")
+    if timed:
         numbers.append(signal.SIGALRM)
-    before = {number: signal.signal(number, stopping.on_signal) for number in numbers}
-    try:
-        if seconds is not None:
-            # again each second: an exception within a finalizer is lost
-            signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
-        yield stopping
-    finally:
-        if seconds is not None:
-            signal.setitimer(signal.ITIMER_REAL, 0.0)
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    with handled(numbers, stopping):
+        try:
+            if seconds is not None:
+                signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN)
+            yield stopping
+        finally:
+            if timed:
+                signal.setitimer(signal.ITIMER_REAL, 0.0)
+
+
+def finishing(options: argparse.Namespace) -> None:
+    """Say that all fits are done: from now on, SIGTERM and the end of the time stop nothing."""
+    if options.checkpoint is not None:
+        options.stopping.ends = True
 
 
 def run_stoppable(options: argparse.Namespace, run: Callable[[argparse.Namespace], int]) -> int:
     """Run a training; with a checkpoint, say how to go on if it was stopped.
 
-    ``run`` returns 130 if it was stopped, or raises KeyboardInterrupt.
+    ``run`` calls `finishing` before it writes the model. It returns 130 if it was stopped before
+    that, or raises KeyboardInterrupt at any time.
     """
     if options.checkpoint is None:
         return run(options)
     if options.resume != "no" and (files := _files(options.checkpoint)):
         say(f"going on from {_place(files[-1])}")
     with _stopping(options.stop_after) as stopping:
+        options.stopping = stopping
         try:
             status = run(options)
         except KeyboardInterrupt:
+            if stopping.ends:  # Ctrl-C, and the message of any command
+                raise
             status = _INTERRUPTED
     if status != _INTERRUPTED:
         return status
-    say(f"stopped by {_WHY[stopping.status]}: {_said(options)}")
-    return stopping.status
+    status = stopping.status
+    say(f"stopped by {_WHY[status]}: {_said(options)}")
+    return status
 
 
 def _said(options: argparse.Namespace) -> str:

@@ -6,7 +6,7 @@ import argparse
 import sys
 import time
 
-from xpnet.cli.checkpoints import keywords
+from xpnet.cli.checkpoints import finishing, keywords
 from xpnet.cli.kinds import MODEL, PAGE
 from xpnet.cli.models import model_file
 from xpnet.cli.output import progress_lines, said_of, trained
@@ -55,6 +55,7 @@ def run(options: argparse.Namespace) -> int:
     )
     if history.stopped and options.checkpoint:
         return 130  # the checkpoint has it
+    finishing(options)
     seconds = time.perf_counter() - began
     result = net.evaluate(X_test, test_labels)
     net.save(model_file(options))

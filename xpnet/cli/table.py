@@ -70,6 +70,7 @@ def run(options: argparse.Namespace) -> int:
     model = train(rows, options.target, task=task, **_keywords(table, options), tell=say)
     if model.interrupted and options.checkpoint:
         return 130  # the checkpoints have it
+    checkpoints.finishing(options)
     wrote = said_of(out, MODEL)
     model.save(out)
     say(f"trained in {time.perf_counter() - began:.1f} s; {wrote}")

@@ -10,10 +10,17 @@ if TYPE_CHECKING:
     from xpnet.training.callbacks import json_lines
     from xpnet.training.early_stopping import EarlyStopping
     from xpnet.training.history import History
+    from xpnet.training.signals import StopSignals, stop_on_signals
 
-__all__ = ["EarlyStopping", "History", "json_lines"]
+__all__ = ["EarlyStopping", "History", "StopSignals", "json_lines", "stop_on_signals"]
 
-_PLACES = {"EarlyStopping": "early_stopping", "History": "history", "json_lines": "callbacks"}
+_PLACES = {
+    "EarlyStopping": "early_stopping",
+    "History": "history",
+    "StopSignals": "signals",
+    "json_lines": "callbacks",
+    "stop_on_signals": "signals",
+}
 
 if not TYPE_CHECKING:
     __getattr__ = when_used(__name__, _PLACES.values(), _PLACES)

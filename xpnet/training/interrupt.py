@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-__all__ = ["Interrupt", "in_force", "stop_on_interrupt"]
+__all__ = ["Interrupt", "running", "stop_on_interrupt"]
 
 
 class Interrupt:
-    """Whether Ctrl-C was pressed."""
+    """Whether Ctrl-C was pressed, or another signal asked the fit to stop."""
 
     requested = False
 
@@ -26,6 +26,14 @@ class Interrupt:
         self.requested = True
 
 
+_running: dict[int, Interrupt] = {}  # of the fit in each thread
+
+
+def running() -> Interrupt | None:
+    """The `Interrupt` of this thread's fit, if there is one, whatever handles Ctrl-C."""
+    return _running.get(threading.get_ident())
+
+
 @contextmanager
 def stop_on_interrupt() -> Iterator[Interrupt]:
     """Within this context a first Ctrl-C is only noted; a second raises KeyboardInterrupt.
@@ -33,8 +41,8 @@ def stop_on_interrupt() -> Iterator[Interrupt]:
     Signals are left alone outside the main thread, and if the program has its own handler. A fit
     within another fit's callback shares that fit's `Interrupt`: Ctrl-C ends both.
     """
-    outer = in_force()
-    if outer is not None and outer.thread == threading.get_ident():
+    outer = running()
+    if outer is not None:
         yield outer
         return
     interrupt = Interrupt()
@@ -42,27 +50,33 @@ def stop_on_interrupt() -> Iterator[Interrupt]:
         threading.current_thread() is threading.main_thread()
         and signal.getsignal(signal.SIGINT) is signal.default_int_handler
     )
-    if ours:
-        signal.signal(signal.SIGINT, interrupt._on_signal)
     try:
+        _running[interrupt.thread] = interrupt
+        if ours:
+            signal.signal(signal.SIGINT, interrupt._on_signal)
         yield interrupt
     finally:
-        if ours and in_force() is interrupt:
+        _running.pop(interrupt.thread, None)
+        if ours and _in_force() is interrupt:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def in_force() -> Interrupt | None:
+def _in_force() -> Interrupt | None:
     """The `Interrupt` that the current handler of Ctrl-C sets, if any."""
     told = getattr(signal.getsignal(signal.SIGINT), "__self__", None)
     return told if isinstance(told, Interrupt) else None
 
 
 def _forget_others() -> None:
-    """Restore the default handler in a forked child if the fit's thread was not forked.
+    """Forget, in a forked child, the fits of threads that were not forked.
 
-    The handler of that fit would swallow the child's first Ctrl-C.
+    The handler of such a fit would swallow the child's first Ctrl-C.
     """
-    interrupt = in_force()
+    own = running()
+    _running.clear()
+    if own is not None:
+        _running[own.thread] = own
+    interrupt = _in_force()
     if interrupt is not None and interrupt.thread != threading.get_ident():
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

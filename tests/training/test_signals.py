@@ -1,0 +1,98 @@
+"""Signals that stop a fit after its step, where a program asks for it."""
+
+from __future__ import annotations
+
+import signal
+import threading
+
+import pytest
+
+import xpnet
+from tests.support.checkpoints import FIT, LABELS, X, left, network, told
+from tests.support.helpers import needs_posix
+from xpnet.training import stop_on_signals
+
+pytestmark = needs_posix  # Windows has no signal that another process can send
+
+SETTINGS = {"steps": {}, "lbfgs": {"optimizer": "lbfgs"}, "stack": {}}
+
+
+@pytest.mark.parametrize("ignored", [False, True])
+@pytest.mark.parametrize("how", SETTINGS)
+def test_sigterm_stops_a_fit_and_the_checkpoint_goes_on(tmp_path, how, ignored):
+    """Also if Ctrl-C is ignored, as in a background job of a script."""
+
+    def fit(path, **callbacks):
+        net = xpnet.Stack(network(rng=r) for r in range(2)) if how == "stack" else network()
+        given = {**FIT, **SETTINGS[how], "checkpoint_every": "1h", "checkpoint": path}
+        return told(net, net.fit(X, LABELS, callbacks=callbacks, **given))
+
+    def preempted(net, history):
+        if len(history.step_loss) == 3:
+            signal.raise_signal(signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGINT)
+    wanted = fit(tmp_path / "u")
+    try:
+        if ignored:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        with stop_on_signals() as stop:
+            assert fit(tmp_path / "f", step_end=preempted)["stopped"] == "interrupted"
+        assert stop.received == signal.SIGTERM
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert xpnet.Checkpoint.read(tmp_path / "f").state.steps == 3
+    assert fit(tmp_path / "f") == wanted
+    assert left(tmp_path / "f") == left(tmp_path / "u")
+
+
+def test_without_a_fit_the_program_ends_with_the_usual_status():
+    before = signal.getsignal(signal.SIGUSR1)
+    with stop_on_signals(signal.SIGTERM, signal.SIGUSR1) as stop:
+        for number in (signal.SIGTERM, signal.SIGUSR1):
+            with pytest.raises(SystemExit) as ended:
+                signal.raise_signal(number)
+            assert ended.value.code == 128 + number
+        assert stop.received == signal.SIGTERM
+    assert signal.getsignal(signal.SIGUSR1) == before
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_a_signal_stops_the_fit_of_the_main_thread_and_no_other(tmp_path):
+    """Signals are handled there."""
+    histories = []
+
+    def elsewhere(net, history):
+        thread = threading.Thread(
+            target=lambda: histories.append(network().fit(X, LABELS, epochs=3))
+        )
+        signal.raise_signal(signal.SIGTERM)
+        thread.start()
+        thread.join()
+
+    with stop_on_signals():
+        assert network().fit(X, LABELS, epochs=3, callbacks=elsewhere).stopped == "interrupted"
+    assert histories[0].stopped is None
+
+
+def test_it_must_be_asked_for_in_the_main_thread():
+    raised = []
+
+    def enter():
+        try:
+            with stop_on_signals():
+                pass
+        except ValueError as error:
+            raised.append(str(error))
+
+    thread = threading.Thread(target=enter)
+    thread.start()
+    thread.join()
+    assert raised == ["only the main thread handles signals: enter stop_on_signals there"]
+
+
+def test_a_signal_that_cannot_be_handled_changes_nothing():
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises((ValueError, OSError)), stop_on_signals(signal.SIGTERM, signal.SIGKILL):
+        pass
+    assert signal.getsignal(signal.SIGTERM) == before
