@@ -1,73 +1,23 @@
-"""What the estimators do beyond scikit-learn's, and what they do with weights, copies and input."""
+"""What the estimators take beyond scikit-learn's parameters, and what does not go together."""
 
 from __future__ import annotations
 
 import pickle
 
-import joblib
 import numpy as np
 import pytest
-from scipy import sparse
-from sklearn.base import clone
-from sklearn.exceptions import ConvergenceWarning, NotFittedError
-from sklearn.model_selection import GridSearchCV
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.class_weight import compute_sample_weight
 
 import xpnet
-from xpnet.backends import to_numpy
-from xpnet.estimators import MLPClassifier, MLPRegressor
+from tests.support.estimators import CLASSES, NUMBERS, RNG, X, classifier, regressor
 from xpnet.layers import BatchNorm, Dense
 from xpnet.losses import CrossEntropy, GaussianNLL
 from xpnet.optimizers import Adam
 from xpnet.schedules import Cosine
 
-RNG = np.random.default_rng(0)
-X = RNG.normal(size=(80, 4))
-NUMBERS = X[:, 0] - X[:, 1] ** 2
-CLASSES = np.asarray(["a", "b", "c"])[np.digitize(NUMBERS, [-1.0, 0.5])]
-
 # most fits end after few epochs, since their tests ask for no more
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
-
-def classifier(**settings):
-    return MLPClassifier(**{"hidden_layer_sizes": 6, "max_iter": 8, "random_state": 0, **settings})
-
-
-def regressor(**settings):
-    return MLPRegressor(**{"hidden_layer_sizes": 6, "max_iter": 8, "random_state": 0, **settings})
-
-
-# --- backends and dtypes
-
-
-@pytest.mark.parametrize("solver", ["adam", "sgd"])
-def test_every_backend_takes_the_same_steps(backend, solver):
-    expected = classifier(solver=solver).fit(X, CLASSES)
-    found = classifier(solver=solver, backend=backend.name, dtype="float64").fit(X, CLASSES)
-    assert found.network_.backend.name == backend.name
-    for a, b in zip(found.coefs_, expected.coefs_, strict=True):
-        np.testing.assert_allclose(a, b, atol=1e-12)
-    np.testing.assert_array_equal(found.predict(X), expected.predict(X))
-    found.partial_fit(X, CLASSES)
-    expected.partial_fit(X, CLASSES)
-    np.testing.assert_allclose(found.coefs_[0], expected.coefs_[0], atol=1e-12)
-
-
-def test_lbfgs_on_a_device_is_xpnets_own(backend):
-    settings = {"solver": "lbfgs", "max_iter": 60, "activation": "tanh", "dtype": "float64"}
-    expected = regressor(**settings).fit(X, NUMBERS)
-    found = regressor(backend=backend.name, **settings).fit(X, NUMBERS)
-    assert found.loss_ == pytest.approx(expected.loss_, rel=0.2)
-    assert 1 < found.n_iter_ <= 60
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_dtype_is_that_of_the_network(dtype):
-    model = regressor(dtype=dtype).fit(X.astype("float32"), NUMBERS)
-    assert model.predict(X).dtype == model.coefs_[0].dtype == dtype
 
 
 # --- settings of xpnet
@@ -250,109 +200,3 @@ def test_a_fit_that_diverges_keeps_its_best_weights_if_it_watches_a_score():
     assert np.isnan(model.validation_scores_[-1])
     assert len(model.validation_scores_) == len(model.loss_curve_) == model.n_iter_
     assert np.isfinite(model.coefs_[0]).all()
-
-
-# --- probabilities
-
-
-@pytest.mark.parametrize("y", [CLASSES, NUMBERS > 0, np.stack([NUMBERS > 0, X[:, 2] > 0], 1)],
-                         ids=["many", "two", "labels"])  # fmt: skip
-def test_no_logarithm_of_a_probability_is_infinite(y):
-    model = classifier(solver="lbfgs", alpha=0.0, max_iter=50).fit(X, y)
-    far = X * 1e4
-    P, log_P = model.predict_proba(far), model.predict_log_proba(far)
-    assert P.min() == np.finfo(P.dtype).tiny  # it would be 0
-    assert np.isfinite(log_P).all()
-    assert log_P.min() < -1000.0
-    near = model.predict_log_proba(X)
-    np.testing.assert_allclose(np.exp(near), model.predict_proba(X), rtol=1e-12, atol=1e-300)
-
-
-# --- weights
-
-
-def test_lists_of_weights_are_the_networks():
-    model = regressor(hidden_layer_sizes=()).fit(X, NUMBERS)
-    W, b = model.coefs_[0], model.intercepts_[0]
-    np.testing.assert_allclose(model.predict(X), X @ W[:, 0] + b[0], rtol=1e-12)
-    W[:] = 0.0  # in place
-    np.testing.assert_array_equal(model.predict(X), np.full(80, b[0]))
-    model.coefs_[0] = np.eye(4)[:, :1]  # an entry
-    np.testing.assert_allclose(model.predict(X), X[:, 0] + b[0], rtol=1e-12)
-    model.intercepts_ = [np.ones(1)]  # a list
-    np.testing.assert_allclose(model.predict(X), X[:, 0] + 1.0, rtol=1e-12)
-    np.testing.assert_array_equal(model.network_.biases[0], [1.0])
-    model.network_.set_weights([np.zeros((1, 4))], [np.zeros(1)])
-    np.testing.assert_array_equal(model.coefs_[0], np.zeros((4, 1)))
-
-
-def test_lists_on_a_device_are_read_only(backend):
-    model = regressor(backend=backend.name, dtype="float64", max_iter=1).fit(X, NUMBERS)
-    if backend.name != "numpy":
-        with pytest.raises(ValueError, match="read-only"):
-            model.coefs_[0][:] = 0.0
-    model.coefs_ = [np.zeros_like(W) for W in model.coefs_]
-    np.testing.assert_allclose(model.predict(X), np.full(80, model.intercepts_[1][0]), rtol=1e-12)
-
-
-def test_a_pickle_has_the_weights_the_state_and_replaced_entries(tmp_path):
-    model = classifier(hidden_layer_sizes=5).fit(X, CLASSES)
-    model.coefs_[0] = model.coefs_[0] * 2.0
-    joblib.dump(model, tmp_path / "model")
-    for copy in (pickle.loads(pickle.dumps(model)), joblib.load(tmp_path / "model")):
-        np.testing.assert_array_equal(copy.predict_proba(X), model.predict_proba(X))
-        copy.partial_fit(X, CLASSES)
-    model.partial_fit(X, CLASSES)
-    np.testing.assert_array_equal(copy.coefs_[0], model.coefs_[0])
-    fresh = clone(model)
-    assert not hasattr(fresh, "coefs_")
-    with pytest.raises(NotFittedError):
-        fresh.predict(X)
-
-
-# --- input
-
-
-@pytest.mark.parametrize("kind", ["csr_array", "csc_array", "csr_matrix"])
-@pytest.mark.parametrize("settings", [{}, {"solver": "lbfgs"}, {"early_stopping": True}], ids=str)
-def test_sparse_and_dense_examples_give_the_same_fit(kind, settings):
-    dense = np.where(np.abs(X) > 0.8, X, 0.0)
-    rows = getattr(sparse, kind)(dense)
-    w = RNG.uniform(0.5, 2.0, 80)
-    a, b = (classifier(**settings).fit(x, CLASSES, w) for x in (dense, rows))
-    np.testing.assert_allclose(a.coefs_[0], b.coefs_[0], atol=1e-10)
-    np.testing.assert_allclose(a.predict_log_proba(dense), b.predict_log_proba(rows), atol=1e-9)
-    if not settings:
-        held = (rows, CLASSES, w)
-        again = classifier().fit(rows, CLASSES, w, validation_data=held)
-        np.testing.assert_array_equal(again.coefs_[0], b.coefs_[0])
-        a.partial_fit(dense, CLASSES)
-        np.testing.assert_allclose(a.coefs_[0], b.partial_fit(rows, CLASSES).coefs_[0], atol=1e-10)
-
-
-def test_a_batch_of_weight_zero_is_named():
-    w = np.where(np.arange(80) < 40, 0.0, 1.0)
-    with pytest.raises(ValueError, match="weights of a batch sum to 0"):
-        classifier(batch_size=20, shuffle=False).fit(X, CLASSES, w)
-
-
-def test_unknown_labels_are_named():
-    model = classifier().fit(X, CLASSES)
-    with pytest.raises(ValueError, match=r"classes that the first fit did not: \['d'\]"):
-        model.partial_fit(X[:3], ["a", "d", "b"])
-
-
-def test_without_convergence_there_is_a_warning_and_after_it_none(recwarn):
-    with pytest.warns(ConvergenceWarning, match=r"Maximum iterations \(8\) reached"):
-        classifier().fit(X, CLASSES)
-    recwarn.clear()
-    classifier(max_iter=3000, tol=0.05).fit(X, CLASSES)
-    assert not [w for w in recwarn if issubclass(w.category, ConvergenceWarning)]
-
-
-def test_a_search_in_a_pipeline():
-    model = make_pipeline(StandardScaler(), classifier(max_iter=40, learning_rate_init=0.02))
-    grid = {"mlpclassifier__dropout": [0.0, 0.2], "mlpclassifier__alpha": [1e-4, 1e-1]}
-    search = GridSearchCV(model, grid, cv=3).fit(X, CLASSES)
-    assert search.best_score_ > 0.4
-    assert to_numpy(search.best_estimator_[-1].network_.parameters).size > 0
