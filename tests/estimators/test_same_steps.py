@@ -146,6 +146,17 @@ def test_a_warm_start_is_scikit_learns(early):
 
 
 @ends_early
+def test_a_warm_start_without_a_better_score_restores_the_best_weights():
+    """Unlike scikit-learn, which has overwritten them."""
+    settings = {"warm_start": True, "early_stopping": True, "random_state": 0}
+    model = estimators.MLPClassifier((8,), max_iter=60, learning_rate_init=0.02, **settings)
+    best = model.fit(X, DIGITS > 4).network_.parameters.copy()
+    model.set_params(max_iter=2, learning_rate_init=10.0).fit(X, DIGITS > 4)
+    assert model.validation_scores_[-1] < model.best_validation_score_
+    np.testing.assert_array_equal(model.network_.parameters, best)
+
+
+@ends_early
 def test_a_random_state_is_left_as_scikit_learn_leaves_it():
     left = []
     for module in (neural_network, estimators):

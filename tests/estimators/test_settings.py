@@ -6,7 +6,9 @@ import pickle
 
 import numpy as np
 import pytest
+from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.class_weight import compute_sample_weight
 
 import xpnet
@@ -120,9 +122,46 @@ def test_a_gradient_is_checked():
     model = regressor(activation="tanh").fit(X, NUMBERS)
     assert len(model.check_gradient(X, NUMBERS, RNG.uniform(size=80))) == 2
     assert max(model.check_gradient(X, NUMBERS)) < 1e-7
+    rows = sparse.csc_array(X)
+    assert max(regressor(activation="tanh").fit(rows, NUMBERS).check_gradient(rows, NUMBERS)) < 1e-7
+    with pytest.raises(ValueError, match="sample_weight"):
+        model.check_gradient(X, NUMBERS, np.ones(3))
 
 
 # --- what does not go together
+
+
+SGD_SLOWING = {"solver": "sgd", "learning_rate": "adaptive"}
+IGNORED = {
+    "dropout": {"layers": [5], "dropout": 0.1},
+    "activations": {"layers": [5], "activation": ["tanh"]},
+    "schedule": {**SGD_SLOWING, "schedule": Cosine(0.1)},
+    "optimizer": {**SGD_SLOWING, "optimizer": Adam(0.1)},
+    "lbfgs": {"solver": "lbfgs", "schedule": Cosine(0.1)},
+}
+
+
+@pytest.mark.parametrize("case", IGNORED)
+def test_a_setting_that_would_be_ignored_is_refused(case):
+    with pytest.raises(ValueError, match=r"is not possible with|needs a solver by batches"):
+        classifier(**IGNORED[case]).fit(X, CLASSES)
+
+
+@pytest.mark.parametrize("sizes", [(4.7,), (4.0, 3), 2.5, np.asarray([3.5])], ids=str)
+def test_widths_are_whole_numbers(sizes):
+    error = InvalidParameterError if np.ndim(sizes) == 0 else TypeError
+    with pytest.raises(error, match=r"hidden_layer_sizes"):
+        classifier(hidden_layer_sizes=sizes).fit(X, CLASSES)
+
+
+def test_all_names_of_an_activation_start_alike():
+    given = "logistic", "sigmoid", ["logistic", "sigmoid"], xpnet.Activation.named("sigmoid")
+    first, *others = (
+        classifier(activation=f, hidden_layer_sizes=(6, 5), max_iter=1).fit(X, CLASSES)
+        for f in given
+    )
+    for other in others:
+        np.testing.assert_array_equal(first.network_.parameters, other.network_.parameters)
 
 
 def test_lbfgs_refuses_what_it_would_ignore():

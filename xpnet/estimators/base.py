@@ -10,11 +10,11 @@ from scipy.sparse import issparse
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
-from xpnet.estimators.build import draw_weights, hidden_sizes, make_network
+from xpnet.estimators.build import draw_weights, make_network
 from xpnet.estimators.fitted import Fitted
-from xpnet.estimators.progress import start_records
+from xpnet.estimators.progress import forget_records, start_records
 from xpnet.estimators.rows import Rows
-from xpnet.estimators.settings import check_optimizer, is_stochastic
+from xpnet.estimators.settings import check_together, is_stochastic
 from xpnet.estimators.solvers import solve
 from xpnet.estimators.weights import Weights
 from xpnet.losses import Loss
@@ -77,20 +77,19 @@ class BaseMLP(Fitted):
         incremental: bool,
         validation_data: Any = None,
     ) -> Any:
-        hidden_sizes(self.hidden_layer_sizes)
-        check_optimizer(self.optimizer)
+        check_together(self)
         first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         X, y = self._checked(X, y, first)
         self._take_labels(y, incremental)
         w = None if sample_weight is None else _check_sample_weight(sample_weight, X)
-        self._random_state = check_random_state(self.random_state)
         loss = self._find_loss(y)
+        rows = Rows(_by_rows(X), self._encode(y, loss), y, self._weights_of(y, w), w)
+        held_out = self._held_out(validation_data, loss)
+        self._random_state = check_random_state(self.random_state)  # all else is checked
         if first:
             self._initialize(X, y, loss)
         else:
             self._go_on(X, y, loss)
-        rows = Rows(_by_rows(X), self._encode(y, loss), y, self._weights_of(y, w), w)
-        held_out = self._held_out(validation_data, loss)
         solve(self, self.network_, rows, incremental, held_out)
         return self
 
@@ -118,9 +117,9 @@ class BaseMLP(Fitted):
         self.n_layers_ = len(net.sizes)
         name = net.layers[-1].activation.name
         self.out_activation_ = _NAMES.get(name, name)
+        forget_records(self)
         if is_stochastic(self):
             start_records(self)
-        self.__dict__.pop("_optimizer", None)
 
     def _make_network(self, X: Any, y: Any, loss: Loss) -> Network:
         return make_network(self, X.shape[1], self._n_outputs(y, loss), loss, self._dtype_of(X))

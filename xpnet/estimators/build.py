@@ -12,28 +12,15 @@ import numpy as np
 
 from xpnet.equations.masks import needs_masks
 from xpnet.errors import quoted
+from xpnet.estimators.settings import hidden_sizes
 from xpnet.layers import Dense, Dropout
 from xpnet.losses import LOSSES, Loss, Poisson, Scaled
 from xpnet.network import Network
 
-__all__ = ["draw_weights", "hidden_sizes", "loss_of_classes", "loss_of_numbers", "make_network"]
+__all__ = ["draw_weights", "loss_of_classes", "loss_of_numbers", "make_network"]
 
 _NAMES = {"logistic": "sigmoid"}
 """scikit-learn's name of an activation, and the name here, where they differ."""
-
-
-def hidden_sizes(given: Any) -> list[int]:
-    """Return the widths of the hidden layers; a number is one layer.
-
-    Raises
-    ------
-    ValueError
-        A width is not above 0.
-    """
-    sizes = list(given) if hasattr(given, "__iter__") else [given]
-    if np.any(np.asarray(sizes) <= 0):
-        raise ValueError(f"hidden_layer_sizes must be > 0, got {quoted(sizes)}")
-    return [int(n) for n in sizes]
 
 
 def loss_of_classes(loss: Any, n_labels: int) -> Loss:
@@ -107,9 +94,8 @@ def draw_weights(estimator: Any, net: Network, random_state: Any, dtype: Any) ->
 
     If layers draw masks, one more number is drawn for their seed.
     """
-    factor = 2.0 if estimator.activation == "logistic" else 6.0
     weights, biases = [], []
-    for W in net.weights:
+    for W, factor in zip(net.weights, _factors(estimator, net), strict=True):
         fan_out, fan_in = W.shape
         bound = np.sqrt(factor / (fan_in + fan_out))
         weights.append(random_state.uniform(-bound, bound, (fan_in, fan_out)).astype(dtype).T)
@@ -117,3 +103,11 @@ def draw_weights(estimator: Any, net: Network, random_state: Any, dtype: Any) ->
     net.set_weights(weights, biases)
     if needs_masks(net.layers):
         net.seed = int(random_state.randint(2**31 - 1))
+
+
+def _factors(estimator: Any, net: Network) -> list[float]:
+    """c of every dense layer, by its activation; the output's by that of the layer before it."""
+    *hidden, _ = (layer.activation.name for layer in net.layers if layer.kind == "dense")
+    name = _activation(estimator.activation)  # without hidden layers, as scikit-learn does
+    names = [*hidden, hidden[-1] if hidden else getattr(name, "name", name)]
+    return [2.0 if name == "sigmoid" else 6.0 for name in names]

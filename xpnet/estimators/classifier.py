@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.special import expit, log_expit, log_softmax
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.metrics import accuracy_score
 from sklearn.utils import compute_sample_weight
@@ -15,12 +14,17 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call
 from xpnet.estimators.base import BaseMLP
 from xpnet.estimators.build import loss_of_classes
 from xpnet.estimators.parameters import keep_parameters
+from xpnet.estimators.probabilities import above_zero, log_probabilities, probabilities
 from xpnet.estimators.settings import OF_CLASSIFIER
 from xpnet.estimators.targets import Labels
+from xpnet.estimators.undone import undone_on_error
 from xpnet.losses import Loss
 from xpnet.typing import Host
 
 __all__ = ["MLPClassifier"]
+
+_FROM_LOGITS = ("softmax", "logistic")
+"""The output activations whose probabilities, and their logarithms, are made from the logits."""
 
 
 class MLPClassifier(ClassifierMixin, BaseMLP):
@@ -168,6 +172,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         keep_parameters(locals())
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @undone_on_error
     def fit(self, X: Any, y: Any, sample_weight: Any = None, validation_data: Any = None) -> Any:
         """Fit the network, from newly drawn weights unless ``warm_start``.
 
@@ -188,6 +193,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     @available_if(lambda self: self._check_solver())
     @_fit_context(prefer_skip_nested_validation=True)
+    @undone_on_error
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Any:
         """Do one epoch on these examples, from the present weights and optimizer state.
 
@@ -215,23 +221,18 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
         No probability is 0: the smallest is the smallest normal number of the dtype.
         """
-        A = self._outputs(X)
-        if A.shape[1] == 1:
-            Z = self._outputs(X, logits=True)
-            A = np.hstack([expit(-Z), A])  # 1 − A would lose its digits
-        return np.asarray(np.maximum(A, np.finfo(A.dtype).tiny))
+        if self.out_activation_ not in _FROM_LOGITS:
+            return above_zero(self._outputs(X))
+        return probabilities(self._outputs(X, logits=True), self.out_activation_ == "softmax")
 
     def predict_log_proba(self, X: Any) -> Host:
         """Return the logarithm of each probability, (N, classes), never −∞.
 
         Logarithms of probabilities below ½ come from the logits, which keep their digits.
         """
-        P, Z = self.predict_proba(X), self._outputs(X, logits=True)
-        if self.out_activation_ == "softmax":
-            small = log_softmax(Z, axis=1)
-        else:
-            small = np.hstack([log_expit(-Z), log_expit(Z)]) if Z.shape[1] == 1 else log_expit(Z)
-        return np.where(P < 0.5, small, np.log(np.maximum(P, 0.5)))
+        if self.out_activation_ not in _FROM_LOGITS:
+            return np.log(self.predict_proba(X))
+        return log_probabilities(self._outputs(X, logits=True), self.out_activation_ == "softmax")
 
     # --- for the base
 

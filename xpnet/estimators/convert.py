@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from sklearn import neural_network
+from sklearn.neural_network._base import LOSS_FUNCTIONS
 from sklearn.utils.validation import check_is_fitted
 
 from xpnet.backends import to_numpy
@@ -18,6 +19,7 @@ from xpnet.estimators.build import loss_of_classes, loss_of_numbers, make_networ
 from xpnet.estimators.classifier import MLPClassifier
 from xpnet.estimators.progress import Rate
 from xpnet.estimators.regressor import MLPRegressor
+from xpnet.estimators.settings import is_stochastic
 from xpnet.estimators.targets import Labels
 from xpnet.estimators.weights import Weights
 from xpnet.typing import Host
@@ -66,7 +68,7 @@ def from_sklearn(fitted: Any, **settings: Any) -> Any:
         )
     check_is_fitted(fitted)
     new = kind(**{**fitted.get_params(deep=False), **settings})
-    _copy_records(fitted, new)
+    _copy_records(fitted, new, 1.0 / _of_their_loss(fitted))
     if isinstance(new, MLPClassifier):
         new._set_labels(Labels(fitted._label_binarizer))
         loss = loss_of_classes(new.loss, new._labels.n_labels)
@@ -76,8 +78,8 @@ def from_sklearn(fitted: Any, **settings: Any) -> Any:
     net = make_network(new, fitted.n_features_in_, fitted.n_outputs_, loss, dtype)
     net.set_weights([W.T for W in fitted.coefs_], fitted.intercepts_)
     new._weights, new._best = Weights(net), None
-    if hasattr(fitted, "_optimizer"):
-        new._optimizer = _rate_from(new, fitted._optimizer)
+    if hasattr(fitted, "_optimizer") and is_stochastic(new):
+        new._optimizer = _rate_from(new, fitted)
     return new
 
 
@@ -94,14 +96,14 @@ def to_sklearn(estimator: Any) -> Any:
     kind = next(theirs for theirs, ours in _KINDS.items() if isinstance(estimator, ours))
     _refuse_beyond(kind, estimator, given)
     new = kind(**{name: given[name] for name in kind().get_params()})
-    _copy_records(estimator, new)
+    _copy_records(estimator, new, _of_their_loss(estimator))
     new.coefs_ = [W.copy(order="C") for W in estimator.coefs_]
     new.intercepts_ = [b.copy() for b in estimator.intercepts_]
     new._best_coefs = [W.copy() for W in new.coefs_]
     new._best_intercepts = [b.copy() for b in new.intercepts_]
     if isinstance(estimator, MLPClassifier):
         new._label_binarizer = estimator._labels.binarizer
-    if hasattr(estimator, "_optimizer"):
+    if hasattr(estimator, "_optimizer") and estimator._optimizer.fits(estimator):
         new._optimizer = _optimizer_of(new, estimator)
     return new
 
@@ -127,25 +129,47 @@ def _refuse_beyond(kind: Any, estimator: Any, given: dict[str, Any]) -> None:
         )
 
 
-def _copy_records(old: Any, new: Any) -> None:
+def _copy_records(old: Any, new: Any, factor: float) -> None:
+    """Copy the records; those of losses are multiplied by ``factor``."""
     for name in _RECORDS:
         if hasattr(old, name):
             value = getattr(old, name)
             setattr(new, name, list(value) if isinstance(value, list) else value)
+    for name in ("loss_", "best_loss_"):
+        if (loss := getattr(new, name, None)) is not None:
+            setattr(new, name, loss * factor)
+    if hasattr(new, "loss_curve_"):
+        new.loss_curve_ = [loss * factor for loss in new.loss_curve_]
+
+
+def _of_their_loss(estimator: Any) -> float:
+    """scikit-learn's loss as a multiple of this package's, for the same outputs and targets.
+
+    It is 1, but for the squared error of several targets: a mean over them there (issue 8349).
+    """
+    if estimator.loss != "squared_error":
+        return 1.0
+    Y = np.ones((1, estimator.n_outputs_))
+    return float(LOSS_FUNCTIONS["squared_error"](Y, 0.0 * Y) / (0.5 * Y.sum()))
 
 
 # --- the optimizers' arrays
 
 
-def _rate_from(new: Any, optimizer: Any) -> Rate:
-    rate = Rate(new)
-    if hasattr(optimizer, "ms"):
+def _rate_from(new: Any, fitted: Any) -> Rate:
+    """The rate with scikit-learn's state; a new one if the solver is another from now on."""
+    rate, optimizer = Rate(new), fitted._optimizer
+    is_adam = hasattr(optimizer, "ms")
+    if new.optimizer is not None or is_adam != (new.solver == "adam"):
+        return rate
+    if is_adam:
         rate.carried.moments = _packed(optimizer.ms), _packed(optimizer.vs)
         rate.carried.t = optimizer.t
         return rate
-    rate.learning_rate = optimizer.learning_rate
-    # scikit-learn's velocity is the step itself, −u
-    rate.carried.moments = (-_packed(optimizer.velocities),) if new.momentum else ()
+    if new.learning_rate_init == fitted.learning_rate_init:
+        rate.learning_rate = optimizer.learning_rate
+    if new.momentum and optimizer.momentum:  # its velocity is the step itself, −u
+        rate.carried.moments = (-_packed(optimizer.velocities),)
     return rate
 
 
@@ -160,9 +184,10 @@ def _optimizer_of(new: Any, estimator: Any) -> Any:
             made.ms, made.vs = (_unpacked(x, params) for x in carried.moments)
             made.t = carried.t
         return made
-    rule = new.learning_rate, new.momentum, new.nesterovs_momentum, new.power_t
-    made = SGDOptimizer(params, new.learning_rate_init, *rule)
-    made.learning_rate = estimator._optimizer.learning_rate
+    rate = estimator._optimizer
+    rule = rate.rule, new.momentum, new.nesterovs_momentum, rate.power
+    made = SGDOptimizer(params, rate.first, *rule)
+    made.learning_rate = rate.learning_rate
     if carried.moments:
         made.velocities = _unpacked(-carried.moments[0], params)
     return made

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from xpnet.backends import to_numpy
 from xpnet.backends.sparse import SparseRows
@@ -108,6 +108,7 @@ class Fitted(BaseEstimator):
         Parameters
         ----------
         X : (N, n_features)
+            A sparse X is made dense as a whole.
         y : (N,) or (N, outputs)
             As for ``fit``; all classes must be known.
         sample_weight : (N,), optional
@@ -122,7 +123,8 @@ class Fitted(BaseEstimator):
         X, y = self._later(X, y)
         net = self.network_
         assert net.loss is not None
-        return gradient_check(net, X, self._encode(y, net.loss), sample_weight)
+        w = None if sample_weight is None else _check_sample_weight(sample_weight, X)
+        return gradient_check(net, _dense(X), self._encode(y, net.loss), w)
 
     def to_sklearn(self) -> Any:
         """Return scikit-learn's estimator with the same parameters, weights, records and state.
@@ -135,3 +137,7 @@ class Fitted(BaseEstimator):
         from xpnet.estimators.convert import to_sklearn
 
         return to_sklearn(self)
+
+
+def _dense(X: Any) -> Any:
+    return X.toarray() if issparse(X) else X

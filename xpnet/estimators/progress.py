@@ -17,7 +17,7 @@ from xpnet.training.history import History
 from xpnet.training.settings import Carried
 from xpnet.typing import Host
 
-__all__ = ["AfterEpoch", "Rate", "restore_best", "start_records"]
+__all__ = ["AfterEpoch", "Rate", "forget_records", "restore_best", "start_records"]
 
 _SMALLEST = 1e-6
 """The learning rate at which an adaptive one is not divided any more."""
@@ -29,14 +29,17 @@ class Rate:
     Attributes
     ----------
     learning_rate : float
-        Of the next step. Only ``learning_rate`` "invscaling" and "adaptive" change it.
+        Of the next step. Only the rules "invscaling" and "adaptive" change it.
+    first, rule, power
+        The estimator's learning_rate_init, learning_rate and power_t when this was made. Like
+        scikit-learn's, an optimizer that goes on keeps them.
     carried : Carried
     """
 
     def __init__(self, estimator: Any) -> None:
-        self.learning_rate = self._first = float(estimator.learning_rate_init)
-        self._rule = estimator.learning_rate if estimator.solver == "sgd" else "constant"
-        self._power = float(estimator.power_t)
+        self.learning_rate = self.first = float(estimator.learning_rate_init)
+        self.rule = estimator.learning_rate if estimator.solver == "sgd" else "constant"
+        self.power = float(estimator.power_t)
         self._made_for = _kind(estimator)
         self.carried = Carried()
 
@@ -50,12 +53,12 @@ class Rate:
 
     def end_epoch(self, t: int) -> None:
         """Take the number of examples seen so far."""
-        if self._rule == "invscaling":
-            self.learning_rate = self._first / (t + 1) ** self._power
+        if self.rule == "invscaling":
+            self.learning_rate = self.first / (t + 1) ** self.power
 
     def is_last(self) -> bool:
         """Whether a fit without improvement ends; otherwise it goes on with a fifth of the rate."""
-        if self._rule != "adaptive" or self.learning_rate <= _SMALLEST:
+        if self.rule != "adaptive" or self.learning_rate <= _SMALLEST:
             return True
         self.learning_rate /= 5.0
         return False
@@ -63,6 +66,19 @@ class Rate:
 
 def _kind(estimator: Any) -> tuple[Any, ...]:
     return estimator.solver, estimator.optimizer, bool(estimator.momentum)
+
+
+_RECORDS = (
+    *("loss_curve_", "best_loss_", "validation_scores_", "best_validation_score_"),
+    *("validation_loss_curve_", "_no_improvement_count", "_best", "_optimizer"),
+)
+"""The attributes that fits by batches alone have."""
+
+
+def forget_records(estimator: Any) -> None:
+    """Delete what an earlier fit has recorded."""
+    for name in _RECORDS:
+        vars(estimator).pop(name, None)
 
 
 def start_records(estimator: Any) -> None:
@@ -96,7 +112,7 @@ class AfterEpoch:
     def __call__(self, net: Network, history: History) -> bool:
         """Record an epoch; return whether the fit ends."""
         estimator = self._estimator
-        self._record(self._loss(history))
+        self._record(*self._loss(history))
         if self._held_out is None:
             self._watch_loss()
         else:
@@ -108,19 +124,20 @@ class AfterEpoch:
         """Record the epoch whose loss is not finite, if the last one's score does not say so."""
         scores = self._estimator.validation_scores_
         if not np.isnan(scores[-1]):
-            self._record(np.nan)
+            self._record(np.nan, self._sizes)
             scores.append(np.nan)
 
-    def _loss(self, history: History) -> float:
+    def _loss(self, history: History) -> tuple[float, Host]:
+        """The epoch's loss, and the numbers of examples in its batches."""
         losses = np.asarray(history.step_loss[self._steps :])  # fewer steps if interrupted
         self._steps = len(history.step_loss)
         sizes = self._sizes[: len(losses)]
-        return float(losses @ sizes / sizes.sum())
+        return float(losses @ sizes / sizes.sum()), sizes
 
-    def _record(self, loss: float) -> None:
+    def _record(self, loss: float, sizes: Host) -> None:
         estimator = self._estimator
         estimator.n_iter_ += 1
-        estimator.t_ += int(self._sizes.sum())
+        estimator.t_ += int(sizes.sum())
         estimator.loss_ = loss
         estimator.loss_curve_.append(loss)
         if estimator.verbose:

@@ -12,6 +12,7 @@ from xpnet.estimators.base import BaseMLP
 from xpnet.estimators.build import loss_of_numbers
 from xpnet.estimators.parameters import keep_parameters
 from xpnet.estimators.settings import OF_REGRESSOR
+from xpnet.estimators.undone import undone_on_error
 from xpnet.losses import Loss
 from xpnet.typing import Host
 
@@ -101,6 +102,7 @@ out_activation_, n_features_in_, feature_names_in_
         keep_parameters(locals())
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @undone_on_error
     def fit(self, X: Any, y: Any, sample_weight: Any = None, validation_data: Any = None) -> Any:
         """Fit the network, from newly drawn weights unless ``warm_start``.
 
@@ -121,6 +123,7 @@ out_activation_, n_features_in_, feature_names_in_
 
     @available_if(lambda self: self._check_solver())
     @_fit_context(prefer_skip_nested_validation=True)
+    @undone_on_error
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
         """Do one epoch on these examples, from the present weights and optimizer state.
 

@@ -16,6 +16,7 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 from xpnet.equations.activation import Activation
 from xpnet.equations.activations import ACTIVATIONS
 from xpnet.equations.penalties import Penalty
+from xpnet.errors import quoted
 from xpnet.losses import LOSSES, Loss
 from xpnet.optimizers import OPTIMIZERS
 from xpnet.optimizers.wrapper import is_optimizer
@@ -25,7 +26,8 @@ __all__ = [
     "OF_CLASSIFIER",
     "OF_REGRESSOR",
     "SOLVERS",
-    "check_optimizer",
+    "check_together",
+    "hidden_sizes",
     "is_stochastic",
     "penalty_of",
 ]
@@ -80,7 +82,7 @@ _OF_SKLEARN: dict[str, list[Any]] = {
 _OWN: dict[str, Any] = {
     "layers": [list, tuple, None],
     "dropout": [_fraction()],
-    "optimizer": "no_validation",  # `check_optimizer`
+    "optimizer": "no_validation",  # `check_together`
     "schedule": [callable, None],
     "penalty": [Penalty, None],
     "callbacks": [callable, list, tuple, Mapping, None],
@@ -100,7 +102,65 @@ OF_CLASSIFIER: dict[str, Any] = {
 OF_REGRESSOR: dict[str, Any] = {**COMMON, "loss": [_names(LOSSES), Loss]}
 
 
-def check_optimizer(value: Any) -> None:
+def check_together(estimator: Any) -> None:
+    """Check the parameters that no table of constraints can check.
+
+    Raises
+    ------
+    ValueError, TypeError
+        A width or the optimizer is wrong, or a parameter would be ignored because of another one.
+    """
+    hidden_sizes(estimator.hidden_layer_sizes)
+    _check_optimizer(estimator.optimizer)
+    if estimator.layers is not None:
+        _check_layers(estimator)
+    if estimator.schedule is not None and not is_stochastic(estimator):
+        raise ValueError("schedule needs a solver by batches, sgd or adam: lbfgs has no rate")
+    if estimator.solver == "sgd" and estimator.learning_rate != "constant":
+        _check_rate(estimator)
+
+
+def _check_layers(estimator: Any) -> None:
+    if estimator.dropout:
+        raise ValueError(
+            "dropout is not possible with layers: put xpnet.layers.Dropout(…) into layers"
+        )
+    if isinstance(estimator.activation, (list, tuple)):
+        raise ValueError(
+            "a list of activations is not possible with layers: give each layer its own, as in "
+            "Dense(64, 'tanh')"
+        )
+
+
+def _check_rate(estimator: Any) -> None:
+    """Raise ValueError if a rate that follows the loss or the epoch would not be used."""
+    by = "schedule" if estimator.schedule is not None else "optimizer"
+    if by == "schedule" or is_optimizer(estimator.optimizer):
+        raise ValueError(
+            f"learning_rate={estimator.learning_rate!r} is not possible with {by}, which has a "
+            "rate of its own: leave learning_rate='constant'"
+        )
+
+
+def hidden_sizes(given: Any) -> list[int]:
+    """Return the widths of the hidden layers; a number is one layer.
+
+    Raises
+    ------
+    ValueError
+        A width is not above 0.
+    TypeError
+        A width is not a whole number.
+    """
+    sizes = list(given) if hasattr(given, "__iter__") else [given]
+    if np.any(np.asarray(sizes) <= 0):
+        raise ValueError(f"hidden_layer_sizes must be > 0, got {quoted(sizes)}")
+    if not all(isinstance(n, Integral) for n in sizes):
+        raise TypeError(f"hidden_layer_sizes must be whole numbers, got {quoted(sizes)}")
+    return [int(n) for n in sizes]
+
+
+def _check_optimizer(value: Any) -> None:
     """Check that it is None, the name of an optimizer or an optimizer, which has no common class.
 
     Raises

@@ -36,6 +36,11 @@ class Weights:
         self._intercepts: list[Host] = []
 
     @property
+    def state(self) -> Network | None:
+        """The network, if there is one, without entries that were replaced since."""
+        return self._net
+
+    @property
     def has_network(self) -> bool:
         """Whether there is a network."""
         return self._net is not None
