@@ -4,33 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
-from xpnet import checks
-from xpnet.backends import to_numpy
-from xpnet.checks.inputs import is_classes
 from xpnet.checks.keywords import explains_keywords, shares_keywords
-from xpnet.datasets.split import folds as parts_of
-from xpnet.equations.streams import seed_from
-from xpnet.errors import quoted
+from xpnet.network.folds import Fold, folds_of
 from xpnet.network.jobs import Job, run
+from xpnet.network.judging import directions, prepared, summary
 from xpnet.network.network import Network
-from xpnet.ranges import items
-from xpnet.training.evaluation import metrics_for
-from xpnet.training.own_rows import row_numbers
-from xpnet.training.settings import StackKeywords, as_metrics, settings
+from xpnet.training.settings import StackKeywords
 from xpnet.typing import ArrayLike, Host
 
 if TYPE_CHECKING:
     from xpnet.equations.streams import Rng
     from xpnet.training.history import History
 
-__all__ = ["CrossValidation", "Fold", "cross_validate", "folds_of", "prepared", "summary"]
-
-Fold = tuple[Host, Host]
-"""The rows to train on, and the rows held out."""
+__all__ = ["CrossValidation", "cross_validate"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,76 +124,3 @@ def cross_validate(
         tuple(outcome.history for outcome in outcomes),
         tuple(outcome.network() for outcome in outcomes),
     )
-
-
-def prepared(
-    net: Any, X: ArrayLike, Y: ArrayLike, keywords: Mapping[str, Any]
-) -> tuple[dict[str, Any], Network]:
-    """The keywords of `Stack.fit`, checked, and an untrained network whose sizes and loss are set.
-
-    Those left open follow from all of X and Y.
-    """
-    if not isinstance(net, Network):
-        raise TypeError(f"net must be an xpnet.Network, got {quoted(net)}")
-    fit = {name: keywords[name] for name in StackKeywords.__annotations__}
-    settings({**keywords, "metrics": ()})  # metrics need no validation data here
-    new = net.fresh()
-    new.complete(new.in_order(X), Y)
-    return fit, new.as_written().fresh()
-
-
-def directions(net: Network, Y: ArrayLike, metrics: Any) -> dict[str, bool]:
-    """The scores of a network, and whether a larger one is better. Raises for a wrong metric."""
-    loss = net.loss
-    assert loss is not None
-    classes = is_classes(loss, net.encode(Y))
-    found = metrics_for(as_metrics(metrics), loss, net.layers[-1].fan_out, classes)
-    return {"loss": False, **{metric.name: metric.larger_is_better for metric in found}}
-
-
-def folds_of(net: Network, X: ArrayLike, Y: ArrayLike, given: Any, rng: Rng) -> list[Fold]:
-    """The folds, drawn or as given."""
-    N = int(checks.as_array("X", X).shape[0])
-    if not isinstance(given, (int, np.integer)) or isinstance(given, bool):
-        return [_pair(k, pair, N) for k, pair in enumerate(_listed(given))]
-    if not 2 <= given <= N:
-        raise ValueError(f"folds must be from 2 to {N}, the number of examples, got {given}")
-    seed = seed_from(rng)
-    return [
-        (np.setdiff1d(np.arange(N), held), held)
-        for held in parts_of(_labels(net.encode(Y)), N, int(given), seed)
-    ]
-
-
-def _labels(Y: ArrayLike) -> Host | None:
-    """Class labels to spread over the folds; None if the targets are no classes."""
-    Y = checks.as_array("Y", Y)
-    is_labels = checks.is_integer(Y) and (len(Y.shape) == 1 or tuple(Y.shape)[1:] == (1,))
-    return to_numpy(Y).reshape(-1) if is_labels else None
-
-
-def _listed(given: Any) -> list[Any]:
-    pairs = items("folds must be a number, or pairs (train, test) of rows", given)
-    if len(pairs) < 2:
-        raise ValueError(f"folds must be at least 2 pairs (train, test) of rows, got {len(pairs)}")
-    return pairs
-
-
-def _pair(k: int, given: Any, n_examples: int) -> Fold:
-    if not isinstance(given, (tuple, list)) or len(given) != 2:
-        raise TypeError(f"folds[{k}] must be a pair (train, test) of rows, got {quoted(given)}")
-    train, test = (row_numbers(f"folds[{k}][{i}]", x, n_examples) for i, x in enumerate(given))
-    both = np.intersect1d(train, test)
-    if len(both):
-        raise ValueError(
-            f"folds[{k}] has row {both[0]} both to train on and to be judged by: its scores would "
-            "say nothing about new data"
-        )
-    return train, test
-
-
-def summary(scores: Mapping[str, Host]) -> tuple[dict[str, Host], dict[str, Host]]:
-    """Mean and sample standard deviation of each score, over the last axis."""
-    with np.errstate(invalid="ignore"):  # a score may be infinite
-        means = {name: np.mean(x, axis=-1) for name, x in scores.items()}
-        return means, {name: np.std(x, axis=-1, ddof=1) for name, x in scores.items()}
