@@ -265,6 +265,37 @@ def test_a_weight_that_is_none_is_refused(kind, y, bad, frame):
         kind(**SMALL).fit(frame, y, np.where(np.arange(N) == 3, bad, 1.0))
 
 
+BAD_REFITS = {
+    "weights": lambda X, y: (X, y, np.full(N, -1.0)),
+    "a label": lambda X, y: (X, ["NA", *y[1:]], None),
+    "a number": lambda X, y: (X, [np.nan, *y[1:]], None),
+    "a cell": lambda X, y: (X.assign(x=np.inf), y, None),
+    "other columns": lambda X, y: (X[["x"]].assign(z=[[1]] * N), y, None),
+    "an array": lambda X, y: (np.full((N, 2), np.inf), y, None),
+    "no y": lambda X, y: (X, None, None),
+}
+
+
+@both
+@pytest.mark.parametrize("bad", BAD_REFITS.values(), ids=BAD_REFITS)
+def test_a_refit_that_raises_leaves_the_estimator_as_it_was(kind, y, bad, frame):
+    model = kind(**SMALL).fit(frame, y)
+    before, answered = dict(vars(model)), answers(model, frame)
+    other = np.where(Z > 0, "new", "labels") if kind is TabularClassifier else -SIZE
+    with pytest.raises((ValueError, TypeError)):
+        model.fit(*bad(frame, other))
+    assert vars(model).keys() == before.keys()
+    assert all(value is before[name] for name, value in vars(model).items())
+    np.testing.assert_array_equal(answers(model, frame), answered)
+
+
+@both
+def test_a_refit_forgets_the_names_of_a_frame(kind, y, frame):
+    model = kind(**OF_ARRAY).fit(frame[["x"]], y)
+    assert model.fit(Z[:, None], y) is model
+    assert not hasattr(model, "feature_names_in_")
+
+
 # --- columns by name
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -77,6 +78,12 @@ class BaseTabular(BaseEstimator):
         ValueError, TypeError
             Bad input; the message names row and column.
         """
+        new = copy.copy(self)  # a fit that raises leaves this estimator as it was
+        new._fit(X, y, sample_weight)
+        self.__dict__ = new.__dict__
+        return self
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any) -> None:
         columns = self._columns(X, reset=True)
         Y = self._checked(y)
         check_consistent_length(X, Y)
@@ -93,7 +100,6 @@ class BaseTabular(BaseEstimator):
         table = Table(columns, "X")
         check_cells(table, self.ignore)
         self.model_ = self._trained(table, names, weight)
-        return self
 
     def _trained(self, table: Table, names: Sequence[str], weight: str | None) -> Model:
         target = names[0] if len(names) == 1 else names
