@@ -148,6 +148,19 @@ def test_weights_count_in_training_and_in_the_scores():
         np.testing.assert_allclose(found.scores["loss"][k], expected["loss"], rtol=1e-9)
 
 
+@pytest.mark.parametrize(("part", "purpose"), [(0, "train on"), (1, "be judged by")])
+def test_a_fold_without_weights_is_refused_before_anything_is_trained(part, purpose, monkeypatch):
+    monkeypatch.delattr(xpnet.Stack, "fit")
+    X, Y = data()
+    folds = [(np.arange(20, 25), np.arange(25, 30)), (np.arange(20), np.arange(30, N))]
+    w = np.ones(N)
+    w[folds[1][part]] = 0
+    net = network(get_backend("numpy"), [5, 3])
+    for call in (xpnet.cross_validate, lambda *a, **k: xpnet.search(*a, {"seed": [0]}, **k)):
+        with pytest.raises(ValueError, match=rf"folds\[1\] has no row to {purpose} with a sample"):
+            call(net, X, Y, folds=folds, sample_weight=w)
+
+
 def test_a_fold_that_diverges_has_scores_of_nan():
     X, Y = data()
     Y = Y * 1.0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import pickle
+import weakref
 
 import numpy as np
 import pytest
@@ -57,6 +59,45 @@ def test_every_setting_is_a_fit_with_it_on_every_fold(backend):
     assert repr(found.best) in repr(found)
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+def test_penalties_of_every_kind_are_searched_together(weighted):
+    X, Y = data()
+    net = network(get_backend("numpy"), [5, 6, 3], loss="cross_entropy")
+    kinds = [
+        None,
+        xpnet.Penalty(l2=0.5, biases=True),
+        xpnet.Penalty(l2=0.5),
+        xpnet.Penalty(l1=0.5, of_sum=True),
+        xpnet.Penalty(l2=5.0, of_sum=True),
+    ]
+    w = np.random.default_rng(1).uniform(0.1, 1, N) if weighted else None
+    found = xpnet.search(net, X, Y, {"penalty": kinds}, folds=2, sample_weight=w, **FIT)
+    assert [setting["penalty"] for setting in found.settings] == kinds
+    for m, penalty in enumerate(kinds):
+        for k, (train, test) in enumerate(found.folds):
+            alone, of = net.fresh(), {} if w is None else {"sample_weight": w[train]}
+            alone.fit(X[train], Y[train], penalty=penalty, compile=False, **of, **FIT)
+            expected = alone.evaluate(X[test], Y[test], None if w is None else w[test])
+            np.testing.assert_allclose(found.scores["loss"][m, k], expected["loss"], rtol=1e-9)
+
+
+def test_a_search_keeps_no_stack_whose_scores_are_known(monkeypatch):
+    alive, fit = [], xpnet.Stack.fit
+
+    def watched(stack, *args, **keywords):
+        gc.collect()
+        assert not any(other() for other in alive)
+        alive.append(weakref.ref(stack))
+        return fit(stack, *args, **keywords)
+
+    monkeypatch.setattr(xpnet.Stack, "fit", watched)
+    monkeypatch.setattr("xpnet.network.jobs._FEW", 2)  # networks at a time
+    monkeypatch.setattr("xpnet.network.jobs._IN_CACHE", 1)
+    net = network(get_backend("numpy"), [5, 3], loss="cross_entropy")
+    xpnet.search(net, *data(), {"learning_rate": [0.1, 0.2]}, folds=3, **FIT)
+    assert len(alive) == 3
+
+
 def test_refit_trains_on_all_rows_with_the_best_setting():
     X, Y = data()
     net, _ = settle(network(get_backend("numpy"), [5, 3]), {"dropout": 0.1})
@@ -66,6 +107,22 @@ def test_refit_trains_on_all_rows_with_the_best_setting():
         alone.fit(X, Y, **FIT, **own)
         assert relative(found.refit(setting).parameters, alone.parameters) <= 1e-10
     assert found.mean["loss"][found.settings.index(found.best)] == found.mean["loss"].min()
+
+
+@pytest.mark.parametrize(
+    ("setting", "error", "match"),
+    [
+        ({"lr": 0.1}, ValueError, "unknown setting to search 'lr'"),
+        ({"learning_rate": "a"}, TypeError, "learning rates to search must be numbers"),
+        ({"dropout": 0.5}, ValueError, "the setting has a rate of dropout, but the network has no"),
+        (0.1, TypeError, "a setting must be a dict"),
+    ],
+)
+def test_refit_refuses_a_wrong_setting(setting, error, match):
+    net = network(get_backend("numpy"), [5, 3], loss="cross_entropy")
+    found = xpnet.search(net, *data(), {"learning_rate": [0.1]}, folds=2, **FIT)
+    with pytest.raises(error, match=match):
+        found.refit(setting)
 
 
 def test_seeds_are_repetitions():

@@ -525,7 +525,6 @@ def test_what_is_no_sequence_of_networks_is_refused():
         ({"epochs": 0}, ValueError, "epochs must be a positive integer"),
         ({"penalty": [None]}, ValueError, "penalty must be one, or 3, one for each"),
         ({"penalty": [None, 3, None]}, TypeError, "penalty must be"),
-        ({"penalty": [None, xpnet.Penalty(biases=True), None]}, ValueError, "the same biases="),
     ],
 )
 def test_settings_that_a_stack_cannot_have_are_refused_before_anything_changes(

@@ -87,14 +87,10 @@ def test_the_objective_includes_it(w):
     assert relative(g, dG) <= 1e-14
 
 
-def test_a_stack_refuses_what_it_cannot_divide():
+def test_networks_with_rows_of_their_own_divide_by_their_own_batch():
     stack = xpnet.Stack([network(), network()])
     penalty = xpnet.Penalty(l2=LAMBDA, of_sum=True)
-    with pytest.raises(ValueError, match="must be one for all networks"):
-        stack.fit(X, Y, penalty=[penalty, penalty])
     rows = [np.arange(6), np.arange(6, 12)]
-    with pytest.raises(ValueError, match="not possible with weights and rows= together"):
-        stack.fit(X, Y, penalty=penalty, rows=rows, sample_weight=WEIGHTS[1])
     stack.fit(X, Y, penalty=penalty, rows=rows, epochs=1, batch_size=4, optimizer=SGD(0.1))
     alone = network()
     alone.fit(X[:6], Y[:6], penalty=penalty, epochs=1, batch_size=4, optimizer=SGD(0.1))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -140,6 +141,14 @@ class Backend:
         """Return an array of this library on the host; it may share memory with x."""
         raise NotImplementedError
 
+    def constants(self, numbers: tuple[float, ...], dtype: Any, n_axes: int) -> Any:
+        """Return numbers as an array (R, 1, …) with so many axes, on the device.
+
+        It is made once, however often it is asked for, so a step copies nothing from the host. It
+        must not be written to.
+        """
+        return _constants(self, numbers, dtype, n_axes)
+
     # --- computing
 
     def matmul(self, a: Array, b: Array, out: Array | None = None) -> Any:
@@ -179,3 +188,9 @@ class Backend:
     def context(self) -> AbstractContextManager[Any]:
         """Return a context in which new arrays are made on this backend's device."""
         return nullcontext()
+
+
+@lru_cache(maxsize=256)
+def _constants(backend: Backend, numbers: tuple[float, ...], dtype: Any, n_axes: int) -> Any:
+    found = backend.xp.asarray(numbers, dtype=dtype, device=backend.device)
+    return backend.xp.reshape(found, (-1, *(1,) * (n_axes - 1)))

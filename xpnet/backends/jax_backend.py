@@ -58,6 +58,11 @@ class JaxBackend(Backend):
             _check_fits_32_bits(x)
         return jax.device_put(native_copy(x), self.device)
 
+    def constants(self, numbers: tuple[float, ...], dtype: Any, n_axes: int) -> Any:
+        """Return numbers as an array; within `jax.jit` it is part of the compiled code."""
+        found = self.xp.asarray(numbers, dtype=dtype)  # a tracer there, so none is kept
+        return found.reshape(-1, *(1,) * (n_axes - 1))
+
     def from_device(self, x: Any) -> Any | None:
         """Move an array from another device, or copy a CuPy or torch array on a GPU by DLPack.
 

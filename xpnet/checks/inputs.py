@@ -33,10 +33,13 @@ class OwnRows(NamedTuple):
         Network r's example i is row rows[r][i] of X.
     w : tuple of R float64 arrays (N_r,), or None for ones
         On the host. Examples of weight 0 are left out.
+    units : tuple of R float, or None for ones
+        The factors in w, as `Examples.unit`.
     """
 
     rows: tuple[Host, ...]
     w: tuple[Host, ...] | None = None
+    units: tuple[float, ...] | None = None
 
     def kept(self, r: int) -> Host:
         """The numbers of network r's examples whose weight is above 0."""
@@ -46,16 +49,16 @@ class OwnRows(NamedTuple):
         """Network r's examples with these numbers, as its new examples 0, 1, …"""
         rows, w = (
             parts and tuple(x[number] for x, number in zip(parts, numbers, strict=True))
-            for parts in self
+            for parts in (self.rows, self.w)
         )
-        return OwnRows(rows or (), w)
+        return self._replace(rows=rows or (), w=w)
 
     def filled(self) -> tuple[Host, Host | None]:
         """Rows and weights as arrays (R, M); shorter ones repeat their first row at weight 0."""
         lengths = np.asarray([len(rows) for rows in self.rows])
         M = int(lengths.max())
         numbers = [np.where(np.arange(M) < n, np.arange(M), 0) for n in lengths]
-        rows, w = self.take(numbers)
+        rows, w, _ = self.take(numbers)
         there = np.arange(M) < lengths[:, None]
         if w is None:
             return np.stack(rows), None if there.all() else there * 1.0

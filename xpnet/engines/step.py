@@ -137,10 +137,10 @@ def batch_gradient(
     ctx = Context(True, key, rows, there=there)
     theta, buffer, stats = state.theta, state.gradient, state.stats
     loss_sum, g, stats = gradient(backend, layers, loss, theta, X, Y, w, scale, buffer, stats, ctx)
-    if isinstance(penalty, Penalty) and penalty.of_sum:
-        xp, where = backend.xp, layout(layers)
-        loss_sum = loss_sum + penalty.value(xp, theta, where)
-        g = penalty.add_gradient(xp, theta, g, where, backend.in_place, scale)
+    if penalty is not None and penalty.of_sum:
+        xp, where, terms = backend.xp, layout(layers), _terms(backend, penalty, theta)
+        loss_sum = loss_sum + terms.value(xp, theta, where)
+        g = terms.add_gradient(xp, theta, g, where, backend.in_place, scale)
     return loss_sum, g, stats
 
 
@@ -165,11 +165,19 @@ def applied(
     backend, layers, _, optimizer, penalty, max_norm = recipe
     xp, theta = backend.xp, state.theta
     if penalty is not None and not penalty.of_sum:
-        g = penalty.add_gradient(xp, theta, g, layout(layers), backend.in_place)
+        terms = _terms(backend, penalty, theta)
+        g = terms.add_gradient(xp, theta, g, layout(layers), backend.in_place)
     theta, moments = updated(optimizer, xp, coefficients, g, state.optimizer, theta)
     if max_norm is not None:
         theta = max_norm.project(xp, theta, layout(layers), backend.in_place)
     return State(theta, moments, g if backend.in_place else None, stats)
+
+
+def _terms(backend: Backend, penalty: Penalty | EachPenalty, theta: Array) -> Any:
+    """The penalty as the passes take it: with numbers, or with columns on the device."""
+    if isinstance(penalty, Penalty):
+        return penalty
+    return penalty.on(lambda numbers: backend.constants(numbers, theta.dtype, 2))
 
 
 def _inverse_of_sum(xp: Namespace, w: Array) -> Any:

@@ -18,7 +18,7 @@ from xpnet.equations.protocol import Context, draws
 from xpnet.equations.streams import MASKS, words
 from xpnet.typing import Array, Host, Namespace
 
-__all__ = ["context", "for_networks", "keep", "key_of", "needs_masks"]
+__all__ = ["bits", "context", "keep", "key_of", "least_kept", "needs_masks"]
 
 _GOLDEN = -1640531535  # 0x9E3779B1, 2³² / the golden ratio: spreads small numbers
 _ODD_1, _ODD_2 = 0x7FEB352D, -2073254261  # 0x846CA68B
@@ -54,8 +54,21 @@ def _mix(x: Array) -> Array:
     return x ^ ((x >> 16) & 0xFFFF)
 
 
-def keep(xp: Namespace, key: Any, layer: int, rows: Array, units: int, rate: Any) -> Array:
+def keep(xp: Namespace, key: Any, layer: int, rows: Array, units: int, rate: float) -> Array:
     """True where a unit of an example is kept, with probability 1 − rate; (..., N, units).
+
+    Parameters
+    ----------
+    key, layer, rows, units
+        As for `bits`.
+    rate : float
+        In [0, 1).
+    """
+    return bits(xp, key, layer, rows, units) >= least_kept(rate)
+
+
+def bits(xp: Namespace, key: Any, layer: int, rows: Array, units: int) -> Array:
+    """31 random bits for each unit of each example, (..., N, units) int32.
 
     Parameters
     ----------
@@ -64,23 +77,12 @@ def keep(xp: Namespace, key: Any, layer: int, rows: Array, units: int, rate: Any
         The layer's number.
     rows : (..., N) integers
         The number of each example in the data set.
-    rate : float, or a tuple of R
-        One for each network of a stack; the result is then (R, N, units).
     """
     columns = xp.arange(units, dtype=xp.int32, device=getattr(rows, "device", None))
     row_key = _mix(xp.astype(rows, xp.int32) ^ _mix(key + (layer + 1) * 7919))
-    bits = _mix(row_key[..., None] ^ (columns * _GOLDEN)) & 0x7FFFFFFF  # (N, units), 31 bits
-    if isinstance(rate, tuple):
-        return bits >= for_networks(xp, list(map(_least, rate)), xp.int32, rows)
-    return bits >= _least(rate)
+    return _mix(row_key[..., None] ^ (columns * _GOLDEN)) & 0x7FFFFFFF
 
 
-def for_networks(xp: Namespace, numbers: list[Any], dtype: Any, like: Array) -> Any:
-    """A number for each network of a stack, (R, 1, 1), on the device of ``like``."""
-    found = xp.asarray(numbers, dtype=dtype, device=getattr(like, "device", None))
-    return xp.reshape(found, (-1, 1, 1))
-
-
-def _least(rate: float) -> int:
+def least_kept(rate: float) -> int:
     """The smallest 31 bits of a unit that is kept."""
     return min(round(rate * 2**31), 2**31 - 1)

@@ -22,6 +22,7 @@ touched.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -33,8 +34,54 @@ from xpnet.typing import Array, Namespace
 __all__ = ["EachPenalty", "MaxNorm", "Penalty", "as_penalty"]
 
 
+class _Terms:
+    """The value and the gradient of λ₁ Σ|W| + ½ λ₂ Σ W²; λ₁ and λ₂ are numbers, or (R, 1)."""
+
+    __slots__ = ()
+    l1: Any
+    l2: Any
+    biases: bool
+
+    def value(self, xp: Namespace, theta: Array, layout: Layout) -> Array:
+        """``λ₁ Σ|W| + ½ λ₂ Σ W²`` (...,), of θ (..., P)."""
+        W = theta[..., : self._end(layout)]
+        value = of_squares(xp, W) * (0.5 * _one_each(self.l2))
+        return value + total(xp, xp.abs(W)) * _one_each(self.l1) if _is_there(self.l1) else value
+
+    def add_gradient(
+        self,
+        xp: Namespace,
+        theta: Array,
+        g: Array,
+        layout: Layout,
+        in_place: bool = False,
+        scale: Any = 1.0,
+    ) -> Array:
+        """g + scale (λ₁ sign(W) + λ₂ W) at the weights, and g elsewhere; (..., P)."""
+        end = self._end(layout)
+        W, dW = theta[..., :end], g[..., :end]
+        if _is_there(self.l2):
+            dW += W * (scale * self.l2)
+        if _is_there(self.l1):
+            dW += xp.sign(W) * (scale * self.l1)
+        return g if in_place else xp.concat([dW, g[..., end:]], axis=-1)
+
+    def _end(self, layout: Layout) -> int:
+        return layout.size if self.biases else layout.n_weights
+
+
+def _is_there(term: Any) -> bool:
+    """Whether a λ is not the number 0."""
+    return not isinstance(term, float) or term != 0
+
+
+def _one_each(term: Any) -> Any:
+    """A λ as a number, or (R,)."""
+    return term if isinstance(term, float) else term[..., 0]
+
+
 @dataclass(frozen=True, slots=True)
-class Penalty(PlainSettings):
+class Penalty(_Terms, PlainSettings):
     """``λ₁ Σ|W| + ½ λ₂ Σ W²``, added to the mean loss; the elastic net if both are above 0.
 
     Parameters
@@ -77,33 +124,6 @@ class Penalty(PlainSettings):
             return self
         return self._replace(l1=self.l1 * unit, l2=self.l2 * unit)
 
-    def value(self, xp: Namespace, theta: Array, layout: Layout) -> Array:
-        """``λ₁ Σ|W| + ½ λ₂ Σ W²`` (...,), of θ (..., P)."""
-        W = theta[..., : self._end(layout)]
-        value = of_squares(xp, W) * (0.5 * self.l2)
-        return value + total(xp, xp.abs(W)) * self.l1 if self.l1 else value
-
-    def add_gradient(
-        self,
-        xp: Namespace,
-        theta: Array,
-        g: Array,
-        layout: Layout,
-        in_place: bool = False,
-        scale: Any = 1.0,
-    ) -> Array:
-        """g + scale (λ₁ sign(W) + λ₂ W) at the weights, and g elsewhere; (..., P)."""
-        end = self._end(layout)
-        W, dW = theta[..., :end], g[..., :end]
-        if self.l2:
-            dW += W * (scale * self.l2)
-        if self.l1:
-            dW += xp.sign(W) * (scale * self.l1)
-        return g if in_place else xp.concat([dW, g[..., end:]], axis=-1)
-
-    def _end(self, layout: Layout) -> int:
-        return layout.size if self.biases else layout.n_weights
-
 
 @dataclass(frozen=True, slots=True)
 class EachPenalty(PlainSettings):
@@ -112,40 +132,46 @@ class EachPenalty(PlainSettings):
     Parameters
     ----------
     l1, l2 : tuple of R float
-    biases : bool
+    biases, of_sum : bool
         The same for all networks.
     """
 
     l1: tuple[float, ...]
     l2: tuple[float, ...]
     biases: bool = False
-    of_sum = False
+    of_sum: bool = False
+
+    @classmethod
+    def of(cls, each: Sequence[Penalty]) -> Self:
+        """The penalties of R networks, with the same ``biases`` and ``of_sum``."""
+        biases, of_sum = each[0].biases, each[0].of_sum
+        return cls(tuple(p.l1 for p in each), tuple(p.l2 for p in each), biases, of_sum)
 
     def in_unit(self, unit: float) -> Self:
-        """The penalty itself: it does not depend on weights."""
-        return self
+        """Each network's penalty, as `Penalty.in_unit`."""
+        return self.in_units([unit] * len(self.l1))
+
+    def in_units(self, units: Sequence[float]) -> Self:
+        """The same for networks whose weights w_r are those of the user times units[r]."""
+        return self.of([self[r].in_unit(unit) for r, unit in enumerate(units)])
 
     def __getitem__(self, r: int) -> Penalty:
         """The penalty of network r."""
-        return Penalty(self.l1[r], self.l2[r], self.biases)
+        return Penalty(self.l1[r], self.l2[r], self.biases, self.of_sum)
 
-    def add_gradient(
-        self, xp: Namespace, theta: Array, g: Array, layout: Layout, in_place: bool = False
-    ) -> Array:
-        """g + λ₁ sign(W) + λ₂ W of each network; (R, P)."""
-        end = layout.size if self.biases else layout.n_weights
-        W, dW = theta[..., :end], g[..., :end]
-        if any(self.l2):
-            dW += W * _column(xp, self.l2, W)
-        if any(self.l1):
-            dW += xp.sign(W) * _column(xp, self.l1, W)
-        return g if in_place else xp.concat([dW, g[..., end:]], axis=-1)
+    def on(self, column: Callable[[tuple[float, ...]], Any]) -> _Columns:
+        """The penalty with λ₁ and λ₂ on the device, where ``column`` puts them, (R, 1)."""
+        l1, l2 = (column(each) if any(each) else 0.0 for each in (self.l1, self.l2))
+        return _Columns(l1, l2, self.biases)
 
 
-def _column(xp: Namespace, numbers: tuple[float, ...], like: Array) -> Any:
-    """A number for each network, (R, 1), on the device of ``like``."""
-    device = getattr(like, "device", None)
-    return xp.asarray([[x] for x in numbers], dtype=like.dtype, device=device)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Columns(_Terms):
+    """λ₁ and λ₂ of each network, (R, 1) on the device; 0.0 if no network has the term."""
+
+    l1: Any
+    l2: Any
+    biases: bool
 
 
 @dataclass(frozen=True, slots=True)

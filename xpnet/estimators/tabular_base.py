@@ -78,7 +78,7 @@ class BaseTabular(BaseEstimator):
         ValueError, TypeError
             Bad input; the message names row and column.
         """
-        new = copy.copy(self)  # a fit that raises leaves this estimator as it was
+        new = copy.copy(self)  # an error, or Ctrl-C, leaves this estimator as it was
         new._fit(X, y, sample_weight)
         self.__dict__ = new.__dict__
         return self

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from xpnet.backends.base import Backend
-from xpnet.equations.masks import for_networks, keep
+from xpnet.equations.masks import bits, least_kept
 from xpnet.equations.parameters import Allocator, Slot
 from xpnet.equations.protocol import Context, Defaults, Stats
 from xpnet.pickles import Pickled
 from xpnet.ranges import check_fraction
-from xpnet.typing import Array, Host, Namespace
+from xpnet.typing import Array, Host
 
 __all__ = ["Dropout", "DropoutLayer"]
 
@@ -72,15 +72,21 @@ class DropoutLayer(NamedTuple):
         if not ctx.training or self.rate == 0:
             return A, None, ()
         xp = backend.xp
-        kept = keep(xp, ctx.key, self.number, ctx.rows, self.fan_in, self.rate)
-        M = xp.astype(kept, A.dtype) * self._scale(xp, A)
+        least, scale = self._each(backend, A)
+        kept = bits(xp, ctx.key, self.number, ctx.rows, self.fan_in) >= least
+        M = xp.astype(kept, A.dtype) * scale
         return A * M, M, ()
 
-    def _scale(self, xp: Namespace, A: Array) -> Any:
-        """1 / (1 − rate); for the networks of a stack (R, 1, 1)."""
+    def _each(self, backend: Backend, A: Array) -> tuple[Any, Any]:
+        """`least_kept`, and 1 / (1 − rate); for the networks of a stack (R, 1, 1)."""
         if not isinstance(self.rate, tuple):
-            return 1.0 / (1.0 - self.rate)
-        return for_networks(xp, [1.0 / (1.0 - rate) for rate in self.rate], A.dtype, A)
+            return least_kept(self.rate), 1.0 / (1.0 - self.rate)
+        least = tuple(map(least_kept, self.rate))
+        scales = tuple(1.0 / (1.0 - rate) for rate in self.rate)
+        return (
+            backend.constants(least, backend.xp.int32, 3),
+            backend.constants(scales, A.dtype, 3),
+        )
 
     def gradients(
         self,

@@ -6,12 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Unpack
 
-import numpy as np
-
 from xpnet.checks.keywords import explains_keywords, shares_keywords
 from xpnet.network.folds import Fold, folds_of
 from xpnet.network.jobs import Job, run
-from xpnet.network.judging import directions, prepared, summary
+from xpnet.network.judging import directions, prepared, scored
 from xpnet.network.network import Network
 from xpnet.training.settings import StackKeywords
 from xpnet.typing import ArrayLike, Host
@@ -112,15 +110,14 @@ def cross_validate(
     """
     fit, net = prepared(net, X, Y, keywords)
     directions(net, Y, fit["metrics"])
-    each = folds_of(net, X, Y, folds, rng)
-    outcomes = run(net, X, Y, [Job({}, *fold) for fold in each], fit)
-    scores = {name: np.asarray([o.scores[name] for o in outcomes]) for name in outcomes[0].scores}
-    means, sds = summary(scores)
+    each = folds_of(net, X, Y, folds, rng, fit["sample_weight"])
+    outcomes = run(net, X, Y, [Job({}, *fold) for fold in each], fit, keep_networks=True)
+    scores, mean, sd = scored(outcomes)
     return CrossValidation(
-        scores,
-        {name: float(mean) for name, mean in means.items()},
-        {name: float(sd) for name, sd in sds.items()},
+        {name: x[0] for name, x in scores.items()},
+        {name: float(x[0]) for name, x in mean.items()},
+        {name: float(x[0]) for name, x in sd.items()},
         tuple(each),
         tuple(outcome.history for outcome in outcomes),
-        tuple(outcome.network() for outcome in outcomes),
+        tuple(outcome.network for outcome in outcomes),
     )

@@ -25,9 +25,33 @@ Fold = tuple[Host, Host]
 """The rows to train on, and the rows held out."""
 
 
-def folds_of(net: Network, X: ArrayLike, Y: ArrayLike, given: Any, rng: Rng) -> list[Fold]:
-    """The folds, drawn or as given."""
+def folds_of(
+    net: Network, X: ArrayLike, Y: ArrayLike, given: Any, rng: Rng, sample_weight: ArrayLike
+) -> list[Fold]:
+    """The folds, drawn or as given.
+
+    Raises
+    ------
+    ValueError, TypeError
+        They are no folds, or one has no row of a weight above 0 to train on or to be judged by.
+    """
     N = int(checks.as_array("X", X).shape[0])
+    found = _found(net, Y, given, rng, N)
+    if sample_weight is not None:
+        _check_weights(found, sample_weight, N, net.dtype)
+    return found
+
+
+def _check_weights(folds: list[Fold], sample_weight: ArrayLike, N: int, dtype: str) -> None:
+    w, _ = checks.example_weights(sample_weight, N, dtype)
+    assert w is not None
+    for k, fold in enumerate(folds):
+        for rows, purpose in zip(fold, ("train on", "be judged by"), strict=True):
+            if not np.any(w[rows]):
+                raise ValueError(f"folds[{k}] has no row to {purpose} with a sample_weight above 0")
+
+
+def _found(net: Network, Y: ArrayLike, given: Any, rng: Rng, N: int) -> list[Fold]:
     if not isinstance(given, (int, np.integer)) or isinstance(given, bool):
         return [_pair(k, pair, N) for k, pair in enumerate(_listed(given))]
     if not 2 <= given <= N:

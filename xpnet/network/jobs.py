@@ -18,6 +18,7 @@ from xpnet.errors import DivergenceError
 from xpnet.layers.each_rate import with_rate
 from xpnet.network.network import Network
 from xpnet.network.stack import Stack
+from xpnet.network.stackable import penalty_groups
 from xpnet.training.history import History
 from xpnet.training.length import default_epochs
 from xpnet.typing import ArrayLike, Host
@@ -51,30 +52,27 @@ class Outcome(NamedTuple):
 
     scores: dict[str, float]
     history: History | None  # None if all networks of its stack diverged
-    stack: Stack | None
-    r: int = 0  # the network's place in the stack
+    network: Network | None = None  # the trained one, if it is kept and its parameters are finite
     error: DivergenceError | None = None  # that of the whole stack
-
-    def network(self) -> Network | None:
-        """The trained network; None if its parameters are no longer finite."""
-        if self.stack is None:
-            return None
-        xp = self.stack.backend.xp
-        with self.stack.backend.context():
-            is_finite = bool(xp.all(xp.isfinite(self.stack.parameters[self.r, ...])))
-        return self.stack[self.r] if is_finite else None
 
 
 def run(
-    net: Network, X: ArrayLike, Y: ArrayLike, jobs: Sequence[Job], fit: Mapping[str, Any]
+    net: Network,
+    X: ArrayLike,
+    Y: ArrayLike,
+    jobs: Sequence[Job],
+    fit: Mapping[str, Any],
+    keep_networks: bool = False,
 ) -> list[Outcome]:
     """Do all jobs, from the initial weights of ``net``, which does not change.
 
     Raises DivergenceError if all of them diverge, and KeyboardInterrupt after Ctrl-C.
     """
-    found: list[Outcome] = []
+    done: dict[int, Outcome] = {}
     for group in _groups(net, jobs, fit):
-        found += _with_equal_steps(net, X, Y, [jobs[j] for j in group], fit)
+        outcomes = _with_equal_steps(net, X, Y, [jobs[j] for j in group], fit, keep_networks)
+        done.update(zip(group, outcomes, strict=True))
+    found = [done[j] for j in range(len(jobs))]
     error = found[0].error
     if error is not None and all(outcome.error for outcome in found):
         raise error
@@ -90,8 +88,9 @@ def _groups(net: Network, jobs: Sequence[Job], fit: Mapping[str, Any]) -> Iterat
     per_epoch = -(-rows // size)
     steps = len(jobs) * per_epoch * (fit["epochs"] or default_epochs(per_epoch))
     most = _most(net, size, may_compile(net.backend, net.layers, size, steps, fit["compile"]))
-    for start in range(0, len(jobs), most):
-        yield list(range(start, min(start + most, len(jobs))))
+    for alike in penalty_groups([job.settings.get("penalty") for job in jobs]):
+        for start in range(0, len(alike), most):
+            yield alike[start : start + most]
 
 
 def _most(net: Network, size: int, compiled: bool) -> int:
@@ -107,26 +106,36 @@ def _most(net: Network, size: int, compiled: bool) -> int:
 
 
 def _with_equal_steps(
-    net: Network, X: ArrayLike, Y: ArrayLike, jobs: Sequence[Job], fit: Mapping[str, Any]
+    net: Network,
+    X: ArrayLike,
+    Y: ArrayLike,
+    jobs: Sequence[Job],
+    fit: Mapping[str, Any],
+    keep_networks: bool,
 ) -> list[Outcome]:
     """Do these jobs as one stack, or as a stack for each number of steps an epoch.
 
     Which these are is known only when examples of weight 0 and for validation have been set aside.
     """
     try:
-        return _as_stack(net, X, Y, jobs, fit)
+        return _as_stack(net, X, Y, jobs, fit, keep_networks)
     except UnequalStepsError as error:
         steps = error.steps
     found: dict[int, Outcome] = {}
     for n in np.unique(steps):
         group = np.flatnonzero(steps == n).tolist()
-        outcomes = _as_stack(net, X, Y, [jobs[j] for j in group], fit)
+        outcomes = _as_stack(net, X, Y, [jobs[j] for j in group], fit, keep_networks)
         found.update(zip(group, outcomes, strict=True))
     return [found[j] for j in range(len(jobs))]
 
 
 def _as_stack(
-    net: Network, X: ArrayLike, Y: ArrayLike, jobs: Sequence[Job], fit: Mapping[str, Any]
+    net: Network,
+    X: ArrayLike,
+    Y: ArrayLike,
+    jobs: Sequence[Job],
+    fit: Mapping[str, Any],
+    keep_networks: bool,
 ) -> list[Outcome]:
     """Train and judge these jobs as one stack; without a result if all of them diverge."""
     stack = Stack(_network(net, job.settings) for job in jobs)
@@ -137,16 +146,25 @@ def _as_stack(
     try:
         history = stack.fit(X, Y, rows=[job.train for job in jobs], **keywords)
     except DivergenceError as error:
-        return [Outcome({}, None, None, error=error)] * len(jobs)
+        return [Outcome({}, None, error=error)] * len(jobs)
     if history.stopped == "interrupted":
         raise KeyboardInterrupt
     scores = stack.evaluate(
         X, Y, fit["sample_weight"], metrics=fit["metrics"], rows=[job.test for job in jobs]
     )
+    networks = _finite(stack) if keep_networks else [None] * len(jobs)
     return [
-        Outcome({name: float(x[r]) for name, x in scores.items()}, history.of(r), stack, r)
+        Outcome({name: float(x[r]) for name, x in scores.items()}, history.of(r), networks[r])
         for r in range(len(jobs))
     ]
+
+
+def _finite(stack: Stack) -> list[Network | None]:
+    """The networks of a stack; None in place of those whose parameters are not finite."""
+    xp = stack.backend.xp
+    with stack.backend.context():
+        finite = stack.backend.to_numpy(xp.all(xp.isfinite(stack.parameters), axis=-1))
+    return [stack[r] if finite[r] else None for r in range(len(stack))]
 
 
 class Refit(NamedTuple):

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from xpnet.checks.inputs import is_classes
 from xpnet.errors import quoted
+from xpnet.network.jobs import Outcome
 from xpnet.network.network import Network
 from xpnet.training.evaluation import metrics_for
 from xpnet.training.settings import StackKeywords, as_metrics, settings
 from xpnet.typing import ArrayLike, Host
 
-__all__ = ["directions", "prepared", "summary"]
+__all__ = ["directions", "prepared", "scored"]
 
 
 def prepared(
@@ -42,8 +43,14 @@ def directions(net: Network, Y: ArrayLike, metrics: Any) -> dict[str, bool]:
     return {"loss": False, **{metric.name: metric.larger_is_better for metric in found}}
 
 
-def summary(scores: Mapping[str, Host]) -> tuple[dict[str, Host], dict[str, Host]]:
-    """Mean and sample standard deviation of each score, over the last axis."""
+def scored(
+    outcomes: Sequence[Outcome], n_settings: int = 1
+) -> tuple[dict[str, Host], dict[str, Host], dict[str, Host]]:
+    """The scores (n_settings, outcomes of each), their mean and sample standard deviation."""
+    scores = {
+        name: np.asarray([outcome.scores[name] for outcome in outcomes]).reshape(n_settings, -1)
+        for name in outcomes[0].scores
+    }
     with np.errstate(invalid="ignore"):  # a score may be infinite
         means = {name: np.mean(x, axis=-1) for name, x in scores.items()}
-        return means, {name: np.std(x, axis=-1, ddof=1) for name, x in scores.items()}
+        return scores, means, {name: np.std(x, axis=-1, ddof=1) for name, x in scores.items()}

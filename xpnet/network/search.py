@@ -13,9 +13,14 @@ from xpnet.equations.streams import seed_from
 from xpnet.errors import look_up
 from xpnet.network.folds import Fold, folds_of
 from xpnet.network.jobs import Job, Outcome, Refit, run
-from xpnet.network.judging import directions, prepared, summary
+from xpnet.network.judging import directions, prepared, scored
 from xpnet.network.network import Network
-from xpnet.network.search_space import checked_values, drawn_settings, every_setting
+from xpnet.network.search_space import (
+    checked_setting,
+    checked_values,
+    drawn_settings,
+    every_setting,
+)
 from xpnet.ranges import positive_integer
 from xpnet.training.settings import StackKeywords
 from xpnet.typing import ArrayLike, Host
@@ -73,8 +78,13 @@ class Search:
     def refit(self, setting: Mapping[str, Any] | None = None) -> Network:
         """Train a network with a setting on all rows, by the same keywords; None: the best one.
 
-        Its seed is the first that was searched, or that of the network given. Raises ValueError if
-        there is no best setting.
+        A setting may have any names that `search` can vary. Without a "seed", the seed is the first
+        that was searched, or that of the network given.
+
+        Raises
+        ------
+        ValueError, TypeError
+            The setting has another name, or a wrong value; or none is given, and none is the best.
         """
         chosen = self.best if setting is None else setting
         if chosen is None:
@@ -82,7 +92,7 @@ class Search:
                 f"no setting has a {self.monitor} on every fold, so none is the best: name one, "
                 "refit(found.settings[0])"
             )
-        return self._refit.trained(chosen)
+        return self._refit.trained(checked_setting(chosen, self._refit.net))
 
 
 @explains_keywords("search")
@@ -155,7 +165,7 @@ def search(
         if n is None
         else drawn_settings(values, positive_integer("n", n), seed)
     )
-    each = folds_of(net, X, Y, folds, seed)
+    each = folds_of(net, X, Y, folds, seed, fit["sample_weight"])
     jobs = [
         Job({**setting, **repeated}, *fold)
         for setting in tried
@@ -176,11 +186,7 @@ def _found(
 ) -> Search:
     """The result, from the outcomes of all settings, seeds and folds, in this order."""
     M = len(tried)
-    scores = {
-        name: np.asarray([outcome.scores[name] for outcome in outcomes]).reshape(M, -1)
-        for name in outcomes[0].scores
-    }
-    mean, sd = summary(scores)
+    scores, mean, sd = scored(outcomes, M)
     ranked = mean[monitor] if larger_is_better else -mean[monitor]
     best = None if np.all(np.isnan(ranked)) else tried[int(np.nanargmax(ranked))]
     each = len(outcomes) // M

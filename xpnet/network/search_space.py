@@ -13,7 +13,7 @@ from xpnet.layers.each_rate import has_dropout
 from xpnet.network.network import Network
 from xpnet.ranges import check_fraction, check_not_negative, is_number, items
 
-__all__ = ["checked_values", "drawn_settings", "every_setting"]
+__all__ = ["checked_setting", "checked_values", "drawn_settings", "every_setting"]
 
 
 def checked_values(over: Any, net: Network) -> dict[str, list[Any] | Callable[[float], Any]]:
@@ -23,11 +23,7 @@ def checked_values(over: Any, net: Network) -> dict[str, list[Any] | Callable[[f
             'over must be a dict of values to search, such as {"learning_rate": [0.001, 0.01]}, '
             f"got {quoted(over)}"
         )
-    if "dropout" in over and not has_dropout(net.plan.layers):
-        raise ValueError(
-            "over has rates of dropout, but the network has no Dropout layer: add one, "
-            "xpnet.Network([…, xpnet.layers.Dropout(0.5), …])"
-        )
+    _check_dropout("over has rates of dropout", over, net)
     found: dict[str, Any] = {}
     for name, given in over.items():
         check = look_up("setting to search", name, _CHECKS)
@@ -39,6 +35,27 @@ def checked_values(over: Any, net: Network) -> dict[str, list[Any] | Callable[[f
             raise ValueError(f"over[{name!r}] has no values")
         found[name] = [check(value) for value in listed]
     return found
+
+
+def checked_setting(setting: Any, net: Network) -> dict[str, Any]:
+    """One setting, checked."""
+    if not isinstance(setting, Mapping):
+        raise TypeError(
+            f'a setting must be a dict such as {{"learning_rate": 0.01}}, got {quoted(setting)}'
+        )
+    _check_dropout("the setting has a rate of dropout", setting, net)
+    return {
+        name: look_up("setting to search", name, _CHECKS)(value) for name, value in setting.items()
+    }
+
+
+def _check_dropout(what: str, names: Mapping[str, Any], net: Network) -> None:
+    """Raise ValueError if dropout is among the names, and the network has none."""
+    if "dropout" in names and not has_dropout(net.plan.layers):
+        raise ValueError(
+            f"{what}, but the network has no Dropout layer: add one, "
+            "xpnet.Network([…, xpnet.layers.Dropout(0.5), …])"
+        )
 
 
 def _rate(value: Any) -> float:

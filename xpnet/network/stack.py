@@ -213,11 +213,13 @@ class Stack(Pickled):
             The rows of X and Y that network r is trained on, such as a fold or a bootstrap sample.
             Network r then becomes, to rounding, ``stack[r]`` after a fit on X[rows[r]], Y[rows[r]]:
             its order, masks and held-out examples follow from its own seed. No other row is read.
+            If its rows repeat some, ``validation_fraction`` sets distinct rows aside, with copies.
             All networks need the same number of steps an epoch. None: all share all rows.
         learning_rate : float, schedule or (R,), optional
             One for all networks, or a number for each.
         penalty : Penalty or R of them, optional
-            One for all networks, or a list with a `Penalty`, or None, for each.
+            One for all networks, or a list with a `Penalty`, or None, for each. Those of a list
+            differ in l1 and l2 only.
         epochs : int, optional
             None as for `Network.fit`; the fit stops if no network's loss improves. With ``rows``,
             each network ends if its own loss stands still.

@@ -25,6 +25,7 @@ __all__ = [
     "merged_network",
     "networks_of",
     "penalties_of",
+    "penalty_groups",
     "rates_of",
 ]
 
@@ -86,18 +87,46 @@ def _different(r: int, what: str, own: object, first: object) -> ValueError:
     )
 
 
-def penalties_of(given: Any, n: int) -> EachPenalty | None:
-    """A penalty for each of n networks; None if there is one for all, or none."""
+def penalties_of(given: Any, n: int) -> Penalty | EachPenalty | None:
+    """The penalties of n networks, from a sequence; None if it is not one."""
     if given is None or isinstance(given, Penalty) or not isinstance(given, Sequence):
         return None
-    found = [as_penalty(each) or Penalty() for each in given]
-    if len(found) != n:
-        raise ValueError(f"penalty must be one, or {n}, one for each network; got {len(found)}")
-    if len({each.biases for each in found}) > 1:
-        raise ValueError("the penalties of a stack must all have the same biases=")
-    if any(each.of_sum for each in found):
-        raise ValueError("a penalty of_sum must be one for all networks: give it without a list")
-    return EachPenalty(tuple(p.l1 for p in found), tuple(p.l2 for p in found), found[0].biases)
+    each = [as_penalty(p) for p in given]
+    if len(each) != n:
+        raise ValueError(f"penalty must be one, or {n}, one for each network; got {len(each)}")
+    groups = penalty_groups(each)
+    if len(groups) > 1:
+        first, second = (
+            next((each[r] for r in group if _kind(each[r])), None) for group in groups[:2]
+        )
+        raise ValueError(
+            f"the penalties of a stack may differ only in l1 and l2, got {first!r} and {second!r}: "
+            "train a stack for each of the two kinds"
+        )
+    like = next((p for p in each if _kind(p)), Penalty())
+    if type(like) is not Penalty:
+        return like
+    return EachPenalty.of([p or like._replace(l1=0.0, l2=0.0) for p in each])
+
+
+def penalty_groups(each: Sequence[Penalty | None]) -> list[list[int]]:
+    """The places of the penalties that the networks of one stack can have, stack by stack."""
+    kinds = [_kind(penalty) for penalty in each]
+    plain = next((kind for kind in kinds if isinstance(kind, tuple)), None)
+    groups: dict[Any, list[int]] = {}
+    for r, kind in enumerate(kinds):
+        groups.setdefault(kind or plain, []).append(r)
+    return list(groups.values())
+
+
+def _kind(penalty: Penalty | None) -> Any:
+    """What the penalties of a stack have in common: not only l1 and l2 if the class is a user's.
+
+    No penalty, None, is of every kind but these.
+    """
+    if penalty is None or type(penalty) is not Penalty:
+        return penalty
+    return (penalty.biases, penalty.of_sum) if penalty.l1 or penalty.l2 else None
 
 
 def rates_of(learning_rate: Any, n: int) -> Host | None:

@@ -23,6 +23,7 @@ from xpnet.optimizers import averaged, bind, coefficients, with_learning_rate
 from xpnet.training.divergence import check_last_step, checked_losses, checked_statistics
 from xpnet.training.history import History
 from xpnet.training.length import settled
+from xpnet.training.of_networks import in_units, on_device
 from xpnet.training.one_fit import Kept
 from xpnet.training.resumed import (
     check_engine,
@@ -37,7 +38,7 @@ from xpnet.training.resumed import (
 from xpnet.training.run_state import Keeper, RunState
 from xpnet.training.session import Session
 from xpnet.training.settings import Settings
-from xpnet.typing import Array, ArrayLike, Host
+from xpnet.typing import Array, Host
 
 if TYPE_CHECKING:
     from xpnet.network.state import NetworkState
@@ -73,8 +74,6 @@ def _batches(
     if data.own is None or settings.own is None:
         n, order = data.X.shape[0], settings.order
         return Batches(place, n, size, shuffle, net.seed, data.w, order)
-    if settings.penalty is not None and settings.penalty.of_sum and data.own.w is not None:
-        raise ValueError("a penalty of_sum is not possible with weights and rows= together")
     masks = needs_masks(net.layers)
     return OwnBatches(place, data.own, size, shuffle, settings.own.seeds, net.dtype, masks)
 
@@ -96,7 +95,7 @@ class _Loop:
         w = None if data.w is None else move(place, data.w, net.dtype)
         optimizer = bind(settings.optimizer, layout(net.layers))
         without_rate = with_learning_rate(optimizer, 0.0)  # a new rate recompiles nothing
-        penalty = settings.penalty and settings.penalty.in_unit(data.unit)
+        penalty = in_units(settings.penalty, data)
         self.recipe = Recipe(
             net.backend, net.layers, net.loss, without_rate, penalty, settings.max_norm
         )
@@ -263,11 +262,7 @@ class _Loop:
         with self.session.kept.refusing():  # a schedule may fail late
             rates = schedules.rates(self.rate, first, n) if each is None else [each] * n
         c = coefficients(self.recipe.optimizer, first, rates)
-        return c if each is None else [tuple(map(self._on_device, row)) for row in c]
-
-    def _on_device(self, x: ArrayLike) -> Any:
-        """Move a column to the device; return a number unchanged."""
-        return self.net.backend.from_numpy(x.astype(self.net.dtype)) if np.ndim(x) else x
+        return c if each is None else on_device(self.net.backend, self.net.dtype, c)
 
     def _step_end(self, loss_sum: Array, weight: Any) -> None:
         """Record the step's loss and call the callbacks; this waits for the step."""

@@ -63,36 +63,49 @@ def row_numbers(name: str, given: Any, n_examples: int) -> Host:
 def own_examples(place: Backend, data: Examples, rows: Sequence[Host], dtype: str) -> Examples:
     """The data with rows of its own for each network; rows that no network has are left out."""
     used, places = np.unique(np.concatenate(rows), return_inverse=True)
-    w = None if data.w is None else tuple(_weights(r, data.w[x], dtype) for r, x in enumerate(rows))
+    w, unit = data.w, data.unit
+    own = OwnRows(tuple(rows))
+    if w is not None:
+        own = _weighted(own, [w[x] for x in rows], [unit] * len(rows), dtype)
     if len(used) < data.X.shape[0]:
         index = place.from_numpy(used.astype(place.index_dtype))
         data = data._replace(X=place.take(data.X, index), Y=place.take(data.Y, index))
         rows = np.split(places, np.cumsum([len(x) for x in rows])[:-1])
-    return data._replace(w=None, own=OwnRows(tuple(rows), w))
+    return data._replace(w=None, own=own._replace(rows=tuple(rows)))
 
 
-def _weights(r: int, w: Host, dtype: str) -> Host:
-    """Weights of network r's examples, scaled as those of a fit on these alone."""
-    if not np.any(w > 0):
-        raise ValueError(f"sample_weight is zero for every example in rows[{r}]")
-    found, _ = checks.example_weights(w, len(w), dtype)
-    assert found is not None
-    return found
+def _weighted(own: OwnRows, w: Sequence[Host], units: Sequence[float], dtype: str) -> OwnRows:
+    """The rows with these weights, each network's scaled as those of a fit on its rows alone."""
+    found, factors = [], []
+    for r, (each, unit) in enumerate(zip(w, units, strict=True)):
+        if not np.any(each > 0):
+            raise ValueError(f"sample_weight is zero for every example in rows[{r}]")
+        scaled, factor = checks.example_weights(each, len(each), dtype)
+        assert scaled is not None
+        found.append(scaled)
+        factors.append(unit * factor)
+    return own._replace(w=tuple(found), units=tuple(factors))
 
 
 def hold_out_each(
     data: Examples, fraction: Any, seeds: Sequence[int], names: Sequence[str] | None
 ) -> tuple[Examples, Examples]:
-    """Split each network's examples by its seed, as `hold_out` does."""
+    """Split each network's examples by its seed, as `hold_out` does.
+
+    If its rows repeat some, as bootstrap samples do, distinct rows are drawn: all copies of a row
+    are on its side.
+    """
     own, Y = data.own, to_numpy(data.Y)
     assert own is not None
     check_fraction(fraction)
     train, held = [], []
     for r, seed in enumerate(seeds):
         kept = own.kept(r)
-        parts = held_out(Y[own.rows[r][kept]], data.classes, fraction, seed, names)
-        train.append(kept[parts[0]])
-        held.append(kept[parts[1]])
+        rows, first, copy_of = _distinct(own.rows[r][kept])
+        _, drawn = held_out(Y[rows], data.classes, fraction, seed, names)
+        is_held = np.isin(copy_of, first[drawn])
+        train.append(kept[~is_held])
+        held.append(kept[is_held])
     return data._replace(own=own.take(train)), data._replace(own=own.take(held))
 
 
@@ -103,4 +116,14 @@ def weigh_each(data: Examples, weights_of: Callable[[Host], Host], dtype: str) -
     w = [weights_of(labels[rows]) for rows in own.rows]
     if own.w is not None:
         w = [x * given for x, given in zip(w, own.w, strict=True)]
-    return data._replace(own=own._replace(w=tuple(_weights(r, x, dtype) for r, x in enumerate(w))))
+    return data._replace(own=_weighted(own, w, own.units or [1.0] * len(w), dtype))
+
+
+def _distinct(rows: Host) -> tuple[Host, Host, Host]:
+    """The distinct rows (D,) in order, the place of each, and for every row the place of its first.
+
+    A place is one in ``rows`` (N,); D = N, and nothing changes, if no row is repeated.
+    """
+    _, first, inverse = np.unique(rows, return_index=True, return_inverse=True)
+    places = np.sort(first)
+    return rows[places], places, first[inverse]
