@@ -356,7 +356,17 @@ def test_the_findings_are_plain_lines_where_nobody_watches(capsys, monkeypatch):
     assert "          → export OPENBLAS_CORETYPE=SkylakeX" in out.splitlines()[3]
 
 
+def test_without_rich_the_same_lines_are_plain(capsys, monkeypatch):
+    monkeypatch.setattr("xpnet.cli.doctor.examine", lambda: replace(REPORT, tuned=TUNED))
+    assert main(["doctor"]) == 0
+    with_rich = capsys.readouterr().out
+    monkeypatch.setitem(sys.modules, "rich", None)
+    assert main(["doctor"]) == 0
+    assert capsys.readouterr().out == with_rich
+
+
 def test_a_terminal_has_colours(monkeypatch):
+    needed("rich")
     terminal = Terminal()
     for name in ("NO_COLOR", "TTY_COMPATIBLE"):
         monkeypatch.delenv(name, raising=False)

@@ -144,6 +144,15 @@ def test_a_terminal_without_such_letters_has_no_sparkline(monkeypatch):
     assert not set(text) & set(BARS)
 
 
+@pytest.mark.parametrize("wanted", [None, True])
+def test_without_rich_a_terminal_shows_lines(monkeypatch, wanted):
+    monkeypatch.setitem(sys.modules, "rich", None)
+    first, last = on_terminal(monkeypatch, Terminal(), wanted, seconds=2.0).splitlines()
+    assert first.startswith("epoch 1: loss 0.8; validation loss 1.6 (1/4 steps")
+    assert last.startswith("epoch 2: loss 0.1; validation loss 0.2 (2/4 steps")
+    assert on_terminal(monkeypatch, Terminal(), None, seconds=0.2) == ""
+
+
 def test_what_a_callback_prints_into_a_file_stays_there(monkeypatch):
     """The view redirects stdout only if it is a terminal, where prints would break the view."""
     out = io.StringIO()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
 from dataclasses import asdict
+from importlib.util import find_spec
 from typing import Any
 
 from xpnet.cli.terminal import say
@@ -46,7 +48,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _examined() -> Report:
-    """Return the report; on a terminal, show a status line during the measurements."""
+    """Return the report; on a terminal with rich, show a status line during the measurements."""
+    if find_spec("rich") is None:
+        return examine()
     from rich.console import Console
 
     with Console(stderr=True).status("measuring this machine …"):
@@ -54,15 +58,26 @@ def _examined() -> Report:
 
 
 def _show(report: Report) -> None:
-    """Print the findings, in colours on a terminal and plain elsewhere."""
+    """Print the findings, in colours on a terminal with rich and plain elsewhere."""
+    line = _coloured() if find_spec("rich") else _plain_line
+    for topic, text, remedy in findings(report):
+        line((f"{topic:{_INDENT}}", "bold"), _plain(text))
+        if remedy is not None:
+            line(" " * _INDENT, (f"→ {_plain(remedy)}", "green"))
+
+
+def _coloured() -> Callable[..., None]:
+    """Return a function that prints the parts of a line, each a text or (text, style)."""
     from rich.console import Console
     from rich.text import Text
 
     console = Console(soft_wrap=True)
-    for topic, text, remedy in findings(report):
-        console.print(Text.assemble((f"{topic:{_INDENT}}", "bold"), _plain(text)))
-        if remedy is not None:
-            console.print(Text.assemble(" " * _INDENT, (f"→ {_plain(remedy)}", "green")))
+    return lambda *parts: console.print(Text.assemble(*parts))
+
+
+def _plain_line(*parts: str | tuple[str, str]) -> None:
+    """Print the same parts without styles."""
+    say("".join(part if isinstance(part, str) else part[0] for part in parts))
 
 
 def _plain(text: str) -> str:

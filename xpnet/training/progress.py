@@ -1,4 +1,4 @@
-"""The progress of a fit: a live view on a terminal (rich), else plain lines if asked for.
+"""The progress of a fit: a live view on a terminal (with rich), else plain lines.
 
 ▇▅▄▃▂▂▁▁  epoch 12: loss 0.1234; validation loss 0.2345, accuracy 0.93
 ━━━━━━━━━━━━━━━━ 120/300 steps, 12,345 examples/s, 0:00:12 left
@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
+from importlib.util import find_spec
 from typing import Any, NamedTuple, Protocol
 
 from xpnet.training.history import typical
@@ -75,7 +76,7 @@ class Progress:
         shown = live if wanted is None else wanted
         self._began = time.monotonic()
         self._opens_at = self._began + (_DELAY if live and not wanted else 0.0)
-        self._make: type[Any] | None = (_Live if live else _Lines) if shown else None
+        self._make = _kind_of_view(live) if shown else None
         self._view: _View | None = None
         self._steps, self._examples_per_step, self._done = steps, examples_per_step, 0
         self._before = 0  # steps done before this process
@@ -117,6 +118,11 @@ class Progress:
         left = seconds / max(here, 1) * (self._steps - self._done)
         rate = here * self._examples_per_step / seconds
         return _Now(self._done, self._steps, rate, left, self._values, self._losses)
+
+
+def _kind_of_view(live: bool) -> type[_Live] | type[_Lines]:
+    """A live view needs rich."""
+    return _Live if live and find_spec("rich") else _Lines
 
 
 def _in_print(values: Mapping[str, float]) -> str:
