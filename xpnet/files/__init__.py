@@ -10,6 +10,7 @@ __all__: list[str] = []
 
 _MODULES = (
     "checkpoint",
+    "checkpoint_checks",
     "checkpoint_tensors",
     "container",
     "fingerprint",

@@ -31,7 +31,7 @@ from xpnet.equations.parameters import Layers, layout
 from xpnet.errors import CheckpointError, printable, quoted
 from xpnet.files.checkpoint_tensors import arrays_of, numbers_of, state_of
 from xpnet.files.container import Container, blaming, opened, write_arrays
-from xpnet.files.jsonable import loads, mapping, text_of
+from xpnet.files.jsonable import check_depth, loads, mapping, text_of
 from xpnet.files.saved_tensors import named_stats
 from xpnet.training.history import History
 from xpnet.training.run_state import RunState
@@ -49,6 +49,7 @@ FORMAT = 1
 _KIND = "xpnet checkpoint "
 _PARTS = ("network", "settings", "data", "environment", "run")
 _UNUSABLE = "is not a checkpoint that can be used"
+_DEEPEST = 60  # levels of its JSON: residual connections within each other need most
 _LONGEST = 1 << 24  # most bytes of a header that are searched
 
 
@@ -228,7 +229,9 @@ def _check_kind(path: str, file: Container) -> str:
 
 
 def _part(file: Container, name: str) -> dict[str, Any]:
-    return dict(mapping(loads(file.metadata[name]), f"its {name}"))
+    found = loads(file.metadata[name])
+    check_depth(found, _DEEPEST)
+    return dict(mapping(found, f"its {name}"))
 
 
 def _check_network(network: Mapping[str, Any], state: RunState) -> None:

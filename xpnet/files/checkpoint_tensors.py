@@ -15,13 +15,14 @@ gradient_norm            [its value], at the end of L-BFGS
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from xpnet.engines.names import ENGINES
 from xpnet.errors import quoted
+from xpnet.files.checkpoint_checks import check_column, check_state, count_in, memory_in
 from xpnet.files.jsonable import flag_of, integer_of, number_of, text_of
 from xpnet.training.history import History
 from xpnet.training.run_state import Best, RunState
@@ -120,14 +121,14 @@ def state_of(arrays: Mapping[str, Host], numbers: Mapping[str, Any]) -> RunState
         **counts,
         history=history,
         finished=flag_of(numbers, "finished"),
-        seconds=number_of(numbers, "seconds"),
+        seconds=max(0.0, number_of(numbers, "seconds")),
         theta=left.pop("theta"),
         averaged=left.pop("averaged", None),
         optimizer=_unnumbered("optimizer", left),
         statistics=_unnumbered("statistics", left),
         losses=left.pop("losses"),
         best=_best(left, numbers),
-        schedule=tuple(left.pop("schedule", np.zeros(0)).tolist()),
+        schedule=memory_in(left.pop("schedule")) if "schedule" in left else (),
         solver={name: left.pop(f"solver.{name}") for name in _names("solver.", left)},
         engine=engine,
         threads=threads,
@@ -135,7 +136,7 @@ def state_of(arrays: Mapping[str, Host], numbers: Mapping[str, Any]) -> RunState
     )
     for name in left:
         raise ValueError(f"it has the unknown tensor {quoted(name)}")
-    _check(state)
+    check_state(state)
     return state
 
 
@@ -153,8 +154,8 @@ def _count_or_none(numbers: Mapping[str, Any], name: str) -> int | None:
 
 
 def _history(left: dict[str, Host], numbers: Mapping[str, Any]) -> History:
-    lists = {name: left.pop(f"history.{name}").tolist() for name in _LISTS}
-    metrics = {name: left.pop(f"{_METRICS}{name}").tolist() for name in _names(_METRICS, left)}
+    lists = {name: _listed(f"history.{name}", left) for name in _LISTS}
+    metrics = {name: _listed(f"{_METRICS}{name}", left) for name in _names(_METRICS, left)}
     norm = left.pop("gradient_norm", None)
     stopped = None if numbers["stopped"] is None else text_of(numbers, "stopped")
     return History(
@@ -165,36 +166,16 @@ def _history(left: dict[str, Host], numbers: Mapping[str, Any]) -> History:
     )
 
 
+def _listed(name: str, left: dict[str, Host]) -> Any:
+    return check_column(name, left.pop(name)).tolist()
+
+
 def _best(left: dict[str, Host], numbers: Mapping[str, Any]) -> Best | None:
     if "early_stopping" not in left:
         return None
-    value, since = left.pop("early_stopping").tolist()
+    value, since = _listed("early_stopping", left)
     theta, statistics = left.pop("best.theta", None), _unnumbered("best.statistics", left)
     epoch = _count_or_none(numbers, "best_epoch")
     if (epoch is None) != (theta is None):
         raise ValueError("its best epoch and the parameters of that epoch do not belong together")
-    return Best(value, int(since), epoch, theta, statistics)
-
-
-def _check(state: RunState) -> None:
-    """Check what belongs together: shapes, lengths and counts."""
-    theta, history = state.theta, state.history
-    if theta.ndim not in (1, 2) or theta.dtype.kind != "f" or not theta.size:
-        raise ValueError(f"theta must be (P,) or (R, P), got {theta.dtype} {theta.shape}")
-    for name, x in _likes(state):
-        if x is not None and (x.shape != theta.shape or x.dtype != theta.dtype):
-            raise ValueError(f"{name} must be like theta, got {x.dtype} {x.shape}")
-    if state.losses.shape != ((state.step, *theta.shape[:-1]) if state.step else (0,)):
-        raise ValueError(f"losses must be those of {state.step} steps, got {state.losses.shape}")
-    if len(history.epoch) != state.epoch - state.first_epoch or state.step > state.steps:
-        raise ValueError("its counts of epochs and steps do not belong together")
-    if len(history.step_loss) != state.steps - state.step:
-        raise ValueError("its history does not have the loss of every step")
-    if not len(history.loss) == len(history.seconds) == len(history.epoch):
-        raise ValueError("the lists of its history have different lengths")
-
-
-def _likes(state: RunState) -> Iterator[tuple[str, Host | None]]:
-    yield "averaged", state.averaged
-    if state.best is not None:
-        yield "best.theta", state.best.theta
+    return Best(value, count_in("epochs since the best value", since), epoch, theta, statistics)

@@ -12,6 +12,7 @@ from typing import Any
 from xpnet.errors import quoted
 
 __all__ = [
+    "check_depth",
     "check_known",
     "flag_of",
     "integer_of",
@@ -36,6 +37,21 @@ def loads(text: str | bytes) -> Any:
         raise ValueError(f"it has text that is not JSON, from {at} on") from error
     except RecursionError:
         raise ValueError("its JSON is nested too deeply") from None
+
+
+def check_depth(value: Any, most: int) -> None:
+    """Raise ValueError if a value of JSON has more than ``most`` levels of lists and objects."""
+    level = [value]
+    for _ in range(most + 1):
+        level = [inner for each in level for inner in _inner(each)]
+    if level:
+        raise ValueError(f"its JSON is nested too deeply: more than {most} levels")
+
+
+def _inner(value: Any) -> Collection[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from xpnet.checks.inputs import Examples
 from xpnet.engines.names import FUSED, PLAIN, STREAMED
 from xpnet.errors import CheckpointError, warn
 from xpnet.files.checkpoint import Checkpoint, write_checkpoint
+from xpnet.files.container import blaming
 from xpnet.files.fingerprint import data_of, differences, environment_of
 from xpnet.files.jsonable import loads
 from xpnet.files.lock import Lock, locked
@@ -127,7 +128,9 @@ class FileKeeper:
 
     def _compare(self, found: Checkpoint, net: NetworkState, own: dict[str, Any]) -> None:
         """Raise CheckpointError if it is of a different fit, or must have another machine."""
-        if wrong := list(_different(found, own, self._may_differ)):
+        with blaming(self._path, "is not a checkpoint that can be used", CheckpointError):
+            wrong = list(_different(found, own, self._may_differ))
+        if wrong:
             raise CheckpointError(
                 f"{self._path!r} is the checkpoint of a different fit: {_all(wrong)}"
             )

@@ -14,6 +14,7 @@ from xpnet.training.run_state import Keeper, RunState
 from xpnet.typing import Array, Host
 
 __all__ = [
+    "check_end",
     "check_engine",
     "check_memory",
     "check_place",
@@ -79,11 +80,29 @@ def check_memory(rate: Any, keeper: Keeper | None) -> None:
 
 
 def check_place(saved: RunState, per_epoch: int) -> None:
-    """Raise CheckpointError if the checkpoint's place in the epoch does not exist."""
+    """Raise CheckpointError if the checkpoint's place in the epoch and in the fit do not exist."""
     if saved.step >= per_epoch or saved.solver:
         raise CheckpointError(
             f"the checkpoint is not of this fit: it has done {saved.step} steps of the epoch, and "
             f"an epoch has {per_epoch}"
+        )
+    whole = (saved.epoch - saved.first_epoch) * per_epoch + saved.step
+    ended = saved.history.stopped is not None  # a callback may end the last epoch early
+    if not (whole - per_epoch * ended < saved.steps <= whole or saved.steps == whole):
+        raise CheckpointError(
+            f"the checkpoint is not of this fit: it has done {saved.steps} steps, and its place "
+            f"is after {whole}"
+        )
+
+
+def check_end(saved: RunState, epochs: int) -> None:
+    """Raise CheckpointError if the fit is finished in the middle, or not at its end."""
+    left = epochs - (saved.epoch - saved.first_epoch)
+    ended = left <= 0 or saved.history.stopped is not None
+    if saved.finished != ended and not (saved.solver and not saved.finished):
+        raise CheckpointError(
+            f"the checkpoint is not of this fit: it is {'' if saved.finished else 'not '}finished, "
+            f"and has {left} of {epochs} epochs left"
         )
 
 

@@ -25,6 +25,7 @@ from xpnet.training.interrupt import Interrupt, stop_on_interrupt
 from xpnet.training.length import has_converged
 from xpnet.training.one_fit import Kept
 from xpnet.training.progress import Progress, show_progress
+from xpnet.training.resumed import check_end
 from xpnet.training.run_state import Keeper, RunState, on_device, on_host
 from xpnet.training.settings import Settings
 from xpnet.typing import Array, Host
@@ -80,6 +81,7 @@ class Session:
 
     def _go_on(self, saved: RunState) -> None:
         """Take history, count of epochs and early stopping from a checkpoint."""
+        check_end(saved, self.settings.epochs)
         self.history, self.net.epoch = saved.history, saved.epoch
         self._first_epoch = saved.first_epoch
         self._before = saved.steps, saved.seconds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from xpnet.training.run_state import RunState
 from xpnet.typing import Host
 
 __all__ = ["recall", "solver_memory"]
+
+_MOST = 2.0**53  # largest count that a float64 holds
 
 
 def solver_memory(backend: Backend, search: Minimization) -> dict[str, Host]:
@@ -51,13 +54,35 @@ def recall(backend: Backend, search: Minimization, saved: RunState) -> None:
     vectors = [saved.theta, *(found[name] for name in ("gradient", "s", "y") if name in found)]
     if shapes != wanted or saved.theta.shape != (P,) or any(x.dtype != dtype for x in vectors):
         raise CheckpointError(f"the checkpoint has other arrays of L-BFGS: {shapes}, not {wanted}")
-    value, before, iterations, evaluations = found["numbers"].tolist()
+    most = search.settings.history
+    if m > most:
+        raise CheckpointError(f"the checkpoint has {m} pairs of L-BFGS, and this fit keeps {most}")
+    value, before, iterations, evaluations = _checked(found["numbers"].tolist(), saved)
+    if not all(x > 0 for name in ("curvature", "scale") for x in found[name].tolist()):
+        raise CheckpointError("the checkpoint has pairs of L-BFGS without a positive curvature")
     gradient = backend.from_numpy(found["gradient"])
     search.point = Point(0.0, value, 0.0, backend.from_numpy(saved.theta), gradient)
-    search.before, search.iterations = before, int(iterations)
-    search.evaluations = int(evaluations)
+    search.before = before
+    search.iterations, search.evaluations = int(iterations), int(evaluations)
     search.pairs.clear()
     for k in range(m):
         s, y = (backend.from_numpy(found[name][k].copy()) for name in ("s", "y"))
         numbers = float(found["curvature"][k]), float(found["scale"][k])
         search.pairs.pairs.append(Pair(s, y, *numbers))
+
+
+def _checked(numbers: list[float], saved: RunState) -> list[float]:
+    """Return the four numbers; CheckpointError if they are not those of the fit's iterations.
+
+    The value before the first iteration is infinite. A fit that begins at a minimum has an epoch,
+    but no iteration.
+    """
+    value, before, iterations, evaluations = numbers
+    epochs = saved.epoch - saved.first_epoch
+    begun = iterations == epochs or (iterations, epochs) == (0, 1)
+    counted = iterations < evaluations < _MOST and evaluations % 1 == 0
+    if not (math.isfinite(value) and before >= value and begun and counted):
+        raise CheckpointError(f"the checkpoint has other numbers of L-BFGS: {numbers}")
+    if saved.steps != epochs:
+        raise CheckpointError(f"the checkpoint has {saved.steps} steps and {epochs} iterations")
+    return numbers
