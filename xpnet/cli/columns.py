@@ -13,7 +13,7 @@ from xpnet.tables import Table
 from xpnet.tables.described import readings
 from xpnet.tables.given import notations_given
 from xpnet.tables.notation import NAMES
-from xpnet.tables.training import inputs_of
+from xpnet.tables.roles import inputs_of
 
 __all__ = ["add_column_options", "check_columns", "embedded", "hints", "read_as"]
 

@@ -25,9 +25,10 @@ from xpnet.tables import Model, Table, held_out, train
 from xpnet.tables.cells import TEXT
 from xpnet.tables.csv_files import header_of
 from xpnet.tables.reading import PARQUET
+from xpnet.tables.roles import inputs_of
 from xpnet.tables.table import shown
 from xpnet.tables.targets import codes_of, fit_targets, tasks_of, with_targets
-from xpnet.tables.training import check_many, inputs_of
+from xpnet.tables.training import check_many
 from xpnet.tables.weights import row_weights, without_weight_0
 from xpnet.typing import Host
 

@@ -49,6 +49,21 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "data", help="digits, fashion-mnist, or a .csv or .parquet file (-: CSV from stdin)"
     )
+    _add_network_options(parser)
+    parser.add_argument("--out", type=Path, help="model file (the data's name, .safetensors)")
+    parser.add_argument(
+        "--report", type=Path, metavar="PAGE", help="also write a report on the training (HTML)"
+    )
+    parser.add_argument(
+        "--no-tune", action="store_true", help="don't restart with faster OpenBLAS kernels"
+    )
+    _add_table_options(parser.add_argument_group("a table of your own"))
+    checkpoints.add_options(parser.add_argument_group("checkpoints"))
+    parser.set_defaults(run=run, check=check)
+
+
+def _add_network_options(parser: Any) -> None:
+    """Options on the network, where it is trained, and for how long."""
     add_where(parser)
     parser.add_argument("--dtype", default="float32", choices=DTYPES)
     parser.add_argument(
@@ -71,16 +86,6 @@ def add_parser(commands: Any) -> None:
         default=0,
         help="seed of the weights and of the order of examples (0)",
     )
-    parser.add_argument("--out", type=Path, help="model file (the data's name, .safetensors)")
-    parser.add_argument(
-        "--report", type=Path, metavar="PAGE", help="also write a report on the training (HTML)"
-    )
-    parser.add_argument(
-        "--no-tune", action="store_true", help="don't restart with faster OpenBLAS kernels"
-    )
-    _add_table_options(parser.add_argument_group("a table of your own"))
-    checkpoints.add_options(parser.add_argument_group("checkpoints"))
-    parser.set_defaults(run=run, check=check)
 
 
 def _add_table_options(group: Any) -> None:

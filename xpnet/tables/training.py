@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,6 @@ import numpy as np
 from xpnet.errors import warn
 from xpnet.ranges import positive_integer
 from xpnet.tables.checkpoints import checkpoints_given
-from xpnet.tables.described import spellings
 from xpnet.tables.fits import Job
 from xpnet.tables.given import (
     dims_given,
@@ -23,16 +22,15 @@ from xpnet.tables.given import (
 )
 from xpnet.tables.memory import check_columns_fit
 from xpnet.tables.model import Model
-from xpnet.tables.notation import PLAIN
 from xpnet.tables.procedure import Procedure
 from xpnet.tables.reading import table_of
 from xpnet.tables.recipe import Recipe, recipe_for
-from xpnet.tables.skewed import is_skewed
+from xpnet.tables.roles import Roles, inputs_of
 from xpnet.tables.table import Table, shown
-from xpnet.tables.targets import silent, tasks_of, with_targets
-from xpnet.tables.weights import Weights, row_weights, weight_given, without_weight_0
+from xpnet.tables.targets import silent
+from xpnet.tables.weights import Weights, weight_given
 
-__all__ = ["check_many", "inputs_of", "train"]
+__all__ = ["check_many", "train"]
 
 
 _OPTIONS = {
@@ -164,32 +162,23 @@ def train(
             f"class_weight (--class-weight) is for one target, got {shown(targets)}: train a model "
             "for each, or give weights of the rows (--weight, weight=)"
         )
-    table, missing = table_of(table), texts_given("missing", missing)
-    text, ignore = names_given("text", text), names_given("ignore", ignore)
-    embed, told = dims_given(embed), notations_given(read_as)
-    weighted = set() if weight is None else {weight}
-    for name in sorted({*targets, *text, *ignore, *embed, *told, *weighted}):
-        table.require(name)
-    check_many(table, targets, ignore, hidden, dtype)
-    table = table.read_as(told, missing)
-    table.settle(inputs_of(table, targets, text, embed, ignore), missing)
-    if weight is not None:
-        table = without_weight_0(table, weight, missing, tell)
-    task = task or tasks_of(table, targets, missing)[0]
-    table = with_targets(table, targets, task, missing, tell)
-    weights = None
-    if weight is not None:
-        weights = row_weights(table, weight, missing)
-        ignore |= {weight}
-    if task == "regression" and not log_target:
-        _offer_logarithm(table, targets, missing, tell)
-    for name in targets if task == "classification" else ():
-        for sentence in spellings(table, name):
-            tell(sentence)
+    roles = Roles(
+        targets,
+        weight,
+        names_given("text", text),
+        dims_given(embed),
+        names_given("ignore", ignore),
+        notations_given(read_as),
+        texts_given("missing", missing),
+    )
+    table = table_of(table)
+    roles.check(table)
+    check_many(table, targets, roles.ignore, hidden, dtype)
+    table, task, weights = roles.rows(roles.read(table), task, tell)
+    roles.hints(table, task, log_target, tell)
     recipe = recipe_for(len(table), quick=quick, hidden=hidden, epochs=epochs)
     procedure = Procedure(quick, positive_integer("networks", networks), tell)
-    asked = {"text": text, "embed": embed, "ignore": ignore,
-             "missing": missing, "log_target": log_target, "tell": _once()}  # fmt: skip
+    asked = {**roles.asked(), "log_target": log_target, "tell": _once()}
     keywords = {"progress": progress}
     made = {"seed": seed, "backend": backend, "device": device, "dtype": dtype}
     files = checkpoints_given(checkpoint, checkpoint_every, resume, seconds)
@@ -202,19 +191,6 @@ def train(
     return replace(procedure.trained(job), cv_score=scores, trained_on=table.places)
 
 
-def _offer_logarithm(
-    table: Table, targets: Sequence[str], holes: Collection[str], tell: Callable[[str], None]
-) -> None:
-    """Tell of ``log_target``, which is for all targets, if all are positive and skewed."""
-    notations = {name: table.notation(name, holes) or PLAIN for name in targets}
-    if all(is_skewed(table.quantities(name, notations[name], holes)) for name in targets):
-        which = "column" if len(targets) == 1 else "each of the columns"
-        tell(
-            f"{which} {shown(tuple(targets))} is positive and skewed: --log-target (log_target=) "
-            "predicts its logarithm: errors count as ratios, and predictions are medians, not means"
-        )
-
-
 def check_many(
     table: Table,
     targets: Iterable[str],
@@ -225,9 +201,3 @@ def check_many(
     """Raise MemoryError if the table has more columns than a network on this machine can have."""
     n = len(inputs_of(table, targets, ignore))
     check_columns_fit(len(table), n, hidden or Recipe.hidden, dtype)
-
-
-def inputs_of(table: Table, targets: Iterable[str], *told: Iterable[str]) -> list[str]:
-    """The columns that may be numbers or dates: no target, and none told otherwise."""
-    others = set(targets).union(*told)
-    return [name for name in table.names if name not in others]
