@@ -16,24 +16,12 @@ def torch_loss(layers: list[tuple[Any, Any]], names: list[str], loss: str, X: An
     import torch
     from torch.nn import functional as F
 
-    functions = {
-        "identity": lambda z: z,
-        "relu": F.relu,
-        "leaky_relu": F.leaky_relu,
-        "elu": F.elu,
-        "selu": F.selu,
-        "gelu": F.gelu,
-        "silu": F.silu,
-        "tanh": torch.tanh,
-        "sigmoid": torch.sigmoid,
-        "softplus": lambda z: torch.logaddexp(z, torch.zeros_like(z)),  # F's is linear above 20
-        "exp": torch.exp,
-        "softmax": lambda z: torch.softmax(z, dim=-1),
-    }
+    from tests.support.twins import ACTIVATIONS
+
     A, Z = X, X
     for (W, b), name in zip(layers, names, strict=True):
         Z = F.linear(A, W, b)
-        A = functions[name](Z)
+        A = ACTIVATIONS[name](Z)
     k = A.shape[-1] // 2
     return {
         "squared_error": lambda: ((A - Y) ** 2).sum(dim=-1).mean(),

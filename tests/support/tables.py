@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -30,6 +32,16 @@ def frame_of(library: str, data: dict) -> object:
     """Return the data as a frame of a library, or skip the test."""
     needed("narwhals")
     return getattr(needed(library), MAKERS[library])(data)
+
+
+def schema_refused(found: dict, where: tuple, value: object, said: str) -> None:
+    """Check that a schema's JSON is refused with ``value`` in the place ``where``."""
+    part = found
+    for key in where[:-1]:
+        part = part[key]
+    part[where[-1]] = value
+    with pytest.raises(ValueError, match=re.escape(said)):
+        Schema.from_json(json.dumps(found))
 
 
 def schema_of_1(table: Table, target: str, embed: Mapping[str, int] | None = None) -> Schema:

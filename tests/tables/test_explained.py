@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html import escape
 from typing import Any
 
@@ -91,51 +92,58 @@ def test_the_errors_of_all_networks_stand_beside_that_of_their_mean(target):
     assert not any("on these rows" in note for note in trained(target).explain(TABLE).notes)
 
 
-@pytest.mark.parametrize("networks", [1, 2])
-@pytest.mark.parametrize("task", ["classes", "quantities"])
-def test_each_of_several_targets_has_its_notes(task, networks):
-    more = {"y": np.where(X > 0, "b", "a"), "z": np.array(["u", "v"])[np.arange(N) % 2]}
-    if task == "quantities":
-        more = {"y": X**2, "z": 3 * X - 1}
-    table = Table({"x": X, **more})
+def of_two(y, z, networks):
+    table = Table({"x": X, "y": y, "z": z})
     model = train(table, ["y", "z"], hidden=(4,), epochs=3, networks=networks)
-    found = model.explain(table, 7)
-    y, z = found.notes[-2:]
-    if task == "quantities":
-        means = model.predict(table)[7]
-        assert y.startswith(f"The model answers y = {means[0]:.6g}")
-        assert z.startswith(f"The model answers z = {means[1]:.6g}")
-        assert found.outputs == ("y", "z")
-        (how,) = [
-            note for note in found.notes if note.startswith("This network's answer for z is z = ")
-        ]
-        mean, scale = (float(n) for n in re.findall(r"-?\d+\.?\d*(?:e-?\d+)?", how)[:2])
-        A = found[f"A_{found.layers[-1].label}"].array[0, 1]
-        low, high = model.schema.targets[1].lowest, model.schema.targets[1].highest
-        first = Model(model.members[:1]).predict(table)[7, 1]
-        assert np.clip(mean + scale * A, low, high) == pytest.approx(first, rel=1e-4)
-    else:
-        for note, name, p, k in zip((y, z), "yz", model.predict_proba(table), model.classes,
-                                    strict=True):  # fmt: skip
-            best = int(p[7].argmax())
-            said = f"The model answers for {name} {k[best]} with the probability {p[7, best]:.4g}"
-            assert note.startswith(said)
-        assert found.outputs == ("y: a", "y: b", "z: u", "z: v")
-        Z = found[f"Z_{found.layers[-1].label}"].array[0].astype(float)
-        first = Model(model.members[:1]).predict_proba(table)[1][7]
-        (how,) = [
-            note
-            for note in found.notes
-            if note.startswith("This network's answer for z is softmax(")
-        ]
-        start, end, T = re.search(r"\[n, (\d):(\d)\] / T\).* T = (.*)\.$", how).groups()
-        p = np.exp(Z[int(start) : int(end)] / float(T))
-        np.testing.assert_allclose(p / p.sum(), first, rtol=2e-3)
-    assert y.count("the mean of") == networks - 1
-    if networks > 1:
-        error = re.findall(r"\d+\.\d+", model.explain(table).notes[-1])[-1]
-        Xs = [member.features(table) for member in model.members]
-        assert float(error) == pytest.approx(model.error_of(table, Xs), rel=1e-3)
+    first = replace(model, members=model.members[:1])
+    return model, first, table, model.explain(table, 7)
+
+
+def note_on_z(found):
+    """The note that says how z follows from the first network's outputs."""
+    (how,) = (note for note in found.notes if note.startswith("This network's answer for z is "))
+    return how
+
+
+@pytest.mark.parametrize("networks", [1, 2])
+def test_each_of_several_quantities_has_its_notes(networks):
+    model, first, table, found = of_two(X**2, 3 * X - 1, networks)
+    means = model.predict(table)[7]
+    for note, name, mean in zip(found.notes[-2:], "yz", means, strict=True):
+        assert note.startswith(f"The model answers {name} = {mean:.6g}")
+        assert note.count("the mean of") == networks - 1
+    assert found.outputs == ("y", "z")
+    mean, scale = (float(n) for n in re.findall(r"-?\d+\.?\d*(?:e-?\d+)?", note_on_z(found))[:2])
+    A = found[f"A_{found.layers[-1].label}"].array[0, 1]
+    low, high = model.schema.targets[1].lowest, model.schema.targets[1].highest
+    expected = pytest.approx(first.predict(table)[7, 1], rel=1e-4)
+    assert np.clip(mean + scale * A, low, high) == expected
+
+
+@pytest.mark.parametrize("networks", [1, 2])
+def test_each_of_several_targets_of_classes_has_its_notes(networks):
+    classes = np.where(X > 0, "b", "a"), np.array(["u", "v"])[np.arange(N) % 2]
+    model, first, table, found = of_two(*classes, networks)
+    for note, name, p, k in zip(
+        found.notes[-2:], "yz", model.predict_proba(table), model.classes, strict=True
+    ):
+        best = int(p[7].argmax())
+        said = f"The model answers for {name} {k[best]} with the probability {p[7, best]:.4g}"
+        assert note.startswith(said)
+        assert note.count("the mean of") == networks - 1
+    assert found.outputs == ("y: a", "y: b", "z: u", "z: v")
+    Z = found[f"Z_{found.layers[-1].label}"].array[0].astype(float)
+    how = re.search(r"softmax\(.*\[n, (\d):(\d)\] / T\).* T = (.*)\.$", note_on_z(found))
+    p = np.exp(Z[int(how[1]) : int(how[2])] / float(how[3]))
+    np.testing.assert_allclose(p / p.sum(), first.predict_proba(table)[1][7], rtol=2e-3)
+
+
+@pytest.mark.parametrize("y", [np.where(X > 0, "b", "a"), X**2])
+def test_the_last_note_on_several_rows_has_the_error_of_the_mean(y):
+    model, _, table, _ = of_two(y, y[::-1], 2)
+    error = re.findall(r"\d+\.\d+", model.explain(table).notes[-1])[-1]
+    Xs = [member.features(table) for member in model.members]
+    assert float(error) == pytest.approx(model.error_of(table, Xs), rel=1e-3)
 
 
 def test_a_network_without_a_temperature_needs_no_note():
