@@ -38,6 +38,7 @@ SOMETIMES = re.compile(r"restarted with OPENBLAS_CORETYPE=|epoch +\d+ of \d+: lo
 QUOTED = re.compile(r"\[`([^`]+)`\]\((\.\./xpnet/[\w/]+\.py)#L(\d+)\)")
 
 NEEDS = {
+    "cluster.md": ("sklearn distributed", 'pip install "xpnet[sklearn]" distributed'),
     "plots.md": ("matplotlib", 'pip install "xpnet[plot]"'),
     "from_sklearn.md": ("sklearn", 'pip install "xpnet[sklearn]"'),
     "table_estimators.md": ("sklearn pandas narwhals", 'pip install "xpnet[data,sklearn]" pandas'),
