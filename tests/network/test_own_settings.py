@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import xpnet
+from tests.support.backends import open_backend, or_skip
 from tests.support.folds import N, data
 from tests.support.helpers import network, relative
 from xpnet import Penalty
@@ -84,7 +85,7 @@ def test_two_kinds_of_penalties_are_named(penalties):
 @pytest.mark.parametrize("name", ["array-api-strict", "torch"])
 def test_numbers_of_the_networks_are_put_on_the_device_once(name, monkeypatch):
     """On a GPU, a copy from the host at each step would cost as much as the step."""
-    backend = get_backend(name)
+    backend = or_skip(open_backend(name))
     penalties = [Penalty(l1=0.01, l2=0.1 + r) for r in range(3)]
     made, asarray = [], backend.xp.asarray
 
@@ -104,7 +105,7 @@ def test_numbers_of_the_networks_are_put_on_the_device_once(name, monkeypatch):
 
 
 def test_learning_rates_of_an_epoch_are_one_copy(monkeypatch):
-    backend = get_backend("torch")
+    backend = or_skip(open_backend("torch"))
     copies, from_numpy = [], type(backend).from_numpy
 
     def counting(self, x):
