@@ -97,7 +97,7 @@ def test_byte_order_is_no_reason_to_refuse(backend, order):
 
 def test_a_numpy_matrix_is_an_array_of_its_numbers():
     net = make("squared_error")
-    with warnings.catch_warnings():
+    with warnings.catch_warnings():  # NumPy advises against np.matrix
         warnings.simplefilter("ignore", PendingDeprecationWarning)
         matrix = np.asmatrix(X)
         value, gradients = net.value_and_gradient(matrix, ROWS)

@@ -217,8 +217,6 @@ def test_a_callback_sees_every_iteration_and_ends_the_search():
     assert found.value == seen[-1][1]
 
 
-@pytest.mark.filterwarnings("ignore:overflow encountered")
-@pytest.mark.filterwarnings("ignore:invalid value encountered")
 def test_it_backs_away_from_where_the_value_is_not_finite():
     """It finds the minimum of x − log x, although log is NaN for x < 0."""
 
