@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+import xpnet
 from tests.support.command import SMALL, fails, train
 from tests.support.helpers import FRUIT, needs_posix
 from tests.support.processes import environment
@@ -86,6 +87,18 @@ def test_every_fit_of_a_table_has_its_own_file(tmp_path, capsys):
     assert main(table(tmp_path)) == 0
     assert (tmp_path / "m").read_bytes() == model
     assert [(tmp_path / name).read_bytes() for name in ("run.ckpt", "run.ckpt.2")] == before
+
+
+def test_resume_no_finds_the_file_of_any_fit_before_training(tmp_path, capsys):
+    assert main(table(tmp_path)) == 0
+    (tmp_path / "run.ckpt").unlink()
+    (tmp_path / "run.ckpt.old").write_text("")  # is none of a fit
+    capsys.readouterr()
+    said = fails(capsys, table(tmp_path, "--resume", "no"))
+    assert f"{tmp_path / 'run.ckpt.3'} is there already" in said
+    with pytest.raises(xpnet.CheckpointError, match=r"run\.ckpt\.3' is there already: remove it"):
+        xpnet.tables.train(FRUIT, "fruit", checkpoint=tmp_path / "run.ckpt", resume=False)
+    assert not (tmp_path / "run.ckpt").exists()
 
 
 @needs_posix

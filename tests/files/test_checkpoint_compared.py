@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import os
 
 import numpy as np
@@ -10,7 +11,8 @@ import pytest
 
 import xpnet
 from tests.support.checkpoint_edits import ONE, changed, fit, of_json, refused
-from tests.support.checkpoints import FIT, LABELS, WEIGHTS, X, network
+from tests.support.checkpoints import FIT, LABELS, WEIGHTS, Copies, X, left, network
+from tests.support.helpers import needed
 
 OTHERS = {
     "the data": ({}, {"X": X + 1}, "data.X has other numbers"),
@@ -119,6 +121,47 @@ def test_the_environment_is_compared_unless_anyway(tmp_path, middle):
         net.fit(X, LABELS, checkpoint=path, resume="anyway", **ONE)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("gpu", "GH100"), ("threads", "7"), ("cpu", "none"), ("precision", "tf32")]
+)
+def test_the_machine_is_compared(tmp_path, middle, name, value):
+    changed(tmp_path / "f", middle, metadata=of_json("environment", **{name: value}))
+    with pytest.raises(xpnet.CheckpointError, match=f"to the bit here: {name} is .*{value}"):
+        fit(tmp_path / "f")
+
+
+def test_the_threads_of_torch_are_compared(monkeypatch, tmp_path):
+    torch = needed("torch")
+    copies = Copies(monkeypatch, tmp_path / "copies")
+    settings, n = {**FIT, "checkpoint_every": 5}, torch.get_num_threads()
+    network(backend="torch").fit(X, LABELS, checkpoint=tmp_path / "f", **settings)
+    try:
+        torch.set_num_threads(n + 1)
+        with pytest.raises(xpnet.CheckpointError, match=f"threads is '{n + 1}', but the check"):
+            network(backend="torch").fit(X, LABELS, checkpoint=copies.paths[1], **settings)
+    finally:
+        torch.set_num_threads(n)
+    network(backend="torch").fit(X, LABELS, checkpoint=copies.paths[1], **settings)
+
+
+def test_an_older_file_of_torch_goes_on(monkeypatch, tmp_path):
+    """It says nothing of threads and of the processor."""
+    needed("torch")
+    copies = Copies(monkeypatch, tmp_path / "copies")
+    settings = {**FIT, "checkpoint_every": 5}
+    network(backend="torch").fit(X, LABELS, checkpoint=tmp_path / "f", **settings)
+
+    def older(texts):
+        found = json.loads(texts["environment"])
+        later = ("threads", "gpu", "precision")
+        found = {name: x for name, x in found.items() if name not in later}
+        texts["environment"] = json.dumps({**found, "cpu": None})
+
+    changed(tmp_path / "g", copies.paths[1].read_bytes(), metadata=older)
+    network(backend="torch").fit(X, LABELS, checkpoint=tmp_path / "g", **settings)
+    assert left(tmp_path / "g") == left(tmp_path / "f")
+
+
 def test_other_threads_of_the_blas_are_refused(tmp_path, middle):
     path = tmp_path / "f"
     changed(path, middle, metadata=of_json("run", threads=999))
@@ -134,11 +177,26 @@ def test_a_team_of_too_many_threads_is_refused(tmp_path, middle):
     refused(tmp_path / "f", None, reads=True)
 
 
-def test_a_metric_of_a_callback_that_is_no_number_is_named(tmp_path):
-    def note(net, history):
-        history.metrics.setdefault("note", []).append("good")
+@pytest.mark.parametrize("every", [1, "1h"])
+@pytest.mark.parametrize("value", ["good", None, [1, [2]], [[[1]]]])
+def test_a_metric_of_a_callback_that_is_no_number_is_named(tmp_path, value, every):
+    """After the first epoch already, not when a checkpoint happens to be due."""
 
+    def note(net, history):
+        epochs.append(len(history))
+        history.metrics.setdefault("note", []).append(value)
+
+    epochs = []
     with pytest.raises(ValueError, match=r"history\.metrics\.note must be a list of numbers"):
+        fit(tmp_path / "f", callbacks=note, checkpoint_every=every)
+    assert epochs == [1]
+
+
+def test_a_metric_whose_name_is_no_text_is_refused(tmp_path):
+    def note(net, history):
+        history.metrics[7] = [0.5]
+
+    with pytest.raises(ValueError, match="holds only metrics whose names are text, not 7"):
         fit(tmp_path / "f", callbacks=note)
 
 

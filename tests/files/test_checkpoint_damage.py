@@ -114,7 +114,7 @@ ARRAYS = {
     "one number of early stopping": lambda a: a.update(early_stopping=np.zeros(1)),
     "a history": lambda a: a.update({"history.loss": np.zeros(7)}),
     "a long axis beside an empty one": lambda a: a.update({"history.loss": np.zeros((10**6, 0))}),
-    "three axes of a metric": lambda a: a.update({"history.metrics.m": np.zeros((1, 1, 1))}),
+    "three axes of a metric": lambda a: a.update({"history.validation_loss": np.zeros((1, 1, 1))}),
     "whole numbers of losses": lambda a: a.update(losses=a["losses"].astype(np.int64)),
     "other epochs": number("history.epoch", 0, 2),
     "parameters that are NaN": number("theta", 0, np.nan),
@@ -238,12 +238,12 @@ def test_a_small_file_needs_no_large_memory(tmp_path, middle):
     """An axis of 8 million beside one of length 0 took 64 MB, from a file of 4 kB."""
 
     def empty(found):
-        found["history.metrics.m"] = np.zeros((8 * 10**6, 0))
+        found["history.validation_loss"] = np.zeros((8 * 10**6, 0))
 
     changed(tmp_path / "f", middle, arrays=empty)
     tracemalloc.start()
     try:
-        with pytest.raises(xpnet.CheckpointError, match=r"history\.metrics\.m must be a list"):
+        with pytest.raises(xpnet.CheckpointError, match=r"history\.validation_loss must be a list"):
             xpnet.Checkpoint.read(tmp_path / "f")
         assert tracemalloc.get_traced_memory()[1] < 2**20
     finally:

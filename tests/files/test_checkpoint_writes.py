@@ -10,10 +10,13 @@ import subprocess
 import sys
 import time
 import warnings
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import xpnet
 from tests.support.checkpoint_edits import fit
@@ -21,6 +24,8 @@ from tests.support.checkpoints import FIT, LABELS, Copies, X, left, network
 from tests.support.helpers import needs_posix
 from tests.support.processes import environment
 from xpnet import whole_file
+from xpnet.training import checkpointing
+from xpnet.training.checkpointing import Cadence
 
 
 class Faulty:
@@ -107,6 +112,55 @@ def test_a_file_that_may_not_grow_is_a_warning(tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert found == wanted
     assert os.listdir(tmp_path) == ["g"]
+
+
+@given(
+    took=st.floats(0.001, 1e4),
+    every=st.sampled_from(["1s", "10s", "5min"]),
+    step=st.floats(0.001, 1e3),
+)
+def test_writing_takes_two_percent_of_the_time_at_most(took, every, step):
+    """If it takes longer, the next checkpoint is due later."""
+    with pytest.MonkeyPatch.context() as patch:
+        clock = [0.0]
+        patch.setattr(checkpointing.time, "monotonic", lambda: clock[0])
+        cadence, wrote = Cadence(checkpointing.checkpoint_every("", every, "f")), []
+        for k in range(200):
+            clock[0] += step
+            if cadence.is_due(k, ends_epoch=False):
+                wrote.append(clock[0])
+                clock[0] += took
+                cadence.wrote(k, took)
+        for one, other in pairwise(wrote):
+            seconds = checkpointing.seconds_of(every)
+            assert other - one >= max(seconds, took / 0.02 * (1 - 1e-9))
+            assert other - one <= max(seconds + took, took / 0.02) + step * (1 + 1e-9)
+
+
+def test_a_slow_disk_is_asked_less_often(tmp_path, monkeypatch):
+    clock, wrote = [0.0], []
+
+    def slow(path, about, state):
+        wrote.append(state.steps)
+        clock[0] += 5.0
+
+    def step(net, history):
+        clock[0] += 1.0
+
+    monkeypatch.setattr(checkpointing.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr("xpnet.files.keeper.write_checkpoint", slow)
+    given = {"checkpoint_every": "10s", "callbacks": {"step_end": step}, "early_stopping": None}
+    fit(tmp_path / "f", epochs=50, **given)
+    assert wrote == [10, 255, 300]  # 245 s after the first one; and at the end
+
+
+def test_a_number_of_steps_stays_what_was_asked_for():
+    cadence = Cadence(checkpointing.Every(steps=3))
+    cadence.wrote(3, took=1e6)
+    assert [cadence.is_due(k, ends_epoch=False) for k in (4, 5, 6)] == [False, False, True]
+    cadence = Cadence(checkpointing.Every())
+    cadence.wrote(3, took=1e6)
+    assert cadence.is_due(4, ends_epoch=True)
 
 
 def test_a_state_that_diverges_is_not_written(tmp_path):

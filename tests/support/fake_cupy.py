@@ -441,6 +441,7 @@ def install(monkeypatch: Any, kernels: bool = False, **settings: Any) -> Card:
     stream.__new__ = lambda cls, non_blocking: Stream(card, card.device[-1])
     runtime = SimpleNamespace(
         getDeviceCount=lambda: card.n_devices,
+        getDeviceProperties=lambda n: {"name": b"Stand-in"},
         driverGetVersion=lambda: 13000,
         CUDARuntimeError=CUDARuntimeError,
     )

@@ -191,6 +191,40 @@ def test_a_finished_fit_returns_at_once_what_it_returned(tmp_path):
     assert told(again, other) == told(first, one)
 
 
+@pytest.mark.parametrize("settings", [{}, {"optimizer": "lbfgs"}, {"optimizer": Averaged(Adam())}])
+def test_what_a_callback_sets_after_the_last_step_stays(tmp_path, settings):
+    def change(net, history):
+        if len(history) == FIT["epochs"]:
+            net.set_parameters(net.parameters + 1)
+            net.set_statistics([x + 2 for x in net.statistics])
+
+    def fit(net, **more):
+        given = {**FIT, **settings, **more}
+        return told(net, net.fit(X, LABELS, callbacks=change, checkpoint=tmp_path / "f", **given))
+
+    chain = () if settings.get("optimizer") == "lbfgs" else (8, layers.BatchNorm())
+    first, again = network(*chain), network(*chain)
+    wanted = fit(first)
+    assert fit(again) == wanted
+    assert xpnet.Checkpoint.read(tmp_path / "f").network().parameters.tobytes() == wanted["bits"][0]
+
+
+def test_metrics_keep_their_order(monkeypatch, tmp_path):
+    def note(net, history):
+        history.metrics.setdefault("a", []).append(len(history))
+
+    def fit(path):
+        net, data = network(), (X[:20], LABELS[:20])
+        given = {"validation_data": data, "metrics": ["f1", "accuracy"], "callbacks": note}
+        return net.fit(X, LABELS, checkpoint=path, **{**FIT, **given})
+
+    copies = Copies(monkeypatch, tmp_path / "copies")
+    wanted = ["validation_f1", "validation_accuracy", "a"]
+    assert list(fit(tmp_path / "f").metrics) == wanted
+    for path in (tmp_path / "f", copies.paths[10]):
+        assert list(fit(path).metrics) == wanted
+
+
 def test_an_interrupt_ends_the_fit_after_the_step_and_it_can_go_on(monkeypatch, tmp_path):
     def press(net, history):
         if len(history.step_loss) == 9:

@@ -173,6 +173,14 @@ class Backend:
     def wait(self, x: Array) -> None:
         """Wait until the arrays x (one, or tuples and lists of them) have been computed."""
 
+    def machine(self) -> dict[str, str]:
+        """Return what else of library and device decides the last bits.
+
+        "threads" of the library's own products on the host; "gpu", the device's model;
+        "precision" of products, if that can be set.
+        """
+        return {}
+
     def free_memory(self) -> int | None:
         """Return the device's free bytes; None for the host, whose memory is not monitored."""
         return None

@@ -159,6 +159,12 @@ class CupyBackend(Backend):
 
         return cupy.RawModule(code=source, options=_OPTIONS)
 
+    def machine(self) -> dict[str, str]:
+        """Return the model of the GPU, and how its products are computed."""
+        name = self._cuda.runtime.getDeviceProperties(self.device.id)["name"]
+        deterministic = ", deterministic" if self.deterministic else ""
+        return {"gpu": name.decode(), "precision": f"{self.precision}{deterministic}"}
+
     def free_memory(self) -> int:
         """Return the device's free bytes, including those that CuPy holds but does not use."""
         import cupy

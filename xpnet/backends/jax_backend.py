@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import lru_cache
@@ -98,6 +99,13 @@ class JaxBackend(Backend):
         import jax
 
         jax.block_until_ready(x)
+
+    def machine(self) -> dict[str, str]:
+        """Return the cores on the host, which are JAX's threads there, or the model of a GPU."""
+        if self.device.platform != "cpu":
+            return {"gpu": str(self.device.device_kind)}
+        cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
+        return {"threads": str(len(cores) if cores else os.cpu_count())}
 
     def context(self) -> AbstractContextManager[Any]:
         """Return a context in which new arrays are made on this device."""

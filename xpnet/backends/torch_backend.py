@@ -79,6 +79,14 @@ class TorchBackend(Backend):
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
 
+    def machine(self) -> dict[str, str]:
+        """Return the number of threads on the host, the model of a GPU."""
+        import torch
+
+        if self.device.type == "cuda":
+            return {"gpu": torch.cuda.get_device_name(self.device)}
+        return {"threads": str(torch.get_num_threads())}
+
     def context(self) -> AbstractContextManager[Any]:
         """Return a context without torch's tape: xpnet has equations for derivatives."""
         return NoTape()

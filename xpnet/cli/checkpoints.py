@@ -18,7 +18,7 @@ from xpnet.cli.terminal import say
 from xpnet.errors import counted
 from xpnet.files.checkpoint import Checkpoint
 from xpnet.ranges import is_count
-from xpnet.training.checkpointing import numbered, seconds_of
+from xpnet.training.checkpointing import all_numbered, seconds_of
 from xpnet.training.signals import StopSignals, handled
 
 __all__ = ["add_options", "check", "finishing", "keywords", "run_stoppable"]
@@ -211,7 +211,4 @@ def _place(path: Path) -> str:
 
 def _files(first: Path) -> list[Path]:
     """The checkpoints of the fits of a training that are there, in their order."""
-    found: list[Path] = []
-    while (path := Path(numbered(str(first), len(found) + 1))).exists():
-        found.append(path)
-    return found
+    return [Path(path) for path in all_numbered(str(first))]

@@ -23,17 +23,18 @@ import numpy as np
 from xpnet.engines.names import ENGINES
 from xpnet.errors import quoted
 from xpnet.files.checkpoint_checks import check_column, check_state, count_in, memory_in
-from xpnet.files.jsonable import flag_of, integer_of, number_of, text_of
+from xpnet.files.jsonable import flag_of, integer_of, list_of, number_of, text_of
 from xpnet.training.history import History
 from xpnet.training.run_state import Best, RunState
 from xpnet.typing import Host
 
-__all__ = ["arrays_of", "numbers_of", "state_of"]
+__all__ = ["arrays_of", "check_metrics", "numbers_of", "state_of"]
 
 _LISTS = ("epoch", "loss", "validation_loss", "step_loss", "seconds")
 _METRICS = "history.metrics."
 _COUNTS = ("epoch", "first_epoch", "step", "steps")
 _NUMBERS = {*_COUNTS, "finished", "seconds", "engine", "threads", "team", "stopped", "best_epoch"}
+_SINCE = {"metrics"}  # what the first files of the format lack
 _MOST = 2**53 - 1  # largest integer that every reader of JSON keeps
 
 
@@ -77,9 +78,17 @@ def _column(name: str, values: list[Any]) -> Host:
         found = np.asarray(values)
     except ValueError:  # lists of different lengths
         found = np.zeros(0, object)
-    if found.dtype.kind not in "iubf":
+    if found.dtype.kind not in "iubf" or found.ndim > 2:
         raise ValueError(f"{name} must be a list of numbers, or a checkpoint cannot hold it")
     return found.astype(np.float64 if found.dtype.kind == "f" else np.int64)
+
+
+def check_metrics(metrics: Mapping[str, list[Any]]) -> None:
+    """Raise ValueError if a checkpoint cannot hold a metric's name or its last value."""
+    for name, values in metrics.items():
+        if not isinstance(name, str):
+            raise ValueError(f"a checkpoint holds only metrics whose names are text, not {name}")
+        _column(f"{_METRICS}{name}", values[-1:])
 
 
 def numbers_of(state: RunState) -> dict[str, Any]:
@@ -94,6 +103,7 @@ def numbers_of(state: RunState) -> dict[str, Any]:
         "team": state.team,
         "stopped": state.history.stopped,
         "best_epoch": None if state.best is None else state.best.epoch,
+        "metrics": list(state.history.metrics),
     }
 
 
@@ -105,8 +115,8 @@ def state_of(arrays: Mapping[str, Host], numbers: Mapping[str, Any]) -> RunState
     ValueError, KeyError
         Something is missing, unknown, or does not fit the rest.
     """
-    if set(numbers) != _NUMBERS:
-        odd = sorted(set(numbers) ^ _NUMBERS)[0]
+    if set(numbers) | _SINCE != _NUMBERS | _SINCE:
+        odd = sorted((set(numbers) | _SINCE) ^ (_NUMBERS | _SINCE))[0]
         raise ValueError(f"its run has the entry {quoted(odd)} too much, or lacks it")
     left = dict(arrays)
     counts = {name: integer_of(numbers, name, 0, _MOST) for name in _COUNTS}
@@ -155,7 +165,11 @@ def _count_or_none(numbers: Mapping[str, Any], name: str) -> int | None:
 
 def _history(left: dict[str, Host], numbers: Mapping[str, Any]) -> History:
     lists = {name: _listed(f"history.{name}", left) for name in _LISTS}
-    metrics = {name: _listed(f"{_METRICS}{name}", left) for name in _names(_METRICS, left)}
+    stored = _names(_METRICS, left)
+    order = list_of(numbers, "metrics") if "metrics" in numbers else stored
+    if sorted(order) != stored:
+        raise ValueError(f"it names other metrics than it has: {quoted(order)}")
+    metrics = {name: _listed(f"{_METRICS}{name}", left) for name in order}
     norm = left.pop("gradient_norm", None)
     stopped = None if numbers["stopped"] is None else text_of(numbers, "stopped")
     return History(

@@ -66,7 +66,13 @@ def environment_of(backend: Backend, engine: Engine) -> dict[str, Any]:
         from xpnet.engines.loops.cache import numba_version
 
         found["numba"] = numba_version()
-    return {**found, **(_processor() if backend.uses_openblas else {"blas": None, "cpu": None})}
+    machine = {"threads": None, "gpu": None, "precision": None, **backend.machine()}
+    return {
+        **found,
+        **machine,
+        "blas": _blas() if backend.uses_openblas else None,
+        "cpu": None if machine["gpu"] else _vectors(),
+    }
 
 
 def _library_version(backend: Backend) -> str:
@@ -79,13 +85,18 @@ def _library_version(backend: Backend) -> str:
 
 
 @cache
-def _processor() -> dict[str, Any]:
+def _blas() -> str:
     from xpnet.doctor.blas import describe_blas
-    from xpnet.doctor.cpu import describe_cpu
 
     blas = describe_blas()
-    kernels = f" {blas.kernels}" if blas.kernels else ""
-    return {"blas": f"{blas.name} {blas.version}{kernels}", "cpu": describe_cpu().vectors}
+    return f"{blas.name} {blas.version}{f' {blas.kernels}' if blas.kernels else ''}"
+
+
+@cache
+def _vectors() -> str | None:
+    from xpnet.doctor.cpu import describe_cpu
+
+    return describe_cpu().vectors
 
 
 def differences(found: Any, own: Any, where: str = "") -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from xpnet.checks.inputs import Examples
 from xpnet.engines.names import FUSED, PLAIN, STREAMED
 from xpnet.errors import CheckpointError, warn
 from xpnet.files.checkpoint import Checkpoint, write_checkpoint
+from xpnet.files.checkpoint_tensors import check_metrics
 from xpnet.files.container import blaming
 from xpnet.files.fingerprint import data_of, differences, environment_of
 from xpnet.files.jsonable import loads
@@ -20,6 +22,7 @@ from xpnet.files.origin import Start, begun_with, remember, start_of
 from xpnet.files.plain import completed, settings_of
 from xpnet.files.save import config_of
 from xpnet.training.checkpointing import Cadence
+from xpnet.training.history import History
 from xpnet.training.run_state import RunState
 from xpnet.whole_file import check_writable
 
@@ -59,7 +62,7 @@ class FileKeeper:
 
     def __init__(self, settings: Settings, lock: Lock) -> None:
         assert settings.checkpoint is not None
-        self._lock = lock
+        self._lock, self._due = lock, time.monotonic()  # when a checkpoint was last found due
         self._path, self._settings = settings.checkpoint, settings
         self._found = self._read()
         self.saved = None if self._found is None else self._found.state
@@ -135,6 +138,9 @@ class FileKeeper:
                 f"{self._path!r} is the checkpoint of a different fit: {_all(wrong)}"
             )
         here = environment_of(net.backend, found.state.engine)
+        if "gpu" not in found.environment:  # an older file
+            here = {name: x for name, x in here.items() if name in found.environment}
+            here["cpu"] = here["blas"] and here["cpu"]
         wrong = [] if found.finished else list(differences(found.environment, here))
         if wrong:
             if self.is_exact:
@@ -151,7 +157,12 @@ class FileKeeper:
     def is_due(self, steps: int, ends_epoch: bool) -> bool:
         """Whether to write a checkpoint after these steps."""
         self._lock.touch()
+        self._due = time.monotonic()
         return self._cadence.is_due(steps, ends_epoch)
+
+    def check(self, history: History) -> None:
+        """Raise ValueError if a checkpoint cannot hold what callbacks wrote into the history."""
+        check_metrics(history.metrics)
 
     def write(self, state: RunState) -> None:
         """Write a checkpoint; if that fails, warn, and keep the one before.
@@ -175,7 +186,7 @@ class FileKeeper:
                 "a checkpoint could not be written; the fit goes on, and the file before stays: "
                 f"{error}"
             )
-        self._cadence.wrote(state.steps)
+        self._cadence.wrote(state.steps, time.monotonic() - self._due)
 
 
 def _check_stack(net: NetworkState, settings: Settings) -> None:

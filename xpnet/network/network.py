@@ -163,7 +163,8 @@ class Network(NetworkPasses):
             on from there to the bit (docs/checkpoints.md).
         checkpoint_every : str or int
             How often it is written: a time such as "10s", "5min" or "1h", a number of steps, or
-            "epoch". It is also written at the end, and after Ctrl-C.
+            "epoch". A time becomes longer if writing would take more than 2 % of it. It is also
+            written at the end, and after Ctrl-C.
         resume : {"auto", True, False, "anyway"}
             "auto": go on from the file if it is there, else begin. True: it must be there. False:
             begin anew, and the file must not be there, unless ``overwrite`` is true. "anyway": as

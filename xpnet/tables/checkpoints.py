@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from xpnet.training.checkpointing import numbered
+from xpnet.errors import CheckpointError
+from xpnet.training.checkpointing import all_numbered, numbered
 from xpnet.whole_file import path_of
 
 __all__ = ["Checkpoints", "checkpoints_given"]
@@ -45,7 +46,11 @@ class Checkpoints:
 
 
 def checkpoints_given(path: Any, every: Any, resume: Any, seconds: Any) -> Checkpoints:
-    """Check what does not depend on a fit; ValueError with a budget of time."""
+    """Check what does not depend on a fit.
+
+    Raises ValueError with a budget of time, and CheckpointError if a training that must begin anew
+    would find the checkpoint of any of its fits.
+    """
     if path is None:
         return Checkpoints()
     if seconds is not None:
@@ -53,4 +58,9 @@ def checkpoints_given(path: Any, every: Any, resume: Any, seconds: Any) -> Check
             "seconds measures the machine, so a training that goes on could choose other epochs: "
             "give epochs with checkpoint"
         )
-    return Checkpoints(path_of(path), every, resume)
+    path = path_of(path)
+    if resume is False and (old := all_numbered(path)):
+        raise CheckpointError(
+            f'{old[-1]!r} is there already: remove it, or give resume="auto" to go on from it'
+        )
+    return Checkpoints(path, every, resume)

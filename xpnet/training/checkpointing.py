@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ from xpnet.whole_file import path_of
 __all__ = [
     "Cadence",
     "Every",
+    "all_numbered",
     "checkpoint_every",
     "checkpoint_path",
     "numbered",
@@ -23,6 +25,9 @@ __all__ = [
 
 EVERY = "10s"
 """The default of ``checkpoint_every``."""
+
+MOST_SHARE = 0.02
+"""The share of the time that checkpoints may take if a time says how often they are written."""
 
 _SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0}
 _RESUMES = ("auto", "anyway")
@@ -101,6 +106,18 @@ def numbered(path: str, k: int) -> str:
     return path if k == 1 else f"{path}.{k}"
 
 
+def all_numbered(path: str) -> list[str]:
+    """The checkpoints of a training of several fits that are there, in their order."""
+    folder, name = os.path.split(path)
+    pattern = re.compile(re.escape(name) + r"(?:\.([1-9]\d{0,8}))?")
+    try:
+        found = [pattern.fullmatch(each) for each in os.listdir(folder or ".")]
+    except OSError:  # there is no such folder
+        return []
+    numbers = sorted(int(each[1] or 1) for each in found if each and each[1] != "1")
+    return [numbered(path, k) for k in numbers]
+
+
 class Cadence:
     """Says when a checkpoint is due."""
 
@@ -108,9 +125,14 @@ class Cadence:
         self._every = every
         self.wrote(steps)
 
-    def wrote(self, steps: int) -> None:
-        """Note that a checkpoint was written, or tried, after so many steps of the fit."""
+    def wrote(self, steps: int, took: float = 0.0) -> None:
+        """Note that a checkpoint was written, or tried, after so many steps of the fit.
+
+        If it ``took`` many seconds, the next one is due later, so that writing takes 2 % of the
+        time at most. A number of steps, or "epoch", stays what the user asked for.
+        """
         self._steps, self._time = steps, time.monotonic()
+        self._pause = took * (1.0 / MOST_SHARE - 1.0)
 
     def limit(self, steps: int, piece: int) -> int:
         """Return how many of the next steps to do before a checkpoint may be due."""
@@ -121,5 +143,5 @@ class Cadence:
         """Whether one is due after so many steps of the fit."""
         seconds, n = self._every
         if seconds is not None:
-            return time.monotonic() - self._time >= seconds
+            return time.monotonic() - self._time >= max(seconds, self._pause)
         return ends_epoch if n is None else steps // n > self._steps // n

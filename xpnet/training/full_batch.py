@@ -76,8 +76,8 @@ class _Search:
         saved = session.saved
         if saved is not None:
             self.history.threads = None  # the checkpoint has their number, a history of L-BFGS not
-            theta = self.net.backend.from_numpy(saved.theta.copy())
-            session.put(theta, self.net.statistics)
+            put, stats = self.net.backend.from_numpy, self.net.statistics
+            session.put(put(saved.parameters.copy()), stats)
 
     def run(self) -> History:
         """Iterate until a tolerance is reached, the epochs are done, or something ends the fit."""
@@ -152,10 +152,12 @@ class _Search:
         """The state of the fit, on the host."""
         backend, solver = self.net.backend, self._solver
         assert solver is not None
+        theta = backend.to_numpy(solver.point.theta)
         return self.session.run_state(
             finished=finished,
             steps=len(self.history.step_loss),
-            theta=backend.to_numpy(solver.point.theta),
+            theta=theta,
+            averaged=self.session.end_state(theta)[0] if finished else None,
             solver=solver_memory(backend, solver),
             threads=self._threads,
         )

@@ -129,7 +129,8 @@ class _Loop:
             self.history.engine = self.runner.engine
         if saved is not None:
             check_engine(saved, self.runner.engine, exact)
-            session.put(*self._copies(self._statistics(0)[0]))
+            put = net.backend.from_numpy
+            session.put(put(saved.parameters.copy()), self._copies(self._statistics(0)[0])[1])
             session.release()
 
     def _go_on(self, fresh: State, saved: RunState) -> State:
@@ -240,15 +241,21 @@ class _Loop:
     def _state(self) -> RunState:
         """The state of the fit, on the host."""
         host, state = self.net.backend.to_numpy, self.runner.state
-        theta = averaged(self.recipe.optimizer, state.optimizer, state.theta)
+        theta, finished = host(state.theta), not self.step and self.session.is_finished
+        if finished:
+            mean, stats = self.session.end_state(theta)
+        else:
+            average = averaged(self.recipe.optimizer, state.optimizer, state.theta)
+            mean = None if average is state.theta else host(average)
+            stats = tuple(map(host, state.stats))
         return self.session.run_state(
             self.step,
             steps=self.t,
-            finished=not self.step and self.session.is_finished,
-            theta=host(state.theta),
-            averaged=None if theta is state.theta else host(theta),
+            finished=finished,
+            theta=theta,
+            averaged=mean,
             optimizer=tuple(map(host, state.optimizer)),
-            statistics=tuple(map(host, state.stats)),
+            statistics=stats,
             losses=self._read() if self.step else np.zeros(0),
             schedule=memory_of(self.rate),
             engine=self.runner.engine,

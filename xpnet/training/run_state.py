@@ -67,7 +67,8 @@ class RunState:
     theta : (P,) or (R, P)
         The parameters that the steps have reached.
     averaged : like theta, or None
-        The parameters to return, if the optimizer averages.
+        The parameters to return, if they are others: the optimizer averages, or a callback has set
+        them after the last step.
     optimizer, statistics : tuple of arrays
         The optimizer's state and the layers' statistics.
     losses : (step,) or (step, R) float64
@@ -134,6 +135,9 @@ class Keeper(Protocol):
 
     def is_due(self, steps: int, ends_epoch: bool) -> bool:
         """Whether to write a checkpoint after these steps."""
+
+    def check(self, history: History) -> None:
+        """Raise ValueError if a checkpoint cannot hold what callbacks wrote into the history."""
 
     def write(self, state: RunState) -> None:
         """Write a checkpoint; a state that is not sound is left out."""

@@ -149,6 +149,8 @@ class Session:
         """
         if self._call("epoch_end"):
             self.history.stopped = "callback"
+        if self.keeper is not None:
+            self.keeper.check(self.history)
         self._stop("early", self._is_early())
         still = has_converged(self.settings, self.history.loss)
         if np.ndim(still):  # networks of a stack: the loss of one that diverged stands still, too
@@ -187,6 +189,16 @@ class Session:
             best=on_host(self.net.backend, self._watch.memory()) if self._watch else None,
             **parts,
         )
+
+    def end_state(self, theta: Host) -> tuple[Host | None, tuple[Host, ...]]:
+        """The network's parameters after the last step, None if they are θ; and its statistics.
+
+        A callback may have set others.
+        """
+        host = self.net.backend.to_numpy
+        own = host(self.net.parameters)
+        same = own.dtype == theta.dtype and own.tobytes() == theta.tobytes()
+        return None if same else own, tuple(map(host, self.net.statistics))
 
     def state(self, theta: Array, statistics: tuple[Array, ...]) -> tuple[Any, tuple[Any, ...]]:
         """The state for the network; those of a stack that have ended keep theirs."""
