@@ -112,7 +112,7 @@ def test_a_background_job_of_a_script_is_stopped_too(tmp_path, monkeypatch, caps
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         with monkeypatch.context() as patch:
-            patch.setattr("xpnet.cli.digits.progress_lines", stopped_by)
+            patch.setattr("xpnet.cli.images.progress_lines", stopped_by)
             assert main(digits(tmp_path, "--checkpoint-every", "1h")) == status
         assert "run.ckpt: 1 epoch and 0 steps" in capsys.readouterr().out
         assert main(digits(tmp_path)) == 0
