@@ -152,7 +152,7 @@ def loss_gradient(loss: Loss, f: Activation, L: str) -> tuple[str, str]:
     others, ∂loss_n/∂A is taken through f and divided by N.
     """
     name = _formula(loss)
-    if name and f.name in loss.of_preactivation:
+    if name and f.name in loss.of_preactivation and (name != "poisson" or f.name == "exp"):
         return _matched(name, loss, f, L)
     if name not in LOSS_FORMULAS:
         return f"∂loss/∂Z_{L}", f"as the loss {loss.name} computes it"

@@ -17,7 +17,13 @@ from xpnet.losses.loss import Loss, LossFunction
 from xpnet.ranges import check_fraction
 from xpnet.typing import Array, Namespace
 
-__all__ = ["BINARY_CROSS_ENTROPY", "CrossEntropy", "check_smoothing", "label_cross_entropy"]
+__all__ = [
+    "BINARY_CROSS_ENTROPY",
+    "CrossEntropy",
+    "check_smoothing",
+    "label_cross_entropy",
+    "row_cross_entropy",
+]
 
 
 # --- binary_cross_entropy, by −ln σ(z) = ln(1 + e^(−z))
@@ -25,7 +31,9 @@ __all__ = ["BINARY_CROSS_ENTROPY", "CrossEntropy", "check_smoothing", "label_cro
 
 
 def _binary_cross_entropy(xp: Namespace, Z: Array, Y: Array) -> tuple[Array, Array]:
-    losses = (1.0 - Y) * xp.maximum(Z, 0.0) - Y * xp.minimum(Z, 0.0)
+    rising = xp.where(Y == 1.0, 0.0, xp.maximum(Z, 0.0))  # 0 · ∞ is 0: Z may be infinite
+    falling = xp.where(Y == 0.0, 0.0, xp.minimum(Z, 0.0))
+    losses = (1.0 - Y) * rising - Y * falling
     losses += xp.log1p(xp.exp(-xp.abs(Z)))
     dZ = (1.0 - Y) * sigmoid(xp, Z) - Y * sigmoid(xp, -Z)
     return xp.mean(losses, axis=-1), dZ * (1.0 / Z.shape[-1])
@@ -77,7 +85,8 @@ def _cross_entropy_loss(epsilon: float) -> Loss:
     def cross_entropy(xp: Namespace, Z: Array, Y: Array) -> tuple[Array, Array]:
         if Y.ndim < Z.ndim:
             return of_labels(xp, Z, Y)
-        return _of_rows(xp, Z, Y * (1.0 - epsilon) + epsilon / Z.shape[-1] if epsilon else Y)
+        smoothed = Y * (1.0 - epsilon) + epsilon / Z.shape[-1] if epsilon else Y
+        return row_cross_entropy(xp, Z, smoothed)
 
     return built_in(
         Loss(
@@ -132,12 +141,13 @@ def _of_smoothed_labels(xp: Namespace, Z: Array, Y: Array, epsilon: float) -> tu
     return losses + xp.sum(z_y - Z, axis=-1) * share, dZ
 
 
-def _of_rows(xp: Namespace, Z: Array, Y: Array) -> tuple[Array, Array]:
+def row_cross_entropy(xp: Namespace, Z: Array, Y: Array) -> tuple[Array, Array]:
     """loss_n = Σ_k y_k (ln S − d_k), dZ = s P − Y = P (s − Y) − Y (1 − P), with s = Σ_k y_k.
 
     s is 1 except for rounding; the gradient includes that rounding, as the loss does.
     d = z − max z. S = Σ e^d is 1 + R, where R sums all but the (first) largest entry. 1 − P of that
-    entry is R/S, so no digits are lost if P is close to Y.
+    entry is R/S, so no digits are lost if P is close to Y. 0 ln 0 is 0, as for a class that is
+    masked by z_k = −∞.
     """
     D = Z - xp.max(Z, axis=-1, keepdims=True)
     E = xp.exp(D)
@@ -145,7 +155,7 @@ def _of_rows(xp: Namespace, Z: Array, Y: Array) -> tuple[Array, Array]:
     R = xp.sum(xp.where(is_largest, 0.0, E), axis=-1, keepdims=True)
     P = E / (R + 1.0)
     one_minus_P = xp.where(is_largest, R / (R + 1.0), 1.0 - P)
-    losses = xp.sum(Y * (xp.log1p(R) - D), axis=-1)
+    losses = xp.sum(Y * (xp.log1p(R) - xp.where(Y == 0.0, 0.0, D)), axis=-1)
     return losses, P * (xp.sum(Y, axis=-1, keepdims=True) - Y) - Y * one_minus_P
 
 

@@ -13,7 +13,10 @@ from __future__ import annotations
 
 import math
 
+from xpnet.equations.activations import ACTIVATIONS
 from xpnet.equations.built_in import built_in, one_of_each
+from xpnet.equations.special import sigmoid
+from xpnet.losses.cross_entropy import row_cross_entropy
 from xpnet.losses.loss import Loss, LossFunction
 from xpnet.ranges import check_flag, check_not_negative
 from xpnet.typing import Array, Namespace
@@ -21,7 +24,11 @@ from xpnet.typing import Array, Namespace
 __all__ = ["GaussianNLL", "Poisson"]
 
 
-# --- poisson: e^z − y z if a = e^z
+# --- poisson, by ln a of Z, which is finite where a underflows; with n outputs
+#         a = e^z             ln a = z                                     dZ = (a − y) / n
+#         a = ln(1 + e^z)     ln a = z, to rounding, for z < −40           dZ = (1 − y/a) σ(z) / n
+#         a = σ(z)            ln a = min(z, 0) − ln(1 + e^(−|z|))          dZ = (a − y) σ(−z) / n
+#         a = softmax(z)      Σ a = 1: the cross entropy of rows, plus 1, over n
 
 
 def Poisson(deviance: bool = False) -> Loss:
@@ -40,9 +47,45 @@ def _poisson(xp: Namespace, A: Array, Y: Array) -> tuple[Array, Array]:
     return xp.mean(A - Y * xp.log(mean), axis=-1), (1.0 - Y / mean) * (1.0 / A.shape[-1])
 
 
+def _times(xp: Namespace, Y: Array, log_a: Array) -> Array:
+    """Return y ln a, where 0 · ∞ is 0."""
+    return Y * xp.where(Y == 0, 0.0, log_a)
+
+
 def _poisson_exp(xp: Namespace, Z: Array, Y: Array) -> tuple[Array, Array]:
     A = xp.exp(Z)
-    return xp.mean(A - Y * Z, axis=-1), (A - Y) * (1.0 / Z.shape[-1])
+    return xp.mean(A - _times(xp, Y, Z), axis=-1), (A - Y) * (1.0 / Z.shape[-1])
+
+
+def _poisson_softplus(xp: Namespace, Z: Array, Y: Array) -> tuple[Array, Array]:
+    A = ACTIVATIONS["softplus"].f(xp, Z)
+    is_tiny = Z < -40.0  # a = e^z to rounding, and σ(z)/a = 1
+    divisor = xp.where(is_tiny, 1.0, A)
+    slope = sigmoid(xp, Z)
+    dZ = slope - Y * xp.where(is_tiny, 1.0, slope / divisor)
+    log_a = xp.where(is_tiny, Z, xp.log(divisor))
+    return xp.mean(A - _times(xp, Y, log_a), axis=-1), dZ * (1.0 / Z.shape[-1])
+
+
+def _poisson_sigmoid(xp: Namespace, Z: Array, Y: Array) -> tuple[Array, Array]:
+    A = sigmoid(xp, Z)
+    log_a = xp.minimum(Z, 0.0) - xp.log1p(xp.exp(-xp.abs(Z)))
+    dZ = (A - Y) * sigmoid(xp, -Z)
+    return xp.mean(A - _times(xp, Y, log_a), axis=-1), dZ * (1.0 / Z.shape[-1])
+
+
+def _poisson_softmax(xp: Namespace, Z: Array, Y: Array) -> tuple[Array, Array]:
+    losses, dZ = row_cross_entropy(xp, Z, Y)
+    share = 1.0 / Z.shape[-1]
+    return (losses + 1.0) * share, dZ * share
+
+
+_OF_PREACTIVATION = {
+    "exp": _poisson_exp,
+    "softplus": _poisson_softplus,
+    "sigmoid": _poisson_sigmoid,
+    "softmax": _poisson_softmax,
+}
 
 
 def _plus_constant(function: LossFunction) -> LossFunction:
@@ -55,17 +98,20 @@ def _plus_constant(function: LossFunction) -> LossFunction:
     return deviance
 
 
+def _same(function: LossFunction) -> LossFunction:
+    return function
+
+
 @one_of_each
 def _poisson_loss(deviance: bool) -> Loss:
-    functions = (_poisson, _poisson_exp)
-    of_output, of_z = map(_plus_constant, functions) if deviance else functions
+    add = _plus_constant if deviance else _same
     return built_in(
         Loss(
             "poisson",
-            of_output,
-            {"exp": of_z},
+            add(_poisson),
+            {name: add(of_z) for name, of_z in _OF_PREACTIVATION.items()},
             output="exp",
-            outputs=("exp", "softplus", "sigmoid", "softmax"),
+            outputs=tuple(_OF_PREACTIVATION),
             targets="counts",
             over_outputs="mean",
             config={"name": "poisson", "deviance": True} if deviance else {"name": "poisson"},

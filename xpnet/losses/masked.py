@@ -64,7 +64,11 @@ def _masked(loss: Loss) -> Loss:
         loss,
         name=f"masked_{loss.name}",
         of_output=None if loss.of_output is None else _skip(loss, loss.of_output),
-        of_preactivation={name: _skip(loss, f) for name, f in loss.of_preactivation.items()},
+        of_preactivation={
+            name: _skip(loss, f)
+            for name, f in loss.of_preactivation.items()
+            if name != "softmax"  # whose outputs depend on each other's Z, so no term stands alone
+        },
         masked=True,
         config=config,
     )
