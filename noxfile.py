@@ -11,6 +11,8 @@ nothing; ci/test.sh does so. Arguments after ``--`` go to the task's program.
 
 from __future__ import annotations
 
+import os
+
 import nox
 
 nox.needs_version = ">=2025.2.9"
@@ -39,11 +41,23 @@ def tests(session: nox.Session) -> None:
     session.run("pytest", *session.posargs)
 
 
+OF_STREAMS = ("tests/engines/test_streaming.py", "tests/backends/test_cupy_streams.py")
+"""Tests that depend on the order of work between streams and devices."""
+
+
 @nox.session(default=False)
 def cupy(session: nox.Session) -> None:
-    """CuPy's backend without a GPU: its numerical tests, on a stand-in for CuPy."""
-    install(session, "test")
-    session.run("pytest", "-m", "gpu", *session.posargs, env={"XPNET_CUPY_STAND_IN": "1"})
+    """CuPy itself without a GPU, on a fake CUDA (ci/fake_cuda): all tests marked gpu."""
+    install(session, "fake-cuda")
+
+    def pytest(*arguments: str, streams: str) -> None:
+        command = ("python", "ci/fake_cuda", "pytest", "-m", "gpu", *arguments)
+        session.run(*command, env={"FAKE_CUDA_STREAMS": streams})
+
+    pytest(*session.posargs, streams=os.environ.get("FAKE_CUDA_STREAMS", "now"))
+    if not session.posargs:
+        for seed in range(1, 5):
+            pytest("-q", *OF_STREAMS, streams=str(seed))
 
 
 @nox.session(default=False)

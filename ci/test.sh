@@ -35,8 +35,8 @@ task_here tests -- -q --durations=5
 echo "== the site, with its examples executed"
 task_here docs -- "$work/site" -q
 
-echo "== CuPy's backend on a stand-in for CuPy"
-task_here cupy -- -q
+echo "== CuPy itself, on a fake CUDA"
+task cupy -- -q -n 2
 
 echo "== style, types, spelling, workflows and settings"
 task_here lint

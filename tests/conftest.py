@@ -3,8 +3,7 @@
 array-api-strict runs in its strictest form: on a device that is not the host, without boolean
 indexing and data-dependent shapes. A missing library is skipped; the summary says why.
 
-With XPNET_CUPY_STAND_IN=1 in the environment, CuPy is the stand-in of `tests.support.fake_cupy`:
-``XPNET_CUPY_STAND_IN=1 pytest -m gpu`` runs every numerical test on its backend without a GPU.
+``nox -s cupy`` runs the tests on CuPy without a GPU, on a fake CUDA (ci/fake_cuda).
 """
 
 from __future__ import annotations

@@ -1,8 +1,6 @@
-"""Tests on a real GPU: kernels, copies and roundings that other tests imitate or leave out."""
+"""Tests on CuPy itself: kernels, copies and roundings that other tests imitate or leave out."""
 
 from __future__ import annotations
-
-import os
 
 import numpy as np
 import pytest
@@ -23,8 +21,6 @@ def backend():
 
 @each_chain
 def test_a_fit_is_the_plain_one_and_the_same_bits_again(backend, chain):
-    if os.environ.get("XPNET_CUPY_STAND_IN"):
-        pytest.skip("the stand-in for CuPy compiles no kernels")
     X, Y = examples(N=300)
     fits = []
     for compile in (False, True, True):

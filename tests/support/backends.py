@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import pytest
 
-from tests.support import fake_cupy
 from tests.support.helpers import BACKENDS
 from xpnet.backends import Backend, get_backend
 
@@ -22,8 +20,6 @@ opened: dict[str, Backend | str] = {}
 def open_backend(name: str) -> Backend | str:
     """Return the backend, or the reason why it cannot be opened."""
     if name not in opened:
-        if name == "cupy" and os.environ.get("XPNET_CUPY_STAND_IN"):
-            fake_cupy.install(pytest.MonkeyPatch(), n_devices=2, limit=2**34)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # warnings of the library's own import
