@@ -246,8 +246,9 @@ def test_steps_launch_what_the_program_says_and_nothing_else(card):
     X, Y = examples()
     found = case(network(NUMPY, [5, 7, 6, 4], loss="cross_entropy"), X, Y, optimizer=ADAM)
     run_cuda(found)
-    once_an_epoch = {"asarray", "setitem", "copy to host"}
-    steps = sum(n for name, n in card.launches.items() if name not in once_an_epoch)
+    others = {"asarray", "setitem", "copy to host"}  # once an epoch
+    others |= {"empty", "graph"}  # cuBLAS's workspace; a graph's launches are counted themselves
+    steps = sum(n for name, n in card.launches.items() if name not in others)
     assert steps == 3 * len(program_of(found).calls) == 3 * 15
 
 

@@ -11,9 +11,11 @@ and bytes copied. It reveals what CuPy or CUDA would refuse or get wrong:
 - reading unwritten memory, which is NaN, and writing outside an array;
 - allocating more than ``card.limit`` bytes on a device.
 
-It does not imitate CuPy's rounding and dtype rules, its memory pools, DLPack, graphs, NVRTC and its
+It does not imitate CuPy's rounding and dtype rules, its memory pools, DLPack, NVRTC and its
 options, concurrent blocks of a kernel, read-only arguments of kernels, the order of cuBLAS calls
-(which only get addresses), implicit waits of the legacy default stream, and time.
+(which only get addresses), implicit waits of the legacy default stream, and time. For most of these
+there is CuPy itself on a fake CUDA (ci/fake_cuda). This stand-in needs no CuPy, and sees every wait
+of the host.
 """
 
 from __future__ import annotations
@@ -81,6 +83,7 @@ class Card:
     def launch(self, name: str, reads: Any, writes: Any, stream: Stream | None = None) -> None:
         """Record work on the stream; it must come after other streams' work on these buffers."""
         stream = stream or self.current()
+        assert stream.captured is None, f"{name} in a stream that is captured"
         self.now += 1
         self.launches[name] += 1
         for buffer in (*reads, *writes):
@@ -104,6 +107,7 @@ class Stream:
         self.card, self.device_id, self.number = card, device, Stream.made
         self.ptr = self.number
         self.known: dict[int, int] = {}
+        self.captured: list[Any] | None = None  # the work of a graph under way
 
     def snapshot(self) -> dict[int, int]:
         return self.known | {self.number: self.card.now}
@@ -126,6 +130,30 @@ class Stream:
 
     def synchronize(self) -> None:
         self.card.wait(self.snapshot(), "synchronize")
+
+    def do(self, act: Any) -> None:
+        """Do a piece of work, or put it into the graph that captures the stream."""
+        act() if self.captured is None else self.captured.append(act)
+
+    def begin_capture(self) -> None:
+        assert self.captured is None
+        self.captured = []
+
+    def end_capture(self) -> Graph:
+        nodes, self.captured = self.captured, None
+        return Graph(self.card, nodes)
+
+
+class Graph:
+    """The launches and products of a stream while it was captured."""
+
+    def __init__(self, card: Card, nodes: list[Any]) -> None:
+        self.card, self.nodes = card, nodes
+
+    def launch(self, stream: Stream) -> None:
+        self.card.launches["graph"] += 1
+        for act in self.nodes:
+            act()
 
 
 class Event:
@@ -412,6 +440,9 @@ class RawModule:
 
         def kernel(grid: Any, block: Any, arrays: Any) -> None:
             assert block == (32, 8)
+            self._card.current().do(lambda: run(grid, arrays))
+
+        def run(grid: Any, arrays: Any) -> None:
             self._card.launch(name, [], [x._buffer for x in arrays])
             cuda_cases.launch(library, name, grid, [x._host for x in arrays])
             for x in arrays:
@@ -430,6 +461,7 @@ def install(monkeypatch: Any, kernels: bool = False, **settings: Any) -> Card:
 
     With ``kernels``, g++ compiles each in about a second. Without, fits run in the plain loop.
     """
+    from xpnet.backends import cublas
     from xpnet.engines import choose
 
     if not kernels:
@@ -455,14 +487,16 @@ def install(monkeypatch: Any, kernels: bool = False, **settings: Any) -> Card:
         get_elapsed_time=lambda begin, end: 1.0,
         runtime=runtime,
         memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
-        device=SimpleNamespace(get_cublas_handle=lambda: 1),
     )
     cupy.RawModule = lambda code, options: RawModule(card, code, options)
     cupy.get_default_memory_pool = lambda: SimpleNamespace(free_bytes=lambda: 0)
     cupyx = ModuleType("cupyx")
     cupyx.empty_pinned = lambda shape, dtype: np.empty(shape, dtype)
     libs = ModuleType("cupy_backends.cuda.libs")
-    libs.cublas = SimpleNamespace(gemmStridedBatchedEx=fake_cublas.gemm(card.launches))
+    libs.cublas = SimpleNamespace()  # it only must be there
+    made = fake_cublas.Cublas(card)
+    monkeypatch.setattr(cublas, "library", lambda: made)
+    monkeypatch.setattr(cublas, "WORKSPACE", 256)  # tests fill small cards
     for name, module in {
         "cupy": cupy,
         "cupyx": cupyx,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from xpnet.backends.base import Backend, library_of, native_copy
-from xpnet.backends.cublas import PRECISIONS, fix_workspaces, product
+from xpnet.backends.cublas import PRECISIONS, Gemm, fix_workspaces
 from xpnet.errors import look_up
 from xpnet.typing import Array, Host, Namespace
 
@@ -61,6 +61,7 @@ class CupyBackend(Backend):
         super().__init__(xp, device)
         self.precision, self.deterministic = precision, deterministic
         self._cuda = cupy.cuda
+        self._gemm: Gemm | None = None
         with device:
             self.stream = cupy.cuda.Stream(non_blocking=True)
 
@@ -131,15 +132,19 @@ class CupyBackend(Backend):
         """Return the name by which `get_backend` finds this device."""
         return f"cuda:{self.device.id}"
 
+    @property
+    def gemm(self) -> Gemm:
+        """Products by a handle of cuBLAS for this stream, made at the first use in the context."""
+        if self._gemm is None:
+            self._gemm = Gemm(self.xp, self.stream)
+        return self._gemm
+
     def matmul(self, a: Array, b: Array, out: Array | None = None) -> Any:
         """Return the product a b, written into ``out`` if that is given; no operand is copied.
 
-        CuPy passes two-dimensional transposes to cuBLAS without a copy, but copies transposed
-        stacks.
+        CuPy multiplies what cuBLAS does not take, such as integers and matrices with gaps.
         """
-        if a.ndim == b.ndim == 2 and self.precision == "float32":
-            return self.xp.matmul(a, b, out=out)
-        found = product(self.xp, a, b, out, self.precision)
+        found = self.gemm.product(a, b, out, self.precision)
         if found is not None:
             return found
         return self.xp.matmul(a, b, out=out) if a.ndim == b.ndim == 2 else self._stacked(a, b, out)
