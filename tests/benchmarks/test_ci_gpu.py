@@ -13,9 +13,8 @@ import zipfile
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from itertools import pairwise
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 
-import numpy as np
 import pytest
 
 import xpnet
@@ -217,7 +216,7 @@ def test_the_benchmark_knows_its_options(name):
     assert set(options.shapes or []) <= {workload.title for workload in GPU_WORKLOADS}
 
 
-# --- captured epochs, on a stand-in for a card
+# --- the figures, on a stand-in for a card
 
 
 def script(name: str) -> ModuleType:
@@ -226,74 +225,6 @@ def script(name: str) -> ModuleType:
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-@pytest.fixture
-def prototype(monkeypatch):
-    """Install the prototype for one test; a graph is a list of calls."""
-    from xpnet.engines.cuda import runner as cuda_runner
-
-    card, made = fake_cupy.install(monkeypatch, kernels=True), script("captured_epochs")
-    for owner, name in (
-        (cuda_runner, "_Epoch"),
-        (cuda_runner._Steps, "_call"),
-        (cuda_runner.CudaRunner, "run"),
-    ):
-        monkeypatch.setattr(owner, name, getattr(owner, name))  # restored after the test
-    monkeypatch.setattr(cuda_runner._Steps, "captured", None, raising=False)
-    made.install()
-    captured: list[list] = []
-    call = cuda_runner._Steps._call
-
-    def noted(self, *arguments):
-        do = call(self, *arguments)
-        return lambda: captured[-1].append(do) if self._backend.stream.captures else do()
-
-    def begin(stream):
-        captured.append([])
-        stream.captures = True
-
-    def end(stream):
-        stream.captures = False
-        calls = captured[-1]
-        card.graphs = len(captured)
-        return SimpleNamespace(launch=lambda stream: [do() for do in calls])
-
-    monkeypatch.setattr(cuda_runner._Steps, "_call", noted)
-    for name, value in (("captures", False), ("begin_capture", begin), ("end_capture", end)):
-        monkeypatch.setattr(fake_cupy.Stream, name, value, raising=False)
-    monkeypatch.setattr(made, "Gemm", Products)
-    return card
-
-
-class Products:
-    """Replaces `Gemm` by the backend's own products."""
-
-    def __init__(self, backend):
-        self.backend = backend
-
-    def product(self, a, b, out, precision):
-        return lambda: self.backend.matmul(a, b, out=out)
-
-
-@needs_gxx
-@pytest.mark.parametrize("rows", [160, 165], ids=["whole batches", "a shorter last batch"])
-def test_captured_epochs_give_the_bits_of_steps_that_are_launched(prototype, monkeypatch, rows):
-    def trained():
-        rng = np.random.default_rng(0)
-        X, Y = rng.normal(size=(rows, 6)), rng.integers(0, 3, rows)
-        net = xpnet.Network([6, 7, 3], loss="cross_entropy", backend="cupy", rng=4)
-        history = net.fit(X, Y, epochs=3, batch_size=5)
-        assert history.engine == "fused"
-        return net.parameters.get(), history.step_loss
-
-    theta, losses = trained()
-    assert prototype.graphs == 1
-    monkeypatch.undo()
-    fake_cupy.install(monkeypatch, kernels=True)
-    plain, before = trained()
-    np.testing.assert_array_equal(theta, plain)
-    assert losses == before
 
 
 @pytest.mark.slow

@@ -28,7 +28,7 @@ def test_a_fit_is_the_plain_one_and_the_same_bits_again(backend, chain):
         history = net.fit(X, Y, epochs=2, batch_size=64, compile=compile)
         fits.append((history.engine, net.parameters))
     (plain, expected), (fused, found), (_, again) = fits
-    assert (plain, fused) == ("plain", "fused")
+    assert (plain, fused) == ("plain", "graph")
     assert relative(found, expected) < 1e-8
     assert bool((found == again).all())
 

@@ -214,7 +214,7 @@ def test_batch_norm_in_cuda_kernels(monkeypatch):
     X, Y = large_means(3000)
     net = normalised("cupy")
     history = net.fit(X, Y, epochs=1, batch_size=None)
-    assert history.engine == "fused"
+    assert history.engine == "kernels"
     check_statistics(X, net.statistics)
 
 

@@ -14,6 +14,7 @@ from xpnet.backends import Backend
 from xpnet.backends.openblas import usual_threads
 from xpnet.checks.inputs import OwnRows
 from xpnet.engines.batches import Batches
+from xpnet.engines.names import KERNELS
 from xpnet.engines.own_batches import OwnBatches
 from xpnet.engines.runner import PlainRunner, Runner, warn_of_plain
 from xpnet.engines.step import Feed, Recipe, State, advance, start
@@ -87,11 +88,11 @@ def choose_runner(
         fused = _fused(fixed, compile, seconds, by_shapes, team)
         if fused is not None:
             return fused
-    if compiled_as == "kernels" and compiles and single:
+    if compiled_as == KERNELS and compiles and single:
         kernels = cuda_runner(fixed, compile)
         if kernels is not None:
             return kernels
-    if compile and compiled_as in ("loops", "kernels") and not single:
+    if compile and compiled_as in ("loops", KERNELS) and not single:
         _warn_of_stack(compiled_as, batches)
     runner = PlainRunner(recipe, state, data, compiles)
     if compile and not compiled_as:
@@ -102,7 +103,7 @@ def choose_runner(
 
 def _warn_of_stack(compiled_as: str, batches: Batches | OwnBatches) -> None:
     """Warn that a stack is not compiled, unless it has been said already."""
-    if compiled_as == "kernels":
+    if compiled_as == KERNELS:
         warn("compile=True has no effect on a stack on CuPy")
     elif isinstance(batches, Batches):
         warn(

@@ -16,7 +16,7 @@ import numpy as np
 from xpnet.backends.sparse import SparseRows
 from xpnet.engines import choose
 from xpnet.engines.batches import Batches, Order
-from xpnet.engines.names import STREAMED, Engine
+from xpnet.engines.names import KERNELS, STREAMED, Engine
 from xpnet.engines.runner import compiled, read_together
 from xpnet.engines.step import Feed, Recipe, State, advance
 from xpnet.equations.masks import needs_masks
@@ -60,7 +60,7 @@ class StreamedRunner:
         ]
         self._lanes = backend.lanes(templates)
         self._sent: dict[int, list[Any]] = {}  # by step: arrays that are being sent
-        kernels = backend.compiled_as == "kernels" and compile is not False
+        kernels = backend.compiled_as == KERNELS and compile is not False
         self._kernels = self._made(batches.size, compile) if kernels else None
         if compile and self._advance is advance and not kernels:
             warn(f"compile=True has no effect on data in host memory on backend {backend.name!r}")

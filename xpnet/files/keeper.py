@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from xpnet.checks.inputs import Examples
-from xpnet.engines.names import FUSED, PLAIN, STREAMED
+from xpnet.engines.names import FUSED, GRAPH, KERNELS, PLAIN, STREAMED
 from xpnet.errors import CheckpointError, warn
 from xpnet.files.checkpoint import Checkpoint, write_checkpoint
 from xpnet.files.checkpoint_tensors import check_metrics
@@ -100,7 +100,9 @@ class FileKeeper:
             return settings
         if self.saved.finished:  # nothing to compile for
             return settings._replace(compile=False)
-        compile = {PLAIN: False, FUSED: True}.get(self.saved.engine, settings.compile)
+        compile = {PLAIN: False, FUSED: True, KERNELS: True, GRAPH: True}.get(
+            self.saved.engine, settings.compile
+        )
         return settings._replace(compile=compile, stream=self.saved.engine == STREAMED)
 
     def begin(self, net: NetworkState, data: Examples, validation: Examples | None) -> None:

@@ -55,9 +55,10 @@ class History(Pickled):
         For L-BFGS, the largest absolute entry of the gradient at its end; the optimizer compares it
         with its ``tolerance_gradient``.
     engine : str
-        The engine that ran the steps: "plain", "fused" (compiled loops, or CUDA kernels), "jit" (a
-        backend that compiles the step), or "streamed" (batches from host memory). Engines agree to
-        rounding, not to the bit.
+        The engine that ran the steps: "plain", "fused" (compiled loops), "kernels" (CUDA kernels),
+        "graph" (the same, as graphs of many steps), "jit" (a backend that compiles the step), or
+        "streamed" (batches from host memory). Engines agree to rounding, not to the bit, except the
+        two on CuPy, which have the same bits.
     threads : int or None
         The number of threads of NumPy's products, or of the team that ran whole compiled steps. A
         rule of the shapes chooses it (`xpnet.engines.threads`); None if it is not known. A

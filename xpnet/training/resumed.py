@@ -7,6 +7,7 @@ from typing import Any
 
 from xpnet.backends import Backend
 from xpnet.backends.openblas import usual_threads
+from xpnet.engines.names import same_bits
 from xpnet.engines.step import State
 from xpnet.errors import CheckpointError
 from xpnet.schedules.plateau import Memory, Plateau
@@ -108,7 +109,7 @@ def check_end(saved: RunState, epochs: int) -> None:
 
 def check_engine(saved: RunState, engine: str, exact: bool) -> None:
     """Raise CheckpointError if this fit must have the engine of the checkpoint, and has not."""
-    if exact and saved.engine != engine:
+    if exact and not same_bits(saved.engine, engine):
         raise CheckpointError(
             f"the checkpoint needs the engine {saved.engine!r}, but here the steps would run as "
             f'{engine!r}: give resume="anyway" to go on with other last bits'

@@ -1,30 +1,32 @@
 """Run the steps of a fit on a GPU: launch a step's kernels and products without waiting.
 
 All arrays of a step are made once. During the steps, the host only launches kernels and products.
+Steps that are alike are launched many at a time, as a graph (`xpnet.engines.cuda.graphs`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from xpnet.backends.cupy_backend import CupyBackend
 from xpnet.engines.batches import Order
-from xpnet.engines.cuda.program import CudaProgram, Launch, Operand, Product, cuda_program
-from xpnet.engines.cuda.source import LANES, WARPS
+from xpnet.engines.cuda.epoch import Epoch
+from xpnet.engines.cuda.graphs import LENGTHS, Graphs
+from xpnet.engines.cuda.program import CudaProgram, cuda_program
+from xpnet.engines.cuda.steps import Steps
 from xpnet.engines.fallback import CompiledRunner
 from xpnet.engines.graph.shapes import KernelError
 from xpnet.engines.graph.step import given_arrays, own_state
+from xpnet.engines.names import GRAPH, KERNELS, Engine
 from xpnet.engines.step import Feed, Recipe, State
 from xpnet.equations.masks import needs_masks
 from xpnet.typing import Host
 from xpnet.undisturbed import undisturbed
 
 __all__ = ["CudaRunner"]
-
-_PIECE = 32  # steps that are launched between two checks for a key press
 
 
 class CudaRunner(CompiledRunner):
@@ -33,6 +35,8 @@ class CudaRunner(CompiledRunner):
     If batches are streamed from the host, ``lanes`` are the sets of device arrays that receive
     them. Step s takes its batch, without gathering, from lane s modulo the number of lanes.
     """
+
+    engine: Engine = KERNELS
 
     def __init__(
         self,
@@ -53,8 +57,10 @@ class CudaRunner(CompiledRunner):
         self._lanes = lanes or (self._data,)
         self._key = xp.zeros((1,), dtype=xp.int32)
         self._counter = xp.zeros((1,), dtype=xp.int32)
-        self._epoch: _Epoch | None = None
+        self._epoch, self._graphs = Epoch(self._backend), Graphs(self._backend.stream)
+        self._shared: dict[str, Any] = {"counter": self._counter}
         self._at = -1  # the step number in the counter
+        self._has_run = False  # the first step is launched alone, so that graphs begin after it
 
     def program(self, n_coefficients: int) -> CudaProgram:
         """Return the program of steps with n coefficients; raise TraceError if there is none."""
@@ -73,7 +79,7 @@ class CudaRunner(CompiledRunner):
         given = [self._named(program, data) for data in self._lanes]
         try:
             with undisturbed():
-                steps = _Steps(self._backend, program, given, self._counter, self._batch)
+                steps = Steps(self._backend, program, given, self._shared, self._batch)
         except Exception as error:  # from NVRTC, a missing library or header, driver, memory
             what = f"{type(error).__name__}: {error}".splitlines()[0]
             raise KernelError(f"its CUDA kernels cannot be compiled: {what}") from error
@@ -86,111 +92,67 @@ class CudaRunner(CompiledRunner):
 
     def piece(self, left: int) -> int:
         """Return how many of the ``left`` remaining steps to launch at once."""
-        return min(_PIECE, left)
+        return min(LENGTHS[0], left) if self._has_run else 1
 
     def run(
         self, order: Order, first: int, last: int, c: Sequence[tuple[float, ...]], key: Any
     ) -> list[Any]:
-        """Launch these steps and return the Σ w loss of each, on the device."""
+        """Launch these steps and return the Σ w loss of each, on the device.
+
+        Of several steps only the last has its loss in the list; `read` copies all of them.
+        """
         totals = self.run_plainly(order, first, last, c, key)
         if totals is not None:
             return totals
-        if self._epoch is None or self._epoch.order is not order or self._epoch.c is not c:
-            self._epoch = _Epoch(self._backend, order, c)
-            self._at = -1
-            if key is not None:
-                self._key[...] = key
+        if not self._epoch.is_of(order, c):
+            self._begin(order, c, key)
         if self._at != first:
             self._counter[...] = first
-        for s in range(first, last):
-            n_examples = int(order.starts[s + 1] - order.starts[s])
-            self._steps[len(c[s])].launch(self._epoch, n_examples, s % len(self._lanes))
-        self._at = last
-        return [self._epoch.arrays["totals"][s] for s in range(first, last)]
+        step = first
+        while step < last:
+            step += self._launched(order, step, last, c, may_capture=last - first > 1)
+        self._at, self._has_run = last, True
+        return [*(None,) * (last - first - 1), self._epoch.arrays["totals"][last - 1]]
+
+    def _begin(self, order: Order, c: Sequence[tuple[float, ...]], key: Any) -> None:
+        """Send an epoch's numbers to the device."""
+        if self._epoch.renew(order, c):
+            self._shared |= self._epoch.arrays
+            self._graphs.forget()
+            for steps in self._steps.values():
+                steps.forget()
+        self._at = -1
+        if key is not None:
+            self._key[...] = key
+
+    def _launched(
+        self,
+        order: Order,
+        step: int,
+        last: int,
+        c: Sequence[tuple[float, ...]],
+        may_capture: bool,
+    ) -> int:
+        """Launch the steps from ``step`` on that go together, and return how many these are."""
+        n = int(order.starts[step + 1] - order.starts[step])
+        if may_capture and n == self._batch and len(self._lanes) == 1:
+            for k in LENGTHS:
+                end = step + k
+                if end > last or int(order.starts[end] - order.starts[step]) != k * n:
+                    continue
+                if self._graphs.launch(n, [self._steps[len(row)] for row in c[step:end]]):
+                    self.engine = GRAPH
+                    return k
+        if not self._graphs.works:
+            self.engine = KERNELS
+        self._steps[len(c[step])].launch(n, step % len(self._lanes))
+        return 1
 
     def read(self, totals: list[Any]) -> Host:
-        """Copy the totals of the epoch's steps so far to the host, in one copy."""
+        """Copy the totals of the last ``len(totals)`` steps to the host, in one copy."""
         if self._plain is not None and totals:
             return self._plain.read(totals)
-        if not totals or self._epoch is None:
+        if not totals:
             return np.zeros(0)
-        host = self._backend.to_numpy(self._epoch.arrays["totals"][: len(totals)])
-        return np.array(host, dtype=np.float64)
-
-
-class _Epoch:
-    """The device arrays of an epoch: its order, its coefficients, and the totals of its steps."""
-
-    def __init__(self, backend: CupyBackend, order: Order, c: Sequence[tuple[float, ...]]) -> None:
-        self.order, self.c = order, c
-        self.arrays = {
-            "starts": backend.from_numpy(np.asarray(order.starts, dtype=np.int64)),
-            "totals": backend.from_numpy(np.zeros(len(c))),
-        }
-        if order.index is not None:
-            self.arrays["order"] = order.index
-        for n in {len(row) for row in c}:
-            table = [row if len(row) == n else (0.0,) * n for row in c]
-            self.arrays[f"coefficients{n}"] = backend.from_numpy(
-                np.asarray(table, dtype=np.float64).reshape(len(c), n)
-            )
-
-
-class _Steps:
-    """A compiled program with its arrays; there is one set of input arrays per lane."""
-
-    def __init__(
-        self,
-        backend: CupyBackend,
-        program: CudaProgram,
-        given: Sequence[dict[str, Any]],
-        counter: Any,
-        batch: int,
-    ) -> None:
-        xp = backend.xp
-        self._backend, self._program = backend, program
-        module = backend.kernels(program.source)
-        self._functions = {
-            call.name: module.get_function(call.name)
-            for call in program.calls
-            if isinstance(call, Launch)
-        }
-        self._given = given
-        self._arrays = {"counter": counter}
-        for k, buffer in enumerate(program.buffers):
-            shape = tuple(batch if n is None else n for n in buffer.shape)
-            self._arrays[f"b{k}"] = xp.empty(shape, dtype=backend.dtype(buffer.dtype))
-        self._arrays["scalars"] = xp.empty((max(program.n_scalars, 1),), dtype=xp.float64)
-        self._arrays["tickets"] = xp.zeros((max(program.n_tickets, 1),), dtype=xp.int32)
-        self._calls: dict[tuple[int, int], list[Callable[[], Any]]] = {}
-        self._epoch: _Epoch | None = None
-
-    def launch(self, epoch: _Epoch, n_examples: int, lane: int) -> None:
-        """Launch a step on ``n_examples`` examples; the kernels find out which ones."""
-        if self._epoch is not epoch:
-            given = dict(epoch.arrays)
-            n = self._program.n_coefficients
-            given["coefficients"] = given.get(f"coefficients{n}")
-            self._arrays |= given
-            self._calls, self._epoch = {}, epoch
-        if (n_examples, lane) not in self._calls:
-            self._arrays |= self._given[lane]
-            for k, view in enumerate(self._program.views):
-                self._arrays[f"v{k}"] = view.of(self._arrays[view.place])
-            self._calls[n_examples, lane] = [self._call(c, n_examples) for c in self._program.calls]
-        for call in self._calls[n_examples, lane]:
-            call()
-
-    def _call(self, call: Launch | Product, n_examples: int) -> Callable[[], Any]:
-        if isinstance(call, Product):
-            a, b, out = (self._matrix(x, n_examples) for x in (call.a, call.b, call.out))
-            return lambda: self._backend.matmul(a, b, out=out)
-        function, grid = self._functions[call.name], call.grid
-        arguments = tuple(self._arrays[name] for name in call.arguments)
-        return lambda: function(grid, (LANES, WARPS), arguments)
-
-    def _matrix(self, operand: Operand, n_examples: int) -> Any:
-        rows, columns = (n_examples if n is None else n for n in (operand.rows, operand.columns))
-        x = self._arrays[operand.place]
-        x = x[: rows * columns].reshape(rows, columns) if x.ndim == 1 else x[:rows]
-        return x.mT if operand.flipped else x
+        there = self._epoch.arrays["totals"][self._at - len(totals) : self._at]
+        return np.array(self._backend.to_numpy(there), dtype=np.float64)
