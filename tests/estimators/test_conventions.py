@@ -12,6 +12,8 @@ VARIANTS = [
     MLPClassifier(solver="sgd", max_iter=100),
     MLPClassifier(solver="lbfgs", max_iter=100),
     MLPClassifier(dropout=0.1, max_iter=100),
+    MLPClassifier(n_ensemble=2, max_iter=100),
+    MLPRegressor(n_ensemble=2, max_iter=100),
     MLPRegressor(max_iter=100),
     MLPRegressor(solver="sgd", max_iter=100),
     MLPRegressor(solver="lbfgs", max_iter=100),

@@ -14,6 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from xpnet.derivatives.objective import objective
 from xpnet.errors import warn
+from xpnet.estimators.ensemble import EnsembleWeights
 from xpnet.estimators.rows import Rows, examples
 from xpnet.estimators.settings import penalty_of
 from xpnet.estimators.weights import check_finite
@@ -28,11 +29,25 @@ from xpnet.typing import Host
 __all__ = ["fit_at_once"]
 
 
-def fit_at_once(estimator: Any, net: Network, rows: Rows, held_out: Any) -> None:
-    """Minimise the mean loss of all rows by L-BFGS."""
-    check_fixed("lbfgs", net)
+def fit_at_once(estimator: Any, rows: Rows, held_out: Any) -> None:
+    """Minimise the mean loss of all rows by L-BFGS; an ensemble's networks one after another."""
+    check_fixed("lbfgs", estimator._state)
     if held_out is not None or estimator.callbacks is not None:
         raise ValueError("validation_data and callbacks need a solver by batches, sgd or adam")
+    weights = estimator._weights
+    if not isinstance(weights, EnsembleWeights):
+        _minimise(estimator, weights.network, rows)
+        return
+    networks, records = weights.members(), []
+    for net in networks:
+        _minimise(estimator, net, rows)
+        records.append((estimator.loss_, estimator.n_iter_))
+    weights.take(networks)
+    losses, iterations = zip(*records, strict=True)
+    estimator.loss_, estimator.n_iter_ = float(np.mean(losses)), max(iterations)
+
+
+def _minimise(estimator: Any, net: Network, rows: Rows) -> None:
     (_by_scipy if net.backend.name == "numpy" else _on_device)(estimator, net, rows)
 
 

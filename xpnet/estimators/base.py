@@ -10,11 +10,14 @@ from scipy.sparse import issparse
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
+from xpnet.equations.parameters import n_networks
 from xpnet.estimators.build import draw_weights, make_network
+from xpnet.estimators.callbacks import CallbackSupport, Tasks
+from xpnet.estimators.ensemble import rebuilt, weights_of
 from xpnet.estimators.fitted import Fitted
 from xpnet.estimators.progress import forget_records, start_records
 from xpnet.estimators.rows import Rows
-from xpnet.estimators.settings import check_together, is_stochastic
+from xpnet.estimators.settings import check_together, is_stochastic, n_epochs
 from xpnet.estimators.solvers import solve
 from xpnet.estimators.weights import Weights
 from xpnet.losses import Loss
@@ -34,7 +37,7 @@ _CHECKS: dict[str, Any] = {
 """What X and y may be, for `validate_data`."""
 
 
-class BaseMLP(Fitted):
+class BaseMLP(CallbackSupport, Fitted):
     """The base of `MLPClassifier` and `MLPRegressor`."""
 
     _numeric: ClassVar[bool]
@@ -79,6 +82,7 @@ class BaseMLP(Fitted):
     ) -> Any:
         check_together(self)
         first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
+        given = X, y, sample_weight
         X, y = self._checked(X, y, first)
         self._take_labels(y, incremental)
         w = None if sample_weight is None else _check_sample_weight(sample_weight, X)
@@ -90,28 +94,34 @@ class BaseMLP(Fitted):
             self._initialize(X, y, loss)
         else:
             self._go_on(X, y, loss)
-        solve(self, self.network_, rows, incremental, held_out)
+        tasks = Tasks(self, *given, n_epochs(self, incremental))
+        solve(self, rows, incremental, held_out, tasks)
+        tasks.end_fit()
         return self
 
     def _go_on(self, X: Any, y: Any, loss: Loss) -> None:
         """Make the network anew if there is none for lists of weights, or if the loss changed."""
-        if not self._weights.has_network:
-            self._weights.give(self._make_network(X, y, loss))
-            return
-        old = self.network_
-        if old.loss is loss:
-            return
-        new = self._make_network(X, y, loss)
-        new.set_parameters(old.parameters)
-        new.set_statistics(old.statistics)
-        new.epoch, new.seed = old.epoch, old.seed
-        self._weights = Weights(new)
+        weights = self._weights
+        if isinstance(weights, Weights) and not weights.has_network:
+            weights.give(self._make_network(X, y, loss))
+        elif self._state.loss is not loss:
+            self._weights = rebuilt(weights, lambda: self._make_network(X, y, loss))
+        self._check_ensemble()
+
+    def _check_ensemble(self) -> None:
+        n = n_networks(self._state.parameters)
+        if n != self.n_ensemble:
+            raise ValueError(
+                f"a fit cannot go on with n_ensemble={self.n_ensemble}: the estimator has {n} "
+                f"network{'s' * (n > 1)}. Set it to {n}, or warm_start=False"
+            )
 
     def _initialize(self, X: Any, y: Any, loss: Loss) -> None:
-        """Make the network, draw its weights, and reset all records."""
-        net = self._make_network(X, y, loss)
-        draw_weights(self, net, self._random_state, X.dtype)
-        self._weights = Weights(net)
+        """Make the networks, draw their weights, and reset all records."""
+        networks = [self._make_network(X, y, loss) for _ in range(self.n_ensemble)]
+        for net in networks:
+            draw_weights(self, net, self._random_state, X.dtype)
+        self._weights = weights_of(networks)
         self.n_iter_ = self.t_ = 0
         self.n_outputs_ = net.layers[-1].fan_out
         self.n_layers_ = len(net.sizes)

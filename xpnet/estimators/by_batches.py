@@ -15,10 +15,13 @@ from sklearn.utils import shuffle
 
 from xpnet import schedules
 from xpnet.errors import DivergenceError, warn
+from xpnet.estimators.callbacks import Tasks
+from xpnet.estimators.ensemble import EnsembleWeights
 from xpnet.estimators.progress import AfterEpoch, Rate, restore_best, start_records
 from xpnet.estimators.rows import Rows, examples, place_of, split
-from xpnet.estimators.settings import penalty_of
+from xpnet.estimators.settings import n_epochs, penalty_of
 from xpnet.network import Network
+from xpnet.network.stackable import check_settings
 from xpnet.optimizers import SGD, Adam, get_optimizer
 from xpnet.training.callbacks import Callbacks
 from xpnet.training.history import History
@@ -31,32 +34,36 @@ __all__ = ["fit_by_batches"]
 
 
 def fit_by_batches(
-    estimator: Any, net: Network, rows: Rows, incremental: bool, held_out: Any
+    estimator: Any, rows: Rows, incremental: bool, held_out: Any, tasks: Tasks
 ) -> None:
     """Do ``max_iter`` epochs, or one if ``incremental``; record each in the estimator."""
+    if incremental and estimator.early_stopping and held_out is None:
+        raise ValueError(
+            "partial_fit does not support early_stopping=True without validation_data, which it "
+            "would score after each call"
+        )
     _prepare(estimator, incremental)
     watched = None
     if estimator.early_stopping:
         rows, watched = split(estimator, rows) if held_out is None else (rows, held_out)
     sizes = _batch_sizes(estimator, rows.X.shape[0])
-    after = AfterEpoch(estimator, sizes, watched)
-    epochs = 1 if incremental else estimator.max_iter
+    after = AfterEpoch(estimator, sizes, watched, tasks)
     try:
-        history = _loop(net, rows, held_out, _settings(estimator, after, sizes, rows.w, epochs))
-        estimator.validation_loss_curve_ = history.validation_loss or None
+        epochs = n_epochs(estimator, incremental)
+        settings = _settings(estimator, after, sizes, rows.w, epochs)
+        history = _loop(estimator._state, rows, held_out, settings)
+        _record_validation(estimator, history, incremental)
         _warn_of_end(estimator, history, incremental)
     except DivergenceError:
         if watched is None or estimator._best is None:
             raise
         after.note_divergence()
-    if watched is not None:
-        restore_best(estimator, net)
+    if watched is not None and (estimator.stopped_ or not incremental):
+        restore_best(estimator)
 
 
 def _prepare(estimator: Any, incremental: bool) -> None:
     """Make a new learning rate and optimizer state, unless a `partial_fit` goes on with them."""
-    if incremental and estimator.early_stopping:
-        raise ValueError("partial_fit does not support early_stopping=True")
     before: Rate | None = getattr(estimator, "_optimizer", None)
     if not incremental or before is None or not before.fits(estimator):
         estimator._optimizer = Rate(estimator)
@@ -64,6 +71,13 @@ def _prepare(estimator: Any, incremental: bool) -> None:
     if not hasattr(estimator, "loss_curve_") or scored != estimator.early_stopping:
         start_records(estimator)  # the last fit was by lbfgs, or watched a different value
     estimator.n_iter_ = 0
+
+
+def _record_validation(estimator: Any, history: History, incremental: bool) -> None:
+    """Record the losses of ``validation_data``; a `partial_fit` adds one to those before it."""
+    losses = [float(np.mean(loss)) for loss in history.validation_loss]
+    before = getattr(estimator, "validation_loss_curve_", None) if incremental else None
+    estimator.validation_loss_curve_ = [*(before or ()), *losses] if losses else None
 
 
 def _loop(net: Network, rows: Rows, held_out: Any, settings: Settings) -> History:
@@ -84,7 +98,8 @@ def _batch_sizes(estimator: Any, n: int) -> Host:
 def _settings(
     estimator: Any, after: AfterEpoch, sizes: Host, w: Host | None, epochs: int
 ) -> Settings:
-    return Settings(
+    callbacks = _callbacks(after, estimator.callbacks)
+    found = Settings(
         epochs=epochs,
         batch_size=int(sizes[0]),
         optimizer=_optimizer(estimator, len(sizes)),
@@ -94,20 +109,30 @@ def _settings(
         validation_fraction=None,
         early_stopping=None,
         metrics=(),
-        callbacks=_callbacks(after, estimator.callbacks),
+        callbacks=callbacks,
         progress=False,
         compile=estimator.compile,
-        order=_order(estimator, sizes, w),
+        order=_order(estimator, sizes, w, after.begin_epoch),
         carried=estimator._optimizer.carried,
     )
+    if isinstance(estimator._weights, EnsembleWeights):
+        check_settings(found)
+        return found._replace(callbacks=callbacks.seeing(estimator._weights.stack))
+    return found
 
 
-def _order(estimator: Any, sizes: Host, w: Host | None) -> Callable[[int], Host]:
-    """Return the function of the order: each epoch shuffles the last epoch's."""
+def _order(
+    estimator: Any, sizes: Host, w: Host | None, begin: Callable[[], None]
+) -> Callable[[int], Host]:
+    """Return the function of the order: each epoch shuffles the last epoch's.
+
+    The loop calls it once, at the beginning of each epoch; it calls ``begin`` then.
+    """
     rows, starts = np.arange(sizes.sum(), dtype=int), np.cumsum(sizes) - sizes
 
     def order(epoch: int) -> Host:
         nonlocal rows
+        begin()
         if estimator.shuffle:
             rows = shuffle(rows, random_state=estimator._random_state)
         if w is not None and not np.all(np.add.reduceat(w[rows], starts) > 0):

@@ -10,9 +10,11 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call
+from sklearn.utils.validation import check_is_fitted
 
 from xpnet.estimators.base import BaseMLP
 from xpnet.estimators.build import loss_of_classes
+from xpnet.estimators.callbacks import with_callbacks
 from xpnet.estimators.parameters import keep_parameters
 from xpnet.estimators.probabilities import above_zero, log_probabilities, probabilities
 from xpnet.estimators.settings import OF_CLASSIFIER
@@ -70,7 +72,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     nesterovs_momentum : bool, default=True
         For sgd.
     early_stopping : bool, default=False
-        Whether to watch the accuracy of examples that are set aside, and restore the best weights.
+        Whether to watch the accuracy, or ``monitor``, of examples that are set aside, and restore
+        the best weights.
     validation_fraction : float, default=0.1
         The share of examples that are set aside.
     beta_1, beta_2, epsilon : float, default=0.9, 0.999, 1e-8
@@ -94,8 +97,17 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         An `xpnet.Penalty` in place of ``alpha``.
     class_weight : dict, list of dicts, "balanced" or None, default=None
         Weights of classes, which multiply the weights of their examples in training.
+    monitor : str or function, optional
+        What early stopping watches: the name of a scorer of scikit-learn, such as
+        "neg_log_loss", a function of (estimator, X, y) whose larger values are better, or "loss",
+        the loss of the examples, with its sign changed. None: the accuracy.
+    n_ensemble : int, default=1
+        The number of networks. They are trained together, on the same batches, from initial weights
+        of their own. Probabilities are means over them. Losses are means, too, and the networks end
+        together.
     callbacks : function, sequence of functions or mapping, optional
-        As for `xpnet.Network.fit`: each takes (network, history). Not for lbfgs.
+        As for `xpnet.Network.fit`: each takes (network, history), of an ensemble (stack, history).
+        Not for lbfgs.
     backend, device
         As for `xpnet.get_backend`.
     dtype : {"float32", "float64"}, optional
@@ -110,8 +122,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         W_lᵀ (fan_in, fan_out) and b_l (fan_out,).
     network_ : Network
         The network itself.
+    stack_ : Stack
+        The networks of an ensemble, which has no ``network_``.
     loss_, best_loss_, loss_curve_, validation_scores_, best_validation_score_
         As in scikit-learn. Losses include the penalty.
+    stopped_ : bool
+        Whether the last fit ended because its loss, or its score, no longer improved.
     validation_loss_curve_ : list of float, or None
         The loss of ``validation_data`` after each epoch.
     n_iter_, t_, n_layers_, n_outputs_, out_activation_, n_features_in_, feature_names_in_
@@ -163,6 +179,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         schedule: Any = None,
         penalty: Any = None,
         class_weight: Any = None,
+        monitor: Any = None,
+        n_ensemble: int = 1,
         callbacks: Any = None,
         backend: Any = "numpy",
         device: Any = None,
@@ -173,6 +191,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     @_fit_context(prefer_skip_nested_validation=True)
     @undone_on_error
+    @with_callbacks
     def fit(self, X: Any, y: Any, sample_weight: Any = None, validation_data: Any = None) -> Any:
         """Fit the network, from newly drawn weights unless ``warm_start``.
 
@@ -194,7 +213,15 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     @available_if(lambda self: self._check_solver())
     @_fit_context(prefer_skip_nested_validation=True)
     @undone_on_error
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Any:
+    @with_callbacks
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        classes: Any = None,
+        validation_data: Any = None,
+    ) -> Any:
         """Do one epoch on these examples, from the present weights and optimizer state.
 
         Parameters
@@ -203,6 +230,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             As for ``fit``.
         classes : array, optional
             All classes, which the first call needs.
+        validation_data : (X, y) or (X, y, sample_weight), optional
+            Examples whose loss is recorded. Early stopping needs them here, and scores them after
+            each call. Once ``stopped_`` is true, the weights of the best score are restored, and
+            further calls would train on from them.
 
         Returns
         -------
@@ -210,7 +241,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         """
         if _check_partial_fit_first_call(self, classes):
             self._set_labels(Labels.of_first_part(y, classes))
-        return self._fit(X, y, sample_weight, True)
+        return self._fit(X, y, sample_weight, True, validation_data)
 
     def predict(self, X: Any) -> Any:
         """Return the most probable class of each example, (N,), or (N, labels) of 0 and 1."""
@@ -221,8 +252,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
         No probability is 0: the smallest is the smallest normal number of the dtype.
         """
+        check_is_fitted(self)
         if self.out_activation_ not in _FROM_LOGITS:
-            return above_zero(self._outputs(X))
+            return above_zero(self._mean_outputs(X))
         return probabilities(self._outputs(X, logits=True), self.out_activation_ == "softmax")
 
     def predict_log_proba(self, X: Any) -> Host:
@@ -230,6 +262,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
         Logarithms of probabilities below ½ come from the logits, which keep their digits.
         """
+        check_is_fitted(self)
         if self.out_activation_ not in _FROM_LOGITS:
             return np.log(self.predict_proba(X))
         return log_probabilities(self._outputs(X, logits=True), self.out_activation_ == "softmax")

@@ -12,9 +12,10 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from xpnet.backends import to_numpy
 from xpnet.backends.sparse import SparseRows
+from xpnet.estimators.ensemble import AnyWeights, EnsembleWeights
 from xpnet.estimators.weights import Weights
 from xpnet.losses import Loss
-from xpnet.network import Network
+from xpnet.network import Network, Stack
 from xpnet.network.gradient_check import GradientCheck, gradient_check
 from xpnet.typing import Host
 
@@ -27,7 +28,7 @@ _NUMBERS = 2**21
 class Fitted(BaseEstimator):
     """What `BaseMLP` can do once it is fitted."""
 
-    _weights: Weights
+    _weights: AnyWeights
 
     # --- the parameters that a fit finds
 
@@ -35,7 +36,8 @@ class Fitted(BaseEstimator):
     def coefs_(self) -> list[Host]:
         """W_1ᵀ … W_Lᵀ of the dense layers, each (fan_in, fan_out).
 
-        On NumPy they are views of the network's parameters; else they are read-only copies.
+        On NumPy they are views of the network's parameters; else they are read-only copies. Of an
+        ensemble they are a tuple of read-only copies (n_ensemble, fan_in, fan_out).
         """
         return self._fitted_weights("coefs_").coefs
 
@@ -54,11 +56,22 @@ class Fitted(BaseEstimator):
 
     @property
     def network_(self) -> Network:
-        """The fitted `xpnet.Network`, not a copy: gradients, `explain`, files, other backends."""
+        """The fitted `xpnet.Network`, not a copy: gradients, `explain`, files, other backends.
+
+        An ensemble has a ``stack_`` instead.
+        """
         return self._fitted_weights("network_").network
 
-    def _fitted_weights(self, name: str) -> Weights:
-        found: Weights | None = self.__dict__.get("_weights")
+    @property
+    def stack_(self) -> Stack:
+        """The fitted `xpnet.Stack` of an ensemble, not a copy; ``stack_[r]`` copies network r."""
+        found = self._fitted_weights("stack_")
+        if not isinstance(found, EnsembleWeights):
+            raise AttributeError("there is no stack_ with n_ensemble=1, but a network_")
+        return found.stack
+
+    def _fitted_weights(self, name: str) -> AnyWeights:
+        found: AnyWeights | None = self.__dict__.get("_weights")
         if found is None:
             raise AttributeError(f"{type(self).__name__} has no {name} before fit")
         return found
@@ -80,20 +93,31 @@ class Fitted(BaseEstimator):
     # --- outputs
 
     def _outputs(self, X: Any, check_input: bool = True, logits: bool = False) -> Host:
-        """A_L, or Z_L, as a new host array (N, n_L)."""
+        """A_L, or Z_L, as a new host array (N, n_L); of an ensemble (R, N, n_L)."""
         check_is_fitted(self)
         if check_input:
             X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
-        net = self.network_
+        net = self._state
         run = net.logits if logits else net.predict
         if not issparse(X):
             return to_numpy(run(X))
         n, rows = max(1, _NUMBERS // X.shape[1]), SparseRows(X, net.dtype)
         parts = [to_numpy(run(rows[k : k + n])) for k in range(0, len(rows), n)]
-        return np.concatenate(parts)
+        return np.concatenate(parts, axis=-2)
+
+    @property
+    def _state(self) -> Network:
+        """The network with what users replaced; of an ensemble all networks, with θ (R, P)."""
+        found = self._fitted_weights("network_")
+        return found.state if isinstance(found, EnsembleWeights) else found.network
+
+    def _mean_outputs(self, X: Any, check_input: bool = True) -> Host:
+        """A_L (N, n_L), averaged over an ensemble."""
+        A = self._outputs(X, check_input)
+        return A if A.ndim == 2 else np.asarray(A.mean(axis=0))
 
     def _predict(self, X: Any, check_input: bool = True) -> Any:
-        return self._decode(self._outputs(X, check_input))
+        return self._decode(self._mean_outputs(X, check_input))
 
     def _score_by(self, metric: Any, X: Any, y: Any, sample_weight: Any) -> float:
         """The score of checked examples; NaN if a prediction is not finite."""

@@ -1,5 +1,7 @@
 """Probabilities of classes, and their logarithms, both from the same logits Z (N, n_L).
 
+Of an ensemble, Z is (R, N, n_L), and the probabilities are means over its R networks.
+
     softmax     P_k = exp(z_k) / Σ_j exp(z_j)
     logistic    P_k = 1 / (1 + exp(−z_k)); from one output, the columns 1 − P and P
 
@@ -9,7 +11,7 @@ No probability is 0: the smallest is the smallest normal number of its dtype.
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import expit, log_expit, log_softmax, softmax
+from scipy.special import expit, log_expit, log_softmax, logsumexp, softmax
 
 from xpnet.typing import Host
 
@@ -19,8 +21,10 @@ __all__ = ["above_zero", "log_probabilities", "probabilities"]
 def probabilities(Z: Host, is_softmax: bool) -> Host:
     """Return the probabilities (N, K)."""
     if is_softmax:
-        return above_zero(softmax(Z, axis=-1))
-    return above_zero(np.concatenate([expit(-Z), expit(Z)], -1) if Z.shape[-1] == 1 else expit(Z))
+        P = softmax(Z, axis=-1)
+    else:
+        P = np.concatenate([expit(-Z), expit(Z)], -1) if Z.shape[-1] == 1 else expit(Z)
+    return above_zero(P if P.ndim == 2 else P.mean(axis=0))
 
 
 def log_probabilities(Z: Host, is_softmax: bool) -> Host:
@@ -30,7 +34,10 @@ def log_probabilities(Z: Host, is_softmax: bool) -> Host:
     probabilities themselves, so that both have the same order.
     """
     P = probabilities(Z, is_softmax)
-    return np.where(P < 0.5, _small(Z, is_softmax), np.log(np.maximum(P, 0.5)))
+    small = _small(Z, is_softmax)
+    if small.ndim == 3:
+        small = logsumexp(small, axis=0) - np.log(small.dtype.type(len(small)))
+    return np.where(P < 0.5, small, np.log(np.maximum(P, 0.5)))
 
 
 def above_zero(P: Host) -> Host:

@@ -7,12 +7,15 @@ stop                after more than n_iter_no_change such epochs in a row
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from xpnet.backends import to_numpy
-from xpnet.network import Network
+from xpnet.errors import DivergenceError
+from xpnet.estimators.callbacks import Tasks
+from xpnet.estimators.monitor import score_of
 from xpnet.training.history import History
 from xpnet.training.settings import Carried
 from xpnet.typing import Host
@@ -70,7 +73,7 @@ def _kind(estimator: Any) -> tuple[Any, ...]:
 
 _RECORDS = (
     *("loss_curve_", "best_loss_", "validation_scores_", "best_validation_score_"),
-    *("validation_loss_curve_", "_no_improvement_count", "_best", "_optimizer"),
+    *("validation_loss_curve_", "stopped_", "_no_improvement_count", "_best", "_optimizer"),
 )
 """The attributes that fits by batches alone have."""
 
@@ -103,22 +106,34 @@ class AfterEpoch:
         The number of examples in each batch of an epoch.
     held_out : Rows or None
         The examples that early stopping watches.
+    tasks : Tasks
+        Whose callbacks are told of each epoch's end.
     """
 
-    def __init__(self, estimator: Any, sizes: Host, held_out: Any) -> None:
-        self._estimator, self._sizes, self._held_out = estimator, sizes, held_out
+    def __init__(self, estimator: Any, sizes: Host, held_out: Any, tasks: Tasks) -> None:
+        self._estimator, self._sizes, self._tasks = estimator, sizes, tasks
+        self._score_of_held_out = None if held_out is None else score_of(estimator, held_out)
+        estimator.stopped_ = False
         self._steps = 0
 
-    def __call__(self, net: Network, history: History) -> bool:
+    def __call__(self, net: Any, history: History) -> bool:
         """Record an epoch; return whether the fit ends."""
         estimator = self._estimator
-        self._record(*self._loss(history))
-        if self._held_out is None:
+        loss, sizes = self._loss(history)
+        self._record(loss, sizes)
+        if np.ndim(history.loss[-1]) and not np.isfinite(loss):
+            raise DivergenceError(net.epoch, len(sizes), loss)  # one network of an ensemble
+        if self._score_of_held_out is None:
             self._watch_loss()
         else:
-            self._watch_score(self._score(), net)
+            self._watch_score(self._score(self._score_of_held_out))
         estimator._optimizer.end_epoch(estimator.t_)
-        return self._stops()
+        stops = self._stops()
+        return self._tasks.end_epoch() or stops
+
+    def begin_epoch(self) -> None:
+        """Tell scikit-learn's callbacks that an epoch begins."""
+        self._tasks.begin_epoch()
 
     def note_divergence(self) -> None:
         """Record the epoch whose loss is not finite, if the last one's score does not say so."""
@@ -128,8 +143,12 @@ class AfterEpoch:
             scores.append(np.nan)
 
     def _loss(self, history: History) -> tuple[float, Host]:
-        """The epoch's loss, and the numbers of examples in its batches."""
+        """The epoch's loss, and the numbers of examples in its batches.
+
+        Of an ensemble it is the mean over its networks.
+        """
         losses = np.asarray(history.step_loss[self._steps :])  # fewer steps if interrupted
+        losses = losses.reshape(len(losses), -1).mean(axis=1)
         self._steps = len(history.step_loss)
         sizes = self._sizes[: len(losses)]
         return float(losses @ sizes / sizes.sum()), sizes
@@ -148,20 +167,19 @@ class AfterEpoch:
         self._count(loss > estimator.best_loss_ - estimator.tol)
         estimator.best_loss_ = min(estimator.best_loss_, loss)
 
-    def _score(self) -> float:
-        held = self._held_out
-        score = float(self._estimator._score(held.X, held.y, sample_weight=held.sample_weight))
+    def _score(self, score_of_held_out: Callable[[], float]) -> float:
+        score = score_of_held_out()
         if self._estimator.verbose:
             print(f"Validation score: {score:f}")
         return score
 
-    def _watch_score(self, score: float, net: Network) -> None:
+    def _watch_score(self, score: float) -> None:
         estimator = self._estimator
         estimator.validation_scores_.append(score)
         self._count(score < estimator.best_validation_score_ + estimator.tol)
         if score > estimator.best_validation_score_:
             estimator.best_validation_score_ = score
-            theta, statistics = net.copies()
+            theta, statistics = estimator._state.copies()
             estimator._best = to_numpy(theta), tuple(map(to_numpy, statistics))
 
     def _count(self, stands_still: bool) -> None:
@@ -172,16 +190,17 @@ class AfterEpoch:
         estimator = self._estimator
         if not estimator._no_improvement_count > estimator.n_iter_no_change:
             return False
-        last = estimator._optimizer.is_last()
+        last: bool = estimator._optimizer.is_last()
         if not last:
             estimator._no_improvement_count = 0
         if estimator.verbose:
             self._say(last)
-        return bool(last)
+        estimator.stopped_ = last
+        return last
 
     def _say(self, last: bool) -> None:
         estimator = self._estimator
-        what = "Training loss" if self._held_out is None else "Validation score"
+        what = "Training loss" if self._score_of_held_out is None else "Validation score"
         then = "Stopping." if last else f"Learning rate {estimator._optimizer.learning_rate:f}."
         print(
             f"{what} did not improve by tol={estimator.tol:f} for "
@@ -189,9 +208,10 @@ class AfterEpoch:
         )
 
 
-def restore_best(estimator: Any, net: Network) -> None:
+def restore_best(estimator: Any) -> None:
     """Set the parameters of the epoch with the best score, if any epoch had a finite one."""
     if (best := getattr(estimator, "_best", None)) is not None:
+        net = estimator._state
         theta, statistics = best
-        net.set_parameters(theta)
-        net.set_statistics(statistics)
+        put = net.backend.from_numpy
+        net.take(put(theta.copy()), tuple(put(s.copy()) for s in statistics))

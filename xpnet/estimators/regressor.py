@@ -10,6 +10,7 @@ from sklearn.utils.metaestimators import available_if
 
 from xpnet.estimators.base import BaseMLP
 from xpnet.estimators.build import loss_of_numbers
+from xpnet.estimators.callbacks import with_callbacks
 from xpnet.estimators.parameters import keep_parameters
 from xpnet.estimators.settings import OF_REGRESSOR
 from xpnet.estimators.undone import undone_on_error
@@ -37,14 +38,16 @@ power_t, max_iter, shuffle, random_state, tol, verbose, warm_start, momentum, ne
 validation_fraction, beta_1, beta_2, epsilon, n_iter_no_change, max_fun
         As for `MLPClassifier`.
     early_stopping : bool, default=False
-        Whether to watch R² of examples that are set aside, and restore the best weights.
-    layers, dropout, optimizer, schedule, penalty, callbacks, backend, device, dtype, compile
+        Whether to watch R², or ``monitor``, of examples that are set aside, and restore the best
+        weights.
+    layers, dropout, optimizer, schedule, penalty, monitor, n_ensemble, callbacks, backend, \
+device, dtype, compile
         As for `MLPClassifier`.
 
     Attributes
     ----------
-    coefs_, intercepts_, network_, loss_, best_loss_, loss_curve_, validation_scores_, \
-best_validation_score_, validation_loss_curve_, n_iter_, t_, n_layers_, n_outputs_, \
+    coefs_, intercepts_, network_, stack_, loss_, best_loss_, loss_curve_, validation_scores_, \
+best_validation_score_, stopped_, validation_loss_curve_, n_iter_, t_, n_layers_, n_outputs_, \
 out_activation_, n_features_in_, feature_names_in_
         As for `MLPClassifier`.
 
@@ -93,6 +96,8 @@ out_activation_, n_features_in_, feature_names_in_
         optimizer: Any = None,
         schedule: Any = None,
         penalty: Any = None,
+        monitor: Any = None,
+        n_ensemble: int = 1,
         callbacks: Any = None,
         backend: Any = "numpy",
         device: Any = None,
@@ -103,6 +108,7 @@ out_activation_, n_features_in_, feature_names_in_
 
     @_fit_context(prefer_skip_nested_validation=True)
     @undone_on_error
+    @with_callbacks
     def fit(self, X: Any, y: Any, sample_weight: Any = None, validation_data: Any = None) -> Any:
         """Fit the network, from newly drawn weights unless ``warm_start``.
 
@@ -124,19 +130,24 @@ out_activation_, n_features_in_, feature_names_in_
     @available_if(lambda self: self._check_solver())
     @_fit_context(prefer_skip_nested_validation=True)
     @undone_on_error
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+    @with_callbacks
+    def partial_fit(
+        self, X: Any, y: Any, sample_weight: Any = None, validation_data: Any = None
+    ) -> Any:
         """Do one epoch on these examples, from the present weights and optimizer state.
 
         Parameters
         ----------
         X, y, sample_weight
             As for ``fit``.
+        validation_data : (X, y) or (X, y, sample_weight), optional
+            As for `MLPClassifier.partial_fit`.
 
         Returns
         -------
         self
         """
-        return self._fit(X, y, sample_weight, True)
+        return self._fit(X, y, sample_weight, True, validation_data)
 
     def predict(self, X: Any) -> Host:
         """Return the predicted numbers, (N,), or (N, targets) of several targets."""
@@ -162,7 +173,7 @@ out_activation_, n_features_in_, feature_names_in_
         return Y
 
     def _decode(self, A: Host) -> Host:
-        loss = self.network_.loss
+        loss = self._state.loss
         assert loss is not None
         k = loss.n_targets(A.shape[1])
         A = A[:, loss.point * k : (loss.point + 1) * k]  # a Gaussian's means, without variances

@@ -11,6 +11,7 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+from sklearn.metrics import get_scorer_names
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
 from xpnet.equations.activation import Activation
@@ -29,6 +30,7 @@ __all__ = [
     "check_together",
     "hidden_sizes",
     "is_stochastic",
+    "n_epochs",
     "penalty_of",
 ]
 
@@ -85,6 +87,8 @@ _OWN: dict[str, Any] = {
     "optimizer": "no_validation",  # `check_together`
     "schedule": [callable, None],
     "penalty": [Penalty, None],
+    "monitor": [_names(("loss",), get_scorer_names()), callable, None],
+    "n_ensemble": [_at_least(1, Integral)],
     "callbacks": [callable, list, tuple, Mapping, None],
     "backend": "no_validation",  # `xpnet.get_backend`
     "device": "no_validation",
@@ -114,6 +118,13 @@ def check_together(estimator: Any) -> None:
     _check_optimizer(estimator.optimizer)
     if estimator.layers is not None:
         _check_layers(estimator)
+    if estimator.monitor is not None and not (
+        estimator.early_stopping and is_stochastic(estimator)
+    ):
+        raise ValueError(
+            "monitor is the score of early stopping: set early_stopping=True, and a solver by "
+            "batches, sgd or adam"
+        )
     if estimator.schedule is not None and not is_stochastic(estimator):
         raise ValueError("schedule needs a solver by batches, sgd or adam: lbfgs has no rate")
     if estimator.solver == "sgd" and estimator.learning_rate != "constant":
@@ -179,6 +190,13 @@ def _check_optimizer(value: Any) -> None:
 def is_stochastic(estimator: Any) -> bool:
     """Whether the solver steps batch by batch."""
     return estimator.optimizer is not None or estimator.solver in SOLVERS
+
+
+def n_epochs(estimator: Any, incremental: bool) -> int:
+    """The largest number of epochs of a fit, 1 of a `partial_fit`; 0 if the solver has none."""
+    if not is_stochastic(estimator):
+        return 0
+    return 1 if incremental else int(estimator.max_iter)
 
 
 def penalty_of(estimator: Any) -> Penalty:

@@ -8,16 +8,16 @@ from xpnet.backends import to_numpy
 from xpnet.errors import DivergenceError
 from xpnet.estimators.at_once import fit_at_once
 from xpnet.estimators.by_batches import fit_by_batches
+from xpnet.estimators.callbacks import Tasks
 from xpnet.estimators.rows import Rows
 from xpnet.estimators.settings import is_stochastic
 from xpnet.estimators.weights import NOT_FINITE, check_finite
-from xpnet.network import Network
 
 __all__ = ["solve"]
 
 
-def solve(estimator: Any, net: Network, rows: Rows, incremental: bool, held_out: Any) -> None:
-    """Train the network by the estimator's solver.
+def solve(estimator: Any, rows: Rows, incremental: bool, held_out: Any, tasks: Tasks) -> None:
+    """Train the network, or the ensemble, by the estimator's solver.
 
     Raises
     ------
@@ -26,9 +26,9 @@ def solve(estimator: Any, net: Network, rows: Rows, incremental: bool, held_out:
     """
     try:
         if is_stochastic(estimator):
-            fit_by_batches(estimator, net, rows, incremental, held_out)
+            fit_by_batches(estimator, rows, incremental, held_out, tasks)
         else:
-            fit_at_once(estimator, net, rows, held_out)
+            fit_at_once(estimator, rows, held_out)
     except DivergenceError as error:
         raise ValueError(NOT_FINITE) from error
-    check_finite(to_numpy(net.parameters))
+    check_finite(to_numpy(estimator._state.parameters))

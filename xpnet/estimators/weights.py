@@ -14,7 +14,7 @@ from xpnet.backends import to_numpy
 from xpnet.network import Network
 from xpnet.typing import Array, Host
 
-__all__ = ["NOT_FINITE", "Weights", "check_finite"]
+__all__ = ["NOT_FINITE", "Weights", "check_finite", "read_only_copy"]
 
 NOT_FINITE = (
     "Solver produced non-finite parameter weights. The input data may contain large values and "
@@ -91,7 +91,7 @@ class Weights:
         net = self._net
         if net is None or self._theta is net.parameters:
             return
-        show = _view if net.backend.name == "numpy" else _read_only_copy
+        show = _view if net.backend.name == "numpy" else read_only_copy
         self._theta = net.parameters
         self._coefs = [show(W).T for W in net.weights]
         self._intercepts = [show(b) for b in net.biases]
@@ -114,7 +114,7 @@ def _view(x: Array) -> Host:
     return to_numpy(x)
 
 
-def _read_only_copy(x: Array) -> Host:
+def read_only_copy(x: Array) -> Host:
     """A copy on the host; read-only, since a change would not reach the network."""
     found = to_numpy(x).copy()
     found.flags.writeable = False
