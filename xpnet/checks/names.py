@@ -71,6 +71,9 @@ def _check_loss(loss: Loss) -> None:
     }
     if loss.of_output is not None or not functions:
         functions["of_output"] = loss.of_output
+    for name in ("second_of_output", "fisher_of_output"):
+        if getattr(loss, name) is not None:
+            functions[name] = getattr(loss, name)
     check_functions(repr(loss), **functions)
     if loss.targets not in _TARGETS:
         raise ValueError(

@@ -13,7 +13,7 @@ from typing import Any
 
 from xpnet.equations.built_in import built_in, one_of_each
 from xpnet.equations.special import sigmoid
-from xpnet.losses.loss import Loss, LossFunction
+from xpnet.losses.loss import Loss, LossFunction, differentiated
 from xpnet.ranges import check_fraction
 from xpnet.typing import Array, Namespace
 
@@ -21,6 +21,7 @@ __all__ = [
     "BINARY_CROSS_ENTROPY",
     "CrossEntropy",
     "check_smoothing",
+    "cross_entropy_second",
     "label_cross_entropy",
     "row_cross_entropy",
 ]
@@ -39,6 +40,12 @@ def _binary_cross_entropy(xp: Namespace, Z: Array, Y: Array) -> tuple[Array, Arr
     return xp.mean(losses, axis=-1), dZ * (1.0 / Z.shape[-1])
 
 
+def _binary_cross_entropy_second(xp: Namespace, Z: Array, Y: Array, tZ: Array) -> Array:
+    e = xp.exp(-xp.abs(Z))  # σ'(z) = e/(1 + e)²
+    return tZ * (e / ((e + 1.0) * (e + 1.0)) * (1.0 / Z.shape[-1]))
+
+
+differentiated(_binary_cross_entropy, _binary_cross_entropy_second)
 BINARY_CROSS_ENTROPY = built_in(
     Loss(
         "binary_cross_entropy",
@@ -85,9 +92,16 @@ def _cross_entropy_loss(epsilon: float) -> Loss:
     def cross_entropy(xp: Namespace, Z: Array, Y: Array) -> tuple[Array, Array]:
         if Y.ndim < Z.ndim:
             return of_labels(xp, Z, Y)
-        smoothed = Y * (1.0 - epsilon) + epsilon / Z.shape[-1] if epsilon else Y
-        return row_cross_entropy(xp, Z, smoothed)
+        return row_cross_entropy(xp, Z, smoothed(Z, Y))
 
+    def second(xp: Namespace, Z: Array, Y: Array, tZ: Array) -> Array:
+        tdZ = cross_entropy_second(xp, Z, Y, tZ)
+        return tdZ if Y.ndim < Z.ndim else tdZ * xp.sum(smoothed(Z, Y), axis=-1, keepdims=True)
+
+    def smoothed(Z: Array, Y: Array) -> Array:
+        return Y * (1.0 - epsilon) + epsilon / Z.shape[-1] if epsilon else Y
+
+    differentiated(cross_entropy, second)
     return built_in(
         Loss(
             "cross_entropy",
@@ -157,6 +171,19 @@ def row_cross_entropy(xp: Namespace, Z: Array, Y: Array) -> tuple[Array, Array]:
     one_minus_P = xp.where(is_largest, R / (R + 1.0), 1.0 - P)
     losses = xp.sum(Y * (xp.log1p(R) - xp.where(Y == 0.0, 0.0, D)), axis=-1)
     return losses, P * (xp.sum(Y, axis=-1, keepdims=True) - Y) - Y * one_minus_P
+
+
+def cross_entropy_second(xp: Namespace, Z: Array, Y: Array, tZ: Array) -> Array:
+    """tdZ = P ∘ (tZ − Σ_k P_k tZ_k), for labels, or for rows that sum to 1.
+
+    A number added to all of tZ_n changes nothing. Subtracting the entry at the largest P_k makes
+    its own term 0, so no digits are lost if P_k is close to 1.
+    """
+    P = xp.exp(Z - xp.max(Z, axis=-1, keepdims=True))
+    P = P / xp.sum(P, axis=-1, keepdims=True)
+    is_largest = _columns(xp, Z) == xp.argmax(Z, axis=-1, keepdims=True)
+    tZ = tZ - xp.sum(xp.where(is_largest, tZ, 0.0), axis=-1, keepdims=True)
+    return P * (tZ - xp.sum(P * tZ, axis=-1, keepdims=True))
 
 
 def _columns(xp: Namespace, Z: Array) -> Array:

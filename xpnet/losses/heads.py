@@ -18,8 +18,12 @@ from xpnet.equations.activation import Activation
 from xpnet.equations.activations import ACTIVATIONS
 from xpnet.equations.built_in import built_in, is_built_in, one_of_each
 from xpnet.errors import quoted
-from xpnet.losses.cross_entropy import check_smoothing, label_cross_entropy
-from xpnet.losses.loss import Loss, LossFunction
+from xpnet.losses.cross_entropy import (
+    check_smoothing,
+    cross_entropy_second,
+    label_cross_entropy,
+)
+from xpnet.losses.loss import Loss, LossFunction, differentiated
 from xpnet.pickles import made_by
 from xpnet.ranges import is_count, items
 from xpnet.typing import Array, Namespace
@@ -120,6 +124,14 @@ def _multi_cross_entropy(heads: tuple[int, ...], epsilon: float, masked: bool) -
         parts = [of_head(xp, Z[..., s], Y[..., h]) for h, s in enumerate(head_slices(heads))]
         return sum(each for each, _ in parts), xp.concat([dZ for _, dZ in parts], axis=-1)
 
+    def second(xp: Namespace, Z: Array, Y: Array, tZ: Array) -> Array:
+        parts = []
+        for h, s in enumerate(head_slices(heads)):
+            tdZ = cross_entropy_second(xp, Z[..., s], Y[..., h], tZ[..., s])
+            parts.append(xp.where(Y[..., h, None] >= 0, tdZ, 0.0) if masked else tdZ)
+        return xp.concat(parts, axis=-1)
+
+    differentiated(multi_cross_entropy, second)
     name = "multi_cross_entropy"
     config = {"name": name, "heads": list(heads), "label_smoothing": epsilon}
     return built_in(

@@ -12,12 +12,13 @@ distribution" (1994).
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from xpnet.equations.activations import ACTIVATIONS
 from xpnet.equations.built_in import built_in, one_of_each
 from xpnet.equations.special import sigmoid
-from xpnet.losses.cross_entropy import row_cross_entropy
-from xpnet.losses.loss import Loss, LossFunction
+from xpnet.losses.cross_entropy import cross_entropy_second, row_cross_entropy
+from xpnet.losses.loss import Loss, LossFunction, differentiated
 from xpnet.ranges import check_flag, check_not_negative
 from xpnet.typing import Array, Namespace
 
@@ -88,6 +89,60 @@ _OF_PREACTIVATION = {
 }
 
 
+def _poisson_second(xp: Namespace, A: Array, Y: Array, tA: Array) -> Array:
+    mean = xp.where(Y == 0, 1.0, A)
+    return tA * (Y / mean / mean * (1.0 / A.shape[-1]))
+
+
+def _exp_second(xp: Namespace, Z: Array, Y: Array, tZ: Array) -> Array:
+    return tZ * (xp.exp(Z) * (1.0 / Z.shape[-1]))
+
+
+def _softplus_second(xp: Namespace, Z: Array, Y: Array, tZ: Array) -> Array:
+    slope, r = sigmoid(xp, Z), _softplus_ratio(xp, Z)
+    rest = sigmoid(xp, -Z)  # σ' = σ(z) σ(−z)
+    return tZ * ((slope * rest + Y * r * (r - rest)) * (1.0 / Z.shape[-1]))
+
+
+def _softplus_fisher(xp: Namespace, Z: Array, Y: Array, tZ: Array) -> Array:
+    return tZ * (sigmoid(xp, Z) * _softplus_ratio(xp, Z) * (1.0 / Z.shape[-1]))
+
+
+def _softplus_ratio(xp: Namespace, Z: Array) -> Array:
+    """σ(z) / ln(1 + e^z), which tends to 1."""
+    is_tiny = Z < -40.0
+    return xp.where(
+        is_tiny, 1.0, sigmoid(xp, Z) / xp.where(is_tiny, 1.0, ACTIVATIONS["softplus"].f(xp, Z))
+    )
+
+
+def _sigmoid_second(xp: Namespace, Z: Array, Y: Array, tZ: Array) -> Array:
+    A, rest = sigmoid(xp, Z), sigmoid(xp, -Z)
+    return tZ * (A * rest * (rest - A + Y) * (1.0 / Z.shape[-1]))
+
+
+def _sigmoid_fisher(xp: Namespace, Z: Array, Y: Array, tZ: Array) -> Array:
+    rest = sigmoid(xp, -Z)
+    return tZ * (sigmoid(xp, Z) * rest * rest * (1.0 / Z.shape[-1]))
+
+
+def _softmax_second(xp: Namespace, Z: Array, Y: Array, tZ: Array) -> Array:
+    return _softmax_fisher(xp, Z, Y, tZ) * xp.sum(Y, axis=-1, keepdims=True)
+
+
+def _softmax_fisher(xp: Namespace, Z: Array, Y: Array, tZ: Array) -> Array:
+    return cross_entropy_second(xp, Z, Y, tZ) * (1.0 / Z.shape[-1])
+
+
+_SECOND: dict[str, tuple[Any, Any]] = {
+    "exp": (_exp_second, None),
+    "softplus": (_softplus_second, _softplus_fisher),
+    "sigmoid": (_sigmoid_second, _sigmoid_fisher),
+    "softmax": (_softmax_second, _softmax_fisher),
+}
+"""The second derivative by Z, and its mean over y, (da/dz)²/a."""
+
+
 def _plus_constant(function: LossFunction) -> LossFunction:
     """The loss plus the mean of y ln y − y, which is 0 at y = 0."""
 
@@ -105,11 +160,14 @@ def _same(function: LossFunction) -> LossFunction:
 @one_of_each
 def _poisson_loss(deviance: bool) -> Loss:
     add = _plus_constant if deviance else _same
+    of_z = {name: add(function) for name, function in _OF_PREACTIVATION.items()}
+    for name, function in of_z.items():
+        differentiated(function, *_SECOND[name])
     return built_in(
         Loss(
             "poisson",
-            add(_poisson),
-            {name: add(of_z) for name, of_z in _OF_PREACTIVATION.items()},
+            differentiated(add(_poisson), _poisson_second),
+            of_z,
             output="exp",
             outputs=tuple(_OF_PREACTIVATION),
             targets="counts",
@@ -155,11 +213,29 @@ def _gaussian_nll(minimum_variance: float, full: bool) -> Loss:
         dA = xp.concat([R * precision, (1.0 - Q) * slope * 0.5], axis=-1)
         return xp.mean(log_v + Q, axis=-1) * 0.5 + constant, dA * (1.0 / k)
 
+    def second(xp: Namespace, A: Array, Y: Array, tA: Array) -> Array:
+        k = Y.shape[-1]
+        R, s, tR, ts = A[..., :k] - Y, A[..., k:], tA[..., :k], tA[..., k:]
+        log_v, slope = _log_variance(xp, s, minimum_variance)
+        precision, t_log_v, t_slope = xp.exp(-log_v), slope * ts, slope * (1.0 - slope) * ts
+        Q = R * R * precision
+        tQ = R * precision * tR * 2.0 - Q * t_log_v
+        t_mean = (tR - R * t_log_v) * precision
+        tdA = xp.concat([t_mean, ((1.0 - Q) * t_slope - tQ * slope) * 0.5], axis=-1)
+        return tdA * (1.0 / k)
+
+    def fisher(xp: Namespace, A: Array, Y: Array, tA: Array) -> Array:
+        """The mean over y of the second derivative: E R = 0 and E Q = 1."""
+        k = Y.shape[-1]
+        log_v, slope = _log_variance(xp, A[..., k:], minimum_variance)
+        of_mean, of_s = xp.exp(-log_v) * tA[..., :k], tA[..., k:] * (slope * slope * 0.5)
+        return xp.concat([of_mean, of_s], axis=-1) * (1.0 / k)
+
     settings = {"minimum_variance": minimum_variance, "full": full}
     return built_in(
         Loss(
             "gaussian_nll",
-            gaussian_nll,
+            differentiated(gaussian_nll, second, fisher),
             outputs_per_target=2,
             over_outputs="mean",
             config={"name": "gaussian_nll", **settings},

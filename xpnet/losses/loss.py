@@ -9,6 +9,9 @@ For the output activations it is matched with, it has a second function, of Z_L,
 and dZ = ∂loss_n/∂Z_n directly: cross entropies are computed from Z, never from ln A, so nothing
 underflows. `per_example` picks one of the functions, and `from_preactivation` applies the weights
 and the scale 1/Σw, once.
+
+For Hessian products, each function has a second derivative: tdA = (∂²loss_n/∂A_n²) tA, the
+derivative of its dA along tA. tA may have a leading axis more than A.
 """
 
 from __future__ import annotations
@@ -25,9 +28,31 @@ from xpnet.equations.sums import total
 from xpnet.pickles import Pickled, made_by, outdated
 from xpnet.typing import Array, Namespace
 
-__all__ = ["Loss", "LossFunction", "from_preactivation", "per_example"]
+__all__ = [
+    "Loss",
+    "LossFunction",
+    "SecondFunction",
+    "checked",
+    "differentiated",
+    "from_preactivation",
+    "per_example",
+]
 
 LossFunction = Callable[[Any, Any, Any], tuple[Any, Any]]
+SecondFunction = Callable[[Any, Any, Any, Any], Any]
+
+
+def differentiated(
+    function: Any, second: SecondFunction | None, fisher: SecondFunction | None = None
+) -> Any:
+    """Attach its second derivative to a function, and return it.
+
+    xpnet's own losses have them there: a variant of a loss by `dataclasses.replace`, with another
+    function, must not keep the second derivative of the former one.
+    """
+    if function is not None:
+        function.second, function.fisher = second, fisher
+    return function
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -62,6 +87,14 @@ class Loss(Pickled):
         Whether losses is a mean or a sum of one term for each target; None if it is neither.
     masked : bool
         Whether NaN in Y, or −1 as a head's label, stands for a missing target.
+    second_of_output : (xp, A, Y, tA) -> tdA, optional
+        The derivative of dA along tA, in the shape of tA, for Hessian products. xpnet's own losses
+        leave it out: their functions carry it.
+    second_of_preactivation : mapping of str to (xp, Z, Y, tZ) -> tdZ
+        The same for each function of ``of_preactivation``.
+    fisher_of_output : (xp, A, Y, tA) -> tdA, optional
+        The mean of ``second_of_output`` over targets of the distribution that A describes, for
+        Gauss-Newton products of a loss that is not convex in A. None: ``second_of_output``.
     config : mapping, optional
         ``{"name": …, setting: …}`` as plain JSON data, from which `loss_from_config` returns this
         loss. None for a user's own loss. Only the config of an object that xpnet made counts: a
@@ -80,6 +113,9 @@ class Loss(Pickled):
     own_output: Activation | None = None
     over_outputs: str | None = None
     masked: bool = False
+    second_of_output: SecondFunction | None = None
+    second_of_preactivation: Mapping[str, SecondFunction] = field(default_factory=dict)
+    fisher_of_output: SecondFunction | None = None
     config: Mapping[str, Any] | None = None
 
     def __repr__(self) -> str:
@@ -95,6 +131,19 @@ class Loss(Pickled):
         if self.config is None or not is_built_in(self):
             return super().__reduce__()
         return made_by(loss_from_config, dict(self.config))
+
+    def functions(self, output: str | None) -> tuple[Any, Any, Any]:
+        """The function of Z_L for that output, or of A_L if None, its second derivative, Fisher.
+
+        The last two are None if they are not known.
+        """
+        if output is None:
+            f, second, fisher = self.of_output, self.second_of_output, self.fisher_of_output
+        else:
+            f, fisher = self.of_preactivation[output], None
+            second = self.second_of_preactivation.get(output)
+        second = second or getattr(f, "second", None)
+        return f, second, fisher or getattr(f, "fisher", None)
 
     @property
     def output_activation(self) -> Activation:
@@ -134,14 +183,14 @@ def per_example(
     """Each example's loss_n (..., N) and ∂loss_n/∂Z_n (..., N, n_L), without weights or scale."""
     matched = loss.of_preactivation.get(activation.name)
     if matched is not None:
-        return _checked(loss, matched(xp, Z, Y), Z, Y)
+        return checked(loss, matched(xp, Z, Y), Z, Y)
     assert loss.of_output is not None
     A = activation.value(xp, Z)
-    losses, dA = _checked(loss, loss.of_output(xp, A, Y), A, Y)
+    losses, dA = checked(loss, loss.of_output(xp, A, Y), A, Y)
     return losses, activation.product(xp, Z, A, dA)
 
 
-def _checked(loss: Loss, found: Any, A: Array, Y: Array) -> tuple[Any, Any]:
+def checked(loss: Loss, found: Any, A: Array, Y: Array) -> tuple[Any, Any]:
     """Return the losses (..., N) and a derivative (..., N, n_L) that may be overwritten.
 
     Raises

@@ -18,7 +18,7 @@ from typing import Any
 from xpnet.equations.built_in import built_in, is_built_in, one_of_each
 from xpnet.errors import quoted
 from xpnet.losses.heads import masked_heads
-from xpnet.losses.loss import Loss, LossFunction
+from xpnet.losses.loss import Loss, LossFunction, differentiated
 from xpnet.typing import Array, Namespace
 
 __all__ = ["Masked"]
@@ -63,16 +63,25 @@ def _masked(loss: Loss) -> Loss:
     masked = replace(
         loss,
         name=f"masked_{loss.name}",
-        of_output=None if loss.of_output is None else _skip(loss, loss.of_output),
+        of_output=None if loss.of_output is None else _skip_all(loss, None),
         of_preactivation={
-            name: _skip(loss, f)
-            for name, f in loss.of_preactivation.items()
+            name: _skip_all(loss, name)
+            for name in loss.of_preactivation
             if name != "softmax"  # whose outputs depend on each other's Z, so no term stands alone
         },
+        second_of_output=None,
+        second_of_preactivation={},
+        fisher_of_output=None,
         masked=True,
         config=config,
     )
     return masked if config is None else built_in(masked)
+
+
+def _skip_all(loss: Loss, output: str | None) -> Any:
+    """Return the loss's function of that output, and its second derivatives, so masked."""
+    function, *seconds = loss.functions(output)
+    return differentiated(_skip(loss, function), *(_skip_second(loss, f) for f in seconds))
 
 
 def _skip(loss: Loss, function: LossFunction) -> LossFunction:
@@ -81,14 +90,34 @@ def _skip(loss: Loss, function: LossFunction) -> LossFunction:
 
     def masked(xp: Namespace, A: Array, Y: Array) -> tuple[Array, Array]:
         k, there = Y.shape[-1], ~xp.isnan(Y)  # (..., N, k)
-        one_by_one = xp.reshape(A, (*A.shape[:-1], p, k)).mT  # (..., N, k, p)
-        terms, dA = function(xp, one_by_one, xp.where(there, Y, 0.0)[..., None])
+        terms, dA = function(xp, _one_by_one(xp, A, p, k), xp.where(there, Y, 0.0)[..., None])
         share = _share(xp, loss, there, A.dtype)  # (..., N, 1)
         dA = xp.where(there[..., None], dA, 0.0) * share[..., None]
         losses = xp.sum(xp.where(there, terms, 0.0) * share, axis=-1)
         return losses, xp.reshape(dA.mT, A.shape)
 
     return masked
+
+
+def _skip_second(loss: Loss, function: Any) -> Any:
+    """Return the second derivative ``function`` over only the targets that are not missing."""
+    if function is None:
+        return None
+    p = loss.outputs_per_target
+
+    def masked(xp: Namespace, A: Array, Y: Array, tA: Array) -> Array:
+        k, there = Y.shape[-1], ~xp.isnan(Y)  # (..., N, k)
+        each = xp.where(there, Y, 0.0)[..., None]
+        tdA = function(xp, _one_by_one(xp, A, p, k), each, _one_by_one(xp, tA, p, k))
+        tdA = xp.where(there[..., None], tdA, 0.0) * _share(xp, loss, there, A.dtype)[..., None]
+        return xp.reshape(tdA.mT, tA.shape)
+
+    return masked
+
+
+def _one_by_one(xp: Namespace, A: Array, p: int, k: int) -> Array:
+    """The outputs of each target, (..., N, k, p)."""
+    return xp.reshape(A, (*A.shape[:-1], p, k)).mT
 
 
 def _share(xp: Namespace, loss: Loss, there: Any, dtype: Any) -> Array:

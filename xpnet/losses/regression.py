@@ -9,6 +9,8 @@ With r = a − y, each is a mean over the n_L outputs, except for squared_error,
     log_cosh               ln cosh r                                   dA = tanh(r) / n_L
     quantile               τ (y − a) for y ≥ a, else (1 − τ)(a − y)    dA = −τ or 1 − τ, / n_L
 
+The second derivatives are 2, 2/n_L, 0, [|r| ≤ δ]/n_L, (1 − tanh² r)/n_L and 0.
+
 P. J. Huber, "Robust estimation of a location parameter" (1964); R. Koenker and G. Bassett,
 "Regression quantiles" (1978); R. A. Saleh and A. K. M. E. Saleh, "Statistical properties of the
 log-cosh loss function used in machine learning" (2022).
@@ -22,7 +24,7 @@ from typing import Any
 
 from xpnet.equations.built_in import built_in, one_of_each
 from xpnet.errors import quoted
-from xpnet.losses.loss import Loss
+from xpnet.losses.loss import Loss, differentiated
 from xpnet.ranges import check_positive, is_number, items
 from xpnet.typing import Array, Namespace
 
@@ -36,9 +38,15 @@ __all__ = [
 ]
 
 
-def _plain(name: str, function: Any, over_outputs: str = "mean") -> Loss:
+def _plain(name: str, function: Any, second: Any, over_outputs: str = "mean") -> Loss:
     """Make a loss of rows without settings."""
+    function = differentiated(function, second)
     return built_in(Loss(name, function, over_outputs=over_outputs, config={"name": name}))
+
+
+def _no_second(xp: Namespace, A: Array, Y: Array, tA: Array) -> Array:
+    """0: the loss is linear on both sides of its kink."""
+    return xp.zeros_like(tA)
 
 
 # --- squared errors: Σ (a − y)², or its mean over the n_L outputs
@@ -54,8 +62,16 @@ def _mean_squared_error(xp: Namespace, A: Array, Y: Array) -> tuple[Array, Array
     return xp.mean(R * R, axis=-1), R * (2.0 / A.shape[-1])
 
 
-SQUARED_ERROR = _plain("squared_error", _squared_error, "sum")
-MEAN_SQUARED_ERROR = _plain("mean_squared_error", _mean_squared_error)
+def _squared_error_second(xp: Namespace, A: Array, Y: Array, tA: Array) -> Array:
+    return tA * 2.0
+
+
+def _mean_squared_error_second(xp: Namespace, A: Array, Y: Array, tA: Array) -> Array:
+    return tA * (2.0 / A.shape[-1])
+
+
+SQUARED_ERROR = _plain("squared_error", _squared_error, _squared_error_second, "sum")
+MEAN_SQUARED_ERROR = _plain("mean_squared_error", _mean_squared_error, _mean_squared_error_second)
 
 
 # --- absolute_error: mean of |a − y|; its gradient at a = y is taken as 0
@@ -66,7 +82,7 @@ def _absolute_error(xp: Namespace, A: Array, Y: Array) -> tuple[Array, Array]:
     return xp.mean(xp.abs(R), axis=-1), xp.sign(R) * (1.0 / A.shape[-1])
 
 
-ABSOLUTE_ERROR = _plain("absolute_error", _absolute_error)
+ABSOLUTE_ERROR = _plain("absolute_error", _absolute_error, _no_second)
 
 
 # --- huber: c (r − c/2) for every r, with c = r cut to [−δ, δ]
@@ -92,8 +108,13 @@ def _huber(delta: float) -> Loss:
         C = xp.minimum(xp.maximum(R, -delta), delta)
         return xp.mean(C * (R - C * 0.5), axis=-1), C * (1.0 / A.shape[-1])
 
+    def second(xp: Namespace, A: Array, Y: Array, tA: Array) -> Array:
+        inside = xp.astype(xp.abs(A - Y) <= delta, tA.dtype)
+        return tA * inside * (1.0 / A.shape[-1])
+
     config = {"name": "huber", "delta": delta}
-    return built_in(Loss("huber", huber, over_outputs="mean", config=config))
+    function = differentiated(huber, second)
+    return built_in(Loss("huber", function, over_outputs="mean", config=config))
 
 
 # --- log_cosh: ln(1 + 2 sinh²(r/2)) keeps the digits of small r, and
@@ -109,7 +130,12 @@ def _log_cosh(xp: Namespace, A: Array, Y: Array) -> tuple[Array, Array]:
     return xp.mean(each, axis=-1), xp.tanh(R) * (1.0 / A.shape[-1])
 
 
-LOG_COSH = _plain("log_cosh", _log_cosh)
+def _log_cosh_second(xp: Namespace, A: Array, Y: Array, tA: Array) -> Array:
+    e = xp.exp(xp.abs(A - Y) * -2.0)  # 1 − tanh² r = 4e/(1 + e)², which keeps its digits
+    return tA * (e / ((e + 1.0) * (e + 1.0)) * (4.0 / A.shape[-1]))
+
+
+LOG_COSH = _plain("log_cosh", _log_cosh, _log_cosh_second)
 
 
 # --- quantile: max(τ u, (τ − 1) u) with u = y − a; its gradient at u = 0 is taken as 0
@@ -147,7 +173,7 @@ def _quantile(quantiles: tuple[float, ...]) -> Loss:
     return built_in(
         Loss(
             "quantile",
-            quantile,
+            differentiated(quantile, _no_second),
             outputs_per_target=len(quantiles),
             point=min(range(len(quantiles)), key=lambda i: abs(quantiles[i] - 0.5)),
             over_outputs="mean",

@@ -8,7 +8,7 @@ from typing import Any
 
 from xpnet.equations.built_in import built_in, is_built_in, one_of_each
 from xpnet.errors import quoted
-from xpnet.losses.loss import Loss, LossFunction
+from xpnet.losses.loss import Loss, LossFunction, differentiated
 from xpnet.ranges import check_positive
 from xpnet.typing import Array, Namespace
 
@@ -70,11 +70,29 @@ def _scaled(loss: Loss, factor: float) -> Loss:
     scaled = replace(
         loss,
         name=f"scaled_{loss.name}",
-        of_output=None if loss.of_output is None else _times(loss.of_output, factor),
-        of_preactivation={n: _times(f, factor) for n, f in loss.of_preactivation.items()},
+        of_output=None if loss.of_output is None else _times_all(loss, None, factor),
+        of_preactivation={n: _times_all(loss, n, factor) for n in loss.of_preactivation},
+        second_of_output=None,
+        second_of_preactivation={},
+        fisher_of_output=None,
         config=config if known else None,
     )
     return built_in(scaled) if known else scaled
+
+
+def _times_all(loss: Loss, output: str | None, factor: float) -> Any:
+    function, *seconds = loss.functions(output)
+    return differentiated(_times(function, factor), *(_times_second(f, factor) for f in seconds))
+
+
+def _times_second(function: Any, factor: float) -> Any:
+    if function is None:
+        return None
+
+    def scaled(xp: Namespace, A: Array, Y: Array, tA: Array) -> Array:
+        return function(xp, A, Y, tA) * factor
+
+    return scaled
 
 
 def _times(function: LossFunction, factor: float) -> LossFunction:
