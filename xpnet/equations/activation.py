@@ -60,8 +60,21 @@ class Activation(Pickled):
         return array_like(self, "f(Z)", self.f(xp, Z), Z.shape, Z.dtype)
 
     def product(self, xp: Namespace, Z: Array, A: Array, dA: Array) -> Array:
-        """Return f'(Z)ᵀ dA; ValueError if its shape or dtype differs from that of Z."""
-        return array_like(self, "vjp", self.vjp(xp, Z, A, dA), Z.shape, Z.dtype)
+        """Return f'(Z)ᵀ dA; ValueError if its shape or dtype differs from that of dA."""
+        return array_like(self, "vjp", self.vjp(xp, Z, A, dA), dA.shape, Z.dtype)
+
+    def tangent(self, xp: Namespace, Z: Array, A: Array, tZ: Array) -> Array:
+        """Return tA = f'(Z) tZ; ValueError if its shape or dtype differs from that of tZ."""
+        return array_like(self, "jvp", self.jvp(xp, Z, A, tZ), tZ.shape, Z.dtype)
+
+    def second_product(self, xp: Namespace, Z: Array, A: Array, tZ: Array, dA: Array) -> Array:
+        """Return (f''(Z) tZ)ᵀ dA, in the shape of tZ; an error if f'' is not known."""
+        if self.second is None:
+            raise ValueError(
+                f"activation {self.name!r} has no second derivative, which this derivative of the "
+                "network needs: give `second` to xpnet.Activation, or d2f to xpnet.elementwise"
+            )
+        return array_like(self, "second", self.second(xp, Z, A, tZ, dA), tZ.shape, Z.dtype)
 
     def __repr__(self) -> str:
         return f"Activation({self.name!r})"

@@ -29,7 +29,7 @@ def _identity_product(xp: Namespace, Z: Array, A: Array, t: Any) -> Array:
 
 
 def _zero_second(xp: Namespace, Z: Array, A: Array, tZ: Array, dA: Array) -> Array:
-    return xp.zeros_like(Z)
+    return xp.zeros_like(tZ)
 
 
 # --- relu: f = max(z, 0), f' = [z > 0]

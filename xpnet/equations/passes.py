@@ -53,6 +53,7 @@ __all__ = [
     "dense_input_gradient",
     "dense_preactivation",
     "dense_preactivation_gradient",
+    "each_part",
     "forward",
     "outputs",
 ]
@@ -178,7 +179,7 @@ def chain(
     """Pass A through the layers in turn; return (A, what each layer saved, their statistics)."""
     saved: list[Any] = []
     after: list[Any] = []
-    for layer, part, kept in _parts(layers):
+    for layer, part, kept in each_part(layers):
         found = layer.forward(backend, p[part], stats[kept], A, ctx)
         if is_users(layer):
             check_forward(layer, found, A)
@@ -202,7 +203,7 @@ def chain_gradients(
     dA_0 may be None if ``is_first``.
     """
     dp: list[Any] = []
-    for l, (layer, part, _) in reversed(list(enumerate(_parts(layers)))):
+    for l, (layer, part, _) in reversed(list(enumerate(each_part(layers)))):
         needed = l > 0 or not is_first
         found = layer.gradients(backend, p[part], saved[l], dA, g[part], needed)
         if is_users(layer):
@@ -213,7 +214,7 @@ def chain_gradients(
     return dp, dA
 
 
-def _parts(layers: Sequence[BoundLayer]) -> Iterator[tuple[BoundLayer, slice, slice]]:
+def each_part(layers: Sequence[BoundLayer]) -> Iterator[tuple[BoundLayer, slice, slice]]:
     """Each layer, with the slices of its own parameters and its own statistics."""
     i = j = 0
     for layer in layers:

@@ -7,7 +7,7 @@ A (..., N, n_in) and outputs B (..., N, n_out).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from xpnet.backends.base import Backend
@@ -27,6 +27,7 @@ __all__ = [
     "LayerSpec",
     "draws",
     "is_fixed",
+    "method",
     "stat_names",
 ]
 
@@ -71,6 +72,13 @@ class BoundLayer(Protocol):
 
     Two attributes may be left out. ``draws`` is True for a layer that draws masks in training
     (`draws`). ``stat_names`` are the names of its statistics in a file (`stat_names`).
+
+    Methods for derivatives other than the gradient may be left out too (`method`). tp, tA and tB
+    are tangents of p, A and B, each None if it is zero; tdA and tdB those of dA and dB:
+
+        tangent(backend, p, tp, saved, tA) -> (tB, what the next method needs as ``kept``)
+        tangent_gradients(backend, p, tp, saved, kept, dB, tdB, needed) -> (tdp, dA, tdA)
+        factors(backend, p, saved, dB, needed) -> (an Outer for each parameter, dA)
     """
 
     @property
@@ -133,6 +141,17 @@ def stat_names(layer: BoundLayer) -> tuple[str, ...]:
     """The names of the layer's own statistics; each statistic is a row (1, fan_in)."""
     names: tuple[str, ...] = getattr(layer, "stat_names", ())
     return names
+
+
+def method(layer: BoundLayer, name: str) -> Callable[..., Any]:
+    """The layer's method of that name, which a user's layer may lack; ValueError then."""
+    found: Callable[..., Any] | None = getattr(layer, name, None)
+    if found is None:
+        raise ValueError(
+            f"{_name(layer)} has no method {name!r}, which this derivative needs: write it as in "
+            "xpnet.equations.protocol.BoundLayer"
+        )
+    return found
 
 
 def is_fixed(layer: BoundLayer) -> bool:

@@ -8,9 +8,20 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from xpnet.backends.base import Backend
+from xpnet.equations.factors import Outer
 from xpnet.equations.parameters import Allocator, Slot
 from xpnet.equations.protocol import Context, Defaults, Stats
-from xpnet.layers.normalization import affine_gradients, input_gradient, normalize
+from xpnet.equations.tangents import add
+from xpnet.layers.normalization import (
+    affine_factors,
+    affine_gradients,
+    affine_gradients_tangent,
+    affine_tangent,
+    input_gradient,
+    input_gradient_tangent,
+    normalize,
+    normalize_tangent,
+)
 from xpnet.pickles import Pickled
 from xpnet.ranges import check_fraction, check_not_negative
 from xpnet.typing import Array, Host, Namespace
@@ -120,6 +131,52 @@ class BatchNormLayer(NamedTuple):
             return dp, dX_hat * inverse
         dA = input_gradient(backend.xp, dX_hat, X_hat, inverse, -2, share)
         return dp, dA if share is None else backend.xp.where(share > 0, dA, 0.0)
+
+    def tangent(
+        self,
+        backend: Backend,
+        p: Sequence[Array],
+        tp: Sequence[Array | None],
+        saved: Any,
+        tA: Array | None,
+    ) -> tuple[Any, Any]:
+        """The tangent tB, and (tX̂, t(1/s)); outside training s is a constant, and tX̂ = tA/s."""
+        X_hat, inverse, trained, _ = saved
+        if trained:
+            kept = normalize_tangent(backend.xp, tA, X_hat, inverse, -2)
+        else:
+            kept = None if tA is None else tA * inverse, None
+        return affine_tangent(p, tp, X_hat, kept[0]), kept
+
+    def tangent_gradients(
+        self,
+        backend: Backend,
+        p: Sequence[Array],
+        tp: Sequence[Array | None],
+        saved: Any,
+        kept: Any,
+        dB: Array,
+        tdB: Array,
+        needed: bool,
+    ) -> tuple[list[Any], Any, Any]:
+        """(tdγ, tdβ), dA and tdA."""
+        X_hat, inverse, trained, _ = saved
+        tdp = affine_gradients_tangent(backend, dB, tdB, X_hat, kept[0])
+        dX_hat, tdX_hat = dB * p[0], add(tdB * p[0], None if tp[0] is None else dB * tp[0])
+        if not trained:
+            return tdp, dX_hat * inverse, tdX_hat * inverse
+        of = X_hat, inverse
+        dA = input_gradient(backend.xp, dX_hat, X_hat, inverse, -2)
+        return tdp, dA, input_gradient_tangent(backend.xp, dX_hat, tdX_hat, of, kept, -2)
+
+    def factors(
+        self, backend: Backend, p: Sequence[Array], saved: Any, dB: Array, needed: bool
+    ) -> tuple[list[Outer], Any]:
+        """The terms of (dγ, dβ), and dA; in training, dA_n depends on the loss of all examples."""
+        X_hat, inverse, trained, _ = saved
+        dX_hat = dB * p[0]
+        dA = input_gradient(backend.xp, dX_hat, X_hat, inverse, -2) if trained else dX_hat * inverse
+        return affine_factors(dB, X_hat), dA
 
     def initial(self, seed: int, initializer: str | None) -> list[Host]:
         """γ = 1, β = 0."""

@@ -10,6 +10,7 @@ import numpy as np
 from xpnet.backends.base import Backend
 from xpnet.checks import find_activation
 from xpnet.equations.activation import Activation
+from xpnet.equations.factors import Outer
 from xpnet.equations.initializers import default_for, initial_weights
 from xpnet.equations.parameters import Allocator, Slot
 from xpnet.equations.passes import (
@@ -20,6 +21,13 @@ from xpnet.equations.passes import (
     dense_preactivation_gradient,
 )
 from xpnet.equations.protocol import Context, Defaults, Stats
+from xpnet.equations.tangents import (
+    dense_activation_tangent,
+    dense_gradients_tangent,
+    dense_input_gradient_tangent,
+    dense_preactivation_gradient_tangent,
+    dense_preactivation_tangent,
+)
 from xpnet.pickles import Pickled
 from xpnet.ranges import items, positive_integer
 from xpnet.typing import Array, Host
@@ -104,6 +112,49 @@ class DenseLayer(NamedTuple):
         dZ = dense_preactivation_gradient(backend, self.activation, Z, A_l, dB)
         dp = dense_gradients(backend, A, dZ, g)
         return dp, dense_input_gradient(backend, dZ, p[0]) if needed else None
+
+    def tangent(
+        self,
+        backend: Backend,
+        p: Sequence[Array],
+        tp: Sequence[Array | None],
+        saved: Any,
+        tA: Array | None,
+    ) -> tuple[Any, Any]:
+        """The tangent tA_l, and (tA_{l-1}, tZ_l)."""
+        A, Z, A_l = saved
+        tZ = dense_preactivation_tangent(backend, A, p[0], tA, *tp)
+        return dense_activation_tangent(backend, self.activation, Z, A_l, tZ), (tA, tZ)
+
+    def tangent_gradients(
+        self,
+        backend: Backend,
+        p: Sequence[Array],
+        tp: Sequence[Array | None],
+        saved: Any,
+        kept: Any,
+        dB: Array,
+        tdB: Array,
+        needed: bool,
+    ) -> tuple[list[Any], Any, Any]:
+        """(tdW_l, tdb_l), dA_{l-1} and tdA_{l-1}, from dB = dA_l and tdB = tdA_l."""
+        (A, Z, A_l), (tA, tZ), f = saved, kept, self.activation
+        tdZ = dense_preactivation_gradient_tangent(backend, f, Z, A_l, tZ, dB, tdB)
+        dZ = dense_preactivation_gradient(backend, f, Z, A_l, dB)
+        tdp = dense_gradients_tangent(backend, A, tA, dZ, tdZ)
+        if not needed:
+            return tdp, None, None
+        dA = dense_input_gradient(backend, dZ, p[0])
+        return tdp, dA, dense_input_gradient_tangent(backend, dZ, tdZ, p[0], tp[0])
+
+    def factors(
+        self, backend: Backend, p: Sequence[Array], saved: Any, dB: Array, needed: bool
+    ) -> tuple[list[Outer], Any]:
+        """Each dW_n = dz_n a_nᵀ and db_n = dz_n, and dA_{l-1}."""
+        A, Z, A_l = saved
+        dZ = dense_preactivation_gradient(backend, self.activation, Z, A_l, dB)
+        dA = dense_input_gradient(backend, dZ, p[0]) if needed else None
+        return [Outer(dZ, A), Outer(None, dZ)], dA
 
     def initial(self, seed: int, initializer: str | None) -> list[Host]:
         """W from the initializer, b = 0."""

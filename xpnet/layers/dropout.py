@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from xpnet.backends.base import Backend
+from xpnet.equations.factors import Outer
 from xpnet.equations.masks import bits, least_kept
 from xpnet.equations.parameters import Allocator, Slot
 from xpnet.equations.protocol import Context, Defaults, Stats
@@ -98,6 +99,37 @@ class DropoutLayer(NamedTuple):
         needed: bool,
     ) -> tuple[list[Array], Array]:
         """No gradients, and dA = dB ∘ M; dA = dB outside training."""
+        return [], dB if saved is None else dB * saved
+
+    def tangent(
+        self,
+        backend: Backend,
+        p: Sequence[Array],
+        tp: Sequence[Array | None],
+        saved: Any,
+        tA: Array | None,
+    ) -> tuple[Any, Any]:
+        """The tangent tA ∘ M; tA outside training."""
+        return tA if tA is None or saved is None else tA * saved, None
+
+    def tangent_gradients(
+        self,
+        backend: Backend,
+        p: Sequence[Array],
+        tp: Sequence[Array | None],
+        saved: Any,
+        kept: Any,
+        dB: Array,
+        tdB: Array,
+        needed: bool,
+    ) -> tuple[list[Any], Any, Any]:
+        """No gradients, dB ∘ M and tdB ∘ M."""
+        return ([], dB, tdB) if saved is None else ([], dB * saved, tdB * saved)
+
+    def factors(
+        self, backend: Backend, p: Sequence[Array], saved: Any, dB: Array, needed: bool
+    ) -> tuple[list[Outer], Any]:
+        """No factors, and dA = dB ∘ M."""
         return [], dB if saved is None else dB * saved
 
     def initial(self, seed: int, initializer: str | None) -> list[Host]:

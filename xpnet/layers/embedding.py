@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from xpnet.backends.base import Backend
+from xpnet.equations.factors import Outer
 from xpnet.equations.initializers import initial_weights
 from xpnet.equations.parameters import Allocator, Slot
 from xpnet.equations.protocol import Context, Defaults, Stats
@@ -168,12 +170,72 @@ class EmbeddingLayer(NamedTuple):
         g: Sequence[Array],
         needed: bool,
     ) -> tuple[list[Array], Array]:
-        """dE_i = O_iᵀ dB_i; there is no dA."""
-        dp, start = [], len(self.numeric)
-        for O, slot, out in zip(saved, self.slots, g, strict=True):
-            dp.append(backend.matmul(O.mT, dB[..., start : start + slot.shape[1]], out=out))
-            start += slot.shape[1]
-        return dp, None
+        """dE_i = O_iᵀ dB_i, and dA, which is 0 for integer columns."""
+        dp = [
+            backend.matmul(O.mT, dB_i, out=out)
+            for O, dB_i, out in zip(saved, self._vectors(dB), g, strict=True)
+        ]
+        return dp, self._input_gradient(backend.xp, dB) if needed else None
+
+    def _vectors(self, dB: Array) -> list[Array]:
+        """The columns of dB of each embedded column."""
+        ends = [len(self.numeric), *(slot.shape[1] for slot in self.slots)]
+        return [dB[..., a:b] for a, b in pairwise(accumulate(ends))]
+
+    def _input_gradient(self, xp: Namespace, dB: Array) -> Array:
+        """Return dA: dB of the numeric columns; 0 for integer columns, without a derivative."""
+        places = {column: k for k, column in enumerate(self.numeric)}
+        zero = xp.zeros_like(dB[..., 0])
+        columns = (
+            dB[..., places[column]] if column in places else zero for column in range(self.fan_in)
+        )
+        return xp.stack(list(columns), axis=-1)
+
+    def tangent(
+        self,
+        backend: Backend,
+        p: Sequence[Array],
+        tp: Sequence[Array | None],
+        saved: Any,
+        tA: Array | None,
+    ) -> tuple[Any, Any]:
+        """The tangent [tA of the numeric columns | O_1 tE_1 | …]."""
+        xp = backend.xp
+        parts = [
+            backend.matmul(O, xp.zeros_like(E) if tE_i is None else tE_i)
+            for O, E, tE_i in zip(saved, p, tp, strict=True)
+        ]
+        if self.numeric:
+            zero = xp.zeros_like(parts[0][..., 0])
+            columns = (zero if tA is None else tA[..., column] for column in self.numeric)
+            parts = [xp.stack(list(columns), axis=-1), *parts]
+        return xp.concat(parts, axis=-1), None
+
+    def tangent_gradients(
+        self,
+        backend: Backend,
+        p: Sequence[Array],
+        tp: Sequence[Array | None],
+        saved: Any,
+        kept: Any,
+        dB: Array,
+        tdB: Array,
+        needed: bool,
+    ) -> tuple[list[Any], Any, Any]:
+        """The tangents tdE_i = O_iᵀ tdB_i; dA and tdA are 0 for integer columns."""
+        tdp = [
+            backend.matmul(O.mT, tdB_i) for O, tdB_i in zip(saved, self._vectors(tdB), strict=True)
+        ]
+        if not needed:
+            return tdp, None, None
+        return tdp, *(self._input_gradient(backend.xp, d) for d in (dB, tdB))
+
+    def factors(
+        self, backend: Backend, p: Sequence[Array], saved: Any, dB: Array, needed: bool
+    ) -> tuple[list[Outer], Any]:
+        """Each dE_n = o_n dB_nᵀ, with o_n a row of O_i, and dA."""
+        found = [Outer(O, dB_i) for O, dB_i in zip(saved, self._vectors(dB), strict=True)]
+        return found, self._input_gradient(backend.xp, dB) if needed else None
 
     def check(self, backend: Backend, X: Array) -> None:
         """Check that every integer column of X (N, n_0) holds only 0 … categories − 1."""

@@ -8,9 +8,20 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from xpnet.backends.base import Backend
+from xpnet.equations.factors import Outer
 from xpnet.equations.parameters import Allocator, Slot
 from xpnet.equations.protocol import Context, Defaults, Stats
-from xpnet.layers.normalization import affine_gradients, input_gradient, normalize
+from xpnet.equations.tangents import add
+from xpnet.layers.normalization import (
+    affine_factors,
+    affine_gradients,
+    affine_gradients_tangent,
+    affine_tangent,
+    input_gradient,
+    input_gradient_tangent,
+    normalize,
+    normalize_tangent,
+)
 from xpnet.pickles import Pickled
 from xpnet.ranges import check_not_negative
 from xpnet.typing import Array, Host
@@ -92,6 +103,44 @@ class LayerNormLayer(NamedTuple):
         X_hat, inverse = saved
         dp = affine_gradients(backend, dB, X_hat, g)
         return dp, input_gradient(backend.xp, dB * p[0], X_hat, inverse, -1)
+
+    def tangent(
+        self,
+        backend: Backend,
+        p: Sequence[Array],
+        tp: Sequence[Array | None],
+        saved: Any,
+        tA: Array | None,
+    ) -> tuple[Any, Any]:
+        """The tangent tB, and (tX̂, t(1/s))."""
+        X_hat, inverse = saved
+        kept = normalize_tangent(backend.xp, tA, X_hat, inverse, -1)
+        return affine_tangent(p, tp, X_hat, kept[0]), kept
+
+    def tangent_gradients(
+        self,
+        backend: Backend,
+        p: Sequence[Array],
+        tp: Sequence[Array | None],
+        saved: Any,
+        kept: Any,
+        dB: Array,
+        tdB: Array,
+        needed: bool,
+    ) -> tuple[list[Any], Any, Any]:
+        """(tdγ, tdβ), dA and tdA."""
+        tdp = affine_gradients_tangent(backend, dB, tdB, saved[0], kept[0])
+        dX_hat, tdX_hat = dB * p[0], add(tdB * p[0], None if tp[0] is None else dB * tp[0])
+        dA = input_gradient(backend.xp, dX_hat, saved[0], saved[1], -1)
+        return tdp, dA, input_gradient_tangent(backend.xp, dX_hat, tdX_hat, saved, kept, -1)
+
+    def factors(
+        self, backend: Backend, p: Sequence[Array], saved: Any, dB: Array, needed: bool
+    ) -> tuple[list[Outer], Any]:
+        """(dγ_n, dβ_n) of each example, and dA."""
+        X_hat, inverse = saved
+        dA = input_gradient(backend.xp, dB * p[0], X_hat, inverse, -1)
+        return affine_factors(dB, X_hat), dA
 
     def initial(self, seed: int, initializer: str | None) -> list[Host]:
         """γ = 1, β = 0."""

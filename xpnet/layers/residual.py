@@ -8,10 +8,19 @@ from typing import Any, NamedTuple
 
 from xpnet.backends.base import Backend
 from xpnet.equations.activation import Activation
+from xpnet.equations.factors import Outer, chain_factors
 from xpnet.equations.initializers import initial_weights
 from xpnet.equations.parameters import Allocator, Slot
 from xpnet.equations.passes import chain, chain_gradients, dense_input_gradient
 from xpnet.equations.protocol import BoundLayer, Context, Defaults, Stats
+from xpnet.equations.tangents import (
+    add,
+    chain_tangent,
+    chain_tangent_gradients,
+    dense_gradients_tangent,
+    dense_input_gradient_tangent,
+    dense_preactivation_tangent,
+)
 from xpnet.layers.dense import Dense, as_layers
 from xpnet.layers.embedding import Embedding
 from xpnet.pickles import Pickled
@@ -123,6 +132,59 @@ class ResidualLayer(NamedTuple):
             around = backend.xp.asarray(dB, copy=True)  # F may overwrite dB
         dp, dA = chain_gradients(backend, self.children, p, within, dB, g, is_first=not needed)
         return dp + d_projection, dA + around if needed else None
+
+    def tangent(
+        self,
+        backend: Backend,
+        p: Sequence[Array],
+        tp: Sequence[Array | None],
+        saved: Any,
+        tA: Array | None,
+    ) -> tuple[Any, Any]:
+        """The tangent tF + tA, or tF + tA Pᵀ + A tPᵀ."""
+        within, A = saved
+        tB, kept = chain_tangent(backend, self.children, p, tp, within, tA)
+        if self.projection is None:
+            return add(tB, tA), (kept, tA)
+        return add(tB, dense_preactivation_tangent(backend, A, p[-1], tA, tp[-1], None)), (kept, tA)
+
+    def tangent_gradients(
+        self,
+        backend: Backend,
+        p: Sequence[Array],
+        tp: Sequence[Array | None],
+        saved: Any,
+        kept: Any,
+        dB: Array,
+        tdB: Array,
+        needed: bool,
+    ) -> tuple[list[Any], Any, Any]:
+        """Those of F (and tdP = tdBᵀ A + dBᵀ tA), dA and tdA."""
+        (within, A), (kept, tA) = saved, kept
+        pairs = list(zip(within, kept, strict=True))
+        copy, t_copy = (backend.xp.asarray(d, copy=True) for d in (dB, tdB))  # F may overwrite
+        fixed = backend, self.children, p, tp, pairs, copy, t_copy
+        tdp, dA, tdA = chain_tangent_gradients(*fixed, is_first=not needed)
+        if self.projection is not None:
+            tdp = tdp + dense_gradients_tangent(backend, A, tA, dB, tdB)[:1]
+        if not needed:
+            return tdp, None, None
+        if self.projection is None:
+            return tdp, dA + dB, tdA + tdB
+        around = dense_input_gradient_tangent(backend, dB, tdB, p[-1], tp[-1])
+        return tdp, dA + dense_input_gradient(backend, dB, p[-1]), tdA + around
+
+    def factors(
+        self, backend: Backend, p: Sequence[Array], saved: Any, dB: Array, needed: bool
+    ) -> tuple[list[Outer], Any]:
+        """Those of F (and dP_n = dB_n A_nᵀ), and dA."""
+        within, A = saved
+        copy = backend.xp.asarray(dB, copy=True)  # F may overwrite it
+        found, dA = chain_factors(backend, self.children, p, within, copy, is_first=not needed)
+        if self.projection is None:
+            return found, dA + dB if needed else None
+        around = dense_input_gradient(backend, dB, p[-1]) if needed else None
+        return [*found, Outer(dB, A)], dA + around if needed else None
 
     def initial(self, seed: int, initializer: str | None) -> list[Host]:
         """Initial parameters of the layers within; P by Glorot's scheme."""
