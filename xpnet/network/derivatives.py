@@ -247,9 +247,10 @@ class NetworkDerivatives(NetworkPasses):
 
         J and H_L are those of Z_L if the loss is matched with the output activation, as cross
         entropy with softmax: then G is the Fisher matrix too. Otherwise they are those of A_L. G is
-        positive semidefinite, as every loss of xpnet is convex there, except gaussian_nll: of it
-        H_L is the Fisher matrix of (μ, ln v), the mean of the Hessian over y. N. N. Schraudolph,
-        "Fast curvature matrix-vector products" (2002).
+        positive semidefinite. Where a likelihood is not convex, or its Hessian depends on y, H_L is
+        its Fisher matrix, the mean of the Hessian over y: of gaussian_nll by (μ, ln v), and of
+        poisson after softplus, sigmoid and softmax. N. N. Schraudolph, "Fast curvature
+        matrix-vector products" (2002).
 
         Parameters, returns and errors are those of `hvp`.
         """
