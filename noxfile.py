@@ -19,6 +19,14 @@ nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_venv = "yes"
 
+SKLEARN = {
+    "1.6": ("scipy<1.16", "pytest<9"),  # it passes options that SciPy 1.16 deprecates
+    "1.7": ("pytest<9",),  # it gives parametrize a generator, which pytest 9 deprecates
+    "1.8": (),
+    "1.9": (),
+}
+"""The versions of scikit-learn that the estimators support, and what the tests with them need."""
+
 PROJECT = nox.project.load_toml("pyproject.toml")
 
 
@@ -58,6 +66,16 @@ def cupy(session: nox.Session) -> None:
     if not session.posargs:
         for seed in range(1, 5):
             pytest("-q", *OF_STREAMS, streams=str(seed))
+
+
+@nox.session(default=False)
+@nox.parametrize("version", [nox.param(version, id=version) for version in SKLEARN])
+def estimators(session: nox.Session, version: str) -> None:
+    """The estimators with a version of scikit-learn, as in: nox -s "estimators(1.6)"."""
+    older = f"scikit-learn=={version}.*", *SKLEARN[version]
+    session.install("-e", ".[data,fast,test]", "pandas", "polars", *older)
+    env = {"SCIPY_ARRAY_API": "1"}  # scikit-learn 1.6 asks for it if array-api-compat is there
+    session.run("pytest", "tests/estimators", *session.posargs, env=env)
 
 
 @nox.session(default=False)

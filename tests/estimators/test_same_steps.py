@@ -11,6 +11,7 @@ from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
 
 from tests.support.helpers import needs_numba
+from tests.support.sklearn_versions import since_1_7
 from xpnet import estimators
 from xpnet.backends import to_numpy
 from xpnet.derivatives.objective import objective
@@ -53,6 +54,8 @@ CASES = {
 }  # fmt: skip
 
 
+SINCE_1_7 = since_1_7("weights, and the loss poisson, to its networks")
+
 # fits of so few epochs do not converge: their steps are compared, not their ends
 ends_early = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -65,7 +68,19 @@ def pair(case, **more):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         kinds = (getattr(module, name) for module in (neural_network, estimators))
-        return [kind(**settings).fit(X, y, sample_weight=w) for kind in kinds]
+        return [kind(**settings).fit(X, y, **weights(w)) for kind in kinds]
+
+
+def weights(w):
+    """Return the keyword, if there are weights: before 1.7, scikit-learn does not know it."""
+    return {} if w is None else {"sample_weight": w}
+
+
+def each(cases):
+    """Return the decorator that runs a test on each case."""
+    new = {"sample_weight", "loss"}
+    marks = {name: [SINCE_1_7] * bool(new & given.keys()) for name, (_, _, given) in cases.items()}
+    return pytest.mark.parametrize("case", [pytest.param(n, marks=marks[n]) for n in cases])
 
 
 def furthest(a, b):
@@ -74,7 +89,7 @@ def furthest(a, b):
     return max(float(np.abs(p - q).max()) for p, q in pairs)
 
 
-@pytest.mark.parametrize("case", CASES)
+@each(CASES)
 def test_twenty_epochs_are_scikit_learns(case):
     theirs, ours = pair(case)
     assert furthest(theirs, ours) <= 1e-10
@@ -104,6 +119,7 @@ def test_float32_follows_too():
     assert furthest(theirs, ours) <= 1e-4
 
 
+@SINCE_1_7
 @needs_numba
 def test_compiled_steps_are_scikit_learns():
     _, y, given = CASES["weights"]
@@ -178,7 +194,7 @@ SEARCHES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", SEARCHES)
+@each(SEARCHES)
 def test_lbfgs_ends_where_scikit_learns_does(case):
     more = {"solver": "lbfgs", "max_iter": 40, "tol": 1e-2}
     theirs, ours = pair(SEARCHES[case], **more)
@@ -187,7 +203,7 @@ def test_lbfgs_ends_where_scikit_learns_does(case):
     assert not hasattr(ours, "loss_curve_")
 
 
-@pytest.mark.parametrize("case", SEARCHES)
+@each(SEARCHES)
 def test_value_and_gradient_agree_at_every_iterate(case, monkeypatch):
     """Those of xpnet at each θ at which scikit-learn's run evaluates its own."""
     name, y, given = SEARCHES[case]
@@ -204,7 +220,7 @@ def test_value_and_gradient_agree_at_every_iterate(case, monkeypatch):
     monkeypatch.setattr(theirs, "_loss_grad_lbfgs", watched)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        theirs(**settings).fit(X, y, sample_weight=w)
+        theirs(**settings).fit(X, y, **weights(w))
         ours = getattr(estimators, name)(**{**settings, "max_iter": 1}).fit(X, y, sample_weight=w)
     net = ours.network_
     rows = Rows(X, ours._encode(y, net.loss), y, w, w)

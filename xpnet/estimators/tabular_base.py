@@ -17,7 +17,14 @@ from sklearn.utils.validation import _check_sample_weight, check_consistent_leng
 
 from xpnet.errors import quoted
 from xpnet.estimators.tabular_file import entry_of, restored
-from xpnet.estimators.tabular_input import Labels, check_cells, columns_of, target_names, unused
+from xpnet.estimators.tabular_input import (
+    Labels,
+    check_cells,
+    columns_of,
+    names_of_frame,
+    target_names,
+    unused,
+)
 from xpnet.tables import Model, Table, load, train
 from xpnet.tables.targets import silent
 from xpnet.typing import Host
@@ -123,7 +130,7 @@ class BaseTabular(BaseEstimator):
     def _first_out_of_order(self, X: Any) -> str:
         """A hint for a data frame with the columns of the fit in a different order, else empty."""
         own = [str(name) for name in getattr(self, "feature_names_in_", ())]
-        given = [str(name) for name in getattr(X, "column_names", getattr(X, "columns", ()))]
+        given = [str(name) for name in names_of_frame(X)]
         if own == given or sorted(own) != sorted(given):
             return ""
         wanted, found = next(pair for pair in zip(own, given, strict=True) if pair[0] != pair[1])

@@ -8,7 +8,12 @@ from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.utils.validation import _check_y, column_or_1d, validate_data
+from sklearn.utils.validation import (
+    _check_y,
+    _get_feature_names,
+    column_or_1d,
+    validate_data,
+)
 
 from xpnet.errors import quoted
 from xpnet.tables import Table, from_frame
@@ -21,6 +26,7 @@ __all__ = [
     "check_labels",
     "columns_of",
     "dense",
+    "names_of_frame",
     "target_array",
     "target_names",
     "unused",
@@ -36,7 +42,7 @@ def columns_of(
     keeps the number of features and their names if ``reset``, else it compares them.
     """
     if hasattr(X, "columns") or hasattr(X, "column_names"):  # a data frame
-        validate_data(estimator, X, reset=reset, skip_check_array=True)
+        validate_data(estimator, _with_names(X), reset=reset, skip_check_array=True)
         found = from_frame(X, "X").columns
         return dict(zip(names or found, found.values(), strict=True))
     # lists as objects: NumPy would turn their numbers into text if one cell is text
@@ -44,6 +50,33 @@ def columns_of(
     array = validate_data(estimator, X, reset=reset, dtype=kind, ensure_all_finite=False)
     own = [f"x{j}" for j in range(array.shape[1])]
     return dict(zip(names or own, array.T, strict=True))
+
+
+def _with_names(X: Any) -> Any:
+    """The data frame, or what stands in for one whose names this scikit-learn cannot read."""
+    return X if _get_feature_names(X) is not None else _Names(X.shape, names_of_frame(X))
+
+
+def names_of_frame(X: Any) -> list[Any]:
+    """The names of a data frame's columns, of any kind; none of an array."""
+    return list(getattr(X, "column_names", getattr(X, "columns", ())))
+
+
+@dataclass(frozen=True)
+class _Names:
+    """The names of a data frame's columns by the interchange protocol, which Polars 2 dropped.
+
+    scikit-learn 1.6 to 1.8 read the names of all but pandas' frames by it.
+    """
+
+    shape: tuple[int, int]
+    names: list[Any]
+
+    def __dataframe__(self) -> Any:
+        return self
+
+    def column_names(self) -> list[Any]:
+        return self.names
 
 
 def check_cells(table: Table, ignore: Collection[str]) -> None:
