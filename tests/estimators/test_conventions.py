@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 from sklearn.utils.estimator_checks import check_param_validation, parametrize_with_checks
 
-from xpnet.estimators import MLPClassifier, MLPRegressor, TabularClassifier, TabularRegressor
+from xpnet.estimators import (
+    HiddenActivations,
+    MLPClassifier,
+    MLPRegressor,
+    TabularClassifier,
+    TabularRegressor,
+)
 
 VARIANTS = [
     MLPClassifier(max_iter=100),
@@ -18,6 +24,7 @@ VARIANTS = [
     MLPRegressor(solver="sgd", max_iter=100),
     MLPRegressor(solver="lbfgs", max_iter=100),
     MLPRegressor(dropout=0.1, max_iter=100),
+    HiddenActivations(MLPRegressor(solver="lbfgs", max_iter=100, random_state=0)),
     TabularClassifier(quick=True, dtype="float64"),
     TabularClassifier(epochs=32, dtype="float64"),
     TabularRegressor(quick=True, dtype="float64"),
@@ -36,7 +43,7 @@ def impossible(estimator):
     if isinstance(estimator, (TabularClassifier, TabularRegressor)):
         kinds = ["dense"]  # the recipe for tables drops out
     else:
-        kinds = ["dense", "sparse"] if estimator.dropout else []
+        kinds = ["dense", "sparse"] if getattr(estimator, "dropout", 0.0) else []
     name = "check_sample_weight_equivalence_on_{}_data"
     return {name.format(kind): "dropout masks an example, not a weight" for kind in kinds}
 

@@ -32,3 +32,20 @@ def test_logits_are_the_preactivations_of_the_outputs(backend, loss):
     np.testing.assert_allclose(to_numpy(net.logits(X, batch_size=3)), Z, rtol=1e-14)
     assert np.isfinite(Z).all()
     assert net.layers[-1].activation.name != "identity"  # the network itself is unchanged
+
+
+def test_activations_are_the_outputs_of_hidden_layers(backend):
+    net = xpnet.Network([3, 5, 4, 2], activation="tanh", backend=backend.name, dtype="float64")
+    X = np.random.default_rng(0).normal(size=(6, 3))
+    A = X
+    for l in range(2):
+        W, b = to_numpy(net.weights[l]), to_numpy(net.biases[l])
+        A = np.tanh(A @ W.T + b)
+        np.testing.assert_allclose(to_numpy(net.activations(X, l)), A, rtol=1e-12)
+        in_parts = to_numpy(net.activations(X, l - 2, batch_size=4))
+        np.testing.assert_allclose(in_parts, A, rtol=1e-12)
+    np.testing.assert_allclose(to_numpy(net.activations(X[0])), A[0], rtol=1e-12)
+    with pytest.raises(IndexError, match="no hidden dense layer 2: the network has 2"):
+        net.activations(X, 2)
+    with pytest.raises(TypeError):
+        net.activations(X, 0.5)

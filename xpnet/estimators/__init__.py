@@ -18,10 +18,12 @@ except ImportError as error:
 
 from xpnet.estimators.classifier import MLPClassifier
 from xpnet.estimators.convert import from_sklearn
+from xpnet.estimators.hidden import HiddenActivations
 from xpnet.estimators.regressor import MLPRegressor
 from xpnet.estimators.tabular import TabularClassifier, TabularRegressor
 
 __all__ = [
+    "HiddenActivations",
     "MLPClassifier",
     "MLPRegressor",
     "TabularClassifier",

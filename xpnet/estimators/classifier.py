@@ -255,7 +255,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         check_is_fitted(self)
         if self.out_activation_ not in _FROM_LOGITS:
             return above_zero(self._mean_outputs(X))
-        return probabilities(self._outputs(X, logits=True), self.out_activation_ == "softmax")
+        return probabilities(self._logits(X), self.out_activation_ == "softmax")
 
     def predict_log_proba(self, X: Any) -> Host:
         """Return the logarithm of each probability, (N, classes), never −∞.
@@ -265,7 +265,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         check_is_fitted(self)
         if self.out_activation_ not in _FROM_LOGITS:
             return np.log(self.predict_proba(X))
-        return log_probabilities(self._outputs(X, logits=True), self.out_activation_ == "softmax")
+        return log_probabilities(self._logits(X), self.out_activation_ == "softmax")
 
     # --- for the base
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -92,18 +94,44 @@ class Fitted(BaseEstimator):
 
     # --- outputs
 
-    def _outputs(self, X: Any, check_input: bool = True, logits: bool = False) -> Host:
-        """A_L, or Z_L, as a new host array (N, n_L); of an ensemble (R, N, n_L)."""
+    def activations(self, X: Any, layer: int = -1) -> Host:
+        """Return the outputs of a hidden layer, (N, width), as predictions compute them.
+
+        Parameters
+        ----------
+        X : (N, n_features)
+        layer : int, default=-1
+            Counts the hidden dense layers from 0, or from the end. Of an ensemble, the networks'
+            activations stand side by side, (N, n_ensemble · width).
+
+        Raises
+        ------
+        IndexError
+            There is no such layer.
+        """
+        found = self._outputs(X, run=partial(Network.activations, layer=layer))
+        return found if found.ndim == 2 else np.concatenate(list(found), axis=1)
+
+    def _outputs(
+        self, X: Any, check_input: bool = True, run: Callable[..., Any] = Network.predict
+    ) -> Host:
+        """What ``run`` computes from X, A_L or Z_L, as a new host array.
+
+        It is (N, n_L), or (R, N, n_L) of an ensemble.
+        """
         check_is_fitted(self)
         if check_input:
             X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
         net = self._state
-        run = net.logits if logits else net.predict
         if not issparse(X):
-            return to_numpy(run(X))
+            return to_numpy(run(net, X))
         n, rows = max(1, _NUMBERS // X.shape[1]), SparseRows(X, net.dtype)
-        parts = [to_numpy(run(rows[k : k + n])) for k in range(0, len(rows), n)]
+        parts = [to_numpy(run(net, rows[k : k + n])) for k in range(0, len(rows), n)]
         return np.concatenate(parts, axis=-2)
+
+    def _logits(self, X: Any) -> Host:
+        """Z_L, shaped as `_outputs`."""
+        return self._outputs(X, run=Network.logits)
 
     @property
     def _state(self) -> Network:

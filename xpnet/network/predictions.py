@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from xpnet.equations import passes
 from xpnet.equations.activations import ACTIVATIONS
 from xpnet.equations.masks import context
 from xpnet.equations.parameters import Layers, layout, n_networks, unpack
+from xpnet.errors import quoted
 from xpnet.losses import Loss
 from xpnet.network.labels import decide
 from xpnet.network.state import NetworkState
@@ -55,6 +57,35 @@ class NetworkPasses(NetworkState):
         *hidden, last = self.layers
         same = copy.copy(self)
         same._layers = (*hidden, last._replace(activation=ACTIVATIONS["identity"]))
+        return same._in_batches(X, batch_size)
+
+    def activations(self, X: ArrayLike, layer: int = -1, batch_size: int | None = None) -> Any:
+        """Return A_l (N, n_l), the output of a hidden dense layer, in predictions.
+
+        Parameters
+        ----------
+        X : (N, n_0), or (n_0,) for one example
+        layer : int
+            Counts the hidden dense layers from 0, or from the end; −1 is the last one. Those within
+            a `Residual` are not counted.
+        batch_size : int, optional
+            As for `predict`.
+
+        Raises
+        ------
+        IndexError
+            There is no such layer.
+        TypeError
+            ``layer`` is not an integer.
+        """
+        hidden = [k for k, part in enumerate(self.layers[:-1]) if part.kind == "dense"]
+        if not -len(hidden) <= index(layer) < len(hidden):
+            raise IndexError(
+                f"there is no hidden dense layer {quoted(layer)}: the network has {len(hidden)}, "
+                "counted from 0"
+            )
+        same = copy.copy(self)
+        same._layers = self.layers[: hidden[layer] + 1]
         return same._in_batches(X, batch_size)
 
     def _in_batches(self, X: ArrayLike, batch_size: int | None) -> Any:
