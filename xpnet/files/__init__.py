@@ -22,6 +22,7 @@ _MODULES = (
     "plain",
     "process",
     "save",
+    "saved_optimizer",
     "saved_tensors",
 )
 

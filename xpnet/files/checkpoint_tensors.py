@@ -34,7 +34,7 @@ _LISTS = ("epoch", "loss", "validation_loss", "step_loss", "seconds")
 _METRICS = "history.metrics."
 _COUNTS = ("epoch", "first_epoch", "step", "steps")
 _NUMBERS = {*_COUNTS, "finished", "seconds", "engine", "threads", "team", "stopped", "best_epoch"}
-_SINCE = {"metrics"}  # what the first files of the format lack
+_SINCE = {"before", "metrics"}  # what the first files of the format lack
 _MOST = 2**53 - 1  # largest integer that every reader of JSON keeps
 
 
@@ -96,6 +96,7 @@ def numbers_of(state: RunState) -> dict[str, Any]:
     found = {name: getattr(state, name) for name in _COUNTS}
     return {
         **found,
+        "before": state.before,
         "finished": state.finished,
         "seconds": state.seconds,
         "engine": state.engine,
@@ -130,6 +131,7 @@ def state_of(arrays: Mapping[str, Host], numbers: Mapping[str, Any]) -> RunState
     state = RunState(
         **counts,
         history=history,
+        before=integer_of({"before": 0, **numbers}, "before", 0, _MOST),
         finished=flag_of(numbers, "finished"),
         seconds=max(0.0, number_of(numbers, "seconds")),
         theta=left.pop("theta"),

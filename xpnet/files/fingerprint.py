@@ -37,12 +37,12 @@ def data_of(data: Examples, validation: Examples | None) -> dict[str, Any]:
 def fingerprint(x: Array, *more: Array) -> dict[str, Any]:
     """The shape and dtype of an array, and the SHA-256 of its numbers and those of ``more``."""
     digest = hashlib.sha256()
-    hosts = [to_numpy(each) for each in (x, *more)]
+    hosts = [np.atleast_1d(to_numpy(each)) for each in (x, *more)]
     for host in hosts:
         rows = max(1, _PIECE // max(1, host[:1].size))
         for start in range(0, len(host), rows):
             digest.update(np.ascontiguousarray(host[start : start + rows], _little(host)).data)
-    shape, dtype = list(hosts[0].shape), _little(hosts[0]).name
+    shape, dtype = list(to_numpy(x).shape), _little(hosts[0]).name
     return {"shape": shape, "dtype": dtype, "sha256": digest.hexdigest()}
 
 

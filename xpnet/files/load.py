@@ -22,11 +22,13 @@ from xpnet.errors import FileError, printable, quoted, warn
 from xpnet.files.container import Container, blaming, opened
 from xpnet.files.jsonable import check_known, integer_of, loads, mapping
 from xpnet.files.save import EXTRA, FORMAT, config_of, settings_name
+from xpnet.files.saved_optimizer import OPTIMIZER, optimizer_in, without_optimizer
 from xpnet.files.saved_tensors import check_tensors, filled, tensor_prefix
 from xpnet.layers.build import HIDDEN, Specification, from_config, plan
 from xpnet.losses import LOSSES, Loss, loss_from_config
 from xpnet.network import Network
 from xpnet.network.labels import check_outputs
+from xpnet.training.kept_optimizer import MARK
 from xpnet.whole_file import path_text
 
 __all__ = ["describe", "load", "load_all", "network_of"]
@@ -77,7 +79,7 @@ def _all_settings(path: str, file: Container) -> list[dict[str, Any]]:
         found = "a different kind of safetensors file" if kind is None else printable(kind)
         raise FileError(f"{path!r} is not an xpnet model of a known kind, but {found}")
     n = _count(file)
-    known = {*_METADATA, *(settings_name(k) for k in range(1, n))}
+    known = {*_METADATA, OPTIMIZER, *(settings_name(k) for k in range(1, n))}
     with blaming(path, _UNUSABLE):
         for name in file.metadata:
             if name not in known and not name.startswith(EXTRA):
@@ -187,14 +189,17 @@ def load_all(
                 _without_parameters(settings, *planned, backend, wanted or stored)
                 for settings, planned in zip(each, plans, strict=True)
             ]
-            check_tensors([net.layers for net in nets], file.tensors)
+            check_tensors([net.layers for net in nets], without_optimizer(file.tensors))
             numbers = file.numbers(stored)
+            kept = optimizer_in(file, numbers, nets[0].dtype)
             arrays = [
                 filled(net.layers, file.tensors, numbers, net.dtype, tensor_prefix(k))
                 for k, net in enumerate(nets)
             ]
     for net, (theta, stats) in zip(nets, arrays, strict=True):
         net.take(move(backend, theta), tuple(move(backend, stat) for stat in stats))
+    if kept is not None:
+        nets[0].__dict__[MARK] = kept
     return nets
 
 

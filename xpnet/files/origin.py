@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from xpnet.files.fingerprint import fingerprint
+from xpnet.training.kept_optimizer import kept_by
 
 if TYPE_CHECKING:
     from xpnet.network.state import NetworkState
@@ -24,7 +27,8 @@ class Start(NamedTuple):
     Attributes
     ----------
     parameters : dict
-        Shape and dtype of θ; SHA-256 of θ and the statistics.
+        Shape and dtype of θ; SHA-256 of θ, the statistics, and the optimizer's state if the fit
+        goes on with one.
     epoch : int
         The network's count of whole epochs.
     """
@@ -42,7 +46,10 @@ class _Origin(NamedTuple):
 
 def start_of(net: NetworkState) -> Start:
     """What the network has now."""
-    return Start(fingerprint(net.parameters, *net.statistics), net.epoch)
+    kept, more = kept_by(net), ()
+    if kept is not None and kept.goes_on:
+        more = np.asarray([kept.steps]), *kept.arrays
+    return Start(fingerprint(net.parameters, *net.statistics, *more), net.epoch)
 
 
 def begun_with(net: NetworkState, found: Start) -> Start:

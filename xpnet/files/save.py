@@ -13,10 +13,12 @@ from typing import Any
 from xpnet._version import __version__
 from xpnet.equations.built_in import is_built_in
 from xpnet.files.container import sealed
+from xpnet.files.saved_optimizer import OPTIMIZER, optimizer_of
 from xpnet.files.saved_tensors import tensor_prefix, tensors_of
 from xpnet.layers.build import check_layer_types
 from xpnet.losses import LOSSES, Loss
 from xpnet.network.state import NetworkState
+from xpnet.ranges import check_flag
 from xpnet.whole_file import whole_file
 
 __all__ = ["EXTRA", "FORMAT", "config_of", "is_model", "save", "settings_name"]
@@ -40,14 +42,18 @@ def save(
     path: str | os.PathLike[str],
     extra: Mapping[str, str] | None = None,
     more: Sequence[NetworkState] = (),
+    optimizer: bool = False,
 ) -> None:
     """Write ``net`` to a safetensors file; see `Network.save`.
 
     Tensors are layers.0.weight (n_1, n_0), layers.0.bias (n_1,), …. The file's metadata has the
     settings as JSON, and the texts of ``extra``. Of a user's own activation or loss, only the name
-    is stored. Networks ``more`` have tensors 1.layers.0.weight, … and settings "network.1", ….
+    is stored. Networks ``more`` have tensors 1.layers.0.weight, … and settings "network.1", …. With
+    ``optimizer``, tensors optimizer.0, … have the state of the last fit's optimizer.
     """
     from safetensors.numpy import save as to_bytes
+
+    check_flag("optimizer", optimizer)
 
     networks = (net, *more)
     if len({each.dtype for each in networks}) > 1:
@@ -62,6 +68,9 @@ def save(
         **{settings_name(k): json.dumps(config_of(each)) for k, each in enumerate(networks)},
         **{f"{EXTRA}{name}": text for name, text in (extra or {}).items()},
     }
+    if optimizer:
+        settings, arrays = optimizer_of(net)
+        metadata[OPTIMIZER], tensors = json.dumps(settings), tensors | arrays
     with whole_file(path) as file:
         file.write(sealed(to_bytes(tensors, metadata)))  # with a digest of the whole file
 

@@ -111,11 +111,11 @@ class Network(NetworkDerivatives):
         Y : (N,) labels (integers or text) or (N, n_L)
         epochs : int, optional
             Passes over the data. The network counts them across fits, so that no two have the same
-            order of examples. The optimizer starts afresh in each fit. None: 5,000 steps, but
-            between 10 and 500 epochs, and 100 iterations for L-BFGS; with ``early_stopping`` up to
-            ten times as many. Such a fit stops if the loss stands still, unless a schedule or
-            ``early_stopping`` is given. It warns if the loss still falls fast at its end, or if X
-            is far from unit scale.
+            order of examples. The optimizer starts afresh in each fit, unless the network was
+            loaded with its state (`save`). None: 5,000 steps, but between 10 and 500 epochs, and
+            100 iterations for L-BFGS; with ``early_stopping`` up to ten times as many. Such a fit
+            stops if the loss stands still, unless a schedule or ``early_stopping`` is given. It
+            warns if the loss still falls fast at its end, or if X is far from unit scale.
         batch_size : int, optional
             Examples a step; None for all. The last batch of an epoch may be smaller.
         optimizer : str or optimizer
@@ -260,11 +260,27 @@ class Network(NetworkDerivatives):
 
     # --- elsewhere
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write a model file (safetensors), completely or not at all."""
+    def save(self, path: str | os.PathLike[str], *, optimizer: bool = False) -> None:
+        """Write a model file (safetensors), completely or not at all.
+
+        Parameters
+        ----------
+        path : path
+        optimizer : bool
+            Whether the file also has the state of the last fit's optimizer. Fits of the loaded
+            network go on with it, if they have the same optimizer; the learning rate may differ.
+
+        Raises
+        ------
+        ValueError
+            The parameters are not finite. Or there is no state of an optimizer: no fit came before,
+            or one of L-BFGS.
+        OSError
+            The file cannot be written.
+        """
         from xpnet.files.save import save
 
-        save(self, path)
+        save(self, path, optimizer=optimizer)
 
     def summary(self) -> str:
         """Return a table of the layers: shape, activation, parameters, bytes."""

@@ -85,6 +85,7 @@ class NetworkState(NetworkParameters):
         self._layers: Layers | None = None
         self._theta: Any = None
         self._stats: tuple[Any, ...] = ()
+        self.__dict__.pop("_optimizer", None)  # `xpnet.training.kept_optimizer`
         if self._plan.n_in is not None:
             self._build()
             self._check_classes()
@@ -118,6 +119,9 @@ class NetworkState(NetworkParameters):
         state = {**copy.copy(self).__dict__, "_plan": tuple(self._plan)}
         del state["_layers"]
         state.pop("_origin", None)  # of a fit of this process (`xpnet.files.origin`)
+        kept = state.pop("_optimizer", None)  # a `KeptOptimizer`
+        if kept is not None and kept.goes_on:
+            state["_optimizer"] = tuple(kept.on_host())
         plan, *others = self._written
         return {**state, "_written": (tuple(plan), *others)}
 
@@ -126,6 +130,10 @@ class NetworkState(NetworkParameters):
         layers = None if plan.n_in is None else plan.build(state["loss"])
         self.__dict__.update(state, _plan=plan, _layers=layers)
         self._written = Written(Specification(*written), *others)
+        if "_optimizer" in state:
+            from xpnet.training.kept_optimizer import KeptOptimizer  # slow, and rarely needed
+
+            self.__dict__["_optimizer"] = KeptOptimizer(*state["_optimizer"])
 
     @property
     def plan(self) -> Specification:
@@ -221,6 +229,8 @@ class NetworkState(NetworkParameters):
             new.backend = self.backend.on(device)
         new.dtype = self.dtype if dtype is None else checks.dtype_name(dtype)
         new.backend.dtype(new.dtype)
+        if "_optimizer" in self.__dict__:
+            new.__dict__["_optimizer"] = self.__dict__["_optimizer"].on_host(new.dtype)
         if self._theta is not None:
             new._theta = new._own_copy(self._theta)
             new.set_statistics(self._stats)

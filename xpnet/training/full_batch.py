@@ -13,6 +13,7 @@ from xpnet.equations.protocol import is_fixed
 from xpnet.errors import DivergenceError, warn
 from xpnet.optimizers.lbfgs import LBFGS, Minimization
 from xpnet.training.history import History
+from xpnet.training.kept_optimizer import forget
 from xpnet.training.one_fit import Kept
 from xpnet.training.resumed import check_engine, check_threads
 from xpnet.training.run_state import Keeper, RunState
@@ -91,6 +92,7 @@ class _Search:
             self._iteration(0, result.theta, result.value)
         self._note(result)
         self._keep_at_end()
+        forget(self.net)
 
     def _minimized(self) -> Any:
         """Run the solver and return its result."""

@@ -22,6 +22,7 @@ from xpnet.equations.sums import total
 from xpnet.optimizers import averaged, bind, coefficients, with_learning_rate
 from xpnet.training.divergence import check_last_step, checked_losses, checked_statistics
 from xpnet.training.history import History
+from xpnet.training.kept_optimizer import begun, keep_state
 from xpnet.training.length import settled
 from xpnet.training.of_networks import in_units, on_device
 from xpnet.training.one_fit import Kept
@@ -85,6 +86,8 @@ class _Loop:
     ----------
     t, step : int
         Steps done in the fit, and in the running epoch.
+    before : int
+        Steps that the optimizer had done before the fit.
     """
 
     def __init__(self, session: Session, place: Backend, data: Examples, batches: Any) -> None:
@@ -105,9 +108,13 @@ class _Loop:
         self._losses: Host | None = None  # of steps of the running epoch that were read before
         self._totals: list[Any] = []  # of those after them, on the device
         self.t, self.step = settings.carried.t if settings.carried else 0, 0  # steps done
+        self.before = 0
         saved, keeper = session.saved, session.keeper
         check_memory(self.rate, keeper)
         state = self._carried(start(self.recipe, net.parameters, net.statistics))
+        if not settings.carried:
+            with session.kept.refusing():
+                state, self.before = begun(net, settings, state)
         if saved is not None:
             state = self._go_on(state, saved)
         exact = keeper is not None and keeper.is_exact
@@ -136,7 +143,7 @@ class _Loop:
     def _go_on(self, fresh: State, saved: RunState) -> State:
         """Take the position from a checkpoint; return the state there, checked by a fresh one."""
         check_place(saved, self.batches.per_epoch)
-        self.t, self.step = saved.steps, saved.step
+        self.t, self.step, self.before = saved.steps, saved.step, saved.before
         self._losses = saved.losses if saved.step else None
         restore_memory(self.rate, saved)
         if saved.step and self.session.watches_steps:
@@ -175,6 +182,9 @@ class _Loop:
         if carried := self.settings.carried:
             carried.moments = tuple(to_numpy(x).copy() for x in self.runner.state.optimizer)
             carried.t = self.t
+        else:
+            keep_state(self.net, self.settings, self.runner.state, self.before + self.t)
+            self.session.kept.keep()
 
     def _epoch(self) -> None:
         order = self.batches.order(self.net.epoch)
@@ -251,6 +261,7 @@ class _Loop:
         return self.session.run_state(
             self.step,
             steps=self.t,
+            before=self.before,
             finished=finished,
             theta=theta,
             averaged=mean,
@@ -268,7 +279,7 @@ class _Loop:
         each, first = self.settings.rates, self.t - self.step + 1
         with self.session.kept.refusing():  # a schedule may fail late
             rates = schedules.rates(self.rate, first, n) if each is None else [each] * n
-        c = coefficients(self.recipe.optimizer, first, rates)
+        c = coefficients(self.recipe.optimizer, self.before + first, rates)
         return c if each is None else on_device(self.net.backend, self.net.dtype, c)
 
     def _step_end(self, loss_sum: Array, weight: Any) -> None:

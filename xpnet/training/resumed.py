@@ -21,6 +21,7 @@ __all__ = [
     "check_place",
     "check_team",
     "check_threads",
+    "like",
     "memory_of",
     "restore_memory",
     "resumed",
@@ -35,24 +36,23 @@ def resumed(backend: Backend, fresh: State, saved: RunState) -> State:
     CheckpointError
         An array is missing, or has a different shape or dtype.
     """
-    theta, *optimizer = _like(
+    theta, *optimizer = like(
         backend,
         "θ or the optimizer",
         (fresh.theta, *fresh.optimizer),
         (saved.theta, *saved.optimizer),
     )
-    stats = _like(backend, "the statistics", fresh.stats, saved.statistics)
+    stats = like(backend, "the statistics", fresh.stats, saved.statistics)
     return fresh._replace(theta=theta, optimizer=tuple(optimizer), stats=tuple(stats))
 
 
-def _like(
-    backend: Backend, what: str, fresh: Sequence[Array], saved: Sequence[Host]
-) -> list[Array]:
+def like(backend: Backend, what: str, fresh: Sequence[Array], saved: Sequence[Host]) -> list[Array]:
+    """Arrays of a file on the device, checked to be like fresh ones."""
     hosts = [backend.to_numpy(x) for x in fresh]
     wanted, found = ([(x.shape, x.dtype.name) for x in arrays] for arrays in (hosts, saved))
     if wanted != found:
         raise CheckpointError(
-            f"the checkpoint has other arrays of {what} than this fit: {found}, not {wanted}"
+            f"the file has other arrays of {what} than this fit: {found}, not {wanted}"
         )
     return [backend.from_numpy(x) for x in saved]
 

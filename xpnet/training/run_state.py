@@ -60,6 +60,8 @@ class RunState:
         The network's count of whole epochs, now and before the fit.
     step, steps : int
         Steps done in the running epoch, and in the whole fit.
+    before : int
+        Steps that the optimizer had done before the fit, if it goes on with a model file's state.
     finished : bool
         Whether no step follows.
     seconds : float
@@ -98,6 +100,7 @@ class RunState:
     step: int = 0
     steps: int = 0
     finished: bool = False
+    before: int = 0
     seconds: float = 0.0
     losses: Host = field(default_factory=lambda: np.zeros(0))
     best: Best | None = None
