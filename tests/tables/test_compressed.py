@@ -66,6 +66,17 @@ def test_a_file_may_have_several_streams(pack):
     assert table.text("b") == ["2", "4"]
 
 
+@pytest.mark.parametrize("n", [4, 8, 1 << 18])
+def test_zeros_after_a_stream_of_xz_are_padding(n):
+    """The .xz File Format 1.1.0, section 2.2: stream padding is zeros, in multiples of four."""
+    first, second = lzma.compress(b"a,b\n1,"), lzma.compress(b"2\n3,4\n")
+    packed = first + bytes(n) + second + bytes(n)
+    assert parse_csv(io.BytesIO(packed), "t").text("b") == ["2", "4"]
+    for wrong in (first + bytes(n - 1) + second, first + second + bytes(n + 2)):
+        with pytest.raises(ValueError, match="damaged: the zeros after a stream are not a multip"):
+            parse_csv(io.BytesIO(wrong), "t")
+
+
 @forms
 def test_a_file_cut_short_is_an_error_at_every_byte(form):
     content = FORMS[form](TEXT * 50)

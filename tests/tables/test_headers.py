@@ -138,6 +138,22 @@ def test_the_table_is_that_without_the_lines_above(above, rows, mark):
     assert (len(table.notes) > len(plain.notes)) == bool(above)
 
 
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Fruit, EU, 2024, final",  # longer than the header
+        "Fruit, EU",
+        "Fruit, EU,",  # padded, but cells below are behind its end
+        "Fruit, EU\nof 2024, by me, and more, and more",
+    ],
+)
+def test_a_title_of_several_cells_is_left_out(title):
+    table = read(f"{title}\nkind,x,y\na,1,2\nb,3,4\nc,5,6\n")
+    assert table.names == ("kind", "x", "y")
+    assert table.lines[0] == title.count("\n") + 3
+    assert "above the header and left out, such as 'Fruit, EU" in table.notes[-1]
+
+
 def test_more_comments_than_rows_are_left_out_too():
     table = read("# a, b\n" * 9 + "kind;x\nu;1\n")
     assert table.names == ("kind", "x")
@@ -188,6 +204,10 @@ def test_what_may_be_a_table_is_read_as_it_is(text, names):
         ('Fruit\nkind,x\na,"b"c\nd,1\n', "line 2 has 2 cells, but the header 1"),
         ("Fruit\nkind,x\n", "line 2 has 2 cells, but the header 1"),
         ("Fruit\n\nkind,\n,1\n", "line 2 is empty: remove it"),
+        # a header with one name too many or too few, above a first row that is text by its holes
+        ("kind,x,y\nNA,a\n1,b\n2,c\n3,d\n", "line 2 has 2 cells, but the header 3"),
+        ("kind,x\nb,NA,a\nc,1,b\nd,2,c\n", "line 2 has 3 cells, but the header 2"),
+        ("kind,x,y\n1,a\n2,b\n", "line 2 has 2 cells, but the header 3"),
     ],
 )  # fmt: skip
 def test_what_is_not_certain_is_an_error_that_says_what_to_do(text, said):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
 
 from tests.support.helpers import needed
-from tests.support.tables import MAKERS, frame_of
-from xpnet.tables import Table, from_frame, read_csv, read_parquet
+from tests.support.tables import MAKERS, frame_of, schema_refused
+from xpnet.tables import Schema, Table, from_frame, read_csv, read_parquet
 from xpnet.tables.notations import Notation
 
 UTC, PARIS = dt.UTC, dt.timezone(dt.timedelta(hours=1))
@@ -20,7 +22,11 @@ CASES = {
     "whole days": ([DAY, None], ["2024-01-05", ""]),
     "times": ([NOON, None, DAY], ["2024-01-05T12:30:00", "", "2024-01-05T00:00:00"]),
     "zone": ([NOON.replace(tzinfo=UTC)], ["2024-01-05T12:30:00"]),
-    "other zone": ([DAY.replace(tzinfo=PARIS), None], ["2024-01-04T23:00:00", ""]),
+    "other zone": ([NOON.replace(tzinfo=PARIS), None], ["2024-01-05T11:30:00", ""]),
+    "a midnight among others": (
+        [DAY.replace(tzinfo=PARIS), NOON.replace(tzinfo=PARIS)],
+        ["2024-01-04T23:00:00", "2024-01-05T11:30:00"],
+    ),
     "time of day": ([dt.time(12, 30), None], ["12:30:00", ""]),
     "durations": ([dt.timedelta(1, 43_200), None], [1.5, np.nan]),
 }
@@ -127,3 +133,44 @@ def test_a_parquet_file_has_the_dates_of_its_csv(tmp_path):
         a, b = ([moment(cell) for cell in table.columns[name].tolist()] for table in tables)
         assert a == b
     assert re.fullmatch(r"2024-01-05T17:30:00", tables[1].text("zone")[0])
+
+
+# --- local midnights
+
+ZONE = ZoneInfo("Europe/Paris")
+MIDNIGHTS = [dt.datetime(2024, month, 5, tzinfo=ZONE) for month in (1, 7)]  # +01:00 and +02:00
+DAYS = [(moment.date() - dt.date(1970, 1, 1)).days for moment in MIDNIGHTS]
+
+
+def days_of(table: Table) -> list[float]:
+    return table.quantities("a", table.notation("a")).tolist()
+
+
+@pytest.mark.parametrize("library", [None, *MAKERS])
+def test_local_midnights_are_days(library, tmp_path):
+    """In UTC they would be two different hours of the days before."""
+    data = {"a": [*MIDNIGHTS, None]}
+    table = from_frame(frame_of(library, data)) if library else Table(data)
+    if library == "polars":  # which keeps a zone's moments in UTC, if it is not told the zone
+        series = needed("polars").Series("a", MIDNIGHTS).dt.convert_time_zone("Europe/Paris")
+        table = from_frame(series.to_frame())
+    assert days_of(table)[:2] == DAYS
+    path = tmp_path / "t.csv"
+    path.write_text("a\n2024-01-05T00:00:00+01:00\n2024-07-05 00:00+0200\n")
+    assert days_of(read_csv(path)) == DAYS
+    others = Table({"a": [*MIDNIGHTS, MIDNIGHTS[0] + dt.timedelta(hours=1)]})
+    assert days_of(others)[0] == DAYS[0] - 1 / 24
+
+
+def test_a_schema_keeps_that_midnights_are_local():
+    table = Table({"a": MIDNIGHTS * 4, "y": ["u", "v"] * 4})
+    schema = Schema.fit(table, "y")
+    assert Schema.from_json(schema.to_json()) == schema
+    (column,) = schema.columns
+    assert not column.hours
+    assert "local day" in column.notation.said()
+    before = json.loads(schema.to_json())
+    assert before["columns"][0]["notation"].pop("local") is True
+    older = Schema.from_json(json.dumps(before))  # of an xpnet that read them in UTC
+    assert older.columns[0].notation == Notation("date", order="ymd")
+    schema_refused(json.loads(schema.to_json()), ("columns", 0, "notation", "local"), 1, "'local'")

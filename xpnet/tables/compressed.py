@@ -17,7 +17,7 @@ from xpnet.tables.archives import member_of
 from xpnet.tables.kinds import check_is_text
 from xpnet.undisturbed import imported
 
-__all__ = ["pieces_of"]
+__all__ = ["pieces_of", "plain_name"]
 
 _PIECE = 1 << 16  # bytes
 _MOST = 200  # times its compressed size
@@ -96,13 +96,30 @@ def _bzip2(packed: _Packed, source: str, notes: list[str]) -> Iterator[bytes]:
 def _xz(packed: _Packed, source: str, notes: list[str]) -> Iterator[bytes]:
     notes.append("the file is compressed by xz")
     lzma = imported("lzma")
-    return _streams(packed, lambda: lzma.LZMADecompressor(memlimit=_XZ_MEMORY), lzma.LZMAError)
+    return _streams(
+        packed, lambda: lzma.LZMADecompressor(memlimit=_XZ_MEMORY), lzma.LZMAError, _behind_padding
+    )
+
+
+def _behind_padding(packed: _Packed, data: bytes) -> bytes:
+    """The first bytes behind the zeros that may follow a stream of xz: four, or a multiple."""
+    n = 0
+    while data and not data.strip(b"\0"):
+        n += len(data)
+        data = packed.read(_PIECE)
+    rest = data.lstrip(b"\0")
+    if (n + len(data) - len(rest)) % 4:
+        raise _DamagedError("the zeros after a stream are not a multiple of four bytes")
+    return rest
 
 
 def _streams(
-    packed: _Packed, decompressor: Callable[[], Any], wrong: type[Exception]
+    packed: _Packed,
+    decompressor: Callable[[], Any],
+    wrong: type[Exception],
+    behind: Callable[[_Packed, bytes], bytes] = lambda _, data: data,
 ) -> Iterator[bytes]:
-    """Decompress one or more streams, one after the other."""
+    """Decompress one or more streams; ``behind`` leaves out what may stand between them."""
     data = packed.read(_PIECE)
     while data:
         stream = decompressor()
@@ -116,7 +133,7 @@ def _streams(
             data = b""
             if piece:
                 yield piece
-        data = stream.unused_data or packed.read(_PIECE)
+        data = behind(packed, stream.unused_data or packed.read(_PIECE))
 
 
 def _zip(packed: _Packed, source: str, notes: list[str]) -> Iterator[bytes]:
@@ -133,14 +150,21 @@ class _Form(NamedTuple):
     """A form of compression: its first bytes, how it is read, and the program that unpacks it."""
 
     name: str
+    ending: str
     begin: re.Pattern[bytes]
     pieces: Callable[[_Packed, str, list[str]], Iterator[bytes]]
     unpack: str
 
 
 _FORMS = (
-    _Form("gzip", re.compile(rb"\x1f\x8b"), _gzip, "gunzip"),
-    _Form("bzip2", re.compile(rb"BZh[1-9]1AY&SY"), _bzip2, "bunzip2"),
-    _Form("xz", re.compile(rb"\xfd7zXZ\0"), _xz, "unxz"),
-    _Form("zip", re.compile(rb"PK(\x03\x04|\x05\x06)"), _zip, "unzip"),
+    _Form("gzip", ".gz", re.compile(rb"\x1f\x8b"), _gzip, "gunzip"),
+    _Form("bzip2", ".bz2", re.compile(rb"BZh[1-9]1AY&SY"), _bzip2, "bunzip2"),
+    _Form("xz", ".xz", re.compile(rb"\xfd7zXZ\0"), _xz, "unxz"),
+    _Form("zip", ".zip", re.compile(rb"PK(\x03\x04|\x05\x06)"), _zip, "unzip"),
 )
+
+
+def plain_name(name: str) -> str:
+    """A file's name without the ending of its compression: "de.csv.gz" is "de.csv"."""
+    ending = next((form.ending for form in _FORMS if name.lower().endswith(form.ending)), "")
+    return name[: len(name) - len(ending)] or name

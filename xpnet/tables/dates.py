@@ -2,7 +2,8 @@
 
 The forms are 2020-01-31 (also with / or .), 2020-01, 31.1.2020 or 1/31/2020 (``order`` says which),
 31 Jan 2020, Jan 31, 2020 and 2020-Jan-31. Years of two digits are 1969 to 2068. A time may follow:
-10:30, 10:30:59.123, 10:30 PM, with Z, UTC or an offset such as +01:00. Without one it is UTC.
+10:30, 10:30:59.123, 10:30 PM, with Z, UTC or an offset such as +01:00. Without one it is UTC. Of a
+column of local midnights, such as 2020-01-31T00:00+01:00, offsets are left out: each is a day.
 """
 
 from __future__ import annotations
@@ -43,16 +44,18 @@ _OTHERS = [
 _FORMS = (_ISO, _TWO, *_OTHERS)
 
 
-def date_of(cell: str, order: str) -> float | None:
+def date_of(cell: str, order: str, local: bool = False) -> float | None:
     """Days since 1970, NaN for a day or time that does not exist, None for what is no date.
 
     ``order`` says what 1/2/2020 is: "dmy" the first of February, "mdy" the second of January,
-    "ymd" none. A month that is not in 1 to 12, or a day not in 1 to 31, is none.
+    "ymd" none. A month that is not in 1 to 12, or a day not in 1 to 31, is none. ``local``: the
+    time is taken as it is written, without its offset.
     """
     text = cell.strip().lower() if len(cell) <= _LONGEST else ""
     for form in _FORMS:
         if match := form.fullmatch(text):
-            return _days(match.groupdict(), order)
+            found = match.groupdict()
+            return _days({**found, "zone": None} if local else found, order)
     return None
 
 

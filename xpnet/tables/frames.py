@@ -23,8 +23,8 @@ def from_frame(frame: Any, source: str = "the data frame") -> Table:
 
     An index is not a column. Categories and enumerations are text, truth values the text "True"
     and "False", nulls missing cells. Dates are text, such as 2024-01-05, or 2024-01-05T12:30:00
-    in UTC; times of day are text too, and durations are days. A column of any other kind (bytes,
-    lists) is an error when it is used.
+    in UTC, or with their offset if all are local midnights. Times of day are text too, and
+    durations are days. A column of any other kind (bytes, lists) is an error when it is used.
 
     Raises
     ------
@@ -70,7 +70,8 @@ def _values(series: Any, source: str) -> Any:
         return series.to_numpy().astype(np.float64)
     if series.dtype.is_integer() and series.null_count() == 0:
         return series.to_numpy()
-    if isinstance(series.dtype, imported("narwhals").Datetime):
+    is_time = isinstance(series.dtype, imported("narwhals").Datetime)
+    if is_time and not _begin_local_days(series):
         moments = _in_utc(series).to_numpy()
         if _in_pythons_years(moments):
             return moments
@@ -82,6 +83,14 @@ def _in_utc(series: Any) -> Any:
     if series.dtype.time_zone is None:
         return series
     return series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+
+
+def _begin_local_days(series: Any) -> bool:
+    """Whether all dates begin a day in their time zone, which is not UTC."""
+    if series.dtype.time_zone in (None, "UTC"):
+        return False
+    moments = series.drop_nulls().dt.replace_time_zone(None).to_numpy()
+    return bool(moments.dtype.kind == "M" and (moments.astype("M8[D]") == moments).all())
 
 
 def _in_pythons_years(moments: Host) -> bool:

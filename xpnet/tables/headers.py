@@ -3,7 +3,8 @@
 Excel obeys a first line such as `sep=;`, and some programs write it. Empty lines at the begin are
 left out. Other lines above the header are left out only if they are certainly no part of the table:
 
-- each is empty, is a comment that begins with #, or has nothing but a first cell;
+- each is empty, is a comment that begins with #, has nothing but a first cell, or has several
+  cells, under which no record below would fit; then no name in the header means a missing cell;
 - more than half of the records below have as many cells as the header, which are two or more;
 - no name in the header begins like a number, and some column below has numbers or dates;
 - no comment has as many cells as the header, since it may be the header.
@@ -56,7 +57,7 @@ def _above(lines: Sequence[str], marks: Sequence[str]) -> tuple[str, int]:
     empty = next((i for i, line in enumerate(lines) if line.strip("\r\n")), 0)
     rest = lines[empty:]
     agreed = separator_of(rest, marks)
-    headed = agreed is not None and _names(rest, agreed) > 1
+    headed = agreed is not None and _is_header(rest, agreed)
     if not headed or rest[0].startswith("#"):
         for mark in marks:
             if n := _titles(rest, mark):
@@ -64,10 +65,17 @@ def _above(lines: Sequence[str], marks: Sequence[str]) -> tuple[str, int]:
     return agreed or marks[-1], empty
 
 
-def _names(lines: Sequence[str], mark: str) -> int:
-    """The names in the first record, if it is the header."""
+def _is_header(lines: Sequence[str], mark: str) -> bool:
+    """Whether the first record may be the header: it has two names, and is no title."""
     records, _ = records_of(lines, mark)
-    return len(_without_end(records[0])) if records else 0
+    return bool(records) and len(_without_end(records[0])) > 1 and not _is_title(*records)
+
+
+def _is_title(first: Sequence[str], *others: Sequence[str]) -> bool:
+    """Whether several records follow, and none would fit under the first if it were the header."""
+    n = len(_without_end(first))
+    fit = (len(row) == len(first) and len(_without_end(row)) <= n for row in others)
+    return len(others) > 1 and not any(fit)
 
 
 def _without_end(cells: Sequence[str]) -> Sequence[str]:
@@ -77,7 +85,7 @@ def _without_end(cells: Sequence[str]) -> Sequence[str]:
 
 def _titles(lines: Sequence[str], mark: str) -> int:
     """The number of lines above the header; 0 if there are none, or if it is not certain."""
-    comments = []
+    comments, titled = [], False
     for n, line in enumerate(lines):
         cells = _cells(line, mark)
         if line.startswith("#"):
@@ -86,7 +94,10 @@ def _titles(lines: Sequence[str], mark: str) -> int:
             records, broken = records_of(lines[n:], mark)
             if broken or not records or len(records[0]) in comments:
                 return 0
-            return n if _is_headed(*records) else 0
+            if not _is_title(*records):
+                certain = not titled or not any(map(is_hole, _without_end(records[0])))
+                return n if certain and _is_headed(*records) else 0
+            titled = True
     return 0
 
 

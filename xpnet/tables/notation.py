@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from xpnet.errors import quoted
-from xpnet.files.jsonable import text_of
+from xpnet.files.jsonable import flag_of, text_of
 from xpnet.tables.cells import as_numbers, as_text, plain_number
 from xpnet.tables.dates import ORDERS, date_of
 from xpnet.tables.marks import DASHES, GROUPS, SIGNS, is_hole
@@ -42,6 +42,8 @@ class Notation:
         the number: 12 % is 12.
     order : {"", "ymd", "dmy", "mdy"}
         The order of a date such as 1/2/2020; "ymd": there are none. A number has "".
+    local : bool
+        Whether dates are taken as they are written, without the offset of their time.
     guessed : bool
         Whether no cell shows the order; it is neither compared nor kept in a file.
 
@@ -53,6 +55,7 @@ class Notation:
     thousands: str = ""
     sign: str = ""
     order: str = ""
+    local: bool = False
     guessed: bool = field(default=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -117,7 +120,7 @@ class Notation:
     def _found(self, cell: str) -> float | None:
         """Like `value`, but None if the cell does not have this form at all."""
         if self.kind == "date":
-            return date_of(cell, self.order)
+            return date_of(cell, self.order, self.local)
         plain = plain_number(cell) if self._is_plain else math.nan
         if plain == plain:
             return plain
@@ -139,10 +142,11 @@ class Notation:
             return values
         return _each(cells, self.value, np.float64)
 
-    def settings(self) -> dict[str, str]:
+    def settings(self) -> dict[str, Any]:
         """What JSON keeps."""
         if self.kind == "date":
-            return {"kind": self.kind, "order": self.order}
+            local = {"local": True} if self.local else {}
+            return {"kind": self.kind, "order": self.order, **local}
         keys = ("kind", "decimal", "thousands", "sign")
         return {key: getattr(self, key) for key in keys}
 
@@ -152,12 +156,13 @@ class Notation:
         kind = text_of(found, "kind")
         keys = ("order",) if kind == "date" else ("decimal", "thousands", "sign")
         marks: dict[str, Any] = {key: text_of(found, key) for key in keys}
-        return cls(kind, **marks)
+        return cls(kind, **marks, local="local" in found and flag_of(found, "local"))
 
     def said(self) -> str:
         """The notation in words, with an example: "numbers such as 1.234,5 (decimal comma)"."""
         if self.kind == "date":
-            return f"dates such as {_DATES[self.order]}"
+            local = ", each the midnight of a local day" if self.local else ""
+            return f"dates such as {_DATES[self.order]}{local}"
         number = f"1{self.thousands}234{self.decimal}5"
         if self.sign:
             after = self.sign.isalpha() or self.sign in "%‰"

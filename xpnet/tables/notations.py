@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import replace
@@ -72,12 +73,24 @@ _OTHER = {"dmy": "mdy", "mdy": "dmy"}
 def _marked(found: Notation, cells: list[str]) -> Notation:
     """The notation; a date's order is guessed if the other order fits as many cells.
 
-    Points show that the day comes first.
+    Points show that the day comes first. Times that are all local midnights are days.
     """
+    found = replace(found, local=_of_local_days(found, cells))
     if found.order not in _OTHER or _mostly_dotted(cells):
         return found
     other = replace(found, order=_OTHER[found.order])
     return replace(found, guessed=_fits(other, cells) >= _fits(found, cells))
+
+
+def _of_local_days(found: Notation, cells: list[str]) -> bool:
+    """Whether all dates begin a day where they were written, and some do not in UTC."""
+    if found.kind != "date" or not any(":" in cell for cell in cells):
+        return False
+    here = [replace(found, local=True).value(cell) for cell in cells]
+    return all(day != day or day.is_integer() for day in here) and any(
+        not math.isnan(day) and found.value(cell) != day
+        for cell, day in zip(cells, here, strict=True)
+    )
 
 
 def _mostly_dotted(cells: list[str]) -> bool:

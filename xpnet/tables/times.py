@@ -1,7 +1,8 @@
 """Convert dates, times and durations of Python, NumPy and pandas to text and numbers.
 
 Dates become the text that a CSV file has, such as 2024-01-05, or 2024-01-05T12:30:00 in UTC if the
-column has times. Durations become days.
+column has times. Times that are all local midnights keep their offset, with which they are read as
+days. Durations become days.
 """
 
 from __future__ import annotations
@@ -72,6 +73,8 @@ def _dates(cells: Sequence[Any], there: Sequence[date]) -> list[str]:
     moments = {cell: _in_utc(cell) for cell in there}
     if all(map(_begins_a_day, moments.values())):
         return ["" if cell is None else moments[cell].isoformat()[:10] for cell in cells]
+    if all(map(_begins_a_day, there)):  # where they are, but not in UTC
+        return ["" if cell is None else cell.isoformat() for cell in cells]
     return ["" if cell is None else moments[cell].isoformat() for cell in cells]
 
 
