@@ -25,8 +25,8 @@ from xpnet.tables.calibration import (
 )
 from xpnet.tables.fits import Fitted, Job, fitted
 from xpnet.tables.recipe import recipe_for
-from xpnet.tables.targets import Classes
-from xpnet.tables.weights import Weights, _of_classes, row_weights
+from xpnet.tables.targets import Classes, silent
+from xpnet.tables.weights import Weights, _of_classes, row_weights, without_weight_0
 
 RNG = np.random.default_rng(0)
 N = 80
@@ -240,6 +240,23 @@ def test_balanced_classes_have_the_same_weight_in_all():
         _of_classes("balanced", Classes("y", tuple("abc")), Y, None),
         utils.compute_class_weight("balanced", classes=labels, y=Y),
     )
+
+
+@pytest.mark.parametrize("mask", [["true", "false", "true"], ["FALSE", "TRUE", "TRUE"]])
+def test_a_mask_is_a_weight(mask):
+    """True counts once; false rows are left out, as those of weight 0."""
+    table = Table({"w": mask, "x": [1.0, 2.0, 3.0]})
+    kept = without_weight_0(table, "w", (), silent)
+    there = [cell.lower() == "true" for cell in mask]
+    assert kept.numbers("x").tolist() == table.numbers("x")[there].tolist()
+    same = Table({"w": there, "x": [1.0, 2.0, 3.0]})  # of NumPy or a frame
+    assert (
+        row_weights(kept, "w", ()).tolist()
+        == row_weights(without_weight_0(same, "w", (), silent), "w", ()).tolist()
+    )
+    hole = Table({"w": [*mask, ""], "x": [1.0] * 4})
+    with pytest.raises(ValueError, match="row 4, column 'w': the weight is missing"):
+        row_weights(hole.take(np.flatnonzero([*there, True])), "w", ())
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from xpnet.tables.times import days, iso_text, of_times
 from xpnet.typing import Host
 
 __all__ = [
+    "EXACT",
     "TEXT",
     "as_numbers",
     "as_text",
@@ -35,7 +36,8 @@ __all__ = [
 ]
 
 TEXT = np.dtypes.StringDType()
-_EXACT = 2**53  # larger integers are kept as text, since float64 merges some
+EXACT = 2**53
+"""The largest integer up to which float64 keeps all; larger ones of a frame are kept as text."""
 
 
 def as_numbers(text: Host) -> Host:
@@ -142,7 +144,7 @@ def _typed(array: Host) -> Host:
     if array.dtype.kind == "m":
         found = days(array)
         return _objects(list(array)) if found is None else found
-    if array.dtype.kind in "iu" and np.any((array > _EXACT) | (array < -_EXACT)):
+    if array.dtype.kind in "iu" and np.any((array > EXACT) | (array < -EXACT)):
         return _of_objects(array.tolist())
     if array.dtype.kind in "iuf":
         return array.astype(np.float64)
@@ -169,7 +171,7 @@ def _of_objects(values: list[Any]) -> Host:
 def _fits(value: Any) -> bool:
     """Whether float64 keeps the number: an integer up to 2⁵³, a decimal of up to 15 digits."""
     if isinstance(value, Integral):
-        return -_EXACT <= int(value) <= _EXACT
+        return -EXACT <= int(value) <= EXACT
     if isinstance(value, Decimal) and value.is_finite():
         return Decimal(repr(float(value))) == value
     return True

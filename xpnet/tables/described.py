@@ -18,6 +18,7 @@ from xpnet.tables.categorical import (
     Codes,
     check_categories,
 )
+from xpnet.tables.cells import EXACT
 from xpnet.tables.moment import fit_numbers
 from xpnet.tables.notation import PLAIN, Notation
 from xpnet.tables.numeric import Numeric
@@ -28,12 +29,14 @@ from xpnet.typing import Host
 __all__ = ["described", "described_codes", "readings", "spellings"]
 
 _CODE = re.compile("0[0-9]+")
+_WHOLE = re.compile("[-+]?[0-9]{16,}")
 _THOUSANDS = re.compile(r"[0-9]{1,3}(?:\.[0-9]{3})+")
 _NUMBER = r"[0-9][0-9.,' ]*"
 _WITH_UNIT = re.compile(
     rf"[-+]?(?:{_NUMBER}[^\W\d_]{{1,4}}[²³]?|[$€£¥] ?{_NUMBER}|{_NUMBER}[$€£¥%])"
 )
 _UNITS, _MOSTLY = 5, 0.9  # fewest different cells with a unit, and their least share
+_CELL = 60  # characters of a cell in a sentence
 _ROWS = 10  # fewest rows that a column may count by chance
 
 
@@ -135,8 +138,8 @@ def spellings(table: Table, name: str, holes: Collection[str] = ()) -> Iterator[
         same = first.setdefault(" ".join(text.casefold().split()), text)
         if text != same:
             yield (
-                f"column {quoted(name)} has cells such as {quoted(same, 60)} and "
-                f"{quoted(text, 60)}: if they mean the same, write them in one way"
+                f"column {quoted(name)} has cells such as {quoted(same, _CELL)} and "
+                f"{quoted(text, _CELL)}: if they mean the same, write them in one way"
             )
             return
 
@@ -148,8 +151,8 @@ def _doubts_of_text(table: Table, name: str, holes: Collection[str]) -> Iterator
     units = [text for text in counts if _WITH_UNIT.fullmatch(text.strip())]
     if len(units) >= max(_UNITS, _MOSTLY * len(counts)):
         yield (
-            f" is text such as {quoted(units[0], 60)}: if these are quantities, write all of them "
-            "in one unit, as numbers"
+            f" is text such as {quoted(units[0], _CELL)}: if these are quantities, write all of "
+            "them in one unit, as numbers"
         )
     twice = sum(n > 1 for n in counts.values())
     if twice > MOST:
@@ -177,20 +180,27 @@ def _doubts(
 
 
 def _doubts_of_cells(table: Table, name: str, x: Host, comma: bool) -> Iterator[str]:
-    """Ends of sentences on codes, points of thousands and row numbers."""
+    """Ends of sentences on codes, long numbers, points of thousands and row numbers."""
     cells = table.columns[name]
     texts = () if cells.dtype.kind == "f" else tuple(dict.fromkeys(cells.tolist()))
     code = next((text for text in texts if _CODE.fullmatch(text)), None)
     if code is not None:
         option = f"--text {shlex.quote(name)} (text=)"
         yield f" has cells such as {quoted(code)}: if they are codes, {option}"
+    long = next((text for text in texts if _WHOLE.fullmatch(text) and abs(int(text)) > EXACT), None)
+    if long is not None:
+        yield (
+            f" has whole numbers such as {quoted(long, _CELL)}, of which the last digits are lost: "
+            f"if they are keys or codes, --ignore {shlex.quote(name)} (ignore=), or --text "
+            f"{shlex.quote(name)} (text=)"
+        )
     pointed = [text for text in texts if "." in text]
     if comma and pointed and all(_THOUSANDS.fullmatch(text) for text in pointed):
         yield (
             f" has cells such as {quoted(pointed[0])}: if the point separates thousands, "
             f"--as {shlex.quote(name)}:decimal-comma (read_as=)"
         )
-    if code is None and _counts_rows(x):
+    if code is None and long is None and _counts_rows(x):
         yield f" may be the number of the row: if so, --ignore {shlex.quote(name)} (ignore=)"
 
 

@@ -116,9 +116,9 @@ def train(
         model that is trained, with all its choices, on the others. `Model.cv_score` then has their
         means and standard deviations.
     weight : str, optional
-        A column of weights ≥ 0 of the rows; it is no input. A row of weight 2 counts as the same
-        row twice in the fits, the choice, the scores, the temperature and the intervals. Rows of
-        weight 0 are left out.
+        A column of weights ≥ 0 of the rows, or of truth values; it is no input. A row of weight 2
+        counts as the same row twice in the fits, the choice, the scores, the temperature and the
+        intervals. Rows of weight 0, or false, are left out.
     class_weight : "balanced" or mapping of class to weight, optional
         "balanced" gives every class the same weight in all. It counts in the fits and in the
         choice only. For one target only.

@@ -17,6 +17,7 @@ from xpnet.tables.notation import PLAIN
 from xpnet.tables.several import AnyTarget
 from xpnet.tables.table import Table
 from xpnet.tables.targets import Classes, only
+from xpnet.tables.truths import truths
 from xpnet.training.class_weights import class_weights
 from xpnet.typing import Host
 
@@ -58,10 +59,22 @@ def row_weights(table: Table, name: str, holes: Collection[str]) -> Host:
 
 
 def _cells(table: Table, name: str, holes: Collection[str]) -> Host:
+    mask = _mask(table, name, holes)
+    if mask is not None:
+        return mask
     notation = table.notation(name, holes) or PLAIN
     if notation.kind == "date":
         raise ValueError(f"{table.where(name)} has dates, which are no weights")
     return table.quantities(name, notation, holes)
+
+
+def _mask(table: Table, name: str, holes: Collection[str]) -> Host | None:
+    """1 where a cell is true, 0 where it is false, NaN where it is missing; None for others."""
+    if table.columns[name].dtype.kind == "f":
+        return None
+    cells = table.labels(name, holes)
+    value = truths(set(cells))
+    return np.array([value.get(cell, np.nan) for cell in cells], np.float64) if value else None
 
 
 @dataclass(frozen=True)
