@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import re
 from pathlib import Path
@@ -117,6 +118,21 @@ def test_the_model_is_named_after_the_table_unless_told_otherwise(tmp_path, caps
     assert os.listdir() == ["fruit.safetensors"]
     assert main(["predict", "fruit.safetensors", str(FRUIT)]) == 0
     assert sorted(os.listdir()) == ["fruit.safetensors", "predictions.csv"]
+
+
+def test_a_model_of_a_compressed_table_is_named_after_the_table(tmp_path, monkeypatch):
+    """But an older model with both endings is replaced, so that whoever reads it gets the new."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("de.csv.gz", "de.CSV.GZ"):
+        (tmp_path / name).write_bytes(gzip.compress(FRUIT.read_bytes()))
+    for name, written in (("de.csv.gz", "de"), ("de.csv.gz", "de"), ("de.CSV.GZ", "de")):
+        assert main(["train", name, "--target=fruit", *QUICK]) == 0
+        assert [path.stem for path in tmp_path.glob("*.safetensors")] == [written]
+    (tmp_path / "de.safetensors").rename("de.csv.safetensors")
+    before = Path("de.csv.safetensors").stat().st_mtime_ns
+    assert main(["train", "de.csv.gz", "--target=fruit", *QUICK]) == 0
+    assert [path.name for path in tmp_path.glob("*.safetensors")] == ["de.csv.safetensors"]
+    assert Path("de.csv.safetensors").stat().st_mtime_ns > before
 
 
 def test_a_seed_decides_the_model_to_the_byte(tmp_path):

@@ -124,3 +124,38 @@ def test_a_target_or_weights_that_training_refuses(tmp_path, capsys, option, cel
 def test_a_wrong_option_is_one_line(tmp_path, capsys, options, said):
     data = write(tmp_path / "t.csv", ROWS)
     assert said in fails(capsys, ["describe", str(data), *options])
+
+
+def test_the_options_on_the_target_are_those_of_train(lines, tmp_path, capsys):
+    assert lines("--target=y", "--task=classification")["y"][1] == (
+        "the target of a classification (--task)"
+    )
+    found = lines("--target=y", "--log-target", "--missing=0.5")["y"][1]
+    assert found.startswith("the target of a regression, by its logarithm (its cells are")
+    for options, said in (
+        (("--target=colour", "--log-target"), "a logarithm is for quantities, not for classes"),
+        (("--target=month", "--task=regression", "--log-target", "--missing=1"), ""),
+    ):
+        becomes = lines(*options)[options[0].partition("=")[2]][1]
+        assert said in becomes
+        assert becomes.startswith("an error: " if said else "the target of a regression, by its")
+    data = write(tmp_path / "t.csv", ROWS)
+    for option in ("--task=regression", "--log-target"):
+        said = fails(capsys, ["describe", str(data), option])
+        assert f"{option.partition('=')[0]} is about the target: name it with --target" in said
+
+
+def test_long_keys_are_hinted_at(tmp_path, capsys):
+    """Their last digits are lost as numbers; 2⁵³ is the last that is not rounded."""
+    keys = [2**53 + 7 * i for i in range(N)]
+    for first, hinted in ((keys, True), ([2**53 - 7 * i for i in range(N)], False)):
+        rows = [["account", "x", "y"], *([k, i % 3, i % 5] for i, k in enumerate(first))]
+        data = write(tmp_path / "t.csv", rows)
+        assert main(["describe", str(data), "--target=y"]) == 0
+        said = f"column 'account' has whole numbers such as '{2**53 + 7}', of which the last digits"
+        out = capsys.readouterr().out
+        assert (said in out) is hinted
+        assert "--ignore account (ignore=), or --text account (text=)" in out or not hinted
+        told = main(["describe", str(data), "--target=y", "--ignore=account"])
+        assert told == 0
+        assert "last digits" not in capsys.readouterr().out

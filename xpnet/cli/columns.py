@@ -7,15 +7,48 @@ import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from xpnet.cli.options import UsageError
+from xpnet.cli.options import Each, UsageError
 from xpnet.errors import printable, quoted
 from xpnet.tables import Table
+from xpnet.tables.cells import plain_number
 from xpnet.tables.described import readings
 from xpnet.tables.given import notations_given
+from xpnet.tables.marks import is_hole
 from xpnet.tables.notation import NAMES
 from xpnet.tables.roles import inputs_of
 
-__all__ = ["add_column_options", "check_columns", "embedded", "hints", "read_as"]
+__all__ = [
+    "add_column_options",
+    "add_missing",
+    "add_target_options",
+    "check_columns",
+    "check_missing",
+    "embedded",
+    "hints",
+    "read_as",
+]
+
+
+def add_target_options(group: Any) -> None:
+    """Add the options on what is predicted."""
+    group.add_argument(
+        "--target",
+        action=Each,
+        metavar="COLUMN",
+        help="the column to predict (repeated: several, all classes or all quantities)",
+    )
+    group.add_argument(
+        "--task",
+        choices=["classification", "regression"],
+        help="default: classification if the target is text or has few different whole numbers",
+    )
+    group.add_argument(
+        "--log-target",
+        action="store_true",
+        default=None,
+        help="predict the logarithm of a positive target: errors count as ratios, and predictions "
+        "are medians, not means",
+    )
 
 
 def add_column_options(group: Any) -> None:
@@ -31,13 +64,24 @@ def add_column_options(group: Any) -> None:
     repeated("--ignore", "COLUMN", "a column to leave out")
     written = "how a column's cells are written, if it is recognised wrongly: "
     repeated("--as", "COLUMN:KIND", f"{written}{', '.join(NAMES)} or text", dest="read_as")
-    repeated("--missing", "TEXT", "a text that means a missing cell, beside the usual ones")
+    add_missing(group)
     group.add_argument("--weight", metavar="COLUMN", help="a column of weights of the rows")
+
+
+def add_missing(group: Any) -> None:
+    """Add --missing."""
+    group.add_argument(
+        "--missing",
+        metavar="TEXT",
+        action="append",
+        help="a text that means a missing cell, beside the usual ones (may be repeated)",
+    )
 
 
 def check_columns(table: Table, options: argparse.Namespace) -> None:
     """Raise if a column that an option names is missing, or if a target has another role too."""
     _check_one_each(table, options)
+    check_missing(table, options.missing or ())
     others = (
         *(options.text or ()),
         *embedded(table, options),
@@ -130,3 +174,27 @@ def _check_one_each(table: Table, options: argparse.Namespace) -> None:
             if len(parts) > 1 and text not in table.names and names <= {*table.names}:
                 each = " ".join(f"--{option} {shlex.quote(part)}" for part in parts)
                 raise UsageError(f"--{option} {text}: name one column per option, {each}")
+
+
+def check_missing(table: Table, missing: Iterable[str]) -> None:
+    """Raise if a text of ``--missing`` lists several texts with commas, and no cell is the whole.
+
+    A header by itself has no cells that could show it.
+    """
+    for text in missing:
+        parts = [part.strip() for part in text.split(",")]
+        if len(parts) < 2 or not len(table) or _has_cell(table, text):
+            continue
+        if all(is_hole(part) or _has_cell(table, part) for part in parts):
+            each = " ".join(f"--missing {shlex.quote(part)}" for part in parts)
+            raise UsageError(f"--missing {printable(text)}: name one text per option, {each}")
+
+
+def _has_cell(table: Table, text: str) -> bool:
+    """Whether a cell is that text, or that number."""
+    number = plain_number(text)
+    return any(
+        bool((cells == (number if cells.dtype.kind == "f" else text)).any())
+        for cells in table.columns.values()
+        if cells.dtype.kind != "O"
+    )

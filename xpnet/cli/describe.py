@@ -8,9 +8,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from xpnet.cli.columns import add_column_options, check_columns, embedded, hints, read_as
+from xpnet.cli.columns import (
+    add_column_options,
+    add_target_options,
+    check_columns,
+    embedded,
+    hints,
+    read_as,
+)
 from xpnet.cli.input import check_input, read_input
-from xpnet.cli.options import Each
+from xpnet.cli.options import UsageError
 from xpnet.cli.terminal import say
 from xpnet.errors import counted, printable, quoted
 from xpnet.tables import Table
@@ -30,11 +37,18 @@ def add_parser(commands: Any) -> None:
         "different values and range, and what training would make of it. Nothing is written.",
     )
     parser.add_argument("data", type=Path, help="a .csv or .parquet file (-: CSV from stdin)")
-    parser.add_argument(
-        "--target", action=Each, metavar="COLUMN", help="a column to predict (may be repeated)"
-    )
+    add_target_options(parser)
     add_column_options(parser)
-    parser.set_defaults(run=run, check=lambda options: check_input(options.data))
+    parser.set_defaults(run=run, check=check)
+
+
+def check(options: argparse.Namespace) -> None:
+    """Check everything that can be checked before anything is read."""
+    if options.target is None:
+        for option, value in (("--task", options.task), ("--log-target", options.log_target)):
+            if value is not None:
+                raise UsageError(f"{option} is about the target: name it with --target COLUMN")
+    check_input(options.data)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -61,20 +75,27 @@ def _lines(options: argparse.Namespace) -> Iterator[str]:
             what, becomes = described(table, name, holes)
         yield f"{quoted(name)}: {what}"
         yield f"    → {_role_or_error(table, name, options) or becomes}"
-    if len(targets) > 1:
+    if len(targets) > 1 and options.task is None:
         yield from _error_of(table, targets, holes)
     for name in targets:
         if table.notation(name, holes) is None:
             yield from spellings(table, name)
-    yield from hints(table, options, _quantities(table, targets, holes))
+    yield from hints(table, options, _quantities(table, options))
 
 
-def _quantities(table: Table, targets: Sequence[str], missing: Sequence[str]) -> Iterator[str]:
+def _quantities(table: Table, options: argparse.Namespace) -> Iterator[str]:
     """The targets of a regression."""
-    for name in targets:
+    for name in options.target or ():
         with suppress(ValueError):  # said at the column
-            if task_of(table, name, missing)[0] == "regression":
+            if _task(table, name, options)[0] == "regression":
                 yield name
+
+
+def _task(table: Table, name: str, options: argparse.Namespace) -> tuple[str, str]:
+    """The task of a target, and the reason in words."""
+    if options.task is not None:
+        return options.task, "--task"
+    return task_of(table, name, tuple(options.missing or ()))
 
 
 def _role_or_error(table: Table, name: str, options: argparse.Namespace) -> str:
@@ -89,10 +110,11 @@ def _role(table: Table, name: str, options: argparse.Namespace) -> str:
     """The use of a column that is no input, in words; empty for inputs."""
     missing = tuple(options.missing or ())
     if name in (options.target or ()):
-        task, why = task_of(table, name, missing)
-        there = with_targets(table, [name], task, missing, silent)
-        fit_targets(there, [name], task, slice(None), missing)  # for its errors
-        return f"the target of a {task} ({why})"
+        task, why = _task(table, name, options)
+        there, log = with_targets(table, [name], task, missing, silent), bool(options.log_target)
+        fit_targets(there, [name], task, slice(None), missing, log)  # for its errors
+        by = ", by its logarithm" if log else ""
+        return f"the target of a {task}{by} ({why})"
     if name == options.weight:
         row_weights(without_weight_0(table, name, missing, silent), name, missing)
         return "the weights of the rows"

@@ -26,13 +26,13 @@ class Kind(NamedTuple):
 def _of_several(names: Sequence[str]) -> bool:
     """Whether all columns are predictions of several targets."""
     kinds = [name.partition("_")[0] for name in names]
-    alone = set(kinds) <= {"prediction", "probability"}
+    alone = set(kinds) <= {"prediction", "probability", "lower", "upper"}
     return alone and kinds[:1] == ["prediction"] and kinds.count("prediction") > 1
 
 
 def predictions_with(kept: Sequence[str]) -> Kind:
     """The kind of predictions that come after these columns; others are a user's own tables."""
-    first = (*dict.fromkeys(kept), "prediction")
+    first = (*dict.fromkeys(name for name in kept if name), "prediction")  # "": an index
     safe_first = tuple(map(safe, first))  # by --safe-cells
 
     def fits(path: Path) -> bool:

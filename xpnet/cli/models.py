@@ -8,6 +8,7 @@ from pathlib import Path
 from xpnet.cli.options import UsageError
 from xpnet.errors import quoted
 from xpnet.files.save import is_model
+from xpnet.tables.compressed import plain_name
 from xpnet.tables.reading import PARQUET
 
 __all__ = ["check_order", "model_file"]
@@ -25,6 +26,12 @@ def check_order(model: Path, data: Path) -> None:
 
 
 def model_file(options: argparse.Namespace) -> Path:
-    """Return the file that training writes: --out, or the data's name in the working folder."""
+    """Return the file that training writes: --out, or the data's name in the working folder.
+
+    A model of de.csv.gz is de.safetensors. It was de.csv.safetensors, which is written again if it
+    is there and the other is not, so that whoever reads it gets the new model.
+    """
     out: Path | None = options.out
-    return out or Path(f"{Path(options.data).stem}.safetensors")
+    name = Path(options.data).name
+    found, older = (Path(f"{Path(n).stem}.safetensors") for n in (plain_name(name), name))
+    return out or (older if older.is_file() and not found.exists() else found)

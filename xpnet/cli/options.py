@@ -20,6 +20,7 @@ __all__ = [
     "UsageError",
     "add_where",
     "at_least",
+    "between_0_and_1",
     "check_where",
     "fraction",
     "positive",
@@ -136,6 +137,23 @@ def positive(option: str) -> Callable[[str], float]:
             value = math.nan
         if not 0 < value < math.inf:
             raise argparse.ArgumentTypeError(f"{option} must be above 0, got {quoted(text)}")
+        return value
+
+    return number
+
+
+def between_0_and_1(option: str) -> Callable[[str], float]:
+    """Return a parser of numbers above 0 and below 1."""
+
+    def number(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not 0 < value < 1:
+            raise argparse.ArgumentTypeError(
+                f"{option} must lie between 0 and 1, such as 0.9; got {quoted(text)}"
+            )
         return value
 
     return number

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from xpnet.cli.columns import add_missing, check_missing
 from xpnet.cli.input import check_input, read_input
 from xpnet.cli.kinds import TABLE, predictions_with
 from xpnet.cli.models import check_order
-from xpnet.cli.options import add_where, check_where
+from xpnet.cli.options import add_where, between_0_and_1, check_where
 from xpnet.cli.output import check_out, is_stdout, said_of, write_table
 from xpnet.cli.terminal import say
 from xpnet.errors import counted, printable, warn
@@ -45,8 +46,17 @@ def add_parser(commands: Any) -> None:
         "--keep",
         metavar="COLUMN",
         action="append",
-        help="a column, such as a key, to copy before the predictions (may be repeated)",
+        help="a column, such as a key, to copy before the predictions (may be repeated); an empty "
+        "text: the first column, if it has no name",
     )
+    parser.add_argument(
+        "--intervals",
+        type=between_0_and_1("--intervals"),
+        metavar="COVERAGE",
+        help="also write the ends of intervals that hold the quantity with this probability, such "
+        "as 0.9, as columns lower and upper",
+    )
+    add_missing(parser)
     parser.add_argument(
         "--strict",
         action="store_true",
@@ -74,10 +84,12 @@ def run(options: argparse.Namespace) -> int:
     """Write the predictions; a file is written completely or not at all."""
     model = load(options.model, options.backend, options.device)
     table = read_input(options.data)
+    check_missing(table, options.missing or ())
+    model = model.with_missing(options.missing or ())
     news = model.news(table)
     if options.strict and news:
         raise ValueError(f"{news[0]} (--strict)")
-    kept, predictions = _kept(table, options.keep or ()), _predictions(model, table)
+    kept, predictions = _kept(table, options.keep or ()), model.named(table, options.intervals)
     for name in kept.keys() & predictions.keys():
         raise ValueError(f"--keep {printable(name)}: the predictions have a column of this name")
     columns = {**kept, **predictions}
@@ -94,16 +106,15 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _predictions(model: Model, table: Table) -> dict[str, Any]:
-    """The predictions as `Model.predictions` has them, without its warnings, which `news` has."""
-    return model.schema.target.named(model.outputs(table))
-
-
 def _kept(table: Table, names: Sequence[str]) -> dict[str, Any]:
-    """The columns to copy beside the predictions, as text."""
-    for name in names:
-        table.require(name)
-    return {name: np.array(table.labels(name), TEXT) for name in names}
+    """The columns to copy beside the predictions, as text; the one without a name is the index."""
+    kept: dict[str, Any] = {}
+    for name in sorted(names, key=bool):  # an index has no name, and is the first column
+        if name == "" and table.index is not None:
+            kept[name] = table.index
+        else:
+            kept[name] = np.array(table.labels(name), TEXT)
+    return kept
 
 
 def _ignored(model: Model, table: Table) -> tuple[str, ...]:

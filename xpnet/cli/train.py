@@ -8,11 +8,10 @@ from typing import Any
 
 from xpnet.backends import DTYPES, uses_products_of_numpy
 from xpnet.cli import checkpoints, digits, fashion_mnist, table
-from xpnet.cli.columns import add_column_options
+from xpnet.cli.columns import add_column_options, add_target_options
 from xpnet.cli.kinds import MODEL
 from xpnet.cli.models import model_file
 from xpnet.cli.options import (
-    Each,
     Last,
     UsageError,
     add_where,
@@ -96,24 +95,7 @@ def _add_table_options(group: Any) -> None:
 
 def _add_target_options(group: Any) -> None:
     """Options on what is predicted, and on what each class counts."""
-    group.add_argument(
-        "--target",
-        action=Each,
-        metavar="COLUMN",
-        help="the column to predict (repeated: several, all classes or all quantities)",
-    )
-    group.add_argument(
-        "--task",
-        choices=["classification", "regression"],
-        help="default: classification if the target is text or has few different whole numbers",
-    )
-    group.add_argument(
-        "--log-target",
-        action="store_true",
-        default=None,
-        help="predict the logarithm of a positive target: errors count as ratios, and predictions "
-        "are medians, not means",
-    )
+    add_target_options(group)
     group.add_argument(
         "--class-weight",
         choices=["balanced"],

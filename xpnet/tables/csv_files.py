@@ -37,7 +37,10 @@ _Record = tuple[int, list[str]]  # its first line's number, and its cells
 
 
 class _Parsed(NamedTuple):
-    """The header's names, the records below it, and notes, which reading may add to."""
+    """The header's names, the records below it, and notes, which reading may add to.
+
+    The first name is empty if the first column is an index.
+    """
 
     names: tuple[str, ...]
     records: Iterator[_Record]
@@ -91,7 +94,8 @@ def header_of(path: str | os.PathLike[str]) -> Table:
     """A table of the file's columns without rows; only the first records are read."""
     source = path_of(path)
     with open_table(path) as file, _parsed(file, source) as found:
-        return Table(dict.fromkeys(found.names, np.array([], TEXT)), source, notes=found.notes)
+        columns = dict.fromkeys(found.names, np.array([], TEXT))
+        return _with_index(columns, source, None, found.notes)
 
 
 def is_csv(path: str | os.PathLike[str], plain: bool = False) -> bool:
@@ -119,13 +123,9 @@ def _parsed(file: BinaryIO, source: str) -> Iterator[_Parsed]:
         reader = csv.reader(chain(lines[above:], text), delimiter=mark, strict=True)
         records = _records(reader, source, above)
         header = _header(next(records, None), source)
-        names, checked = header.names, _checked(records, header, source)
-        if empty := header.width - len(names):
+        if empty := header.width - len(header.names):
             notes.append(f"columns at the end without name and cells are left out: {empty}")
-        if names[0] == "":
-            notes.append("the first column has no name and is left out: it is taken for an index")
-            names, checked = names[1:], ((line, cells[1:]) for line, cells in checked)
-        yield _Parsed(names, checked, notes)
+        yield _Parsed(header.names, _checked(records, header, source), notes)
 
 
 @contextmanager
@@ -254,8 +254,18 @@ def _table(found: _Parsed, source: str) -> Table:
     if not lines:
         raise ValueError(f"{source} has no rows below its header")
     columns = {name: _joined(part) for name, part in zip(names, parts, strict=True)}
-    notes = [*notes, *filter(None, [data_hint(names)])]
-    return Table(columns, source, np.concatenate(lines), notes=notes)
+    return _with_index(columns, source, np.concatenate(lines), notes)
+
+
+def _with_index(
+    columns: dict[str, Host], source: str, lines: Host | None, notes: list[str]
+) -> Table:
+    """The table; a first column without a name is its index."""
+    index = columns.pop("", None)
+    notes = [*notes, *filter(None, [data_hint(tuple(columns))])]
+    if index is not None:
+        notes.append("the first column has no name and is left out: it is taken for an index")
+    return Table(columns, source, lines, notes=notes, index=index)
 
 
 def _joined(parts: list[Host]) -> Host:

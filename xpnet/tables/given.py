@@ -19,6 +19,7 @@ from xpnet.whole_file import path_of
 
 __all__ = [
     "address_hint",
+    "check_kind",
     "check_lengths",
     "dims_given",
     "explains_options",
@@ -174,3 +175,12 @@ def check_lengths(lengths: Mapping[str, int], what: str) -> None:
             raise ValueError(
                 f"{what} differ in length: {quoted(first)} has {rows} and {quoted(name)} has {n}"
             )
+
+
+def check_kind(path: str, kind: str, fits: Callable[[str], bool]) -> None:
+    """Raise FileExistsError if the file exists and is of a different kind."""
+    if os.path.isfile(path) and os.path.getsize(path) and not fits(path):
+        raise FileExistsError(
+            f"{quoted(path)} exists and is not {kind}, so it is left unchanged: give a different "
+            "name"
+        )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,6 +30,11 @@ class Member(NamedTuple):
     def features(self, table: Table) -> Host:
         """X (N, n_0) in the network's dtype."""
         return self.schema.features(table, self.net.dtype)
+
+    def with_missing(self, texts: Iterable[str]) -> Member:
+        """The same network, for which these texts mean missing cells too."""
+        holes = tuple(sorted({*self.schema.holes, *texts}))
+        return self._replace(schema=replace(self.schema, holes=holes))
 
     def outputs(self, X: Host, table: Table) -> Host:
         """Probabilities (N, K), or quantities (N, 1) in the target's unit, float64.

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xpnet.errors import counted, quoted
+from xpnet.errors import counted
 from xpnet.files.save import is_model, save
 from xpnet.pages.document import is_page
-from xpnet.ranges import is_number
-from xpnet.tables.calibration import half_width
 from xpnet.tables.entries import entries_of
+from xpnet.tables.given import check_kind
 from xpnet.tables.importance import importance
+from xpnet.tables.intervals import ends_of, half_widths, named_ends
 from xpnet.tables.member import Member
 from xpnet.tables.predictor import Predictor
 from xpnet.tables.reading import table_of
@@ -87,15 +87,36 @@ class Model(Predictor):
         ValueError
             The target is no quantity, coverage is not within (0, 1), or too few rows were held out.
         """
-        quantities = [one for one in self.schema.targets if isinstance(one, Quantity)]
-        if not quantities:
-            raise ValueError(f"{self._named_targets('is a class')}: use predict_proba")
-        if not is_number(coverage) or not 0 < coverage < 1:
-            raise ValueError(f"coverage must lie between 0 and 1, got {quoted(coverage)}")
-        widths = [_half_width(residuals, coverage) for residuals in self._residuals()]
-        ys = np.split(self.outputs(self._warned(table)), len(quantities), axis=1)
-        each = [one.ends(y[:, 0], w) for one, y, w in zip(quantities, ys, widths, strict=True)]
+        widths = self._half_widths(coverage)
+        each = ends_of(self._quantities(), self.outputs(self._warned(table)), widths)
         return each[0] if len(each) == 1 else np.stack(each, axis=1)
+
+    def predictions(self, table: Any, coverage: float | None = None) -> dict[str, Host]:
+        """The predictions as named columns, as `xpnet predict` writes them.
+
+        With a ``coverage``, the ends of the `intervals` too: lower and upper, or of several targets
+        lower_<target> and upper_<target>.
+        """
+        return self.named(self._warned(table), coverage)
+
+    def named(self, table: Any, coverage: float | None = None) -> dict[str, Host]:
+        """Return what `predictions` does, but never warn: `news` is known, or is no matter."""
+        widths = [] if coverage is None else self._half_widths(coverage)  # an error comes first
+        outputs = self.outputs(table)
+        ends = ends_of(self._quantities(), outputs, widths) if widths else []
+        return self.schema.target.named(outputs) | named_ends(self.schema.target_names, ends)
+
+    def _half_widths(self, coverage: float) -> list[float]:
+        self._quantities()  # an error for classes
+        return half_widths(self._residuals(), coverage)
+
+    def _quantities(self) -> list[Quantity]:
+        """The single targets, which must be quantities."""
+        found = [target for target in self.schema.targets if isinstance(target, Quantity)]
+        if found:
+            return found
+        what = self._named_targets("is a class")
+        raise ValueError(f"{what}: use predict_proba (--intervals is for quantities)")
 
     def evaluate(self, table: Any, weight: str | None = None) -> dict[str, float]:
         """The scores on a table with targets.
@@ -215,7 +236,7 @@ class Model(Predictor):
 
         if path is not None:
             path = path_of(path)
-            _check_kind(path, "an HTML page", is_page)
+            check_kind(path, "an HTML page", is_page)
         rows = self._judged(table, weight)
         weights = self._weights(rows, weight)
         found = reported(self, rows, judged_by, data or {}, weight, weights)
@@ -268,26 +289,7 @@ class Model(Predictor):
             The file exists and is not a model.
         """
         path = path_of(path)
-        _check_kind(path, "a model", is_model)
+        check_kind(path, "a model", is_model)
         about = {"residuals": self.residuals, "score": self.score, "cv_score": self.cv_score}
         extra = entries_of([member.schema for member in self.members], about, self.estimator)
         save(self.network, path, extra, more=self.networks[1:])
-
-
-def _half_width(residuals: tuple[float, ...], coverage: float) -> float:
-    """`half_width`, with an error if too few rows were held out."""
-    width, n = half_width(residuals, coverage), len(residuals)
-    if np.isfinite(width):
-        return width
-    if not n:
-        raise ValueError("no rows were held out to measure errors on: train without quick")
-    raise ValueError(f"coverage can be at most {n / (n + 1):.6g}, got {coverage}")
-
-
-def _check_kind(path: str, kind: str, fits: Callable[[str], bool]) -> None:
-    """Raise FileExistsError if the file exists and is of a different kind."""
-    if os.path.isfile(path) and os.path.getsize(path) and not fits(path):
-        raise FileExistsError(
-            f"{quoted(path)} exists and is not {kind}, so it is left unchanged: give a different "
-            "name"
-        )

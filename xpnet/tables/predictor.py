@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 
 from xpnet.errors import quoted, warn
 from xpnet.network import Network
+from xpnet.tables.given import texts_given
 from xpnet.tables.member import Member
 from xpnet.tables.merged import foreign_to_all, news_of_all
 from xpnet.tables.reading import table_of
@@ -88,9 +89,13 @@ class Predictor:
         each = tuple(own for _, own in self._apart(self.outputs(self._warned(table))))
         return each[0] if len(each) == 1 else each
 
-    def predictions(self, table: Any) -> dict[str, Host]:
-        """The predictions as named columns, as `xpnet predict` writes them."""
-        return self.schema.target.named(self.outputs(self._warned(table)))
+    def with_missing(self, texts: Iterable[str]) -> Self:
+        """The same, but these texts mean missing cells too, beside those of the training.
+
+        A table to predict for may write its missing cells in a way of its own.
+        """
+        more = texts_given("missing", texts)
+        return replace(self, members=tuple(member.with_missing(more) for member in self.members))
 
     def _warned(self, table: Any) -> Table:
         """The table, after a warning of each column of text whose cells are mostly "other"."""

@@ -35,6 +35,8 @@ class Table:
         The line of the file on which each row begins. None: errors count rows from 1.
     notes : sequence of str
         How the file was read, if not as plain CSV: its separator, encoding and compression.
+    index : (N,) text, optional
+        A file's first column if it has no name: the rows' names, which are no input.
 
     Examples
     --------
@@ -50,6 +52,7 @@ class Table:
         lines: Host | None = None,
         *,
         notes: Sequence[str] = (),
+        index: Host | None = None,
     ) -> None:
         if not isinstance(source, str):
             raise TypeError(
@@ -59,7 +62,7 @@ class Table:
         self.source = source
         self.lines = lines
         self._unit = "row" if lines is None else "line"
-        self.notes = tuple(notes)
+        self.notes, self.index = tuple(notes), index
         self._numbers: dict[str, Host] = {}
         self._quantities: dict[Any, Host] = {}
         self._notations: dict[Any, Notation | None] = {}
@@ -206,7 +209,7 @@ class Table:
         found = Table.__new__(Table)
         found.columns = {name: values[rows] for name, values in self.columns.items()}
         found.source, found.lines, found._unit = self.source, lines[rows], self._unit
-        found.notes = self.notes
+        found.notes, found.index = self.notes, None if self.index is None else self.index[rows]
         found._numbers, found._notations = {}, dict(self._notations)
         found._quantities = {key: values[rows] for key, values in self._quantities.items()}
         return found
