@@ -1,4 +1,4 @@
-"""Damage to model files: bits, bytes, splices, and edits of the header.
+"""Damage to files: bits, bytes, splices, edits of the header, and other files of their name.
 
 A mutation is a function of (content, other contents, rng) that returns new content. Those in
 `SEALED` compute a new checksum, or leave it out like older files, so that the checks after it are
@@ -7,7 +7,13 @@ reached.
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
+import os
+import pickle
+import re
+import zipfile
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -178,6 +184,69 @@ def _closed(header: dict[str, Any], numbers: bytes, rng: Rng) -> bytes:
     return joined(_text(header, rng).encode(), numbers)
 
 
+def _moved(content: bytes, others: list[bytes], rng: Rng) -> bytes:
+    """Change lengths, shapes and offsets by little or much, or the length of the header."""
+    header, numbers = header_of(content)
+    names = [name for name in header if name != "__metadata__"]
+    for _ in range(rng.integers(1, 4)):
+        entry = header[names[rng.integers(len(names))]]
+        values = entry["shape" if entry["shape"] and rng.random() < 0.5 else "data_offsets"]
+        far = (0, -1, 2**31, 2**32 - 1, 2**53, 2**63 - 1, len(numbers), 2 * values[0])
+        near = values[0] + int(rng.integers(-8, 9))
+        values[rng.integers(len(values))] = near if rng.random() < 0.5 else far[rng.integers(8)]
+    found = _closed(header, numbers, rng)
+    if rng.random() < 0.2:
+        length = int.from_bytes(found[:8], "little") + int(rng.integers(-64, 65))
+        found = max(0, length).to_bytes(8, "little") + found[8:]
+    return found
+
+
+def _doubled(content: bytes, others: list[bytes], rng: Rng) -> bytes:
+    """Repeat a key of the header, or of the JSON within it, with the same value or with another."""
+    size = int.from_bytes(content[:8], "little")
+    text, numbers = content[8 : 8 + size].decode(), content[8 + size :]
+    keys = list(re.finditer(r'(?<=[{,])\\?"[^"\\]*\\?":', text))
+    key = keys[rng.integers(len(keys))]
+    quote = (key.group().count("\\") and '\\"') or '"'
+    value = ("1", "null", f"{quote}x{quote}", "[]", "{}")[rng.integers(5)]
+    doubled = f"{text[: key.start()]}{key.group()}{value},{text[key.start() :]}"
+    return _resealed(doubled.encode(), numbers)
+
+
+def _resealed(text: bytes, numbers: bytes) -> bytes:
+    """Return the file with this header's text, and the digest that belongs to it."""
+    blank = re.sub(rb'("sha256":")[0-9a-f]{64}', rb"\g<1>" + b"0" * 64, text)
+    digest = hashlib.sha256(joined(blank, numbers)).hexdigest().encode()
+    return joined(re.sub(rb'("sha256":")0{64}', rb"\g<1>" + digest, blank), numbers)
+
+
+class _Harmful:
+    """What a pickle runs when it is loaded."""
+
+    def __reduce__(self) -> Any:
+        return os.system, ("true",)
+
+
+def _pickled(content: bytes, others: list[bytes], rng: Rng) -> bytes:
+    """Return another kind of file: a pickle, an archive with one, as torch's, or a .npy."""
+    harm = pickle.dumps(_Harmful(), protocol=int(rng.integers(0, 6)))
+    kind = int(rng.integers(6))
+    if kind == 0:
+        return harm + content[: rng.integers(len(content))]
+    if kind == 1:
+        return len(harm).to_bytes(8, "little") + harm + content
+    file = io.BytesIO()
+    if kind == 2:
+        np.save(file, np.asarray([_Harmful()], dtype=object), allow_pickle=True)
+    elif kind == 3:
+        np.savez(file, theta=np.asarray([_Harmful()], dtype=object), x=np.zeros(3))
+    else:
+        with zipfile.ZipFile(file, "w") as archive:
+            archive.writestr("archive/data.pkl", harm)
+            archive.writestr("archive/data/0", content if kind == 4 else b"")
+    return file.getvalue()
+
+
 MUTATIONS: dict[str, Mutation] = {
     "bits": _flipped,
     "cuts": _cut,
@@ -186,6 +255,9 @@ MUTATIONS: dict[str, Mutation] = {
     "settings": _resettled,
     "header": _relabelled,
     "numbers": _renumbered,
+    "lengths and offsets": _moved,
+    "doubled keys": _doubled,
+    "renamed pickles": _pickled,
 }
-SEALED = frozenset(("settings", "header", "numbers"))
+SEALED = frozenset(("settings", "header", "numbers", "lengths and offsets", "doubled keys"))
 """Mutations after which the file may be valid and describe a different network."""
