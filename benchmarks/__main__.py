@@ -1,8 +1,8 @@
 """``python -m benchmarks``: the benchmarks of training and prediction, and their plot.
 
-It also runs the tests by random steps (fuzz), bad calls (calls), damaged files (files) and kills
-(faults). The
-other benchmarks are separate modules: `python -m benchmarks.NAME`.
+It also runs the tests by random steps (fuzz), bad calls (calls), damaged files (files), kills
+(faults) and changes to the code (mutants). The other benchmarks are separate modules:
+`python -m benchmarks.NAME`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from benchmarks import calls, cpu, faults, files, fuzz, gpu, growth, latency, plot, search
+from benchmarks.mutants import command as mutants
 from benchmarks.tabular import command as tables
 
 COMMANDS = {
@@ -26,6 +27,7 @@ COMMANDS = {
     "fuzz": fuzz,
     "files": files,
     "faults": faults,
+    "mutants": mutants,
 }
 
 
