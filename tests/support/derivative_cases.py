@@ -132,7 +132,7 @@ def torch_hessian_products(activation, loss, hidden):
     X, Y = problem(loss)
     _, _, V = directions(net, X)
     theta = torch.tensor(to_numpy(net.parameters), requires_grad=True)
-    value = torch_loss(_dense_layers(net, theta), names, loss, torch.tensor(X), torch.tensor(Y))
+    value = torch_loss(dense_layers(net, theta), names, loss, torch.tensor(X), torch.tensor(Y))
     (g,) = slopes(value, theta, create_graph=True)
     if not g.requires_grad:  # linear in θ
         return np.zeros_like(V)
@@ -140,7 +140,7 @@ def torch_hessian_products(activation, loss, hidden):
     return torch.stack(H).numpy()
 
 
-def _dense_layers(net, theta):
+def dense_layers(net, theta):
     """Return (W, b) of each layer as parts of θ of any library."""
     return [
         (
@@ -161,7 +161,7 @@ def jax_hessian_products(activation, loss, hidden):
     net, names = dense(get_backend("numpy"), activation, loss, hidden)
     X, Y = problem(loss)
     _, _, V = directions(net, X)
-    gradient = jax.grad(lambda theta: jax_loss(_dense_layers(net, theta), names, loss, X, Y))
+    gradient = jax.grad(lambda theta: jax_loss(dense_layers(net, theta), names, loss, X, Y))
     product = jax.jit(lambda theta, v: jax.jvp(gradient, (theta,), (v,))[1])
     theta = jax.numpy.asarray(net.parameters)
     return np.stack([product(theta, v) for v in V])

@@ -15,7 +15,14 @@ from xpnet.derivatives.at import At
 from xpnet.equations.parameters import slots
 from xpnet.typing import Array
 
-__all__ = ["jacobian_by_inputs", "jacobian_by_parameters", "jvp", "vjp"]
+__all__ = [
+    "by_parameters",
+    "jacobian_by_inputs",
+    "jacobian_by_parameters",
+    "jvp",
+    "units",
+    "vjp",
+]
 
 
 def jvp(at: At, X: Array, tX: Array | None, ttheta: Array | None) -> tuple[Any, Any]:
@@ -33,7 +40,7 @@ def vjp(at: At, X: Array, U: Array) -> tuple[Any, Any]:
 def jacobian_by_inputs(at: At, X: Array) -> Any:
     """∂A_n/∂X_n of each example, (N, n_L, n_0)."""
     A, saved = at.forward(X)
-    dX = at.input_gradient(saved, _units(at, A))  # (n_L, N, n_0)
+    dX = at.input_gradient(saved, units(at, A))  # (n_L, N, n_0)
     return at.backend.xp.moveaxis(dX, 0, 1)
 
 
@@ -41,7 +48,7 @@ def jacobian_by_parameters(at: At, X: Array) -> Any:
     """∂A_n/∂θ of each example, (N, n_L, P)."""
     xp = at.backend.xp
     A, saved = at.forward(X)
-    factors = at.factors(saved, _units(at, A))
+    factors = at.factors(saved, units(at, A))
     return xp.moveaxis(by_parameters(at, factors), 0, 1)
 
 
@@ -57,7 +64,7 @@ def by_parameters(at: At, factors: list[Any]) -> Any:
     return xp.concat([xp.broadcast_to(x, (*lead, x.shape[-1])) for _, x in parts], axis=-1)
 
 
-def _units(at: At, A: Array) -> Any:
+def units(at: At, A: Array) -> Any:
     """A unit vector for each output, for all examples: (n_L, N, n_L)."""
     xp, (N, n) = at.backend.xp, A.shape
     rows = xp.eye(n, dtype=A.dtype, device=at.backend.device)[:, None, :]

@@ -14,7 +14,6 @@ from xpnet.losses.cross_entropy import BINARY_CROSS_ENTROPY, CrossEntropy
 from xpnet.losses.heads import MultiCrossEntropy, softmax_heads
 from xpnet.losses.likelihood import GaussianNLL, Poisson
 from xpnet.losses.loss import Loss, from_preactivation, per_example
-from xpnet.losses.masked import Masked
 from xpnet.losses.regression import (
     ABSOLUTE_ERROR,
     LOG_COSH,
@@ -26,6 +25,7 @@ from xpnet.losses.regression import (
 from xpnet.when_used import when_used
 
 if TYPE_CHECKING:
+    from xpnet.losses.masked import Masked
     from xpnet.losses.scaled import Scaled
 
 __all__ = [
@@ -126,6 +126,7 @@ def loss_from_config(config: str | Mapping[str, Any]) -> Loss:
 
 
 def _masked_from(inner: Any) -> Loss:
+    from xpnet.losses.masked import Masked
     from xpnet.losses.scaled import names_within
 
     if names_within(inner, "masked"):
@@ -142,4 +143,4 @@ def _scaled_from(loss: Any, factor: Any) -> Loss:
 
 
 if not TYPE_CHECKING:
-    __getattr__ = when_used(__name__, (), {"Scaled": "scaled"})
+    __getattr__ = when_used(__name__, (), {"Masked": "masked", "Scaled": "scaled"})

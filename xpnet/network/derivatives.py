@@ -1,25 +1,18 @@
-"""Derivatives of a network other than the gradient by θ, with checks of their input.
+"""Derivatives of a network other than the gradient by θ.
 
-The equations are in `xpnet.derivatives` and docs/derivatives.md.
+The checks of their input are in `xpnet.network.operators`, the equations in `xpnet.derivatives` and
+docs/derivatives.md.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from xpnet.backends import move
-from xpnet.checks.directions import check_memory, direction, directions
-from xpnet.checks.inputs import examples, features
-from xpnet.derivatives import first, second
-from xpnet.derivatives.at import At
-from xpnet.derivatives.gradients import Gradients
-from xpnet.equations.masks import context
-from xpnet.equations.parameters import Layers, layout, unpack
-from xpnet.errors import quoted
-from xpnet.losses.cut import Cut, cut
 from xpnet.network.predictions import NetworkPasses
-from xpnet.ranges import check_flag, is_choice
 from xpnet.typing import ArrayLike
+
+if TYPE_CHECKING:
+    from xpnet.derivatives.gradients import Gradients
 
 __all__ = ["NetworkDerivatives"]
 
@@ -71,16 +64,9 @@ class NetworkDerivatives(NetworkPasses):
         >>> A.tolist(), tA.tolist()
         ([7.0], [-1.0])
         """
-        if tX is None and ttheta is None:
-            raise ValueError("jvp needs a direction: give tX (like X), ttheta (P,), or both")
-        with self.backend.context():
-            at, X, single = self._at(X, training)
-            tX = None if tX is None else self._like(X, "tX", tX, single)
-            if ttheta is not None:
-                P = (layout(at.layers).size,)
-                ttheta = direction(self.backend, "ttheta", ttheta, P, self.dtype)
-            A, tA = first.jvp(at, X, tX, ttheta)
-        return (A[0, :], tA[0, :]) if single else (A, tA)
+        from xpnet.network.operators import jvp
+
+        return jvp(self, X, tX, ttheta, training)
 
     def vjp(self, X: ArrayLike, U: ArrayLike, *, training: bool = False) -> tuple[Gradients, Any]:
         """Return J_θᵀ U and J_Xᵀ U: the derivatives of Σ U ∘ A_L by θ and by X.
@@ -116,12 +102,9 @@ class NetworkDerivatives(NetworkPasses):
         >>> g.weights[0].tolist(), dX.tolist()
         ([[1.0, 2.0]], [3.0, 4.0])
         """
-        with self.backend.context():
-            at, X, single = self._at(X, training)
-            shape = X.shape[0], at.layers[-1].fan_out
-            U = self._rows("U", U, shape, single)
-            flat, dX = first.vjp(at, X, U)
-            return Gradients(self.backend.xp, at.layers, flat), dX[0, :] if single else dX
+        from xpnet.network.operators import vjp
+
+        return vjp(self, X, U, training)
 
     def jacobian(self, X: ArrayLike, by: str = "inputs") -> Any:
         """Return ∂A_n/∂X_n or ∂A_n/∂θ of every example n.
@@ -146,16 +129,9 @@ class NetworkDerivatives(NetworkPasses):
         MemoryError
             The result is larger than the memory.
         """
-        if not is_choice(by, ("inputs", "parameters")):
-            raise ValueError(f'by must be "inputs" or "parameters", got {quoted(by)}')
-        with self.backend.context():
-            at, X, single = self._at(X)
-            P = layout(at.layers).size
-            shape = X.shape[0], at.layers[-1].fan_out, X.shape[1] if by == "inputs" else P
-            check_memory(self.backend, "a Jacobian", shape, self.dtype)
-            compute = first.jacobian_by_inputs if by == "inputs" else first.jacobian_by_parameters
-            J = compute(at, X)
-        return J[0, ...] if single else J
+        from xpnet.network.operators import jacobian
+
+        return jacobian(self, X, by)
 
     # --- of the mean loss
 
@@ -186,12 +162,9 @@ class NetworkDerivatives(NetworkPasses):
         ValueError, TypeError
             Bad input.
         """
-        with self.backend.context():
-            at, of, X, Y, weight, single = self._of_loss(X, Y, sample_weight, training)
-            B, saved = at.forward(X)
-            dB = of.gradient(self.backend.xp, B, Y)[1] * weight
-            dX = at.input_gradient(saved, dB)
-        return dX[0, :] if single else dX
+        from xpnet.network.operators import input_gradient
+
+        return input_gradient(self, X, Y, sample_weight, training)
 
     def hvp(
         self,
@@ -232,7 +205,9 @@ class NetworkDerivatives(NetworkPasses):
         >>> net.hvp([[1.0], [3.0]], [[0.0], [0.0]], [1.0, 0.0]).tolist()  # H = 2 mean (x, 1)(x, 1)ᵀ
         [10.0, 4.0]
         """
-        return self._product(second.hvp, X, Y, v, sample_weight, training)
+        from xpnet.network.operators import hvp
+
+        return hvp(self, v, X, Y, sample_weight, training)
 
     def ggnvp(
         self,
@@ -254,7 +229,9 @@ class NetworkDerivatives(NetworkPasses):
 
         Parameters, returns and errors are those of `hvp`.
         """
-        return self._product(second.ggnvp, X, Y, v, sample_weight, training)
+        from xpnet.network.operators import ggnvp
+
+        return ggnvp(self, v, X, Y, sample_weight, training)
 
     def hessian(
         self,
@@ -275,53 +252,6 @@ class NetworkDerivatives(NetworkPasses):
         MemoryError
             The result is larger than the memory.
         """
-        P = layout(self.layers).size
-        check_memory(self.backend, "a Hessian", (P, P), self.dtype)
-        with self.backend.context():
-            at, of, X, Y, weight, _ = self._of_loss(X, Y, sample_weight, training)
-            return second.hessian(at, of, X, Y, weight)
+        from xpnet.network.operators import hessian
 
-    # --- what they share
-
-    def _product(
-        self, product: Any, X: Any, Y: Any, v: Any, sample_weight: Any, training: bool
-    ) -> Any:
-        """Return H v or G v."""
-        with self.backend.context():
-            at, of, X, Y, weight, _ = self._of_loss(X, Y, sample_weight, training)
-            v = directions(self.backend, "v", v, layout(at.layers).size, self.dtype)
-            return product(at, of, X, Y, weight, v)
-
-    def _at(self, X: ArrayLike, training: bool = False) -> tuple[At, Any, bool]:
-        """The layers at θ, X (N, n_0) on the device, and whether it was one example."""
-        check_flag("training", training)
-        X, single = features(self.backend, self.layers, self.dtype, self.in_order(X))
-        return self._chain(self.layers, X.shape[0], training), X, single
-
-    def _chain(self, layers: Layers, N: int, training: bool) -> At:
-        backend = self.backend
-        ctx = context(backend, layers, self.seed, self.epoch, N, training)
-        return At(backend, layers, unpack(backend.xp, layers, self._theta), self._stats, ctx)
-
-    def _of_loss(
-        self, X: Any, Y: Any, sample_weight: Any, training: bool
-    ) -> tuple[At, Cut, Any, Any, Any, bool]:
-        """The layers up to the loss, the loss, X and Y, w_n / Σ w (N, 1) or a number, single."""
-        check_flag("training", training)
-        X, Y = self.in_order(X), self.encode(Y)
-        layers, loss = self.decided_by(Y)
-        data = examples(self.backend, layers, loss, self.dtype, X, Y, sample_weight)
-        weight: Any = 1.0 / data.X.shape[0]
-        if data.w is not None:
-            weight = move(self.backend, data.w / data.w.sum(), self.dtype)[:, None]
-        of = cut(layers, loss)
-        at = self._chain(of.layers, data.X.shape[0], training)
-        return at, of, data.X, data.Y, weight, data.single
-
-    def _like(self, X: Any, name: str, x: ArrayLike, single: bool) -> Any:
-        return self._rows(name, x, tuple(X.shape), single)
-
-    def _rows(self, name: str, x: ArrayLike, shape: tuple[int, ...], single: bool) -> Any:
-        """X checked to be of that shape, without its first axis for one example."""
-        x = direction(self.backend, name, x, shape[1:] if single else shape, self.dtype)
-        return x[None, :] if single else x
+        return hessian(self, X, Y, sample_weight, training)

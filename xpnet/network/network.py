@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from xpnet.checks.keywords import explains_keywords
-from xpnet.network.derivatives import NetworkDerivatives
+from xpnet.network.per_example import NetworkPerExample
 from xpnet.typing import ArrayLike
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Network"]
 
 
-class Network(NetworkDerivatives):
+class Network(NetworkPerExample):
     """A feed-forward network: a chain of dense layers, and others between them.
 
     Z_l = A_{l-1} W_lᵀ + b_l and A_l = f_l(Z_l), with A_0 = X (N, n_0), one example a row.

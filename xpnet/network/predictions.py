@@ -14,8 +14,6 @@ from xpnet.backends import move, to_numpy
 from xpnet.checks.inputs import Examples, examples, features
 from xpnet.derivatives.gradient import gradient
 from xpnet.derivatives.gradients import Gradients
-from xpnet.engines.pieces import pieces
-from xpnet.engines.placement import home, rows_that_fit
 from xpnet.equations import passes
 from xpnet.equations.activations import ACTIVATIONS
 from xpnet.equations.masks import context
@@ -89,6 +87,9 @@ class NetworkPasses(NetworkState):
         return same._in_batches(X, batch_size)
 
     def _in_batches(self, X: ArrayLike, batch_size: int | None) -> Any:
+        from xpnet.engines.pieces import pieces
+        from xpnet.engines.placement import home, rows_that_fit
+
         X = self.in_order(X)
         if batch_size is not None:
             positive_integer("batch_size", batch_size)
@@ -108,6 +109,8 @@ class NetworkPasses(NetworkState):
         rows = self.backend.rows_in_cache
         if rows is None or X.shape[0] <= rows:
             return self._outputs_at_once(X)
+        from xpnet.engines.pieces import pieces
+
         parts = [self._outputs_at_once(x) for (x,) in pieces(self.backend, rows, X)]
         return self.backend.xp.concat(parts, axis=-2)
 
@@ -166,6 +169,8 @@ class NetworkPasses(NetworkState):
         batch_size: int | None,
     ) -> tuple[Layers, Loss, Examples]:
         """Check the data of a pass in pieces; they stay on the host if the device has no room."""
+        from xpnet.engines.placement import home
+
         if batch_size is not None:
             positive_integer("batch_size", batch_size)
         X, Y = self.in_order(X), self.encode(Y)
