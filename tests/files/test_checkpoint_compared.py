@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 
 import numpy as np
 import pytest
@@ -38,6 +37,28 @@ def test_another_fit_is_refused_and_the_difference_is_named(tmp_path, middle, se
     with pytest.raises(xpnet.CheckpointError, match=f"of a different fit: .*{said}"):
         net.fit(**given, checkpoint=path)
     assert path.read_bytes() == middle
+
+
+ROWS = [np.arange(0, 40), np.arange(10, 50)]
+
+
+@pytest.mark.parametrize(
+    ("rngs", "rows", "weights", "said"),
+    [
+        ((1, 2), [ROWS[0], ROWS[1][::-1]], None, r"data\.rows has other numbers"),
+        ((1, 2), None, None, "data.rows is None"),
+        ((1, 2), ROWS, np.arange(1.0, 54), "data.weights is"),
+        ((1, 3), ROWS, None, r"settings\.seeds is \[1, 3\]"),
+    ],
+)
+def test_rows_of_their_own_are_compared(tmp_path, rngs, rows, weights, said):
+    def stack(seeds):
+        return xpnet.Stack(network(rng=rng) for rng in seeds)
+
+    given = {**FIT, "checkpoint": tmp_path / "f"}
+    stack((1, 2)).fit(X, LABELS, rows=ROWS, **given)
+    with pytest.raises(xpnet.CheckpointError, match=said):
+        stack(rngs).fit(X, LABELS, rows=rows, sample_weight=weights, **given)
 
 
 def test_other_weights_of_the_validation_data_are_refused(tmp_path):
@@ -226,13 +247,3 @@ def test_a_schedule_with_a_memory_of_its_own_is_refused(tmp_path):
 
     with pytest.raises(ValueError, match="Own observes the losses"):
         fit(tmp_path / "f", learning_rate=Own())
-
-
-@pytest.mark.parametrize(
-    "wrong", [{"early_stopping": 2}, {"epochs": None}, {"rows": [[0, 1], [2, 3]]}]
-)
-def test_a_stack_whose_networks_end_or_draw_by_themselves_is_refused(tmp_path, wrong):
-    stack = xpnet.Stack(network(rng=r) for r in range(2))
-    with pytest.raises(ValueError, match="a stack keeps a checkpoint only with epochs"):
-        stack.fit(X, LABELS, **{**FIT, "checkpoint": tmp_path / "f", **wrong})
-    assert os.listdir(tmp_path) == []

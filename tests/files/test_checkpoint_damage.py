@@ -248,3 +248,59 @@ def test_a_small_file_needs_no_large_memory(tmp_path, middle):
         assert tracemalloc.get_traced_memory()[1] < 2**20
     finally:
         tracemalloc.stop()
+
+
+ENDED = {
+    "no final parameters": ({}, lambda a: a.pop("final.theta")),
+    "final parameters of another shape": (
+        {}, lambda a: a.update({"final.theta": a["final.theta"][:, 1:]})),
+    "no final statistics": ({}, lambda a: a.pop("final.statistics.1")),
+    "nobody has ended": ({"ended": []}, None),
+    "a network that is none": ({"ended": [[2, 1, 6, "early"]]}, None),
+    "twice": ({"ended": [[0, 1, 6, "early"], [0, 1, 6, "early"]]}, None),
+    "a place that is none": ({"ended": [[0, 99, 6, "early"]]}, None),
+    "a step that is none": ({"ended": [[0, 1, 999, "early"]]}, None),
+    "no reason": ({"ended": [[0, 1, 6, None]]}, None),
+    "no list": ({"ended": 1}, None),
+    "no place": ({"ended": [[0, 1]]}, None),
+    "a best epoch of one network": ({"best_epoch": 1}, None),
+    "two best values": ({}, lambda a: a.update(early_stopping=a["early_stopping"][:2])),
+    "best values of three": (
+        {}, lambda a: a.update(early_stopping=a["early_stopping"][:, [0, 1, 1]])),
+    "half a best epoch": ({}, lambda a: a["early_stopping"].__setitem__((2, 0), 0.5)),
+    "a late best epoch": ({}, lambda a: a["early_stopping"].__setitem__((2, 0), 99)),
+    "a best value that is NaN": ({}, lambda a: a["early_stopping"].__setitem__((0, 0), np.nan)),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def of_a_stack(tmp_path_factory) -> bytes:
+    """A checkpoint of a stack of two networks, of which one has ended."""
+
+    class End(Exception):
+        pass
+
+    def end(stack, history):
+        if history.ended:
+            raise End
+
+    path = tmp_path_factory.mktemp("stack") / "f"
+    with pytest.raises(End):
+        _fit_stack(path, callbacks={"step_end": end})
+    assert len(xpnet.Checkpoint.read(path).history.ended) == 1
+    return path.read_bytes()
+
+
+def _fit_stack(path: Path, **settings: Any) -> None:
+    stack = xpnet.Stack(network(6, xpnet.layers.BatchNorm(), rng=r) for r in range(2))
+    given = {"early_stopping": 1, "learning_rate": [3.0, 0.01], **settings}
+    stack.fit(X, LABELS, checkpoint=path, **{**FIT, "epochs": 20, **given})
+
+
+@pytest.mark.parametrize(("run", "arrays"), ENDED.values(), ids=ENDED)
+def test_ends_of_networks_that_are_wrong(tmp_path, of_a_stack, run, arrays):
+    changed(tmp_path / "f", of_a_stack)
+    _fit_stack(tmp_path / "f")
+    changed(tmp_path / "f", of_a_stack, metadata=of_json("run", **run), arrays=arrays)
+    with pytest.raises(xpnet.CheckpointError):
+        _fit_stack(tmp_path / "f")

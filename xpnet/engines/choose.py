@@ -77,7 +77,7 @@ def choose_runner(
         return StreamedRunner(recipe, state, data, batches, compile)
     compiled_as, compiles = recipe.backend.compiled_as, compile is not False
     if compiled_as == "loops" and compiles and isinstance(batches, OwnBatches):
-        each = _each(recipe, state, data, batches, epochs, compile)
+        each = _each(recipe, state, data, batches, epochs, compile, by_shapes)
         if each is not None:
             return each
     single = state.theta.ndim == 1
@@ -195,14 +195,23 @@ def _fused(
 
 
 def _each(
-    recipe: Recipe, state: State, data: Feed, batches: OwnBatches, epochs: int, wanted: bool | None
+    recipe: Recipe,
+    state: State,
+    data: Feed,
+    batches: OwnBatches,
+    epochs: int,
+    wanted: bool | None,
+    by_shapes: bool,
 ) -> Runner | None:
     """Return a runner of compiled loops for each network of a stack; None if not worthwhile."""
     from xpnet.engines.loops.cache import is_compiled
 
     R = len(batches.own.rows)
     seconds = plain_seconds(recipe.layers, batches.size, epochs * batches.per_epoch * R)
-    if not _may_load_numba(wanted, seconds) or not (wanted or _has_memory(data, batches.own)):
+    layers = recipe.layers if by_shapes else None
+    if not _may_load_numba(wanted, seconds, layers):
+        return None
+    if not (wanted or _has_memory(data, batches.own)):
         return None
     from xpnet.engines.graph.shapes import TraceError
     from xpnet.engines.loops.each_runner import EachRunner
@@ -211,7 +220,8 @@ def _each(
     runner = EachRunner(recipe, state, data, batches.own, batches.size, usual_threads() or 1)
     try:
         programs = runner.programs(n)
-        new = [source for source in {p.source for p in programs} if not is_compiled(source)]
+        sources = {program.source for program in programs}
+        new = [source for source in sources if by_shapes or not is_compiled(source)]
         if not wanted and seconds < len(new) * _PAYS * compile_seconds(recipe.layers):
             return None
         runner.prepare(programs, n)

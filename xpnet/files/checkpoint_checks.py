@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
+from xpnet.errors import quoted
+from xpnet.files.jsonable import integer_of, text_of
 from xpnet.training.run_state import Best, RunState
 from xpnet.typing import Host
 
-__all__ = ["check_column", "check_state", "count_in", "memory_in"]
+__all__ = ["check_column", "check_state", "count_in", "counts_in", "ended_in", "memory_in"]
 
 _MOST = 2.0**53  # largest integer that a float64 holds with all integers below it
 _PLATEAU = 4  # rate, best value, bad epochs and cooldown
@@ -38,6 +41,25 @@ def count_in(name: str, x: float) -> int:
     return int(x)
 
 
+def counts_in(name: str, x: Host) -> Host:
+    """Counts that are stored among numbers with a fraction."""
+    return np.asarray([count_in(name, each) for each in x.tolist()], np.int64)
+
+
+def ended_in(found: Any) -> dict[int, tuple[int, int, str]]:
+    """The networks of a stack that have ended: epochs and steps done, and why, by their number."""
+    ended = {}
+    for entry in found if isinstance(found, list) else [None]:
+        if not isinstance(entry, list) or len(entry) != 4:
+            raise ValueError(f"its ended networks are not a list of places: {quoted(found)}")
+        place = dict(zip(("r", "epochs", "steps", "why"), entry, strict=True))
+        r, epochs, steps = (integer_of(place, name, 0) for name in ("r", "epochs", "steps"))
+        if r in ended:
+            raise ValueError(f"its network {r} has ended twice")
+        ended[r] = epochs, steps, text_of(place, "why")
+    return ended
+
+
 def memory_in(x: Host) -> tuple[float, ...]:
     """The memory of a `ReduceOnPlateau`."""
     if x.dtype != np.float64 or x.shape != (_PLATEAU,):
@@ -52,6 +74,7 @@ def check_state(state: RunState) -> None:
     """Raise ValueError if parts of the state do not belong together."""
     _check_arrays(state)
     _check_counts(state)
+    _check_ended(state)
     if state.best is not None:
         _check_best(state, state.best)
     for name, x in state.solver.items():
@@ -79,6 +102,8 @@ def _likes(state: RunState) -> Iterator[tuple[str, Host | None]]:
     yield "averaged", state.averaged
     if state.best is not None:
         yield "best.theta", state.best.theta
+    if state.final is not None:
+        yield "final.theta", state.final[0]
 
 
 def _check_counts(state: RunState) -> None:
@@ -98,15 +123,42 @@ def _check_counts(state: RunState) -> None:
 
 
 def _check_best(state: RunState, best: Best) -> None:
-    """Check what early stopping remembers: an epoch of the fit, and finite arrays of it."""
-    if math.isnan(best.value):
+    """Check what early stopping remembers: an epoch of the fit, and arrays of it.
+
+    Those of one network are finite; a stack's network whose value was never a number has others.
+    """
+    value, epochs = np.asarray(best.value), best.epoch
+    if np.isnan(value).any():
         raise ValueError("the best value of its early stopping is NaN")
-    if best.epoch is None or best.theta is None:
+    if value.shape not in ((), state.theta.shape[:-1]):
+        raise ValueError(f"its early stopping must have {state.theta.shape[0]} best values")
+    if best.theta is None:
         return
-    if not state.first_epoch < best.epoch <= state.epoch:
-        raise ValueError(f"its best epoch is {best.epoch}, which is none of the fit")
-    shapes, wanted = ([(x.shape, x.dtype) for x in s] for s in (best.statistics, state.statistics))
-    if shapes != wanted:
-        raise ValueError("its best statistics have other shapes than its statistics")
-    if not all(np.isfinite(x).all() for x in (best.theta, *best.statistics)):
+    inside = (state.first_epoch < epochs) & (epochs <= state.epoch)
+    if value.ndim:
+        inside |= epochs == 0  # its value never was a number
+    if value.ndim != state.theta.ndim - 1 or not np.all(inside):
+        raise ValueError(f"its best epoch is {quoted(best.epoch)}, which is none of the fit")
+    _check_statistics("best", best.statistics, state)
+    if value.ndim == 0 and not all(np.isfinite(x).all() for x in (best.theta, *best.statistics)):
         raise ValueError("its best parameters or statistics are NaN or infinite")
+
+
+def _check_statistics(what: str, statistics: tuple[Host, ...], state: RunState) -> None:
+    shapes, wanted = ([(x.shape, x.dtype) for x in s] for s in (statistics, state.statistics))
+    if shapes != wanted:
+        raise ValueError(f"its {what} statistics have other shapes than its statistics")
+
+
+def _check_ended(state: RunState) -> None:
+    """Check the networks of a stack that have ended: their numbers, places and arrays."""
+    ended = state.history.ended
+    if bool(ended) != (state.final is not None) or (ended and state.theta.ndim == 1):
+        raise ValueError("its networks that have ended and their parameters do not belong together")
+    if state.final is None:
+        return
+    _check_statistics("final", state.final[1], state)
+    epochs, steps = len(state.history.epoch), len(state.history.step_loss)
+    for r, (epoch, step, _) in ended.items():
+        if r >= len(state.theta) or epoch > epochs or step > steps:
+            raise ValueError(f"its network {r} has ended after {epoch} epochs and {step} steps")

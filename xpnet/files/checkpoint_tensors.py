@@ -6,8 +6,9 @@ optimizer.0 …            the optimizer's arrays
 statistics.0 …           the layers' statistics
 losses                   Σ w loss of the running epoch's steps
 best.theta, best.statistics.0 …     what early stopping would restore
+final.theta, final.statistics.0 …   of the networks of a stack that have ended
 history.epoch …          the history's lists; history.metrics.NAME each metric
-early_stopping           [the best value, epochs since]
+early_stopping           [the best value, epochs since]; of a stack (3, R), with the best epoch
 schedule                 the memory of ReduceOnPlateau: [rate, best, bad epochs, cooling]
 solver.gradient …        the memory of L-BFGS
 gradient_norm            [its value], at the end of L-BFGS
@@ -22,7 +23,14 @@ import numpy as np
 
 from xpnet.engines.names import ENGINES
 from xpnet.errors import quoted
-from xpnet.files.checkpoint_checks import check_column, check_state, count_in, memory_in
+from xpnet.files.checkpoint_checks import (
+    check_column,
+    check_state,
+    count_in,
+    counts_in,
+    ended_in,
+    memory_in,
+)
 from xpnet.files.jsonable import flag_of, integer_of, list_of, number_of, text_of
 from xpnet.training.history import History
 from xpnet.training.run_state import Best, RunState
@@ -34,7 +42,7 @@ _LISTS = ("epoch", "loss", "validation_loss", "step_loss", "seconds")
 _METRICS = "history.metrics."
 _COUNTS = ("epoch", "first_epoch", "step", "steps")
 _NUMBERS = {*_COUNTS, "finished", "seconds", "engine", "threads", "team", "stopped", "best_epoch"}
-_SINCE = {"before", "metrics"}  # what the first files of the format lack
+_SINCE = {"before", "ended", "metrics"}  # what the first files of the format lack
 _MOST = 2**53 - 1  # largest integer that every reader of JSON keeps
 
 
@@ -49,6 +57,8 @@ def arrays_of(state: RunState) -> dict[str, Host]:
         found["schedule"] = np.asarray(state.schedule, np.float64)
     if state.best is not None:
         found |= _of_best(state.best)
+    if state.final is not None:
+        found |= {"final.theta": state.final[0]} | _numbered("final.statistics", state.final[1])
     return found | _of_history(state.history)
 
 
@@ -57,7 +67,8 @@ def _numbered(name: str, arrays: tuple[Host, ...]) -> dict[str, Host]:
 
 
 def _of_best(best: Best) -> dict[str, Host]:
-    found = {"early_stopping": np.asarray([best.value, best.since], np.float64)}
+    numbers = [best.value, best.since, *([best.epoch] if np.ndim(best.value) else [])]
+    found = {"early_stopping": np.asarray(numbers, np.float64)}
     if best.theta is None:
         return found
     return found | {"best.theta": best.theta} | _numbered("best.statistics", best.statistics)
@@ -103,9 +114,15 @@ def numbers_of(state: RunState) -> dict[str, Any]:
         "threads": state.threads,
         "team": state.team,
         "stopped": state.history.stopped,
-        "best_epoch": None if state.best is None else state.best.epoch,
+        "best_epoch": _best_epoch(state.best),
+        "ended": [[r, *place] for r, place in state.history.ended.items()],
         "metrics": list(state.history.metrics),
     }
+
+
+def _best_epoch(best: Best | None) -> int | None:
+    """The best epoch of one network; those of a stack are in a tensor."""
+    return None if best is None or np.ndim(best.value) else best.epoch
 
 
 def state_of(arrays: Mapping[str, Host], numbers: Mapping[str, Any]) -> RunState:
@@ -140,6 +157,7 @@ def state_of(arrays: Mapping[str, Host], numbers: Mapping[str, Any]) -> RunState
         statistics=_unnumbered("statistics", left),
         losses=left.pop("losses"),
         best=_best(left, numbers),
+        final=_final(left),
         schedule=memory_in(left.pop("schedule")) if "schedule" in left else (),
         solver={name: left.pop(f"solver.{name}") for name in _names("solver.", left)},
         engine=engine,
@@ -176,6 +194,7 @@ def _history(left: dict[str, Host], numbers: Mapping[str, Any]) -> History:
     stopped = None if numbers["stopped"] is None else text_of(numbers, "stopped")
     return History(
         **lists,
+        ended=ended_in(numbers.get("ended", [])),
         metrics=metrics,
         stopped=stopped,
         gradient_norm=None if norm is None else float(norm[0]),
@@ -189,9 +208,22 @@ def _listed(name: str, left: dict[str, Host]) -> Any:
 def _best(left: dict[str, Host], numbers: Mapping[str, Any]) -> Best | None:
     if "early_stopping" not in left:
         return None
-    value, since = _listed("early_stopping", left)
+    found = check_column("early_stopping", left.pop("early_stopping"))
     theta, statistics = left.pop("best.theta", None), _unnumbered("best.statistics", left)
     epoch = _count_or_none(numbers, "best_epoch")
+    if found.ndim == 2 and epoch is not None:
+        raise ValueError("its best epoch is that of one network, and it has several")
+    if found.ndim == 2:
+        value, since, epochs = found
+        counts = (counts_in("epochs since the best value", since), counts_in("best", epochs))
+        return Best(value, *counts, theta, statistics)
+    value, since = found.tolist()
     if (epoch is None) != (theta is None):
         raise ValueError("its best epoch and the parameters of that epoch do not belong together")
     return Best(value, count_in("epochs since the best value", since), epoch, theta, statistics)
+
+
+def _final(left: dict[str, Host]) -> tuple[Host, tuple[Host, ...]] | None:
+    if "final.theta" not in left:
+        return None
+    return left.pop("final.theta"), _unnumbered("final.statistics", left)

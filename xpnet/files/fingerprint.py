@@ -26,12 +26,25 @@ _PIECE = 1 << 22  # numbers that are hashed at once
 
 def data_of(data: Examples, validation: Examples | None) -> dict[str, Any]:
     """Shape, dtype and SHA-256 of X, Y and the weights, as the steps take them; and w's unit."""
+    found = {**_of_examples(data), "unit": float(data.unit)}
+    if validation is None:
+        return found
+    judged = _of_examples(validation)
+    return {**found, **{f"validation {name}": x for name, x in judged.items()}}
+
+
+def _of_examples(data: Examples) -> dict[str, Any]:
+    """The fingerprints of X, Y and the weights, and of each network's own rows of them."""
     given = {"X": data.X, "Y": data.Y, "weights": data.w}
-    if validation is not None:
-        given |= {"validation X": validation.X, "validation Y": validation.Y}
-        given |= {"validation weights": validation.w}
     found = {name: None if x is None else fingerprint(x) for name, x in given.items()}
-    return {**found, "unit": float(data.unit)}
+    if data.own is None:
+        return found
+    lengths = np.asarray([len(rows) for rows in data.own.rows])
+    found["rows"] = fingerprint(lengths, *data.own.rows)
+    if data.own.w is not None:
+        units = np.asarray(data.own.units or ())
+        found["weights"] = fingerprint(lengths, *data.own.w, units)
+    return found
 
 
 def fingerprint(x: Array, *more: Array) -> dict[str, Any]:

@@ -114,7 +114,6 @@ class FileKeeper:
             Something differs; the message says what.
         """
         self._net = net
-        _check_stack(net, self._settings)
         own = loads(json.dumps(config_of(net)))  # raises if a file could not name the loss
         found, start = self._found, start_of(net)
         if found is not None and "parameters" in found.data:
@@ -189,16 +188,6 @@ class FileKeeper:
                 f"{error}"
             )
         self._cadence.wrote(state.steps, time.monotonic() - self._due)
-
-
-def _check_stack(net: NetworkState, settings: Settings) -> None:
-    """Raise ValueError if the networks of a stack may end, or draw batches, each by itself."""
-    ends = settings.early_stopping is not None or settings.is_open
-    if net.parameters.ndim == 2 and (ends or settings.own is not None):
-        raise ValueError(
-            "a stack keeps a checkpoint only with epochs=…, and without early_stopping and rows: "
-            "its networks must end together and share their batches"
-        )
 
 
 def _different(found: Checkpoint, own: dict[str, Any], may_differ: bool) -> Iterator[str]:

@@ -27,7 +27,8 @@ _LEFT_OUT = (
 def settings_of(settings: Settings) -> dict[str, Any]:
     """The settings that decide what a fit computes, by the names of `Network.fit`'s keywords."""
     found = {name: plain(x) for name, x in settings._asdict().items() if name not in _LEFT_OUT}
-    return {**found, "epochs": None if settings.is_open else settings.epochs}
+    found["epochs"] = None if settings.is_open else settings.epochs
+    return found if settings.own is None else {**found, "seeds": list(settings.own.seeds)}
 
 
 def plain(value: Any) -> Any:

@@ -101,14 +101,17 @@ class Watch:
         return self._since >= self.settings.patience
 
     def memory(self) -> Best:
-        """What is remembered of one network, for a checkpoint."""
+        """What is remembered, for a checkpoint: numbers, or arrays (R,) of a stack."""
+        if np.ndim(self._best):
+            return Best(self._best, self._since, self._epoch, *(self._kept or ()))
         if self._kept is None:
             return Best(float(self._best), int(self._since))
         return Best(float(self._best), int(self._since), int(self._epoch), *self._kept)
 
     def recall(self, best: Best) -> None:
         """Take what a checkpoint remembers."""
-        self._best, self._since, self._epoch = best.value, best.since, best.epoch or 0
+        self._best, self._since = best.value, best.since
+        self._epoch = 0 if best.epoch is None else best.epoch
         self._kept = None if best.theta is None else (best.theta, best.statistics)
 
     def _value(self, history: History) -> Host:

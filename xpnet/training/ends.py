@@ -43,6 +43,15 @@ class Ends:
         if np.all(self.ended):
             history.stopped = history.stopped or why
 
+    def recall(self, history: History, final: State | None) -> None:
+        """Take what a checkpoint remembers: ``final`` has the states of those that have ended."""
+        self._final = final
+        self.ended[list(history.ended)] = True
+
+    def memory(self) -> State | None:
+        """The states of the networks that have ended, and any numbers for the others."""
+        return self._final
+
     def kept(self, backend: Backend, theta: Array, statistics: tuple[Array, ...]) -> State:
         """The given state, in which networks that have ended keep theirs."""
         if self._final is None:

@@ -137,8 +137,10 @@ class _Loop:
         if saved is not None:
             check_engine(saved, self.runner.engine, exact)
             put = net.backend.from_numpy
-            session.put(put(saved.parameters.copy()), self._copies(self._statistics(0)[0])[1])
+            stats = self._copies(self._statistics(0)[0])[1]
+            session.put(*session.state(put(saved.parameters.copy()), stats))
             session.release()
+            self.runner.ended = session.ended
 
     def _go_on(self, fresh: State, saved: RunState) -> State:
         """Take the position from a checkpoint; return the state there, checked by a fresh one."""
@@ -148,7 +150,7 @@ class _Loop:
         restore_memory(self.rate, saved)
         if saved.step and self.session.watches_steps:
             weights = self.batches.order(saved.epoch).weights[: saved.step]
-            self.history.step_loss.extend((saved.losses.T / weights).T)
+            self.history.step_loss.extend(self.session.marked((saved.losses.T / weights.T).T))
         return resumed(self.net.backend, fresh, saved)
 
     def run(self) -> History:

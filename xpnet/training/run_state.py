@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -24,12 +24,13 @@ __all__ = ["Best", "Keeper", "RunState", "on_device", "on_host"]
 class Best:
     """What early stopping remembers: the best value, smaller is better, and how long ago it was.
 
-    Without ``restore_best`` there are no parameters, and ``epoch`` is None.
+    Without ``restore_best`` there are no parameters, and ``epoch`` is None. In a stack, the numbers
+    are arrays (R,) after the first epoch.
     """
 
-    value: float
-    since: int
-    epoch: int | None = None
+    value: Any
+    since: Any
+    epoch: Any = None
     theta: Array | None = None
     statistics: tuple[Array, ...] = ()
 
@@ -79,6 +80,8 @@ class RunState:
         The record of the whole epochs.
     best : Best or None
         The state of early stopping.
+    final : (theta, statistics) or None
+        The states of the networks of a stack that have ended, those in ``history.ended``.
     schedule : tuple of float
         The memory of `ReduceOnPlateau`; empty for other schedules.
     solver : dict of arrays
@@ -104,6 +107,7 @@ class RunState:
     seconds: float = 0.0
     losses: Host = field(default_factory=lambda: np.zeros(0))
     best: Best | None = None
+    final: tuple[Host, tuple[Host, ...]] | None = None
     schedule: tuple[float, ...] = ()
     solver: dict[str, Host] = field(default_factory=dict)
     engine: Engine = PLAIN

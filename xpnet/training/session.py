@@ -89,6 +89,10 @@ class Session:
             raise CheckpointError("the checkpoint has no early stopping, or this fit has none")
         if self._watch and saved.best is not None:
             self._watch.recall(on_device(self.net.backend, saved.best))
+        if self._ends is not None:
+            put, final = self.net.backend.from_numpy, saved.final
+            state = None if final is None else (put(final[0]), tuple(map(put, final[1])))
+            self._ends.recall(saved.history, state)
 
     def put(self, theta: Array, statistics: tuple[Array, ...]) -> None:
         """Give the network the parameters of a checkpoint; the network keeps them on an error."""
@@ -187,8 +191,14 @@ class Session:
             step=step,
             seconds=time.perf_counter() - self._began if step else 0.0,
             best=on_host(self.net.backend, self._watch.memory()) if self._watch else None,
+            final=self._final(),
             **parts,
         )
+
+    def _final(self) -> tuple[Host, tuple[Host, ...]] | None:
+        """The states of a stack's networks that have ended, on the host."""
+        found, host = self._ends and self._ends.memory(), self.net.backend.to_numpy
+        return (host(found[0]), tuple(map(host, found[1]))) if found else None
 
     def end_state(self, theta: Host) -> tuple[Host | None, tuple[Host, ...]]:
         """The network's parameters after the last step, None if they are θ; and its statistics.

@@ -38,7 +38,7 @@ class EachRunner:
         recipes = [alone(recipe, r) for r in range(len(own.rows))]
         feeds = _feeds(data, own)
         self._runners = [
-            FusedRunner(each, _state(each, state, r), feeds[r], batch, gathers=True)
+            FusedRunner(each, _state(state, r), feeds[r], batch, gathers=True)
             for r, each in enumerate(recipes)
         ]
         self._team = Team(min(threads, len(recipes)))
@@ -111,11 +111,10 @@ def alone(recipe: Recipe, r: int) -> Recipe:
     )
 
 
-def _state(recipe: Recipe, state: State, r: int) -> State:
-    """The state of network r, with copies of its parameters and statistics."""
-    theta = state.theta[r].copy()
-    stats = tuple(stat[r].copy() for stat in state.stats)
-    return State(theta, recipe.optimizer.init(np, theta), None, stats)
+def _state(state: State, r: int) -> State:
+    """The state of network r, with copies of its arrays."""
+    theta, stats = state.theta[r].copy(), tuple(stat[r].copy() for stat in state.stats)
+    return State(theta, tuple(x[r].copy() for x in state.optimizer), None, stats)
 
 
 def _feeds(data: Feed, own: OwnRows) -> list[Feed]:
