@@ -127,14 +127,19 @@ def check_where(options: argparse.Namespace) -> None:
         raise UsageError(f"{given}: {error}") from error
 
 
+def _number(text: str) -> float:
+    """The number, or NaN, which lies in no range."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
 def positive(option: str) -> Callable[[str], float]:
     """Return a parser of finite numbers above 0."""
 
     def number(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
+        value = _number(text)
         if not 0 < value < math.inf:
             raise argparse.ArgumentTypeError(f"{option} must be above 0, got {quoted(text)}")
         return value
@@ -146,10 +151,7 @@ def between_0_and_1(option: str) -> Callable[[str], float]:
     """Return a parser of numbers above 0 and below 1."""
 
     def number(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
+        value = _number(text)
         if not 0 < value < 1:
             raise argparse.ArgumentTypeError(
                 f"{option} must lie between 0 and 1, such as 0.9; got {quoted(text)}"
@@ -185,10 +187,7 @@ def at_least(least: int, option: str, most: int = MOST) -> Callable[[str], int]:
 
 def fraction(text: str) -> float:
     """Parse a share of the rows in [0, 1), so that some rows are left."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
+    value = _number(text)
     if not 0 <= value < 1:
         got = quoted(text) if math.isnan(value) else value
         raise argparse.ArgumentTypeError(

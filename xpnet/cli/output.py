@@ -16,7 +16,7 @@ from xpnet.cli.terminal import say
 from xpnet.errors import counted
 from xpnet.network import Network
 from xpnet.tables import write_csv
-from xpnet.tables.csv_files import csv_text
+from xpnet.tables.csv_written import csv_text
 from xpnet.training import History
 from xpnet.typing import Host
 from xpnet.whole_file import check_writable

@@ -6,7 +6,8 @@ CSV is read by the standard library, Parquet by pyarrow and data frames by narwh
 
 from __future__ import annotations
 
-from xpnet.tables.csv_files import read_csv, write_csv
+from xpnet.tables.csv_files import read_csv
+from xpnet.tables.csv_written import write_csv
 from xpnet.tables.frames import from_frame, read_parquet
 from xpnet.tables.model import Model
 from xpnet.tables.model_files import load, read_schema, save_model

@@ -1,35 +1,33 @@
-"""Read and write CSV by the standard library: a header, and quotes as in RFC 4180.
+"""Read CSV by the standard library: a header, and quotes as in RFC 4180.
 
-Files are written with commas, in UTF-8. Those that are read may be compressed (`compressed`), in
-another encoding (`encodings`), or have another separator (`separators`).
+A file may be compressed (`compressed`), in another encoding than UTF-8 (`encodings`), have another
+separator than commas (`separators`), or lines above its header (`headers`).
 """
 
 from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from io import StringIO
 from itertools import chain, islice
 from threading import Lock
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from xpnet.backends import to_numpy
 from xpnet.errors import counted, quoted
-from xpnet.tables.cells import TEXT, column, is_number
+from xpnet.tables.cells import TEXT, is_number
 from xpnet.tables.compressed import pieces_of
 from xpnet.tables.encodings import text_of
-from xpnet.tables.given import check_lengths, named, open_table
+from xpnet.tables.given import open_table
 from xpnet.tables.headers import data_hint, start_of
-from xpnet.tables.separators import COMMA, SEPARATORS, first_lines
-from xpnet.tables.table import Table, repeated, separator_hint, shown
+from xpnet.tables.separators import first_lines, separator_hint
+from xpnet.tables.table import Table, repeated, shown
 from xpnet.typing import Host
-from xpnet.whole_file import path_of, whole_file
+from xpnet.whole_file import path_of
 
-__all__ = ["csv_text", "header_of", "is_csv", "parse_csv", "read_csv", "write_csv"]
+__all__ = ["header_of", "is_csv", "parse_csv", "read_csv"]
 
 _CHUNK = 1 << 10  # rows held as Python objects at once, few enough for the cache
 _CELLS = 1 << 22  # cells held so, but for a row that has more
@@ -273,51 +271,3 @@ def _joined(parts: list[Host]) -> Host:
     column = np.concatenate(parts) if len(parts) > 1 else parts[0]
     parts.clear()
     return column
-
-
-def write_csv(path: str | os.PathLike[str], columns: Mapping[str, Any]) -> None:
-    """Write columns of text or numbers to a CSV file, whole or not at all.
-
-    Raises
-    ------
-    TypeError
-        ``columns`` is not a mapping of str to arrays of text, numbers or truth values.
-    ValueError
-        Columns differ in length, or one has not exactly one axis.
-    """
-    path, text = path_of(path), csv_text(columns)
-    with whole_file(path) as file:
-        file.write(text.encode())
-
-
-def csv_text(columns: Mapping[str, Any]) -> str:
-    """The text that `write_csv` writes."""
-    cells = {name: _cells(name, values) for name, values in named(columns).items()}
-    check_lengths({name: len(values) for name, values in cells.items()}, "the columns")
-    # Readers end a line at a lone \r too, but the module quotes only what its own line end has.
-    # An unquoted name with another separator may make readers take it for the file's.
-    quoting: Any = csv.QUOTE_ALL if _is_ambiguous(cells) else csv.QUOTE_MINIMAL
-    text = StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n", quoting=quoting)
-    writer.writerow(cells)
-    writer.writerows(zip(*cells.values(), strict=True))
-    return text.getvalue()
-
-
-def _cells(name: str, values: Any) -> list[str]:
-    """The column as text; a number has the fewest digits that identify it."""
-    array = to_numpy(values) if hasattr(values, "shape") else column(name, values)
-    if array.ndim != 1:
-        raise ValueError(f"column {quoted(name)} must have one dimension, got shape {array.shape}")
-    if array.dtype.kind not in "biufTU":
-        raise TypeError(f"column {quoted(name)} must hold text or numbers, got dtype {array.dtype}")
-    cells: list[str] = array.astype(TEXT).tolist()
-    return cells
-
-
-def _is_ambiguous(columns: Mapping[str, list[str]]) -> bool:
-    marks = {"\r", *SEPARATORS} - {COMMA}
-    return any(
-        not marks.isdisjoint(name) or any("\r" in cell for cell in columns[name])
-        for name in columns
-    )

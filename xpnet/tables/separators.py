@@ -6,12 +6,13 @@ import csv
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-__all__ = ["COMMA", "SEPARATORS", "first_lines", "records_of", "separator_of"]
+__all__ = ["COMMA", "SEPARATORS", "first_lines", "records_of", "separator_hint", "separator_of"]
 
 COMMA = ","
 SEPARATORS = {"\t": "tabs", ";": "semicolons", "|": "bars", COMMA: "commas"}
 """In order of preference: text and decimals often have commas, and seldom the others."""
 
+_BLANKS = " (one column, whose name has blanks: blanks separate no columns, but commas do)"
 _LINES = 100  # most lines that are judged
 _CHARACTERS = 1 << 20  # and most characters, but for the first two lines
 
@@ -72,3 +73,16 @@ def records_of(lines: Sequence[str], mark: str) -> tuple[list[list[str]], bool]:
     except csv.Error:
         return records, reader.line_num < len(lines)
     return records, False
+
+
+def separator_hint(names: Sequence[str]) -> str:
+    """A hint if the header is one column, but has blanks or separators; else empty."""
+    if len(names) != 1:
+        return ""
+    mark = max(SEPARATORS, key=names[0].count)
+    if mark not in names[0] or mark == COMMA:
+        return _BLANKS if " " in names[0].strip() else ""
+    return (
+        f" (one column, whose name has {SEPARATORS[mark]}: to separate columns, every row needs as "
+        "many)"
+    )

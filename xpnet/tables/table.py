@@ -12,12 +12,11 @@ from xpnet.tables.cells import as_numbers, as_text, column, is_number, reads_as_
 from xpnet.tables.given import check_lengths, name_of, named
 from xpnet.tables.notation import PLAIN, Notation
 from xpnet.tables.notations import notation_named, notation_of
-from xpnet.tables.separators import COMMA, SEPARATORS
+from xpnet.tables.separators import separator_hint
 from xpnet.typing import Host
 
-__all__ = ["Table", "check_table", "repeated", "separator_hint", "shown"]
+__all__ = ["Table", "check_table", "repeated", "shown"]
 
-_BLANKS = " (one column, whose name has blanks: blanks separate no columns, but commas do)"
 _CELL = 60  # most characters of a cell or a name in a message
 
 
@@ -261,19 +260,6 @@ class Table:
         if self.names and self.names[0].startswith("#"):
             text += " (if the first line is a comment, remove it)"
         return ValueError(text + separator_hint(self.names))
-
-
-def separator_hint(names: Sequence[str]) -> str:
-    """A hint if the header is one column, but has blanks or separators; else empty."""
-    if len(names) != 1:
-        return ""
-    mark = max(SEPARATORS, key=names[0].count)
-    if mark not in names[0] or mark == COMMA:
-        return _BLANKS if " " in names[0].strip() else ""
-    return (
-        f" (one column, whose name has {SEPARATORS[mark]}: to separate columns, every row needs as "
-        "many)"
-    )
 
 
 def shown(names: tuple[str, ...], most: int = 20) -> str:
