@@ -11,6 +11,8 @@ from benchmarks import plot, report, tables, targets, turns
 from benchmarks.__main__ import main
 from benchmarks.blas import assignment
 from benchmarks.figures import best, exponent, ratio, summary
+from benchmarks.pages import cpu as parts
+from benchmarks.pages import markdown
 from benchmarks.peers import CONTENDERS
 from benchmarks.turns import Process, take_turns
 from benchmarks.worker import Job
@@ -204,16 +206,16 @@ def written(folder):
 
 
 def test_the_page_has_the_figures_of_the_result(tmp_path, monkeypatch):
-    monkeypatch.setattr(tables, "RESULTS", tmp_path)
-    assert tables.written(tables.cpu_steps) == "Not measured yet."
+    monkeypatch.setattr(markdown, "RESULTS", tmp_path)
+    assert tables.written(parts.cpu_steps) == "Not measured yet."
     written(tmp_path)
-    assert "| 2-8-2, 1 | × products alone, tuned | ≤ 0.3 | 0.75 | missed |" in tables.cpu_targets()
-    steps = tables.cpu_steps()
+    assert "| 2-8-2, 1 | × products alone, tuned | ≤ 0.3 | 0.75 | missed |" in parts.cpu_targets()
+    steps = parts.cpu_steps()
     assert steps.count("| xpnet | 3.0 | 20.0 |") == 2
     assert steps.count("| thinc | – | – |") == 2
     assert "thinc absent: No module 'thinc'" in steps
     assert "With `A=B`:" in steps
-    assert "| xpnet | 3.00 | 3.00 | 0.8850 | 300 |" in tables.cpu_run()
+    assert "| xpnet | 3.00 | 3.00 | 0.8850 | 300 |" in parts.cpu_run()
 
 
 def test_the_plot_is_the_same_bytes_from_the_same_figures(tmp_path):

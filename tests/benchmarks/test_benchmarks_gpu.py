@@ -9,8 +9,10 @@ from importlib import import_module
 import numpy as np
 import pytest
 
-from benchmarks import gpu, plot, tables
+from benchmarks import gpu, plot
 from benchmarks.__main__ import main
+from benchmarks.pages import cpu as parts
+from benchmarks.pages import markdown
 from benchmarks.peers import GPU_CONTENDERS, make
 from benchmarks.peers.on_gpu import reference
 from benchmarks.targets import gpu_verdicts
@@ -237,12 +239,12 @@ def test_verdicts_ask_for_torchs_time_and_for_four_fifths_of_products():
 def test_tables_and_plot_are_of_the_results(tmp_path, monkeypatch):
     result = RESULT | {"targets": gpu_verdicts(RESULT["settings"])}
     (tmp_path / "gpu.json").write_text(json.dumps(result))
-    monkeypatch.setattr(tables, "RESULTS", tmp_path)
-    steps = tables.gpu_steps()
+    monkeypatch.setattr(markdown, "RESULTS", tmp_path)
+    steps = parts.gpu_steps()
     assert "| torch eager | 10,000 |" in steps
     assert "JAX jit absent: No module named 'jax'" in steps
     assert "2.0e-06 of the largest" in steps
-    assert tables.gpu_targets().startswith("a card, 1.0, 1 MiB.\n\n| workload ")
+    assert parts.gpu_targets().startswith("a card, 1.0, 1 MiB.\n\n| workload ")
     if import_module("importlib.util").find_spec("matplotlib"):
         picture = tmp_path / "gpu.svg"
         assert main(["plot", "--results", str(tmp_path / "gpu.json"), "--out", str(picture)]) == 0

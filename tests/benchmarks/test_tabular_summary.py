@@ -8,7 +8,9 @@ import math
 import numpy as np
 import pytest
 
-from benchmarks import tables as pages
+from benchmarks import tables
+from benchmarks.pages import markdown
+from benchmarks.pages import tabular as pages
 from benchmarks.tabular import picture, report, summary
 from benchmarks.tabular.runs import Run
 from benchmarks.tabular.variants import HOLE, OUTLIER
@@ -154,8 +156,8 @@ def test_a_spoiled_cell_is_compared_with_the_spread_of_the_same_splits():
 
 def test_the_pages_have_the_figures_of_the_summary(tmp_path, monkeypatch):
     needed("scipy.stats")
-    monkeypatch.setattr(pages, "RESULTS", tmp_path)
-    assert pages.written(pages.tables_errors) == "Not measured yet."
+    monkeypatch.setattr(markdown, "RESULTS", tmp_path)
+    assert tables.written(pages.tables_errors) == "Not measured yet."
     (tmp_path / "tables.json").write_text(json.dumps(summary.summary(invented())), encoding="utf-8")
     errors, means = pages.tables_errors(), pages.tables_means()
     spaced = errors.replace("\N{NO-BREAK SPACE}", " ")
