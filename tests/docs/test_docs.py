@@ -1,6 +1,6 @@
 """The documentation's code runs, and its links lead to the right files and lines.
 
-A ```console block is commands and what they print. In docs/backprop.md a link to a line of code
+A ```console block is commands and what they print. In docs/backprop.md and docs/derivatives.md a link to a line of code
 quotes that line, whole or in part:
 
     [`dA = backend.matmul(dZ, W[l])`](../xpnet/equations/passes.py#L72)
@@ -24,7 +24,7 @@ from xpnet.backends import available_backends
 
 DOCS = sorted((*(ROOT / "docs").glob("*.md"), *(ROOT / "docs" / "decisions").glob("*.md")))
 PAGES = [page for page in (ROOT / "README.md", *DOCS) if page.exists()]
-QUOTING = [page for page in DOCS if page.name == "backprop.md"]
+QUOTING = [page for page in DOCS if page.name in ("backprop.md", "derivatives.md")]
 
 LINK = re.compile(r"\]\(([^()\s]+)\)")
 LINE = re.compile(r"\]\((\.\./xpnet/[\w/]+\.py)#L(\d+)\)")
