@@ -1,7 +1,7 @@
 """The documentation's code runs, and its links lead to the right files and lines.
 
-A ```console block is commands and what they print. In docs/backprop.md and docs/derivatives.md a link to a line of code
-quotes that line, whole or in part:
+A ```console block is commands and what they print. In docs/backprop.md and docs/derivatives.md a
+link to a line of code quotes that line, whole or in part:
 
     [`dA = backend.matmul(dZ, W[l])`](../xpnet/equations/passes.py#L72)
 
