@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from typing import Any
@@ -275,6 +276,53 @@ def test_a_callback_that_ends_the_fit_has_finished_it(tmp_path):
     assert (wanted["stopped"], wanted["epochs"]) == ("callback", 2)
     assert xpnet.Checkpoint.read(tmp_path / "f").finished
     assert told(again, fit(again)) == wanted
+
+
+LOG = '{"epoch": 3, "step": 18, "loss": 0.5, "seconds": 0.1}\n'
+
+
+@pytest.mark.parametrize("stacked", [False, True])
+@pytest.mark.parametrize("every", [1, "1h"])
+@pytest.mark.parametrize("cut", ["", '{"epoch": 2, "st', '{"ep'])
+def test_a_log_has_each_epoch_once(tmp_path, stacked, every, cut):
+    """Also if the fit begins anew, and if the kill cut the last line short."""
+
+    class End(Exception):
+        pass
+
+    def fit(path, *more):
+        log, given = xpnet.training.json_lines(tmp_path / "log"), {**FIT, "checkpoint_every": every}
+        one = xpnet.Stack(network(rng=r) for r in range(2)) if stacked else network()
+        one.fit(X, LABELS, checkpoint=path, callbacks=[log, *more], **given)
+
+    def end(net, history):
+        if len(history) == 2:
+            raise End
+
+    (tmp_path / "log").write_text(LOG)  # of another network
+    with pytest.raises(End):
+        fit(tmp_path / "f", end)
+    with open(tmp_path / "log", "a") as file:
+        file.write(cut)
+    for _ in range(2):  # the second one finds the fit finished
+        fit(tmp_path / "f")
+    first, *lines = (tmp_path / "log").read_text().splitlines()
+    assert first + "\n" == LOG
+    assert [json.loads(line)["epoch"] for line in lines] == [1, 2, 3, 4]
+
+
+def test_a_log_keeps_every_line_that_is_not_of_the_fit(tmp_path):
+    """Without a checkpoint, each fit adds all its lines."""
+    path = tmp_path / "log"
+    log = xpnet.training.json_lines(path)
+    path.write_text("mine, without a line's end")
+    network().fit(X, LABELS, callbacks=log, checkpoint=tmp_path / "f", **FIT)
+    assert path.read_text().startswith('mine, without a line\'s end\n{"epoch": 1')
+    network(rng=8).fit(X, LABELS, callbacks=log, checkpoint=tmp_path / "g", **FIT)
+    assert len(path.read_text().splitlines()) == 9
+    for _ in range(2):
+        network().fit(X, LABELS, callbacks=log, epochs=4)
+    assert len(path.read_text().splitlines()) == 17
 
 
 KILLED = """

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from xpnet.when_used import when_used
 
 if TYPE_CHECKING:
-    from xpnet.training.callbacks import json_lines
     from xpnet.training.early_stopping import EarlyStopping
+    from xpnet.training.epoch_log import json_lines
     from xpnet.training.history import History
     from xpnet.training.signals import StopSignals, stop_on_signals
 
@@ -18,7 +18,7 @@ _PLACES = {
     "EarlyStopping": "early_stopping",
     "History": "history",
     "StopSignals": "signals",
-    "json_lines": "callbacks",
+    "json_lines": "epoch_log",
     "stop_on_signals": "signals",
 }
 

@@ -16,25 +16,20 @@ that it sets by `set_parameters` stay only if no step follows: set them at "fit_
 
 from __future__ import annotations
 
-import json
-import math
-import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from numbers import Number
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from xpnet.errors import look_up, quoted
-from xpnet.pickles import made_by
 from xpnet.ranges import takes
 from xpnet.training.history import History
 
 if TYPE_CHECKING:
     from xpnet.network.state import NetworkState
 
-__all__ = ["MOMENTS", "Callbacks", "json_lines"]
+__all__ = ["MOMENTS", "Callbacks"]
 
 Callback = Callable[[Any, History], Any]
 
@@ -68,15 +63,35 @@ class Callbacks:
     def seeing(self, stack: Any) -> Callbacks:
         """The same callbacks, called with the stack in place of the network that holds its θ."""
 
-        def told(function: Callback) -> Callback:
-            return lambda net, history: function(stack, history)
+        return Callbacks(
+            {moment: tuple(_Seeing(f, stack) for f in all_) for moment, all_ in self._at.items()}
+        )
 
-        return Callbacks({moment: tuple(map(told, all_)) for moment, all_ in self._at.items()})
+    def begin(self, kept: bool) -> None:
+        """Tell callbacks that ask, such as `json_lines`, whether checkpoints keep this fit."""
+        for function in (f for functions in self._at.values() for f in functions):
+            if hasattr(function, "begin"):
+                function.begin(kept)
 
     def call(self, moment: str, net: NetworkState, history: History) -> bool:
         """Call all callbacks of that moment; return whether one asked to end the fit."""
         answers = [_answer(f, f(net, history)) for f in self._at.get(moment, ())]  # calls every one
         return any(answers)
+
+
+class _Seeing:
+    """A callback that sees the stack."""
+
+    def __init__(self, function: Callback, stack: Any) -> None:
+        self._function, self._stack = function, stack
+
+    def __call__(self, net: NetworkState, history: History) -> Any:
+        return self._function(self._stack, history)
+
+    def begin(self, kept: bool) -> None:
+        """Pass it on."""
+        if hasattr(self._function, "begin"):
+            self._function.begin(kept)
 
 
 def _answer(function: Callback, answer: Any) -> bool:
@@ -108,41 +123,3 @@ def _functions(moment: str, given: Any) -> tuple[Callback, ...]:
                 f"{moment!r}"
             )
     return functions
-
-
-def json_lines(path: str | os.PathLike[str]) -> Callback:
-    """Return a callback that appends each epoch's values to a file, one JSON object a line.
-
-    Values that are not finite, such as the AUC of one class, are null, since JSON has no NaN.
-
-    >>> import numpy as np, tempfile, pathlib, xpnet
-    >>> path = pathlib.Path(tempfile.mkdtemp()) / "log.jsonl"
-    >>> X, Y = np.eye(4), np.arange(4) % 2
-    >>> log = xpnet.training.json_lines(path)
-    >>> history = xpnet.Network([4, 3, 2]).fit(X, Y, epochs=2, callbacks=[log])
-    >>> sorted(json.loads(path.read_text().splitlines()[1]))
-    ['epoch', 'loss', 'seconds', 'step']
-    """
-
-    return _JsonLines(path)
-
-
-@dataclass(frozen=True)
-class _JsonLines:
-    path: str | os.PathLike[str]
-
-    def __reduce__(self) -> Any:
-        return made_by(json_lines, self.path)
-
-    def __call__(self, net: NetworkState, history: History) -> None:
-        """Append the last epoch's values."""
-        with open(self.path, "a", encoding="utf-8") as file:
-            values = {name: _plain(value) for name, value in history.last().items()}
-            file.write(json.dumps(values) + "\n")
-
-
-def _plain(value: Any) -> Any:
-    """A number for JSON, None if it is not finite; for a stack, a list of them."""
-    if isinstance(value, list):
-        return [_plain(each) for each in value]
-    return value if math.isfinite(value) else None

@@ -108,6 +108,7 @@ class Session:
     def run(self, do_epochs: Callable[[], None], n_steps: int, examples_per_step: float) -> History:
         """Call ``do_epochs`` between the fit's begin and its end; return the history."""
         with stop_on_interrupt() as self.interrupt:
+            self.settings.callbacks.begin(kept=self.keeper is not None)
             self._call("fit_begin")
             with show_progress(self.settings.progress, n_steps, examples_per_step) as self.bar:
                 done, seconds = self._before
