@@ -7,6 +7,7 @@ import csv
 import numpy as np
 import pytest
 
+import xpnet.tables
 from tests.support.command import fails, predict, rows_of, train, write
 from xpnet.cli import main
 from xpnet.tables import load, read_csv
@@ -127,3 +128,35 @@ def test_an_index_without_a_name_is_kept(data, model, tmp_path, capsys):
     assert "has no column ''" in fails(
         capsys, predict(model, without, tmp_path / "q.csv", "--keep=")
     )
+
+
+def test_columns_to_keep_are_named_one_at_a_time(data, model, tmp_path, capsys):
+    said = fails(capsys, predict(model, data, tmp_path / "p.csv", "--keep=kind,size"))
+    assert "--keep kind,size: name one column per option, --keep kind --keep size" in said
+
+
+def test_the_columns_of_python_are_those_of_the_command(data, model, tmp_path):
+    out = tmp_path / "p.csv"
+    assert main(predict(model, data, out, "--intervals=0.8")) == 0
+    found = load(model).predictions(data, coverage=0.8)
+    assert list(found) == list(columns_of(out))
+    for name, cells in columns_of(out).items():
+        np.testing.assert_array_equal(np.array(cells, float), found[name])
+    assert list(load(model).predictions(data)) == ["prediction"]
+
+
+def test_marks_of_missing_cells_are_added_to_those_of_the_training(data, tmp_path):
+    """For every network of a model, which stays as it is."""
+    found = xpnet.tables.train(
+        data, "price", ignore=["cost"], missing=["-9"], networks=2, epochs=2, hidden=(4,)
+    )
+    other = found.with_missing(["keine", "-9"])
+    assert [member.schema.holes for member in other.members] == [("-9", "keine")] * 2
+    assert found.schema.holes == ("-9",)
+    table = {"size": ["0.5", "keine", ""], "kind": ["red"] * 3}
+    predicted = other.predict(table)
+    assert predicted[1] == predicted[2]
+    with pytest.raises(ValueError, match="'keine' is not among the column's numbers"):
+        found.predict(table)
+    with pytest.raises(TypeError, match=r'missing must be a list of texts, such as \["-999"\]'):
+        found.with_missing("NA")

@@ -23,6 +23,7 @@ __all__ = [
     "add_target_options",
     "check_columns",
     "check_missing",
+    "check_one_each",
     "embedded",
     "hints",
     "read_as",
@@ -80,7 +81,7 @@ def add_missing(group: Any) -> None:
 
 def check_columns(table: Table, options: argparse.Namespace) -> None:
     """Raise if a column that an option names is missing, or if a target has another role too."""
-    _check_one_each(table, options)
+    check_one_each(table, options, ("target", "text", "embed", "ignore"))
     check_missing(table, options.missing or ())
     others = (
         *(options.text or ()),
@@ -162,12 +163,12 @@ def embedded(table: Table, options: argparse.Namespace) -> dict[str, int | None]
     return found
 
 
-def _check_one_each(table: Table, options: argparse.Namespace) -> None:
-    """Raise if an option lists several columns with commas: each column needs its own option.
+def check_one_each(table: Table, options: argparse.Namespace, names: Iterable[str]) -> None:
+    """Raise if one of these options lists several columns with commas: each needs its own option.
 
     A column's name may contain commas.
     """
-    for option in ("target", "text", "embed", "ignore"):
+    for option in names:
         for text in getattr(options, option) or ():
             parts = [part.strip() for part in text.split(",")]
             names = {part.partition(":")[0] for part in parts}

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from xpnet.cli.columns import add_missing, check_missing
+from xpnet.cli.columns import add_missing, check_missing, check_one_each
 from xpnet.cli.input import check_input, read_input
 from xpnet.cli.kinds import TABLE, predictions_with
 from xpnet.cli.models import check_order
@@ -84,6 +84,7 @@ def run(options: argparse.Namespace) -> int:
     """Write the predictions; a file is written completely or not at all."""
     model = load(options.model, options.backend, options.device)
     table = read_input(options.data)
+    check_one_each(table, options, ("keep",))
     check_missing(table, options.missing or ())
     model = model.with_missing(options.missing or ())
     news = model.news(table)

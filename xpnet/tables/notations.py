@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import replace
@@ -86,11 +85,16 @@ def _of_local_days(found: Notation, cells: list[str]) -> bool:
     """Whether all dates begin a day where they were written, and some do not in UTC."""
     if found.kind != "date" or not any(":" in cell for cell in cells):
         return False
-    here = [replace(found, local=True).value(cell) for cell in cells]
-    return all(day != day or day.is_integer() for day in here) and any(
-        not math.isnan(day) and found.value(cell) != day
-        for cell, day in zip(cells, here, strict=True)
+    local = replace(found, local=True)
+    days = map(local.value, cells)  # of a column with other times, only the first are read
+    return all(day != day or day.is_integer() for day in days) and any(
+        _differ(found.value(cell), local.value(cell)) for cell in cells
     )
+
+
+def _differ(a: float, b: float) -> bool:
+    """Whether two numbers differ, neither of which is NaN."""
+    return a != b and a == a and b == b
 
 
 def _mostly_dotted(cells: list[str]) -> bool:
