@@ -42,6 +42,13 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--out", type=Path, default=Path("predictions.csv"), help="CSV file (-: stdout)"
     )
+    _add_column_options(parser)
+    add_where(parser)
+    parser.set_defaults(run=run, check=check)
+
+
+def _add_column_options(parser: Any) -> None:
+    """Options on the columns that are written, and on cells."""
     parser.add_argument(
         "--keep",
         metavar="COLUMN",
@@ -68,8 +75,6 @@ def add_parser(commands: Any) -> None:
         action="store_true",
         help="write an apostrophe before text that a spreadsheet would run as a formula",
     )
-    add_where(parser)
-    parser.set_defaults(run=run, check=check)
 
 
 def check(options: argparse.Namespace) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from benchmarks.tabular.job import Job
+from benchmarks.tabular.job import Classes, Job, Predict, Quantities
 
-__all__ = ["Filled", "features", "target", "with_categories"]
+__all__ = ["Filled", "features", "predictor", "target", "with_categories"]
 
 
 def features(path: Path, job: Job) -> Any:
@@ -49,3 +50,15 @@ class Filled:
         """Return a frame without holes in its numbers."""
         flags = {f"{name} is missing": frame[name].isna().astype(float) for name in self.flagged}
         return frame.fillna(self.medians).assign(**flags)
+
+
+def predictor(model: Any, taken: Callable[[Any], Any], job: Job) -> Predict:
+    """Return the predictions of a fitted model, which takes what ``taken`` makes of a frame."""
+
+    def predict(path: Path) -> Classes | Quantities:
+        frame = taken(features(path, job))
+        if job.classes:
+            return Classes(model.classes_, model.predict_proba(frame))
+        return Quantities(model.predict(frame))
+
+    return predict

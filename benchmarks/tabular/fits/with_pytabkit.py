@@ -14,8 +14,8 @@ from pytabkit import (
     TabM_D_Regressor,
 )
 
-from benchmarks.tabular.fits.frames import Filled, features, target
-from benchmarks.tabular.job import Classes, Job, Predict, Quantities
+from benchmarks.tabular.fits.frames import Filled, features, predictor, target
+from benchmarks.tabular.job import Job, Predict
 
 __all__ = ["fit"]
 
@@ -33,11 +33,4 @@ def fit(train: Path, job: Job) -> Predict:
     X = features(train, job)
     filled = Filled(X, job)
     model.fit(filled(X), target(train, job), cat_col_names=job.text)
-
-    def predict(path: Path) -> Classes | Quantities:
-        frame = filled(features(path, job))
-        if job.classes:
-            return Classes(model.classes_, model.predict_proba(frame))
-        return Quantities(model.predict(frame))
-
-    return predict
+    return predictor(model, filled, job)

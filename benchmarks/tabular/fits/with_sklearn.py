@@ -19,8 +19,8 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from benchmarks.tabular.fits.frames import features, target, with_categories
-from benchmarks.tabular.job import Classes, Job, Predict, Quantities
+from benchmarks.tabular.fits.frames import features, predictor, target, with_categories
+from benchmarks.tabular.job import Job, Predict
 
 __all__ = ["fit"]
 
@@ -36,14 +36,7 @@ def fit(train: Path, job: Job) -> Predict:
         return with_categories(X, frame, job) if trees else frame
 
     model.fit(taken(X), y)
-
-    def predict(path: Path) -> Classes | Quantities:
-        frame = taken(features(path, job))
-        if job.classes:
-            return Classes(model.classes_, model.predict_proba(frame))
-        return Quantities(model.predict(frame))
-
-    return predict
+    return predictor(model, taken, job)
 
 
 def _mlp(job: Job, settings: dict[str, Any]) -> Any:
