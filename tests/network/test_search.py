@@ -59,6 +59,69 @@ def test_every_setting_is_a_fit_with_it_on_every_fold(backend):
     assert repr(found.best) in repr(found)
 
 
+STOPPED = {"epochs": 30, "batch_size": 8, "validation_fraction": 0.3, "early_stopping": 2}
+
+
+def test_every_fit_stops_by_itself():
+    X, Y = data()
+    net = network(get_backend("numpy"), [5, BatchNorm(), 16, 3], loss="cross_entropy")
+    over = {"learning_rate": [1e-3, 3e-2, 0.3], "penalty": [None, xpnet.Penalty(l2=0.1)]}
+    found = xpnet.search(net, X, Y, over, folds=2, **STOPPED)
+    for m, own in enumerate(found.settings):
+        outcomes = [
+            (*fold, {name: x[m, k] for name, x in found.scores.items()}, found.histories[m][k])
+            for k, fold in enumerate(found.folds)
+        ]
+        assert len(list(check_fits(net, X, Y, outcomes, **STOPPED, **own))) == 2
+    lengths = {len(history) for each in found.histories for history in each}
+    assert min(lengths) < max(lengths)
+    assert "early" in {history.stopped for each in found.histories for history in each}
+
+
+def test_rows_held_out_are_never_read_in_training(backend):
+    """They are NaN, and nothing changes: penalties, dropout, seeds and early stopping included."""
+    X, Y = data()
+    Y = Y[:, None] * 1.0
+    first, second, held = np.split(np.arange(N), [14, 28])
+    net = network(backend, [5, BatchNorm(), 6, Dropout(0.2), 1], loss="mean_squared_error")
+    over = {
+        "penalty": [None, xpnet.Penalty(l1=0.1)],
+        "dropout": [0.1, 0.4],
+        "seed": [3, 4],
+    }
+    fit = {**STOPPED, "epochs": 4, "folds": [(first, held), (second, held)], "learning_rate": 0.1}
+    expected = xpnet.search(net, X, Y, over, **fit)
+    X[held], Y[held] = np.nan, np.inf
+    found = xpnet.search(net, X, Y, over, **fit)
+    for mine, right in zip(found.histories, expected.histories, strict=True):
+        assert [each.values() for each in mine] == [each.values() for each in right]
+        assert [each.step_loss for each in mine] == [each.step_loss for each in right]
+    assert np.isfinite(expected.mean["loss"]).all()
+    assert not np.isfinite(found.scores["loss"]).any()
+
+
+def test_a_metric_of_the_users_own_may_decide():
+    X, Y = data()
+    net = network(get_backend("numpy"), [5, 3], loss="cross_entropy")
+
+    def statistics(xp, A, Y, w, loss):
+        first = xp.astype(xp.argmax(A, axis=-1) == 0, A.dtype)
+        return xp.stack([xp.sum(first, axis=-1), xp.sum(xp.ones_like(first), axis=-1)], axis=-1)
+
+    def value(parts):
+        counts = parts.sum(axis=0)
+        return counts[..., 0] / counts[..., 1]
+
+    share = xpnet.metrics.Metric(
+        "share_of_0", statistics, value, ("labels",), larger_is_better=False
+    )
+    over = {"learning_rate": [1e-3, 0.1, 0.3]}
+    found = xpnet.search(net, X, Y, over, metrics=[share], monitor="share_of_0", folds=3, **FIT)
+    means = found.mean["share_of_0"]
+    assert means.min() < means.max()
+    assert found.best == found.settings[int(means.argmin())]
+
+
 @pytest.mark.parametrize("weighted", [False, True])
 def test_penalties_of_every_kind_are_searched_together(weighted):
     X, Y = data()
