@@ -35,13 +35,13 @@ class EachRunner:
     def __init__(
         self, recipe: Recipe, state: State, data: Feed, own: OwnRows, batch: int, threads: int
     ) -> None:
-        recipes = [alone(recipe, r) for r in range(len(own.rows))]
+        self._recipes = [alone(recipe, r) for r in range(len(own.rows))]
         feeds = _feeds(data, own)
         self._runners = [
             FusedRunner(each, _state(state, r), feeds[r], batch, gathers=True)
-            for r, each in enumerate(recipes)
+            for r, each in enumerate(self._recipes)
         ]
-        self._team = Team(min(threads, len(recipes)))
+        self._team = Team(min(threads, len(self._recipes)))
         self.threads = self._team.threads if self._team.threads > 1 else None
         self.ended: Host | None = None
         self._piece = 1  # until the time of a step is known
@@ -62,12 +62,18 @@ class EachRunner:
 
     def programs(self, n_coefficients: int) -> list[Program]:
         """The program of each network; raise TraceError if there is none."""
-        return [runner.program(n_coefficients) for runner in self._runners]
+        first = self._runners[0].program(n_coefficients)
+        return [
+            first if recipe == self._recipes[0] else runner.program(n_coefficients)
+            for recipe, runner in zip(self._recipes, self._runners, strict=True)
+        ]
 
     def prepare(self, programs: Sequence[Program], n_coefficients: int) -> None:
         """Compile the programs: all networks have the same one, but for their numbers."""
+        compiled: set[str] = set()
         for runner, program in zip(self._runners, programs, strict=True):
-            runner.prepare(program, n_coefficients)
+            runner.prepare(program, n_coefficients, program.source in compiled)
+            compiled.add(program.source)
 
     def piece(self, left: int) -> int:
         """Return how many steps of all networks take about a tenth of a second."""

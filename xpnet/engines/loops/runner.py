@@ -60,13 +60,15 @@ class FusedRunner(CompiledRunner):
             team=self.threads is not None,
         )
 
-    def prepare(self, program: Program, n_coefficients: int) -> None:
-        """Compile a program, or read it from the cache."""
+    def prepare(self, program: Program, n_coefficients: int, is_compiled: bool = False) -> None:
+        """Compile a program, or read it from the cache, unless another runner has just done so."""
         given = given_arrays(program.inputs, self.state, self._data, self._key)
         with undisturbed():
             self._steps[n_coefficients] = _Steps(
                 program, given, self._batch, n_coefficients, self._team
             )
+            if not is_compiled:
+                self._steps[n_coefficients].prepare()
 
     def piece(self, left: int) -> int:
         """Return how many steps to run next: as many as take a tenth of a second."""
@@ -143,7 +145,11 @@ class _Steps:
             ),
         )
         self._no_order, self._n = np.zeros(0, np.int64), n_coefficients
-        cache.prepare(program.source, self._do_nothing)
+        self._source = program.source
+
+    def prepare(self) -> None:
+        """Compile the program, or read it from the cache."""
+        cache.prepare(self._source, self._do_nothing)
 
     def _do_nothing(self) -> None:
         """Run zero steps, so that numba compiles the program or reads it from the cache."""
