@@ -22,7 +22,7 @@ nox.options.reuse_venv = "yes"
 SKLEARN = {
     "1.6": ("scipy<1.16", "pytest<9"),  # it passes options that SciPy 1.16 deprecates
     "1.7": ("pytest<9",),  # it gives parametrize a generator, which pytest 9 deprecates
-    "1.8": (),
+    "1.8": ("pytest<9",),
     "1.9": (),
 }
 """The versions of scikit-learn that the estimators support, and what the tests with them need."""
