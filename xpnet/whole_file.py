@@ -43,6 +43,7 @@ __all__ = [
 
 _TEMPORARY = re.compile(r"\.xpnet-[0-9a-f]{16}\.tmp")
 _OLD = 86_400.0  # age in seconds of a leftover file, if the folder has no locks
+_TRIES = 100  # of a temporary file that other processes remove while it is made
 _BINARY = getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # do not wait for a pipe's writer; it is refused anyway
 
@@ -145,7 +146,7 @@ def _create(folder: str, path: str) -> tuple[int, str]:
     """Create a temporary file and lock it; its mode and owner are those of ``path``."""
     old = os.stat(path) if os.path.exists(path) else None
     mode = 0o666 if old is None else stat.S_IMODE(old.st_mode) & 0o777
-    while True:
+    for _ in range(_TRIES):
         temporary = temporary_name(folder)
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | _BINARY
         handle = os.open(temporary, flags, mode)  # the umask may remove bits of it
@@ -160,6 +161,7 @@ def _create(folder: str, path: str) -> tuple[int, str]:
             os.close(handle)
             os.unlink(temporary)
             raise
+    raise OSError(f"temporary files in {folder!r} do not keep their names, so none is written")
 
 
 def _as_before(handle: int, temporary: str, old: os.stat_result, mode: int) -> None:

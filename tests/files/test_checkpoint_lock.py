@@ -17,6 +17,7 @@ import pytest
 
 import xpnet
 from tests.support.checkpoint_edits import fit
+from tests.support.checkpoints import network
 from tests.support.helpers import needs_posix
 from tests.support.processes import environment
 from xpnet import whole_file
@@ -51,8 +52,8 @@ def test_another_process_is_named_and_a_dead_one_is_replaced(tmp_path):
     )
     try:
         assert holder.stdout.readline() == b"held\n"
-        with pytest.raises(xpnet.CheckpointError, match=f"process {holder.pid} on .* writes it"):
-            fit(path)
+        with pytest.raises(xpnet.CheckpointError, match=f"process {holder.pid} on .* writes it$"):
+            fit(path)  # nobody is told to remove a lock that the system would have released
         assert json.loads(held.read_text())["process"] == holder.pid
     finally:
         holder.kill()
@@ -197,7 +198,44 @@ def test_a_fit_shows_that_it_is_still_there(tmp_path, monkeypatch, without_locks
     assert max(ages) < 60
 
 
-# --- files that are in the way
+def test_only_without_locks_the_error_says_to_remove_the_lock(tmp_path, without_locks):
+    (tmp_path / "f.lock").write_text(json.dumps({"process": 1, "host": HERE.host}))
+    with pytest.raises(xpnet.CheckpointError, match=r"is gone for certain, remove '.*f\.lock'"):
+        fit(tmp_path / "f")
+
+
+# --- files that are in the way, or cannot be made
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError, PermissionError, OSError])
+def test_a_lock_that_cannot_be_made_ends_the_fit(tmp_path, monkeypatch, error):
+    """Such as in /proc, where "no such file" does not mean that another process removed it."""
+
+    def refusing(path, flags, *mode):
+        assert len(tried) < 9, "it tries for ever"
+        tried.append(path)
+        raise error(errno.ENOENT, "no such file", path)
+
+    tried, path = [], tmp_path / "f"
+    monkeypatch.setattr(lock.os, "open", refusing)
+    with pytest.raises(xpnet.CheckpointError, match=r"f' cannot be locked: .*no such file"):
+        lock.locked(str(path)).__enter__()
+    assert len(tried) == 1
+
+
+def test_a_folder_in_which_files_lose_their_names_ends_the_fit(tmp_path, monkeypatch):
+    monkeypatch.setattr(lock, "is_named", lambda handle, name: False)
+    with pytest.raises(xpnet.CheckpointError, match="does not keep its name"):
+        fit(tmp_path / "f")
+    monkeypatch.setattr(whole_file, "is_named", lambda handle, name: False)
+    with pytest.raises(OSError, match="do not keep their names"):
+        network().save(tmp_path / "m")
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="this system has no /proc")
+def test_a_checkpoint_in_proc_is_an_error():
+    with pytest.raises((xpnet.CheckpointError, PermissionError)):  # the latter unless it is root
+        fit("/proc/x.ckpt")
 
 
 def test_on_a_full_disk_the_lock_holds_without_a_name(tmp_path, monkeypatch):

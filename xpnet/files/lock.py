@@ -26,7 +26,9 @@ __all__ = ["Lock", "locked"]
 
 _FLAGS = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 _NEW = _FLAGS | os.O_CREAT | os.O_EXCL
+_TRIES = 100  # of a file that other processes remove while it is opened
 _MOST = 1000  # bytes of a lock file that are read
+_HINT = "; if that process is gone for certain, remove {!r}"
 _TOUCHED = 10.0  # seconds between two signs of life
 _LEASE = 300.0  # seconds without one after which a process that cannot be seen counts as gone
 
@@ -98,19 +100,24 @@ def locked(path: str) -> Iterator[Lock]:
 
 def _taken(name: str, path: str, own: Process) -> int:
     """Lock the file and write this process into it; return its handle."""
-    while True:
-        try:
-            handle, is_new = _opened(name)
-        except FileNotFoundError:  # it was there, and is gone by now
+    for _ in range(_TRIES):
+        opened = _opened(name)
+        if opened is None:
             continue
+        handle, is_new = opened
         try:
             free, holder = lock_handle(handle, wait=False), _read(handle)
             if holder is None and os.fstat(handle).st_size:
-                raise CheckpointError(f"{name!r} is in the way: it is not the lock of a checkpoint")
+                raise CheckpointError(
+                    f"{name!r} is in the way: it is not the lock of a checkpoint, remove it or "
+                    "give a different file"
+                )
+            hint = ""
             if free is None:  # no locks here
                 free = is_new or (_is_left(handle, holder, name) and _removed(handle, name))
+                hint = _HINT.format(name)
             if not free:
-                raise CheckpointError(f"{path!r} is in use: {_said(holder, name)}")
+                raise CheckpointError(f"{path!r} is in use: {_said(holder, name, hint)}")
             if is_named(handle, name):
                 _write(handle, own)
                 return handle
@@ -118,14 +125,19 @@ def _taken(name: str, path: str, own: Process) -> int:
             os.close(handle)
             raise
         os.close(handle)
+    raise CheckpointError(
+        f"{path!r} cannot be locked: {name!r} does not keep its name on this file system"
+    )
 
 
-def _opened(name: str) -> tuple[int, bool]:
-    """Open the file; also return whether it was made."""
+def _opened(name: str) -> tuple[int, bool] | None:
+    """Open the file, and say whether it was made; None if it was there, and is gone by now."""
     try:
         return os.open(name, _NEW, 0o666), True
     except FileExistsError:
-        return os.open(name, _FLAGS), False
+        with suppress(FileNotFoundError):
+            return os.open(name, _FLAGS), False
+    return None
 
 
 def _is_left(handle: int, holder: Process | None, name: str) -> bool:
@@ -200,15 +212,12 @@ def _write(handle: int, own: Process) -> None:
         os.write(handle, text.encode() + b"\n")
 
 
-def _said(holder: Process | None, name: str) -> str:
+def _said(holder: Process | None, name: str, hint: str = "") -> str:
     if holder is None:
         return f"another process has {name!r}"
     if holder == this_process():
         return "another fit of this process writes it"
-    return (
-        f"process {holder.number} on {printable(holder.host, 80)} writes it; if that process is "
-        f"gone for certain, remove {name!r}"
-    )
+    return f"process {holder.number} on {printable(holder.host, 80)} writes it{hint}"
 
 
 def _forget() -> None:
