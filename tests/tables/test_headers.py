@@ -174,6 +174,8 @@ def test_errors_below_a_title_count_lines_as_an_editor():
     [
         ("note\nfine; so far\nbad\n", ("note",)),
         ("note\nfine; so far\nbad; very\n", ("note",)),  # no numbers below
+        ("note\nfine; so far\nbad; no; x\nok; a; 5\nfine; 3\n", ("note",)),  # free text
+        ("note\nfine; so far\nbad; no; x\nok; a; 5\n", ("note",)),
         ("tags\na|1\nb|2\n", ("tags",)),  # a name that is a number
         ("# x,kind\n1,a\n2,b\n", ("# x", "kind")),  # as numpy.savetxt writes it
         ("x,,\n1,,\n2,,\n", ("x",)),

@@ -4,7 +4,8 @@ Excel obeys a first line such as `sep=;`, and some programs write it. Empty line
 left out. Other lines above the header are left out only if they are certainly no part of the table:
 
 - each is empty, is a comment that begins with #, has nothing but a first cell, or has several
-  cells, under which no record below would fit; then no name in the header means a missing cell;
+  cells, under which no record below would fit; below the last kind, all of two or more records
+  have as many cells as the header, and no name means a missing cell;
 - more than half of the records below have as many cells as the header, which are two or more;
 - no name in the header begins like a number, and some column below has numbers or dates;
 - no comment has as many cells as the header, since it may be the header.
@@ -95,10 +96,19 @@ def _titles(lines: Sequence[str], mark: str) -> int:
             if broken or not records or len(records[0]) in comments:
                 return 0
             if not _is_title(*records):
-                certain = not titled or not any(map(is_hole, _without_end(records[0])))
+                certain = not titled or _are_alike(*records)
                 return n if certain and _is_headed(*records) else 0
             titled = True
     return 0
+
+
+def _are_alike(header: Sequence[str], *rows: Sequence[str]) -> bool:
+    """Whether two or more rows all have as many cells as the header, which names no missing one.
+
+    A header with a wrong number of names looks like a title. Then its first row is tried here.
+    """
+    alike = len(rows) > 1 and all(len(row) == len(header) for row in rows)
+    return alike and not any(map(is_hole, _without_end(header)))
 
 
 def _cells(line: str, mark: str) -> list[str]:
