@@ -1,8 +1,8 @@
 """``python -m benchmarks``: the benchmarks of training and prediction, and their plot.
 
 It also runs the tests by random steps (fuzz), bad calls (calls), damaged files (files), kills
-(faults) and changes to the code (mutants). The other benchmarks are separate modules:
-`python -m benchmarks.NAME`.
+(faults), changes to the code (mutants) and long runs (steady). The other benchmarks are separate
+modules: `python -m benchmarks.NAME`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from benchmarks import calls, cpu, faults, files, fuzz, gpu, growth, latency, plot, search
+from benchmarks import calls, cpu, faults, files, fuzz, gpu, growth, latency, plot, search, steady
 from benchmarks.mutants import command as mutants
 from benchmarks.tabular import command as tables
 
@@ -23,6 +23,7 @@ COMMANDS = {
     "latency": latency,
     "plot": plot,
     "search": search,
+    "steady": steady,
     "tables": tables,
     "fuzz": fuzz,
     "files": files,
