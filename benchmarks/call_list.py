@@ -13,7 +13,7 @@ import numpy as np
 import xpnet
 from xpnet.training.class_weights import class_weights
 
-__all__ = ["Call", "Subjects", "calls"]
+__all__ = ["Call", "Subjects", "calls", "data", "fit_arguments"]
 
 N, WIDTHS = 12, [4, 5, 3]
 
@@ -67,7 +67,8 @@ def _xy(**more: Any) -> Callable[[], Arguments]:
     return lambda: dict(zip("XY", data(), strict=True)) | more
 
 
-def _fit_arguments(*left_out: str) -> Callable[[], Arguments]:
+def fit_arguments(*left_out: str) -> Callable[[], Arguments]:
+    """Return what makes valid arguments of `Network.fit`, without those that are left out."""
     given = {
         "epochs": 1, "batch_size": 4, "optimizer": "adam", "learning_rate": 0.01, "shuffle": True,
         "sample_weight": None, "class_weight": None, "penalty": None, "max_norm": None,
@@ -163,9 +164,9 @@ def _of_network() -> Iterator[Call]:
     yield Call("Network(hidden)", lambda s: xpnet.Network, lambda: {"hidden": (5,)}, sizes)
     diverges = (xpnet.DivergenceError, *sizes)
     for _ in range(4):  # the call with the most arguments
-        yield Call("fit", lambda s: s.net.fit, _fit_arguments(), diverges)
-    yield Call("fit, open", lambda s: s.open.fit, _fit_arguments(), diverges)
-    yield Call("Stack.fit", lambda s: s.stack.fit, _fit_arguments(*_NOT_OF_STACKS), diverges)
+        yield Call("fit", lambda s: s.net.fit, fit_arguments(), diverges)
+    yield Call("fit, open", lambda s: s.open.fit, fit_arguments(), diverges)
+    yield Call("Stack.fit", lambda s: s.stack.fit, fit_arguments(*_NOT_OF_STACKS), diverges)
     predict = {"X": data()[0], "batch_size": None}
     for name in ("net", "stack"):
         one = attrgetter(name)
@@ -256,4 +257,6 @@ def _own_activation(**given: Any) -> Any:
 
 def calls() -> list[Call]:
     """Return all calls."""
-    return [*_of_network(), *_functions(), *_settings()]
+    from benchmarks.call_fits import fit_calls  # which imports this module
+
+    return [*_of_network(), *_functions(), *_settings(), *fit_calls()]

@@ -93,3 +93,14 @@ def test_a_search_in_a_pipeline():
     search = GridSearchCV(model, grid, cv=3).fit(X, CLASSES)
     assert search.best_score_ > 0.4
     assert to_numpy(search.best_estimator_[-1].network_.parameters).size > 0
+
+
+@pytest.mark.parametrize(("make", "y"), [(classifier, CLASSES), (regressor, NUMBERS)])
+def test_weights_beyond_float64_are_refused_and_nothing_changes(make, y):
+    model = make().fit(X, y)
+    before = [W.copy() for W in model.coefs_]
+    for call in (model.fit, model.partial_fit, model.check_gradient):
+        with pytest.raises(ValueError, match="sample_weight must be numbers that float64 can hold"):
+            call(X, y, sample_weight=10**400)
+    for W, same in zip(model.coefs_, before, strict=True):
+        np.testing.assert_array_equal(W, same)

@@ -193,3 +193,16 @@ def test_intervals_are_the_models(frame):
     np.testing.assert_array_equal(found, model.model_.intervals(DATA, 0.7))
     with pytest.raises(ValueError, match="train without quick"):
         TabularRegressor(quick=True, **SMALL).fit(frame, SIZE).predict_interval(frame)
+
+
+@both
+def test_a_lazy_frame_is_refused(kind, y):
+    frame = needed("polars").LazyFrame({"a": np.arange(float(N))})
+    with pytest.raises(TypeError, match=r"it is lazy, a LazyFrame: pass frame\.collect\(\)"):
+        kind(**SMALL).fit(frame, y)
+
+
+@both
+def test_missing_texts_that_are_none_are_refused(kind, y):
+    with pytest.raises(TypeError, match=r"missing must be a list of texts.*got \[\[3\]\]"):
+        kind(**SMALL, missing=[[3]]).fit(np.ones((N, 2)), y)

@@ -204,6 +204,14 @@ def test_wrong_input_is_refused(wrong, error, match):
         xpnet.cross_validate(xpnet.Network([5, 3]), *data(), **wrong)
 
 
+def test_a_number_is_not_X():
+    for call in (xpnet.cross_validate, lambda *a: xpnet.search(*a, {"seed": [0]})):
+        with pytest.raises(
+            ValueError, match=r"X must be \(examples, columns\), got a single number"
+        ):
+            call(xpnet.Network([5, 3]), 5.0, data()[1])
+
+
 def test_only_a_network_is_cross_validated():
     for call in (xpnet.cross_validate, lambda *a: xpnet.search(*a, {"seed": [0]})):
         with pytest.raises(TypeError, match=r"net must be an xpnet.Network, got \[5, 3\]"):

@@ -525,6 +525,7 @@ def test_real_rows_are_predicted_well():
         ({"missing": "NA"}, TypeError, "missing must be a list of texts"),
         ({"missing": [3]}, TypeError, "missing must be a list of texts"),
         ({"missing": 3}, TypeError, "missing must be a list of texts"),
+        ({"missing": [[3]]}, TypeError, r"missing must be a list of texts.*got \[\[3\]\]"),
         ({"ignore": "x"}, TypeError, "ignore must be a list of columns"),
         ({"ignore": "x", "weight": "size"}, TypeError, "ignore must be a list of columns"),
         ({"text": "x"}, TypeError, "text must be a list of columns"),

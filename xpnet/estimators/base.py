@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils import check_random_state, column_or_1d
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import validate_data
 
 from xpnet.equations.parameters import n_networks
 from xpnet.estimators.build import draw_weights, make_network
@@ -16,7 +16,7 @@ from xpnet.estimators.callbacks import CallbackSupport, Tasks
 from xpnet.estimators.ensemble import rebuilt, weights_of
 from xpnet.estimators.fitted import Fitted
 from xpnet.estimators.progress import forget_records, start_records
-from xpnet.estimators.rows import Rows
+from xpnet.estimators.rows import Rows, checked_weights
 from xpnet.estimators.settings import check_together, is_stochastic, n_epochs
 from xpnet.estimators.solvers import solve
 from xpnet.estimators.weights import Weights
@@ -85,7 +85,7 @@ class BaseMLP(CallbackSupport, Fitted):
         given = X, y, sample_weight
         X, y = self._checked(X, y, first)
         self._take_labels(y, incremental)
-        w = None if sample_weight is None else _check_sample_weight(sample_weight, X)
+        w = None if sample_weight is None else checked_weights(sample_weight, X)
         loss = self._find_loss(y)
         rows = Rows(_by_rows(X), self._encode(y, loss), y, self._weights_of(y, w), w)
         held_out = self._held_out(validation_data, loss)
@@ -149,7 +149,7 @@ class BaseMLP(CallbackSupport, Fitted):
         X, y, *w = validation_data
         X, y = self._later(X, y)
         given = w[0] if w and w[0] is not None else None
-        checked = None if given is None else _check_sample_weight(given, X)
+        checked = None if given is None else checked_weights(given, X)
         return Rows(X, self._encode(y, loss), y, checked, checked)
 
     def _later(self, X: Any, y: Any) -> tuple[Any, Any]:

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from xpnet.backends import to_numpy
 from xpnet.backends.sparse import SparseRows
 from xpnet.estimators.ensemble import AnyWeights, EnsembleWeights
+from xpnet.estimators.rows import checked_weights
 from xpnet.estimators.weights import Weights
 from xpnet.losses import Loss
 from xpnet.network import Network, Stack
@@ -175,7 +176,7 @@ class Fitted(BaseEstimator):
         X, y = self._later(X, y)
         net = self.network_
         assert net.loss is not None
-        w = None if sample_weight is None else _check_sample_weight(sample_weight, X)
+        w = None if sample_weight is None else checked_weights(sample_weight, X)
         return gradient_check(net, _dense(X), self._encode(y, net.loss), w)
 
     def to_sklearn(self) -> Any:

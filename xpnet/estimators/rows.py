@@ -8,6 +8,7 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.model_selection import train_test_split
 from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import _check_sample_weight
 
 from xpnet import checks
 from xpnet.backends import Backend, get_backend
@@ -16,7 +17,7 @@ from xpnet.checks.inputs import Examples, features
 from xpnet.network import Network
 from xpnet.typing import Host
 
-__all__ = ["Rows", "examples", "place_of", "split"]
+__all__ = ["Rows", "checked_weights", "examples", "place_of", "split"]
 
 
 class Rows(NamedTuple):
@@ -57,6 +58,21 @@ def examples(net: Network, rows: Rows) -> Examples:
         checks.check_targets(place, "y", Y, net.loss)
     w = None if rows.w is None else rows.w.astype(np.float64)
     return Examples(X, Y, w, classes=False)
+
+
+def checked_weights(sample_weight: Any, X: Any, **how: Any) -> Host:
+    """The weights of the rows of X as numbers, by scikit-learn's check.
+
+    Raises
+    ------
+    ValueError
+        Also for an integer beyond float64, which scikit-learn's check passes.
+    """
+    w: Host = _check_sample_weight(sample_weight, X, **how)
+    try:
+        return w if w.dtype.kind == "f" else w.astype(np.float64)
+    except OverflowError as error:
+        raise ValueError("sample_weight must be numbers that float64 can hold") from error
 
 
 def place_of(net: Network, X: Any) -> Backend:

@@ -183,7 +183,7 @@ def _check_optimizer(value: Any) -> None:
         return
     raise ValueError(
         f"optimizer must be None, one of {', '.join(OPTIMIZERS)}, or an optimizer of "
-        f"xpnet.optimizers, got {value!r}: solver='lbfgs' is the solver of all examples"
+        f"xpnet.optimizers, got {quoted(value)}: solver='lbfgs' is the solver of all examples"
     )
 
 

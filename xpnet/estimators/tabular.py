@@ -14,6 +14,7 @@ from xpnet.estimators.parameters import keep_parameters
 from xpnet.estimators.tabular_base import COMMON, BaseTabular
 from xpnet.estimators.tabular_input import Labels, check_labels, dense, target_array
 from xpnet.tables import Model, Table
+from xpnet.tables.given import texts_given
 from xpnet.typing import Host
 
 __all__ = ["TabularClassifier", "TabularRegressor"]
@@ -137,7 +138,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         return Y
 
     def _trained(self, table: Table, names: Sequence[str], weight: str | None) -> Model:
-        check_labels(table, names, tuple(self.missing))
+        check_labels(table, names, texts_given("missing", self.missing))
         return super()._trained(table, names, weight)
 
     def _settings(self) -> dict[str, Any]:

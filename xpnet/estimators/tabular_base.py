@@ -13,9 +13,10 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_sample_weight, check_consistent_length, check_is_fitted
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from xpnet.errors import quoted
+from xpnet.estimators.rows import checked_weights
 from xpnet.estimators.tabular_file import entry_of, restored
 from xpnet.estimators.tabular_input import (
     Labels,
@@ -103,7 +104,7 @@ class BaseTabular(BaseEstimator):
         weight = None
         if sample_weight is not None:
             weight = unused("sample_weight", columns)
-            columns[weight] = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+            columns[weight] = checked_weights(sample_weight, X, ensure_non_negative=True)
         table = Table(columns, "X")
         check_cells(table, self.ignore)
         self.model_ = self._trained(table, names, weight)

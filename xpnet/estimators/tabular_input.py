@@ -41,6 +41,8 @@ def columns_of(
     ``names`` are their names; None: the data frame's own, or x0, x1, … of an array. The estimator
     keeps the number of features and their names if ``reset``, else it compares them.
     """
+    if "lazy" in type(X).__name__.lower():  # its columns would have to be computed: refused
+        from_frame(X, "X")
     if hasattr(X, "columns") or hasattr(X, "column_names"):  # a data frame
         validate_data(estimator, _with_names(X), reset=reset, skip_check_array=True)
         found = from_frame(X, "X").columns

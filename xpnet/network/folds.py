@@ -35,7 +35,10 @@ def folds_of(
     ValueError, TypeError
         They are no folds, or one has no row of a weight above 0 to train on or to be judged by.
     """
-    N = int(checks.as_array("X", X).shape[0])
+    shape = checks.as_array("X", X).shape
+    if not shape:
+        raise ValueError("X must be (examples, columns), got a single number")
+    N = int(shape[0])
     found = _found(net, Y, given, rng, N)
     if sample_weight is not None:
         _check_weights(found, sample_weight, N, net.dtype)

@@ -113,10 +113,10 @@ def texts_given(what: str, texts: Any) -> tuple[str, ...]:
     """
     if isinstance(texts, str) or not isinstance(texts, Iterable):
         raise TypeError(f'{what} must be a list of texts, such as ["-999"], got {quoted(texts)}')
-    found = set(texts)
+    found = list(texts)
     if not all(isinstance(text, str) for text in found):
         raise TypeError(f'{what} must be a list of texts, such as ["-999"], got {quoted(texts)}')
-    return tuple(sorted(found - {""}))
+    return tuple(sorted({*found} - {""}))
 
 
 def dims_given(embed: Any) -> dict[str, Any]:
