@@ -7,8 +7,16 @@ import pytest
 
 import xpnet
 from tests.support.backends import on_backends
-from tests.support.chains import CHAINS, EVERY_KIND, chained, each_chain_few_on_jax, examples
-from tests.support.derivative_cases import N, directions, jacobians, of_loss, of_outputs, weights
+from tests.support.chains import CHAINS, EVERY_KIND, chained, examples
+from tests.support.derivative_cases import (
+    N,
+    directions,
+    each_chain_one_on_jax,
+    jacobians,
+    of_loss,
+    of_outputs,
+    weights,
+)
 from tests.support.gradient_cases import SIZES, problem
 from tests.support.helpers import needed, network, relative
 from xpnet.backends import get_backend, to_numpy
@@ -23,7 +31,7 @@ def logits(backend, chain):
     return chained(backend, chain, output="identity")
 
 
-@each_chain_few_on_jax
+@each_chain_one_on_jax
 @in_both_modes
 def test_jvp_and_vjp_equal_torch(backend, chain, training):
     needed("torch")
@@ -39,7 +47,7 @@ def test_jvp_and_vjp_equal_torch(backend, chain, training):
         assert relative(A, net(X)) == 0
 
 
-@each_chain_few_on_jax
+@each_chain_one_on_jax
 @in_both_modes
 def test_input_gradient_equals_torch(backend, chain, training):
     needed("torch")
@@ -48,7 +56,7 @@ def test_input_gradient_equals_torch(backend, chain, training):
     assert relative(found, of_loss(chain, training)[0]) <= 1e-12
 
 
-@each_chain_few_on_jax
+@each_chain_one_on_jax
 def test_jacobians_equal_torch(backend, chain):
     needed("torch")
     net, (X, _) = logits(backend, chain), examples(N)

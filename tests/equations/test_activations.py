@@ -132,3 +132,14 @@ def test_softmax_rows_are_probabilities_even_for_huge_inputs(backend):
     z = np.asarray([[1e4, -1e4, 0.0], [-1e30, -1e30, -1e30], [1e30, 1e30, 0.0]])
     P = to_numpy(ACTIVATIONS["softmax"].f(backend.xp, move(backend, z)))
     np.testing.assert_allclose(P, [[1, 0, 0], [1 / 3, 1 / 3, 1 / 3], [0.5, 0.5, 0]], rtol=1e-15)
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_the_third_derivative_is_that_of_the_exact_second(backend, name):
+    z = np.random.default_rng(2).normal(size=40) * 4
+    Z = move(backend, z[None, :])
+    row, two = ACTIVATIONS[name], move(backend, np.full((1, 40), 2.0))
+    found = to_numpy(row.third_product(backend.xp, Z, row.f(backend.xp, Z), two, two))[0]
+    with mp.workdps(50):
+        exact = [4 * float(mp.diff(FUNCTIONS[name][2], mp.mpf(v))) for v in z.tolist()]
+    assert np.max(np.abs(found - exact) / np.maximum(1.0, np.abs(exact))) <= 1e-14

@@ -10,12 +10,15 @@ from functools import cache
 import numpy as np
 
 from tests.support.autodiff import torch_loss
-from tests.support.chains import chained, examples
+from tests.support.backends import on_backends
+from tests.support.chains import CHAINS, chained, examples
 from tests.support.gradient_cases import SIZES, problem
 from tests.support.helpers import network
 from xpnet.backends import get_backend, to_numpy
 
 N = 9
+
+each_chain_one_on_jax = on_backends("chain", list(CHAINS), jax=("all",))
 
 
 def directions(net, X, seed=4):
@@ -158,6 +161,7 @@ def jax_hessian_products(activation, loss, hidden):
 
     from tests.support.autodiff import jax_loss
 
+    get_backend("jax").dtype("float64")  # turns on 64 bits
     net, names = dense(get_backend("numpy"), activation, loss, hidden)
     X, Y = problem(loss)
     _, _, V = directions(net, X)

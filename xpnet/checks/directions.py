@@ -31,17 +31,28 @@ def direction(backend: Backend, name: str, x: ArrayLike, shape: tuple[int, ...],
     return move(backend, x, dtype)
 
 
-def directions(backend: Backend, name: str, x: ArrayLike, P: int, dtype: str) -> Any:
-    """Return x, checked to be (P,) or (K, P), on the device in ``dtype``; errors as above."""
+def directions(
+    backend: Backend,
+    name: str,
+    x: ArrayLike,
+    P: int,
+    dtype: str,
+    like: str = "net.parameters",
+    rows: bool = False,
+) -> Any:
+    """Return x, checked to be (P,) or (K, P), on the device in ``dtype``; errors as above.
+
+    With ``rows``, (P,) is returned as (1, P).
+    """
     x = _here(backend, name, x)
     found = tuple(x.shape)
     if len(found) not in (1, 2) or found[-1] != P or 0 in found:
         hint = turned(name, found, (P,)) or turned(name, found, (*found[1:], P))
         raise ValueError(
-            f"{name} must be ({P},), like net.parameters, or (K, {P}) for K vectors, got "
-            f"{found}{hint}"
+            f"{name} must be ({P},), like {like}, or (K, {P}) for K vectors, got {found}{hint}"
         )
-    return move(backend, x, dtype)
+    x = move(backend, x, dtype)
+    return x[None, :] if rows and x.ndim == 1 else x
 
 
 def _here(backend: Backend, name: str, x: ArrayLike) -> Any:

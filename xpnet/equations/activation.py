@@ -5,6 +5,7 @@ For A = f(Z) over the last axis, with tangents tZ and cotangents dA of the same 
     vjp     dZ  = f'(Z)ᵀ dA             what the backward pass needs
     jvp     tA  = f'(Z) tZ              what a forward derivative needs
     second  tdZ = (f''(Z) tZ)ᵀ dA       the derivative of vjp along tZ, for Hessian products
+    third   f'''(Z) ∘ a ∘ b             for gradients of a Laplacian, if f acts on each entry alone
 
 An elementwise activation is given by f, f' and f''. Every function takes the namespace first and
 uses only names of the Array API standard. Z and A come from the forward pass, so no derivative
@@ -43,6 +44,8 @@ class Activation(Pickled):
         f'(Z) tZ.
     second : (xp, Z, A, tZ, dA) -> tdZ, optional
         The derivative of ``vjp`` along tZ with dA held fixed.
+    third : (xp, Z, A, a, b) -> f'''(Z) ∘ a ∘ b, optional
+        Of an elementwise f.
 
     See Also
     --------
@@ -54,6 +57,7 @@ class Activation(Pickled):
     vjp: Callable[[Any, Any, Any, Any], Any]
     jvp: Callable[[Any, Any, Any, Any], Any]
     second: Callable[[Any, Any, Any, Any, Any], Any] | None = None
+    third: Callable[[Any, Any, Any, Any, Any], Any] | None = None
 
     def value(self, xp: Namespace, Z: Array) -> Array:
         """Return A = f(Z); ValueError if its shape or dtype differs from that of Z."""
@@ -76,6 +80,28 @@ class Activation(Pickled):
             )
         return array_like(self, "second", self.second(xp, Z, A, tZ, dA), tZ.shape, Z.dtype)
 
+    def second_along(self, xp: Namespace, Z: Array, A: Array, tZ: Array) -> Array:
+        """Return f''(Z)[tZ, tZ], the second derivative of A along tZ.
+
+        It is (f''(Z) tZ)ᵀ tZ if f'' is symmetric in all three indices, as it is for every f that
+        acts on each entry alone, and for a softmax.
+        """
+        if not (isinstance(self.second, _Product) or is_built_in(self)):
+            raise ValueError(
+                f"activation {self.name!r} is not made by xpnet.elementwise with d2f, which a "
+                "Laplacian by the inputs needs"
+            )
+        return self.second_product(xp, Z, A, tZ, tZ)
+
+    def third_product(self, xp: Namespace, Z: Array, A: Array, a: Array, b: Array) -> Array:
+        """Return f'''(Z) ∘ a ∘ b; an error if it is not known."""
+        if self.third is None:
+            raise ValueError(
+                f"activation {self.name!r} has no third derivative by each entry, which the "
+                "gradient of a Laplacian needs: give d3f to xpnet.elementwise"
+            )
+        return array_like(self, "third", self.third(xp, Z, A, a, b), Z.shape, Z.dtype)
+
     def __repr__(self) -> str:
         return f"Activation({self.name!r})"
 
@@ -85,9 +111,13 @@ class Activation(Pickled):
     def __reduce__(self) -> Any:
         if is_built_in(self):
             return made_by(Activation.named, self.name)
-        df, d2f = self.vjp, self.second
-        if self.jvp is df and isinstance(df, _Product) and isinstance(d2f, (_Product, NoneType)):
-            return made_by(elementwise, self.name, self.f, df.factor, d2f and d2f.factor)
+        df, more = self.vjp, (self.second, self.third)
+        known = all(isinstance(d, (_Product, NoneType)) for d in more)
+        if self.jvp is df and isinstance(df, _Product) and known:
+            factors = [d.factor if isinstance(d, _Product) else None for d in more]
+            while factors and factors[-1] is None:
+                factors.pop()
+            return made_by(elementwise, self.name, self.f, df.factor, *factors)
         return super().__reduce__()
 
     @classmethod
@@ -103,8 +133,11 @@ def elementwise(
     f: Callable[[Any, Any], Any],
     df: Callable[[Any, Any, Any], Any],
     d2f: Callable[[Any, Any, Any], Any] | None = None,
+    d3f: Callable[[Any, Any, Any], Any] | None = None,
 ) -> Activation:
     """Make an activation of each single number, from f(xp, Z), f'(xp, Z, A) and f''(xp, Z, A).
+
+    f'' is needed for Hessian products and Laplacians, and d3f for the gradient of a Laplacian.
 
     >>> import xpnet
     >>> square = xpnet.elementwise(
@@ -114,15 +147,16 @@ def elementwise(
     Activation('square')
     """
 
-    given: dict[str, object] = {"f": f, "df": df} | ({} if d2f is None else {"d2f": d2f})
+    given: dict[str, object] = {"f": f, "df": df}
+    given |= {name: d for name, d in (("d2f", d2f), ("d3f", d3f)) if d is not None}
     for what, function in given.items():
         if not callable(function) or isinstance(function, type):
             raise TypeError(f"{what} must be a function of arrays, got {quoted(function)}")
 
     product = _Product(name, "df", df)
-    return Activation(
-        name, f, product, product, None if d2f is None else _Product(name, "d2f", d2f)
-    )
+    second = None if d2f is None else _Product(name, "d2f", d2f)
+    third = None if d3f is None else _Product(name, "d3f", d3f)
+    return Activation(name, f, product, product, second, third)
 
 
 @dataclass(frozen=True, eq=False)

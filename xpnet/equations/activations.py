@@ -24,6 +24,10 @@ def _identity(xp: Namespace, Z: Array) -> Array:
     return Z
 
 
+def _zero(xp: Namespace, Z: Array, A: Array, *t: Array) -> Array:
+    return xp.zeros_like(Z)
+
+
 def _identity_product(xp: Namespace, Z: Array, A: Array, t: Any) -> Array:
     return t
 
@@ -106,6 +110,11 @@ def _gelu_d2(xp: Namespace, Z: Array, A: Array) -> Array:
     return (2.0 - z * z) * normal_pdf(xp, z)
 
 
+def _gelu_d3(xp: Namespace, Z: Array, A: Array) -> Array:
+    z = xp.minimum(xp.maximum(Z, -40.0), 40.0)
+    return z * (z * z - 4.0) * normal_pdf(xp, z)
+
+
 # --- silu: f = z σ(z), f' = σ + zσ', f'' = σ'(2 + z(1 − 2σ)) with σ' = σ(z) σ(−z)
 
 
@@ -124,6 +133,13 @@ def _silu_d2(xp: Namespace, Z: Array, A: Array) -> Array:
     return s * sigmoid(xp, -z) * (z * (1.0 - 2.0 * s) + 2.0)
 
 
+def _silu_d3(xp: Namespace, Z: Array, A: Array) -> Array:
+    z = xp.minimum(xp.maximum(Z, -1000.0), 1000.0)
+    s = sigmoid(xp, z)
+    ds, u = s * sigmoid(xp, -z), 1.0 - 2.0 * s
+    return ds * (u * (z * u + 3.0) - z * ds * 2.0)
+
+
 # --- tanh: f' = 1 − f², f'' = −2 f f'
 
 
@@ -139,6 +155,10 @@ def _tanh_d2(xp: Namespace, Z: Array, A: Array) -> Array:
     return (1.0 - A) * (A + 1.0) * A * -2.0
 
 
+def _tanh_d3(xp: Namespace, Z: Array, A: Array) -> Array:
+    return (1.0 - A) * (A + 1.0) * (A * A * 6.0 - 2.0)
+
+
 # --- sigmoid: f' = e/(1 + e)² with e = e^(−|z|), since f(1 − f) is zero too early; f'' = f'(1 − 2f)
 
 
@@ -151,6 +171,10 @@ def _sigmoid_d2(xp: Namespace, Z: Array, A: Array) -> Array:
     return _sigmoid_d(xp, Z, A) * (1.0 - 2.0 * A)
 
 
+def _sigmoid_d3(xp: Namespace, Z: Array, A: Array) -> Array:
+    return _sigmoid_d(xp, Z, A) * (A * (A - 1.0) * 6.0 + 1.0)
+
+
 # --- softplus: f = ln(1 + e^z) = max(z, 0) + ln(1 + e^(−|z|)), f' = σ, f'' = σ'
 
 
@@ -160,6 +184,10 @@ def _softplus(xp: Namespace, Z: Array) -> Array:
 
 def _softplus_d(xp: Namespace, Z: Array, A: Array) -> Array:
     return sigmoid(xp, Z)
+
+
+def _softplus_d3(xp: Namespace, Z: Array, A: Array) -> Array:
+    return _sigmoid_d2(xp, Z, sigmoid(xp, Z))
 
 
 # --- exp: f = f' = f''
@@ -207,57 +235,64 @@ class _Row(NamedTuple):
 
 _ROWS = (
     _Row(
-        Activation("identity", _identity, _identity_product, _identity_product, _zero_second),
+        Activation(
+            "identity", _identity, _identity_product, _identity_product, _zero_second, _zero
+        ),
         "Z",
         "1",
     ),
     _Row(
-        Activation("relu", _relu, _relu_product, _relu_product, _zero_second),
+        Activation("relu", _relu, _relu_product, _relu_product, _zero_second, _zero),
         "max(Z, 0)",
         "[Z > 0]",
     ),
     _Row(
         Activation(
-            "leaky_relu", _leaky_relu, _leaky_relu_product, _leaky_relu_product, _zero_second
+            "leaky_relu",
+            _leaky_relu,
+            _leaky_relu_product,
+            _leaky_relu_product,
+            _zero_second,
+            _zero,
         ),
         "max(Z, 0.01 · Z)",
         "[Z > 0] + 0.01 · [Z ≤ 0]",
     ),
     _Row(
-        elementwise("elu", _elu, _elu_d, _elu_d2),
+        elementwise("elu", _elu, _elu_d, _elu_d2, _elu_d2),
         "max(Z, 0) + exp(min(Z, 0)) − 1",
         "exp(min(Z, 0))",
     ),
     _Row(
-        elementwise("selu", _selu, _selu_d, _selu_d2),
+        elementwise("selu", _selu, _selu_d, _selu_d2, _selu_d2),
         "λ · max(Z, 0) + λ · α · (exp(min(Z, 0)) − 1)",
         "λ · [Z > 0] + λ · α · exp(Z) ∘ [Z ≤ 0]",
         "λ ≈ 1.0507, α ≈ 1.6733",
     ),
     _Row(
-        elementwise("gelu", _gelu, _gelu_d, _gelu_d2),
+        elementwise("gelu", _gelu, _gelu_d, _gelu_d2, _gelu_d3),
         "Z ∘ Φ(Z)",
         "Φ(Z) + Z ∘ φ(Z)",
         "Φ and φ: the normal distribution and its density",
     ),
     _Row(
-        elementwise("silu", _silu, _silu_d, _silu_d2),
+        elementwise("silu", _silu, _silu_d, _silu_d2, _silu_d3),
         "Z ∘ σ(Z)",
         "σ(Z) + Z ∘ σ(Z) ∘ (1 − σ(Z))",
         "σ(z) = 1 / (1 + exp(−z))",
     ),
-    _Row(elementwise("tanh", _tanh, _tanh_d, _tanh_d2), "tanh(Z)", "1 − A ∘ A"),
+    _Row(elementwise("tanh", _tanh, _tanh_d, _tanh_d2, _tanh_d3), "tanh(Z)", "1 − A ∘ A"),
     _Row(
-        elementwise("sigmoid", sigmoid, _sigmoid_d, _sigmoid_d2),
+        elementwise("sigmoid", sigmoid, _sigmoid_d, _sigmoid_d2, _sigmoid_d3),
         "1 / (1 + exp(−Z))",
         "A ∘ (1 − A)",
     ),
     _Row(
-        elementwise("softplus", _softplus, _softplus_d, _sigmoid_d),
+        elementwise("softplus", _softplus, _softplus_d, _sigmoid_d, _softplus_d3),
         "ln(1 + exp(Z))",
         "1 / (1 + exp(−Z))",
     ),
-    _Row(elementwise("exp", _exp, _exp_d, _exp_d), "exp(Z)", "A"),
+    _Row(elementwise("exp", _exp, _exp_d, _exp_d, _exp_d), "exp(Z)", "A"),
     _Row(Activation("softmax", _softmax, _softmax_product, _softmax_product, _softmax_second)),
 )
 

@@ -79,6 +79,8 @@ class BoundLayer(Protocol):
         tangent(backend, p, tp, saved, tA) -> (tB, what the next method needs as ``kept``)
         tangent_gradients(backend, p, tp, saved, kept, dB, tdB, needed) -> (tdp, dA, tdA)
         factors(backend, p, saved, dB, needed) -> (an Outer for each parameter, dA)
+        laplacian(backend, p, saved, Second) -> (Second, what the next method needs as ``kept``)
+        laplacian_gradients(backend, p, saved, kept, Second) -> (dp, Second)
     """
 
     @property

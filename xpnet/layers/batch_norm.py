@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -25,6 +25,9 @@ from xpnet.layers.normalization import (
 from xpnet.pickles import Pickled
 from xpnet.ranges import check_fraction, check_not_negative
 from xpnet.typing import Array, Host, Namespace
+
+if TYPE_CHECKING:
+    from xpnet.equations.laplacians import Second
 
 __all__ = ["BatchNorm", "BatchNormLayer"]
 
@@ -177,6 +180,26 @@ class BatchNormLayer(NamedTuple):
         dX_hat = dB * p[0]
         dA = input_gradient(backend.xp, dX_hat, X_hat, inverse, -2) if trained else dX_hat * inverse
         return affine_factors(dB, X_hat), dA
+
+    def laplacian(
+        self, backend: Backend, p: Sequence[Array], saved: Any, of: Second
+    ) -> tuple[Second, Any]:
+        """Scaled by γ/s, a constant outside training."""
+        inverse = saved[1]
+        hat = of._replace(t=of.t * inverse, l=None if of.l is None else of.l * inverse)
+        return hat._replace(t=hat.t * p[0], l=None if hat.l is None else hat.l * p[0]), hat
+
+    def laplacian_gradients(
+        self, backend: Backend, p: Sequence[Array], saved: Any, kept: Any, d: Second
+    ) -> tuple[list[Any], Second]:
+        """(dγ, dβ), and the cotangents, scaled by γ/s."""
+        (X_hat, inverse, _, _), xp = saved, backend.xp
+        each = d.a * X_hat + xp.sum(d.t * kept.t, axis=0)
+        each = each if kept.l is None else each + d.l * kept.l
+        ones = xp.ones((1, d.a.shape[-2]), dtype=d.a.dtype, device=backend.device)
+        dp = [backend.matmul(ones, each), backend.matmul(ones, d.a)]
+        scale = p[0] * inverse
+        return dp, d._replace(t=d.t * scale, l=d.l * scale, a=d.a * scale)
 
     def initial(self, seed: int, initializer: str | None) -> list[Host]:
         """γ = 1, β = 0."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -31,6 +31,9 @@ from xpnet.equations.tangents import (
 from xpnet.pickles import Pickled
 from xpnet.ranges import items, positive_integer
 from xpnet.typing import Array, Host
+
+if TYPE_CHECKING:
+    from xpnet.equations.laplacians import Second
 
 __all__ = ["Dense", "DenseLayer", "as_layers"]
 
@@ -155,6 +158,24 @@ class DenseLayer(NamedTuple):
         dZ = dense_preactivation_gradient(backend, self.activation, Z, A_l, dB)
         dA = dense_input_gradient(backend, dZ, p[0]) if needed else None
         return [Outer(dZ, A), Outer(None, dZ)], dA
+
+    def laplacian(
+        self, backend: Backend, p: Sequence[Array], saved: Any, of: Second
+    ) -> tuple[Second, Any]:
+        """The (tA_l, lA_l), and what the next method needs: those of A_{l-1} and of Z_l."""
+        from xpnet.equations.laplacians import dense_laplacian
+
+        _, Z, A_l = saved
+        found, of_z = dense_laplacian(backend, self.activation, p[0], Z, A_l, of)
+        return found, (of, of_z)
+
+    def laplacian_gradients(
+        self, backend: Backend, p: Sequence[Array], saved: Any, kept: Any, d: Second
+    ) -> tuple[list[Any], Second]:
+        """(dW_l, db_l), and the cotangents of A_{l-1}, tA_{l-1} and lA_{l-1}."""
+        from xpnet.equations.laplacians import dense_laplacian_gradients
+
+        return dense_laplacian_gradients(backend, self.activation, p[0], saved, kept, d)
 
     def initial(self, seed: int, initializer: str | None) -> list[Host]:
         """W from the initializer, b = 0."""

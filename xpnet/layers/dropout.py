@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xpnet.backends.base import Backend
 from xpnet.equations.factors import Outer
@@ -13,6 +13,9 @@ from xpnet.equations.protocol import Context, Defaults, Stats
 from xpnet.pickles import Pickled
 from xpnet.ranges import check_fraction
 from xpnet.typing import Array, Host
+
+if TYPE_CHECKING:
+    from xpnet.equations.laplacians import Second
 
 __all__ = ["Dropout", "DropoutLayer"]
 
@@ -131,6 +134,18 @@ class DropoutLayer(NamedTuple):
     ) -> tuple[list[Outer], Any]:
         """No factors, and dA = dB ∘ M."""
         return [], dB if saved is None else dB * saved
+
+    def laplacian(
+        self, backend: Backend, p: Sequence[Array], saved: Any, of: Second
+    ) -> tuple[Second, Any]:
+        """The same outside training."""
+        return of, None
+
+    def laplacian_gradients(
+        self, backend: Backend, p: Sequence[Array], saved: Any, kept: Any, d: Second
+    ) -> tuple[list[Any], Second]:
+        """No gradients, and the same cotangents."""
+        return [], d
 
     def initial(self, seed: int, initializer: str | None) -> list[Host]:
         """No parameters."""

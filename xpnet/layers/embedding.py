@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from xpnet.errors import quoted
 from xpnet.pickles import Pickled
 from xpnet.ranges import is_count, items, positive_integer
 from xpnet.typing import Array, Host, Namespace
+
+if TYPE_CHECKING:
+    from xpnet.equations.laplacians import Second
 
 __all__ = ["Embedding", "EmbeddingLayer"]
 
@@ -205,6 +208,8 @@ class EmbeddingLayer(NamedTuple):
             backend.matmul(O, xp.zeros_like(E) if tE_i is None else tE_i)
             for O, E, tE_i in zip(saved, p, tp, strict=True)
         ]
+        if tA is not None and tA.ndim > parts[0].ndim:  # several tangents of X
+            parts = [xp.broadcast_to(x, (*tA.shape[:-1], x.shape[-1])) for x in parts]
         if self.numeric:
             zero = xp.zeros_like(parts[0][..., 0])
             columns = (zero if tA is None else tA[..., column] for column in self.numeric)
@@ -236,6 +241,20 @@ class EmbeddingLayer(NamedTuple):
         """Each dE_n = o_n dB_nᵀ, with o_n a row of O_i, and dA."""
         found = [Outer(O, dB_i) for O, dB_i in zip(saved, self._vectors(dB), strict=True)]
         return found, self._input_gradient(backend.xp, dB) if needed else None
+
+    def laplacian(
+        self, backend: Backend, p: Sequence[Array], saved: Any, of: Second
+    ) -> tuple[Second, Any]:
+        """Those of the numeric columns, and 0 for vectors of categories."""
+        t, _ = self.tangent(backend, p, [None] * len(p), saved, of.t)
+        return of._replace(t=t, l=None), None
+
+    def laplacian_gradients(
+        self, backend: Backend, p: Sequence[Array], saved: Any, kept: Any, d: Second
+    ) -> tuple[list[Any], Second]:
+        """Each dE_i = O_iᵀ dB_i; it is the first layer, so no cotangents are needed."""
+        columns = zip(saved, self._vectors(d.a), strict=True)
+        return [backend.matmul(O.mT, dB_i) for O, dB_i in columns], d
 
     def check(self, backend: Backend, X: Array) -> None:
         """Check that every integer column of X (N, n_0) holds only 0 … categories − 1."""

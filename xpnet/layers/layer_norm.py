@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -25,6 +25,9 @@ from xpnet.layers.normalization import (
 from xpnet.pickles import Pickled
 from xpnet.ranges import check_not_negative
 from xpnet.typing import Array, Host
+
+if TYPE_CHECKING:
+    from xpnet.equations.laplacians import Second
 
 __all__ = ["LayerNorm", "LayerNormLayer"]
 
@@ -141,6 +144,30 @@ class LayerNormLayer(NamedTuple):
         X_hat, inverse = saved
         dA = input_gradient(backend.xp, dB * p[0], X_hat, inverse, -1)
         return affine_factors(dB, X_hat), dA
+
+    def laplacian(
+        self, backend: Backend, p: Sequence[Array], saved: Any, of: Second
+    ) -> tuple[Second, Any]:
+        """Second derivatives of c/s, with c = A − μ and s² = mean(c²) + ε, by the product rule."""
+        xp, (X_hat, inverse) = backend.xp, saved
+        tX_hat, t_inverse = normalize_tangent(xp, of.t, X_hat, inverse, -1)
+        tc = of.t - xp.mean(of.t, axis=-1, keepdims=True)
+        # Σ_d of: the second derivative of mean(c²)/2 along tA, and 3 (t(1/s))² s
+        bent = xp.mean(tc * tc, axis=-1, keepdims=True)
+        l_inverse = 3.0 * t_inverse * t_inverse / inverse - bent * inverse * inverse * inverse
+        lX_hat = xp.sum(tc * t_inverse * 2.0 + X_hat / inverse * l_inverse, axis=0)
+        if of.l is not None:
+            lX_hat = lX_hat + input_gradient(xp, of.l, X_hat, inverse, -1)
+        return of._replace(t=tX_hat * p[0], l=lX_hat * p[0]), None
+
+    def laplacian_gradients(
+        self, backend: Backend, p: Sequence[Array], saved: Any, kept: Any, d: Second
+    ) -> tuple[list[Any], Second]:
+        """An error: this derivative is not here."""
+        raise ValueError(
+            "layer norm has no gradient of a Laplacian by the inputs: leave it out of networks "
+            "that solve differential equations"
+        )
 
     def initial(self, seed: int, initializer: str | None) -> list[Host]:
         """γ = 1, β = 0."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xpnet.backends.base import Backend
 from xpnet.equations.activation import Activation
@@ -20,11 +20,15 @@ from xpnet.equations.tangents import (
     dense_gradients_tangent,
     dense_input_gradient_tangent,
     dense_preactivation_tangent,
+    product,
 )
 from xpnet.layers.dense import Dense, as_layers
 from xpnet.layers.embedding import Embedding
 from xpnet.pickles import Pickled
 from xpnet.typing import Array, Host
+
+if TYPE_CHECKING:
+    from xpnet.equations.laplacians import Second
 
 __all__ = ["Residual", "ResidualLayer"]
 
@@ -185,6 +189,33 @@ class ResidualLayer(NamedTuple):
             return found, dA + dB if needed else None
         around = dense_input_gradient(backend, dB, p[-1]) if needed else None
         return [*found, Outer(dB, A)], dA + around if needed else None
+
+    def laplacian(
+        self, backend: Backend, p: Sequence[Array], saved: Any, of: Second
+    ) -> tuple[Second, Any]:
+        """Those of F plus those of A, or of A Pᵀ."""
+        from xpnet.equations.laplacians import chain_laplacian
+
+        found, kept = chain_laplacian(backend, self.children, p, saved[0], of)
+        t, l = of.t, of.l
+        if self.projection is not None:
+            t, l = backend.matmul(t, p[-1].mT), product(backend, l, p[-1].mT)
+        return found._replace(t=found.t + t, l=add(found.l, l)), (kept, of)
+
+    def laplacian_gradients(
+        self, backend: Backend, p: Sequence[Array], saved: Any, kept: Any, d: Second
+    ) -> tuple[list[Any], Second]:
+        """Those of F (and dP), and the cotangents of A, tA and lA."""
+        from xpnet.equations.laplacians import chain_laplacian_gradients
+
+        (within, A), (kept, of) = saved, kept
+        dp, below = chain_laplacian_gradients(backend, self.children, p, within, kept, d)
+        if self.projection is None:
+            return dp, below._replace(t=below.t + d.t, l=below.l + d.l, a=below.a + d.a)
+        of_t = backend.xp.sum(backend.matmul(d.t.mT, of.t), axis=0)
+        dP = add(backend.matmul(d.a.mT, A), of_t, product(backend, d.l.mT, of.l))
+        t, l, a = (backend.matmul(x, p[-1]) for x in (d.t, d.l, d.a))
+        return [*dp, dP], below._replace(t=below.t + t, l=below.l + l, a=below.a + a)
 
     def initial(self, seed: int, initializer: str | None) -> list[Host]:
         """Initial parameters of the layers within; P by Glorot's scheme."""

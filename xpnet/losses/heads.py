@@ -80,7 +80,9 @@ def _softmax_heads(heads: tuple[int, ...]) -> Activation:
     product, second = each(_SOFTMAX.vjp), _SOFTMAX.second
     assert second is not None
     name = f"softmax({','.join(map(str, heads))})"
-    return built_in(_SoftmaxHeads(name, each(_SOFTMAX.f), product, product, each(second), heads))
+    return built_in(
+        _SoftmaxHeads(name, each(_SOFTMAX.f), product, product, each(second), heads=heads)
+    )
 
 
 def MultiCrossEntropy(heads: Iterable[int], label_smoothing: float = 0.0) -> Loss:

@@ -13,6 +13,7 @@ from xpnet.typing import ArrayLike
 
 if TYPE_CHECKING:
     from xpnet.derivatives.gradients import Gradients
+    from xpnet.derivatives.laplacian import Laplacian
 
 __all__ = ["NetworkDerivatives"]
 
@@ -132,6 +133,78 @@ class NetworkDerivatives(NetworkPasses):
         from xpnet.network.operators import jacobian
 
         return jacobian(self, X, by)
+
+    def laplacian(self, X: ArrayLike, directions: ArrayLike | None = None) -> Laplacian:
+        """Return A_L, its derivatives by X, and its Laplacian Σ_d ∂²A_L/∂x_d².
+
+        One forward recurrence, of R. Li et al., "A computational framework for neural network-based
+        variational Monte Carlo with forward Laplacian" (2024): lA_l = f' ∘ lZ_l + f'' ∘ Σ_d tZ_d².
+
+        Parameters
+        ----------
+        X : (N, n_0), or (n_0,) for one example
+        directions : (D, n_0) or (n_0,), optional
+            The directions of the derivatives. None: the n_0 inputs, so that the sum is the
+            Laplacian.
+
+        Returns
+        -------
+        Laplacian
+            ``outputs`` (N, n_L), ``gradient`` (N, n_L, D), ``laplacian`` (N, n_L), without the N
+            for one example. It unpacks.
+
+        Raises
+        ------
+        ValueError, TypeError
+            Bad input, or an activation of your own without a second derivative.
+
+        Examples
+        --------
+        >>> import numpy as np, xpnet
+        >>> square = xpnet.elementwise(
+        ...     "square", lambda xp, Z: Z * Z, lambda xp, Z, A: 2 * Z, lambda xp, Z, A: 0 * Z + 2
+        ... )
+        >>> net = xpnet.Network([2, 1], output=square, dtype="float64")
+        >>> net.set_weights([[[1.0, 3.0]]], [[0.0]])
+        >>> net.laplacian([1.0, 1.0]).laplacian.tolist()  # of (x + 3 y)²
+        [20.0]
+        """
+        from xpnet.network.operators import laplacian
+
+        return laplacian(self, X, directions)
+
+    def laplacian_vjp(
+        self,
+        X: ArrayLike,
+        U: ArrayLike,
+        dU: ArrayLike,
+        lU: ArrayLike,
+        directions: ArrayLike | None = None,
+    ) -> Gradients:
+        """Return the gradient of Σ U ∘ outputs + dU ∘ gradient + lU ∘ laplacian by θ.
+
+        If r is the residual of a differential equation, and U, dU and lU are the derivatives of
+        Σ r² by the three parts of `laplacian`, this is the gradient of Σ r².
+
+        Parameters
+        ----------
+        X, directions
+            As for `laplacian`.
+        U, lU : (N, n_L)
+        dU : (N, n_L, D)
+
+        Returns
+        -------
+        Gradients
+
+        Raises
+        ------
+        ValueError, TypeError
+            Bad input; layer normalisation, a softmax, or an activation of your own without d3f.
+        """
+        from xpnet.network.operators import laplacian_vjp
+
+        return laplacian_vjp(self, X, U, dU, lU, directions)
 
     # --- of the mean loss
 

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from xpnet.backends import move
 from xpnet.checks.directions import check_memory, direction, directions
 from xpnet.checks.inputs import examples, features
 from xpnet.derivatives import first, per_example, second
+from xpnet.derivatives import laplacian as second_by_inputs
 from xpnet.derivatives.at import At
 from xpnet.derivatives.gradients import Gradients
+from xpnet.derivatives.laplacian import Laplacian
 from xpnet.equations.masks import context
 from xpnet.equations.parameters import Layers, flatten, layout, unpack
 from xpnet.equations.protocol import stat_names
@@ -33,6 +37,8 @@ __all__ = [
     "input_gradient",
     "jacobian",
     "jvp",
+    "laplacian",
+    "laplacian_vjp",
     "ntk",
     "per_example_gradients",
     "per_example_norms",
@@ -98,7 +104,7 @@ def _inputs(net: NetworkPasses, X: ArrayLike, training: bool = False) -> tuple[A
 def _rows(net: NetworkPasses, name: str, x: ArrayLike, shape: tuple[int, ...], single: bool) -> Any:
     """X checked to be of that shape (N, n), or (n,) for one example, as (N, n)."""
     x = direction(net.backend, name, x, shape[1:] if single else shape, net.dtype)
-    return x[None, :] if single else x
+    return x[None, ...] if single else x
 
 
 def _without_n(x: Array, single: bool) -> Any:
@@ -154,6 +160,34 @@ def ntk(net: NetworkPasses, X1: Any, X2: Any) -> Any:
         shape = N1, N1 if X2 is None else X2.shape[0], n, n
         check_memory(net.backend, "a neural tangent kernel", shape, net.dtype)
         return per_example.kernel(at, X1, X2)
+
+
+def laplacian(net: NetworkPasses, X: Any, along: Any) -> Laplacian:
+    """See `xpnet.Network.laplacian`."""
+    with net.backend.context():
+        at, X, single = _inputs(net, X)
+        found = second_by_inputs.laplacian(at, X, _along(net, along))
+        return Laplacian(*(_without_n(x, single) for x in found))
+
+
+def laplacian_vjp(net: NetworkPasses, X: Any, U: Any, dU: Any, lU: Any, along: Any) -> Gradients:
+    """See `xpnet.Network.laplacian_vjp`."""
+    with net.backend.context():
+        at, X, single = _inputs(net, X)
+        rows = _along(net, along)
+        shape = X.shape[0], at.layers[-1].fan_out
+        U, lU = (_rows(net, name, x, shape, single) for name, x in (("U", U), ("lU", lU)))
+        dU = _rows(net, "dU", dU, (*shape, rows.shape[0]), single)
+        flat = second_by_inputs.laplacian_gradient(at, X, rows, U, dU, lU)
+        return Gradients(net.backend.xp, at.layers, flat)
+
+
+def _along(net: NetworkPasses, along: Any) -> Any:
+    """The directions (D, n_0); None stands for the unit vectors of all inputs."""
+    n = net.layers[0].fan_in
+    if along is None:
+        along = np.eye(n)
+    return directions(net.backend, "directions", along, n, net.dtype, "the columns of X", True)
 
 
 # --- derivatives of the mean loss
