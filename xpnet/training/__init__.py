@@ -23,7 +23,7 @@ _PLACES = {
 }
 
 if not TYPE_CHECKING:
-    __getattr__ = when_used(__name__, _PLACES.values(), _PLACES)
+    __getattr__ = when_used(__name__, {"callbacks", *_PLACES.values()}, _PLACES)
 
 
 def __dir__() -> list[str]:
