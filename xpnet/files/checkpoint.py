@@ -30,7 +30,7 @@ from xpnet.checks import dtype_name
 from xpnet.equations.parameters import Layers, layout
 from xpnet.errors import CheckpointError, printable, quoted
 from xpnet.files.checkpoint_tensors import arrays_of, numbers_of, state_of
-from xpnet.files.container import Container, blaming, opened, write_arrays
+from xpnet.files.container import Container, blaming, has_mark, opened, write_arrays
 from xpnet.files.jsonable import check_depth, loads, mapping, text_of
 from xpnet.files.saved_tensors import named_stats
 from xpnet.training.history import History
@@ -50,14 +50,11 @@ _KIND = "xpnet checkpoint "
 _PARTS = ("network", "settings", "data", "environment", "run")
 _UNUSABLE = "is not a checkpoint that can be used"
 _DEEPEST = 60  # levels of its JSON: residual connections within each other need most
-_LONGEST = 1 << 24  # most bytes of a header that are searched
 
 
 def is_checkpoint(path: str | os.PathLike[str]) -> bool:
     """Whether a file's header says that it is a checkpoint, of whatever version."""
-    with open(path, "rb") as file:
-        n = int.from_bytes(file.read(8), "little")
-        return f'"{_KIND}'.encode() in file.read(min(n, _LONGEST))
+    return has_mark(path, f'"{_KIND}'.encode())
 
 
 def write_checkpoint(path: str, about: Mapping[str, Any], state: RunState) -> None:

@@ -25,9 +25,10 @@ from xpnet.files.jsonable import list_of, loads, mapping, text_of
 from xpnet.typing import Host
 from xpnet.whole_file import open_regular
 
-__all__ = ["Container", "Tensor", "blaming", "opened", "sealed", "write_arrays"]
+__all__ = ["Container", "Tensor", "blaming", "has_mark", "opened", "sealed", "write_arrays"]
 
 _LARGEST = 100_000_000  # most bytes of a header, as in the safetensors library
+_LONGEST = 1 << 24  # most bytes of a header that are searched for a mark
 _AXES = 8  # most axes of a tensor, to bound the digits of the product of its lengths
 _PIECE = 1 << 19  # bytes read, hashed and checked while they are in the cache
 _DIGEST, _BLANK = "sha256", "0" * 64
@@ -183,6 +184,14 @@ class Container:
             if not n:
                 raise ValueError("it became shorter while it was read")
             done += n
+
+
+def has_mark(path: str | os.PathLike[str], mark: bytes) -> bool:
+    """Whether a file begins as a safetensors file whose header has the mark; it may be damaged."""
+    with open(path, "rb") as file:
+        n = int.from_bytes(file.read(8), "little")
+        header = file.read(min(n, _LONGEST))
+    return header.startswith(b"{") and mark in header  # the mark alone stands in texts on xpnet too
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from xpnet.checks.inputs import Examples
 from xpnet.engines.names import FUSED, GRAPH, KERNELS, PLAIN, STREAMED
 from xpnet.errors import CheckpointError, warn
-from xpnet.files.checkpoint import Checkpoint, write_checkpoint
+from xpnet.files.checkpoint import Checkpoint, is_checkpoint, write_checkpoint
 from xpnet.files.checkpoint_tensors import check_metrics
 from xpnet.files.container import blaming
 from xpnet.files.fingerprint import data_of, differences, environment_of
@@ -80,11 +80,8 @@ class FileKeeper:
         """The checkpoint to go on from; None to begin. Raise CheckpointError if neither may be."""
         there, resume = os.path.exists(self._path), self._settings.resume
         if resume is False:
-            if there and not self._settings.overwrite:
-                raise CheckpointError(
-                    f"{self._path!r} is there already: give overwrite=True to replace it, or "
-                    "resume=True to go on from it"
-                )
+            if there:
+                self._check_replaced()
             return None
         if there:
             return Checkpoint.read(self._path)
@@ -93,6 +90,19 @@ class FileKeeper:
                 f'there is no checkpoint {self._path!r} to go on from: resume="auto" begins anew'
             )
         return None
+
+    def _check_replaced(self) -> None:
+        """Raise CheckpointError unless the file may be replaced: a checkpoint, if damaged too."""
+        if not self._settings.overwrite:
+            raise CheckpointError(
+                f"{self._path!r} is there already: give overwrite=True to replace it, or "
+                "resume=True to go on from it"
+            )
+        if os.path.getsize(self._path) and not is_checkpoint(self._path):
+            raise CheckpointError(
+                f"{self._path!r} is not a checkpoint of xpnet, so it is left unchanged: give a "
+                "different name, or remove it"
+            )
 
     def chosen(self, settings: Settings) -> Settings:
         """The settings with the engine of the checkpoint, if it must be that one."""

@@ -170,7 +170,7 @@ class Network(NetworkPerExample):
             begin anew, and the file must not be there, unless ``overwrite`` is true. "anyway": as
             "auto", and go on with another engine or backend, with a warning.
         overwrite : bool
-            Whether ``resume=False`` may replace a file.
+            Whether ``resume=False`` may replace a checkpoint; a file of another kind stays.
 
         Returns
         -------
