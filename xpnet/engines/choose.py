@@ -123,12 +123,21 @@ def plain_seconds(layers: Layers, batch: int, steps: int) -> float:
 
 
 def may_compile(
-    backend: Backend, layers: Layers, batch: int, steps: int, wanted: bool | None
+    backend: Backend,
+    layers: Layers,
+    batch: int,
+    steps: int,
+    wanted: bool | None,
+    by_shapes: bool = False,
 ) -> bool:
-    """Whether so many steps of networks with batches of their own are likely to be compiled."""
+    """Whether so many steps of networks with batches of their own are likely to be compiled.
+
+    ``by_shapes`` is that of `choose_runner`.
+    """
     if backend.compiled_as != "loops" or wanted is False:
         return False
-    return _may_load_numba(wanted, plain_seconds(layers, batch, steps))
+    seconds = plain_seconds(layers, batch, steps)
+    return _may_load_numba(wanted, seconds, layers if by_shapes else None)
 
 
 def pays_in_all(layers: Layers, batch: int, steps: int) -> bool:

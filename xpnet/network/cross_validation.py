@@ -84,6 +84,7 @@ def cross_validate(
         Judge the networks, in addition to the loss. Default: accuracy for classes.
     others
         As for `Stack.fit`. ``validation_fraction`` sets aside some of the rows to train on.
+        ``checkpoint="run.ckpt"`` makes a file for each stack: run.ckpt.1, run.ckpt.2, ….
 
     Returns
     -------

@@ -7,6 +7,7 @@ fits make one stack, or two. More are made if one would need too much memory.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from xpnet.engines.own_batches import UnequalStepsError
 from xpnet.equations.parameters import slots
 from xpnet.errors import DivergenceError
 from xpnet.layers.each_rate import with_rate
+from xpnet.network.job_files import check_resumes, own_checkpoint
 from xpnet.network.network import Network
 from xpnet.network.stack import Stack
 from xpnet.network.stackable import penalty_groups
@@ -56,6 +58,17 @@ class Outcome(NamedTuple):
     error: DivergenceError | None = None  # that of the whole stack
 
 
+class _Fits(NamedTuple):
+    """What all jobs share; ``numbers`` are those of the stacks, whose checkpoints they name."""
+
+    net: Network
+    X: Any
+    Y: Any
+    fit: Mapping[str, Any]
+    keep_networks: bool
+    numbers: Iterator[int]
+
+
 def run(
     net: Network,
     X: ArrayLike,
@@ -68,9 +81,11 @@ def run(
 
     Raises DivergenceError if all of them diverge, and KeyboardInterrupt after Ctrl-C.
     """
+    check_resumes(fit)
+    fits = _Fits(net, X, Y, fit, keep_networks, count(1))
     done: dict[int, Outcome] = {}
     for group in _groups(net, jobs, fit):
-        outcomes = _with_equal_steps(net, X, Y, [jobs[j] for j in group], fit, keep_networks)
+        outcomes = _with_equal_steps(fits, [jobs[j] for j in group])
         done.update(zip(group, outcomes, strict=True))
     found = [done[j] for j in range(len(jobs))]
     error = found[0].error
@@ -87,7 +102,9 @@ def _groups(net: Network, jobs: Sequence[Job], fit: Mapping[str, Any]) -> Iterat
     size = min(fit["batch_size"] or rows, rows)
     per_epoch = -(-rows // size)
     steps = len(jobs) * per_epoch * (fit["epochs"] or default_epochs(per_epoch))
-    most = _most(net, size, may_compile(net.backend, net.layers, size, steps, fit["compile"]))
+    by_shapes = fit["checkpoint"] is not None
+    compiled = may_compile(net.backend, net.layers, size, steps, fit["compile"], by_shapes)
+    most = _most(net, size, compiled)
     for alike in penalty_groups([job.settings.get("penalty") for job in jobs]):
         for start in range(0, len(alike), most):
             yield alike[start : start + most]
@@ -105,44 +122,31 @@ def _most(net: Network, size: int, compiled: bool) -> int:
     return max(_FEW, min(_MANY, _IN_CACHE // of_one))
 
 
-def _with_equal_steps(
-    net: Network,
-    X: ArrayLike,
-    Y: ArrayLike,
-    jobs: Sequence[Job],
-    fit: Mapping[str, Any],
-    keep_networks: bool,
-) -> list[Outcome]:
+def _with_equal_steps(fits: _Fits, jobs: Sequence[Job]) -> list[Outcome]:
     """Do these jobs as one stack, or as a stack for each number of steps an epoch.
 
     Which these are is known only when examples of weight 0 and for validation have been set aside.
     """
     try:
-        return _as_stack(net, X, Y, jobs, fit, keep_networks)
+        return _as_stack(fits, jobs)
     except UnequalStepsError as error:
         steps = error.steps
     found: dict[int, Outcome] = {}
     for n in np.unique(steps):
         group = np.flatnonzero(steps == n).tolist()
-        outcomes = _as_stack(net, X, Y, [jobs[j] for j in group], fit, keep_networks)
+        outcomes = _as_stack(fits, [jobs[j] for j in group])
         found.update(zip(group, outcomes, strict=True))
     return [found[j] for j in range(len(jobs))]
 
 
-def _as_stack(
-    net: Network,
-    X: ArrayLike,
-    Y: ArrayLike,
-    jobs: Sequence[Job],
-    fit: Mapping[str, Any],
-    keep_networks: bool,
-) -> list[Outcome]:
+def _as_stack(fits: _Fits, jobs: Sequence[Job]) -> list[Outcome]:
     """Train and judge these jobs as one stack; without a result if all of them diverge."""
+    net, X, Y, fit, keep_networks, numbers = fits
     stack = Stack(_network(net, job.settings) for job in jobs)
     own = {
         name: [job.settings[name] for job in jobs] for name in _BY_FIT if name in jobs[0].settings
     }
-    keywords = {**fit, **own, "metrics": _of_validation(fit)}
+    keywords = {**own_checkpoint(fit, next(numbers)), **own, "metrics": _of_validation(fit)}
     try:
         history = stack.fit(X, Y, rows=[job.train for job in jobs], **keywords)
     except DivergenceError as error:
@@ -181,7 +185,8 @@ class Refit(NamedTuple):
         settings = {**self.common, **setting}
         new = _network(self.net, settings)
         own = {name: settings[name] for name in _BY_FIT if name in settings}
-        keywords = {**self.fit, **own, "metrics": _of_validation(self.fit)}
+        fit = own_checkpoint(self.fit, "refit")
+        keywords = {**fit, **own, "metrics": _of_validation(fit)}
         new.fit(self.X, self.Y, **keywords)
         return new
 

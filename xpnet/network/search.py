@@ -128,7 +128,8 @@ def search(
     rng
         The source of the folds and of the random settings, as for `Network`.
     others
-        As for `Stack.fit`. ``metrics`` judge the networks on the rows held out.
+        As for `Stack.fit`. ``metrics`` judge the networks on the rows held out. Checkpoints are
+        those of `cross_validate`; a refit has its own.
 
     Returns
     -------
