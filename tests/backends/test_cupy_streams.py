@@ -75,6 +75,18 @@ def test_the_callers_stream_waits_for_a_network(cupy):
         equal(net(there) + 1.0, same(X.astype("d")) + 1.0)
 
 
+def test_a_stream_in_use_stays_the_current_one(cupy):
+    """CuPy itself forgets it after ``with`` of any stream."""
+    net, same = networks()
+    stream = own_stream(cupy)
+    stream.use()
+    try:
+        equal(net(X), same(X))
+        assert cupy.cuda.get_current_stream() == stream
+    finally:
+        cupy.cuda.Stream.null.use()
+
+
 def test_memory_that_a_network_reads_is_overwritten_afterwards(cupy):
     net, same = networks()
     with own_stream(cupy):
@@ -144,6 +156,20 @@ def test_a_network_waits_for_a_stream_of_another_device(two):
             there.data.copy_from_device_async(here.data, here.nbytes, stream)
             found = net(there)
     equal(found, same(X.astype("d") * 2))
+
+
+def test_a_network_waits_for_its_devices_stream_where_another_device_is_current(two):
+    net, same = networks(1)
+    with two.cuda.Device(1):
+        stream = own_stream(two)
+        stream.use()
+        try:
+            there = busy(two, two.asarray(X, dtype="float64"))
+            with two.cuda.Device(0):
+                found = net(there)
+            equal(found, same(X.astype("d") * 2))
+        finally:
+            two.cuda.Stream.null.use()
 
 
 @pytest.mark.parametrize("device", [0, 1])

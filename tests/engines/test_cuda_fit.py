@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from tests.support.cuda_cases import needs_gxx
 from tests.support.fake_cupy import install
 from tests.support.helpers import relative
 from xpnet.backends import get_backend
+from xpnet.engines import batches
 from xpnet.engines.cuda.runner import CudaRunner
 from xpnet.layers import BatchNorm, Dense, Dropout
 from xpnet.schedules import Cosine
@@ -194,3 +196,19 @@ def test_a_checkpoint_within_an_epoch_changes_no_loss(tmp_path):
     net, history = trained("cupy", checkpoint=tmp_path / "run.ckpt", checkpoint_every=3)
     assert history.step_loss == before.step_loss
     assert np.isfinite(net.parameters.get()).all()
+
+
+@needs_gxx
+def test_the_next_epochs_order_is_made_before_the_host_waits_for_this_one(card, monkeypatch):
+    done, plain, wait = [], batches.permutation, card.wait
+    monkeypatch.setattr(
+        batches, "permutation", lambda *given: done.append(f"order {given[2][0]}") or plain(*given)
+    )
+    monkeypatch.setattr(card, "wait", lambda *given: done.append("wait") or wait(*given))
+    net, _ = trained("cupy")
+    done = done[done.index("order 0") :]  # a new network waits for its parameters
+    assert [x for x, after in pairwise([*done, ""]) if x != after] == [
+        *("order 0", "order 1", "wait", "order 2", "wait")
+    ]
+    monkeypatch.undo()
+    assert relative(net.parameters.get(), trained("numpy", compile=False)[0].parameters) < 1e-10

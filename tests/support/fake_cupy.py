@@ -125,6 +125,10 @@ class Stream:
     def __exit__(self, *error: object) -> None:
         assert self.card.streams[self.device_id].pop() is self
 
+    def use(self) -> None:
+        assert self.device_id == self.card.device[-1], "a stream of another device"
+        self.card.streams[self.device_id][-1] = self
+
     def wait_event(self, event: Event) -> None:
         _merge(self.known, event.known)
 

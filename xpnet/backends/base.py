@@ -59,6 +59,8 @@ class Backend:
         Examples that are best predicted at a time, so that a layer's input is still in the cache.
     float64_is_global : bool
         Whether float64 is a switch of the whole process, and not of an array.
+    is_asynchronous : bool
+        Whether steps return before the device has computed them.
     """
 
     name: str = ""
@@ -69,6 +71,7 @@ class Backend:
     uses_openblas: bool = False
     rows_in_cache: int | None = None
     float64_is_global: bool = False
+    is_asynchronous: bool = False
 
     def __init__(self, xp: Namespace, device: Any) -> None:
         self.xp = xp

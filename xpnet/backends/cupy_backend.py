@@ -52,6 +52,7 @@ class CupyBackend(Backend):
     packages = ("cupy",)
     in_place = True
     compiled_as = "kernels"
+    is_asynchronous = True
 
     def __init__(
         self, xp: Namespace, device: Any, precision: str = "float32", deterministic: bool = False
@@ -207,10 +208,11 @@ class CupyBackend(Backend):
             inside = self._cuda.get_current_stream()
             for done in (before, self._recorded(inside)):
                 self.stream.wait_event(done)
+            self.stream.use()  # after `with self.stream`, CuPy forgets a stream in use before
             try:
-                with self.stream:
-                    yield
+                yield
             finally:
+                inside.use()
                 done = self._recorded(self.stream)
                 inside.wait_event(done)
         if device != self.device:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -77,6 +78,7 @@ class Batches:
         self._shuffle, self._seed = shuffle, seed
         self.gathers = self.size != n_examples
         self.n_examples = len(self._kept)
+        self._prepared: tuple[int, Order] | None = None
 
     @property
     def per_epoch(self) -> int:
@@ -88,6 +90,9 @@ class Batches:
 
         A given order is asked for exactly once an epoch, even if each step takes all rows.
         """
+        prepared, self._prepared = self._prepared, None
+        if prepared is not None and prepared[0] == epoch:
+            return prepared[1]
         order = self._kept if self._given is None else self._given(epoch)
         starts = np.minimum(np.arange(self.per_epoch + 1) * self.size, len(self._kept))
         if not self.gathers:
@@ -96,3 +101,10 @@ class Batches:
             order = order[permutation(self._seed, ORDER, (epoch,), len(order))]
         on_device = self._backend.from_numpy(order.astype(self._backend.index_dtype))
         return Order(on_device, starts, np.add.reduceat(self._weights[order], starts[:-1]))
+
+    def prepare(self, epoch: int) -> None:
+        """Make the order of a later epoch now, while the device computes; `order` returns it."""
+        if not self.gathers or self._given is not None:
+            return
+        with suppress(MemoryError):  # there may be enough when the order is needed
+            self._prepared = epoch, self.order(epoch)

@@ -191,6 +191,7 @@ class _Loop:
     def _epoch(self) -> None:
         order = self.batches.order(self.net.epoch)
         self._steps(order)
+        self._prepare_next(order)
         losses = checked_losses(self._read(), self.net.epoch + 1, self.session.ended)
         is_whole = self.step == len(order.weights)
         self._losses, self.step = None, 0
@@ -206,6 +207,13 @@ class _Loop:
         is_cut = not is_whole and not self.history.stopped  # by Ctrl-C: its steps will go on
         self.session.end_epoch(None if is_cut else self._keep_after_epoch)
         self.runner.ended = self.session.ended
+
+    def _prepare_next(self, order: Any) -> None:
+        """Make the next epoch's order, if the device still computes this epoch."""
+        is_whole, batches = self.step == len(order.weights), self.batches
+        waits = self.net.backend.is_asynchronous and not self.session.watches_steps
+        if waits and is_whole and self.session.epochs_left > 1 and isinstance(batches, Batches):
+            batches.prepare(self.net.epoch + 1)
 
     def _note_runner(self) -> None:
         """Record engine and threads: the engine becomes "plain" if compiled steps cannot go on."""
