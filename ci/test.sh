@@ -36,7 +36,7 @@ echo "== the site, with its examples executed"
 task_here docs -- "$work/site" -q
 
 echo "== CuPy itself, on a fake CUDA"
-task cupy -- -q -n 2
+task cupy
 
 echo "== style, types, spelling, workflows and settings"
 task_here lint
