@@ -99,7 +99,7 @@ def _fake(folder: Path, _: str, work: Path) -> None:
     objects = []
     for source in sorted(HERE.glob("*.cpp")):
         objects.append(work / f"{source.stem}.o")
-        _run(*COMPILER, "-O2", *include_options(), "-c", "-o", objects[-1], source)
+        _run(*COMPILER, "-O3", *include_options(), "-c", "-o", objects[-1], source)
     _run("g++", "-shared", "-o", folder / "libfake_cuda.so", *objects, "-ldl")
     empty = work / "empty.cpp"
     empty.write_text("", encoding="utf-8")

@@ -57,7 +57,7 @@ static std::vector<T> packed(const Matrix<T>& x, int rows, int columns, int comp
 template <typename T> static T dot(const T* x, const T* y, int k) {
     T sums[4] = {};
     int l = 0;
-    for (; l + 3 < k; l += 4)
+    for (; l + 3 < k; l += 4)  // four at a time, which the compiler vectorises
         for (int p = 0; p < 4; ++p) sums[p] += x[l + p] * y[l + p];
     for (; l < k; ++l) sums[0] += x[l] * y[l];
     return (sums[0] + sums[1]) + (sums[2] + sums[3]);

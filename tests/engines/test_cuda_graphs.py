@@ -5,6 +5,7 @@ The tests marked gpu need CuPy itself; the others run on the stand-in for CuPy.
 
 from __future__ import annotations
 
+import gc
 import os
 
 import numpy as np
@@ -15,7 +16,9 @@ from tests.support.backends import open_backend, or_skip
 from tests.support.chains import chained, examples
 from tests.support.cuda_cases import needs_gxx
 from tests.support.fake_cupy import Graph, Stream, install
+from tests.support.helpers import relative
 from xpnet.backends import get_backend, to_numpy
+from xpnet.engines.cuda import parts
 from xpnet.engines.cuda.graphs import LENGTHS, Graphs
 from xpnet.losses import LOSSES
 from xpnet.optimizers import OPTIMIZERS, Accumulated, Adam, Clipped
@@ -128,6 +131,92 @@ def test_later_epochs_capture_nothing_and_allocate_nothing(card, monkeypatch):
         trained("cupy", fit={"epochs": epochs})
         few.append(len(captures))
     assert few == [2, 2]  # 32 steps, and one
+
+
+def fitted_twice(second):
+    """Fit a network, then fit it or a fresh one; return launches of the second fit, and numbers."""
+    backend = get_backend("cupy")
+    X, Y = examples(ROWS, "cross_entropy")
+    X, Y = (xpnet.asarray(x, backend=backend) for x in (X, Y))
+    net = chained(backend, "batch norm", rng=3)
+    net.fit(X, Y, epochs=1, batch_size=BATCH)
+    before, copy = net.parameters, to_numpy(net.parameters).copy()
+    gc.collect()  # the first fit's runner
+    found = second(net, X, Y)
+    np.testing.assert_array_equal(to_numpy(before), copy)  # whoever has the array keeps its numbers
+    return found
+
+
+@needs_gxx
+def test_a_later_fit_takes_the_graphs_of_an_earlier_one(card, monkeypatch):
+    captures = []
+    begin = Stream.begin_capture
+    monkeypatch.setattr(Stream, "begin_capture", lambda s: captures.append(s) or begin(s))
+
+    def again(net, X, Y):
+        captures.clear()
+        history = net.fit(X, Y, epochs=2, batch_size=BATCH, learning_rate=0.02)
+        assert history.engine == "graph"
+        return to_numpy(net.parameters), history.step_loss
+
+    theta, losses = fitted_twice(again)
+    assert not captures
+    monkeypatch.setattr(parts, "_MOST_BYTES", 0)  # nothing is kept
+    other, before = fitted_twice(again)
+    assert captures
+    np.testing.assert_array_equal(theta, other)
+    assert losses == before
+
+
+@needs_gxx
+@pytest.mark.parametrize("what", ["other data", "another batch size", "after an error"])
+def test_what_does_not_fit_is_captured_anew(card, monkeypatch, what):
+    captures = []
+    begin = Stream.begin_capture
+    monkeypatch.setattr(Stream, "begin_capture", lambda s: captures.append(s) or begin(s))
+
+    def second(net, X, Y):
+        size = BATCH + 1 if what == "another batch size" else BATCH
+        if what == "other data":
+            X = X + 0.0
+        if what == "after an error":
+            with monkeypatch.context() as patch:
+                patch.setattr(Graphs, "launch", lambda *_: 1 / 0)
+                with pytest.raises(ZeroDivisionError):
+                    net.fit(X, Y, batch_size=size)
+            gc.collect()
+        captures.clear()
+        same = chained("numpy", "batch norm")
+        same.set_parameters(to_numpy(net.parameters))
+        same.set_statistics([to_numpy(x) for x in net.statistics])
+        settings = {"epochs": 2, "batch_size": size, "shuffle": False}
+        net.fit(X, Y, **settings)
+        same.fit(to_numpy(X), to_numpy(Y), compile=False, **settings)
+        return relative(net.parameters.get(), same.parameters)
+
+    assert fitted_twice(second) < 1e-10
+    assert captures
+
+
+@needs_gxx
+def test_a_fit_within_a_fit_has_parts_of_its_own(card):
+    """A callback trains a second network on the same backend."""
+    backend = get_backend("cupy")
+    X, Y = (xpnet.asarray(x, backend=backend) for x in examples(ROWS, "cross_entropy"))
+
+    def trained_inside(inner):
+        nets = [chained(backend, "residual", rng=r) for r in range(2)]
+
+        def epoch_end(net, history):
+            inner(nets[1])
+
+        nets[0].fit(X, Y, epochs=3, batch_size=BATCH, callbacks=epoch_end)
+        return [to_numpy(net.parameters) for net in nets]
+
+    inside = trained_inside(lambda net: net.fit(X, Y, epochs=1, batch_size=BATCH) and None)
+    alone = trained_inside(lambda net: None)
+    np.testing.assert_array_equal(inside[0], alone[0])
+    assert (inside[1] != alone[1]).any()
 
 
 @needs_gxx

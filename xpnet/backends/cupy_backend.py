@@ -46,6 +46,8 @@ class CupyBackend(Backend):
         The format to which the factors of float32 products are rounded.
     deterministic : bool
         Whether cuBLAS was asked for the same bits even on several streams.
+    kept : dict
+        What a fit keeps on the device for the next one (`xpnet.engines.cuda.parts`).
     """
 
     name = "cupy"
@@ -63,6 +65,7 @@ class CupyBackend(Backend):
         self.precision, self.deterministic = precision, deterministic
         self._cuda = cupy.cuda
         self._gemm: Gemm | None = None
+        self.kept: dict[Any, Any] = {}
         with device:
             self.stream = cupy.cuda.Stream(non_blocking=True)
 

@@ -49,6 +49,10 @@ class Epoch:
             moved.append(self._put("order", order.index))
         return any(moved)
 
+    def release(self) -> None:
+        """Forget whose numbers these are."""
+        self._order = self._c = None
+
     def _send(self, name: str, x: Host) -> bool:
         """Send numbers to the device, unless it has them; return whether the array is a new one."""
         if np.array_equal(self._sent.get(name, ()), x):

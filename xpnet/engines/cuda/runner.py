@@ -13,8 +13,8 @@ import numpy as np
 
 from xpnet.backends.cupy_backend import CupyBackend
 from xpnet.engines.batches import Order
-from xpnet.engines.cuda.epoch import Epoch
-from xpnet.engines.cuda.graphs import LENGTHS, Graphs
+from xpnet.engines.cuda.graphs import LENGTHS
+from xpnet.engines.cuda.parts import taken_parts
 from xpnet.engines.cuda.program import CudaProgram, cuda_program
 from xpnet.engines.cuda.steps import Steps
 from xpnet.engines.fallback import CompiledRunner
@@ -49,16 +49,15 @@ class CudaRunner(CompiledRunner):
     ) -> None:
         assert isinstance(recipe.backend, CupyBackend)
         self._backend, xp = recipe.backend, recipe.backend.xp
-        self.state = own_state(xp, state)
         self._batch, self._gathers = batch, gathers
         super().__init__(
             recipe, Feed(*(None if x is None else xp.ascontiguousarray(x) for x in data))
         )
         self._lanes = lanes or (self._data,)
-        self._key = xp.zeros((1,), dtype=xp.int32)
-        self._counter = xp.zeros((1,), dtype=xp.int32)
-        self._epoch, self._graphs = Epoch(self._backend), Graphs(self._backend.stream)
-        self._shared: dict[str, Any] = {"counter": self._counter}
+        settings = (batch, gathers, len(self._lanes))
+        first = own_state(xp, state)
+        self._parts = taken_parts(self, self._backend, first, self._data, *settings)
+        self.state = self._parts.state
         self._at = -1  # the step number in the counter
         self._has_run = False  # the first step is launched alone, so that graphs begin after it
 
@@ -77,17 +76,23 @@ class CudaRunner(CompiledRunner):
     def prepare(self, program: CudaProgram, n_coefficients: int) -> None:
         """Compile the kernels and make the arrays; raise KernelError if that fails."""
         given = [self._named(program, data) for data in self._lanes]
+        known = self._parts.steps_of(program)
+        if known is not None:
+            known.give(given)
+            self._steps[n_coefficients], self._has_run = known, True
+            return
         try:
             with undisturbed():
-                steps = Steps(self._backend, program, given, self._shared, self._batch)
+                steps = Steps(self._backend, program, given, self._parts.shared, self._batch)
         except Exception as error:  # from NVRTC, a missing library or header, driver, memory
             what = f"{type(error).__name__}: {error}".splitlines()[0]
             raise KernelError(f"its CUDA kernels cannot be compiled: {what}") from error
         self._steps[n_coefficients] = steps
+        self._parts.add(program, steps)
 
     def _named(self, program: CudaProgram, data: Feed) -> dict[str, Any]:
         """Return a program's arrays a0, a1, … by name, with these data."""
-        arrays = given_arrays(program.inputs, self.state, data, self._key)
+        arrays = given_arrays(program.inputs, self.state, data, self._parts.key)
         return {f"a{k}": x for k, x in enumerate(arrays)}
 
     def piece(self, left: int) -> int:
@@ -104,26 +109,27 @@ class CudaRunner(CompiledRunner):
         totals = self.run_plainly(order, first, last, c, key)
         if totals is not None:
             return totals
-        if not self._epoch.is_of(order, c):
+        parts = self._parts
+        parts.is_whole = False
+        if not parts.epoch.is_of(order, c):
             self._begin(order, c, key)
         if self._at != first:
-            self._counter[...] = first
+            parts.counter[...] = first
         step = first
         while step < last:
             step += self._launched(order, step, last, c, may_capture=last - first > 1)
-        self._at, self._has_run = last, True
-        return [*(None,) * (last - first - 1), self._epoch.arrays["totals"][last - 1]]
+        self._at, self._has_run, parts.is_whole = last, True, True
+        return [*(None,) * (last - first - 1), parts.epoch.arrays["totals"][last - 1]]
 
     def _begin(self, order: Order, c: Sequence[tuple[float, ...]], key: Any) -> None:
         """Send an epoch's numbers to the device."""
-        if self._epoch.renew(order, c):
-            self._shared |= self._epoch.arrays
-            self._graphs.forget()
-            for steps in self._steps.values():
-                steps.forget()
+        parts = self._parts
+        if parts.epoch.renew(order, c):
+            parts.shared |= parts.epoch.arrays
+            parts.forget_calls()
         self._at = -1
         if key is not None:
-            self._key[...] = key
+            parts.key[...] = key
 
     def _launched(
         self,
@@ -134,16 +140,16 @@ class CudaRunner(CompiledRunner):
         may_capture: bool,
     ) -> int:
         """Launch the steps from ``step`` on that go together, and return how many these are."""
-        n = int(order.starts[step + 1] - order.starts[step])
+        n, graphs = int(order.starts[step + 1] - order.starts[step]), self._parts.graphs
         if may_capture and n == self._batch and len(self._lanes) == 1:
             for k in LENGTHS:
                 end = step + k
                 if end > last or int(order.starts[end] - order.starts[step]) != k * n:
                     continue
-                if self._graphs.launch(n, [self._steps[len(row)] for row in c[step:end]]):
+                if graphs.launch(n, [self._steps[len(row)] for row in c[step:end]]):
                     self.engine = GRAPH
                     return k
-        if not self._graphs.works:
+        if not graphs.works:
             self.engine = KERNELS
         self._steps[len(c[step])].launch(n, step % len(self._lanes))
         return 1
@@ -154,5 +160,5 @@ class CudaRunner(CompiledRunner):
             return self._plain.read(totals)
         if not totals:
             return np.zeros(0)
-        there = self._epoch.arrays["totals"][self._at - len(totals) : self._at]
+        there = self._parts.epoch.arrays["totals"][self._at - len(totals) : self._at]
         return np.array(self._backend.to_numpy(there), dtype=np.float64)

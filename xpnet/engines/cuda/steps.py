@@ -42,7 +42,8 @@ class Steps:
             for call in program.calls
             if isinstance(call, Launch)
         }
-        self._given, self._shared = given, shared
+        self._shared = shared
+        self.give(given)
         self._arrays: dict[str, Any] = {}
         for k, buffer in enumerate(program.buffers):
             shape = tuple(batch if n is None else n for n in buffer.shape)
@@ -50,6 +51,16 @@ class Steps:
         self._arrays["scalars"] = xp.empty((max(program.n_scalars, 1),), dtype=xp.float64)
         self._arrays["tickets"] = xp.zeros((max(program.n_tickets, 1),), dtype=xp.int32)
         self._calls: dict[tuple[int, int], list[Callable[[], Any]]] = {}
+        self._has_run: set[int] = set()
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the arrays of the program itself."""
+        return sum(x.nbytes for x in self._arrays.values())
+
+    def give(self, given: Sequence[Mapping[str, Any]]) -> None:
+        """Take the arrays of a fit."""
+        self._given = given
 
     def launch(self, n_examples: int, lane: int = 0) -> None:
         """Launch a step on ``n_examples`` examples; the kernels find out which ones."""
@@ -57,14 +68,20 @@ class Steps:
             self._calls[n_examples, lane] = self._made(n_examples, lane)
         for call in self._calls[n_examples, lane]:
             call()
+        self._has_run.add(n_examples)
 
     def has_run(self, n_examples: int) -> bool:
         """Whether such a step has run: only then CUDA and cuBLAS have loaded all that it needs."""
-        return (n_examples, 0) in self._calls
+        return n_examples in self._has_run
 
     def forget(self) -> None:
         """Make all calls anew, since arrays that all programs share were replaced."""
         self._calls = {}
+
+    def release(self) -> None:
+        """Release the arrays of the fit."""
+        self._given = ()
+        self.forget()
 
     def _made(self, n_examples: int, lane: int) -> list[Callable[[], Any]]:
         """Return the calls of a step, whose arguments are ready."""
