@@ -72,6 +72,9 @@ class BaseMLP(CallbackSupport, Fitted):
         X, y = validate_data(self, X, y, **_CHECKS, y_numeric=self._numeric, reset=reset)
         return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
 
+    def _calibrate(self, held: Rows) -> None:
+        """Measure the errors on examples that were held out, if predictions use them."""
+
     def _fit(
         self,
         X: Any,
@@ -95,6 +98,7 @@ class BaseMLP(CallbackSupport, Fitted):
         else:
             self._go_on(X, y, loss)
         tasks = Tasks(self, *given, n_epochs(self, incremental))
+        self.__dict__.pop("_residuals", None)  # of other weights
         solve(self, rows, incremental, held_out, tasks)
         tasks.end_fit()
         return self

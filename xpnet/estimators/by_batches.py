@@ -60,6 +60,8 @@ def fit_by_batches(
         after.note_divergence()
     if watched is not None and (estimator.stopped_ or not incremental):
         restore_best(estimator)
+    if watched is not None or held_out is not None:
+        estimator._calibrate(held_out if watched is None else watched)
 
 
 def _prepare(estimator: Any, incremental: bool) -> None:

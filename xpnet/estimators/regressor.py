@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.metrics import r2_score
 from sklearn.utils.metaestimators import available_if
@@ -11,7 +12,9 @@ from sklearn.utils.metaestimators import available_if
 from xpnet.estimators.base import BaseMLP
 from xpnet.estimators.build import loss_of_numbers
 from xpnet.estimators.callbacks import with_callbacks
+from xpnet.estimators.intervals import interval_of, residuals_of
 from xpnet.estimators.parameters import keep_parameters
+from xpnet.estimators.rows import Rows
 from xpnet.estimators.settings import OF_REGRESSOR
 from xpnet.estimators.undone import undone_on_error
 from xpnet.losses import Loss
@@ -154,7 +157,28 @@ out_activation_, n_features_in_, feature_names_in_
         found: Host = self._predict(X)
         return found
 
+    def predict_interval(self, X: Any, coverage: float = 0.9) -> Host:
+        """Return lower and upper ends (N, 2) of intervals; (N, targets, 2) of several targets.
+
+        They hold the number with the probability ``coverage``, over all examples like those that
+        the last fit held out: the split conformal prediction of Lei et al. (2018). Early stopping
+        chose the weights by the same examples, so that intervals may be a little short; those of
+        ``validation_data`` without early stopping are not.
+
+        Raises
+        ------
+        ValueError
+            ``coverage`` is not within (0, 1), or the last fit held out too few examples: it needs
+            ``early_stopping`` or ``validation_data``.
+        """
+        predicted = self.predict(X).astype(np.float64)
+        return interval_of(predicted, getattr(self, "_residuals", None), coverage)
+
     # --- for the base
+
+    def _calibrate(self, held: Rows) -> None:
+        predicted = self._predict(held.X, check_input=False)
+        self._residuals = residuals_of(predicted, held.y, held.sample_weight)
 
     def _take_labels(self, y: Any, incremental: bool) -> None:
         """Numbers have no labels."""
