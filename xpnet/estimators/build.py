@@ -12,9 +12,11 @@ import numpy as np
 
 from xpnet.equations.masks import needs_masks
 from xpnet.errors import quoted
+from xpnet.estimators.heads import HeadLabels
 from xpnet.estimators.settings import hidden_sizes
+from xpnet.estimators.targets import Labels
 from xpnet.layers import Dense, Dropout
-from xpnet.losses import LOSSES, Loss, Poisson, Scaled
+from xpnet.losses import LOSSES, Loss, MultiCrossEntropy, Poisson, Scaled
 from xpnet.network import Network
 
 __all__ = ["draw_weights", "loss_of_classes", "loss_of_numbers", "make_network"]
@@ -23,12 +25,15 @@ _NAMES = {"logistic": "sigmoid"}
 """scikit-learn's name of an activation, and the name here, where they differ."""
 
 
-def loss_of_classes(loss: Any, n_labels: int) -> Loss:
+def loss_of_classes(loss: Any, labels: Labels | HeadLabels) -> Loss:
     """The loss of a classifier, whose `Loss.targets` is "labels" or "probabilities".
 
-    "log_loss" is the cross entropy of one label out of several classes (``n_labels`` is 0), else
-    the sum over the labels of their binary cross entropies.
+    "log_loss" is the cross entropy of one label out of several classes, or the sum over yes-or-no
+    labels of their binary cross entropies, or over columns of classes of their cross entropies.
     """
+    n_labels = labels.n_labels
+    if isinstance(labels, HeadLabels):
+        return _loss_of_heads(loss, labels.heads)
     if isinstance(loss, str) and loss == "log_loss":
         binary = LOSSES["binary_cross_entropy"]
         return Scaled(binary, n_labels) if n_labels else LOSSES["cross_entropy"]
@@ -39,6 +44,17 @@ def loss_of_classes(loss: Any, n_labels: int) -> Loss:
             "of xpnet.losses"
         )
     return found
+
+
+def _loss_of_heads(loss: Any, heads: tuple[int, ...]) -> Loss:
+    if isinstance(loss, str) and loss == "log_loss":
+        return MultiCrossEntropy(heads)
+    if isinstance(loss, Loss) and loss.heads == heads:
+        return loss
+    raise ValueError(
+        f"of columns with {', '.join(map(str, heads))} classes, loss must be 'log_loss' or "
+        f"MultiCrossEntropy({heads}), got {quoted(loss)}"
+    )
 
 
 def loss_of_numbers(loss: Any, n_targets: int) -> Loss:

@@ -6,21 +6,16 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import ClassifierMixin, _fit_context
-from sklearn.metrics import accuracy_score
-from sklearn.utils import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.validation import check_is_fitted
 
-from xpnet.estimators.base import BaseMLP
-from xpnet.estimators.build import loss_of_classes
 from xpnet.estimators.callbacks import with_callbacks
+from xpnet.estimators.classes import ClassTargets, joint_accuracy
+from xpnet.estimators.heads import HeadLabels
 from xpnet.estimators.parameters import keep_parameters
 from xpnet.estimators.probabilities import above_zero, log_probabilities, probabilities
 from xpnet.estimators.settings import OF_CLASSIFIER
-from xpnet.estimators.targets import Labels
 from xpnet.estimators.undone import undone_on_error
-from xpnet.losses import Loss
 from xpnet.typing import Host
 
 __all__ = ["MLPClassifier"]
@@ -29,7 +24,7 @@ _FROM_LOGITS = ("softmax", "logistic")
 """The output activations whose probabilities, and their logarithms, are made from the logits."""
 
 
-class MLPClassifier(ClassifierMixin, BaseMLP):
+class MLPClassifier(ClassifierMixin, ClassTargets):
     """A network for classes, with the parameters of scikit-learn's MLPClassifier and more.
 
     With the same ``random_state`` it takes the same steps as scikit-learn's, to rounding.
@@ -144,7 +139,6 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     """
 
     _parameter_constraints = OF_CLASSIFIER
-    _numeric = False
 
     def __init__(
         self,
@@ -198,7 +192,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Parameters
         ----------
         X : array, data frame or sparse matrix (N, n_features)
-        y : (N,) labels of any kind, or (N, labels) of 0 and 1
+        y : (N,) labels of any kind, (N, labels) of 0 and 1, or (N, T) columns of classes
         sample_weight : (N,), optional
         validation_data : (X, y) or (X, y, sample_weight), optional
             Examples whose loss is recorded after each epoch. Early stopping watches them instead of
@@ -229,7 +223,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         X, y, sample_weight
             As for ``fit``.
         classes : array, optional
-            All classes, which the first call needs.
+            All classes, which the first call needs; for columns of classes a list of arrays.
         validation_data : (X, y) or (X, y, sample_weight), optional
             Examples whose loss is recorded. Early stopping needs them here, and scores them after
             each call. Once ``stopped_`` is true, the weights of the best score are restored, and
@@ -239,73 +233,54 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         -------
         self
         """
-        if _check_partial_fit_first_call(self, classes):
-            self._set_labels(Labels.of_first_part(y, classes))
+        self._take_first_labels(y, classes)
         return self._fit(X, y, sample_weight, True, validation_data)
 
     def predict(self, X: Any) -> Any:
-        """Return the most probable class of each example, (N,), or (N, labels) of 0 and 1."""
+        """Return the most probable class of each example, (N,).
+
+        Of yes-or-no labels, (N, labels) of 0 and 1; of T columns of classes, (N, T).
+        """
         return self._predict(X)
 
-    def predict_proba(self, X: Any) -> Host:
+    def predict_proba(self, X: Any) -> Host | list[Host]:
         """Return the probability of each class, (N, classes), in the order of ``classes_``.
 
-        No probability is 0: the smallest is the smallest normal number of the dtype.
+        No probability is 0: the smallest is the smallest normal number of the dtype. Of several
+        columns of classes, a list has an array for each.
         """
         check_is_fitted(self)
+        if isinstance(self._labels, HeadLabels):
+            return self._labels.each(probabilities, self._logits(X))
         if self.out_activation_ not in _FROM_LOGITS:
             return above_zero(self._mean_outputs(X))
         return probabilities(self._logits(X), self.out_activation_ == "softmax")
 
-    def predict_log_proba(self, X: Any) -> Host:
-        """Return the logarithm of each probability, (N, classes), never −∞.
+    def predict_log_proba(self, X: Any) -> Host | list[Host]:
+        """Return the logarithm of each probability, (N, classes) or a list, never −∞.
 
         Logarithms of probabilities below ½ come from the logits, which keep their digits.
         """
         check_is_fitted(self)
+        if isinstance(self._labels, HeadLabels):
+            return self._labels.each(log_probabilities, self._logits(X))
         if self.out_activation_ not in _FROM_LOGITS:
-            return np.log(self.predict_proba(X))
+            return np.log(above_zero(self._mean_outputs(X)))
         return log_probabilities(self._logits(X), self.out_activation_ == "softmax")
 
-    # --- for the base
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the accuracy: the share of examples whose label, or labels, are all right.
 
-    def _set_labels(self, labels: Labels) -> None:
-        self._labels, self.classes_ = labels, labels.classes
-
-    def _take_labels(self, y: Any, incremental: bool) -> None:
-        if not hasattr(self, "classes_") or not (self.warm_start or incremental):
-            self._set_labels(Labels.of(y))
-        else:
-            self._labels.check(y, same=self.warm_start)
-
-    def _check_labels(self, y: Any) -> None:
-        self._labels.check(y, same=False)
-
-    def _find_loss(self, y: Any) -> Loss:
-        return loss_of_classes(self.loss, self._labels.n_labels)
-
-    def _n_outputs(self, y: Any, loss: Loss) -> int:
-        return self._labels.n_outputs(loss)
-
-    def _encode(self, y: Any, loss: Loss) -> Host:
-        return self._labels.encode(y, loss)
-
-    def _decode(self, A: Host) -> Any:
-        return self._labels.decode(A)
-
-    def _weights_of(self, y: Any, sample_weight: Host | None) -> Host | None:
-        if self.class_weight is None:
-            return sample_weight
-        w: Host = compute_sample_weight(self.class_weight, y)
-        return w if sample_weight is None else w * sample_weight
-
-    def _stratifies(self) -> bool:
-        return self._labels.n_labels == 1
-
-    def _score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        return self._score_by(accuracy_score, X, y, sample_weight)
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for ``fit``.
+        """
+        if isinstance(getattr(self, "_labels", None), HeadLabels):
+            return joint_accuracy(y, self.predict(X), sample_weight)
+        return float(super().score(X, y, sample_weight))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_label = True
+        tags.classifier_tags.multi_label = tags.target_tags.multi_output = True
         return tags

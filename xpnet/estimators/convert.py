@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from xpnet.backends import to_numpy
 from xpnet.estimators.build import loss_of_classes, loss_of_numbers, make_network
 from xpnet.estimators.classifier import MLPClassifier
+from xpnet.estimators.heads import HeadLabels
 from xpnet.estimators.progress import Rate
 from xpnet.estimators.regressor import MLPRegressor
 from xpnet.estimators.settings import is_stochastic
@@ -71,7 +72,7 @@ def from_sklearn(fitted: Any, **settings: Any) -> Any:
     _copy_records(fitted, new, 1.0 / _of_their_loss(fitted))
     if isinstance(new, MLPClassifier):
         new._set_labels(Labels(fitted._label_binarizer))
-        loss = loss_of_classes(new.loss, new._labels.n_labels)
+        loss = loss_of_classes(new.loss, new._labels)
     else:
         loss = loss_of_numbers(new.loss, fitted.n_outputs_)
     dtype = new.dtype or str(fitted.coefs_[0].dtype)
@@ -122,6 +123,8 @@ def _refuse_beyond(kind: Any, estimator: Any, given: dict[str, Any]) -> None:
         beyond.append("activation")
     if "loss" in theirs and estimator.loss not in ("squared_error", "poisson"):
         beyond.append("loss")
+    if isinstance(getattr(estimator, "_labels", None), HeadLabels):
+        beyond.append("several columns of classes")
     if beyond:
         raise ValueError(
             f"scikit-learn's {kind.__name__} has no equal of {', '.join(beyond)}: use network_, or "

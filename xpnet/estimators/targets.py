@@ -11,7 +11,7 @@ from sklearn.utils.multiclass import type_of_target, unique_labels
 from xpnet.losses import Loss
 from xpnet.typing import Host
 
-__all__ = ["Labels"]
+__all__ = ["Labels", "check_known"]
 
 
 class Labels:
@@ -65,18 +65,7 @@ class Labels:
         ValueError
             The classes of y are others.
         """
-        found = unique_labels(y)
-        if same and set(found) != set(self.classes):
-            raise ValueError(
-                "warm_start can only be used where `y` has the same classes as in the previous "
-                f"call to fit. Previously got {self.classes}, `y` has {found}"
-            )
-        new = np.setdiff1d(found, self.classes, assume_unique=True)
-        if len(new):
-            raise ValueError(
-                f"`y` has classes that the first fit did not: {new}. The estimator knows "
-                f"{self.classes}: name all in the first call, partial_fit(…, classes=…)"
-            )
+        check_known("`y`", unique_labels(y), self.classes, same)
 
     def encode(self, y: Any, loss: Loss) -> Host:
         """Return the targets: numbers of classes (N,), or 0 and 1 (N, labels)."""
@@ -90,3 +79,18 @@ class Labels:
         if self.n_labels == 1 and A.shape[1] == 2:
             A = A[:, 1:]  # a softmax of two classes
         return self.binarizer.inverse_transform(A[:, 0] if A.shape[1] == 1 else A)
+
+
+def check_known(name: str, found: Host, known: Host, same: bool) -> None:
+    """Raise ValueError unless the classes found are all those known, or some if not ``same``."""
+    if same and set(found) != set(known):
+        raise ValueError(
+            f"warm_start can only be used where {name} has the same classes as in the previous "
+            f"call to fit. Previously got {known}, {name} has {found}"
+        )
+    new = np.setdiff1d(found, known, assume_unique=True)
+    if len(new):
+        raise ValueError(
+            f"{name} has classes that the first fit did not: {new}. The estimator knows {known}: "
+            "name all in the first call, partial_fit(…, classes=…)"
+        )
