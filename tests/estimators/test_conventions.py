@@ -48,6 +48,12 @@ def impossible(estimator):
     return {name.format(kind): "dropout masks an example, not a weight" for kind in kinds}
 
 
+@pytest.fixture(autouse=True)
+def with_array_libraries(monkeypatch):
+    """scikit-learn skips its checks of array libraries without this variable."""
+    monkeypatch.setenv("SCIPY_ARRAY_API", "1")
+
+
 @pytest.mark.slow
 @parametrize_with_checks(VARIANTS, expected_failed_checks=impossible)
 def test_scikit_learns_checks(estimator, check):

@@ -20,6 +20,7 @@ __all__ = [
     "BackendInfo",
     "asarray",
     "available_backends",
+    "backend_of",
     "get_backend",
     "is_array_of_library",
     "is_on_host",
@@ -174,6 +175,19 @@ def is_array_of_library(x: Any) -> bool:
     library = library_of(x)
     known = library in _BY_PACKAGE and library != "numpy"
     return known and hasattr(x, "dtype") and hasattr(x, "shape")
+
+
+def backend_of(x: Any) -> Backend:
+    """Return the backend of an array of a known library, on the array's device.
+
+    Raises
+    ------
+    KeyError
+        x is an array of no library that xpnet knows.
+    """
+    from array_api_compat import device
+
+    return get_backend(_BY_PACKAGE[library_of(x)], device(x))
 
 
 def is_on_host(x: Any) -> bool:

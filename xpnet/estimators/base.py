@@ -8,13 +8,19 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils import check_random_state, column_or_1d
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import _check_y, check_consistent_length, validate_data
 
 from xpnet.equations.parameters import n_networks
 from xpnet.estimators.build import draw_weights, make_network
 from xpnet.estimators.callbacks import CallbackSupport, Tasks
 from xpnet.estimators.ensemble import rebuilt, weights_of
 from xpnet.estimators.fitted import Fitted
+from xpnet.estimators.placement import (
+    followed,
+    on_host,
+    place_of_network,
+    where,
+)
 from xpnet.estimators.progress import forget_records, start_records
 from xpnet.estimators.rows import Rows, checked_weights
 from xpnet.estimators.settings import check_together, is_stochastic, n_epochs
@@ -69,7 +75,13 @@ class BaseMLP(CallbackSupport, Fitted):
 
     def _checked(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
         """Check X and y as scikit-learn does; return them as arrays."""
-        X, y = validate_data(self, X, y, **_CHECKS, y_numeric=self._numeric, reset=reset)
+        if (place := followed(X)) is None:
+            X, y = validate_data(self, X, y, **_CHECKS, y_numeric=self._numeric, reset=reset)
+        else:
+            dtypes = place.dtype("float64"), place.dtype("float32")
+            X = validate_data(self, X, dtype=dtypes, reset=reset)
+            y = _check_y(on_host(y), multi_output=True, y_numeric=self._numeric, estimator=self)
+            check_consistent_length(X, y)
         return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
 
     def _calibrate(self, held: Rows) -> None:
@@ -124,8 +136,10 @@ class BaseMLP(CallbackSupport, Fitted):
         """Make the networks, draw their weights, and reset all records."""
         networks = [self._make_network(X, y, loss) for _ in range(self.n_ensemble)]
         for net in networks:
-            draw_weights(self, net, self._random_state, X.dtype)
+            draw_weights(self, net, self._random_state, _name_of(X.dtype))
         self._weights = weights_of(networks)
+        place = followed(X)
+        self._fitted_at = None if place is None else where(place)
         self.n_iter_ = self.t_ = 0
         self.n_outputs_ = net.layers[-1].fan_out
         self.n_layers_ = len(net.sizes)
@@ -136,13 +150,14 @@ class BaseMLP(CallbackSupport, Fitted):
             start_records(self)
 
     def _make_network(self, X: Any, y: Any, loss: Loss) -> Network:
-        return make_network(self, X.shape[1], self._n_outputs(y, loss), loss, self._dtype_of(X))
+        sizes = X.shape[1], self._n_outputs(y, loss)
+        return make_network(self, *sizes, loss, self._dtype_of(X), place_of_network(self, X))
 
     def _dtype_of(self, X: Any) -> str:
-        """The dtype of the network: that of X, but for SciPy's L-BFGS float64."""
-        backend = getattr(self.backend, "name", self.backend)
-        by_scipy = not is_stochastic(self) and backend == "numpy"
-        return self.dtype or ("float64" if by_scipy else str(X.dtype))
+        """The dtype of the network: that of X, but float64 for SciPy's L-BFGS, or in its place."""
+        by_default = getattr(self.backend, "name", self.backend) == "numpy"
+        in_float64 = by_default and not is_stochastic(self)
+        return self.dtype or ("float64" if in_float64 else _name_of(X.dtype))
 
     def _held_out(self, validation_data: Any, loss: Loss) -> Rows | None:
         """Check the examples of ``validation_data``."""
@@ -172,10 +187,15 @@ class BaseMLP(CallbackSupport, Fitted):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
+        tags.input_tags.sparse = tags.array_api_support = True
         return tags
 
 
 def _by_rows(X: Any) -> Any:
     """X, if it is sparse in a form whose rows are found fast."""
     return X.tocsr() if issparse(X) else X
+
+
+def _name_of(dtype: Any) -> str:
+    """The name of a dtype of any library."""
+    return str(dtype).rpartition(".")[2]

@@ -70,8 +70,13 @@ def loss_of_numbers(loss: Any, n_targets: int) -> Loss:
     return Scaled(Poisson(deviance=True), n_targets) if loss == "poisson" else LOSSES[loss]
 
 
-def make_network(estimator: Any, n_in: int, n_out: int, loss: Loss, dtype: str) -> Network:
-    """Return the network, whose dense layers still have to get their weights."""
+def make_network(
+    estimator: Any, n_in: int, n_out: int, loss: Loss, dtype: str, place: tuple[Any, Any]
+) -> Network:
+    """Return the network, whose dense layers still have to get their weights.
+
+    ``place`` is its backend and device.
+    """
     plain = estimator.layers is None
     hidden = list(_hidden(estimator)) if plain else list(estimator.layers)
     f = "relu" if isinstance(estimator.activation, (list, tuple)) else estimator.activation
@@ -80,8 +85,8 @@ def make_network(estimator: Any, n_in: int, n_out: int, loss: Loss, dtype: str) 
         activation=_activation(f),
         loss=loss,
         initializer="zeros" if plain else None,
-        backend=estimator.backend,
-        device=estimator.device,
+        backend=place[0],
+        device=place[1],
         dtype=dtype,
     )
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.metrics import accuracy_score
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
@@ -13,6 +14,7 @@ from xpnet.estimators.callbacks import with_callbacks
 from xpnet.estimators.classes import ClassTargets, joint_accuracy
 from xpnet.estimators.heads import HeadLabels
 from xpnet.estimators.parameters import keep_parameters
+from xpnet.estimators.placement import in_library_of_X, on_host
 from xpnet.estimators.probabilities import above_zero, log_probabilities, probabilities
 from xpnet.estimators.settings import OF_CLASSIFIER
 from xpnet.estimators.undone import undone_on_error
@@ -236,6 +238,7 @@ class MLPClassifier(ClassifierMixin, ClassTargets):
         self._take_first_labels(y, classes)
         return self._fit(X, y, sample_weight, True, validation_data)
 
+    @in_library_of_X
     def predict(self, X: Any) -> Any:
         """Return the most probable class of each example, (N,).
 
@@ -243,6 +246,7 @@ class MLPClassifier(ClassifierMixin, ClassTargets):
         """
         return self._predict(X)
 
+    @in_library_of_X
     def predict_proba(self, X: Any) -> Host | list[Host]:
         """Return the probability of each class, (N, classes), in the order of ``classes_``.
 
@@ -256,6 +260,7 @@ class MLPClassifier(ClassifierMixin, ClassTargets):
             return above_zero(self._mean_outputs(X))
         return probabilities(self._logits(X), self.out_activation_ == "softmax")
 
+    @in_library_of_X
     def predict_log_proba(self, X: Any) -> Host | list[Host]:
         """Return the logarithm of each probability, (N, classes) or a list, never −∞.
 
@@ -276,9 +281,9 @@ class MLPClassifier(ClassifierMixin, ClassTargets):
         X, y, sample_weight
             As for ``fit``.
         """
-        if isinstance(getattr(self, "_labels", None), HeadLabels):
-            return joint_accuracy(y, self.predict(X), sample_weight)
-        return float(super().score(X, y, sample_weight))
+        found, y = on_host(self.predict(X)), on_host(y)
+        metric = joint_accuracy if isinstance(self._labels, HeadLabels) else accuracy_score
+        return float(metric(y, found, sample_weight=on_host(sample_weight)))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

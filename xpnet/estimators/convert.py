@@ -76,7 +76,8 @@ def from_sklearn(fitted: Any, **settings: Any) -> Any:
     else:
         loss = loss_of_numbers(new.loss, fitted.n_outputs_)
     dtype = new.dtype or str(fitted.coefs_[0].dtype)
-    net = make_network(new, fitted.n_features_in_, fitted.n_outputs_, loss, dtype)
+    place = new.backend, new.device
+    net = make_network(new, fitted.n_features_in_, fitted.n_outputs_, loss, dtype, place)
     net.set_weights([W.T for W in fitted.coefs_], fitted.intercepts_)
     new._weights, new._best = Weights(net), None
     if hasattr(fitted, "_optimizer") and is_stochastic(new):

@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from xpnet.backends import to_numpy
 from xpnet.backends.sparse import SparseRows
 from xpnet.estimators.ensemble import AnyWeights, EnsembleWeights
+from xpnet.estimators.placement import followed, in_library_of_X
 from xpnet.estimators.rows import checked_weights
 from xpnet.estimators.weights import Weights
 from xpnet.losses import Loss
@@ -95,6 +96,7 @@ class Fitted(BaseEstimator):
 
     # --- outputs
 
+    @in_library_of_X
     def activations(self, X: Any, layer: int = -1) -> Host:
         """Return the outputs of a hidden layer, (N, width), as predictions compute them.
 
@@ -122,6 +124,7 @@ class Fitted(BaseEstimator):
         """
         check_is_fitted(self)
         if check_input:
+            followed(X)  # an X on a device is an error without dispatch
             X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
         net = self._state
         if not issparse(X):

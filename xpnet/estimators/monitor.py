@@ -7,8 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from sklearn import config_context
 from sklearn.metrics import get_scorer
 
+from xpnet.estimators.placement import on_host
 from xpnet.estimators.rows import Rows, examples
 from xpnet.training.evaluation import evaluate
 
@@ -39,9 +41,12 @@ def _by_scorer(estimator: Any, held: Rows) -> Callable[[], float]:
     same = copy.copy(estimator)  # with the same weights
     vars(same).pop("feature_names_in_", None)  # X is an array by now
 
+    X = on_host(held.X)
+
     def score() -> float:
         try:
-            return float(scorer(same, held.X, held.y, **given))
+            with config_context(array_api_dispatch=False):
+                return float(scorer(same, X, held.y, **given))
         except ValueError:  # metrics refuse predictions that are not finite
             if np.all(np.isfinite(estimator._outputs(held.X, check_input=False))):
                 raise

@@ -14,6 +14,7 @@ from xpnet.estimators.build import loss_of_numbers
 from xpnet.estimators.callbacks import with_callbacks
 from xpnet.estimators.intervals import interval_of, residuals_of
 from xpnet.estimators.parameters import keep_parameters
+from xpnet.estimators.placement import in_library_of_X, on_host
 from xpnet.estimators.rows import Rows
 from xpnet.estimators.settings import OF_REGRESSOR
 from xpnet.estimators.undone import undone_on_error
@@ -152,11 +153,13 @@ out_activation_, n_features_in_, feature_names_in_
         """
         return self._fit(X, y, sample_weight, True, validation_data)
 
+    @in_library_of_X
     def predict(self, X: Any) -> Host:
         """Return the predicted numbers, (N,), or (N, targets) of several targets."""
         found: Host = self._predict(X)
         return found
 
+    @in_library_of_X
     def predict_interval(self, X: Any, coverage: float = 0.9) -> Host:
         """Return lower and upper ends (N, 2) of intervals; (N, targets, 2) of several targets.
 
@@ -171,8 +174,19 @@ out_activation_, n_features_in_, feature_names_in_
             ``coverage`` is not within (0, 1), or the last fit held out too few examples: it needs
             ``early_stopping`` or ``validation_data``.
         """
-        predicted = self.predict(X).astype(np.float64)
+        predicted = self._predict(X).astype(np.float64)
         return interval_of(predicted, getattr(self, "_residuals", None), coverage)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return R², the mean over targets.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for ``fit``.
+        """
+        found = on_host(self.predict(X))
+        return float(r2_score(on_host(y), found, sample_weight=on_host(sample_weight)))
 
     # --- for the base
 

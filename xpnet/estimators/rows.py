@@ -11,9 +11,10 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _check_sample_weight
 
 from xpnet import checks
-from xpnet.backends import Backend, get_backend
+from xpnet.backends import Backend, backend_of, get_backend, is_array_of_library
 from xpnet.backends.sparse import SparseRows
 from xpnet.checks.inputs import Examples, features
+from xpnet.estimators.placement import on_host
 from xpnet.network import Network
 from xpnet.typing import Host
 
@@ -42,7 +43,16 @@ class Rows(NamedTuple):
 
     def take(self, index: Host) -> Rows:
         """Return these rows."""
-        return Rows(*(None if x is None else _safe_indexing(x, index) for x in self))
+        return Rows(*(None if x is None else _taken(x, index) for x in self))
+
+
+def _taken(x: Any, index: Host) -> Any:
+    """These rows of x, on its device."""
+    if not is_array_of_library(x):
+        return _safe_indexing(x, index)
+    place = backend_of(x)
+    with place.context():
+        return place.xp.take(x, place.from_numpy(index.astype(place.index_dtype)), axis=0)
 
 
 def examples(net: Network, rows: Rows) -> Examples:
@@ -61,14 +71,16 @@ def examples(net: Network, rows: Rows) -> Examples:
 
 
 def checked_weights(sample_weight: Any, X: Any, **how: Any) -> Host:
-    """The weights of the rows of X as numbers, by scikit-learn's check.
+    """The weights of the rows of X as numbers on the host, by scikit-learn's check.
 
     Raises
     ------
     ValueError
         Also for an integer beyond float64, which scikit-learn's check passes.
     """
-    w: Host = _check_sample_weight(sample_weight, X, **how)
+    if is_array_of_library(X):  # the check counts its rows
+        X = np.broadcast_to(np.zeros(1), (X.shape[0], 1))
+    w: Host = _check_sample_weight(on_host(sample_weight), X, **how)
     try:
         return w if w.dtype.kind == "f" else w.astype(np.float64)
     except OverflowError as error:
