@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import shuffle
 
 from xpnet import schedules
 from xpnet.errors import DivergenceError, warn
@@ -136,7 +135,9 @@ def _order(
         nonlocal rows
         begin()
         if estimator.shuffle:
-            rows = shuffle(rows, random_state=estimator._random_state)
+            places = np.arange(len(rows))
+            estimator._random_state.shuffle(places)  # sklearn.utils.shuffle takes six times as long
+            rows = rows[places]
         if w is not None and not np.all(np.add.reduceat(w[rows], starts) > 0):
             raise ValueError(
                 "the sample weights of a batch sum to 0: leave examples of weight 0 out, or make "
