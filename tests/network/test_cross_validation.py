@@ -161,6 +161,30 @@ def test_a_fold_without_weights_is_refused_before_anything_is_trained(part, purp
             call(net, X, Y, folds=folds, sample_weight=w)
 
 
+@pytest.mark.parametrize("bad", ["X", "Y", "class_weight", "validation_fraction"])
+def test_a_bad_fold_of_a_later_stack_is_refused_before_anything_is_trained(bad, monkeypatch):
+    monkeypatch.delattr(xpnet.Stack, "fit")
+    monkeypatch.setattr("xpnet.network.jobs._FEW", 2)  # networks at a time
+    monkeypatch.setattr("xpnet.network.jobs._IN_CACHE", 1)
+    X, Y = data()
+    folds = [(np.arange(k, k + 8), np.arange(30, N)) for k in (0, 8, 16)]
+    last, fit = folds[2][0], {"compile": False, **FIT}
+    Y[:24] = np.tile([0, 1, 2, 0], 6)
+    match = r"X.*(NaN|finite)"
+    if bad == "X":
+        X[last[3]] = np.nan
+    elif bad == "Y":
+        Y[last[3]], match = 9, "9"
+    elif bad == "class_weight":
+        Y[last], fit["class_weight"], match = 0, {0: 0.0}, "zero"
+    else:
+        Y[last[0]], fit["validation_fraction"], match = 2, 0.25, "class"
+        Y[last[1:]] = 0
+    net = network(get_backend("numpy"), [5, 3], loss="cross_entropy")
+    with pytest.raises(ValueError, match=match):
+        xpnet.cross_validate(net, X, Y, folds=folds, **fit)
+
+
 def test_a_fold_that_diverges_has_scores_of_nan():
     X, Y = data()
     Y = Y * 1.0

@@ -21,8 +21,10 @@ from xpnet.network.job_files import check_resumes, own_checkpoint
 from xpnet.network.network import Network
 from xpnet.network.stack import Stack
 from xpnet.network.stackable import penalty_groups
+from xpnet.training.fit import examples_of
 from xpnet.training.history import History
 from xpnet.training.length import default_epochs
+from xpnet.training.settings import Own, settings
 from xpnet.typing import ArrayLike, Host
 
 __all__ = ["Job", "Outcome", "Refit", "run"]
@@ -84,7 +86,10 @@ def run(
     check_resumes(fit)
     fits = _Fits(net, X, Y, fit, keep_networks, count(1))
     done: dict[int, Outcome] = {}
-    for group in _groups(net, jobs, fit):
+    groups = list(_groups(net, jobs, fit))
+    if len(groups) > 1:
+        _check_examples(fits, jobs)
+    for group in groups:
         outcomes = _with_equal_steps(fits, [jobs[j] for j in group])
         done.update(zip(group, outcomes, strict=True))
     found = [done[j] for j in range(len(jobs))]
@@ -94,6 +99,18 @@ def run(
     names = next(outcome.scores for outcome in found if outcome.scores)
     blank = dict.fromkeys(names, np.nan)
     return [outcome._replace(scores=outcome.scores or blank) for outcome in found]
+
+
+def _check_examples(fits: _Fits, jobs: Sequence[Job]) -> None:
+    """Raise the error of any job's examples, before the first of several stacks is trained."""
+    net, X, Y, fit, *_ = fits
+    seeds = (job.settings.get("seed", net.seed) for job in jobs)
+    each = {(job.train.tobytes(), seed): job.train for job, seed in zip(jobs, seeds, strict=True)}
+    own = Own(tuple(each.values()), tuple(seed for _, seed in each))
+    chosen = settings({**fit, "metrics": (), "stream": None})._replace(own=own)
+    weights = fit["sample_weight"], fit["class_weight"]
+    with net.backend.context():
+        examples_of(net, net.in_order(X), Y, *weights, fit["validation_data"], chosen)
 
 
 def _groups(net: Network, jobs: Sequence[Job], fit: Mapping[str, Any]) -> Iterator[list[int]]:

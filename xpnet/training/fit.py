@@ -27,7 +27,7 @@ from xpnet.typing import ArrayLike, Host
 if TYPE_CHECKING:
     from xpnet.network.state import NetworkState
 
-__all__ = ["fit"]
+__all__ = ["examples_of", "fit"]
 
 
 def fit(
@@ -51,14 +51,8 @@ def fit(
         if full_batch and settings.stream:
             name = type(settings.optimizer).__name__
             raise ValueError(f"{name} takes all examples at once: leave stream out")
-        own = settings.own  # their batches are gathered on the device
-        on_device = full_batch or own is not None
-        place = net.backend if on_device else home(net.backend, X, net.dtype, settings.stream)
-        data = _checked(net, place, X, Y, sample_weight, own)
-        validation = _validation(net, validation_data, settings.stream)
-        if settings.validation_fraction is not None:
-            data, validation = _held_out(net, place, data, settings)
-        data = _class_weighted(net, data, class_weight)
+        given = X, Y, sample_weight, class_weight, validation_data
+        place, data, validation = examples_of(net, *given, settings)
         hint_at_scale(net, place, data, settings)
         if keeper is not None:
             keeper.begin(net, data, validation)
@@ -68,6 +62,26 @@ def fit(
             history = loop(net, place, data, validation, settings, kept, keeper)
     warn_if_falling(settings, history)  # after the fit: if raised as an error, it undoes nothing
     return history
+
+
+def examples_of(
+    net: NetworkState,
+    X: ArrayLike,
+    Y: ArrayLike,
+    sample_weight: ArrayLike,
+    class_weight: Any,
+    validation_data: Any,
+    settings: Settings,
+) -> tuple[Backend, Examples, Examples | None]:
+    """Return the examples' place, those to train on and those for validation, all checked."""
+    own = settings.own  # their batches are gathered on the device
+    on_device = own is not None or getattr(settings.optimizer, "full_batch", False)
+    place = net.backend if on_device else home(net.backend, X, net.dtype, settings.stream)
+    data = _checked(net, place, X, Y, sample_weight, own)
+    validation = _validation(net, validation_data, settings.stream)
+    if settings.validation_fraction is not None:
+        data, validation = _held_out(net, place, data, settings)
+    return place, _class_weighted(net, data, class_weight), validation
 
 
 def _kept_in_file(settings: Settings) -> Any:
