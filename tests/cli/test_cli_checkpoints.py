@@ -66,7 +66,9 @@ def test_a_signal_stops_it_and_the_same_command_goes_on(
         with monkeypatch.context() as patch:
             signal_after(patch, number, writes)
             assert main(command(stopped)) == status
-        last = capsys.readouterr().out.splitlines()[-1]
+        out = capsys.readouterr().out
+        assert "kept" not in out  # it writes no model
+        last = out.splitlines()[-1]
         begin = f"stopped by {why}: the same command goes on from {stopped / 'run.ckpt'}"
         assert last.startswith(begin)
         assert not (stopped / "m").exists()

@@ -58,6 +58,63 @@ def test_without_a_fit_the_program_ends_with_the_usual_status():
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
+LATER = {
+    "network": lambda path: network().fit(X, LABELS, checkpoint=path, **FIT),
+    "stack": lambda path: xpnet.Stack([network()]).fit(X, LABELS, epochs=1),
+    "estimator": lambda path: xpnet.estimators.MLPClassifier().partial_fit(
+        X, LABELS, classes=[0, 1, 2, 3]
+    ),
+}
+
+
+@pytest.mark.parametrize("how", LATER)
+def test_no_fit_begins_after_the_signal(tmp_path, how):
+    """A loop of fits would otherwise go on until the scheduler kills it."""
+    if how == "estimator":
+        pytest.importorskip("sklearn")
+    path = tmp_path / "f"
+
+    def preempted(net, history):
+        signal.raise_signal(signal.SIGTERM)
+
+    with stop_on_signals():
+        network().fit(X, LABELS, checkpoint=path, callbacks=preempted, **FIT)
+        kept = path.read_bytes()
+        with pytest.raises(SystemExit) as ended:
+            LATER[how](path)
+    assert ended.value.code == 143
+    assert path.read_bytes() == kept
+    LATER[how](path)  # after the block, fits begin again
+
+
+def test_a_loop_of_fits_looks_whether_a_signal_came(tmp_path):
+    with stop_on_signals() as stop:
+        for k in range(3):
+            history = network().fit(
+                X,
+                LABELS,
+                checkpoint=tmp_path / str(k),
+                callbacks=lambda net, history: signal.raise_signal(signal.SIGTERM),
+                **FIT,
+            )
+            if stop.received:
+                break
+    assert (k, history.stopped, stop.received) == (0, "interrupted", signal.SIGTERM)
+    assert repr(stop) == "StopSignals(received=SIGTERM)"
+
+
+def test_a_fit_within_the_callback_of_a_stopped_fit_ends_with_it():
+    inner = []
+
+    def nested(net, history):
+        signal.raise_signal(signal.SIGTERM)
+        inner.append(network().fit(X, LABELS, epochs=3))
+
+    with stop_on_signals():
+        assert network().fit(X, LABELS, epochs=3, callbacks=nested).stopped == "interrupted"
+    assert inner[0].stopped == "interrupted"
+
+
 def test_a_signal_stops_the_fit_of_the_main_thread_and_no_other(tmp_path):
     """Signals are handled there."""
     histories = []
@@ -91,8 +148,20 @@ def test_it_must_be_asked_for_in_the_main_thread():
     assert raised == ["only the main thread handles signals: enter stop_on_signals there"]
 
 
-def test_a_signal_that_cannot_be_handled_changes_nothing():
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (getattr(signal, "SIGKILL", None), "SIGKILL ends or stops a process at once"),
+        (getattr(signal, "SIGSTOP", None), "SIGSTOP ends or stops a process at once"),
+        ("TERM", "must be one such as signal.SIGTERM, got 'TERM'"),
+        (15.0, "must be one such as signal.SIGTERM, got 15.0"),
+        (True, "must be one such as signal.SIGTERM, got True"),
+        (0, "must be one such as signal.SIGTERM, got 0"),
+        (10**6, "must be one such as signal.SIGTERM, got 1000000"),
+    ],
+)
+def test_a_signal_that_cannot_be_handled_changes_nothing(number, said):
     before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises((ValueError, OSError)), stop_on_signals(signal.SIGTERM, signal.SIGKILL):
+    with pytest.raises(ValueError, match=said), stop_on_signals(signal.SIGTERM, number):
         pass
     assert signal.getsignal(signal.SIGTERM) == before

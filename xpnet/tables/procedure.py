@@ -62,14 +62,19 @@ class Procedure:
         """The fit of all rows, as was found to be best; after Ctrl-C, what was found itself."""
         if found.interrupted:
             best = "the best network so far, trained on four fifths of the rows"
-            self.tell(f"interrupted: kept {best}")
+            self._tell_kept(job, best)
             return found
         with suppress(KeyboardInterrupt):  # before the first epoch
             last = on_all(job, found.schema.has_pieces, found.epochs)
             if not last.interrupted:
                 return last
-        self.tell("interrupted: kept the network trained on four fifths of the rows")
+        self._tell_kept(job, "the network trained on four fifths of the rows")
         return replace(found, interrupted=True)
+
+    def _tell_kept(self, job: Job, what: str) -> None:
+        """Tell what an interrupted training has kept; checkpoints have kept all of it."""
+        if job.checkpoints.path is None:
+            self.tell(f"interrupted: kept {what}")
 
     def _averaged(self, job: Job) -> Model:
         """A network for each fold, trained on the others; no row that judges it trains it."""
@@ -83,12 +88,13 @@ class Procedure:
                 stopped = True
                 break
             found += [best] if best.epochs else []
-            self.tell(f"network {len(found)} of {self.networks}: {best}, loss {best.loss:.4g}")
             stopped = best.interrupted
+            if not (stopped and job.checkpoints.path):  # else its last epoch is only a part
+                self.tell(f"network {len(found)} of {self.networks}: {best}, loss {best.loss:.4g}")
             if stopped:
                 break
         if stopped:
-            self.tell(f"interrupted: kept {len(found)} of {self.networks} networks")
+            self._tell_kept(job, f"{len(found)} of {self.networks} networks")
         return replace(model_of(job.recipe, found, found), interrupted=stopped)
 
     def within(self, job: Job, seconds: float, parts: int) -> Job:

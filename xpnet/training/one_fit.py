@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from xpnet.errors import DivergenceError
 from xpnet.training.fit_owner import FitOwner
+from xpnet.training.signals import check_stopped
 
 if TYPE_CHECKING:
     from xpnet.network.state import NetworkState
@@ -52,7 +53,11 @@ class Kept:
 
 @contextmanager
 def one_fit(net: NetworkState) -> Iterator[Kept]:
-    """Reserve the network for this fit; RuntimeError if it is in a fit already."""
+    """Reserve the network for this fit; RuntimeError if it is in a fit already.
+
+    After a signal that `stop_on_signals` handles, no fit begins.
+    """
+    check_stopped()
     own = FitOwner(os.getpid(), get_ident())
     owner = net.__dict__.setdefault("_fit", own)  # atomic: two threads may arrive together
     if owner is not own and owner.is_here():
