@@ -97,6 +97,20 @@ def test_in_the_same_process_each_fit_begins_anew(tmp_path):
     assert bits(fresh) == bits(plain)
 
 
+def test_a_stack_of_loaded_networks_begins_anew(tmp_path):
+    """So do its networks."""
+    net = network()
+    net.fit(X, LABELS, epochs=1, **FIT)
+    net.save(tmp_path / "with", optimizer=True)
+    net.save(tmp_path / "without")
+    one, other = (xpnet.Stack([xpnet.load(tmp_path / name)] * 2) for name in ("with", "without"))
+    for each in (one, other, one[1], other[1]):
+        each.fit(X, LABELS, epochs=1, **FIT)
+    assert bits(one[0]) == bits(other[0])
+    with pytest.raises(ValueError, match="has no state of an optimizer"):
+        one[0].save(tmp_path / "m", optimizer=True)
+
+
 def test_another_precision_takes_the_state_too(tmp_path):
     net = network(dtype="float64")
     net.fit(X, LABELS, epochs=1, **FIT)

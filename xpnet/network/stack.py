@@ -84,6 +84,7 @@ class Stack(Pickled):
         given = networks_of(networks)
         self._own = tuple(OwnSettings(net.seed, net.initializer, net.plan) for net in given)
         self._net = merged_network(given)  # shared settings, θ (R, P) and statistics (R, …)
+        self._net.__dict__.pop("_optimizer", None)  # the state of one network's optimizer
         with self.backend.context():
             stack = self.backend.xp.stack
             theta = stack([net.parameters for net in given])
