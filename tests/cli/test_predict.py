@@ -99,6 +99,18 @@ def test_cells_may_be_missing_in_another_way_than_in_the_training(data, model, t
     assert out.read_bytes() == same.read_bytes()
 
 
+def test_an_explanation_knows_the_marks_of_its_table_too(data, model, tmp_path, capsys):
+    rows = rows_of(data)
+    rows[3][1] = "keine"
+    marked = write(tmp_path / "marked.csv", rows)
+    explain = ["explain", str(model), str(marked), "--example=2"]
+    assert "'keine' is not among" in fails(capsys, explain)
+    assert main([*explain, "--missing=keine"]) == 0
+    capsys.readouterr()
+    said = fails(capsys, ["explain", "digits", "--missing=NA"])
+    assert "--missing is for a table of your own, not for digits" in said
+
+
 def test_texts_listed_with_commas_are_one_text_each(data, model, tmp_path, capsys):
     rows = rows_of(data)
     rows[3][1], rows[4][1] = "keine", "NA"

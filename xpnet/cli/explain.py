@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xpnet.backends import DTYPES
+from xpnet.cli.columns import add_missing, check_missing
 from xpnet.cli.input import read_input
 from xpnet.cli.kinds import PAGE
 from xpnet.cli.models import check_order
@@ -59,6 +60,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--entry", type=_entry, metavar="L,I,J", help="show entry (I, J) of dW_L as a dot product"
     )
+    add_missing(parser)
     parser.add_argument("--html", type=Path, metavar="PAGE", help="also write a page (HTML)")
     add_where(parser)
     parser.add_argument(
@@ -85,6 +87,8 @@ def check(options: argparse.Namespace) -> None:
             f"the data for {quoted(str(options.model))} are missing: name a file, as in xpnet "
             "explain model.safetensors data.csv"
         )
+    if options.missing and options.data in (None, "digits"):
+        raise UsageError("--missing is for a table of your own, not for digits")
     if options.data is not None:
         check_order(options.model, Path(options.data))
     if options.html is not None:
@@ -129,7 +133,9 @@ def _of_table(model: Model, options: argparse.Namespace) -> Explanation:
     """Explain rows of a table."""
     from xpnet.tables.explained import to_explain
 
-    given = read_input(Path(options.data))
+    given, missing = read_input(Path(options.data)), options.missing or ()
+    check_missing(given, missing)
+    model = model.with_missing(missing)
     if options.example is not None:
         return model.explain(given, options.example, options.entry)
     table = to_explain(model, given, None, say)
