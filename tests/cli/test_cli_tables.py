@@ -133,6 +133,9 @@ def test_a_model_of_a_compressed_table_is_named_after_the_table(tmp_path, monkey
     assert main(["train", "de.csv.gz", "--target=fruit", *QUICK]) == 0
     assert [path.name for path in tmp_path.glob("*.safetensors")] == ["de.csv.safetensors"]
     assert Path("de.csv.safetensors").stat().st_mtime_ns > before
+    Path("de.safetensors").write_bytes(b"")
+    assert main(["train", "de.csv.gz", "--target=fruit", *QUICK]) == 0  # of both, the new name
+    assert Path("de.safetensors").stat().st_size > 0
 
 
 def test_a_seed_decides_the_model_to_the_byte(tmp_path):

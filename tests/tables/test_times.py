@@ -158,6 +158,8 @@ def test_local_midnights_are_days(library, tmp_path):
     path = tmp_path / "t.csv"
     path.write_text("a\n2024-01-05T00:00:00+01:00\n2024-07-05 00:00+0200\n")
     assert days_of(read_csv(path)) == DAYS
+    path.write_text("a\n2024-01-05T00:00+01:00\n2024-01-05T01:00+01:00\n")
+    assert days_of(read_csv(path)) == [DAYS[0] - 1 / 24, DAYS[0]]
     others = Table({"a": [*MIDNIGHTS, MIDNIGHTS[0] + dt.timedelta(hours=1)]})
     assert days_of(others)[0] == DAYS[0] - 1 / 24
 
