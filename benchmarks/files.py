@@ -161,6 +161,9 @@ def _differs(content: bytes, again: bytes) -> str:
         return f"other entries: {sorted(found)}"
     for name in texts_of(found):
         said, known = json.loads(found[name]), json.loads(written[name])
+        for later in known.keys() - said.keys():  # the files of 0.1.0 lack feature_names
+            if known[later] is None:
+                del known[later]
         if json.dumps(said, sort_keys=True) != json.dumps(known, sort_keys=True):
             return f"{name}: {json.dumps(said)[:300]}"
     tensors, others = load(content), load(again)

@@ -151,6 +151,18 @@ def test_the_machine_is_compared(tmp_path, middle, name, value):
         fit(tmp_path / "f")
 
 
+@pytest.mark.parametrize("name", ["cpu", "blas", "backend"])
+def test_a_file_that_lacks_a_part_of_the_machine_is_refused(tmp_path, middle, name):
+    def lacking(texts):
+        found = json.loads(texts["environment"])
+        later = ("gpu", "precision", "threads", name)
+        texts["environment"] = json.dumps({k: x for k, x in found.items() if k not in later})
+
+    changed(tmp_path / "f", middle, metadata=lacking)
+    with pytest.raises(xpnet.CheckpointError, match=f"{name} is .*, but the checkpoint has None"):
+        fit(tmp_path / "f")
+
+
 def test_the_threads_of_torch_are_compared(monkeypatch, tmp_path):
     torch = needed("torch")
     copies = Copies(monkeypatch, tmp_path / "copies")

@@ -34,6 +34,7 @@ __all__ = ["FileKeeper", "keeping"]
 
 _MOST = 5  # differences that a message lists
 _SINCE = ("parameters", "unit")  # data that the first files of the format lack
+_LATER = ("gpu", "precision", "threads")  # as these of the environment
 
 
 @contextmanager
@@ -150,7 +151,7 @@ class FileKeeper:
             )
         here = environment_of(net.backend, found.state.engine)
         if "gpu" not in found.environment:  # an older file
-            here = {name: x for name, x in here.items() if name in found.environment}
+            here = {k: x for k, x in here.items() if k in found.environment or k not in _LATER}
             here["cpu"] = here["blas"] and here["cpu"]
         wrong = [] if found.finished else list(differences(found.environment, here))
         if wrong:
