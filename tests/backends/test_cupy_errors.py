@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import numpy as np
@@ -166,3 +167,14 @@ def test_a_package_that_cannot_be_imported_says_why(tmp_path, monkeypatch):
     monkeypatch.delitem(sys.modules, "cupy", raising=False)
     with pytest.raises(ImportError, match=r"libnvrtc\.so\.13 is missing.*cuda12.*cuda13"):
         get_backend("cupy")
+
+
+def test_a_fork_is_told_to_spawn(card, monkeypatch):
+    net = network(loss="cross_entropy")
+    before, process = to_numpy(net.parameters).copy(), os.getpid()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "getpid", lambda: process + 1)
+        with pytest.raises(RuntimeError, match=r"fork of the process.*spawn"):
+            net.fit(X, TARGETS["cross_entropy"], epochs=1)
+    equal(net.parameters, before)
+    net.fit(X, TARGETS["cross_entropy"], epochs=1)

@@ -30,7 +30,8 @@ from tests.support.loss_cases import WIDTH, each_case, problem
 from tests.support.processes import python
 from xpnet.backends import get_backend
 from xpnet.engines.cuda import kernels as cuda_kernels
-from xpnet.engines.cuda.program import Product
+from xpnet.engines.cuda.kernels import FLAT_GRID
+from xpnet.engines.cuda.program import Launch, Product
 from xpnet.engines.cuda.source import HEAD
 from xpnet.engines.graph.shapes import TraceError
 from xpnet.layers import Dense, Dropout, LayerNorm
@@ -239,6 +240,15 @@ def test_a_step_has_at_most_five_launches_a_layer(hidden):
     assert sum(isinstance(call, Product) for call in found.calls) == 3 * L - 1
     clipped = program_of(case(net, X, Y, optimizer=Clipped(ADAM, norm=1.0)))
     assert len(clipped.calls) <= 5 * L + 2  # the largest entry, then the scaled norm
+
+
+def test_an_update_of_many_parameters_has_few_blocks():
+    """Each block ends with a fence and a ticket: 65,535 of them took their time."""
+    X, Y = np.zeros((4, 3000), np.float32), np.zeros(4, int)
+    net = xpnet.Network([3000, 1000, 10], loss="cross_entropy")
+    found = program_of(case(net, X, Y, optimizer=ADAM))
+    blocks = [call.grid[0] * call.grid[1] for call in found.calls if isinstance(call, Launch)]
+    assert max(blocks) == FLAT_GRID
 
 
 @needs_gxx

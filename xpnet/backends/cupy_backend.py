@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import numpy as np
 
-from xpnet.backends.base import Backend, library_of, native_copy
+from xpnet.backends.base import Backend, library_of
 from xpnet.backends.cublas import PRECISIONS, Gemm, fix_workspaces
 from xpnet.errors import look_up
 from xpnet.typing import Array, Host, Namespace
@@ -21,6 +22,10 @@ _PIECE = 2**26
 _NO_MEMORY = {"CUDARuntimeError": 2, "CUDADriverError": 2, "CUBLASError": 3}
 """The status with which each of CUDA's libraries reports that no memory is left."""
 
+_FORKED = (
+    "CUDA cannot be used in a fork of the process that used it first: begin the process by "
+    'multiprocessing\'s "spawn", or open backend "cupy" only after the fork'
+)
 _OPTIONS = ("--std=c++17",)
 _PROBE = 'extern "C" __global__ void probe() {}'
 
@@ -65,6 +70,7 @@ class CupyBackend(Backend):
         self.precision, self.deterministic = precision, deterministic
         self._cuda = cupy.cuda
         self._gemm: Gemm | None = None
+        self._process = os.getpid()
         self.kept: dict[Any, Any] = {}
         with device:
             self.stream = cupy.cuda.Stream(non_blocking=True)
@@ -88,11 +94,11 @@ class CupyBackend(Backend):
         """Return a copy on the device; a large array is copied piece by piece."""
         with self.context():
             if x.nbytes <= _PIECE:
-                return self.xp.asarray(native_copy(x))
+                return self.xp.asarray(_as_copied(x))
             there = self.xp.empty(x.shape, dtype=x.dtype.newbyteorder("="))
             rows = max(1, _PIECE * len(x) // x.nbytes)
             for i in range(0, len(x), rows):
-                there[i : i + rows] = self.xp.asarray(native_copy(x[i : i + rows]))
+                there[i : i + rows] = self.xp.asarray(_as_copied(x[i : i + rows]))
             return there
 
     def from_device(self, x: Any) -> Any | None:
@@ -198,6 +204,8 @@ class CupyBackend(Backend):
         The context's work begins when the earlier work of the caller's streams is done. What the
         caller launches afterwards begins when the context's work is done. The host does not wait.
         """
+        if os.getpid() != self._process:
+            raise RuntimeError(_FORKED)
         with self.device:
             if self._cuda.get_current_stream() == self.stream:
                 return self.device  # type: ignore[no-any-return]
@@ -252,6 +260,11 @@ def _lacks_memory(error: Exception) -> bool:
     name = type(error).__name__
     status = getattr(error, "status", None)
     return name == "OutOfMemoryError" or bool(status and status == _NO_MEMORY.get(name))
+
+
+def _as_copied(x: Host) -> Host:
+    """Return x in native byte order and C order, which CuPy copies to pinned memory at once."""
+    return np.asarray(x, dtype=x.dtype.newbyteorder("="), order="C")
 
 
 def is_on_host(x: Any) -> bool:

@@ -16,10 +16,14 @@ from xpnet.engines.graph.plan import REDUCTIONS, Group
 from xpnet.engines.graph.shapes import TraceError
 from xpnet.engines.graph.slots import columns_slot, is_row, slots_of, walks
 
-__all__ = ["kernels_of"]
+__all__ = ["FLAT_GRID", "kernels_of"]
 
 _ROW_BLOCKS = 128  # most blocks of a kernel of rows that has sums over rows
-_FLAT_BLOCKS = 256
+_FLAT_BLOCKS = 256  # of a kernel of one row that has sums
+FLAT_GRID = 2112
+"""Most blocks of any kernel of one row: 16 for each multiprocessor of an H100. Threads stride over
+the row, so more blocks would only begin and end more often. No bit depends on it."""
+
 _TILE_ROWS = 64  # rows of a tile with sums: 8 per warp
 _TILE_STRIPS = 64
 _GRID = 65535
@@ -238,7 +242,7 @@ def _flat(group: Group, layout: Layout, name: str) -> Iterator[Kernel]:
         here = [n for n in group.nodes if columns_slot(n, slots) == slot and walks(n)]
         sums = any(node.op in REDUCTIONS for node in here)
         longest = max((_columns(layout, node) for node in here), default=1)
-        blocks = _blocks(longest, LANES * WARPS, _FLAT_BLOCKS if sums else _GRID)
+        blocks = _blocks(longest, LANES * WARPS, _FLAT_BLOCKS if sums else FLAT_GRID)
         kernel = Kernel(f"{name}_{slot}" if slot else name, layout, (blocks, 1))
         body = _FlatBody(kernel, group, slot, kept_at)
         if slot == 0:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from xpnet.engines.cuda.expressions import type_of
-from xpnet.engines.cuda.kernels import kernels_of
+from xpnet.engines.cuda.kernels import FLAT_GRID, kernels_of
 from xpnet.engines.cuda.source import HEAD, LANES, WARPS, Kernel, Layout
 from xpnet.engines.graph.memory import Buffer, View, arrange
 from xpnet.engines.graph.nodes import Node, Size, without_axes
@@ -183,7 +183,7 @@ def _copies(layout: Layout) -> Kernel:
     copies = layout.memory.copies
     longest = max(layout.count(node.rows) * layout.count(node.columns) for _, _, node in copies)
     threads = LANES * WARPS
-    kernel = Kernel("copies", layout, (max(1, min(-(-longest // threads), 65535)), 1))
+    kernel = Kernel("copies", layout, (max(1, min(-(-longest // threads), FLAT_GRID)), 1))
     thread = f"(blockIdx.x * {WARPS}LL + threadIdx.y) * {LANES} + threadIdx.x"
     for old, new, node in copies:
         kind = f"{type_of(node.dtype)}*"
