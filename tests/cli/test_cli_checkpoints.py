@@ -80,6 +80,20 @@ def test_a_signal_stops_it_and_the_same_command_goes_on(
     assert sorted(os.listdir(stopped)) == sorted(os.listdir(alone))
 
 
+def test_each_epoch_is_printed_once_with_the_loss_of_all_its_steps(tmp_path, monkeypatch, capsys):
+    (tmp_path / "alone").mkdir()
+    assert main(digits(tmp_path / "alone")) == 0
+    wanted = [line for line in capsys.readouterr().out.splitlines() if line.startswith("epoch")]
+    for writes in (3, 30):  # inside the first epoch, and inside the second one
+        with monkeypatch.context() as patch:
+            signal_after(patch, signal.SIGINT, writes)
+            assert main(digits(tmp_path)) == 130
+    assert main(digits(tmp_path)) == 0
+    out = capsys.readouterr().out
+    assert [line for line in out.splitlines() if line.startswith("epoch")] == wanted
+    assert len(wanted) == 2
+
+
 def test_every_fit_of_a_table_has_its_own_file(tmp_path, capsys):
     assert main(table(tmp_path)) == 0
     assert sorted(os.listdir(tmp_path)) == ["m", "run.ckpt", "run.ckpt.2", "run.ckpt.3"]
@@ -179,6 +193,27 @@ def test_the_time_of_stop_after_is_a_real_one(tmp_path):
     done = subprocess.run([sys.executable, "-m", "xpnet", *command], timeout=120, check=False)
     assert done.returncode == 75
     assert not (tmp_path / "m").exists()
+
+
+@needs_posix
+def test_the_end_of_the_time_waits_for_a_step(tmp_path, monkeypatch, capsys):
+    """Else a job whose data take longer to read than that would be queued again for ever."""
+
+    def slow():
+        signal.raise_signal(signal.SIGALRM)
+        return load_digits()
+
+    monkeypatch.setattr(checkpoints, "_AGAIN", 0.01)
+    monkeypatch.setattr("xpnet.cli.digits.load_digits", slow)
+    command = digits(tmp_path, "--stop-after", "1h", "--checkpoint-every", "1h")
+    assert main(command) == 0  # the signal that came before the fit has no second one
+    (tmp_path / "run.ckpt").unlink()
+    steps, command = [], digits(tmp_path, "--stop-after", "0.001s")
+    for _ in range(2):
+        assert main([*command, "--epochs", "100000"]) == 75
+        steps.append(xpnet.Checkpoint.read(tmp_path / "run.ckpt").state.steps)
+    assert 0 < steps[0] < steps[1]
+    assert "stopped by --stop-after" in capsys.readouterr().out
 
 
 def test_a_thread_has_no_signals_but_checkpoints(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import threading
 
@@ -101,6 +102,47 @@ def test_a_loop_of_fits_looks_whether_a_signal_came(tmp_path):
                 break
     assert (k, history.stopped, stop.received) == (0, "interrupted", signal.SIGTERM)
     assert repr(stop) == "StopSignals(received=SIGTERM)"
+
+
+@pytest.mark.parametrize("how", ["steps", "lbfgs"])
+def test_a_fit_that_is_stopped_at_once_each_time_comes_to_its_end(tmp_path, how):
+    """Each process does a step at least, also one that goes on inside an epoch."""
+
+    def fit(path, **callbacks):
+        given = {**FIT, **SETTINGS[how], "checkpoint_every": "1h", "checkpoint": path}
+        with stop_on_signals():
+            net = network()
+            return told(net, net.fit(X, LABELS, callbacks=callbacks, **given))
+
+    def preempted(net, history):
+        signal.raise_signal(signal.SIGTERM)
+
+    wanted, steps, found = fit(tmp_path / "u"), [], {}
+    while not steps or steps[-1] < len(wanted["step_loss"]):
+        found = fit(tmp_path / "f", fit_begin=preempted)
+        steps.append(xpnet.Checkpoint.read(tmp_path / "f").state.steps)
+        assert len(steps) < 99
+    assert steps == list(range(1, len(wanted["step_loss"]) + 1))
+    assert found["bits"] == wanted["bits"]
+    assert fit(tmp_path / "f") == wanted
+
+
+def test_a_log_has_an_epoch_that_was_cut_short_once_it_is_whole(tmp_path):
+    def preempted(net, history):
+        if len(history.step_loss) == 8:  # inside the second epoch
+            signal.raise_signal(signal.SIGTERM)
+
+    def fit(path, more=()):
+        log = xpnet.training.json_lines(tmp_path / f"{path}.log")
+        callbacks = {"epoch_end": log, "step_end": more}
+        network().fit(X, LABELS, callbacks=callbacks, checkpoint=tmp_path / path, **FIT)
+        lines = map(json.loads, (tmp_path / f"{path}.log").read_text().splitlines())
+        return [{**line, "seconds": None} for line in lines]
+
+    wanted = fit("u")
+    with stop_on_signals():
+        assert fit("f", preempted) == wanted[:1]
+    assert fit("f") == wanted
 
 
 def test_a_fit_within_the_callback_of_a_stopped_fit_ends_with_it():

@@ -19,6 +19,7 @@ from xpnet.errors import counted
 from xpnet.files.checkpoint import Checkpoint
 from xpnet.ranges import is_count
 from xpnet.training.checkpointing import all_numbered, seconds_of
+from xpnet.training.interrupt import running
 from xpnet.training.signals import StopSignals, handled
 
 __all__ = ["add_options", "check", "finishing", "keywords", "run_stoppable"]
@@ -26,6 +27,7 @@ __all__ = ["add_options", "check", "finishing", "keywords", "run_stoppable"]
 _RESUMES: dict[str, bool | str] = {"auto": "auto", "yes": True, "no": False, "anyway": "anyway"}
 _INTERRUPTED, _TERMINATED, _LATER = 130, 143, 75  # exit statuses; 75 is EX_TEMPFAIL
 _AGAIN = 1.0  # seconds after which a signal that ended nothing comes again
+_ALARM = getattr(signal, "SIGALRM", None)  # of the end of the time; Windows has none
 _WHY = {_INTERRUPTED: "Ctrl-C", _TERMINATED: "SIGTERM", _LATER: "--stop-after"}
 
 
@@ -53,7 +55,8 @@ def add_options(group: Any) -> None:
         "--stop-after",
         type=_seconds,
         metavar="TIME",
-        help="stop after a time such as 3h, with a checkpoint and exit status 75",
+        help="stop after a time such as 3h, with a checkpoint and exit status 75, once a step is "
+        "done",
     )
 
 
@@ -125,8 +128,13 @@ class _Stopping(StopSignals):
         return _TERMINATED if self.received == signal.SIGTERM else _LATER
 
     def on_signal(self, number: int, frame: FrameType | None) -> None:
-        """Ask the running fit to stop; without one, end the command."""
-        if not self.ends:
+        """Ask the running fit to stop; without one, end the command.
+
+        The end of the time waits for a fit, which does a step at least: else a job that takes long
+        to read its data would be stopped and started again for ever. It comes again each second.
+        """
+        waits = number == _ALARM and self.received is None and running() is None
+        if not (self.ends or waits):
             super().on_signal(number, frame)
 
     def end(self, number: int) -> None:

@@ -18,6 +18,7 @@ from xpnet.network import Network
 from xpnet.tables import write_csv
 from xpnet.tables.csv_written import csv_text
 from xpnet.training import History
+from xpnet.training.interrupt import has_cut
 from xpnet.typing import Host
 from xpnet.whole_file import check_writable
 
@@ -97,12 +98,17 @@ def write_table(out: Path, columns: Mapping[str, Host]) -> None:
 
 
 def progress_lines(epochs: int) -> Callable[[Network, History], None]:
-    """Return a callback that prints a few lines over the whole fit, and more if it is slow."""
+    """Return a callback that prints a few lines over the whole fit, and more if it is slow.
+
+    An epoch that was cut short has no line: its loss is that of a part.
+    """
     every = -(-epochs // _LINES)
     printed = [time.monotonic()]
 
     def report_epoch(net: Network, history: History) -> None:
         done, now = len(history), time.monotonic()
+        if has_cut():
+            return
         if done % every == 0 or done == epochs or now - printed[0] > _SECONDS:
             printed[0] = now
             say(f"epoch {done:{len(str(epochs))}} of {epochs}: loss {history.loss[-1]:.4f}")

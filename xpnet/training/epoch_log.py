@@ -8,6 +8,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from xpnet.pickles import made_by
+from xpnet.training.interrupt import has_cut
 
 if TYPE_CHECKING:
     from xpnet.network.state import NetworkState
@@ -25,7 +26,8 @@ def json_lines(path: str | os.PathLike[str]) -> EpochLog:
     Values that are not finite, such as the AUC of one class, are null, since JSON has no NaN.
 
     A fit with ``checkpoint=`` that goes on after a kill does some epochs again. Their lines are
-    already there, and are not repeated. A last line that the kill cut short is removed.
+    already there, and are not repeated. A last line that the kill cut short is removed. An epoch
+    that Ctrl-C cuts short has a line once it is whole.
 
     >>> import numpy as np, tempfile, pathlib, xpnet
     >>> path = pathlib.Path(tempfile.mkdtemp()) / "log.jsonl"
@@ -44,17 +46,19 @@ class EpochLog:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = path
         self._left: list[Any] | None = None  # lines that may be of the coming epochs
-        self._begins = False
+        self._begins = self._kept = False
 
     def __reduce__(self) -> Any:
         return made_by(json_lines, self.path)
 
     def begin(self, kept: bool) -> None:
         """Prepare for a fit; ``kept``: its state is kept in a file, so epochs may be done again."""
-        self._begins, self._left = kept, None
+        self._begins, self._kept, self._left = kept, kept, None
 
     def __call__(self, net: NetworkState, history: History) -> None:
-        """Append the last epoch's values, unless they are there."""
+        """Append the last epoch's values, unless they are there, or the epoch is done again."""
+        if self._kept and has_cut():
+            return
         values = {name: _plain(value) for name, value in history.last().items()}
         if self._begins:
             self._begins, self._left = False, _from(_lines(self.path), values)

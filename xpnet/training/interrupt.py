@@ -9,13 +9,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-__all__ = ["Interrupt", "running", "stop_on_interrupt"]
+__all__ = ["Interrupt", "has_cut", "running", "stop_on_interrupt"]
 
 
 class Interrupt:
-    """Whether Ctrl-C was pressed, or another signal asked the fit to stop."""
+    """Whether Ctrl-C was pressed, or another signal asked the fit to stop.
+
+    Attributes
+    ----------
+    requested : bool
+    cut : bool
+        Whether it has cut the last epoch short: the history has a part of its steps.
+    """
 
     requested = False
+    cut = False
 
     def __init__(self) -> None:
         self.thread = threading.get_ident()
@@ -32,6 +40,12 @@ _running: dict[int, Interrupt] = {}  # of the fit in each thread
 def running() -> Interrupt | None:
     """The `Interrupt` of this thread's fit, if there is one, whatever handles Ctrl-C."""
     return _running.get(threading.get_ident())
+
+
+def has_cut() -> bool:
+    """Whether the last epoch of this thread's fit is only a part, as its callbacks may ask."""
+    fit = running()
+    return fit is not None and fit.cut
 
 
 @contextmanager

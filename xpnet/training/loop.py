@@ -86,6 +86,8 @@ class _Loop:
     ----------
     t, step : int
         Steps done in the fit, and in the running epoch.
+    begun : int
+        Steps of the fit that were done before this process.
     before : int
         Steps that the optimizer had done before the fit.
     """
@@ -117,6 +119,7 @@ class _Loop:
                 state, self.before = begun(net, settings, state)
         if saved is not None:
             state = self._go_on(state, saved)
+        self.begun = self.t
         exact = keeper is not None and keeper.is_exact
         if saved is not None and exact:
             check_team(saved.team)
@@ -205,6 +208,7 @@ class _Loop:
         last = self.history.last()
         schedules.observe(self.rate, last.get("validation_loss", last["loss"]))
         is_cut = not is_whole and not self.history.stopped  # by Ctrl-C: its steps will go on
+        self.session.interrupt.cut = is_cut
         self.session.end_epoch(None if is_cut else self._keep_after_epoch)
         self.runner.ended = self.session.ended
 
@@ -225,8 +229,9 @@ class _Loop:
         n = len(order.weights)
         c = self._coefficients(n)
         key, watched = self._key(), self.session.watches_steps
-        # at least one step, even if Ctrl-C comes while the order is made: an epoch has a loss
-        while self.step < n and not (self.step and self.session.should_end):
+        # at least one step, even if Ctrl-C comes while the order is made: an epoch has a loss, and
+        # a fit that is stopped and started again each time comes to its end
+        while self.step < n and not (self.step and self.t > self.begun and self.session.should_end):
             piece = 1 if watched else self._piece(n - self.step)
             self._totals += self.runner.run(order, self.step, self.step + piece, c, key)
             self.step, self.t = self.step + piece, self.t + piece
