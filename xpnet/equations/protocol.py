@@ -81,6 +81,7 @@ class BoundLayer(Protocol):
         factors(backend, p, saved, dB, needed) -> (an Outer for each parameter, dA)
         laplacian(backend, p, saved, Second) -> (Second, what the next method needs as ``kept``)
         laplacian_gradients(backend, p, saved, kept, Second) -> (dp, Second)
+        bounds(backend, p, stats, lower, upper) -> (lower, upper)
     """
 
     @property

@@ -201,6 +201,22 @@ class BatchNormLayer(NamedTuple):
         scale = p[0] * inverse
         return dp, d._replace(t=d.t * scale, l=d.l * scale, a=d.a * scale)
 
+    def bounds(
+        self, backend: Backend, p: Sequence[Array], stats: Stats, lower: Array, upper: Array
+    ) -> tuple[Any, Any]:
+        """Each entry scaled and shifted: γ/s may be negative."""
+        from xpnet.equations.bounds import widened
+
+        (gain, shift), (mean, variance), xp = p, stats, backend.xp
+        scale = gain / xp.sqrt(variance + self.epsilon)
+        low, high = (widened(xp, x - mean, x - mean)[i] for i, x in enumerate((lower, upper)))
+        ends = low * scale, high * scale
+        low, high = widened(xp, xp.minimum(*ends), xp.maximum(*ends))
+        low, high = widened(xp, low + shift, high + shift)
+        size = xp.abs(shift) + xp.maximum(xp.abs(low), xp.abs(high))
+        rounding = size * (8.0 * float(xp.finfo(low.dtype).eps))
+        return low - rounding, high + rounding
+
     def initial(self, seed: int, initializer: str | None) -> list[Host]:
         """γ = 1, β = 0."""
         return [np.ones((1, self.fan_in)), np.zeros((1, self.fan_in))]

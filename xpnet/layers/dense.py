@@ -177,6 +177,15 @@ class DenseLayer(NamedTuple):
 
         return dense_laplacian_gradients(backend, self.activation, p[0], saved, kept, d)
 
+    def bounds(
+        self, backend: Backend, p: Sequence[Array], stats: Stats, lower: Array, upper: Array
+    ) -> tuple[Any, Any]:
+        """Bounds of A_l, for A_{l-1} within a box."""
+        from xpnet.equations.bounds import activation_bounds, affine_bounds
+
+        Z_bounds = affine_bounds(backend, p[0], p[1], lower, upper)
+        return activation_bounds(backend.xp, self.activation, *Z_bounds)
+
     def initial(self, seed: int, initializer: str | None) -> list[Host]:
         """W from the initializer, b = 0."""
         name = initializer or default_for(self.activation.name)

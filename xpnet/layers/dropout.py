@@ -147,6 +147,12 @@ class DropoutLayer(NamedTuple):
         """No gradients, and the same cotangents."""
         return [], d
 
+    def bounds(
+        self, backend: Backend, p: Sequence[Array], stats: Stats, lower: Array, upper: Array
+    ) -> tuple[Any, Any]:
+        """The same outside training."""
+        return lower, upper
+
     def initial(self, seed: int, initializer: str | None) -> list[Host]:
         """No parameters."""
         return []

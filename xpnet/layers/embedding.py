@@ -13,7 +13,7 @@ from xpnet.backends.base import Backend
 from xpnet.equations.factors import Outer
 from xpnet.equations.initializers import initial_weights
 from xpnet.equations.parameters import Allocator, Slot
-from xpnet.equations.protocol import Context, Defaults, Stats
+from xpnet.equations.protocol import PREDICTION, Context, Defaults, Stats
 from xpnet.errors import quoted
 from xpnet.pickles import Pickled
 from xpnet.ranges import is_count, items, positive_integer
@@ -255,6 +255,20 @@ class EmbeddingLayer(NamedTuple):
         """Each dE_i = O_iᵀ dB_i; it is the first layer, so no cotangents are needed."""
         columns = zip(saved, self._vectors(d.a), strict=True)
         return [backend.matmul(O.mT, dB_i) for O, dB_i in columns], d
+
+    def bounds(
+        self, backend: Backend, p: Sequence[Array], stats: Stats, lower: Array, upper: Array
+    ) -> tuple[Any, Any]:
+        """The box of the numeric columns; a category must be the same at both ends."""
+        xp = backend.xp
+        for column in self.columns:
+            if bool(xp.any(lower[..., column] != upper[..., column])):
+                raise ValueError(
+                    f"column {column} is embedded: lower and upper must have the same category "
+                    "there, as there is nothing between two"
+                )
+        low, high = (self.forward(backend, p, stats, x, PREDICTION)[0] for x in (lower, upper))
+        return low, high
 
     def check(self, backend: Backend, X: Array) -> None:
         """Check that every integer column of X (N, n_0) holds only 0 … categories − 1."""

@@ -169,6 +169,15 @@ class LayerNormLayer(NamedTuple):
             "that solve differential equations"
         )
 
+    def bounds(
+        self, backend: Backend, p: Sequence[Array], stats: Stats, lower: Array, upper: Array
+    ) -> tuple[Any, Any]:
+        """An error: intervals say nothing useful of a quotient of entries."""
+        raise ValueError(
+            "layer norm has no interval bounds: its outputs divide by a norm that may be close to "
+            "0 within the box; leave it out of networks whose outputs are to be bounded"
+        )
+
     def initial(self, seed: int, initializer: str | None) -> list[Host]:
         """γ = 1, β = 0."""
         return [np.ones((1, self.fan_in)), np.zeros((1, self.fan_in))]

@@ -217,6 +217,20 @@ class ResidualLayer(NamedTuple):
         t, l, a = (backend.matmul(x, p[-1]) for x in (d.t, d.l, d.a))
         return [*dp, dP], below._replace(t=below.t + t, l=below.l + l, a=below.a + a)
 
+    def bounds(
+        self, backend: Backend, p: Sequence[Array], stats: Stats, lower: Array, upper: Array
+    ) -> tuple[Any, Any]:
+        """The sums of the bounds of F and of A, or of A Pᵀ."""
+        from xpnet.equations.bounds import affine_bounds, chain_bounds, widened
+
+        of_F = chain_bounds(backend, self.children, p, stats, lower, upper)
+        if self.projection is not None:
+            lower, upper = affine_bounds(backend, p[-1], None, lower, upper)
+        xp, low, high = backend.xp, of_F[0] + lower, of_F[1] + upper
+        size = sum(xp.abs(x) for x in (*of_F, lower, upper))
+        rounding = size * float(xp.finfo(low.dtype).eps)
+        return widened(xp, low - rounding, high + rounding)
+
     def initial(self, seed: int, initializer: str | None) -> list[Host]:
         """Initial parameters of the layers within; P by Glorot's scheme."""
         parts = [W for layer in self.children for W in layer.initial(seed, initializer)]

@@ -17,6 +17,7 @@ from xpnet.derivatives import laplacian as second_by_inputs
 from xpnet.derivatives.at import At
 from xpnet.derivatives.gradients import Gradients
 from xpnet.derivatives.laplacian import Laplacian
+from xpnet.equations.bounds import chain_bounds
 from xpnet.equations.masks import context
 from xpnet.equations.parameters import Layers, flatten, layout, unpack
 from xpnet.equations.protocol import stat_names
@@ -40,6 +41,7 @@ __all__ = [
     "laplacian",
     "laplacian_vjp",
     "ntk",
+    "output_bounds",
     "per_example_gradients",
     "per_example_norms",
     "problem",
@@ -188,6 +190,23 @@ def _along(net: NetworkPasses, along: Any) -> Any:
     if along is None:
         along = np.eye(n)
     return directions(net.backend, "directions", along, n, net.dtype, "the columns of X", True)
+
+
+def output_bounds(net: NetworkPasses, lower: Any, upper: Any) -> tuple[Any, Any]:
+    """See `xpnet.Network.output_bounds`."""
+    with net.backend.context():
+        at, lower, single = _inputs(net, lower)
+        upper = _inputs(net, upper)[1]
+        if tuple(lower.shape) != tuple(upper.shape):
+            raise ValueError(
+                f"lower and upper must have the same shape, got {tuple(lower.shape)} and "
+                f"{tuple(upper.shape)}"
+            )
+        if not bool(net.backend.xp.all(lower <= upper)):
+            raise ValueError("lower must not be above upper, and neither may be NaN")
+        fixed = net.backend, at.layers, at.p, at.stats
+        low, high = chain_bounds(*fixed, lower, upper)
+        return _without_n(low, single), _without_n(high, single)
 
 
 # --- derivatives of the mean loss

@@ -142,6 +142,40 @@ class NetworkPerExample(NetworkDerivatives):
 
         return ntk(self, X1, X2)
 
+    def output_bounds(self, lower: ArrayLike, upper: ArrayLike) -> tuple[Any, Any]:
+        """Return bounds of the outputs for all inputs between ``lower`` and ``upper``.
+
+        Interval propagation, Z_C = C Wᵀ + b and Z_R = R |W|ᵀ for a box of centre C and radius R:
+        S. Gowal et al. (2018). The bounds hold, and are in general not the tightest. They are
+        widened by more than the rounding error, so that no exact evaluation lies outside. Dropout
+        and batch normalisation act as in predictions.
+
+        Parameters
+        ----------
+        lower, upper : (N, n_0), or (n_0,) for one box
+            In a column that an `Embedding` reads, both must be the same category.
+
+        Returns
+        -------
+        lower, upper : (N, n_L), or (n_L,)
+
+        Raises
+        ------
+        ValueError, TypeError
+            Bad input, lower above upper, layer normalisation, or an activation of your own.
+
+        Examples
+        --------
+        >>> import numpy as np, xpnet
+        >>> net = xpnet.Network([2, 1], dtype="float64")
+        >>> net.set_weights([[[3.0, -4.0]]], [[0.0]])
+        >>> [round(float(x[0]), 9) for x in net.output_bounds([0.0, 0.0], [1.0, 1.0])]
+        [-4.0, 3.0]
+        """
+        from xpnet.network.operators import output_bounds
+
+        return output_bounds(self, lower, upper)
+
     def kronecker_factors(
         self, X: ArrayLike, Y: ArrayLike | None = None, kind: str = "ggn", rng: Rng = 0
     ) -> list[KroneckerFactors]:
