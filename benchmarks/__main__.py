@@ -11,13 +11,27 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from benchmarks import calls, cpu, faults, files, fuzz, gpu, growth, latency, plot, search, steady
+from benchmarks import (
+    calls,
+    cpu,
+    derivatives,
+    faults,
+    files,
+    fuzz,
+    gpu,
+    growth,
+    latency,
+    plot,
+    search,
+    steady,
+)
 from benchmarks.mutants import command as mutants
 from benchmarks.tabular import command as tables
 
 COMMANDS = {
     "calls": calls,
     "cpu": cpu,
+    "derivatives": derivatives,
     "gpu": gpu,
     "growth": growth,
     "latency": latency,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import time
 import timeit
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -77,7 +78,11 @@ def _cpu_model() -> str:
 
 
 def interleave(
-    candidates: Mapping[str, Callable[[], Any]], *, rounds: int = 7, seconds: float = 0.02
+    candidates: Mapping[str, Callable[[], Any]],
+    *,
+    rounds: int = 7,
+    seconds: float = 0.02,
+    timer: Callable[[], float] = time.perf_counter,
 ) -> dict[str, list[float]]:
     """Return the seconds per call of each candidate, one figure per round.
 
@@ -85,7 +90,7 @@ def interleave(
     Each round begins with a different one. A turn has as many calls as take about ``seconds`` or
     longer; a first, untimed turn finds this number. The garbage collector is off.
     """
-    timers = {name: timeit.Timer(call) for name, call in candidates.items()}
+    timers = {name: timeit.Timer(call, timer=timer) for name, call in candidates.items()}
     calls = {name: _calls(timer, seconds) for name, timer in timers.items()}
     found: dict[str, list[float]] = {name: [] for name in candidates}
     names = list(candidates)
