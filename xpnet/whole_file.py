@@ -19,21 +19,20 @@ import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from types import ModuleType
 from typing import Any, BinaryIO
 
 from xpnet.errors import quoted
-
-fcntl: ModuleType | None
-try:
-    import fcntl
-except ImportError:  # Windows, where an open file cannot be deleted
-    fcntl = None
+from xpnet.file_system import (
+    close_and_remove,
+    flush_folder,
+    is_named,
+    lock_handle,
+    put_in_place,
+    takes_open_files,
+)
 
 __all__ = [
     "check_writable",
-    "is_named",
-    "lock_handle",
     "open_regular",
     "path_of",
     "path_text",
@@ -44,6 +43,7 @@ __all__ = [
 _TEMPORARY = re.compile(r"\.xpnet-[0-9a-f]{16}\.tmp")
 _OLD = 86_400.0  # age in seconds of a leftover file, if the folder has no locks
 _TRIES = 100  # of a temporary file that other processes remove while it is made
+_MINUTE = 60.0
 _BINARY = getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # do not wait for a pipe's writer; it is refused anyway
 
@@ -83,15 +83,15 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(handle)
-            if fcntl is not None:  # renamed under the lock, or another process might remove it
-                os.replace(temporary, path)
-        if fcntl is None:  # Windows cannot rename an open file
-            os.replace(temporary, path)
+            if takes_open_files():  # renamed under the lock, or another process might remove it
+                put_in_place(temporary, path)
+        if not takes_open_files():
+            put_in_place(temporary, path)
     except BaseException:
         with suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
-    _flush_folder(folder)
+    flush_folder(folder)
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:
@@ -174,27 +174,6 @@ def _as_before(handle: int, temporary: str, old: os.stat_result, mode: int) -> N
         os.chmod(temporary, mode)
 
 
-def lock_handle(handle: int, wait: bool = True) -> bool | None:
-    """Lock the file: True if it is ours now, False if another has it, None without locks."""
-    if fcntl is None:
-        return None
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except BlockingIOError:
-        return False
-    except OSError:
-        return None
-    return True
-
-
-def is_named(handle: int, path: str) -> bool:
-    """Whether ``path`` still names the open file."""
-    try:
-        return os.path.samestat(os.fstat(handle), os.stat(path))
-    except FileNotFoundError:
-        return False
-
-
 def _sweep(folder: str) -> None:
     """Remove temporary files whose writers have ended."""
     with suppress(OSError), os.scandir(folder) as entries:
@@ -206,26 +185,12 @@ def _sweep(folder: str) -> None:
 
 def _remove_if_left(path: str) -> None:
     handle = os.open(path, os.O_RDWR | _BINARY | _NO_WAIT)
-    try:
-        free = lock_handle(handle, wait=False)
-        if free is None:
-            free = time.time() - os.fstat(handle).st_mtime > _OLD
-        if free and is_named(handle, path):
-            os.unlink(path)
-    finally:
+    free, age = lock_handle(handle, wait=False), time.time() - os.fstat(handle).st_mtime
+    if free is None:
+        free = age > _OLD
+    elif not takes_open_files():  # a file that is about to be renamed has no lock
+        free = free and age > _MINUTE
+    if free:
+        close_and_remove(handle, path)
+    else:
         os.close(handle)
-
-
-def _flush_folder(folder: str) -> None:
-    """Flush the folder to the disk, so that the new name survives a power cut too.
-
-    The file already has its name. Some file systems (CIFS, FUSE) cannot flush a folder; that is
-    not an error.
-    """
-    if os.name == "posix":
-        with suppress(OSError):
-            directory = os.open(folder, os.O_RDONLY)
-            try:
-                os.fsync(directory)
-            finally:
-                os.close(directory)

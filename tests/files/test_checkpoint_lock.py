@@ -20,7 +20,7 @@ from tests.support.checkpoint_edits import fit
 from tests.support.checkpoints import network
 from tests.support.helpers import needs_posix
 from tests.support.processes import environment
-from xpnet import whole_file
+from xpnet import file_system, whole_file
 from xpnet.files import lock
 
 
@@ -70,10 +70,10 @@ def test_a_lock_that_is_held_is_not_taken_whatever_it_says(tmp_path):
     held.write_text(json.dumps({"process": 2**22 + 1, "host": lock.this_process().host}))
     handle = os.open(held, os.O_RDWR)
     try:
-        assert whole_file.lock_handle(handle)
+        assert file_system.lock_handle(handle)
         with pytest.raises(xpnet.CheckpointError, match="is in use"):
             fit(tmp_path / "f")
-        assert whole_file.is_named(handle, str(held))
+        assert file_system.is_named(handle, str(held))
     finally:
         os.close(handle)
     fit(tmp_path / "f")

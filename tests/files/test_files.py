@@ -221,7 +221,7 @@ def test_a_folder_without_locks_is_written_to(tmp_path, monkeypatch):
     def refuse(handle: int, operation: int) -> None:
         raise OSError(errno.ENOLCK, "no locks")
 
-    monkeypatch.setattr(files.fcntl, "flock", refuse)
+    monkeypatch.setattr("fcntl.flock", refuse)
     new, old = tmp_path / f".xpnet-{'a' * 16}.tmp", tmp_path / f".xpnet-{'b' * 16}.tmp"
     for path in (new, old):
         path.write_bytes(b"half")

@@ -19,8 +19,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from xpnet.errors import CheckpointError, printable
+from xpnet.file_system import close_and_remove, is_named, lock_handle
 from xpnet.files.process import Process, this_process
-from xpnet.whole_file import is_named, lock_handle, temporary_name
+from xpnet.whole_file import temporary_name
 
 __all__ = ["Lock", "locked"]
 
@@ -71,11 +72,9 @@ class Lock:
         """Remove the file, unless it is another process's by now."""
         if self._handle not in _handles:  # a child that was forked has none
             return
-        with suppress(OSError):
-            if is_named(self._handle, self._name):
-                os.unlink(self._name)
         _handles.discard(self._handle)
-        os.close(self._handle)
+        with suppress(OSError):
+            close_and_remove(self._handle, self._name)
 
 
 @contextmanager
