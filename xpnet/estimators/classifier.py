@@ -194,7 +194,8 @@ class MLPClassifier(ClassifierMixin, ClassTargets):
         Parameters
         ----------
         X : array, data frame or sparse matrix (N, n_features)
-        y : (N,) labels of any kind, (N, labels) of 0 and 1, or (N, T) columns of classes
+        y : array (N,), (N, labels) or (N, T)
+            Labels of any kind, labels of 0 and 1, or columns of classes.
         sample_weight : (N,), optional
         validation_data : (X, y) or (X, y, sample_weight), optional
             Examples whose loss is recorded after each epoch. Early stopping watches them instead of

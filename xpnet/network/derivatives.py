@@ -251,7 +251,7 @@ class NetworkDerivatives(NetworkPasses):
         """Return H v, with the exact Hessian H = ∂²loss/∂θ² of the mean loss.
 
         The tangent of the backward pass: B. A. Pearlmutter, "Fast exact multiplication by the
-        Hessian" (1994). H itself is not formed. At a kink (relu at 0, huber at |r| = δ), f'' is
+        Hessian" (1994). H itself is not formed. At a kink (relu at 0, huber at r = ±δ), f'' is
         the derivative of f' as the backward pass takes it, from one side: 0 for relu and
         leaky_relu, 1 for huber.
 

@@ -145,10 +145,10 @@ class NetworkPerExample(NetworkDerivatives):
     def output_bounds(self, lower: ArrayLike, upper: ArrayLike) -> tuple[Any, Any]:
         """Return bounds of the outputs for all inputs between ``lower`` and ``upper``.
 
-        Interval propagation, Z_C = C Wᵀ + b and Z_R = R |W|ᵀ for a box of centre C and radius R:
-        S. Gowal et al. (2018). The bounds hold, and are in general not the tightest. They are
-        widened by more than the rounding error, so that no exact evaluation lies outside. Dropout
-        and batch normalisation act as in predictions.
+        Interval propagation, ``Z_C = C Wᵀ + b`` and ``Z_R = R |W|ᵀ`` for a box of centre C and
+        radius R: S. Gowal et al. (2018). The bounds hold, and are in general not the tightest. They
+        are widened by more than the rounding error, so that no exact evaluation lies outside.
+        Dropout and batch normalisation act as in predictions.
 
         Parameters
         ----------
