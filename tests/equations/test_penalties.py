@@ -8,6 +8,7 @@ import pytest
 import xpnet
 from tests.support.helpers import needed, needs_jax, relative
 from xpnet.backends import move, to_numpy
+from xpnet.equations.parameters import Layout
 from xpnet.equations.parameters import layout as layout_of
 from xpnet.equations.penalties import MaxNorm, Penalty
 
@@ -211,3 +212,13 @@ def test_weights_whose_norm_overflows_do_not_become_zeros(backend):
     with np.errstate(over="ignore"):
         found = MaxNorm(1.0).project(backend.xp, theta, layout, backend.in_place)
     np.testing.assert_allclose(to_numpy(found)[:4], [np.nan, np.nan, 0.6, 0.8], rtol=1e-6)
+
+
+@pytest.mark.parametrize("in_place", [False, True])
+def test_the_sum_is_the_given_array_only_where_asked(in_place):
+    penalty, layout = Penalty(l1=0.5, l2=0.25), Layout(3, 2, ((0, 1, 2),))
+    theta, g = np.asarray([1.0, -2.0, 3.0]), np.asarray([0.1, 0.2, 0.3])
+    given = {"in_place": True} if in_place else {}
+    found = penalty.add_gradient(np, theta, g, layout, **given)
+    assert (found is g) == in_place
+    np.testing.assert_allclose(found, [0.1 + 0.5 + 0.25, 0.2 - 0.5 - 0.5, 0.3], rtol=1e-15)

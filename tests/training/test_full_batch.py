@@ -479,3 +479,31 @@ def test_the_gradient_norm_of_lbfgs_is_that_of_its_last_point(backend):
     g = net.gradient(X, LABELS).flat
     assert history.gradient_norm == pytest.approx(np.abs(to_numpy(g)).max(), rel=1e-9)
     assert len(history) == 4
+
+
+def searched(values, slopes, c2=0.9, limit=25):
+    """Return the steps that a search evaluates; the last value and slope are repeated."""
+    steps = []
+
+    def phi(step):
+        k = min(len(steps), len(values) - 1)
+        steps.append(step)
+        return Point(step, values[k], slopes[k], None, None)
+
+    strong_wolfe(phi, Point(0.0, 0.0, -1.0, None, None), 1.0, c2=c2, limit=limit)
+    return steps
+
+
+def test_equal_values_bracket_a_minimum():
+    """Two points of the same value, both falling: one between them is lower."""
+    steps = searched([-1.0, -1.0, -2.0], [-1.0, -1.0, 0.0])
+    assert steps[1] > 1.0
+    assert 1.0 < steps[2] < steps[1]
+
+
+def test_a_search_ahead_goes_to_the_minimum_of_the_cubic():
+    """φ(a) = a²/10 − a has its minimum at 5, which is within the reach of 1 … 10."""
+    phi = [(0.1 * a * a - a, 0.2 * a - 1.0) for a in (1.0, 5.0)]
+    assert searched(*zip(*phi, strict=True), c2=0.1) == pytest.approx([1.0, 5.0])
+    far = [(0.01 * a * a - a, 0.02 * a - 1.0) for a in (1.0, 10.0, 50.0)]
+    assert searched(*zip(*far, strict=True), c2=0.1) == pytest.approx([1.0, 10.0, 50.0])

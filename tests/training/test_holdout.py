@@ -7,6 +7,7 @@ import pytest
 
 import xpnet
 from tests.support.three_classes import NAMES, X, Y, new
+from xpnet.training.holdout import held_out
 
 
 def test_examples_of_weight_0_are_set_aside_nowhere():
@@ -63,3 +64,14 @@ def test_a_quarter_is_set_aside_and_three_are_trained_on():
     rows = np.random.default_rng(3).normal(size=(40, 3))
     history = new(loss="huber").fit(X, rows, epochs=1, batch_size=1, validation_fraction=0.25)
     assert len(history.step_loss) == 30
+
+
+def test_numbers_leave_one_example_at_least_on_both_sides():
+    numbers = np.arange(10.0)[:, None]
+    for fraction in (0.04, 0.96):  # 0.4 and 9.6 of 10 examples
+        with pytest.raises(ValueError, match="of 10 examples leaves one side without any"):
+            held_out(numbers, False, fraction, seed=0)
+    for fraction, n_held in ((0.06, 1), (0.94, 9)):
+        train, held = held_out(numbers, False, fraction, seed=0)
+        assert (len(train), len(held)) == (10 - n_held, n_held)
+        assert sorted([*train, *held]) == list(range(10))

@@ -275,3 +275,12 @@ def test_wine_standardised_is_learned_by_default():
         net.fit(X[train], labels[train])
         found.append(net.evaluate(X[test], labels[test])["accuracy"])
     assert np.mean(found) >= 0.95
+
+
+@pytest.mark.parametrize(("second", "gains"), [(2.4, False), (2.6, True)])
+def test_a_tenth_gains_if_it_falls_half_as_much_as_the_average_one(second, gains):
+    """The loss falls by 10 in the two tenths after the first, so by 5 in each on average."""
+    losses = [10.0, second, 0.0]
+    assert length._falls_fast(losses, 10, 3) == gains
+    stack = np.asarray([losses, [10.0, 5.0, 0.0]]).T
+    assert length._falls_fast(stack, 10, 3).tolist() == [gains, True]

@@ -173,3 +173,20 @@ def test_plots_of_classes_refuse_nan():
     X[3] = np.nan
     with pytest.raises(ValueError, match="1 of 10 examples are NaN"):
         xpnet.plots.ConfusionDisplay.from_network(net, X, np.zeros(10, dtype=int))
+
+
+def test_the_others_of_a_stack_keep_their_statistics_to_the_bit(backend):
+    """Only the network that lost one gets NaN; nothing is added to those of the others."""
+    stacks = [xpnet.Stack([network(backend, rng=r) for r in range(3)]) for _ in range(2)]
+    stats = [xpnet.to_numpy(s).copy() for s in stacks[0]._net.statistics]
+    stats[1][1, 0, 0] = np.inf
+    stack = stacks[0]
+    stack._net.take(stack.parameters, tuple(map(stack.backend.from_numpy, stats)))
+    X = np.random.default_rng(0).normal(size=(N, 2))
+    for each in stacks:
+        with np.errstate(all="ignore"):
+            each.fit(X, LABELS, epochs=2, batch_size=8, compile=False)
+    for lost, whole in zip(*(each._net.statistics for each in stacks), strict=True):
+        lost, whole = xpnet.to_numpy(lost), xpnet.to_numpy(whole)
+        np.testing.assert_array_equal(lost[[0, 2]], whole[[0, 2]])
+        assert np.isnan(lost[1]).all()
