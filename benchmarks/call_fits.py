@@ -35,7 +35,7 @@ def _of_checkpoints() -> Iterator[Call]:
 
     for _ in range(2):
         yield Call("fit, checkpoint", _fit_in_folder, given, files)
-    yield Call("Checkpoint.read", lambda s: _read, lambda: {"path": _checkpoint}, (OSError,))
+    yield Call("Checkpoint.read", _reading, lambda: {"path": None}, (OSError,))
     make = {"backend": "numpy", "device": None, "dtype": None, "custom": ()}
     elsewhere = (ImportError, RuntimeError)
     yield Call("Checkpoint.network", _restored, lambda: dict(make), elsewhere)
@@ -72,8 +72,8 @@ def _checkpoint(folder: Path) -> Path:
     return path
 
 
-def _read(path: Any) -> Any:
-    return xpnet.Checkpoint.read(_checkpoint(Path.cwd()) if path is _checkpoint else path)
+def _reading(s: Subjects) -> Callable[..., Any]:
+    return lambda path: xpnet.Checkpoint.read(_checkpoint(s.folder) if path is None else path)
 
 
 def _restored(s: Subjects) -> Callable[..., Any]:
