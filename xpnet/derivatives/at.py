@@ -52,13 +52,19 @@ class At(NamedTuple):
         return chain_tangent(self.backend, self.layers, self.p, tp, saved, tX)
 
     def tangent_backward(
-        self, saved: list[Any], kept: list[Any], ttheta: Array, dB: Array, tdB: Array
-    ) -> Any:
-        """The tangent of the cotangent of θ, flat (..., P), along tθ."""
+        self,
+        saved: list[Any],
+        kept: list[Any],
+        ttheta: Array | None,
+        dB: Array,
+        tdB: Array,
+        needed: bool = False,
+    ) -> tuple[Any, Any]:
+        """The tangents of the cotangents of θ, flat (..., P), and of X if ``needed``."""
         pairs, tp = list(zip(saved, kept, strict=True)), self.views(ttheta)
-        fixed = self.backend, self.layers, self.p, tp, pairs
-        tdp, _, _ = chain_tangent_gradients(*fixed, dB, tdB, is_first=True)
-        return pack(self.backend.xp, self.layers, tdp)
+        fixed = self.backend, self.layers, self.p, tp, pairs, dB, tdB
+        tdp, _, tdX = chain_tangent_gradients(*fixed, is_first=not needed)
+        return pack(self.backend.xp, self.layers, tdp), tdX
 
     def factors(self, saved: list[Any], dB: Array) -> list[Outer]:
         """Each parameter's gradient before the sum over the examples."""

@@ -32,7 +32,7 @@ def hvp(at: At, cut: Cut, X: Array, Y: Array, weight: Any, v: Array) -> Any:
     tB, kept = at.tangent(saved, None, v)
     _, dB = cut.gradient(xp, B, Y)
     tdB = cut.hessian(xp, B, Y, tB)  # (..., N, n_L)
-    return at.tangent_backward(saved, kept, v, dB * weight, tdB * weight)
+    return at.tangent_backward(saved, kept, v, dB * weight, tdB * weight)[0]
 
 
 def ggnvp(at: At, cut: Cut, X: Array, Y: Array, weight: Any, v: Array) -> Any:

@@ -1,4 +1,4 @@
-"""Gradients of single examples, and what follows from their factors.
+"""Gradients of single examples and their factors, bounds, and functions for torch and JAX.
 
 The equations are in `xpnet.derivatives.per_example`, `xpnet.derivatives.kronecker` and
 docs/derivatives.md.
@@ -6,6 +6,7 @@ docs/derivatives.md.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from xpnet.network.derivatives import NetworkDerivatives
@@ -175,6 +176,42 @@ class NetworkPerExample(NetworkDerivatives):
         from xpnet.network.operators import output_bounds
 
         return output_bounds(self, lower, upper)
+
+    def torch_function(self) -> Callable[..., Any]:
+        """Return the network as a function (X, theta=None) ↦ A_L for torch programs.
+
+        Its derivatives are xpnet's own passes behind ``torch.autograd.Function``: `vjp` in reverse
+        mode, `jvp` in forward mode, and the second derivative by X and θ in reverse mode twice. It
+        is a function of the network's present parameters; ``theta`` (P,) replaces them. Dropout and
+        batch normalisation act as in predictions.
+
+        Returns
+        -------
+        function
+            It takes tensors X (N, n_0) or (n_0,), and theta, in the network's dtype and on its
+            device, if its backend is torch, otherwise on the CPU. A ValueError says what differs.
+        """
+        from xpnet.network.in_torch import torch_function
+
+        return torch_function(self)
+
+    def jax_function(self) -> Callable[..., Any]:
+        """Return the network as a function (X, theta=None) ↦ A_L for JAX programs.
+
+        Its derivative is xpnet's tangent pass behind ``jax.custom_jvp``, which JAX transposes and
+        differentiates further. It works under ``jax.jit``, ``vmap``, ``grad`` and ``hessian``. It
+        is a function of the network's present parameters; ``theta`` (P,) replaces them. Dropout and
+        batch normalisation act as in predictions.
+
+        Returns
+        -------
+        function
+            It takes X (N, n_0) or (n_0,), and theta, in the network's dtype. A ValueError says what
+            differs.
+        """
+        from xpnet.network.in_jax import jax_function
+
+        return jax_function(self)
 
     def kronecker_factors(
         self, X: ArrayLike, Y: ArrayLike | None = None, kind: str = "ggn", rng: Rng = 0
