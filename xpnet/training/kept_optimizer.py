@@ -81,12 +81,12 @@ def begun(net: NetworkState, settings: Settings, fresh: State) -> tuple[State, i
     CheckpointError
         The network was loaded with arrays that do not fit the optimizer and the layers.
     """
-    from xpnet.files.plain import completed
-    from xpnet.training.resumed import like
-
     kept = kept_by(net)
     if kept is None or not kept.goes_on:
         return fresh, 0
+    from xpnet.files.plain import completed
+    from xpnet.training.resumed import like
+
     if completed(kept.settings()) != plain_settings(settings.optimizer):
         warn(
             f"the network was loaded with the state of {kept.settings()['name']!r}, but this fit "
