@@ -6,6 +6,7 @@ import pickle
 
 import numpy as np
 import pytest
+import sklearn
 from sklearn import config_context
 
 from tests.support.estimators import CLASSES, NUMBERS, X, classifier, regressor
@@ -24,6 +25,8 @@ PLACES = [("torch", "cpu"), ("array-api-strict", "CPU_DEVICE"), ("array-api-stri
 def place(request):
     name, device = request.param
     needed(name.replace("-", "_"))
+    if name == "array-api-strict" and sklearn.__version__.startswith("1.6."):
+        pytest.skip("scikit-learn 1.6 sets it to the standard of 2022, without maximum(x, 0.0)")
     return get_backend(name, device)
 
 

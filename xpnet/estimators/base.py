@@ -6,6 +6,7 @@ from abc import abstractmethod
 from typing import Any, ClassVar
 
 import numpy as np
+import sklearn
 from scipy.sparse import issparse
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import _check_y, check_consistent_length, validate_data
@@ -34,6 +35,9 @@ __all__ = ["BaseMLP"]
 
 _NAMES = {"sigmoid": "logistic"}
 """An activation's name here, and scikit-learn's, where they differ."""
+
+_FOLLOWS_X = tuple(map(int, sklearn.__version__.split(".")[:2])) >= (1, 9)
+"""Whether scikit-learn's checks let ``classes_`` and scores stay on the host, as they do here."""
 
 _CHECKS: dict[str, Any] = {
     "accept_sparse": ["csr", "csc"],
@@ -187,7 +191,8 @@ class BaseMLP(CallbackSupport, Fitted):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = tags.array_api_support = True
+        tags.input_tags.sparse = True
+        tags.array_api_support = _FOLLOWS_X
         return tags
 
 

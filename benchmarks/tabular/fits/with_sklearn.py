@@ -7,6 +7,7 @@ as they are.
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
@@ -40,10 +40,11 @@ def fit(train: Path, job: Job) -> Predict:
 
 
 def _mlp(job: Job, settings: dict[str, Any]) -> Any:
+    library = import_module(settings.pop("library", "sklearn.neural_network"))
     settings = {"random_state": job.seed, **settings}
     if job.classes:
-        return make_pipeline(_encoded(job), MLPClassifier(**settings))
-    model = make_pipeline(_encoded(job), MLPRegressor(**settings))
+        return make_pipeline(_encoded(job), library.MLPClassifier(**settings))
+    model = make_pipeline(_encoded(job), library.MLPRegressor(**settings))
     return TransformedTargetRegressor(model, transformer=StandardScaler())
 
 
