@@ -153,6 +153,16 @@ def other_files(folder: Path) -> dict[str, Path]:
     return files
 
 
+def test_info_says_that_a_file_has_the_optimizers_state(tmp_path, capsys):
+    net = xpnet.Network([2, 3, 2])
+    net.fit(np.eye(2), [0, 1], epochs=3)
+    for optimizer in (True, False):
+        net.save(tmp_path / "m", optimizer=optimizer)
+        assert main(["info", str(tmp_path / "m")]) == 0
+        line = "with the state of the optimizer 'adam', after 3 steps\n"
+        assert (line in capsys.readouterr().out) is optimizer
+
+
 @pytest.mark.parametrize("kind", ["text", "empty", "zeros", "tensors", "cut", "missing"])
 def test_info_on_a_file_of_another_kind(tmp_path, capsys, kind):
     path = other_files(tmp_path)[kind]

@@ -17,6 +17,7 @@ from xpnet.tables import load as load_model
 from xpnet.tables.model_files import is_of_table
 from xpnet.tables.table import shown
 from xpnet.tables.targets import Classes, Target
+from xpnet.training.kept_optimizer import kept_by
 
 __all__ = ["add_parser"]
 
@@ -76,6 +77,9 @@ def _lines(
     if model is not None and len(model.networks) > 1:
         yield f"{len(model.networks)} networks, whose predictions are averaged; the first:"
     yield from net.summary().split("\n")
+    if (kept := kept_by(net)) is not None:
+        done = f"after {counted(kept.steps, 'step')}"
+        yield f"with the state of the optimizer {quoted(kept.settings()['name'])}, {done}"
     if model is not None:
         yield from _sizes(model)
         yield from _columns(model)
