@@ -137,6 +137,7 @@ def _of_estimators() -> Iterator[Call]:
             name: {"X": X} for name in ("predict", "predict_proba", "predict_interval")
         }
         methods["fit"] = {"X": X, "y": Y, "sample_weight": None}
+        methods["activations"] = {"X": X, "layer": -1}
         for name, given in methods.items():
             if hasattr(kind, name):
                 use = _method(kind, changed, name)
@@ -147,7 +148,7 @@ def _of_estimators() -> Iterator[Call]:
 
 
 def _errors() -> tuple[type[BaseException], ...]:
-    return (*DIVERGES, ImportError, RuntimeError)
+    return (*DIVERGES, ImportError, RuntimeError, IndexError)
 
 
 def _defaults(kind: Any, changed: Arguments) -> Callable[[], Arguments]:
@@ -164,7 +165,9 @@ def _method(kind: Any, changed: Arguments, name: str) -> Callable[[Subjects], Ca
     """Return a method of an estimator that has been fitted; after an error it must be as it was."""
 
     def of_subjects(s: Subjects) -> Callable[..., Any]:
-        estimator = kind(**changed).fit(*data())
+        holds_out = "validation_data" in inspect.signature(kind.fit).parameters
+        held = {"validation_data": data()} if holds_out else {}  # for intervals
+        estimator = kind(**changed).fit(*data(), **held)
         before = estimator.predict(data()[0]).tolist()
 
         def call(**given: Any) -> Any:
