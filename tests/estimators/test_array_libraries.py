@@ -11,6 +11,7 @@ from sklearn import config_context
 
 from tests.support.estimators import CLASSES, NUMBERS, X, classifier, regressor
 from tests.support.helpers import needed
+from tests.support.sklearn_versions import VERSION
 from xpnet.backends import backend_of, get_backend, to_numpy
 from xpnet.estimators import HiddenActivations
 
@@ -24,6 +25,8 @@ PLACES = [("torch", "cpu"), ("array-api-strict", "CPU_DEVICE"), ("array-api-stri
 @pytest.fixture(params=PLACES, ids=lambda place: " on ".join(place))
 def place(request):
     name, device = request.param
+    if name == "array-api-strict" and VERSION < (1, 7):
+        pytest.skip("scikit-learn 1.6 sets it to the standard of 2023: maximum takes no number")
     needed(name.replace("-", "_"))
     if name == "array-api-strict" and sklearn.__version__.startswith("1.6."):
         pytest.skip("scikit-learn 1.6 sets it to the standard of 2022, without maximum(x, 0.0)")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import sklearn
 
-__all__ = ["since_1_7"]
+__all__ = ["VERSION", "since_1_7"]
 
 VERSION = tuple(map(int, sklearn.__version__.split(".")[:2]))
 
