@@ -104,3 +104,11 @@ def test_weights_beyond_float64_are_refused_and_nothing_changes(make, y):
             call(X, y, sample_weight=10**400)
     for W, same in zip(model.coefs_, before, strict=True):
         np.testing.assert_array_equal(W, same)
+
+
+@pytest.mark.parametrize("name", ["X", "y", "sample_weight"])
+def test_integers_beyond_float64_are_refused(name):
+    given = {"X": X, "y": NUMBERS, "sample_weight": np.ones(80)}
+    given[name] = [[10**400] * 4] * 80 if name == "X" else [10**400] * 80
+    with pytest.raises(ValueError, match="must be numbers that float64 can hold"):
+        regressor().fit(**given)

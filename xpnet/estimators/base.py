@@ -23,7 +23,7 @@ from xpnet.estimators.placement import (
     where,
 )
 from xpnet.estimators.progress import forget_records, start_records
-from xpnet.estimators.rows import Rows, checked_weights
+from xpnet.estimators.rows import Rows, checked_weights, within_float64
 from xpnet.estimators.settings import check_together, is_stochastic, n_epochs
 from xpnet.estimators.solvers import solve
 from xpnet.estimators.weights import Weights
@@ -79,13 +79,14 @@ class BaseMLP(CallbackSupport, Fitted):
 
     def _checked(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
         """Check X and y as scikit-learn does; return them as arrays."""
-        if (place := followed(X)) is None:
-            X, y = validate_data(self, X, y, **_CHECKS, y_numeric=self._numeric, reset=reset)
-        else:
-            dtypes = place.dtype("float64"), place.dtype("float32")
-            X = validate_data(self, X, dtype=dtypes, reset=reset)
-            y = _check_y(on_host(y), multi_output=True, y_numeric=self._numeric, estimator=self)
-            check_consistent_length(X, y)
+        with within_float64("X and y"):
+            if (place := followed(X)) is None:
+                X, y = validate_data(self, X, y, **_CHECKS, y_numeric=self._numeric, reset=reset)
+            else:
+                dtypes = place.dtype("float64"), place.dtype("float32")
+                X = validate_data(self, X, dtype=dtypes, reset=reset)
+                y = _check_y(on_host(y), multi_output=True, y_numeric=self._numeric, estimator=self)
+                check_consistent_length(X, y)
         return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
 
     def _calibrate(self, held: Rows) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +20,7 @@ from xpnet.estimators.placement import on_host
 from xpnet.network import Network
 from xpnet.typing import Host
 
-__all__ = ["Rows", "checked_weights", "examples", "place_of", "split"]
+__all__ = ["Rows", "checked_weights", "examples", "place_of", "split", "within_float64"]
 
 
 class Rows(NamedTuple):
@@ -80,11 +82,18 @@ def checked_weights(sample_weight: Any, X: Any, **how: Any) -> Host:
     """
     if is_array_of_library(X):  # the check counts its rows
         X = np.broadcast_to(np.zeros(1), (X.shape[0], 1))
-    w: Host = _check_sample_weight(on_host(sample_weight), X, **how)
-    try:
+    with within_float64("sample_weight"):
+        w: Host = _check_sample_weight(on_host(sample_weight), X, **how)
         return w if w.dtype.kind == "f" else w.astype(np.float64)
+
+
+@contextmanager
+def within_float64(name: str) -> Iterator[None]:
+    """Raise ValueError for an integer beyond float64, where NumPy raises OverflowError."""
+    try:
+        yield
     except OverflowError as error:
-        raise ValueError("sample_weight must be numbers that float64 can hold") from error
+        raise ValueError(f"{name} must be numbers that float64 can hold") from error
 
 
 def place_of(net: Network, X: Any) -> Backend:
