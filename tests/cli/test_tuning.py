@@ -119,7 +119,7 @@ import xpnet.doctor.tuning as tuning  # which loads OpenBLAS
 
 tuning.this_machine = lambda: tuning.Machine({system!r}, {cpuinfo!r}, "Haswell")
 """
-SCRIPT = "import sys\nfrom xpnet.cli import console\nsys.exit(console())\n"
+SCRIPT = "import sys\nfrom xpnet.__main__ import run\nsys.exit(run())\n"
 TRAIN = ("train", "digits", "--epochs", "1", "--hidden", "4", "--out", "name with a space.model")
 
 on_posix = pytest.mark.skipif(os.name != "posix", reason="os.execve replaces a process on POSIX")
