@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 
 import xpnet
+from tests.support.checkpoint_edits import changed, of_json
 from tests.support.checkpoints import FIT, LABELS, Copies, X, left, network, told
 from tests.support.helpers import needs_numba
 from xpnet import layers
+from xpnet.backends import to_numpy
+from xpnet.files.keeper import FileKeeper
 from xpnet.training.early_stopping import EarlyStopping
 
 R = 3
@@ -53,6 +56,50 @@ def resumes(monkeypatch, tmp_path, fit, most=4):
         assert fit(paths[k]) == undisturbed, k
         assert left(paths[k]) == end, k
     return found
+
+
+@pytest.mark.parametrize("name", ["early stopping", "not restored", "one diverges", "rows"])
+def test_a_checkpoint_has_the_stack_of_its_point(monkeypatch, tmp_path, name):
+    given = {**FIT, **SETTINGS[name], "checkpoint_every": "epoch", "compile": False}
+    copies, net, points = Copies(monkeypatch, tmp_path / "copies"), stack(), []
+    write = FileKeeper.write
+
+    def noting(keeper, state):
+        points.append(net.parameters.tobytes())
+        write(keeper, state)
+
+    monkeypatch.setattr(FileKeeper, "write", noting)
+    net.fit(X, LABELS, checkpoint=tmp_path / "f", **given)
+    points[-1] = net.parameters.tobytes()  # the best ones are restored at the end
+    found = [xpnet.Checkpoint.read(path).stack() for path in copies.paths]
+    assert [each.parameters.tobytes() for each in found] == points
+    assert found[-1](X).tobytes() == net(X).tobytes()
+    assert found[-1].epoch == net.epoch
+    assert found[-1][1].seed == (net[1].seed if "rows" in given else net[0].seed)
+
+
+def test_the_stack_of_a_checkpoint_on_every_backend(tmp_path, backend):
+    stack().fit(X, LABELS, checkpoint=tmp_path / "f", **FIT)
+    found = xpnet.Checkpoint.read(tmp_path / "f")
+    assert to_numpy(found.stack(backend).parameters).tobytes() == found.state.theta.tobytes()
+
+
+def test_a_stack_is_no_network_and_a_network_no_stack(tmp_path):
+    stack().fit(X, LABELS, checkpoint=tmp_path / "s", **FIT)
+    with pytest.raises(xpnet.CheckpointError, match=r"has a stack of 3 networks: use stack\(\)"):
+        xpnet.Checkpoint.read(tmp_path / "s").network()
+    network().fit(X, LABELS, checkpoint=tmp_path / "n", **FIT)
+    with pytest.raises(xpnet.CheckpointError, match=r"has one network: use network\(\)"):
+        xpnet.Checkpoint.read(tmp_path / "n").stack()
+
+
+@pytest.mark.parametrize("seeds", [[1, 2], [1, 2, -3], 7, [1, 2, "3"]])
+def test_seeds_that_are_none_are_the_fault_of_the_file(tmp_path, seeds):
+    path = tmp_path / "s"
+    stack().fit(X, LABELS, rows=ROWS, checkpoint=path, **FIT)
+    changed(path, path.read_bytes(), of_json("settings", seeds=seeds))
+    with pytest.raises(xpnet.CheckpointError, match="its seeds must be 3 integers"):
+        xpnet.Checkpoint.read(path).stack()
 
 
 @pytest.mark.parametrize("name", SETTINGS)

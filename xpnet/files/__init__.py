@@ -11,6 +11,7 @@ __all__: list[str] = []
 _MODULES = (
     "checkpoint",
     "checkpoint_checks",
+    "checkpoint_networks",
     "checkpoint_tensors",
     "container",
     "fingerprint",

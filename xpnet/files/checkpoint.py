@@ -22,26 +22,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from xpnet._version import __version__
-from xpnet.backends import Backend, get_backend, move
-from xpnet.checks import dtype_name
-from xpnet.equations.parameters import Layers, layout
 from xpnet.errors import CheckpointError, printable, quoted
 from xpnet.files.checkpoint_tensors import arrays_of, numbers_of, state_of
 from xpnet.files.container import Container, blaming, has_mark, opened, write_arrays
 from xpnet.files.jsonable import check_depth, loads, mapping, text_of
-from xpnet.files.saved_tensors import named_stats
 from xpnet.training.history import History
 from xpnet.training.run_state import RunState
-from xpnet.typing import Host
 from xpnet.whole_file import path_text, whole_file
 
 if TYPE_CHECKING:
+    from xpnet.backends import Backend
     from xpnet.equations.activation import Activation
     from xpnet.losses import Loss
-    from xpnet.network import Network
+    from xpnet.network import Network, Stack
 
 __all__ = ["FORMAT", "Checkpoint", "is_checkpoint", "write_checkpoint"]
 
@@ -164,46 +158,40 @@ class Checkpoint:
         Raises
         ------
         CheckpointError
-            It is the checkpoint of a stack of networks.
+            It is the checkpoint of a stack of networks: `stack` returns that.
         """
-        from xpnet.files.load import network_of
+        from xpnet.files.checkpoint_networks import networks_of
 
         if self.state.theta.ndim == 2:
             raise CheckpointError(
-                f"{self.path!r} has a stack of {len(self.state.theta)} networks: go on with it by "
-                "Stack.fit"
+                f"{self.path!r} has a stack of {len(self.state.theta)} networks: use stack()"
             )
-        settings, on = self.network_settings, get_backend(backend, device)
-        with blaming(self.path, _UNUSABLE, CheckpointError):
-            stored = text_of(settings, "dtype")
-            net = network_of(settings, custom, on, stored if dtype is None else dtype_name(dtype))
-            theta, statistics = self._numbers()
-            _check_numbers(net.layers, theta, statistics)
-            net.take(*(_moved(on, x, net.dtype) for x in (theta, statistics)))
-        return net
+        return networks_of(self, backend, device, dtype, custom)[0]
 
-    def _numbers(self) -> tuple[Host, tuple[Host, ...]]:
-        state = self.state
-        if state.finished and state.best is not None and state.best.theta is not None:
-            return state.best.theta, state.best.statistics
-        return state.parameters, state.statistics
+    def stack(
+        self,
+        backend: str | Backend = "numpy",
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        custom: tuple[Activation | Loss, ...] = (),
+    ) -> Stack:
+        """Return the stack of this point; arguments as for `network`.
 
+        The file has the seed and the rates of dropout of the first network only, and of a fit with
+        ``rows`` all seeds. So the others predict as they did, but would be trained differently.
 
-def _check_numbers(layers: Layers, theta: Host, statistics: tuple[Host, ...]) -> None:
-    """Check θ and the statistics by the layers: their shapes, and that they are finite."""
-    wanted = [(layout(layers).size,), *((1, n) for _, n in named_stats(layers))]
-    found = [x.shape for x in (theta, *statistics)]
-    if wanted != found:
-        raise ValueError(f"θ and the statistics must have the shapes {wanted}, got {found}")
-    if not all(np.isfinite(x).all() for x in (theta, *statistics)):
-        raise ValueError("it has parameters or statistics that are NaN or infinite")
+        Raises
+        ------
+        CheckpointError
+            It is the checkpoint of one network: `network` returns that.
+        """
+        from xpnet.files.checkpoint_networks import networks_of
+        from xpnet.network import Stack
 
-
-def _moved(on: Backend, x: Any, dtype: str) -> Any:
-    """An array, or a tuple of them, on the device."""
-    if isinstance(x, tuple):
-        return tuple(_moved(on, each, dtype) for each in x)
-    return move(on, x.astype(dtype))
+        if self.state.theta.ndim == 1:
+            raise CheckpointError(f"{self.path!r} has one network: use network()")
+        return Stack(networks_of(self, backend, device, dtype, custom))
 
 
 def _check_kind(path: str, file: Container) -> str:
