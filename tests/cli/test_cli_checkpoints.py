@@ -74,7 +74,8 @@ def test_a_signal_stops_it_and_the_same_command_goes_on(
         assert not (stopped / "m").exists()
         assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     assert main(command(stopped)) == 0
-    begin = capsys.readouterr().out.splitlines()[0]
+    out = capsys.readouterr().out.splitlines()
+    (begin,) = [line for line in out if line.startswith("going on from ")]
     assert last.endswith(begin.removeprefix("going on from "))
     assert (stopped / "m").read_bytes() == (alone / "m").read_bytes()
     assert sorted(os.listdir(stopped)) == sorted(os.listdir(alone))
@@ -111,8 +112,9 @@ def test_resume_no_finds_the_file_of_any_fit_before_training(tmp_path, capsys):
     (tmp_path / "run.ckpt.old").write_text("")  # is none of a fit
     capsys.readouterr()
     said = fails(capsys, table(tmp_path, "--resume", "no"))
-    assert f"{tmp_path / 'run.ckpt.3'} is there already" in said
-    with pytest.raises(xpnet.CheckpointError, match=r"run\.ckpt\.3' is there already: remove it"):
+    names = ", ".join(repr(str(tmp_path / f"run.ckpt.{k}")) for k in (2, 3))
+    assert f"there are checkpoints already: remove {names} to begin anew" in said
+    with pytest.raises(xpnet.CheckpointError, match=rf"already: remove {names} to begin anew"):
         xpnet.tables.train(FRUIT, "fruit", checkpoint=tmp_path / "run.ckpt", resume=False)
     assert not (tmp_path / "run.ckpt").exists()
 
@@ -233,11 +235,64 @@ def test_info_describes_a_checkpoint(tmp_path, capsys):
 
 def test_resume_yes_and_no(tmp_path, capsys):
     assert main(digits(tmp_path, "--resume", "yes")) == 1
-    assert "there is no checkpoint" in capsys.readouterr().err
+    out, err = capsys.readouterr()
+    assert "--resume yes: there is no checkpoint" in err
+    assert out == ""  # before the data are read
     assert main(digits(tmp_path, "--resume", "no")) == 0
     capsys.readouterr()
-    assert "remove it to begin anew" in fails(capsys, digits(tmp_path, "--resume", "no"))
+    assert "run.ckpt' to begin anew" in fails(capsys, digits(tmp_path, "--resume", "no"))
     assert main(digits(tmp_path, "--resume", "yes")) == 0
+
+
+def swapped(content: bytes) -> bytes:
+    return content[:-1] + bytes([content[-1] ^ 1])
+
+
+@pytest.mark.parametrize("command", [digits, table])
+def test_a_damaged_file_is_found_first_and_the_command_says_what_to_remove(
+    tmp_path, capsys, command
+):
+    assert main(command(tmp_path)) == 0
+    name = "run.ckpt" if command is digits else "run.ckpt.3"
+    (tmp_path / name).write_bytes(swapped((tmp_path / name).read_bytes()))
+    capsys.readouterr()
+    said = fails(capsys, command(tmp_path))
+    assert "its checksum does not match" in said
+    assert "give --checkpoint a different file, or remove " in said
+    assert f"{name}' to begin anew" in said
+
+
+def test_the_file_of_a_later_fit_without_those_before_it_is_of_another_training(tmp_path, capsys):
+    """It was found only when the fits before it were trained."""
+    assert main(table(tmp_path)) == 0
+    (tmp_path / "run.ckpt").unlink()
+    capsys.readouterr()
+    said = fails(capsys, table(tmp_path))
+    assert "run.ckpt.2' is of a different training, since" in said
+    assert "run.ckpt.2', " in said
+    assert "run.ckpt.3' to begin anew" in said
+    with pytest.raises(xpnet.CheckpointError, match=r"since '.*run\.ckpt', which comes before it"):
+        xpnet.tables.train(FRUIT, "fruit", checkpoint=tmp_path / "run.ckpt")
+    assert main(table(tmp_path, "--resume", "anyway")) == 0
+
+
+@pytest.mark.parametrize("command", [digits, table])
+def test_another_training_is_refused_in_the_words_of_the_command(tmp_path, capsys, command):
+    assert main(command(tmp_path)) == 0
+    capsys.readouterr()
+    assert main([*command(tmp_path), "--seed", "7"]) == 1
+    out, err = capsys.readouterr()
+    assert "going on" not in out  # it was not
+    assert "network.seed is 7, but the checkpoint has 0" in err
+    assert "give --checkpoint a different file, or remove " in err
+    assert "overwrite" not in err
+    assert "resume=" not in err
+
+
+def test_a_training_in_python_names_its_files_too(tmp_path, capsys):
+    assert main(table(tmp_path)) == 0
+    with pytest.raises(xpnet.CheckpointError, match=r"remove .*ckpt', '.*3' to begin anew$"):
+        xpnet.tables.train(FRUIT, "fruit", checkpoint=tmp_path / "run.ckpt", seed=3)
 
 
 @pytest.mark.parametrize(

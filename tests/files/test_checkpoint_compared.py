@@ -13,11 +13,12 @@ from tests.support.checkpoint_edits import ONE, changed, fit, of_json, refused
 from tests.support.checkpoints import FIT, LABELS, WEIGHTS, Copies, X, left, network
 from tests.support.helpers import needed
 
+OF_WEIGHTS = r"data\.weights \(sample_weight, class_weight\) is"
 OTHERS = {
     "the data": ({}, {"X": X + 1}, "data.X has other numbers"),
     "rows": ({}, {"X": X[1:], "Y": LABELS[1:]}, r"data.X.shape is \[52, 5\], but"),
     "labels": ({}, {"Y": (LABELS + 1) % 4}, "data.Y has other numbers"),
-    "weights": ({"sample_weight": np.arange(53)}, {}, "data.weights is"),
+    "weights": ({"sample_weight": np.arange(53)}, {}, OF_WEIGHTS),
     "epochs": ({"epochs": 3}, {}, "settings.epochs is 3, but the checkpoint has 2"),
     "a rate": ({"learning_rate": 0.5}, {}, "settings.optimizer.learning_rate is 0.5"),
     "an optimizer": ({"optimizer": "sgd"}, {}, "settings.optimizer.name is 'sgd'"),
@@ -47,7 +48,7 @@ ROWS = [np.arange(0, 40), np.arange(10, 50)]
     [
         ((1, 2), [ROWS[0], ROWS[1][::-1]], None, r"data\.rows has other numbers"),
         ((1, 2), None, None, "data.rows is None"),
-        ((1, 2), ROWS, np.arange(1.0, 54), "data.weights is"),
+        ((1, 2), ROWS, np.arange(1.0, 54), OF_WEIGHTS),
         ((1, 3), ROWS, None, r"settings\.seeds is \[1, 3\]"),
     ],
 )
@@ -85,6 +86,19 @@ def test_another_network_is_refused(tmp_path, middle, other, said):
     given = {**ONE, "early_stopping": None} if stacked else ONE
     with pytest.raises(xpnet.CheckpointError, match=said):
         net.fit(X, LABELS, checkpoint=path, **given)
+
+
+def test_the_error_begins_with_the_keywords_of_the_user_and_ends_with_what_to_do(tmp_path, middle):
+    path, net = tmp_path / "f", network(7, xpnet.layers.BatchNorm(), rng=8)
+    path.write_bytes(middle)
+    with pytest.raises(xpnet.CheckpointError) as refused_:
+        net.fit(X, LABELS, checkpoint=path, **{**ONE, "epochs": 3, "early_stopping": 9})
+    text = str(refused_.value)
+    parts = ["settings.epochs", "network.layers", "network.seed", "network.sizes"]
+    places = [text.find(part) for part in [*parts, " more; give a different file, or resume="]]
+    assert -1 not in places
+    assert places == sorted(places)
+    assert text.endswith("or resume=False, overwrite=True to begin anew")
 
 
 def test_other_parameters_at_the_beginning_are_refused(tmp_path, middle):
@@ -128,7 +142,9 @@ def test_in_the_same_process_a_fit_goes_on_from_where_it_left_the_network(tmp_pa
 def test_the_unit_of_weights_is_compared_since_a_penalty_of_a_sum_depends_on_it(tmp_path):
     given = {"penalty": xpnet.Penalty(l2=0.1, of_sum=True)}
     fit(tmp_path / "f", sample_weight=WEIGHTS, **given)
-    with pytest.raises(xpnet.CheckpointError, match=r"data\.unit is 0\."):
+    with pytest.raises(
+        xpnet.CheckpointError, match=r"data\.unit \(sample_weight, class_weight\) is 0\."
+    ):
         fit(tmp_path / "f", sample_weight=2.0 * WEIGHTS, **given)
 
 

@@ -11,10 +11,10 @@ import xpnet
 from tests.support.checkpoint_edits import fit
 from tests.support.checkpoints import network
 from tests.support.command import SMALL, fails
-from xpnet.files import checkpoint, save
+from xpnet.files import container
 
-SOURCES = {"checkpoint": checkpoint.__file__, "model": save.__file__}
-"""Texts in which the mark of each kind stands."""
+SOURCES = dict.fromkeys(("checkpoint", "model"), container.__file__)
+"""A text in which the marks of both kinds stand."""
 
 MINE = {
     "a text": b"print('mine')\n",
@@ -70,3 +70,20 @@ def test_the_command_takes_no_text_about_xpnet_for_one_of_its_files(tmp_path, ca
         capsys, [*SMALL, *out, option, str(path)]
     )
     assert path.read_bytes() == text
+
+
+def test_each_kind_of_file_names_its_reader(tmp_path, capsys):
+    fit(tmp_path / "c")
+    network().save(tmp_path / "m")
+    with pytest.raises(xpnet.CheckpointError, match=r"but xpnet model 1: xpnet\.load reads it"):
+        xpnet.Checkpoint.read(tmp_path / "m")
+    with pytest.raises(
+        xpnet.CheckpointError, match=r"xpnet\.load reads it; give a different file$"
+    ):
+        fit(tmp_path / "m")  # nobody is told to replace a model
+    for load in (xpnet.load, xpnet.Stack.load, xpnet.tables.load):
+        with pytest.raises(xpnet.FileError, match=r"xpnet\.Checkpoint\.read\(path\)\.network\(\)"):
+            load(tmp_path / "c")
+    table = tmp_path / "t.csv"
+    table.write_text("a\n1\n")
+    assert "Checkpoint.read" in fails(capsys, ["predict", str(tmp_path / "c"), str(table)])

@@ -15,19 +15,24 @@ from xpnet.cli.kinds import CHECKPOINT
 from xpnet.cli.options import UsageError
 from xpnet.cli.output import check_out
 from xpnet.cli.terminal import say
-from xpnet.errors import counted
-from xpnet.files.checkpoint import Checkpoint
+from xpnet.errors import CheckpointError
 from xpnet.ranges import is_count
-from xpnet.training.checkpointing import all_numbered, seconds_of
+from xpnet.tables.checkpoints import announcing, check_files, place_in, to_remove
+from xpnet.training.checkpointing import ANEW, all_numbered, seconds_of
 from xpnet.training.interrupt import running
 from xpnet.training.signals import StopSignals, handled
 
-__all__ = ["add_options", "check", "finishing", "keywords", "run_stoppable"]
+__all__ = ["add_options", "check", "finishing", "going_on", "keywords", "run_stoppable"]
 
 _RESUMES: dict[str, bool | str] = {"auto": "auto", "yes": True, "no": False, "anyway": "anyway"}
 _INTERRUPTED, _TERMINATED, _LATER = 130, 143, 75  # exit statuses; 75 is EX_TEMPFAIL
 _AGAIN = 1.0  # seconds after which a signal that ended nothing comes again
 _ALARM = getattr(signal, "SIGALRM", None)  # of the end of the time; Windows has none
+_WORDS = {
+    'resume="anyway"': "--resume anyway",
+    'resume="auto"': "--resume auto",
+    "give a different file": "give --checkpoint a different file",
+}
 _WHY = {_INTERRUPTED: "Ctrl-C", _TERMINATED: "SIGTERM", _LATER: "--stop-after"}
 
 
@@ -76,8 +81,8 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def check(options: argparse.Namespace, out: Path, *inputs: Path) -> None:
-    """Check the options before any work."""
+def check(options: argparse.Namespace, out: Path, several: bool, *inputs: Path) -> None:
+    """Check the options and the files before any work; ``several``: each fit has a file."""
     if options.checkpoint is None:
         for name in ("checkpoint_every", "resume", "stop_after"):
             if getattr(options, name) is not None:
@@ -93,8 +98,36 @@ def check(options: argparse.Namespace, out: Path, *inputs: Path) -> None:
     if options.checkpoint.resolve() == out.resolve():
         raise UsageError(f"--checkpoint and --out are both {out}: name two files")
     check_out(options.checkpoint, CHECKPOINT, *inputs, option="--checkpoint")
-    if options.resume == "no" and (old := _files(options.checkpoint)):
-        raise FileExistsError(f"--resume no: {old[-1]} is there already; remove it to begin anew")
+    options.several = several
+    _check_files(options)
+
+
+def _check_files(options: argparse.Namespace) -> None:
+    """Check whether the files must be there or not, and each by itself."""
+    files = _files(options)
+    if options.resume == "no" and files:
+        raise FileExistsError(f"--resume no: there are checkpoints already: {to_remove(files)}")
+    if options.resume == "yes" and not options.checkpoint.exists():
+        raise FileNotFoundError(
+            f"--resume yes: there is no checkpoint {options.checkpoint} to go on from; --resume "
+            "auto begins anew"
+        )
+    if files and options.resume != "anyway":
+        with _in_own_words(options):
+            check_files(str(options.checkpoint), options.several)
+
+
+@contextmanager
+def _in_own_words(options: argparse.Namespace) -> Iterator[None]:
+    """Within this block, a CheckpointError names the options of the command."""
+    try:
+        yield
+    except CheckpointError as error:
+        text = str(error)
+        for python, command in _WORDS.items():
+            text = text.replace(python, command)
+        error.args = (text.replace(ANEW, to_remove(_files(options))),)
+        raise
 
 
 def keywords(options: argparse.Namespace) -> dict[str, Any]:
@@ -107,6 +140,12 @@ def keywords(options: argparse.Namespace) -> dict[str, Any]:
         **({} if every is None else {"checkpoint_every": every}),
         "resume": _RESUMES[options.resume or "auto"],
     }
+
+
+def going_on(options: argparse.Namespace) -> dict[str, Any]:
+    """The callbacks of a training of one fit that say from where it goes on."""
+    path = options.checkpoint
+    return {} if path is None else {"fit_begin": announcing(str(path), say)}
 
 
 class _Stopping(StopSignals):
@@ -181,9 +220,7 @@ def run_stoppable(options: argparse.Namespace, run: Callable[[argparse.Namespace
     """
     if options.checkpoint is None:
         return run(options)
-    if options.resume != "no" and (files := _files(options.checkpoint)):
-        say(f"going on from {_place(files[-1])}")
-    with _stopping(options.stop_after) as stopping:
+    with _stopping(options.stop_after) as stopping, _in_own_words(options):
         options.stopping = stopping
         try:
             status = run(options)
@@ -200,23 +237,18 @@ def run_stoppable(options: argparse.Namespace, run: Callable[[argparse.Namespace
 
 def _said(options: argparse.Namespace) -> str:
     """What is kept, and how to go on."""
-    files = _files(options.checkpoint)
+    files = _files(options)
     if not files:
         return "nothing was kept, since it came before the first checkpoint"
     again = "the same command"
     if options.resume == "no":
         again += " with --resume auto"
-    return f"{again} goes on from {_place(files[-1])}"
+    return f"{again} goes on from {place_in(files[-1])}"
 
 
-def _place(path: Path) -> str:
-    """The file, and how far its fit has come."""
-    found = Checkpoint.read(path)
-    if found.finished:
-        return f"{path}: {counted(found.epoch, 'epoch')}, all that it needs"
-    return f"{path}: {counted(found.epoch, 'epoch')} and {counted(found.step, 'step')}"
-
-
-def _files(first: Path) -> list[Path]:
-    """The checkpoints of the fits of a training that are there, in their order."""
-    return [Path(path) for path in all_numbered(str(first))]
+def _files(options: argparse.Namespace) -> list[str]:
+    """The checkpoints of the fits of the training that are there, in their order."""
+    path = str(options.checkpoint)
+    if options.several:
+        return all_numbered(path)
+    return [path] if options.checkpoint.exists() else []

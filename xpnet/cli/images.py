@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from xpnet.cli.checkpoints import finishing, keywords
+from xpnet.cli.checkpoints import finishing, going_on, keywords
 from xpnet.cli.kinds import MODEL, PAGE
 from xpnet.cli.models import model_file
 from xpnet.cli.output import progress_lines, said_of, trained
@@ -88,7 +88,7 @@ def _trained(
         labels,
         epochs=epochs,
         validation_data=images.test if options.report else None,
-        callbacks=[progress_lines(epochs)],
+        callbacks={"epoch_end": progress_lines(epochs), **going_on(options)},
         progress=sys.stderr.isatty(),
         **recipe,
         **keywords(options),

@@ -154,7 +154,7 @@ def check(options: argparse.Namespace) -> None:
         raise UsageError("--out FILE is missing: a table from standard input has no name")
     check_where(options)
     check_out(model_file(options), MODEL, *inputs)
-    checkpoints.check(options, model_file(options), *inputs)
+    checkpoints.check(options, model_file(options), own, *inputs)
     check_report(options, model_file(options), *inputs)
     if own:
         table.check(options)

@@ -25,7 +25,15 @@ from typing import TYPE_CHECKING, Any
 from xpnet._version import __version__
 from xpnet.errors import CheckpointError, printable, quoted
 from xpnet.files.checkpoint_tensors import arrays_of, numbers_of, state_of
-from xpnet.files.container import Container, blaming, has_mark, opened, write_arrays
+from xpnet.files.container import (
+    CHECKPOINT,
+    MODEL,
+    Container,
+    blaming,
+    has_mark,
+    opened,
+    write_arrays,
+)
 from xpnet.files.jsonable import check_depth, loads, mapping, text_of
 from xpnet.training.history import History
 from xpnet.training.run_state import RunState
@@ -40,7 +48,6 @@ if TYPE_CHECKING:
 __all__ = ["FORMAT", "Checkpoint", "is_checkpoint", "write_checkpoint"]
 
 FORMAT = 1
-_KIND = "xpnet checkpoint "
 _PARTS = ("network", "settings", "data", "environment", "run")
 _UNUSABLE = "is not a checkpoint that can be used"
 _DEEPEST = 60  # levels of its JSON: residual connections within each other need most
@@ -48,7 +55,7 @@ _DEEPEST = 60  # levels of its JSON: residual connections within each other need
 
 def is_checkpoint(path: str | os.PathLike[str]) -> bool:
     """Whether a file's header says that it is a checkpoint, of whatever version."""
-    return has_mark(path, f'"{_KIND}'.encode())
+    return has_mark(path, CHECKPOINT)
 
 
 def write_checkpoint(path: str, about: Mapping[str, Any], state: RunState) -> None:
@@ -58,7 +65,7 @@ def write_checkpoint(path: str, about: Mapping[str, Any], state: RunState) -> No
     """
     parts = {**about, "run": numbers_of(state)}
     metadata = {name: json.dumps(parts[name], allow_nan=False) for name in _PARTS}
-    metadata |= {"format": f"{_KIND}{FORMAT}", "xpnet_version": __version__}
+    metadata |= {"format": f"{CHECKPOINT}{FORMAT}", "xpnet_version": __version__}
     arrays = arrays_of(state)
     with whole_file(path) as file:
         write_arrays(file, metadata, arrays)
@@ -197,9 +204,10 @@ class Checkpoint:
 def _check_kind(path: str, file: Container) -> str:
     """Return the version that wrote the file, if its format is known."""
     kind = file.metadata.get("format", "a different kind of safetensors file")
-    found = re.fullmatch(rf"{_KIND}([1-9]\d{{0,8}})", kind)
+    found = re.fullmatch(rf"{CHECKPOINT}([1-9]\d{{0,8}})", kind)
     if found is None:
-        raise CheckpointError(f"{path!r} is not a checkpoint of xpnet, but {printable(kind)}")
+        hint = ": xpnet.load reads it" if kind.startswith(MODEL) else ""
+        raise CheckpointError(f"{path!r} is not a checkpoint of xpnet, but {printable(kind)}{hint}")
     if int(found[1]) > FORMAT:
         by = printable(file.metadata.get("xpnet_version", "a later version"), 60)
         raise CheckpointError(

@@ -25,7 +25,20 @@ from xpnet.files.jsonable import list_of, loads, mapping, text_of
 from xpnet.typing import Host
 from xpnet.whole_file import open_regular
 
-__all__ = ["Container", "Tensor", "blaming", "has_mark", "opened", "sealed", "write_arrays"]
+__all__ = [
+    "CHECKPOINT",
+    "MODEL",
+    "Container",
+    "Tensor",
+    "blaming",
+    "has_mark",
+    "opened",
+    "sealed",
+    "write_arrays",
+]
+
+CHECKPOINT, MODEL = "xpnet checkpoint ", "xpnet model "
+"""How the formats of xpnet's two kinds of files begin."""
 
 _LARGEST = 100_000_000  # most bytes of a header, as in the safetensors library
 _LONGEST = 1 << 24  # most bytes of a header that are searched for a mark
@@ -186,12 +199,13 @@ class Container:
             done += n
 
 
-def has_mark(path: str | os.PathLike[str], mark: bytes) -> bool:
-    """Whether a file begins as a safetensors file whose header has the mark; it may be damaged."""
+def has_mark(path: str | os.PathLike[str], kind: str) -> bool:
+    """Whether a file begins as a safetensors file of the kind; it may be damaged."""
     with open(path, "rb") as file:
         n = int.from_bytes(file.read(8), "little")
         header = file.read(min(n, _LONGEST))
-    return header.startswith(b"{") and mark in header  # the mark alone stands in texts on xpnet too
+    # the mark by itself stands in texts on xpnet too
+    return header.startswith(b"{") and f'"{kind}'.encode() in header
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from xpnet.files.lock import Lock, locked
 from xpnet.files.origin import Start, begun_with, remember, start_of
 from xpnet.files.plain import completed, settings_of
 from xpnet.files.save import config_of
-from xpnet.training.checkpointing import Cadence
+from xpnet.training.checkpointing import ANEW, Cadence
 from xpnet.training.history import History
 from xpnet.training.run_state import RunState
 from xpnet.whole_file import check_writable
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 __all__ = ["FileKeeper", "keeping"]
 
 _MOST = 5  # differences that a message lists
+_DERIVED = ("data.parameters", "settings.early_stopping", "settings.seeds")
+_ORDER = ("settings.", "data.rows", "network.", "data.", "first epoch")
+_WEIGHTS = ("data.weights", "data.unit", "data.weights.shape", "data.weights.dtype")
 _SINCE = ("parameters", "unit")  # data that the first files of the format lack
 _LATER = ("gpu", "precision", "threads")  # as these of the environment
 
@@ -85,21 +88,36 @@ class FileKeeper:
                 self._check_replaced()
             return None
         if there:
-            return Checkpoint.read(self._path)
+            with self._saying_what_to_do():
+                return Checkpoint.read(self._path)
         if resume is True:
             raise CheckpointError(
                 f'there is no checkpoint {self._path!r} to go on from: resume="auto" begins anew'
             )
         return None
 
+    @contextmanager
+    def _saying_what_to_do(self) -> Iterator[None]:
+        """Add to a CheckpointError in the block how to begin anew."""
+        try:
+            yield
+        except CheckpointError as error:
+            anew = f", or {ANEW}" if self._is_of_ours() else ""
+            error.args = (f"{error}; give a different file{anew}",)
+            raise
+
+    def _is_of_ours(self) -> bool:
+        """Whether the file is a checkpoint, which may be damaged, or empty."""
+        return not os.path.getsize(self._path) or is_checkpoint(self._path)
+
     def _check_replaced(self) -> None:
-        """Raise CheckpointError unless the file may be replaced: a checkpoint, if damaged too."""
+        """Raise CheckpointError unless the file may be replaced."""
         if not self._settings.overwrite:
             raise CheckpointError(
                 f"{self._path!r} is there already: give overwrite=True to replace it, or "
                 "resume=True to go on from it"
             )
-        if os.path.getsize(self._path) and not is_checkpoint(self._path):
+        if not self._is_of_ours():
             raise CheckpointError(
                 f"{self._path!r} is not a checkpoint of xpnet, so it is left unchanged: give a "
                 "different name, or remove it"
@@ -143,12 +161,14 @@ class FileKeeper:
 
     def _compare(self, found: Checkpoint, net: NetworkState, own: dict[str, Any]) -> None:
         """Raise CheckpointError if it is of a different fit, or must have another machine."""
-        with blaming(self._path, "is not a checkpoint that can be used", CheckpointError):
-            wrong = list(_different(found, own, self._may_differ))
-        if wrong:
-            raise CheckpointError(
-                f"{self._path!r} is the checkpoint of a different fit: {_all(wrong)}"
-            )
+        with self._saying_what_to_do():
+            with blaming(self._path, "is not a checkpoint that can be used", CheckpointError):
+                wrong = sorted(_different(found, own, self._may_differ), key=_rank)
+            if wrong:
+                said = _all([_called(each) for each in wrong])
+                raise CheckpointError(
+                    f"{self._path!r} is the checkpoint of a different fit: {said}"
+                )
         here = environment_of(net.backend, found.state.engine)
         if "gpu" not in found.environment:  # an older file
             here = {k: x for k, x in here.items() if k in found.environment or k not in _LATER}
@@ -216,6 +236,19 @@ def _different(found: Checkpoint, own: dict[str, Any], may_differ: bool) -> Iter
         own["data"] = {name: x for name, x in own["data"].items() if name not in later}
         own["first epoch"] = fixed["first epoch"]
     return differences(fixed, own)
+
+
+def _rank(difference: str) -> int:
+    """The place of a difference in the message: what others follow from comes first."""
+    if difference.startswith(_DERIVED):
+        return len(_ORDER)
+    return next(k for k, begin in enumerate(_ORDER) if difference.startswith(begin))
+
+
+def _called(difference: str) -> str:
+    """The difference, with the keywords of `fit` from which the weights follow."""
+    name, _, rest = difference.partition(" ")
+    return f"{name} (sample_weight, class_weight) {rest}" if name in _WEIGHTS else difference
 
 
 def _all(wrong: list[str]) -> str:

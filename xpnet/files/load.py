@@ -19,7 +19,7 @@ from xpnet.checks import dtype_name
 from xpnet.equations.activation import Activation
 from xpnet.equations.activations import ACTIVATIONS
 from xpnet.errors import FileError, printable, quoted, warn
-from xpnet.files.container import Container, blaming, opened
+from xpnet.files.container import CHECKPOINT, Container, blaming, opened
 from xpnet.files.jsonable import check_known, integer_of, loads, mapping
 from xpnet.files.save import EXTRA, FORMAT, config_of, settings_name
 from xpnet.files.saved_optimizer import OPTIMIZER, optimizer_in, without_optimizer
@@ -77,7 +77,9 @@ def _all_settings(path: str, file: Container) -> list[dict[str, Any]]:
     kind = file.metadata.get("format")
     if kind != FORMAT:
         found = "a different kind of safetensors file" if kind is None else printable(kind)
-        raise FileError(f"{path!r} is not an xpnet model of a known kind, but {found}")
+        hint = ": xpnet.Checkpoint.read(path).network() has its network"
+        hint = hint if found.startswith(CHECKPOINT) else ""
+        raise FileError(f"{path!r} is not an xpnet model of a known kind, but {found}{hint}")
     n = _count(file)
     known = {*_METADATA, OPTIMIZER, *(settings_name(k) for k in range(1, n))}
     with blaming(path, _UNUSABLE):

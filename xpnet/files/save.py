@@ -12,7 +12,7 @@ from typing import Any
 
 from xpnet._version import __version__
 from xpnet.equations.built_in import is_built_in
-from xpnet.files.container import has_mark, sealed
+from xpnet.files.container import MODEL, has_mark, sealed
 from xpnet.files.saved_optimizer import OPTIMIZER, optimizer_of
 from xpnet.files.saved_tensors import tensor_prefix, tensors_of
 from xpnet.layers.build import check_layer_types
@@ -23,15 +23,14 @@ from xpnet.whole_file import whole_file
 
 __all__ = ["EXTRA", "FORMAT", "config_of", "is_model", "save", "settings_name"]
 
-FORMAT = "xpnet model 1"
-_MARK = b'"xpnet model '  # the format in a model file's header, in every version
+FORMAT = f"{MODEL}1"
 
 EXTRA = "extra."  # prefix of the names of extra entries in the metadata
 
 
 def is_model(path: str | os.PathLike[str]) -> bool:
     """Whether a file's header says that it is a model, of whatever version."""
-    return has_mark(path, _MARK)
+    return has_mark(path, MODEL)
 
 
 def save(

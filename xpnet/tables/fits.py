@@ -147,17 +147,18 @@ def fitted(job: Job, schema: Schema, rows: Host, held: Host, epochs: int | None 
     if len(held):
         watch = EarlyStopping(patience=job.recipe.epochs)
         judged = {"validation_data": (X[n:], Y[held], w_held), "early_stopping": watch}
-    history = net.fit(
-        X[:n],
-        Y[rows],
-        epochs=epochs or job.recipe.epochs,
-        batch_size=job.recipe.batch,
-        optimizer=job.recipe.optimizer(n),
-        sample_weight=w,
-        **judged,
-        **job.keywords,
-        **job.checkpoints.next(),
-    )
+    with job.checkpoints.naming_files():
+        history = net.fit(
+            X[:n],
+            Y[rows],
+            epochs=epochs or job.recipe.epochs,
+            batch_size=job.recipe.batch,
+            optimizer=job.recipe.optimizer(n),
+            sample_weight=w,
+            **judged,
+            **job.keywords,
+            **job.checkpoints.next(),
+        )
     best = history.best_epoch or len(history)
     loss = history.validation_loss[best - 1] if len(held) and best else float("inf")
     outputs = to_numpy(net.predict(X[n:], batch_size=8192)) if len(held) else np.zeros((0, 0))

@@ -181,7 +181,7 @@ def train(
     asked = {**roles.asked(), "log_target": log_target, "tell": _once()}
     keywords = {"progress": progress}
     made = {"seed": seed, "backend": backend, "device": device, "dtype": dtype}
-    files = checkpoints_given(checkpoint, checkpoint_every, resume, seconds)
+    files = checkpoints_given(checkpoint, checkpoint_every, resume, seconds, tell)
     rows, given = np.arange(len(table)), Weights(weight, weights, class_weight)
     job = Job(table, rows, targets, task, asked, recipe, made, given, keywords, files)
     if seconds is not None:

@@ -12,6 +12,7 @@ from xpnet.ranges import MOST, check_flag, is_choice, is_count
 from xpnet.whole_file import path_of
 
 __all__ = [
+    "ANEW",
     "Cadence",
     "Every",
     "all_numbered",
@@ -28,6 +29,9 @@ EVERY = "10s"
 
 MOST_SHARE = 0.02
 """The share of the time that checkpoints may take if a time says how often they are written."""
+
+ANEW = "resume=False, overwrite=True to begin anew"
+"""What errors of a fit say to give. A training of several fits says which files to remove."""
 
 _SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0}
 _RESUMES = ("auto", "anyway")
