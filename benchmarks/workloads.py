@@ -81,11 +81,11 @@ WORKLOADS = (
 )
 GPU_WORKLOADS = (
     WORKLOADS[2],
+    WORKLOADS[3],
+    WORKLOADS[5],
     _of_steps((4096,) * 4, 4096, 4)._replace(name="4096-wide, 3 layers"),
     WORKLOADS[4],
     WORKLOADS[1],
-    WORKLOADS[3],
-    WORKLOADS[5],
     _of_steps((64, 64, 10), 32, 500)._replace(stack=128),
     WORKLOADS[0],
     _of_steps((8192,) * 3, 8192, 2)._replace(name="8192-wide, 2 layers"),

@@ -13,6 +13,7 @@ export CUPY_CACHE_DIR="$packages/cupy" # compiling is part of what is measured
 part machine 8 1 bash -c 'nvidia-smi; nproc; which nvcc compute-sanitizer; python3 -V
 python3 -m pip list 2>/dev/null | grep -i -E "cupy|numpy|torch|jax|nvidia|array-api"'
 part libraries 20 2 python3 ci/cuda_libraries.py
+needed libraries
 part tests 70 10 "${pytest[@]}" -m gpu --durations=5 --junitxml="$out/first_tests.xml" \
   tests/engines/test_cuda_gpu.py tests/engines/test_cuda_graphs.py tests/network/test_stack.py tests/metrics/test_metrics.py tests/derivatives/test_gradients.py \
   tests/training/test_trajectories.py tests/engines/test_streaming.py tests/backends/test_backends.py

@@ -8,8 +8,9 @@
 # ci/wheels, Fashion-MNIST's four files in ci/fashion-mnist; git ignores both, so what carries a checkout to
 # that machine must be told of them. Every part has a time
 # limit and a log of its own; at the limit it is interrupted, as by Ctrl-C, so that pytest still writes
-# what it has found. Every result goes into FOLDER (default: $OUT, else benchmarks/results). A part that
-# fails does not stop the others; the exit status tells whether one did. PARTS="gpu_tests …" runs some.
+# what it has found. Every result goes into FOLDER (default: $OUT, else benchmarks/results). If CuPy or
+# a package is missing, the script ends at once. Another part that fails does not stop those after it; the
+# exit status tells whether one did. PARTS="gpu_tests …" runs some.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 . ci/parts.sh
@@ -20,6 +21,7 @@ part gpu_versions 25 2 python3 -m xpnet backends
 # a test file whose imports are missing is not collected: say that here too
 part gpu_backend 15 2 python3 -c 'import xpnet; print(xpnet.get_backend("cupy"))
 import html5lib, hypothesis, mpmath, rich, safetensors.numpy'
+needed gpu_backend
 # pytest-xdist gives its processes ten seconds to end
 part gpu_tests 155 15 "${pytest[@]}" -m gpu --durations=10 --junitxml="$out/gpu_tests.xml"
 part gpu_benchmark 275 10 python3 -m benchmarks gpu --add --minutes 3.7 --out "$out/gpu.json"

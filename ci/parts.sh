@@ -38,6 +38,10 @@ part() { # name, seconds, seconds to end in after the interrupt, command …
   [ "$status" -eq 0 ] || failed+=("$name")
 }
 
+needed() { # name: nothing that follows makes sense if that part has failed
+  case " ${failed[*]-} " in *" $1 "*) end ;; esac
+}
+
 has_module() { # name: whether Python finds it; of a dry run, no
   [ -z "$dry_run" ] && python3 -c "import $1" 2>/dev/null
 }

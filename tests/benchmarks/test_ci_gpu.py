@@ -102,6 +102,14 @@ def test_a_part_that_fails_hides_no_other_and_is_named_at_the_end(tmp_path):
 
 
 @pytest.mark.slow
+def test_a_missing_package_ends_the_call_at_once(tmp_path):
+    done = run(tmp_path, 'case "$*" in *html5lib*) exit 1;; esac; echo fine')
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[-1] == "failed: gpu_backend"
+    assert not (tmp_path / "results" / "gpu_tests.log").exists()
+
+
+@pytest.mark.slow
 def test_a_part_at_its_limit_is_interrupted_and_can_say_what_it_has(tmp_path):
     text = re.sub(r"^(part \w+) \d+", r"\1 2", SCRIPT.read_text(encoding="utf-8"), flags=re.M)
     script = copied(tmp_path)
