@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from xpnet.backends import cublas
 from xpnet.backends.base import Backend, library_of
 from xpnet.backends.cublas import PRECISIONS, Gemm, fix_workspaces
 from xpnet.errors import look_up
@@ -319,8 +320,9 @@ def _check_toolkit(cupy: Any, device: Any) -> None:
         One of them is missing or fails.
     """
     try:
-        from cupy_backends.cuda.libs import cublas  # noqa: F401
+        from cupy_backends.cuda.libs import cublas as _  # noqa: F401
 
+        cublas.library()
         with device:
             cupy.RawModule(code=_PROBE, options=_OPTIONS).get_function("probe")
     except Exception as error:  # an error of NVRTC or the driver, a missing library or header
