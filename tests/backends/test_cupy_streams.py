@@ -167,6 +167,7 @@ def test_a_network_waits_for_its_devices_stream_where_another_device_is_current(
             there = busy(two, two.asarray(X, dtype="float64"))
             with two.cuda.Device(0):
                 found = net(there)
+            net.backend.wait(found)  # of its own stream alone
             equal(found, same(X.astype("d") * 2))
         finally:
             two.cuda.Stream.null.use()
