@@ -67,12 +67,21 @@ template <typename T> static void find_place(const T* x, void* out, long n, bool
     memcpy(out, &best, sizeof best);
 }
 
+// Joins halves, so that a long sum loses as few bits as CUB's.
+template <typename T> static T joined_all(int operation, const T* x, long n) {
+    enum { FEW = 64 };
+    if (n > FEW)
+        return joined(operation, joined_all(operation, x, n / 2),
+                      joined_all(operation, x + n / 2, n - n / 2));
+    T result = x[0];
+    for (long i = 1; i < n; ++i) result = joined(operation, result, x[i]);
+    return result;
+}
+
 template <typename T> static void reduce(const T* x, void* out, long n, int operation) {
     if (operation == ARGMIN || operation == ARGMAX)
         return find_place(x, out, n, operation == ARGMAX);
-    const bool from_nothing = operation == SUM || operation == PROD;
-    T result = from_nothing ? T(operation == PROD) : x[0];
-    for (long i = !from_nothing; i < n; ++i) result = joined(operation, result, x[i]);
+    const T result = n ? joined_all(operation, x, n) : T(operation == PROD);
     memcpy(out, &result, sizeof result);
 }
 
