@@ -9,6 +9,7 @@ same batches, each one's outputs are compared with NumPy's in float64. TF32 and 
 measured if products take most of the time. Workloads without time or data are listed. --add keeps
 the results of an earlier run on the same card, and measures the rest. --dry runs everything on the
 CPU, on tiny networks, to try the script: its figures mean nothing, and it writes only to --out.
+--counts counts launches, copies and waits on the fake CUDA instead (`benchmarks.counts`).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import counts
 from benchmarks.common import machine, write
 from benchmarks.peers import GPU_CONTENDERS
 from benchmarks.peers.on_gpu import reference
@@ -60,11 +62,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--peers", nargs="+", choices=list(GPU_CONTENDERS), metavar="NAME")
     parser.add_argument("--add", action="store_true", help="keep the results in the file")
     parser.add_argument("--dry", action="store_true", help="tiny networks on the CPU")
+    parser.add_argument("--counts", action="store_true", help="launches and copies, without a GPU")
     parser.add_argument("--out", type=Path, help="where the JSON goes")
 
 
 def run(options: argparse.Namespace) -> int:
     """Measure; print and write after every workload."""
+    if options.counts:
+        return counts.run(options)
     began = time.perf_counter()
     out = options.out or (None if options.dry else OUT)
     result = {"machine": machine(), "card": card(options.dry), "dry": options.dry}

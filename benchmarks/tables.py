@@ -23,6 +23,7 @@ PAGES = {
         cpu.gpu_targets,
         cpu.gpu_steps,
         cpu.gpu_run,
+        cpu.gpu_counts,
         steps.latency,
         steps.growth,
         steps.loops,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from statistics import mean
 from typing import Any
 
+from benchmarks.counts import count_rows
 from benchmarks.pages.markdown import DOCS, median_of, read, table, three_digits
 from benchmarks.report import missing, target_rows
 
@@ -155,3 +156,8 @@ def gpu_run() -> str:
         if "accuracy" in row
     ]
     return "\n\n".join([table(["library", "s", "test accuracy"], rows), *missing(found)])
+
+
+def gpu_counts() -> str:
+    """Tabulate what an epoch asks of CUDA."""
+    return table(*count_rows(read("gpu_counts.json")["shapes"]))
