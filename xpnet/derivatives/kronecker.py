@@ -45,12 +45,22 @@ class KroneckerFactors(NamedTuple):
 
 
 def square_root(at: At, cut: Cut, B: Array, Y: Array) -> Any:
-    """S (n_L, N, n_L), where Σ_k s_nk s_nkᵀ = H_n of each example: from H_n's eigenvectors."""
-    xp = at.backend.xp
+    """S (n_L, N, n_L), where Σ_k s_nk s_nkᵀ = H_n of each example: Cholesky's columns.
+
+    A pivot that is only rounding, as one of a softmax always is, gives a column of zeros.
+    """
+    xp, n = at.backend.xp, B.shape[-1]
     H = xp.moveaxis(cut.curvature(xp, B, Y, units(at, B)), 0, 1)  # (N, n_L, n_L)
-    values, vectors = xp.linalg.eigh(H)
-    roots = xp.sqrt(xp.maximum(values, 0.0))  # of H ≥ 0, apart from rounding
-    return xp.moveaxis(vectors * roots[..., None, :], -1, 0)
+    whole, least = H, n * float(xp.finfo(B.dtype).eps)
+    columns = []
+    for k in range(n):
+        pivot = H[:, k, k]  # (N,)
+        kept = pivot > whole[:, k, k] * least
+        s = H[:, :, k] / xp.sqrt(xp.where(kept, pivot, 1.0))[:, None]
+        s = xp.where(kept[:, None], s, 0.0)  # (N, n_L)
+        H = H - s[:, :, None] * s[:, None, :]
+        columns.append(s)
+    return xp.stack(columns, axis=0)
 
 
 def factors_of(at: At, saved: list[Any], S: Array) -> list[KroneckerFactors]:
