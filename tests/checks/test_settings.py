@@ -97,7 +97,7 @@ DEFAULTS = {
         "min_delta": 0.0,
         "restore_best": True,
     },
-    xpnet.elementwise: {"d2f": None},
+    xpnet.elementwise: {"d2f": None, "d3f": None},
 }
 
 

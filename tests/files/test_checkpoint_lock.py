@@ -171,6 +171,22 @@ def test_without_locks_one_of_many_takes_it(tmp_path, without_locks, left):
         assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.parametrize(("age", "free"), [(0, False), (10**4, True)])
+def test_without_locks_a_process_that_ended_while_it_took_over_is_forgotten(
+    tmp_path, without_locks, age, free
+):
+    left, turn = tmp_path / "f.lock", tmp_path / "f.lock.removed"
+    left.write_text(json.dumps({**HERE._asdict(), "process": NOBODY}))
+    turn.write_text("")
+    os.utime(turn, (time.time() - age,) * 2)
+    if free:
+        fit(tmp_path / "f")
+        assert os.listdir(tmp_path) == ["f"]
+    else:
+        with pytest.raises(xpnet.CheckpointError, match="is in use"):
+            fit(tmp_path / "f")
+
+
 def test_a_fit_whose_lock_was_taken_over_ends_and_does_not_write(tmp_path, without_locks):
     path, held = tmp_path / "f", tmp_path / "f.lock"
 

@@ -144,25 +144,48 @@ def _is_left(handle: int, holder: Process | None, name: str) -> bool:
     gone = None if holder is None else holder.is_gone()
     if gone is not None:
         return gone
-    with _beside(name) as other:  # its time is of the same clock, that of the file system
+    return _age(handle, name) > _LEASE
+
+
+def _age(handle: int, name: str) -> float:
+    """Seconds since a file was written or touched, by the clock of its file system."""
+    with _beside(name) as other:
         made = os.open(other, _NEW, 0o600)
         now = os.fstat(made).st_mtime
         os.close(made)
-    return now - os.fstat(handle).st_mtime > _LEASE
+    return now - os.fstat(handle).st_mtime
 
 
 def _removed(handle: int, name: str) -> bool:
-    """Remove a lock that was left; False if it is another process's by now.
+    """Remove a lock that was left; False if another process does so, or has done so.
 
-    Of two processes that try, the second one would remove the first one's new file. So it takes
-    the file away under a different name, looks what it has got, and gives a new one back.
+    Of two processes that find the same lock left, the second one would remove the first one's new
+    file. So only the process that has made a further file may look again, and remove it.
     """
-    with _beside(name) as other, suppress(FileNotFoundError):
-        os.rename(name, other)
-        if not is_named(handle, other):
-            os.rename(other, name)
+    turn = f"{name}.removed"
+    try:
+        made = os.open(turn, _NEW, 0o600)
+    except FileExistsError:
+        return _forgotten(turn) and _removed(handle, name)
+    try:
+        if not is_named(handle, name):
             return False
-    return True
+        os.unlink(name)
+        return True
+    finally:
+        close_and_remove(made, turn)
+
+
+def _forgotten(turn: str) -> bool:
+    """Remove the file of a process that ended while it removed a lock, and say whether it was."""
+    with suppress(FileNotFoundError):
+        found = os.open(turn, _FLAGS)
+        is_old = _age(found, turn) > _LEASE
+        os.close(found)
+        if is_old:
+            os.unlink(turn)
+            return True
+    return False
 
 
 @contextmanager
