@@ -23,7 +23,8 @@ def main() -> None:
     os.environ |= {
         "PYTHONPATH": os.pathsep.join(path),
         "FAKE_CUDA": str(folder),
-        "FAKE_CUDA_CXX": " ".join((*COMPILER, *include_options())),
+        # this folder first: the compiled headers are in it
+        "FAKE_CUDA_CXX": " ".join((*COMPILER, f"-I{folder}", *include_options())),
         "CUPY_CACHE_IN_MEMORY": "1",  # a name in CuPy's own cache would outlive its library
     }
     os.environ.setdefault("FAKE_CUDA_DEVICES", "2")
