@@ -59,8 +59,10 @@ def path_text(path: Any) -> str:
 
 
 def path_of(path: Any) -> str:
-    """Like `path_text`, but a ValueError if the name is empty or contains NUL."""
+    """Like `path_text`, but a ValueError if the name is empty, of a folder, or contains NUL."""
     text = path_text(path)
+    if text.endswith(("/", os.sep)) and not os.path.isdir(text):  # else the folder is the error
+        raise ValueError(f"a file's name must not end in a separator, got {quoted(text)}")
     if not text or "\0" in text:
         raise ValueError(f"a file's name must not be empty or contain NUL, got {quoted(text)}")
     return text

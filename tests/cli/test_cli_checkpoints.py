@@ -300,9 +300,9 @@ def test_a_training_in_python_names_its_files_too(tmp_path, capsys):
     [
         (["--resume", "auto"], "--resume needs --checkpoint FILE"),
         (["--stop-after", "1h"], "--stop-after needs --checkpoint FILE"),
-        (["--checkpoint", "c", "--stop-after", "soon"], "must be a time such as 90s"),
-        (["--checkpoint", "c", "--checkpoint-every", "often"], "must be a time such as 10s"),
-        (["--checkpoint", "c", "--checkpoint-every", "0"], "must be a time such as 10s"),
+        (["--checkpoint", "c", "--stop-after", "soon"], "must be a time such as 500ms"),
+        (["--checkpoint", "c", "--checkpoint-every", "often"], "must be a time such as 500ms"),
+        (["--checkpoint", "c", "--checkpoint-every", "0"], "must be a time such as 500ms"),
         (["--checkpoint", "m", "--out", "m"], "name two files"),
         (["--checkpoint", "nowhere/c"], "there is no folder"),
         (["--checkpoint", "c", "--resume", "maybe"], "invalid choice: 'maybe'"),

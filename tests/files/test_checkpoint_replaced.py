@@ -1,4 +1,4 @@
-"""What `overwrite=True` and the command may replace: checkpoints, and no other file."""
+"""Which files a checkpoint may be, and what it may replace: checkpoints, and no other file."""
 
 from __future__ import annotations
 
@@ -87,3 +87,55 @@ def test_each_kind_of_file_names_its_reader(tmp_path, capsys):
     table = tmp_path / "t.csv"
     table.write_text("a\n1\n")
     assert "Checkpoint.read" in fails(capsys, ["predict", str(tmp_path / "c"), str(table)])
+
+
+def test_a_finished_fit_needs_no_folder_that_can_be_written_to(tmp_path, monkeypatch):
+    """Such as results that were published, or another user's."""
+    path, access = tmp_path / "f", os.access
+    wanted, content = fit(path), path.read_bytes()
+
+    def read_only(name, mode):
+        return access(name, mode) and not mode & os.W_OK
+
+    monkeypatch.setattr(os, "access", read_only)
+    assert fit(path) == wanted
+    with pytest.raises(xpnet.CheckpointError, match=r"settings\.epochs is 7"):
+        fit(path, epochs=7)
+    for settings in ({"resume": False}, {"resume": False, "overwrite": True}):
+        with pytest.raises(PermissionError):
+            fit(path, **settings)
+    assert path.read_bytes() == content
+    assert os.listdir(tmp_path) == ["f"]
+
+
+def test_a_fit_that_goes_on_needs_one(tmp_path, middle, monkeypatch):
+    (tmp_path / "f").write_bytes(middle)
+    monkeypatch.setattr(os, "access", lambda name, mode: not mode & os.W_OK)
+    with pytest.raises(PermissionError):
+        fit(tmp_path / "f")
+
+
+def test_a_file_s_name_does_not_end_as_a_folder_s(tmp_path):
+    for save in (lambda path: fit(path), network().save):
+        with pytest.raises(ValueError, match="must not end in a separator"):
+            save(f"{tmp_path}/new/")
+    assert os.listdir(tmp_path) == []
+    fit(os.fsencode(tmp_path / "f"))
+    assert os.listdir(tmp_path) == ["f"]
+
+
+@pytest.mark.parametrize("value", [{"a": 1}, 0.5, (1.0,)])
+def test_a_metric_that_is_no_list_is_refused_by_name(tmp_path, value):
+    def note(net, history):
+        history.metrics["note"] = value
+
+    with pytest.raises(ValueError, match=r"history\.metrics\.note must be a list of numbers"):
+        fit(tmp_path / "f", callbacks=note)
+
+
+def test_the_state_is_shown_in_short(tmp_path, middle):
+    (tmp_path / "f").write_bytes(middle)
+    state = xpnet.Checkpoint.read(tmp_path / "f").state
+    assert repr(state) == (
+        f"RunState(epoch=1, step=3, steps=9, finished=False, theta={state.theta.shape})"
+    )

@@ -9,7 +9,18 @@ from xpnet.training.checkpointing import Cadence, Every, checkpoint_every, secon
 
 @pytest.mark.parametrize(
     ("said", "seconds"),
-    [("1s", 1.0), ("0.5s", 0.5), ("1min", 60.0), ("1.5 min", 90.0), ("1h", 3600.0), ("2h", 7200.0)],
+    [
+        ("1s", 1.0),
+        ("0.5s", 0.5),
+        ("1min", 60.0),
+        ("1.5 min", 90.0),
+        ("1h", 3600.0),
+        ("2h", 7200.0),
+        ("500ms", 0.5),
+        ("1d", 86400.0),
+        ("10S", 10.0),
+        ("5 Min", 300.0),
+    ],
 )
 def test_a_time_is_so_many_seconds(said, seconds):
     assert seconds_of(said) == seconds

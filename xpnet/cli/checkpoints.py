@@ -18,7 +18,7 @@ from xpnet.cli.terminal import say
 from xpnet.errors import CheckpointError
 from xpnet.ranges import is_count
 from xpnet.tables.checkpoints import announcing, check_files, place_in, to_remove
-from xpnet.training.checkpointing import ANEW, all_numbered, seconds_of
+from xpnet.training.checkpointing import ANEW, TIMES, all_numbered, seconds_of
 from xpnet.training.interrupt import running
 from xpnet.training.signals import StopSignals, handled
 
@@ -28,6 +28,7 @@ _RESUMES: dict[str, bool | str] = {"auto": "auto", "yes": True, "no": False, "an
 _INTERRUPTED, _TERMINATED, _LATER = 130, 143, 75  # exit statuses; 75 is EX_TEMPFAIL
 _AGAIN = 1.0  # seconds after which a signal that ended nothing comes again
 _ALARM = getattr(signal, "SIGALRM", None)  # of the end of the time; Windows has none
+_TIMES = TIMES.replace('"', "")
 _WORDS = {
     'resume="anyway"': "--resume anyway",
     'resume="auto"': "--resume auto",
@@ -69,7 +70,7 @@ def _every(text: str) -> str | int:
     value: str | int = int(text) if text.isdecimal() else text
     if value != "epoch" and not is_count(value, 1) and seconds_of(value) is None:
         raise argparse.ArgumentTypeError(
-            f"must be a time such as 10s, 5min or 1h, a number of steps, or epoch; got {text!r}"
+            f"must be a time such as {_TIMES}, a number of steps, or epoch; got {text!r}"
         )
     return value
 
@@ -77,7 +78,7 @@ def _every(text: str) -> str | int:
 def _seconds(text: str) -> float:
     seconds = seconds_of(text)
     if not seconds:
-        raise argparse.ArgumentTypeError(f"must be a time such as 90s, 10min or 3h; got {text!r}")
+        raise argparse.ArgumentTypeError(f"must be a time such as {_TIMES}; got {text!r}")
     return seconds
 
 

@@ -99,6 +99,11 @@ def check_metrics(metrics: Mapping[str, list[Any]]) -> None:
     for name, values in metrics.items():
         if not isinstance(name, str):
             raise ValueError(f"a checkpoint holds only metrics whose names are text, not {name}")
+        if not isinstance(values, list):
+            raise ValueError(
+                f"history.metrics.{name} must be a list of numbers, or a checkpoint cannot hold "
+                f"it, got {quoted(values)}"
+            )
         _column(f"{_METRICS}{name}", values[-1:])
 
 

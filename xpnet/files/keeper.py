@@ -42,15 +42,31 @@ _LATER = ("gpu", "precision", "threads")  # as these of the environment
 
 @contextmanager
 def keeping(settings: Settings) -> Iterator[FileKeeper]:
-    """Yield the keeper of a fit, which has the checkpoint's lock until the end of the block."""
+    """Yield the keeper of a fit, which has the checkpoint's lock until the end of the block.
+
+    A finished fit needs none, nor a folder that can be written to, since it writes nothing.
+    """
     assert settings.checkpoint is not None
-    check_writable(settings.checkpoint)
-    with locked(settings.checkpoint) as lock:
+    with _lock_of(settings.checkpoint, settings.resume) as lock:
         keeper = FileKeeper(settings, lock)
         try:
             yield keeper
         finally:
             keeper.end()
+
+
+@contextmanager
+def _lock_of(path: str, resume: bool | str) -> Iterator[Lock | None]:
+    """Hold the lock of a checkpoint that can be written; None if it cannot, and is finished."""
+    try:
+        check_writable(path)
+    except PermissionError:
+        if resume is False or not os.path.isfile(path) or not Checkpoint.read(path).finished:
+            raise
+        yield None
+        return
+    with locked(path) as lock:
+        yield lock
 
 
 class FileKeeper:
@@ -64,7 +80,7 @@ class FileKeeper:
         Whether steps follow that must be done as those before, to the bit.
     """
 
-    def __init__(self, settings: Settings, lock: Lock) -> None:
+    def __init__(self, settings: Settings, lock: Lock | None) -> None:
         assert settings.checkpoint is not None
         self._lock, self._due = lock, time.monotonic()  # when a checkpoint was last found due
         self._path, self._settings = settings.checkpoint, settings
@@ -188,7 +204,8 @@ class FileKeeper:
 
     def is_due(self, steps: int, ends_epoch: bool) -> bool:
         """Whether to write a checkpoint after these steps."""
-        self._lock.touch()
+        if self._lock is not None:
+            self._lock.touch()
         self._due = time.monotonic()
         return self._cadence.is_due(steps, ends_epoch)
 
@@ -202,6 +219,8 @@ class FileKeeper:
         Raises CheckpointError if another process has taken the file over.
         """
         assert self._net is not None
+        if self._lock is None:
+            return
         self._lock.check()
         if not state.is_sound():
             self._cadence.wrote(state.steps)  # else every further step would try again

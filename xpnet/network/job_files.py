@@ -7,11 +7,11 @@ The same search makes the same stacks, so each finds its own file again.
 from __future__ import annotations
 
 import glob
-import os
 from collections.abc import Mapping
 from typing import Any
 
 from xpnet.errors import quoted
+from xpnet.whole_file import path_text
 
 __all__ = ["check_resumes", "own_checkpoint"]
 
@@ -22,14 +22,14 @@ def own_checkpoint(fit: Mapping[str, Any], name: object) -> dict[str, Any]:
         return dict(fit)
     # a search that was killed has no files of its later stacks: `check_resumes`
     resume = "auto" if fit["resume"] is True else fit["resume"]
-    return {**fit, "checkpoint": f"{os.fspath(fit['checkpoint'])}.{name}", "resume": resume}
+    return {**fit, "checkpoint": f"{path_text(fit['checkpoint'])}.{name}", "resume": resume}
 
 
 def check_resumes(fit: Mapping[str, Any]) -> None:
     """Raise FileNotFoundError if the search must go on, and no stack has a file."""
     if fit["checkpoint"] is None or fit["resume"] is not True:
         return
-    path = os.fspath(fit["checkpoint"])
+    path = path_text(fit["checkpoint"])
     if not glob.glob(f"{glob.escape(path)}.*"):
         raise FileNotFoundError(
             f"there is no checkpoint {quoted(f'{path}.1')}, nor a later one, to go on from: "

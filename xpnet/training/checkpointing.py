@@ -13,6 +13,7 @@ from xpnet.whole_file import path_of
 
 __all__ = [
     "ANEW",
+    "TIMES",
     "Cadence",
     "Every",
     "all_numbered",
@@ -33,7 +34,10 @@ MOST_SHARE = 0.02
 ANEW = "resume=False, overwrite=True to begin anew"
 """What errors of a fit say to give. A training of several fits says which files to remove."""
 
-_SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0}
+TIMES = '"500ms", "10s", "5min", "1h" or "1d"'
+"""Examples of times for messages."""
+
+_SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _RESUMES = ("auto", "anyway")
 
 
@@ -87,21 +91,21 @@ def _every(every: Any) -> Every:
     seconds = seconds_of(every)
     if seconds is None:
         raise ValueError(
-            'checkpoint_every must be a time such as "10s", "5min" or "1h", a number of steps, or '
-            f'"epoch", got {quoted(every)}'
+            f'checkpoint_every must be a time such as {TIMES}, a number of steps, or "epoch", '
+            f"got {quoted(every)}"
         )
     return Every(seconds=seconds)
 
 
 def seconds_of(text: Any) -> float | None:
-    """The seconds of a time such as "10s", "5min" or "1h"; None if it is none.
+    """The seconds of a time in ms, s, min, h or d, such as "10s"; None if it is none.
 
-    >>> seconds_of("1.5min"), seconds_of("soon")
-    (90.0, None)
+    >>> seconds_of("1.5min"), seconds_of("1 D"), seconds_of("soon")
+    (90.0, 86400.0, None)
     """
     if not isinstance(text, str):
         return None
-    found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?) ?(s|min|h)", text)
+    found = re.fullmatch(rf"(\d{{1,9}}(?:\.\d{{1,9}})?) ?({'|'.join(_SECONDS)})", text.lower())
     return float(found[1]) * _SECONDS[found[2]] if found else None
 
 

@@ -51,7 +51,7 @@ def _moved(best: Best, to: Callable[[Array], Array]) -> Best:
     return replace(best, theta=to(best.theta), statistics=tuple(map(to, best.statistics)))
 
 
-@dataclass
+@dataclass(repr=False)
 class RunState:
     """A fit after a whole number of steps; arrays are on the host.
 
@@ -113,6 +113,10 @@ class RunState:
     engine: Engine = PLAIN
     threads: int | None = None
     team: int = 1
+
+    def __repr__(self) -> str:
+        place = f"epoch={self.epoch}, step={self.step}, steps={self.steps}"
+        return f"RunState({place}, finished={self.finished}, theta={self.theta.shape})"
 
     @property
     def parameters(self) -> Host:
