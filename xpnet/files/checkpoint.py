@@ -92,7 +92,8 @@ class Checkpoint:
     history : History
         Of the whole epochs so far.
     epoch, step : int
-        The network's count of whole epochs, and the steps done in the running one.
+        The network's count of whole epochs, those of earlier fits included, and the steps done in
+        the next one.
     finished : bool
         Whether the fit came to its end.
     """

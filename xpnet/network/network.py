@@ -188,6 +188,8 @@ class Network(NetworkPerExample):
             The network is in a fit already, in another thread or in the fit whose callback this is.
         CheckpointError
             The checkpoint is damaged, in use, or of a different fit; the message says what differs.
+        OSError
+            There is no folder for the checkpoint, or it cannot be written to.
         DivergenceError
             The loss, or a statistic of batch normalisation, is no longer finite. The network is as
             it was before.
