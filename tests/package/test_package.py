@@ -69,15 +69,15 @@ MODULES = sorted(
 
 
 def module_of(name: str) -> ModuleType:
-    """Import the module; skip the test if it needs numba or scikit-learn, and lacks it."""
+    """Import the module; skip the test if it needs an optional package, and lacks it."""
     if name.startswith("xpnet.estimators"):
         needed("sklearn")
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
-        if error.name not in ("numba", "llvmlite"):
+        if error.name not in ("numba", "llvmlite", "torch", "jax"):
             raise
-        needed("numba")
+        needed("numba" if error.name == "llvmlite" else error.name)
         raise
 
 
@@ -197,8 +197,8 @@ def test_there_are_doctests():
     examples = [
         example
         for name in MODULES
-        # these need numba or scikit-learn
-        if not name.startswith(("xpnet.engines.loops.", "xpnet.estimators"))
+        # these need numba, scikit-learn, JAX or torch
+        if not name.startswith(("xpnet.engines.loops.", "xpnet.estimators", "xpnet.network.in_"))
         for test in finder.find(importlib.import_module(name))
         for example in test.examples
     ]
