@@ -10,7 +10,8 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import cross_val_score
 
 import xpnet
-from tests.support.estimators import CLASSES, X, classifier
+from tests.support.estimators import CLASSES, NUMBERS, X, classifier
+from tests.support.tables import frame_of
 from xpnet.losses import CrossEntropy, MultiCrossEntropy
 
 # most fits end after few epochs, since their tests ask for no more
@@ -105,3 +106,30 @@ def test_losses_and_conversions_that_do_not_fit():
             classifier(loss=loss).fit(X, Y)
     with pytest.raises(ValueError, match="no equal of several columns of classes"):
         smoothed.set_params(loss="log_loss").to_sklearn()
+
+
+# --- columns of different types
+
+
+def test_a_frame_may_have_text_beside_numbers_and_truth_values():
+    numbers, truths = CODES[:, 1] * 10, NUMBERS > 0
+    frame = frame_of("pandas", {"u": CLASSES, "v": numbers, "w": truths})
+    model = classifier(**LONG).fit(X, frame)
+    text = classifier(**LONG).fit(X, np.c_[CLASSES, CODES[:, 1], truths.astype(int)])
+    np.testing.assert_array_equal(model.coefs_[0], text.coefs_[0])
+    assert [own.tolist() for own in model.classes_[1:]] == [[0, 10, 20, 30], [False, True]]
+    found = model.predict(X)
+    assert {type(label) for label in found[:, 1]} == {int}
+    assert model.score(X, frame) == np.mean(np.all(found == frame.to_numpy(), axis=1)) > 0.3
+    stopping = classifier(**LONG, early_stopping=True, class_weight="balanced").fit(X, frame)
+    assert max(stopping.validation_scores_) > 0.0
+    model.partial_fit(X[:9], frame[:9])
+    with pytest.raises(ValueError, match=r"`y\[:, 1\]` has classes .*: \[7\]"):
+        model.partial_fit(X[:1], frame_of("pandas", {"u": ["a"], "v": [7], "w": [True]}))
+
+
+@pytest.mark.parametrize("labels", [["a", 1] * 40, [None, 1] * 40], ids=str)
+def test_a_column_with_labels_of_two_types_is_named(labels):
+    frame = frame_of("pandas", {"u": CLASSES, "v": np.array(labels, object)})
+    with pytest.raises(ValueError, match=r"`y\[:, 1\]` has labels of the types .*int|missing|NaN"):
+        classifier().fit(X, frame)

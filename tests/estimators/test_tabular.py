@@ -6,6 +6,7 @@ import inspect
 
 import numpy as np
 import pytest
+from sklearn.model_selection import cross_val_score
 
 from tests.support.command import predict as predict_command
 from tests.support.command import rows_of
@@ -175,6 +176,29 @@ def test_several_targets_have_a_column_each(frame, tmp_path):
     model.save(tmp_path / "m")
     again = TabularClassifier.load(tmp_path / "m")
     np.testing.assert_array_equal(again.predict(frame), model.predict(frame))
+
+
+def test_several_targets_score_rows_that_are_all_right(frame):
+    kinds = np.column_stack([KIND, np.where(Z > 1, "u", "v")])
+    model = TabularClassifier(**SMALL).fit(frame, kinds)
+    right, w = np.all(model.predict(frame) == kinds, axis=1), np.arange(N) + 1.0
+    assert model.score(frame, kinds) == np.mean(right)
+    assert model.score(frame, kinds, w) == pytest.approx(np.average(right, weights=w))
+    assert np.isfinite(cross_val_score(model, frame, kinds, cv=2)).all()
+    with pytest.raises(ValueError, match=r"y must be \(60, 2\), a column for each target"):
+        model.score(frame, KIND)
+
+
+def test_a_frame_of_targets_may_have_text_beside_numbers_and_truth_values(frame, tmp_path):
+    Y = frame_of("pandas", {"u": KIND, "v": (Z > 0).astype(int) * 10, "w": Z > 1})
+    model = TabularClassifier(**SMALL).fit(frame, Y)
+    assert [own.tolist() for own in model.classes_] == [["a", "b", "c"], [0, 10], [False, True]]
+    assert model.score(frame, Y) == np.mean(np.all(model.predict(frame) == Y.to_numpy(), axis=1))
+    model.save(tmp_path / "m")
+    again = TabularClassifier.load(tmp_path / "m")
+    np.testing.assert_array_equal(again.predict(frame), model.predict(frame))
+    with pytest.raises(ValueError, match=r"`y\[:, 1\]` has labels of the types int, str"):
+        TabularClassifier(**SMALL).fit(frame, Y.assign(v=["a", 1] * (N // 2)))
 
 
 def test_several_quantities_have_intervals_each(frame):

@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import accuracy_score
 from sklearn.utils import compute_sample_weight
-from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target
+from sklearn.utils.multiclass import _check_partial_fit_first_call
 
 from xpnet.estimators.base import BaseMLP
 from xpnet.estimators.build import loss_of_classes
-from xpnet.estimators.heads import HeadLabels
+from xpnet.estimators.heads import HeadLabels, has_columns, joint_accuracy
 from xpnet.estimators.targets import Labels
 from xpnet.losses import Loss
 from xpnet.typing import Host
 
-__all__ = ["ClassTargets", "joint_accuracy"]
+__all__ = ["ClassTargets"]
 
 
 class ClassTargets(BaseMLP):
@@ -31,8 +31,7 @@ class ClassTargets(BaseMLP):
 
     def _take_labels(self, y: Any, incremental: bool) -> None:
         if not hasattr(self, "classes_") or not (self.warm_start or incremental):
-            several = type_of_target(y) == "multiclass-multioutput"
-            self._set_labels(HeadLabels.of(y) if several else Labels.of(y))
+            self._set_labels(HeadLabels.of(y) if has_columns(y) else Labels.of(y))
         else:
             self._labels.check(y, same=self.warm_start)
 
@@ -79,12 +78,6 @@ class ClassTargets(BaseMLP):
         several = isinstance(self._labels, HeadLabels)
         metric = joint_accuracy if several else accuracy_score
         return self._score_by(metric, X, y, sample_weight)
-
-
-def joint_accuracy(y: Any, found: Host, sample_weight: Any = None) -> float:
-    """The share of examples whose labels (N, T) are all right."""
-    right = np.all(np.asarray(y) == found, axis=1)
-    return float(np.average(right, weights=sample_weight))
 
 
 def _is_list_of_classes(classes: Any) -> bool:

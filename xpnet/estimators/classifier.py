@@ -11,8 +11,8 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from xpnet.estimators.callbacks import with_callbacks
-from xpnet.estimators.classes import ClassTargets, joint_accuracy
-from xpnet.estimators.heads import HeadLabels
+from xpnet.estimators.classes import ClassTargets
+from xpnet.estimators.heads import HeadLabels, joint_accuracy
 from xpnet.estimators.parameters import keep_parameters
 from xpnet.estimators.placement import in_library_of_X, on_host
 from xpnet.estimators.probabilities import above_zero, log_probabilities, probabilities
@@ -195,7 +195,8 @@ class MLPClassifier(ClassifierMixin, ClassTargets):
         ----------
         X : array, data frame or sparse matrix (N, n_features)
         y : array (N,), (N, labels) or (N, T)
-            Labels of any kind, labels of 0 and 1, or columns of classes.
+            Labels of any kind, labels of 0 and 1, or columns of classes. A data frame may have text
+            in one column and numbers in another.
         sample_weight : (N,), optional
         validation_data : (X, y) or (X, y, sample_weight), optional
             Examples whose loss is recorded after each epoch. Early stopping watches them instead of

@@ -7,9 +7,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.metrics import accuracy_score
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 
+from xpnet.estimators.heads import columns_of_classes, has_columns, joint_accuracy, side_by_side
 from xpnet.estimators.parameters import keep_parameters
 from xpnet.estimators.tabular_base import COMMON, BaseTabular
 from xpnet.estimators.tabular_input import Labels, check_labels, dense, target_array
@@ -115,7 +117,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         if not isinstance(P, list):
             return np.asarray(self.classes_[P.argmax(axis=1)])
         pairs = zip(self.classes_, P, strict=True)
-        return np.column_stack([classes[own.argmax(axis=1)] for classes, own in pairs])
+        return side_by_side([classes[own.argmax(axis=1)] for classes, own in pairs])
 
     def predict_proba(self, X: Any) -> Host | list[Host]:
         """Return the probability of each class (N, K), in the order of ``classes_``.
@@ -129,12 +131,25 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
             return self._labels[0].in_order(P, classes)
         return [own.in_order(*each) for own, *each in zip(self._labels, P, classes, strict=True)]
 
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the accuracy: the share of rows whose label, or labels of all targets, are right.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for ``fit``.
+        """
+        metric = joint_accuracy if len(self._labels) > 1 else accuracy_score
+        return float(metric(dense(y), self.predict(X), sample_weight=sample_weight))
+
     # --- for the base
 
     def _checked(self, y: Any) -> Host:
         Y = target_array(dense(y), False, self)
-        check_classification_targets(Y)
-        self._take_labels([Labels.of(np.unique(own)) for own in Y.reshape(len(Y), -1).T])
+        if Y.ndim == 1 or not has_columns(Y):
+            check_classification_targets(Y)
+        each = [Y] if Y.ndim == 1 else columns_of_classes(Y)
+        self._take_labels([Labels.of(np.unique(own)) for own in each])
         return Y
 
     def _trained(self, table: Table, names: Sequence[str], weight: str | None) -> Model:

@@ -16,6 +16,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from xpnet.errors import quoted
+from xpnet.estimators.heads import columns_of_classes
 from xpnet.estimators.rows import checked_weights
 from xpnet.estimators.tabular_file import entry_of, restored
 from xpnet.estimators.tabular_input import (
@@ -73,7 +74,8 @@ class BaseTabular(BaseEstimator):
             Numbers, text, dates and missing cells.
         y : (N,), or (N, T) of T targets
             The name of a Series is the target's name in the file, else it is "y". T targets have
-            the names of a data frame's columns, else y0, y1, ….
+            the names of a data frame's columns, else y0, y1, …. Classes may be text in one
+            column and numbers in another.
         sample_weight : (N,), optional
             Weights ≥ 0. Rows of weight 0 are left out.
 
@@ -98,7 +100,7 @@ class BaseTabular(BaseEstimator):
         if len(Y) < 2:
             raise ValueError(f"n_samples={len(Y)}: a table needs two rows or more to learn from")
         self._column_names = tuple(columns)
-        each = [Y] if Y.ndim == 1 else list(Y.T)
+        each = [Y] if Y.ndim == 1 else columns_of_classes(Y)
         names = target_names(y, len(each), columns)
         columns |= dict(zip(names, each, strict=True))
         weight = None
