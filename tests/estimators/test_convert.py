@@ -151,3 +151,42 @@ def test_what_cannot_be_converted():
         model = MLPRegressor("huber", activation="gelu", **given).fit(X, Y)
     with pytest.raises(ValueError, match=r"no equal of .*dropout.*penalty.*, activation"):
         model.to_sklearn()
+
+
+@pytest.mark.parametrize(
+    ("case", "settings", "said"),
+    [
+        ("adam", {"n_ensemble": 3}, "n_ensemble=3 .* which has 1 network:"),
+        ("adam", {"activation": "tanh"}, "activation='tanh' .* hidden activations relu, relu:"),
+        ("adam", {"hidden_layer_sizes": (9, 4)}, r"hidden_layer_sizes=\(9, 4\) .* \[7, 4\]:"),
+        ("adam", {"layers": [7, 4, xpnet.layers.BatchNorm()]}, r"layers=.* widths \[7, 4\]:"),
+        ("two classes", {"loss": "cross_entropy"}, "loss='cross_entropy' .* 1 output with"),
+        ("adaptive", {"loss": "poisson"}, "loss='poisson' .* the activation identity:"),
+    ],
+)
+def test_settings_that_need_a_different_network_are_named(case, settings, said):
+    theirs, _ = fitted(neural_network, case)
+    with pytest.raises(ValueError, match=said):
+        from_sklearn(theirs, **settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"activation": "tanh"}, "activation='tanh' .* hidden activations relu, relu:"),
+        ({"hidden_layer_sizes": (7,)}, r"hidden_layer_sizes=\(7,\) .* widths \[7, 4\]:"),
+        ({"loss": "poisson"}, "loss='poisson' .* the activation identity:"),
+    ],
+)
+def test_settings_changed_after_the_fit_are_named_on_the_way_back(settings, said):
+    ours, _ = fitted(xpnet.estimators, "targets")
+    with pytest.raises(ValueError, match=said):
+        ours.set_params(**settings).to_sklearn()
+
+
+def test_an_ensemble_is_not_made_one_network_by_a_setting():
+    ours, y = fitted(xpnet.estimators, "adam")
+    with pytest.warns(ConvergenceWarning):
+        ours.set_params(n_ensemble=2).fit(X, y)
+    with pytest.raises(ValueError, match=r"n_ensemble=1 .* which has 2 networks:"):
+        ours.set_params(n_ensemble=1).to_sklearn()

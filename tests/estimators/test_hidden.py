@@ -88,3 +88,17 @@ def test_partial_fits_and_weights_reach_the_network():
 def test_other_estimators_are_refused():
     with pytest.raises(TypeError, match=r"takes an MLPClassifier .* got LogisticRegression"):
         HiddenActivations(LogisticRegression()).fit(X, CLASSES)
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"layers": [5, Dense(4), BatchNorm()], "layer": 2}], ids=["widths", "layers"]
+)
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_a_layer_that_is_not_there_is_an_error_before_the_training(settings, method):
+    layer = settings.get("layer", 1)
+    of_network = {name: value for name, value in settings.items() if name != "layer"}
+    network = classifier(callbacks=lambda *_: pytest.fail("it trains"), **of_network)
+    given = {"classes": ["a", "b", "c"]} if method == "partial_fit" else {}
+    for wrong in (layer, -layer - 1):
+        with pytest.raises(IndexError, match=f"no hidden dense layer {wrong}: .* has {layer}"):
+            getattr(HiddenActivations(network, layer=wrong), method)(X, CLASSES, **given)

@@ -19,7 +19,7 @@ from xpnet.layers import Dense, Dropout
 from xpnet.losses import LOSSES, Loss, MultiCrossEntropy, Poisson, Scaled
 from xpnet.network import Network
 
-__all__ = ["draw_weights", "loss_of_classes", "loss_of_numbers", "make_network"]
+__all__ = ["activation_of", "draw_weights", "loss_of_classes", "loss_of_numbers", "make_network"]
 
 _NAMES = {"logistic": "sigmoid"}
 """scikit-learn's name of an activation, and the name here, where they differ."""
@@ -82,7 +82,7 @@ def make_network(
     f = "relu" if isinstance(estimator.activation, (list, tuple)) else estimator.activation
     return Network(
         [n_in, *hidden, n_out],
-        activation=_activation(f),
+        activation=activation_of(f),
         loss=loss,
         initializer="zeros" if plain else None,
         backend=place[0],
@@ -101,12 +101,13 @@ def _hidden(estimator: Any) -> Iterator[Any]:
             f"{quoted(given)}"
         )
     for n, f in zip(sizes, each, strict=True):
-        yield Dense(n, _activation(f))
+        yield Dense(n, activation_of(f))
         if estimator.dropout:
             yield Dropout(estimator.dropout)
 
 
-def _activation(f: Any) -> Any:
+def activation_of(f: Any) -> Any:
+    """An activation by the name that xpnet has for it, or as it is given."""
     return _NAMES.get(f, f) if isinstance(f, str) else f
 
 
@@ -129,6 +130,6 @@ def draw_weights(estimator: Any, net: Network, random_state: Any, dtype: Any) ->
 def _factors(estimator: Any, net: Network) -> list[float]:
     """c of every dense layer, by its activation; the output's by that of the layer before it."""
     *hidden, _ = (layer.activation.name for layer in net.layers if layer.kind == "dense")
-    name = _activation(estimator.activation)  # without hidden layers, as scikit-learn does
+    name = activation_of(estimator.activation)  # without hidden layers, as scikit-learn does
     names = [*hidden, hidden[-1] if hidden else getattr(name, "name", name)]
     return [2.0 if name == "sigmoid" else 6.0 for name in names]

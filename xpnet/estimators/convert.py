@@ -15,6 +15,8 @@ from sklearn.neural_network._base import LOSS_FUNCTIONS
 from sklearn.utils.validation import check_is_fitted
 
 from xpnet.backends import to_numpy
+from xpnet.equations.parameters import n_networks
+from xpnet.estimators.agreement import check_agreement, parts_of, parts_of_theirs
 from xpnet.estimators.build import loss_of_classes, loss_of_numbers, make_network
 from xpnet.estimators.classifier import MLPClassifier
 from xpnet.estimators.heads import HeadLabels
@@ -23,6 +25,7 @@ from xpnet.estimators.regressor import MLPRegressor
 from xpnet.estimators.settings import is_stochastic
 from xpnet.estimators.targets import Labels
 from xpnet.estimators.weights import Weights
+from xpnet.network import Network
 from xpnet.typing import Host
 
 __all__ = ["from_sklearn", "to_sklearn"]
@@ -58,6 +61,8 @@ def from_sklearn(fitted: Any, **settings: Any) -> Any:
     ------
     TypeError
         ``fitted`` is of a different class.
+    ValueError
+        A setting needs a different network than ``fitted`` has, such as ``n_ensemble=3``.
     sklearn.exceptions.NotFittedError
         It is not fitted.
     """
@@ -72,12 +77,9 @@ def from_sklearn(fitted: Any, **settings: Any) -> Any:
     _copy_records(fitted, new, 1.0 / _of_their_loss(fitted))
     if isinstance(new, MLPClassifier):
         new._set_labels(Labels(fitted._label_binarizer))
-        loss = loss_of_classes(new.loss, new._labels)
-    else:
-        loss = loss_of_numbers(new.loss, fitted.n_outputs_)
-    dtype = new.dtype or str(fitted.coefs_[0].dtype)
-    place = new.backend, new.device
-    net = make_network(new, fitted.n_features_in_, fitted.n_outputs_, loss, dtype, place)
+    dtype, place = new.dtype or str(fitted.coefs_[0].dtype), (new.backend, new.device)
+    net = _network_of(new, fitted.n_features_in_, fitted.n_outputs_, dtype, place)
+    check_agreement(new, net, parts_of_theirs(fitted))
     net.set_weights([W.T for W in fitted.coefs_], fitted.intercepts_)
     new._weights, new._best = Weights(net), None
     if hasattr(fitted, "_optimizer") and is_stochastic(new):
@@ -91,12 +93,14 @@ def to_sklearn(estimator: Any) -> Any:
     Raises
     ------
     ValueError
-        A setting that scikit-learn does not have is in use.
+        A setting that scikit-learn does not have is in use, or one was changed after the fit and
+        does not describe the fitted network.
     """
     check_is_fitted(estimator)
     given = estimator.get_params(deep=False)
     kind = next(theirs for theirs, ours in _KINDS.items() if isinstance(estimator, ours))
     _refuse_beyond(kind, estimator, given)
+    _refuse_changed(estimator)
     new = kind(**{name: given[name] for name in kind().get_params()})
     _copy_records(estimator, new, _of_their_loss(estimator))
     new.coefs_ = [W.copy(order="C") for W in estimator.coefs_]
@@ -131,6 +135,26 @@ def _refuse_beyond(kind: Any, estimator: Any, given: dict[str, Any]) -> None:
             f"scikit-learn's {kind.__name__} has no equal of {', '.join(beyond)}: use network_, or "
             "network_.save(…)"
         )
+
+
+def _refuse_changed(estimator: Any) -> None:
+    """Raise ValueError if settings that were changed do not describe the fitted network."""
+    if estimator._weights.has_network:
+        net = estimator._state
+        sizes = net.layers[0].fan_in, net.layers[-1].fan_out
+        made = _network_of(estimator, *sizes, net.dtype, ("numpy", None))
+        check_agreement(estimator, made, parts_of(net), n_networks(net.parameters))
+
+
+def _network_of(
+    estimator: Any, n_in: int, n_out: int, dtype: str, place: tuple[Any, Any]
+) -> Network:
+    """The network that the settings of an estimator, which knows its classes, describe."""
+    if isinstance(estimator, MLPClassifier):
+        loss = loss_of_classes(estimator.loss, estimator._labels)
+    else:
+        loss = loss_of_numbers(estimator.loss, n_out)
+    return make_network(estimator, n_in, n_out, loss, dtype, place)
 
 
 def _copy_records(old: Any, new: Any, factor: float) -> None:

@@ -20,6 +20,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from xpnet.equations.parameters import n_networks
 from xpnet.estimators.base import BaseMLP
+from xpnet.estimators.settings import hidden_sizes
+from xpnet.layers import Dense
+from xpnet.network import Network
 from xpnet.typing import Host
 
 __all__ = ["HiddenActivations"]
@@ -86,9 +89,11 @@ class HiddenActivations(
         ------
         TypeError
             ``estimator`` is no MLP of xpnet.
+        IndexError
+            It has no such hidden layer.
         """
         found = clone(self.estimator)
-        _mlp_in(found)
+        _check_layer(_mlp_in(found), self.layer)
         self.estimator_ = found.fit(X, y, **_if_given(sample_weight))
         return self
 
@@ -107,7 +112,7 @@ class HiddenActivations(
         self
         """
         found = self.estimator_ if hasattr(self, "estimator_") else clone(self.estimator)
-        _mlp_in(found)
+        _check_layer(_mlp_in(found), self.layer)
         self.estimator_ = found.partial_fit(X, y, **_if_given(sample_weight), **others)
         return self
 
@@ -134,8 +139,7 @@ class HiddenActivations(
     @property
     def _n_features_out(self) -> int:
         net = _mlp_in(self.estimator_)._state
-        hidden = [layer for layer in net.layers[:-1] if layer.kind == "dense"]
-        return int(hidden[self.layer].fan_out) * n_networks(net.parameters)
+        return int(_hidden_of(net)[self.layer].fan_out) * n_networks(net.parameters)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "estimator_")
@@ -150,6 +154,24 @@ class HiddenActivations(
 
 def _if_given(sample_weight: Any) -> dict[str, Any]:
     return {} if sample_weight is None else {"sample_weight": sample_weight}
+
+
+def _hidden_of(net: Network) -> list[Any]:
+    return [layer for layer in net.layers[:-1] if layer.kind == "dense"]
+
+
+def _check_layer(mlp: BaseMLP, layer: int) -> None:
+    """Raise IndexError, before any training, if there is no such hidden layer."""
+    if hasattr(mlp, "coefs_"):
+        n = len(_hidden_of(mlp._state))
+    elif mlp.layers is None:
+        n = len(hidden_sizes(mlp.hidden_layer_sizes))
+    else:
+        n = sum(isinstance(own, (Integral, Dense)) for own in mlp.layers)
+    if not -n <= layer < n:
+        raise IndexError(
+            f"there is no hidden dense layer {layer}: the network has {n}, counted from 0"
+        )
 
 
 def _mlp_in(estimator: Any) -> BaseMLP:
