@@ -11,6 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from tests.support.estimators import CLASSES, NUMBERS, RNG, X, classifier, regressor
+from tests.support.tables import frame_of
 from xpnet.backends import to_numpy
 
 # most fits end after few epochs, since their tests ask for no more
@@ -77,6 +78,16 @@ def test_unknown_labels_are_named():
     model = classifier().fit(X, CLASSES)
     with pytest.raises(ValueError, match=r"classes that the first fit did not: \['d'\]"):
         model.partial_fit(X[:3], ["a", "d", "b"])
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "activations", "partial_fit"])
+def test_columns_out_of_order_are_named(method):
+    data = dict(zip("pqrs", X.T, strict=True))
+    model = classifier().fit(frame_of("pandas", data), CLASSES)
+    turned = frame_of("pandas", {name: data[name] for name in "prqs"})
+    y = (CLASSES,) if method == "partial_fit" else ()
+    with pytest.raises(ValueError, match=r"same order(.|\n)*'r' is in the place of 'q'"):
+        getattr(model, method)(turned, *y)
 
 
 def test_without_convergence_there_is_a_warning_and_after_it_none(recwarn):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import sparse
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import get_scorer, log_loss, mean_absolute_error
 
 from tests.support.estimators import CLASSES, NUMBERS, X, classifier, regressor
@@ -76,6 +77,28 @@ def test_a_monitor_needs_early_stopping_and_a_name_that_exists():
         classifier(monitor="f1_macro", early_stopping=True, solver="lbfgs").fit(X, CLASSES)
     with pytest.raises(ValueError, match="'monitor' parameter"):
         classifier(monitor="f2", early_stopping=True).fit(X, CLASSES)
+
+
+@pytest.mark.parametrize("monitor", ["neg_log_loss", "accuracy"])
+def test_scorers_of_one_column_are_refused_before_the_training(monitor):
+    Y = np.stack([CLASSES, CLASSES], axis=1)
+    settings = {"early_stopping": True, "callbacks": lambda *_: pytest.fail("it trains")}
+    with pytest.raises(ValueError, match=rf"monitor='{monitor}' .* y has several: use None"):
+        classifier(monitor=monitor, **settings).fit(X, Y)
+
+    def all_right(estimator, X, y):
+        return estimator.score(X, y)
+
+    for works in (None, "loss", all_right):
+        assert max(classifier(monitor=works, **FAST).fit(X, Y).validation_scores_) > -9.0
+
+
+def test_a_monitor_that_is_always_nan_is_a_warning_and_ends_the_fit():
+    model = regressor(monitor=lambda *_: np.nan, **FAST, n_iter_no_change=3)
+    with pytest.warns(ConvergenceWarning, match="monitor=.* was NaN after each epoch"):
+        model.fit(X, NUMBERS)
+    assert model.n_iter_ == 4
+    assert model.stopped_
 
 
 # --- partial_fit

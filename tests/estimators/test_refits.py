@@ -17,9 +17,24 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 OTHERS = np.asarray([0, 1])[(NUMBERS > 0).astype(int)]
 BAD = {
     "weights": ({"class_weight": {"a": 1.0, 7: 2.0}}, {}, "class_weight|classes"),
-    "validation labels": ({}, {"validation_data": (X, ["new"] * 80)}, "first fit did not"),
-    "validation columns": ({}, {"validation_data": (X[:, :2], CLASSES)}, "features"),
+    "validation labels": (
+        {},
+        {"validation_data": (X, ["new"] * 80)},
+        "^validation_data: .*leave rows",
+    ),
+    "validation columns": (
+        {},
+        {"validation_data": (X[:, :2], CLASSES)},
+        "^validation_data: .*features",
+    ),
     "sample weights": ({}, {"sample_weight": np.ones(3)}, "sample_weight"),
+    "validation weights": (
+        {},
+        {"validation_data": (X, CLASSES, np.ones(3))},
+        "^validation_data: .*sample_weight",
+    ),
+    "validation rows": ({}, {"validation_data": (X, CLASSES[:3])}, "^validation_data: .*samples"),
+    "validation holes": ({}, {"validation_data": (X * np.nan, CLASSES)}, "^validation_data: .*NaN"),
     "few held out": ({"early_stopping": True, "validation_fraction": 0.01}, {}, "too small|test"),
     "layers": ({"layers": [5], "dropout": 0.2}, {}, "not possible with"),
     "divergence": ({"solver": "sgd", "learning_rate_init": 1e300}, {}, "non-finite"),

@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from tests.support.helpers import needed
 from tests.support.sklearn_versions import since_1_7
 from tests.support.tables import MAKERS, frame_of
-from tests.support.tabular import DATA, OF_ARRAY, SMALL, N, Z, answers, both
+from tests.support.tabular import DATA, KIND, OF_ARRAY, SMALL, N, Z, answers, both
 from xpnet.estimators import TabularClassifier
 
 # --- columns by name
@@ -44,6 +44,26 @@ def test_columns_that_differ_are_named(kind, y, library):
     order = {name: DATA[name] for name in ("x", "day", "holes", "colour", "once")}
     with pytest.raises(ValueError, match=r"same order(.|\n)*'day' is in the place of 'holes'"):
         model.predict(frame(order))
+
+
+def test_errors_about_y_name_the_argument(frame):
+    with pytest.raises(ValueError, match=r"^y has one class, 'a'"):
+        TabularClassifier(**SMALL).fit(frame, ["a"] * N)
+    Y = np.stack([KIND, ["a"] * N], axis=1)
+    with pytest.raises(ValueError, match=r"^y, column 'y1' has one class, 'a'"):
+        TabularClassifier(**SMALL).fit(frame, Y)
+
+
+@both
+@pytest.mark.parametrize("cell", [np.inf, -np.inf])
+def test_the_remedy_for_an_infinity_works(kind, y, cell, frame):
+    bad = frame.assign(x=np.where(np.arange(N) == 4, cell, Z))
+    with pytest.raises(ValueError, match=rf"row 5, .* \(missing=\['{cell}'\]\)$"):
+        kind(**SMALL).fit(bad, y)
+    model = kind(**SMALL, missing=[str(cell)]).fit(bad, y)
+    hole = frame.assign(x=np.where(np.arange(N) == 4, np.nan, Z))
+    same = kind(**SMALL).fit(hole, y)
+    np.testing.assert_array_equal(answers(model, bad), answers(same, hole))
 
 
 @both

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from contextlib import nullcontext
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,6 +16,7 @@ from xpnet.equations.parameters import n_networks
 from xpnet.estimators.build import draw_weights, make_network
 from xpnet.estimators.callbacks import CallbackSupport, Tasks
 from xpnet.estimators.ensemble import rebuilt, weights_of
+from xpnet.estimators.feature_order import order_named
 from xpnet.estimators.fitted import Fitted
 from xpnet.estimators.placement import (
     followed,
@@ -79,7 +81,7 @@ class BaseMLP(CallbackSupport, Fitted):
 
     def _checked(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
         """Check X and y as scikit-learn does; return them as arrays."""
-        with within_float64("X and y"):
+        with within_float64("X and y"), nullcontext() if reset else order_named(self, X):
             if (place := followed(X)) is None:
                 X, y = validate_data(self, X, y, **_CHECKS, y_numeric=self._numeric, reset=reset)
             else:
@@ -171,9 +173,13 @@ class BaseMLP(CallbackSupport, Fitted):
         if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
             raise ValueError("validation_data must be (X, y) or (X, y, sample_weight)")
         X, y, *w = validation_data
-        X, y = self._later(X, y)
-        given = w[0] if w and w[0] is not None else None
-        checked = None if given is None else checked_weights(given, X)
+        try:
+            X, y = self._later(X, y)
+            given = w[0] if w and w[0] is not None else None
+            checked = None if given is None else checked_weights(given, X)
+        except (ValueError, TypeError) as error:
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"validation_data: {error}") from error
         return Rows(X, self._encode(y, loss), y, checked, checked)
 
     def _later(self, X: Any, y: Any) -> tuple[Any, Any]:

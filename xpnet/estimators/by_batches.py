@@ -16,6 +16,7 @@ from xpnet import schedules
 from xpnet.errors import DivergenceError, warn
 from xpnet.estimators.callbacks import Tasks
 from xpnet.estimators.ensemble import EnsembleWeights
+from xpnet.estimators.monitor import warn_of_no_score
 from xpnet.estimators.progress import AfterEpoch, Rate, restore_best, start_records
 from xpnet.estimators.rows import Rows, examples, place_of, split
 from xpnet.estimators.settings import n_epochs, penalty_of
@@ -58,6 +59,7 @@ def fit_by_batches(
             raise
         after.note_divergence()
     if watched is not None and (estimator.stopped_ or not incremental):
+        warn_of_no_score(estimator)
         restore_best(estimator)
     if watched is not None or held_out is not None:
         estimator._calibrate(held_out if watched is None else watched)

@@ -13,11 +13,16 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call
 from xpnet.estimators.base import BaseMLP
 from xpnet.estimators.build import loss_of_classes
 from xpnet.estimators.heads import HeadLabels, has_columns, joint_accuracy
+from xpnet.estimators.monitor import check_monitor
 from xpnet.estimators.targets import Labels
 from xpnet.losses import Loss
 from xpnet.typing import Host
 
 __all__ = ["ClassTargets"]
+
+_OF_PARTIAL_FIT = "name all in the first call, partial_fit(…, classes=…)"
+_OF_OTHERS = "leave rows of other classes out, or fit with all classes"
+"""What to do about classes that are not known, in training and elsewhere."""
 
 
 class ClassTargets(BaseMLP):
@@ -33,7 +38,8 @@ class ClassTargets(BaseMLP):
         if not hasattr(self, "classes_") or not (self.warm_start or incremental):
             self._set_labels(HeadLabels.of(y) if has_columns(y) else Labels.of(y))
         else:
-            self._labels.check(y, same=self.warm_start)
+            self._labels.check(y, self.warm_start, _OF_PARTIAL_FIT)
+        check_monitor(self, isinstance(self._labels, HeadLabels))
 
     def _take_first_labels(self, y: Any, classes: Any) -> None:
         """Take the classes of a first `partial_fit`; check those of a later one."""
@@ -51,7 +57,7 @@ class ClassTargets(BaseMLP):
             )
 
     def _check_labels(self, y: Any) -> None:
-        self._labels.check(y, same=False)
+        self._labels.check(y, False, _OF_OTHERS)
 
     def _find_loss(self, y: Any) -> Loss:
         return loss_of_classes(self.loss, self._labels)

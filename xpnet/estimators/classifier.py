@@ -97,7 +97,8 @@ class MLPClassifier(ClassifierMixin, ClassTargets):
     monitor : str or function, optional
         What early stopping watches: the name of a scorer of scikit-learn, such as
         "neg_log_loss", a function of (estimator, X, y) whose larger values are better, or "loss",
-        the loss of the examples, with its sign changed. None: the accuracy.
+        the loss of the examples, with its sign changed. None: the accuracy. With several columns of
+        classes, scorers' names are an error. A score that is always NaN is a ConvergenceWarning.
     n_ensemble : int, default=1
         The number of networks. They are trained together, on the same batches, from initial weights
         of their own. Probabilities are means over them. Losses are means, too, and the networks end
@@ -116,7 +117,8 @@ class MLPClassifier(ClassifierMixin, ClassTargets):
     ----------
     classes_ : array, or list of arrays
     coefs_, intercepts_ : list of arrays
-        W_lᵀ (fan_in, fan_out) and b_l (fan_out,).
+        W_lᵀ (fan_in, fan_out) and b_l (fan_out,), NumPy's; with a leading axis n_ensemble if there
+        are several networks.
     network_ : Network
         The network itself.
     stack_ : Stack

@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from xpnet.backends import to_numpy
 from xpnet.backends.sparse import SparseRows
 from xpnet.estimators.ensemble import AnyWeights, EnsembleWeights
+from xpnet.estimators.feature_order import order_named
 from xpnet.estimators.placement import followed, in_library_of_X
 from xpnet.estimators.rows import checked_weights
 from xpnet.estimators.weights import Weights
@@ -125,7 +126,8 @@ class Fitted(BaseEstimator):
         check_is_fitted(self)
         if check_input:
             followed(X)  # an X on a device is an error without dispatch
-            X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
+            with order_named(self, X):
+                X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
         net = self._state
         if not issparse(X):
             return to_numpy(run(net, X))

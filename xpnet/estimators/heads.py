@@ -43,7 +43,7 @@ class HeadLabels:
         """The width of the last layer."""
         return sum(self.heads)
 
-    def check(self, y: Any, same: bool) -> None:
+    def check(self, y: Any, same: bool, remedy: str) -> None:
         """Check labels of a later fit, column by column, as `Labels.check` does.
 
         Raises
@@ -55,7 +55,7 @@ class HeadLabels:
         if y.ndim != 2 or y.shape[1] != len(self.classes):
             raise ValueError(f"y must have {len(self.classes)} columns, got the shape {y.shape}")
         for t, (own, known) in enumerate(zip(columns_of_classes(y), self.classes, strict=True)):
-            check_known(f"`y[:, {t}]`", np.unique(own), known, same)
+            check_known(f"`y[:, {t}]`", np.unique(own), known, same, remedy)
 
     def encode(self, y: Any, loss: Loss) -> Host:
         """Return the number of each label (N, T)."""
@@ -89,7 +89,7 @@ def has_columns(y: Any) -> bool:
         return bool(type_of_target(y) == "multiclass-multioutput")
     for own in columns_of_classes(y):
         check_classification_targets(own)
-    return y.shape[1] > 1
+    return bool(y.shape[1] > 1)
 
 
 def columns_of_classes(y: Any) -> list[Host]:

@@ -8,13 +8,35 @@ from typing import Any
 
 import numpy as np
 from sklearn import config_context
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import get_scorer
 
+from xpnet.errors import quoted, warn
 from xpnet.estimators.placement import on_host
 from xpnet.estimators.rows import Rows, examples
 from xpnet.training.evaluation import evaluate
 
-__all__ = ["score_of"]
+__all__ = ["check_monitor", "score_of", "warn_of_no_score"]
+
+
+def check_monitor(estimator: Any, several: bool) -> None:
+    """Raise ValueError if ``monitor`` names a scorer, which takes no several columns of classes."""
+    name = estimator.monitor
+    if several and isinstance(name, str) and name != "loss":
+        raise ValueError(
+            f"monitor={quoted(name)} takes one column of classes, but y has several: use None for "
+            "the share of rows that are all right, 'loss', or a function of (estimator, X, y)"
+        )
+
+
+def warn_of_no_score(estimator: Any) -> None:
+    """Warn if the scores of early stopping were NaN in every epoch."""
+    if np.all(np.isnan(estimator.validation_scores_)):
+        warn(
+            f"the score of early stopping, monitor={quoted(estimator.monitor)}, was NaN after each "
+            "epoch: there was nothing to compare, and the weights are those of the last epoch",
+            ConvergenceWarning,
+        )
 
 
 def score_of(estimator: Any, held: Rows) -> Callable[[], float]:

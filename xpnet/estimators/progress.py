@@ -176,7 +176,7 @@ class AfterEpoch:
     def _watch_score(self, score: float) -> None:
         estimator = self._estimator
         estimator.validation_scores_.append(score)
-        self._count(score < estimator.best_validation_score_ + estimator.tol)
+        self._count(not score >= estimator.best_validation_score_ + estimator.tol)  # NaN, too
         if score > estimator.best_validation_score_:
             estimator.best_validation_score_ = score
             theta, statistics = estimator._state.copies()

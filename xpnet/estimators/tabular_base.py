@@ -16,6 +16,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from xpnet.errors import quoted
+from xpnet.estimators.feature_order import order_named
 from xpnet.estimators.heads import columns_of_classes
 from xpnet.estimators.rows import checked_weights
 from xpnet.estimators.tabular_file import entry_of, restored
@@ -23,7 +24,6 @@ from xpnet.estimators.tabular_input import (
     Labels,
     check_cells,
     columns_of,
-    names_of_frame,
     target_names,
     unused,
 )
@@ -103,11 +103,14 @@ class BaseTabular(BaseEstimator):
         each = [Y] if Y.ndim == 1 else columns_of_classes(Y)
         names = target_names(y, len(each), columns)
         columns |= dict(zip(names, each, strict=True))
+        one = len(names) == 1
+        arguments = {name: "y" if one else f"y, column {quoted(name)}" for name in names}
         weight = None
         if sample_weight is not None:
             weight = unused("sample_weight", columns)
             columns[weight] = checked_weights(sample_weight, X, ensure_non_negative=True)
-        table = Table(columns, "X")
+            arguments[weight] = "sample_weight"
+        table = Table(columns, "X", arguments=arguments)
         check_cells(table, self.ignore)
         self.model_ = self._trained(table, names, weight)
 
@@ -121,26 +124,10 @@ class BaseTabular(BaseEstimator):
 
     def _columns(self, X: Any, reset: bool) -> dict[str, Host]:
         """The columns of X by name, checked to be those of the fit unless ``reset``."""
-        names = None if reset else self._column_names
-        try:
-            return columns_of(X, self, reset, names)
-        except ValueError as error:
-            hint = self._first_out_of_order(X)
-            if reset or not hint:
-                raise
-            raise ValueError(f"{error}{hint}") from None
-
-    def _first_out_of_order(self, X: Any) -> str:
-        """A hint for a data frame with the columns of the fit in a different order, else empty."""
-        own = [str(name) for name in getattr(self, "feature_names_in_", ())]
-        given = [str(name) for name in names_of_frame(X)]
-        if own == given or sorted(own) != sorted(given):
-            return ""
-        wanted, found = next(pair for pair in zip(own, given, strict=True) if pair[0] != pair[1])
-        return (
-            f"Column {quoted(found)} is in the place of {quoted(wanted)}: "
-            "X[list(estimator.feature_names_in_)] has the right order\n"
-        )
+        if reset:
+            return columns_of(X, self, reset)
+        with order_named(self, X):
+            return columns_of(X, self, reset, self._column_names)
 
     def _table(self, X: Any) -> Table:
         """X as a table with the columns of the fit."""

@@ -16,6 +16,7 @@ from sklearn.utils.validation import (
 )
 
 from xpnet.errors import quoted
+from xpnet.estimators.feature_order import names_of_frame
 from xpnet.tables import Table, from_frame
 from xpnet.tables.targets import has_target
 from xpnet.typing import Host
@@ -26,7 +27,6 @@ __all__ = [
     "check_labels",
     "columns_of",
     "dense",
-    "names_of_frame",
     "target_array",
     "target_names",
     "unused",
@@ -57,11 +57,6 @@ def columns_of(
 def _with_names(X: Any) -> Any:
     """The data frame, or what stands in for one whose names this scikit-learn cannot read."""
     return X if _get_feature_names(X) is not None else _Names(X.shape, names_of_frame(X))
-
-
-def names_of_frame(X: Any) -> list[Any]:
-    """The names of a data frame's columns, of any kind; none of an array."""
-    return list(getattr(X, "column_names", getattr(X, "columns", ())))
 
 
 @dataclass(frozen=True)

@@ -57,15 +57,17 @@ class Labels:
             return max(len(self.classes), 2)
         return self.n_labels or len(self.classes)
 
-    def check(self, y: Any, same: bool) -> None:
+    def check(self, y: Any, same: bool, remedy: str) -> None:
         """Check labels of a later fit: all the classes if ``same``, else none that is new.
+
+        ``remedy`` is what the error says to do about new ones.
 
         Raises
         ------
         ValueError
             The classes of y are others.
         """
-        check_known("`y`", unique_labels(y), self.classes, same)
+        check_known("`y`", unique_labels(y), self.classes, same, remedy)
 
     def encode(self, y: Any, loss: Loss) -> Host:
         """Return the targets: numbers of classes (N,), or 0 and 1 (N, labels)."""
@@ -81,7 +83,7 @@ class Labels:
         return self.binarizer.inverse_transform(A[:, 0] if A.shape[1] == 1 else A)
 
 
-def check_known(name: str, found: Host, known: Host, same: bool) -> None:
+def check_known(name: str, found: Host, known: Host, same: bool, remedy: str) -> None:
     """Raise ValueError unless the classes found are all those known, or some if not ``same``."""
     if same and set(found) != set(known):
         raise ValueError(
@@ -92,5 +94,5 @@ def check_known(name: str, found: Host, known: Host, same: bool) -> None:
     if len(new):
         raise ValueError(
             f"{name} has classes that the first fit did not: {new}. The estimator knows {known}: "
-            "name all in the first call, partial_fit(…, classes=…)"
+            f"{remedy}"
         )

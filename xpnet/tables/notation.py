@@ -96,7 +96,10 @@ class Notation:
         for token in holes:
             gone |= values == self.value(token)
         bad = np.flatnonzero(~np.isfinite(values))
-        wrong = bad[~_holes(cells[bad], holes)]
+        missing = _holes(cells[bad], holes)
+        if cells.dtype.kind == "f":
+            missing |= gone[bad]  # an infinity that is declared missing
+        wrong = bad[~missing]
         values[bad] = math.nan
         values[gone] = math.nan
         return values, wrong

@@ -36,6 +36,8 @@ class Table:
         How the file was read, if not as plain CSV: its separator, encoding and compression.
     index : (N,) text, optional
         A file's first column if it has no name: the rows' names, which are no input.
+    arguments : mapping of str to str, optional
+        How errors name columns that are not of ``source``, such as {"target": "y"}.
 
     Examples
     --------
@@ -52,6 +54,7 @@ class Table:
         *,
         notes: Sequence[str] = (),
         index: Host | None = None,
+        arguments: Mapping[str, str] | None = None,
     ) -> None:
         if not isinstance(source, str):
             raise TypeError(
@@ -62,6 +65,7 @@ class Table:
         self.lines = lines
         self._unit = "row" if lines is None else "line"
         self.notes, self.index = tuple(notes), index
+        self._arguments = dict(arguments or {})
         self._numbers: dict[str, Host] = {}
         self._quantities: dict[Any, Host] = {}
         self._notations: dict[Any, Notation | None] = {}
@@ -189,11 +193,13 @@ class Table:
         what = f"is not among the column's {notation.said()}"
         if notation.is_no_day(cell):
             what = "is a date that does not exist"
+        said = quoted(cell, _CELL)
+        keyword = f"missing=[{quoted(str(cell))}]" if self.places is None else "--missing, missing="
         raise self.error(
             row,
             name,
-            f"{quoted(cell, _CELL)} {what}: correct it, leave the row out, or train with it "
-            "declared missing (--missing, missing=)",
+            f"{said} {what}: correct it, leave the row out, or train with it declared missing "
+            f"({keyword})",
         )
 
     def labels(self, name: str, holes: Collection[str] = ()) -> list[str]:
@@ -208,6 +214,7 @@ class Table:
         found = Table.__new__(Table)
         found.columns = {name: values[rows] for name, values in self.columns.items()}
         found.source, found.lines, found._unit = self.source, lines[rows], self._unit
+        found._arguments = self._arguments
         found.notes, found.index = self.notes, None if self.index is None else self.index[rows]
         found._numbers, found._notations = {}, dict(self._notations)
         found._quantities = {key: values[rows] for key, values in self._quantities.items()}
@@ -215,11 +222,13 @@ class Table:
 
     def error(self, row: int, name: str, what: str) -> ValueError:
         """A ValueError with the message ``what``, after the place of the cell."""
+        if name in self._arguments:
+            return ValueError(f"{self.where(name)}, {self.place(row)}: {what}")
         return ValueError(f"{self.source}, {self.place(row)}, column {quoted(name)}: {what}")
 
     def where(self, name: str) -> str:
         """The beginning of errors about a whole column."""
-        return f"{self.source}, column {quoted(name)}"
+        return self._arguments.get(name, f"{self.source}, column {quoted(name)}")
 
     def place(self, row: int) -> str:
         """A row's place: "line 7" of a file, or "row 6"."""
