@@ -49,7 +49,11 @@ def tests(session: nox.Session) -> None:
     session.run("pytest", *session.posargs)
 
 
-OF_STREAMS = ("tests/engines/test_streaming.py", "tests/backends/test_cupy_streams.py")
+OF_STREAMS = (
+    "tests/engines/test_streaming.py",
+    "tests/backends/test_cupy_streams.py",
+    "tests/backends/test_backends.py",
+)
 """Tests that depend on the order of work between streams and devices."""
 
 

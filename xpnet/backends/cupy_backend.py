@@ -155,10 +155,13 @@ class CupyBackend(Backend):
 
         CuPy multiplies what cuBLAS does not take, such as integers and matrices with gaps.
         """
-        found = self.gemm.product(a, b, out, self.precision)
-        if found is not None:
-            return found
-        return self.xp.matmul(a, b, out=out) if a.ndim == b.ndim == 2 else self._stacked(a, b, out)
+        with self.context():  # cuBLAS computes on this stream, whatever the current one is
+            found = self.gemm.product(a, b, out, self.precision)
+            if found is not None:
+                return found
+            if a.ndim == b.ndim == 2:
+                return self.xp.matmul(a, b, out=out)
+            return self._stacked(a, b, out)
 
     def _stacked(self, a: Array, b: Array, out: Array) -> Any:
         """Multiply one network after the other, for stacks that cuBLAS does not accept."""
