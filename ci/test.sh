@@ -17,7 +17,7 @@ task() { "$work/nox/bin/nox" --envdir "$work/tasks" --session "$@"; }
 task_here() { task "$1" --no-venv --no-install "${@:2}"; } # in the active environment
 
 echo "== the README's two commands, without optional backends"
-task readme -- -q
+task readme -- -q -m "not slow" # the slow tests run below
 
 echo "== the same with torch, JAX, numba, pyarrow, pandas, matplotlib, Sphinx and a browser"
 if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
@@ -36,7 +36,7 @@ echo "== the site, with its examples executed"
 task_here docs -- "$work/site" -q
 
 echo "== CuPy itself, on a fake CUDA"
-task cupy
+task cupy -- -q tests/engines tests/backends tests/layers tests/training # the whole: nox -s cupy
 
 echo "== style, types, spelling, workflows and settings"
 task_here lint

@@ -236,7 +236,7 @@ def test_what_has_no_names_is_taken_as_it_is():
         np.testing.assert_allclose(net(plain), net(frames()[0]))
     doubled = pandas.DataFrame(X, columns=["a", "a", "b"])
     assert named(doubled).feature_names is None
-    with pytest.raises(ValueError, match="has twice 'a'"):
+    with pytest.raises(ValueError, match="repeats the column 'a'"):
         net(doubled)
 
 
@@ -261,7 +261,7 @@ def test_a_long_name_is_cut():
 
 
 def test_a_network_with_other_names_is_in_another_stack():
-    with pytest.raises(ValueError, match="another feature_names"):
+    with pytest.raises(ValueError, match="a different feature_names"):
         xpnet.Stack([named(frames()[0]), named(frames(("c", "b", "a"))[0])])
 
 

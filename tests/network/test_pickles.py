@@ -23,6 +23,7 @@ from xpnet.losses import LOSSES, Masked, softmax_heads
 from xpnet.optimizers import Adam, Layout
 
 STANDARD = {"numpy", "builtins", "collections", "copyreg", "_codecs", "__builtin__", "copy_reg"}
+STANDARD |= {"tblib"}  # distributed, once imported, lets it pickle the tracebacks of any error
 """Packages that any pickle may name; protocols 0 to 2 use Python 2's names for two of them."""
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
 
