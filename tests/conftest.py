@@ -38,7 +38,6 @@ from tests.support.backends import OF_BACKEND, narrow_jax, open_backend, opened,
 from tests.support.browser import chromium
 from tests.support.command import fruit
 from tests.support.cuda_cases import needs_gxx
-from tests.support.fake_cuda import LEFT_OUT, is_fake
 from tests.support.helpers import BACKENDS, needs_jax, needs_numba
 from xpnet.backends import Backend
 
@@ -47,17 +46,11 @@ SLOW_MARKS = (needs_gxx.mark, needs_jax.mark, needs_numba.mark)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests as slow that open a browser, build the site, use JAX, or compile C++ or loops.
-
-    On the fake CUDA, leave out what it cannot run.
-    """
+    """Mark tests as slow that open a browser, build the site, use JAX, or compile C++ or loops."""
     for item in items:
         uses = SLOW_FIXTURES.intersection(getattr(item, "fixturenames", ()))
         if uses or any(mark in SLOW_MARKS for mark in item.iter_markers()):
             item.add_marker(pytest.mark.slow)
-        reason = LEFT_OUT.get(getattr(item, "originalname", ""))
-        if reason and is_fake() and item.get_closest_marker("gpu"):
-            item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @pytest.fixture(scope="session", autouse=True)

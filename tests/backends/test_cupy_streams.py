@@ -7,6 +7,7 @@ FAKE_CUDA_STREAMS runs streams late or out of order, so that numbers are wrong i
 from __future__ import annotations
 
 import gc
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -24,14 +25,15 @@ LONG = 300  # operations that a stream is busy with
 
 @pytest.fixture
 def cupy():
-    or_skip(open_backend("cupy"))
-    return pytest.importorskip("cupy")
+    or_skip(open_backend("cupy"))  # without it, or a device, there are no streams
+    return import_module("cupy")
 
 
 @pytest.fixture
 def two(cupy):
     """CuPy, where there are two devices."""
     if cupy.cuda.runtime.getDeviceCount() < 2:
+        # most machines have one card; the fake CUDA has two
         pytest.skip("needs two devices")
     return cupy
 

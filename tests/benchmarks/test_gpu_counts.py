@@ -19,6 +19,7 @@ def test_counts_need_the_fake_cuda(monkeypatch):
 def test_an_epoch_of_graphs_launches_little_and_waits_once(monkeypatch):
     """K steps a graph, one graph launch; the same work, step by step, is a launch a node."""
     if not is_fake():
+        # a card does not say how many calls it got
         pytest.skip("only the fake CUDA counts")
     found = counts.measured(counts.Shape((5, 6, 3), 4, 40))
     graph, launched, streamed = (

@@ -12,6 +12,7 @@ from tests.support.processes import python
 
 pytestmark = [
     pytest.mark.slow,
+    # other systems do not say there how much memory a process has
     pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, which only Linux has"),
 ]
 

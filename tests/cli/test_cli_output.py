@@ -213,6 +213,7 @@ def test_a_reader_that_closes_the_pipe_ends_it_silently(fruit, tmp_path, argumen
 @needs_posix
 def test_a_full_disk_behind_stdout_is_one_line(tmp_path):
     if not os.path.exists("/dev/full"):
+        # macOS has none, and a disk cannot be filled in a test
         pytest.skip("needs /dev/full, a device that is always full, as Linux has")
     with open("/dev/full", "wb") as full:
         run = command(tmp_path, "explain", "digits", stdout=full)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -17,16 +19,17 @@ from xpnet.layers import Embedding, LayerNorm, Residual
 
 ONE_OF_EACH = {*{l: (a, l) for a, l in PAIRS}.values()}
 COUPLED = [name for name in CHAINS if "batch norm" in name or name == "all"]
+IN_A_MODE = [(chain, "predicting") for chain in CHAINS]
+IN_A_MODE += [(chain, "training") for chain in CHAINS if chain not in COUPLED]
 
 
 # --- gradients
 
 
-@each_chain_one_on_jax
-@pytest.mark.parametrize("training", [False, True])
-def test_each_is_the_gradient_of_that_example_alone(backend, chain, training):
-    if training and chain in COUPLED:
-        pytest.skip("batch normalisation couples the examples of a training batch")
+@on_backends("case", IN_A_MODE, jax=[("all", "predicting")])
+def test_each_is_the_gradient_of_that_example_alone(backend, case):
+    """Also in training, but for chains that couple the examples: they are refused (below)."""
+    chain, training = case[0], case[1] == "training"
     net, (X, Y) = chained(backend, chain), examples(N)
     g = to_numpy(net.per_example_gradients(X, Y, training=training))
     assert g.shape == (N, net.parameters.shape[0])
@@ -120,7 +123,6 @@ def test_clipping_nothing_is_the_gradient_also_where_it_is_0(backend):
 
 
 def test_nothing_n_times_p_is_formed():
-    tracemalloc = pytest.importorskip("tracemalloc")  # of the standard library
     net = xpnet.Network([200, 200, 10], loss="cross_entropy", rng=1)
     X, Y = np.ones((500, 200), dtype=np.float32), np.zeros(500, dtype=int)
     net.clipped_gradient(X, Y, 1.0)
