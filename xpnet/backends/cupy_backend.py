@@ -9,10 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from xpnet.backends import cublas
 from xpnet.backends.base import Backend, library_of
-from xpnet.backends.cublas import PRECISIONS, Gemm, fix_workspaces
-from xpnet.errors import look_up
+from xpnet.backends.cublas import Gemm, fix_workspaces
+from xpnet.backends.cupy_devices import (
+    OPTIONS,
+    check_toolkit,
+    device_of,
+    devices,
+    devices_or_why,
+    lacks_memory,
+    precision_of,
+)
 from xpnet.typing import Array, Host, Namespace
 
 __all__ = ["CupyBackend", "create", "devices", "is_on_host", "to_numpy"]
@@ -20,15 +27,10 @@ __all__ = ["CupyBackend", "create", "devices", "is_on_host", "to_numpy"]
 _PIECE = 2**26
 """Most bytes copied to a device at once; CuPy pins and keeps a host buffer of up to twice that."""
 
-_NO_MEMORY = {"CUDARuntimeError": 2, "CUDADriverError": 2, "CUBLASError": 3}
-"""The status with which each of CUDA's libraries reports that no memory is left."""
-
 _FORKED = (
     "CUDA cannot be used in a fork of the process that used it first: begin the process by "
     'multiprocessing\'s "spawn", or open backend "cupy" only after the fork'
 )
-_OPTIONS = ("--std=c++17",)
-_PROBE = 'extern "C" __global__ void probe() {}'
 
 
 def to_numpy(x: Array) -> Host:
@@ -176,7 +178,7 @@ class CupyBackend(Backend):
         """Return the compiled kernels of a CUDA C++ source; CuPy caches them on disk."""
         import cupy
 
-        return cupy.RawModule(code=source, options=_OPTIONS)
+        return cupy.RawModule(code=source, options=OPTIONS)
 
     def machine(self) -> dict[str, str]:
         """Return the model of the GPU, and how its products are computed."""
@@ -246,7 +248,7 @@ class CupyBackend(Backend):
         try:
             yield
         except (MemoryError, RuntimeError) as error:
-            if not _lacks_memory(error):
+            if not lacks_memory(error):
                 raise
             total = self.device.mem_info[1]
             asked = getattr(error, "_size", None)
@@ -259,13 +261,6 @@ class CupyBackend(Backend):
             ) from error
 
 
-def _lacks_memory(error: Exception) -> bool:
-    """Whether the error says that CuPy's pool, CUDA, its driver or cuBLAS ran out of memory."""
-    name = type(error).__name__
-    status = getattr(error, "status", None)
-    return name == "OutOfMemoryError" or bool(status and status == _NO_MEMORY.get(name))
-
-
 def _as_copied(x: Host) -> Host:
     """Return x in native byte order and C order, which CuPy copies to pinned memory at once."""
     return np.asarray(x, dtype=x.dtype.newbyteorder("="), order="C")
@@ -276,93 +271,21 @@ def is_on_host(x: Any) -> bool:
     return False
 
 
-def devices() -> list[str]:
-    """Return the names of the CUDA devices that answer, "cuda:0" first."""
-    return _found()[0]
-
-
-def _found() -> tuple[list[str], str]:
-    """Return the devices, and CUDA's message if there are none."""
-    import cupy
-
-    try:
-        n = cupy.cuda.runtime.getDeviceCount()
-    except cupy.cuda.runtime.CUDARuntimeError as error:
-        return [], f" ({error})"
-    return [f"cuda:{i}" for i in range(n)], ""
-
-
 def create(device: Any, precision: str | None = None, deterministic: bool | None = None) -> Backend:
     """Return the backend on a CUDA device: None (the current), an index, "cuda:1" or the object."""
     import cupy
     from array_api_compat import cupy as xp
 
-    found, why = _found()
+    found, why = devices_or_why()
     if not found:
         raise RuntimeError(
             f"cupy {cupy.__version__} is installed, but no CUDA device answers{why}: check "
             "nvidia-smi; a driver that is too old for this CuPy's CUDA needs an update, or pip "
             'install "xpnet[cuda12]" instead of "xpnet[cuda13]"; or use backend="numpy"'
         )
-    chosen = _device(cupy, device, found)
-    precision = _precision(chosen, precision)
+    chosen = device_of(cupy, device, found)
+    precision = precision_of(chosen, precision)
     if deterministic:
         fix_workspaces()
-    _check_toolkit(cupy, chosen)
+    check_toolkit(cupy, chosen)
     return CupyBackend(xp, chosen, precision, bool(deterministic))
-
-
-def _check_toolkit(cupy: Any, device: Any) -> None:
-    """Check that CUDA's compiler, its headers and cuBLAS are installed; CuPy does not bring them.
-
-    Raises
-    ------
-    MemoryError
-        The device has no memory left.
-    RuntimeError
-        One of them is missing or fails.
-    """
-    try:
-        from cupy_backends.cuda.libs import cublas as _  # noqa: F401
-
-        cublas.library()
-        with device:
-            cupy.RawModule(code=_PROBE, options=_OPTIONS).get_function("probe")
-    except Exception as error:  # an error of NVRTC or the driver, a missing library or header
-        if _lacks_memory(error):
-            raise MemoryError(
-                f"cuda:{device.id} has no free memory: see in nvidia-smi what else runs there, "
-                "or use a different device"
-            ) from error
-        what = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise RuntimeError(
-            f"cupy {cupy.__version__} finds cuda:{device.id}, but cannot compute there "
-            f'({what}): pip install "xpnet[cuda12]" (or "xpnet[cuda13]" for CUDA 13) installs '
-            'CUDA\'s compiler, headers and cuBLAS; or use backend="numpy"'
-        ) from error
-
-
-def _device(cupy: Any, device: Any, found: list[str]) -> Any:
-    """Return the device object."""
-    if device is None:
-        return cupy.cuda.Device()
-    if isinstance(device, cupy.cuda.Device):
-        return device
-    number = str(device).removeprefix("cuda").removeprefix(":") or "0"
-    if f"cuda:{number}" not in found:
-        raise RuntimeError(f"device {device!r} is not available: CuPy finds {', '.join(found)}")
-    return cupy.cuda.Device(int(number))
-
-
-def _precision(device: Any, name: str | None) -> str:
-    """Return the precision of that name; raise RuntimeError if the device is too old for it."""
-    name = name or "float32"
-    wanted = look_up("precision", name, PRECISIONS).capability
-    has = int(device.compute_capability)
-    if has < wanted:
-        raise RuntimeError(
-            f"precision {name!r} needs a card of compute capability {wanted / 10} or more, but "
-            f"cuda:{device.id} has {has / 10}: leave precision out"
-            + (', or use "float16"' if has >= PRECISIONS["float16"].capability else "")
-        )
-    return name
