@@ -12,20 +12,19 @@ from xpnet.backends.sparse import SparseRows
 from xpnet.checks.inputs import Examples
 from xpnet.engines.batches import Batches
 from xpnet.engines.choose import choose_runner
-from xpnet.engines.own_batches import OwnBatches
 from xpnet.engines.runner import Runner
-from xpnet.engines.step import Feed, Recipe, State, start
+from xpnet.engines.step import Feed, State, start
 from xpnet.engines.threads import fit_threads
 from xpnet.equations.masks import key_of, needs_masks
-from xpnet.equations.parameters import layout
 from xpnet.equations.sums import total
-from xpnet.optimizers import averaged, bind, coefficients, with_learning_rate
+from xpnet.optimizers import averaged, coefficients
 from xpnet.training.divergence import check_last_step, checked_losses, checked_statistics
 from xpnet.training.history import History
 from xpnet.training.kept_optimizer import begun, keep_state
 from xpnet.training.length import settled
-from xpnet.training.of_networks import in_units, on_device
+from xpnet.training.of_networks import on_device
 from xpnet.training.one_fit import Kept
+from xpnet.training.planned import batches_of, recipe_of
 from xpnet.training.resumed import (
     check_engine,
     check_memory,
@@ -61,22 +60,10 @@ def loop(
     ``place`` is the network's own backend, or NumPy's for data that are streamed from the host. A
     sparse X is streamed too. ``keeper`` writes checkpoints, and may have one to go on from.
     """
-    batches = _batches(net, place, data, settings)
+    batches = batches_of(net, place, data, settings)
     settings = settled(settings, batches.per_epoch)
     session = Session(net, validation, settings, kept, data.classes, keeper)
     return _Loop(session, place, data, batches).run()
-
-
-def _batches(
-    net: NetworkState, place: Backend, data: Examples, settings: Settings
-) -> Batches | OwnBatches:
-    """The batches of all networks, or of each network its own."""
-    size, shuffle = settings.batch_size, settings.shuffle
-    if data.own is None or settings.own is None:
-        n, order = data.X.shape[0], settings.order
-        return Batches(place, n, size, shuffle, net.seed, data.w, order)
-    masks = needs_masks(net.layers)
-    return OwnBatches(place, data.own, size, shuffle, settings.own.seeds, net.dtype, masks)
 
 
 class _Loop:
@@ -93,57 +80,61 @@ class _Loop:
     """
 
     def __init__(self, session: Session, place: Backend, data: Examples, batches: Any) -> None:
-        net, settings = session.net, session.settings
-        assert net.loss is not None
+        net, settings, saved = session.net, session.settings, session.saved
         self.session, self.net, self.batches = session, net, batches
         self.history, self.settings = session.history, settings
-        w = None if data.w is None else move(place, data.w, net.dtype)
-        optimizer = bind(settings.optimizer, layout(net.layers))
-        without_rate = with_learning_rate(optimizer, 0.0)  # a new rate recompiles nothing
-        penalty = in_units(settings.penalty, data)
-        self.recipe = Recipe(
-            net.backend, net.layers, net.loss, without_rate, penalty, settings.max_norm
-        )
-        n_steps = settings.epochs * batches.per_epoch
-        self.rate = schedules.bind(optimizer.learning_rate, n_steps, batches.per_epoch)
         self.masks = needs_masks(net.layers)
+        self.recipe, self.rate = recipe_of(net, settings, data, batches.per_epoch)
+        check_memory(self.rate, session.keeper)
         self._losses: Host | None = None  # of steps of the running epoch that were read before
         self._totals: list[Any] = []  # of those after them, on the device
-        self.t, self.step = settings.carried.t if settings.carried else 0, 0  # steps done
-        self.before = 0
-        saved, keeper = session.saved, session.keeper
-        check_memory(self.rate, keeper)
-        state = self._carried(start(self.recipe, net.parameters, net.statistics))
-        if not settings.carried:
-            with session.kept.refusing():
-                state, self.before = begun(net, settings, state)
-        if saved is not None:
-            state = self._go_on(state, saved)
+        self.t, self.step, self.before = settings.carried.t if settings.carried else 0, 0, 0
+        state = self._first()
         self.begun = self.t
-        exact = keeper is not None and keeper.is_exact
-        if saved is not None and exact:
-            check_team(saved.team)
-        self.runner: Runner = choose_runner(
-            self.recipe,
-            state,
-            Feed(data.X, data.Y, w),
-            batches,
-            settings.epochs,
-            settings.compile,
-            streamed=place is not net.backend or isinstance(data.X, SparseRows),
-            by_shapes=keeper is not None,
-            team=saved.team if saved and exact else None,
-        )
-        self._asked_threads = saved.threads if saved and exact else None
+        as_saved = saved if session.keeper is not None and session.keeper.is_exact else None
+        self._asked_threads = as_saved.threads if as_saved else None
+        self.runner = self._runner(place, data, state, as_saved)
         if saved is None or not saved.finished:
             self.history.engine = self.runner.engine
         if saved is not None:
-            check_engine(saved, self.runner.engine, exact)
-            put = net.backend.from_numpy
-            stats = self._copies(self._statistics(0)[0])[1]
-            session.put(*session.state(put(saved.parameters.copy()), stats))
-            session.release()
-            self.runner.ended = session.ended
+            check_engine(saved, self.runner.engine, as_saved is not None)
+            self._put(saved)
+
+    def _first(self) -> State:
+        """The state to begin with: a fresh one, with what a model file or a checkpoint has."""
+        net, settings, saved = self.net, self.settings, self.session.saved
+        state = self._carried(start(self.recipe, net.parameters, net.statistics))
+        if not settings.carried:
+            with self.session.kept.refusing():
+                state, self.before = begun(net, settings, state)
+        return state if saved is None else self._go_on(state, saved)
+
+    def _runner(
+        self, place: Backend, data: Examples, state: State, as_saved: RunState | None
+    ) -> Runner:
+        """The engine of the steps; with the team of ``as_saved``, if that must be the same."""
+        net, settings = self.net, self.settings
+        if as_saved is not None:
+            check_team(as_saved.team)
+        return choose_runner(
+            self.recipe,
+            state,
+            Feed(data.X, data.Y, None if data.w is None else move(place, data.w, net.dtype)),
+            self.batches,
+            settings.epochs,
+            settings.compile,
+            streamed=place is not net.backend or isinstance(data.X, SparseRows),
+            by_shapes=self.session.keeper is not None,
+            team=as_saved.team if as_saved else None,
+        )
+
+    def _put(self, saved: RunState) -> None:
+        """Give the network what a checkpoint would return now."""
+        put, session = self.net.backend.from_numpy, self.session
+        stats = self._copies(self._statistics(0)[0])[1]
+        session.put(*session.state(put(saved.parameters.copy()), stats))
+        session.release()
+        self.runner.ended = session.ended
 
     def _go_on(self, fresh: State, saved: RunState) -> State:
         """Take the position from a checkpoint; return the state there, checked by a fresh one."""
