@@ -11,7 +11,6 @@ import sys
 import time
 import warnings
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import pytest
@@ -23,68 +22,29 @@ from tests.support.checkpoint_edits import fit
 from tests.support.checkpoints import FIT, LABELS, Copies, X, left, network
 from tests.support.helpers import needs_posix
 from tests.support.processes import environment
-from xpnet import whole_file
 from xpnet.training import checkpointing
 from xpnet.training.checkpointing import Cadence
-
-
-class Faulty:
-    """Count the calls that write files; let the k-th fail."""
-
-    def __init__(self, patch: pytest.MonkeyPatch, k: int, code: int) -> None:
-        self.calls, self._k, self._code = 0, k, code
-        for name in ("open", "fdopen", "fsync", "replace"):
-            patch.setattr(whole_file.os, name, self._counted(getattr(os, name), name))
-
-    def _counted(self, function: Any, name: str) -> Any:
-        def counted(*given: Any, **keywords: Any) -> Any:
-            self.count()
-            found = function(*given, **keywords)
-            return _File(found, self) if name == "fdopen" and given[1:] == ("wb",) else found
-
-        return counted
-
-    def count(self) -> None:
-        self.calls += 1
-        if self.calls == self._k:
-            raise OSError(self._code, os.strerror(self._code))
-
-
-class _File:
-    def __init__(self, file: Any, faulty: Faulty) -> None:
-        self._file, self._faulty = file, faulty
-
-    def __enter__(self) -> _File:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._file.close()
-
-    def write(self, data: Any) -> Any:
-        self._faulty.count()
-        return self._file.write(data)
-
-    def flush(self) -> None:
-        self._file.flush()
 
 
 @needs_posix
 def test_whatever_call_fails_the_last_checkpoint_stays(tmp_path, monkeypatch):
     """The fit goes on, and ends with the network of an undisturbed one."""
+    from benchmarks.disk import Failing  # which imports what Windows lacks
+
     settings = {"checkpoint_every": 7, "epochs": 2}  # within an epoch, and at the end
     with monkeypatch.context() as patch:
         copies = Copies(patch, tmp_path / "copies")
         wanted = fit(tmp_path / "f", **settings)
     states = [left(path) for path in copies.paths]
-    with monkeypatch.context() as patch:
-        calls = Faulty(patch, 0, errno.EIO)
+    calls = Failing(0, errno.EIO)
+    with calls.here():
         fit(tmp_path / "g", **settings)
     for k in range(1, calls.calls + 1):
         path = tmp_path / "h"
         path.unlink(missing_ok=True)
-        with monkeypatch.context() as patch, warnings.catch_warnings(record=True) as said:
+        failing = Failing(k, errno.ENOSPC if k % 2 else errno.EIO)
+        with failing.here(), warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
-            Faulty(patch, k, errno.ENOSPC if k % 2 else errno.EIO)
             try:
                 assert fit(path, **settings) == wanted
             except xpnet.CheckpointError:
